@@ -446,7 +446,7 @@ export const orDie = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E
  * milliseconds.
  *
  * The remaining time travels with every call made inside, so an actor three hops away knows how long it has
- * (`Timeouts.Deadline`). An earlier deadline around it stays in force.
+ * (`Timeouts.Deadline`). If the effect runs under an earlier deadline, that deadline stays in force.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * Work by hand on a supervised child, through its portal.
+ * Restarts, stops and starts a supervised child by hand, through its portal.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * Composition of programs from actors: launching a graph of Layers, a dialog in this process.
+ * Composes programs of actors: launches a graph of Layers, and opens a dialog in this process.
  *
  * @since 0.1.0
  */

@@ -31,16 +31,16 @@ export type { ActorRef } from "../settings/ActorRef.ts"
  */
 export type Exposed = ReadonlyArray<{ readonly endpoint: AnyEndpoint; readonly module?: string | undefined }>
 
-/** The expectation of an actor: to be this Service, or to expose these. */
+/** The expectation of an actor: that it runs this Service, or exposes these definitions. */
 export type Expected = AnyServiceClass | Exposed
 
 export const isExposed = (expected: Expected): expected is Exposed => Array.isArray(expected)
 
-/** The part of a reference that names these. */
+/** The part of a reference that names these definitions. */
 const listed = (exposed: Exposed): ActorRefData["exposed"] =>
   exposed.map(({ endpoint, module }) => ({ name: endpoint.name, module: module ?? null }))
 
-/** The endpoints or the Service that an actor lacks to be the expected one. */
+/** The endpoints or the Service that an actor lacks, so that it is not the expected one. */
 export const mismatch = (ref: ActorRefData, expected: Expected): string | undefined => {
   if (!isExposed(expected)) {
     return ref.service === expected.key
@@ -144,7 +144,7 @@ export const self: {
       ? listed(expected)
       : expected.endpoints.map(({ name }) => ({ name, module: null }))
     const served = Array.from(local.handlers.keys(), (name) => ({ name, module: null }))
-    // An actor serves nothing while its layers are built, so their references to it are believed.
+    // References of an actor to itself are not checked while its layers are built, because it serves no endpoint yet.
     const known = served.length === 0 && isExposed(expected) ? exposed : served
     const problem = mismatch({ actor: info.id, path, service: service ?? null, exposed: known }, expected)
     return problem === undefined
@@ -222,7 +222,7 @@ export const root = <const X extends Exposed>(
     )
   })
 
-/** A portal to an actor above us: it outlives us, so it needs no release. */
+/** A portal to an actor above this one. That actor lives longer, so the portal needs no release. */
 const above = (
   local: LocalActor,
   channel: PeerChannel,

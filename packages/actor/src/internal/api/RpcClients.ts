@@ -30,10 +30,10 @@ import {
 import { type Portal, whenClosed } from "../portal/Portal.ts"
 import { outside } from "../settings/Turn.ts"
 
-/** Items on the way of one stream, unless it asks for another number: as many as RpcClient itself buffers. */
+/** The number of items of one stream that may be on their way by default: as many as RpcClient itself buffers. */
 const defaultWindowItems = 16
 
-/** The window of a stream, from its options to its request. */
+/** The window of a stream, handed from its options to its request. */
 const WindowItems: Context.Reference<number> = Context.Reference<number>("@furrow/actor/RpcWindowItems", {
   defaultValue: () => defaultWindowItems
 })
@@ -63,10 +63,10 @@ const payloadOf = (session: number, { discard, headers, payload }: Request): Rpc
   discard === true
 ]
 
-/** Says the last word of a request to its client. */
+/** Gives the last word of a request to its client. */
 type Last = Effect.Effect<void, ActorError>
 
-/** Gives a failed request to its client: the Cause of the procedure as it is. */
+/** Fails a request at its client with the Cause of the procedure, unchanged. */
 const failed = (
   portal: Portal<any>,
   { id, tag }: Request,
@@ -86,7 +86,7 @@ const failed = (
   }
 }
 
-/** Sends a request, and gives its client what comes of it but for the last word, which is the answer. */
+/** Sends a request, and gives its client each item; the result is the last word. */
 const send = (
   portal: Portal<any>,
   endpoint: AnyEndpoint,
@@ -97,7 +97,7 @@ const send = (
 ): Effect.Effect<Last, ActorError> => {
   const { id } = request
   const call = callOf(endpoint, payloadOf(session, request)) as never
-  // Writes the end when it is run, and not when it is made.
+  // The end is written when this is run, not when it is made.
   const end = (exit: Exit.Exit<unknown>): Last =>
     Effect.suspend(() => write({ _tag: "Exit", clientId: 0, requestId: id, exit: exit as never }))
   const onFailure = (error: unknown): Effect.Effect<Last, ActorError> =>
@@ -126,7 +126,7 @@ type Method = (
   options?: MethodOptions
 ) => Effect.Effect<unknown, unknown, any> | Stream.Stream<unknown, unknown>
 
-/** A method whose payload is checked when it is called, and which fails then as every call of an actor does. */
+/** A method that checks its payload when it is called, and fails as every call of an actor does. */
 const checked = (actor: ActorId, endpoint: AnyEndpoint, method: Method): Method => (payload, options = {}) => {
   try {
     const { context = Context.empty(), streamBufferSize } = options
@@ -151,12 +151,12 @@ const checked = (actor: ActorId, endpoint: AnyEndpoint, method: Method): Method 
   }
 }
 
-/** The way of a request to an actor that serves its group, with the session of its client there. */
+/** The way of a request to an actor that serves its group, with the session of the client there. */
 type Route<E> = (
   request: (portal: Portal<any>, session: number) => Effect.Effect<Last, ActorError>
 ) => Effect.Effect<Last, E | ActorError>
 
-/** Effect's own client of a group, over a given way to send a request. */
+/** Makes Effect's own client of a group, over a given way to send a request. */
 const clientOver = <Rpcs extends Rpc.Any, E>(
   asked: string,
   actor: ActorId,
@@ -165,22 +165,23 @@ const clientOver = <Rpcs extends Rpc.Any, E>(
 ): Effect.Effect<RpcClient<Rpcs, E | ActorError>, ActorError, Scope.Scope | Rpc.MiddlewareClient<Rpcs>> =>
   Effect.gen(function*() {
     const endpoints: Endpoints = RpcEndpoints.endpointsOf(asked, group as unknown as RpcEndpoints.Group)
-    // Imported where a client is made: its modules would cost every actor their load.
+    // RpcClient is imported where a client is made, because every other actor would pay for loading its modules.
     const { makeNoSerialization } = yield* Effect.orDie(outside(() => import("effect/rpc/RpcClient")))
     const route = yield* connect
     const made: { readonly client: object; readonly write: Write } = yield* makeNoSerialization<Rpcs, E | ActorError>(
       group,
       {
         supportsAck: false,
-        // A call has its span already.
+        // The call that carries a request has a span already, so RpcClient makes none.
         disableTracing: true,
         onFromClient: ({ context, message }) => {
-          // An interrupt is the interruption of the send, and credit is the acknowledgement.
+          // An interrupt word is not needed, because the send itself is interrupted; credit takes the place of
+          // acknowledgements.
           if (message._tag !== "Request") return Effect.void
           const request = message as Request
           const endpoint = endpoints.get(request.tag)!
           const windowItems = Context.get(context, WindowItems)
-          // The last word comes when a worker is free again: its client may ask at once for the next.
+          // The last word comes once the worker is free again, because its client may send the next request at once.
           return Effect.flatten(
             route((portal, session) => send(portal, endpoint, request, session, windowItems, made.write))
           )
@@ -194,7 +195,10 @@ const clientOver = <Rpcs extends Rpc.Any, E>(
     return client as unknown as RpcClient<Rpcs, E | ActorError>
   })
 
-/** A client whose requests are tasks of a pool; `use` gives one a worker. Each worker has one session of the client. */
+/**
+ * A client whose requests are tasks of a pool; `use` gives each request a worker. The client has one session at each
+ * worker.
+ */
 export const overPool = <Rpcs extends Rpc.Any, E>(
   name: string,
   group: RpcGroup.RpcGroup<Rpcs>,
@@ -217,7 +221,9 @@ export const overPool = <Rpcs extends Rpc.Any, E>(
     })
   )
 
-/** The one session of a client at a worker: opened by the first request, and closed with the worker or the client. */
+/**
+ * The session of a client at one worker. The first request opens it, and it is closed with the worker or the client.
+ */
 const sessionAt = (portal: Portal<any>, context: Context.Context<Scope.Scope>): Effect.Effect<number, ActorError> => {
   const turns = Semaphore.makeUnsafe(1)
   let known: number | undefined

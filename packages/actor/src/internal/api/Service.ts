@@ -88,7 +88,7 @@ export interface Served<out Self> {
  * @since 0.1.0
  */
 export interface ServeOptions<L, Uses, R> {
-  /** Services that the implementation needs, built once in the actor before it is ready. */
+  /** The services that the implementation needs, built once in the actor before it is ready. */
   readonly layer?: Layer.Layer<L, any, Uses | ActorRuntime> | undefined
   /**
    * Work of the actor's own, which begins when the actor is ready. The actor ends as it does: it returned, it failed, or
@@ -157,9 +157,9 @@ export interface Startable<in out Self, Name extends string, out Uses, in out Co
    * that must be given has the second alone: `Counter.layer({ config: { start: 7 } })`.
    */
   readonly layer: LayerOfService<Self, Uses, Config>
-  /** A phantom field, for types alone. */
+  /** A phantom field, which exists only for types. */
   readonly "~uses": Uses
-  /** A phantom field: the settings as a start takes them, `never` where it has none. */
+  /** A phantom field: the type of the settings that a start takes, `never` where the Service has none. */
   readonly "~config": Config
 }
 type LayerOfService<Self, Uses, Config> = [Config] extends [never]
@@ -178,7 +178,7 @@ export interface ServiceClass<in out Self, Name extends string, Eps extends AnyE
   extends Startable<Self, Name, Uses>
 {
   new(_: never): Context.ServiceClass.Shape<Name, Portal<Self>> & { readonly "~endpoints": Eps }
-  /** A call for every endpoint, run in the Service of the context. */
+  /** A call for every endpoint, which runs in the Service of the context. */
   readonly calls: Calls<Eps, Self>
   /**
    * Implements the Service: `build` runs once, in the actor, before it is ready. `layer` closes what is still open of it, of its
@@ -194,7 +194,7 @@ export interface ServiceClass<in out Self, Name extends string, Eps extends AnyE
     build: H | Effect.Effect<H, EX, RX>,
     options?: ServeOptions<L, Uses, RM>
   ) => Served<Self>
-  /** Runs the handlers in this process behind the same portal, through the codec: for tests and small programs. */
+  /** Runs the handlers in this process behind the same portal and through the codecs, for tests and small programs. */
   readonly layerTest: <H extends Handlers<Eps>, EX = never, RX = never>(
     build: H | Effect.Effect<H, EX, RX>
   ) => Layer.Layer<Self, EX, Exclude<RX | ServicesOf<H>, Scope.Scope | ActorRuntime>>
@@ -214,14 +214,14 @@ export interface ConfiguredServiceClass<
   C extends Settings.SettingsSchema
 > extends Startable<Self, Name, Uses, Settings.SettingsInput<C>> {
   new(_: never): Context.ServiceClass.Shape<Name, Portal<Self>> & { readonly "~endpoints": Eps }
-  /** A call for every endpoint, run in the Service of the context. */
+  /** A call for every endpoint, which runs in the Service of the context. */
   readonly calls: Calls<Eps, Self>
   /**
    * Implements the Service: `build` runs once, in the actor, with the settings of this start. `layer` may be a function of them,
    * too; the rest is as without settings.
    */
   readonly serve: {
-    // A function of the settings says what it provides only after the rest is inferred: it is checked by itself.
+    // A function of the settings shows what it provides only after the rest is inferred, so it is checked by itself.
     <H extends Handlers<Eps>, L, EX = never, RX = never, RM = never>(
       build: (config: SchemaOf<C>["Type"]) => H | Effect.Effect<H, EX, RX>,
       options: ConfiguredServeOptions<L, Uses, RM, SchemaOf<C>["Type"], RX | RM | ServicesOf<H>>
@@ -237,14 +237,14 @@ export interface ConfiguredServiceClass<
       options?: Partial<ConfiguredServeOptions<L, Uses, RM, SchemaOf<C>["Type"], never>>
     ): Served<Self>
   }
-  /** Runs the handlers in this process behind the same portal; settings and calls go through the codec. */
+  /** Runs the handlers in this process behind the same portal. Settings and calls cross through the codecs. */
   readonly layerTest: <H extends Handlers<Eps>, EX = never, RX = never>(
     build: (config: SchemaOf<C>["Type"]) => H | Effect.Effect<H, EX, RX>,
     ...options: Settings.Argument<Settings.Configured<Settings.SettingsInput<C>>>
   ) => Layer.Layer<Self, EX | PayloadInvalid, Exclude<RX | ServicesOf<H>, Scope.Scope | ActorRuntime>>
 }
 
-/** Services that Effect's own server of a group needs: its handlers and its middleware. */
+/** The services that Effect's own server of a group needs: its handlers and its middleware. */
 type Provided<Rpcs extends Rpc.Any> = Rpc.ToHandler<Rpcs> | Rpc.Middleware<Rpcs>
 
 /**
@@ -262,7 +262,7 @@ export interface GroupServiceClass<in out Self, Name extends string, Uses, Rpcs 
   readonly serveRpc: <L>(
     layer: Layer.Layer<L, any, Uses | ActorRuntime> & LeftUnprovided<Provided<Rpcs>, L>
   ) => Served<Self>
-  /** Runs the Layer in this process behind the same portal, through the codec: for tests and small programs. */
+  /** Runs the Layer in this process behind the same portal and through the codecs, for tests and small programs. */
   readonly layerTest: <L, EX = never, RX = never>(
     layer: Layer.Layer<L, EX, RX> & LeftUnprovided<Provided<Rpcs>, L>
   ) => Layer.Layer<Self, EX, Exclude<RX, Scope.Scope | ActorRuntime>>
@@ -282,11 +282,11 @@ export interface ConfiguredGroupServiceClass<
   C extends Settings.SettingsSchema
 > extends Startable<Self, Name, Uses, Settings.SettingsInput<C>> {
   new(_: never): Context.ServiceClass.Shape<Name, Portal<Self>> & { readonly "~endpoints": never }
-  /** Implements the Service with the Layer that the settings of this start give. */
+  /** Implements the Service with the Layer that a function makes from the settings of this start. */
   readonly serveRpc: <L>(
     layer: (config: SchemaOf<C>["Type"]) => LayerOf<L, Uses> & LeftUnprovided<Provided<Rpcs>, L>
   ) => Served<Self>
-  /** Runs the Layer in this process behind the same portal; settings and calls go through the codec. */
+  /** Runs the Layer in this process behind the same portal. Settings and calls cross through the codecs. */
   readonly layerTest: <L, EX = never, RX = never>(
     layer: (config: SchemaOf<C>["Type"]) => Layer.Layer<L, EX, RX> & LeftUnprovided<Provided<Rpcs>, L>,
     ...options: Settings.Argument<Settings.Configured<Settings.SettingsInput<C>>>
@@ -315,7 +315,7 @@ export interface AnyServiceClass {
 
 type Options<U> = { readonly module: string; readonly uses?: U }
 type WithSettings<C> = {
-  /** The settings of each start: a record of schemas, or a schema of objects. */
+  /** The schema of the settings of each start: a record of schemas, or a schema of objects. */
   readonly config: C
 }
 interface Make<Self> {
@@ -356,7 +356,7 @@ interface AnyOptions extends Options<ReadonlyArray<AnyServiceClass>> {
   readonly config?: Settings.SettingsSchema
 }
 
-/** A contract: definitions, or an RpcGroup. */
+/** The contract of a Service: a list of definitions, or an RpcGroup. */
 type Given = ReadonlyArray<{ readonly endpoint: AnyEndpoint }> | RpcEndpoints.Group
 
 const CallProto: object = Effectable.Prototype<Effect.Effect<unknown, unknown, unknown>>({
@@ -458,7 +458,7 @@ export const Service = <Self>(): Make<Self> =>
     for (const [property, value] of Object.entries(statics)) {
       Object.defineProperty(service, property, { value, enumerable: true, configurable: true })
     }
-    // One Layer value for each class: used twice in one graph it is one actor.
+    // Each class has one Layer value, so that a Layer which is used twice in one graph is one actor.
     let layer: unknown
     Object.defineProperty(service, "layer", {
       get: () => layer ??= optional((options: Start.StartOptions) => Start.layer(service, options), {}),

@@ -1,5 +1,5 @@
 /**
- * Starts the actor of a Service for a Layer, or serves it here.
+ * Starts the actor of a Service for a Layer, or serves the Service in this process.
  *
  * @since 0.1.0
  */
@@ -30,15 +30,21 @@ import { Escalation } from "../supervision/Escalation.ts"
 import * as StartChild from "../supervision/StartChild.ts"
 
 export type StartOptions = SpawnOptions & {
-  /** How the actor is called. Default: the key of its Service. */
+  /** The name of the actor. Default: the key of its Service. */
   readonly name?: string | undefined
-  /** No other actor of the tree may have its name while it lives: `NameTaken` otherwise. Default: names are shared. */
+  /**
+   * True: no other actor of the tree may have the name while this one lives; the start fails with `NameTaken`
+   * otherwise. Default: names are shared.
+   */
   readonly unique?: boolean | undefined
-  /** The trees that find it, where trees see each other: its own, those of its host, or everyone. */
+  /** The trees that find the actor, where trees see each other: its own, those of its host, or all of them. */
   readonly listed?: Listing | undefined
 }
 
-/** The value that makes a module the actor of a Service; one that `leads` takes its implementation from another module. */
+/**
+ * The value that makes a module the actor of a Service. If `leads` is set, the implementation comes from another
+ * module.
+ */
 export const served = (service: AnyService, load: ServedInside["load"], leads = false): ServedInside => {
   const served: ServedInside = {
     "~furrow/Served": () => undefined as never,
@@ -57,14 +63,14 @@ const relayedOf = (portal: Portal.Portal<any>, key: string): Relayed => {
   return relayed
 }
 
-/** The options of a start, whatever the Service: its types say whether there are settings, and which. */
+/** The options of a start of any Service; the types of the Service decide which settings they have. */
 type GivenOptions = StartOptions & {
   readonly config?: unknown
   readonly role?: Role | undefined
   readonly isBehind?: boolean | undefined
 }
 
-/** The settings of a Service as its actor is told them. */
+/** The encoded settings of a Service, as its actor gets them. */
 export const encodedConfig = (
   service: AnyService,
   actor: ActorId,
@@ -76,7 +82,9 @@ export const encodedConfig = (
   return Effect.fail(new PayloadInvalid({ actor, side: "caller", endpoint: service.key, part: "config", issue }))
 }
 
-/** Starts the actor of a Service; what it uses is taken from the context, and told to it as references. */
+/**
+ * Starts the actor of a Service. The Services that it uses are taken from the context, and sent to it as references.
+ */
 export const start = (
   local: LocalActor,
   service: AnyService,
@@ -91,7 +99,7 @@ export const start = (
       const portal = fiber.context.mapUnsafe.get(key) as Portal.Portal<any>
       const here = relayedOf(portal, key)
       const ref = Portal.refOf(portal) ?? null
-      // Handlers of this process have no address: their calls are passed on.
+      // Handlers of this process have no address, so the actor's calls to them are relayed.
       if (ref === null) relays.set(key, here)
       uses.push({ key, actor: portal.actor, ref })
     }
@@ -114,7 +122,7 @@ export const start = (
       }, restore))
   })
 
-/** Lists an actor that was started behind another in the place of the other from here on, and begins its main. */
+/** Gives a standby the place of the actor before it in the registry, and begins its main. */
 export const takeOver = (
   local: LocalActor,
   { actor }: ChildActor,
@@ -124,11 +132,11 @@ export const takeOver = (
   Effect.flatMap(Timeouts, ({ cancelAck }) =>
     Effect.all([
       local.reach?.directory.ready(actor.uuid, actor.pid, from) ?? Effect.void,
-      // An actor that does not answer is as any other that is up and does not answer.
+      // An actor that does not answer is treated as up: its callers find out by themselves.
       Effect.ignore(Effect.timeout(giveCue(local, channel), cancelAck))
     ], { concurrency: "unbounded", discard: true }))
 
-/** The portal of a started Service. */
+/** Makes the portal of a Service whose actor has started. */
 export const portal = (
   local: LocalActor,
   service: AnyService,
@@ -138,7 +146,7 @@ export const portal = (
 ): Portal.Portal<any> =>
   portalOf(local, child, channel, new Map(service.endpoints.map(({ name }) => [name, undefined])), wait)
 
-/** The actor of a Service for as long as the Layer lives. */
+/** The actor of a Service, which lives as long as the Layer. */
 export const layer = (service: AnyService, options: GivenOptions): Layer.Layer<any, ActorError, ActorRuntime> =>
   Layer.effect(
     service as never,
@@ -148,7 +156,7 @@ export const layer = (service: AnyService, options: GivenOptions): Layer.Layer<a
         const escalate = yield* Escalation
         const { channel, child } = yield* start(local, service, options, restore)
         const { context } = yield* Effect.withFiber(Effect.succeed)
-        // Without a listener, its users hear of it only when they call.
+        // Without a listener, the users of the actor learn of its loss only when they call it.
         const log = ({ message }: ActorError) =>
           void Effect.runForkWith(context)(
             logError(`the Layer of "${service.key}" has lost its actor. ${message}`)

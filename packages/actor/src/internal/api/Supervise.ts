@@ -1,5 +1,5 @@
 /**
- * The children of a supervisor as programs write them, and the Layer that they become.
+ * The children of a supervisor as a program writes them, and the Layer that is made of them.
  *
  * @since 0.1.0
  */
@@ -36,14 +36,15 @@ import type { AnyServiceClass, SelfOf, Startable } from "./Service.ts"
 import * as StartService from "./StartService.ts"
 
 /**
- * The policy of a supervisor. Every part has a default.
+ * The policy of a supervisor. Each field has a default.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Policy {
   /**
-   * The children that are stopped and started for the death of one. Default: `"dependants"`, the dead one and all that use it.
+   * The children that are stopped and started after the death of one. Default: `"dependants"`, which is that child and
+   * all that use it.
    */
   readonly strategy?: Machine.Strategy | undefined
   /** The supervisor gives up at more deaths than `restarts` within the time. Default: 3 within 5 seconds. */
@@ -58,7 +59,7 @@ export interface Policy {
    * may take.
    */
   readonly hold?: Duration.Input | undefined
-  /** The ends of significant children that end the supervisor in order. Default: `"never"`. */
+  /** The ends of significant children after which the supervisor ends in order. Default: `"never"`. */
   readonly autoShutdown?: Machine.AutoShutdown | undefined
 }
 
@@ -69,9 +70,12 @@ export interface Policy {
  * @since 0.1.0
  */
 export interface ChildOptions {
-  /** Which ends are followed by a start: all, all but a return and a cancel, or none. Default: `"permanent"`. */
+  /**
+   * The ends after which the child is started again: all, all but a return and a cancel, or none. Default:
+   * `"permanent"`.
+   */
   readonly restart?: Machine.Restart | undefined
-  /** The child's end for good may end the supervisor: see `Policy.autoShutdown`. Default: false. */
+  /** True: the end of this child for good may end the supervisor (see `Policy.autoShutdown`). Default: false. */
   readonly significant?: boolean | undefined
   /**
    * The time that its finalizers have when it is stopped. Default: `Timeouts.finalizers`. A Layer without it is waited for,
@@ -167,7 +171,7 @@ const startService = (service: AnyService, options: StartService.StartOptions) =
     })
   ) as Effect.Effect<Incarnation, ActorError, Scope.Scope>
 
-/** A Layer that is no actor ends by what it escalates: a loss of an actor in it, or the end of a supervisor in it. */
+/** The end of a Layer that is no actor: an actor in it was lost, or a supervisor in it has ended. */
 const startLayer = (name: string, layer: Layer.Layer<unknown, unknown, unknown>) => (_: Part) =>
   Effect.gen(function*() {
     const local: LocalActor = yield* currentLocal
@@ -205,14 +209,14 @@ const ofService = (service: AnyService, given: GivenOptions): SupervisedInside =
 }
 
 /**
- * The options of a Layer as a child: what it is called, and which Services it goes with.
+ * Settings of a Layer as a child of a supervisor: its name, and the Services that it goes with.
  *
  * @category models
  * @since 0.1.0
  */
 export interface LayerOptions extends ChildOptions {
   readonly name: string
-  /** The supervised Services that it calls: it is restarted with them. */
+  /** The supervised Services that the Layer calls: it is restarted with them. */
   readonly uses?: ReadonlyArray<AnyServiceClass> | undefined
 }
 
@@ -261,7 +265,7 @@ const policyOf = ({ autoShutdown, intensity, strategy }: Policy, dynamic: boolea
 const planOf = (child: Child): ChildPlan =>
   planOfInside(insides.get(child) ?? ofService(child as unknown as AnyService, {}))
 
-/** The longest time of a timer, in milliseconds: an actor is always bounded. */
+/** The longest time in milliseconds that a timer can wait, so that the end of an actor always has a bound. */
 const maxStopWithinMillis = 2 ** 31 - 1
 
 const planOfInside = (inside: SupervisedInside): ChildPlan => {
@@ -277,7 +281,7 @@ const planOfInside = (inside: SupervisedInside): ChildPlan => {
   }
 }
 
-/** The end of a supervisor as its owner sees it. */
+/** The end of a supervisor as its owner learns it. */
 const escalated = (supervising: Supervising, why: Machine.Why): Exit.Exit<void, any> | undefined => {
   switch (why._tag) {
     case "GaveUp":
@@ -347,11 +351,12 @@ const supervise = (
     const context = (yield* Effect.context<never>()) as Context.Context<never>
     const escalate = yield* Escalation
     const holdMillis = Duration.toMillis(policy.hold ?? (yield* Timeouts).spawn)
-    // The constructor throws on a cycle of uses: a mistake in the program.
+    // The constructor throws where the children use each other in a cycle, which is a mistake in the program.
     const supervising = yield* Effect.sync(() =>
       new Supervising({ local, context, backoff, standbyBackoff, policy: own, holdMillis, children: plans })
     )
-    // First in, last out: what it gives up on is told also where its Scope closes meanwhile.
+    // This fiber is forked first, so the Scope ends it last: it reports the reason to give up even where the Scope closes
+    // meanwhile.
     yield* Effect.forkScoped(Effect.flatMap(supervising.ended, (why) => {
       const exit = escalated(supervising, why)
       if (exit === undefined) return Effect.void
@@ -374,9 +379,12 @@ const supervise = (
  * @since 0.1.0
  */
 export interface RollOptions {
-  /** The time that the open calls of each old actor have to end. Then the actor is stopped, and its calls are cancelled. */
+  /**
+   * The time that the open calls of each old actor have to end. After it the actor is stopped, and its calls are
+   * cancelled.
+   */
   readonly drain: Duration.Input
-  /** The children that are replaced side by side. Default: 1. */
+  /** The number of children that are replaced at the same time. Default: 1. */
   readonly atOnce?: number | undefined
 }
 
@@ -385,7 +393,7 @@ const rollIn = (supervising: Supervising, keys: ReadonlyArray<string>, { atOnce 
     ? supervising.roll(keys, atOnce, Duration.toMillis(drain))
     : Effect.die(new Error(`\`atOnce\` is a number of children, 1 or more, and not ${atOnce}`))
 
-/** The supervisor of a Service in the context, by its portal. */
+/** The supervisor of a Service in the context, found by the portal of the Service. */
 const supervisorOf = (context: Context.Context<never>, { key }: AnyServiceClass): Supervising => {
   const supervising = Supervising.of(context.mapUnsafe.get(key) as Portal.Portal<any>)
   if (supervising !== undefined) return supervising
@@ -395,7 +403,7 @@ const supervisorOf = (context: Context.Context<never>, { key }: AnyServiceClass)
   )
 }
 
-/** Rolls the children of one supervisor after those of another. */
+/** Rolls the children of each supervisor in turn. */
 const rollServices = (
   services: ReadonlyArray<AnyServiceClass>,
   keysOf: (supervising: Supervising, named: ReadonlyArray<string>) => ReadonlyArray<string>,
@@ -481,10 +489,10 @@ export const rollAll = <Service extends AnyServiceClass>(
 export interface DynamicChild {
   readonly name: string
   readonly state: ChildState
-  /** The number of its starts so far. */
+  /** The number of starts of the child so far. */
   readonly incarnation: number
   readonly restart: Machine.Restart
-  /** The actor that is there now, if one is. */
+  /** The actor of the child; none while it has none. */
   readonly actor: ActorId | null
 }
 
@@ -508,7 +516,7 @@ export interface Dynamic<in out Self, in out Config> {
       & Configured<Config>
     >
   ) => Effect.Effect<Portal.Portal<Self>, ActorError>
-  /** Ends one for good, and waits until it is gone. It may have ended before. */
+  /** Ends one child for good, and waits until it is gone. It may have ended before. */
   readonly stop: (name: string) => Effect.Effect<void>
   /**
    * Replaces the actors of those named, or of all that are there now, one after another and without a failed call, as
@@ -517,7 +525,7 @@ export interface Dynamic<in out Self, in out Config> {
   readonly roll: (
     options: RollOptions & { readonly names?: ReadonlyArray<string> | undefined }
   ) => Effect.Effect<void, RollFailed>
-  /** The children that are there now. */
+  /** The children that the supervisor has now. */
   readonly children: Effect.Effect<ReadonlyArray<DynamicChild>>
   /**
    * Waits until the supervisor has ended: it fails with `GaveUp` where it gave up, when its children have stopped. Race work

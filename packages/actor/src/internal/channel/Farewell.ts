@@ -16,7 +16,7 @@ import { withoutStack } from "../errors/stack.ts"
 
 export type { Farewell } from "@furrow/protocol/Failure"
 
-/** The farewell as bytes. A cleanup too long for one frame is told by its first failure alone, or not at all. */
+/** The farewell as bytes. If the failures of the cleanup are too long for a frame, only the first is told, or none. */
 export const encodeFarewell = (farewell: Failure.Farewell, limit = Infinity): Uint8Array => {
   const { cleanup, ...rest } = farewell
   for (const kept of [cleanup, cleanup.slice(0, 1), []]) {
@@ -26,7 +26,7 @@ export const encodeFarewell = (farewell: Failure.Farewell, limit = Infinity): Ui
   return encodeFarewell({ how: { _tag: "Returned" }, cleanup: [] })
 }
 
-/** How the actor says it ended. */
+/** Reads from the payload of `Bye` how the actor ended; `undefined` where the payload does not say it. */
 export const exitOf = (payload: Uint8Array, actor: ActorId): ActorExit | undefined => {
   const decoded = Failure.decodeFarewell(payload)
   if (!decoded.ok) return undefined
@@ -47,13 +47,16 @@ export const exitOf = (payload: Uint8Array, actor: ActorId): ActorExit | undefin
   }
 }
 
-/** The last of our dialogs that the actor had read, if it says so. */
+/**
+ * The number of the last dialog of this side that the ended actor had read; `undefined` where its `Bye` does not say
+ * it.
+ */
 export const takenOf = (payload: Uint8Array): number | undefined => {
   const decoded = Failure.decodeFarewell(payload)
   return decoded.ok ? decoded.value.taken : undefined
 }
 
-/** How a call ends whose actor said goodbye before it answered. */
+/** The error of a call whose actor said `Bye` before it answered. */
 export const endOf = (payload: Uint8Array, actor: ActorId): ActorError => {
   const exit = exitOf(payload, actor)
   switch (exit?._tag) {

@@ -1,5 +1,6 @@
 /**
- * How a side of a connection presents itself: the same for all of this runtime but for who it is, and as what it dials.
+ * The `Hello` and the `Welcome` with which a side of a connection presents itself. They differ only in the actor and,
+ * for a `Hello`, in the role in which it dials.
  *
  * @since 0.1.0
  */
@@ -10,7 +11,7 @@ import type { ActorId } from "../errors/ActorError.ts"
 
 const common = { version, capabilities: [capability], maxFrame: defaultMaxFrame }
 
-/** The handshake puts a nonce in where there is something to prove. */
+/** The `Hello` of this side. The handshake adds a nonce where a secret has to be proven. */
 export const hello = (actor: ActorId, role: Hello["role"]): Hello => ({
   _tag: "Hello",
   ...common,
@@ -19,5 +20,5 @@ export const hello = (actor: ActorId, role: Hello["role"]): Hello => ({
   nonce: null
 })
 
-/** The handshake puts the proof in. */
+/** The `Welcome` of this side. The handshake adds the proof that the secret is known. */
 export const welcome = (actor: ActorId): Welcome => ({ _tag: "Welcome", ...common, actor, proof: null })

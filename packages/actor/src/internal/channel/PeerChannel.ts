@@ -1,10 +1,13 @@
 /**
- * One connection to one peer: carries out what `Connection` decides, for a map of open dialogs and one owner.
+ * One connection to one peer. It carries out what the machine `Connection` decides, for a map of open dialogs and one
+ * owner.
  *
- * One reader, one writer. A dialog hears its own words, the owner hears those of the connection and its end. When the
- * connection ends, every dialog is told once, after a short wait in which the owner may find out why.
+ * One reader and one writer serve the connection. A dialog hears its own words; the owner hears the words about the
+ * whole actor, and the end of the connection. When the connection ends, every dialog is told once, after a short wait
+ * in which the owner may find out why.
  *
- * Nothing here blocks the reader. A driver, a dialog or an owner that throws costs the connection, never the runtime.
+ * No callback here blocks the reader. A driver, a dialog or an owner that throws costs the connection, never the
+ * runtime.
  *
  * @since 0.1.0
  */
@@ -32,8 +35,9 @@ import { report } from "./report.ts"
 import { Writer } from "./Writer.ts"
 
 /**
- * A word for the owner of a connection, or its end. Only words arrive that the peer may say now, by its role: a parent
- * hears no `CancelActor` of its child, and a child is told to `Spawn` once. An `Error` here is the failure of the whole actor: that of a dialog goes to the dialog.
+ * A word for the owner of a connection, or the end of the connection. An `Error` here is the failure of the whole
+ * actor: the failure of a dialog goes to the dialog. The machine lets only words through that the peer's role allows:
+ * no child sends `CancelActor`, and `Spawn` comes once.
  */
 export type OwnerEvent =
   | Message.Start
@@ -48,27 +52,33 @@ export type OwnerEvent =
 
 export interface ChannelOptions {
   readonly connection: Transported
-  /** The actor at the other end. */
+  /** The actor at the other end as this side sees it: its parent, its child, a peer, or an actor in this process. */
   readonly role: Connection.Role
   readonly handshake: Handshake.Config
   readonly events: Events
-  /** Turns and logs of the runtime itself go by this. Default: the event loop, and the console. */
+  /** The context in which the runtime itself takes turns and writes logs. Default: the event loop, and the console. */
   readonly context?: Context.Context<never> | undefined
-  /** The largest frame that is read before the handshake is over. */
+  /** The largest frame in bytes that is read before the handshake is over. Default: 1 MiB. */
   readonly greetingLimit?: number | undefined
-  /** Finds out why the connection ended; calls back once, soon. */
+  /**
+   * Finds out why the connection ended, and calls `done` once, soon. Default: the error of the connection itself is
+   * told.
+   */
   readonly explain?: ((done: (error: ActorError) => void) => void) | undefined
 }
 
-/** How the handshake ended. */
+/** The end of the handshake: the peer that was greeted, or the error that ended the connection before. */
 export type HandshakeResult = Connection.Greeted | { readonly _tag: "Ended"; readonly error: ActorError }
 
-/** The largest greeting, which may be a stranger's; the words behind it may share its chunk. */
+/**
+ * The largest greeting in bytes. A stranger may have sent it, so it is bounded; words that follow it may share its
+ * chunk.
+ */
 const maxGreetingBytes = 1024 * 1024
 
 const noBytes = new Uint8Array(0)
 
-/** Nothing of a dialog comes behind these from the side that says them. */
+/** The words after which a side says nothing more in their dialog. */
 const lastWords: ReadonlySet<Message.Message["_tag"]> = new Set(["Cancel", "Return", "Error"])
 
 const nobody: ActorId = { name: "unknown", uuid: "", pid: 0 }
@@ -76,13 +86,13 @@ const nobody: ActorId = { name: "unknown", uuid: "", pid: 0 }
 export class PeerChannel {
   private state: Connection.State<ActorError>
   private frames: Frame.State = Frame.initial
-  /** The limits of frames; the handshake sets them. */
+  /** The bounds on the sizes of frames; the handshake sets them. */
   private limits: Frame.Limits
   private readonly ports = new Map<number, Port>()
   private readonly options: ChannelOptions
-  /** The events and the counts of the actor at this end. */
+  /** The publisher of the events, and the counts, of the actor at this end. */
   readonly events: Events
-  /** The turns of the process at this end. */
+  /** The turns of the event loop of the process at this end. */
   readonly turn: Turn
   readonly writer: Writer
   private tell: ((event: OwnerEvent) => void) | undefined
@@ -93,7 +103,10 @@ export class PeerChannel {
   private delivered = false
   private reason: ActorError | undefined
   private renamed: ActorId | undefined
-  /** A cache of what has crossed: it decides nothing. */
+  /**
+   * The endpoints whose contract this side has already sent over this connection. It is a cache and decides nothing
+   * else.
+   */
   private readonly digested = new WeakSet<object>()
   private readonly handshakes = new Waiters<HandshakeResult>()
   private readonly callsOver = new Waiters()
@@ -122,7 +135,7 @@ export class PeerChannel {
     this.run(actions)
   }
 
-  /** Calls back once when the handshake is over. */
+  /** Calls `callback` once, when the handshake is over. */
   onHandshake(callback: (result: HandshakeResult) => void): void {
     const peer = Connection.peerOf(this.state)
     const { error } = this
@@ -131,7 +144,7 @@ export class PeerChannel {
     else this.handshakes.add(callback)
   }
 
-  /** From now on this owner is told. Words that came before there was one are told now, in order. */
+  /** Sets the owner: from now on `tell` gets the words for it. Words that arrived before are told at once, in order. */
   route(tell: (event: OwnerEvent) => void): void {
     this.tell = tell
     this.input({ _tag: "Owned" })
@@ -149,7 +162,7 @@ export class PeerChannel {
     return this.isClosed ? Frame.defaultMaxFrame : this.options.greetingLimit ?? maxGreetingBytes
   }
 
-  /** Why the channel cannot be used any more, if so. */
+  /** The error with which the channel ended; `undefined` while it can still be used. */
   get error(): ActorError | undefined {
     const { phase } = this.state
     return phase._tag === "Closed" ? this.reason ??= errorOf(phase.why, this.peer) : undefined
@@ -159,38 +172,47 @@ export class PeerChannel {
     return Connection.isOpen(this.state)
   }
 
-  /** The peer's own account of its end, in its last word. */
+  /** The payload of the peer's `Bye`, in which it says how it ended; `undefined` where none has come. */
   get bye(): Uint8Array | undefined {
     return Connection.byeOf(this.state)
   }
 
-  /** Calls back once when no call begins here any more: earlier than `whenClosed`, and before any dialog is told. */
+  /**
+   * Calls `callback` once, when no call can begin here any more: earlier than `whenClosed`, and before any dialog is
+   * told.
+   */
   whenCallsOver(callback: () => void): () => void {
     if (!Connection.isOver(this.state)) return this.callsOver.add(callback)
     callback()
     return () => {}
   }
 
-  /** Calls back once when the channel is closed, and its dialogs and its owner have been told. */
+  /** Calls `callback` once, when the channel is closed, and its dialogs and its owner have been told. */
   whenClosed(callback: () => void): () => void {
     if (!this.isClosed) return this.closings.add(callback)
     callback()
     return () => {}
   }
 
-  /** A new dialog of ours. A dialog that can have no answer is told so in the next turn of the event loop. */
+  /**
+   * Opens a dialog for this side, and answers with its number. A dialog that can get no answer is told so in the next
+   * turn of the event loop.
+   */
   open(port: CallerPort): number {
     const id = Connection.open(this.state)
     if (Connection.accepts(this.state)) this.ports.set(id, port)
     else {
       this.delivered = true
-      // In a later turn: the opener has nothing in place yet, and an opener that tries again must not starve the loop.
+      // The dialog is told in a later turn: its opener has set nothing up yet, and one that tries again at once must
+      // not starve the event loop.
       this.turn.rest(() => this.tellLost(port, notBegun(this.error ?? this.farewell())), this)
     }
     return id
   }
 
-  /** True when the contract of an endpoint is still to be compared here: it is sent once. */
+  /**
+   * True when the digest of an endpoint's contract still has to be sent to this peer. It is sent once per connection.
+   */
   mustSendDigest(endpoint: object): boolean {
     if (this.digested.has(endpoint)) return false
     this.digested.add(endpoint)
@@ -201,7 +223,7 @@ export class PeerChannel {
     this.digested.delete(endpoint)
   }
 
-  /** A dialog of the peer, which is told at once where the connection is gone. */
+  /** Registers a dialog that the peer has opened. The dialog is told at once if the connection is gone. */
   registerCallee(id: number, port: CalleePort): void {
     const { error } = this
     if (error !== undefined) return port.lost(error)
@@ -214,7 +236,7 @@ export class PeerChannel {
     if (this.ports.delete(id) && port!.side === "callee") Connection.countServed(this.state, -1)
   }
 
-  /** Dialogs of the peer that are open, or ended and it has not read how. */
+  /** The number of the peer's dialogs that are open, or whose last word the peer has not read. */
   get openDialogCount(): number {
     return this.state.dialogs.served + this.writer.unread
   }
@@ -222,7 +244,7 @@ export class PeerChannel {
   send(message: Message.Message, inOrder = false): void {
     if (message._tag === "Spawn" || message._tag === "Ready") this.input({ _tag: "Said", word: message._tag })
     if (message._tag === "Cancel" && this.writer.withdraw(message.dialog)) {
-      // In a later turn: the dialog is in the step that cancels it.
+      // The dialog is told in a later turn, because it is still in the step that cancels it.
       return this.turn.later(
         () => this.guard("a dialog could not be ended", () => this.heard(cancelledEarly(message, this.peer))),
         this
@@ -231,17 +253,17 @@ export class PeerChannel {
     this.writer.send(message, inOrder)
   }
 
-  /** A dialog we cancelled did not end within its bound; it stays listed until it does. */
+  /** Counts a dialog that this side cancelled and that did not end within its bound (1), or that has ended now (-1). */
   countStuck(change: 1 | -1): void {
     this.stuck += change
   }
 
-  /** Payloads that did not match have met this fate. */
+  /** Counts payloads that did not match their schema, by their fate. */
   countRefused(fate: keyof Refusals, count: number): void {
     this.refusals = { ...this.refusals, [fate]: this.refusals[fate] + count }
   }
 
-  /** True while such a dialog has not ended. */
+  /** True while a cancelled dialog is past its bound and has not ended. */
   get isStuck(): boolean {
     return this.stuck > 0
   }
@@ -251,22 +273,22 @@ export class PeerChannel {
     return this.delivered
   }
 
-  /** True where the peer can be gone without an end of the connection. */
+  /** True where the peer can vanish while the connection stays open, as over a network. */
   get canDieSilently(): boolean {
     return this.options.connection.silent === true
   }
 
-  /** Grows with every sign of life of the peer: it was heard, or made room for more. */
+  /** A count that grows with every sign of life of the peer: bytes that arrived, or room that the peer made. */
   get signs(): number {
     return this.received.bytes + this.drains
   }
 
-  /** Closes our side: queued words are sent, every dialog ends with `ChannelClosed`. */
+  /** Closes this side: queued words are sent, and every dialog ends with `ChannelClosed`. */
   close(): void {
     this.input({ _tag: "Close" })
   }
 
-  /** Ends our half, whatever the peer's does. */
+  /** Ends this side's half of the connection, whatever the peer does with its half. */
   hangUp(): void {
     this.guard("the transport threw", () => this.options.connection.end())
   }
@@ -276,12 +298,12 @@ export class PeerChannel {
     this.guard("the transport threw", () => this.options.connection.destroy())
   }
 
-  /** The peer is known to be gone, whatever the connection says: every dialog ends with this error. */
+  /** Ends every dialog with this error, because the peer is known to be gone whatever the connection says. */
   lose(error: ActorError): void {
     this.input({ _tag: "Lose", error })
   }
 
-  /** The peer broke a rule: tell it, tell the dialogs, close. */
+  /** Ends the connection because the peer broke a rule: tells the peer and the dialogs, then closes. */
   violate(violation: Violation.Violation): void {
     this.input({ _tag: "Violate", violation })
   }
@@ -299,12 +321,12 @@ export class PeerChannel {
     }
   }
 
-  /** The connection without its dialogs, for an observer. */
+  /** The state of the connection without its dialogs, for an observer. */
   inspect(to: ChannelInspection["to"]): ChannelInspection {
     return inspectChannel(to, this.snapshot(), this.writer, this.ports)
   }
 
-  /** Its dialogs, as they are when they are read: others may begin and end meanwhile. */
+  /** The open dialogs, read one by one: dialogs may begin and end while a caller iterates. */
   get dialogs(): Iterable<Port> {
     return this.ports.values()
   }
@@ -318,7 +340,7 @@ export class PeerChannel {
   private data(bytes: Uint8Array, lent: boolean): void {
     this.reading(bytes.length, () => {
       let chunk = bytes
-      // Greeting by greeting: what comes right behind the last one is held to another limit.
+      // Greetings are read one at a time: the frames behind the last greeting are held to another limit.
       while (this.state.phase._tag === "Handshaking") {
         if (this.read(chunk, lent, 1) === 0) return
         chunk = noBytes
@@ -341,12 +363,12 @@ export class PeerChannel {
     }
   }
 
-  /** How many frames there were. */
+  /** Reads the words in these bytes; answers with the number of frames that they made. */
   private read(bytes: Uint8Array, lent: boolean, count?: number): number {
     return this.isClosed ? 0 : this.take(Frame.decode(this.frames, bytes, this.limits, count, lent))
   }
 
-  /** Bytes that are in the body of a frame already. */
+  /** Counts bytes that went straight into the body of a frame that has begun. */
   private filled(size: number): void {
     this.reading(size, () => void (this.isClosed || this.take(Frame.filled(this.frames, size))))
   }
@@ -356,7 +378,7 @@ export class PeerChannel {
     const { begun, frames } = decoded
     for (let i = 0; i < frames.length; i++) {
       if (begun !== undefined) this.begin(begun, i)
-      // A word may close the channel: what came behind it is not read.
+      // A word may close the channel: the words that follow it are not read.
       if (this.isClosed) break
       this.received.frames++
       const word = Envelope.decode(frames[i]!)
@@ -368,7 +390,7 @@ export class PeerChannel {
     return decoded.frames.length
   }
 
-  /** Begins the large words whose first part came behind this number of frames. */
+  /** Begins the large words whose first part came after `behind` frames of the same chunk. */
   private begin(begun: ReadonlyArray<Frame.Begun>, behind: number): void {
     for (const { behind: at, dialog, word } of begun) {
       if (at !== behind) continue
@@ -383,7 +405,7 @@ export class PeerChannel {
       this.frames = Frame.drop(this.frames, (message as Message.FromCallee).dialog)
     }
     const port = this.ports.get((message as Message.FromCallee).dialog)
-    // The path of most words, which allocates nothing.
+    // Most words take this short path, which allocates nothing.
     if (port !== undefined && Connection.delivers(this.state, port.side, message._tag)) {
       return port.heard(message as Message.FromCallee & Message.FromCaller)
     }
@@ -450,7 +472,7 @@ export class PeerChannel {
     if (parts) this.writer.cut(maxFrame)
   }
 
-  /** We are this actor, whatever we have greeted as. */
+  /** Changes the actor that this end is, where the handshake presented another identity. */
   rename(actor: ActorId): void {
     this.renamed = actor
   }
@@ -469,10 +491,10 @@ export class PeerChannel {
     }
   }
 
-  /** How a dialog ends that was open when the peer said goodbye. */
+  /** The error of a dialog that was open when the peer said `Bye`. */
   private readonly farewell = (): ActorError => endOf(this.bye ?? noBytes, this.peer)
 
-  /** Ends our calls: those that the peer had not read at its last word have not begun there. */
+  /** Ends the dialogs of this side. Those that the peer had not read when it said `Bye` have not begun there. */
   private endCallers(): void {
     const callers = Array.from(this.ports).filter(([, port]) => port.side === "caller")
     for (const [id] of callers) this.ports.delete(id)
@@ -483,7 +505,7 @@ export class PeerChannel {
     for (const [id, port] of callers) this.tellLost(port, id > taken || held.has(id) ? early : error)
   }
 
-  /** Says the last word, with the last dialog of the peer that was read. */
+  /** Says `Bye`, with the number of the last dialog of the peer that this side has read. */
   sayBye(farewell: Farewell): void {
     const payload = encodeFarewell({ ...farewell, taken: Connection.taken(this.state) }, this.maxFrame - 64)
     this.send({ _tag: "Bye", payload })
@@ -516,16 +538,16 @@ export class PeerChannel {
     }
   }
 
-  /** Something threw that must not: all that is open ends with that reason, which is reported. */
+  /** Ends everything that is open, with a report, because code that must not throw has thrown. */
   private fault(what: string, thrown: unknown): void {
     const reason = `${what}: ${described(thrown)}`
     report(this.options, this.peer, reason, thrown)
     this.lose(connectionLost(this.peer, reason))
-    // A half-written frame cannot be mended, and the other end is to notice.
+    // A half-written frame cannot be mended, so the connection is cut and the other end notices.
     try {
       this.options.connection.destroy()
     } catch {
-      // A driver that cannot even do that has been reported.
+      // A driver that cannot even cut its connection has been reported already.
     }
   }
 }

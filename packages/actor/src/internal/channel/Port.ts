@@ -7,17 +7,20 @@ import type * as Message from "@furrow/protocol/Message"
 import type { ActorError } from "../errors/ActorError.ts"
 import type { Collecting, DialogInspection } from "../inspect/Inspection.ts"
 
-/** A dialog, seen from the channel: one we opened hears its callee, one the peer opened hears its caller. */
+/**
+ * A dialog as the channel sees it: a dialog that this side opened hears its callee, one that the peer opened hears its
+ * caller.
+ */
 export type Port = CallerPort | CalleePort
 
 export interface CallerPort {
   readonly side: "caller"
   readonly heard: (word: Message.FromCallee) => void
-  /** Its state, for an observer; none where it is only passed on. */
+  /** The state of the dialog for an observer; absent where the dialog is only passed on to another connection. */
   readonly inspect?: (() => DialogInspection) | undefined
-  /** Its fibers and the things that they may wait for, for an observer. */
+  /** Collects the fibers of the dialog, and the things that they may wait for, for an observer. */
   readonly collect?: ((into: Collecting, peer: string) => void) | undefined
-  /** The connection is gone: said once, then never anything again. */
+  /** Tells the dialog that its connection is gone. It is called once, and no other callback is called after it. */
   readonly lost: (error: ActorError) => void
 }
 

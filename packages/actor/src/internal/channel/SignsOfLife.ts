@@ -1,6 +1,7 @@
 /**
- * Watches connections that can die without an end: a peer that gives no sign of life is asked for one, and is lost where
- * none comes. One fiber looks at all of an actor's, so that thousands of idle connections cost a look each.
+ * Watches connections that can die without an end: a peer that gives no sign of life is asked for one, and is lost
+ * where none comes. One fiber looks at all connections of an actor, so that an idle connection costs no more than a
+ * look.
  *
  * @since 0.2.0
  */
@@ -12,22 +13,25 @@ import { monotonicMillis, Timeouts } from "../settings/Timeouts.ts"
 import { peerSilent } from "./ends.ts"
 import type { PeerChannel } from "./PeerChannel.ts"
 
-/** A bound is looked at in this many slices: a cut is noticed that much later than the bound at most. */
+/** The number of looks within one bound. A cut connection is noticed at most one slice later than the bound. */
 const sliceCount = 40
 const minSliceMillis = 10
-/** A slice this much longer than planned was late. A stopped process hears nothing, and its peers are not to blame. */
+/**
+ * Milliseconds by which a slice may be late before it does not count: a stopped process hears nothing, and its peers
+ * are not to blame.
+ */
 const slackMillis = 50
 
 interface Watched {
   state: Liveness.State
-  /** The signs of life at the last look. */
+  /** The peer's count of signs of life when the channel was last looked at. */
   signs: number
 }
 
 export class SignsOfLife {
   private readonly context: Context.Context<never>
   private readonly watched = new Map<PeerChannel, Watched>()
-  /** Milliseconds in which this process ran. */
+  /** Milliseconds for which this process has run since the first watch; time in which it was stopped is left out. */
   private now = 0
   private running = false
 
@@ -35,7 +39,7 @@ export class SignsOfLife {
     this.context = context
   }
 
-  /** From now on until it is closed. Only a connection that can die silently needs it. */
+  /** Watches a channel until it is closed. A channel whose peer cannot vanish silently is not watched. */
   watch(channel: PeerChannel): void {
     const { silence } = Context.get(this.context, Timeouts)
     if (!channel.canDieSilently) return

@@ -1,13 +1,13 @@
 /**
- * The one writer of a connection: the words of one turn of the event loop leave in one write at its end. When much
- * is said in one turn, it begins to leave earlier, so that the peer reads while we still speak.
+ * The one writer of a connection: the words of one turn of the event loop leave in one write at its end. When much is
+ * said in one turn, writing begins before its end, so that the peer reads while this side still speaks.
  *
- * Two lanes. While the connection has room both go straight out, in order. Once it is full the words wait here, and
- * when there is room again the control lane goes first: data can never hold up a cancel. Senders of data wait for room
- * before they queue more, and dialogs before they begin, so what waits here is bounded.
+ * The writer has two lanes, for control and for data. While the connection has room, words of both lanes leave at once,
+ * in order. Once it is full they wait, and the control lane goes first: data never holds up a cancel. Senders and new
+ * dialogs wait for room, so the lanes are bounded.
  *
- * A large word leaves in parts where the peer reads them (`Departure`): one each time there is room, behind the words that
- * waited for it. So the control lane and small words of other dialogs pass between them.
+ * A large word leaves in parts where the peer reads them (`Departure`): one part each time there is room, after the
+ * words that waited for that room. So control words and small words of other dialogs pass between the parts.
  *
  * @since 0.1.0
  */
@@ -20,21 +20,21 @@ import { eventLoop, type Turn } from "../settings/Turn.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import type { Connection } from "../transport/Transport.ts"
 
-/** Bytes that leave before the end of the turn: a dozen calls, or two chunks of small items. */
+/** Bytes after which writing begins before the turn ends: a dozen calls, or two chunks of small items. */
 const flushThresholdBytes = 1024
 
-/** Bytes that wait for room. Above them no dialog begins, because its payload would only wait, too. */
+/** Bytes that may wait for room. Above this number no dialog begins, because its payload would only wait, too. */
 const maxQueuedBytes = 256 * 1024
 
 type Flow = "room" | "full" | "closed"
 type Lane = "control" | "data"
 
-/** Words that a peer is owed for what it said: it decides how many there are. */
+/** Words that this side owes the peer as answers: the peer decides how many of them there are. */
 const answers: ReadonlySet<Message["_tag"]> = new Set(["Return", "Error", "Pong", "CancelAck"])
 
 export class Writer {
   frames = 0
-  /** Answers that wait for a peer which does not read. */
+  /** The number of answers that wait because the peer does not read. */
   unread = 0
   bytes = 0
   private flow: Flow = "room"
@@ -46,22 +46,22 @@ export class Writer {
   private readonly data: Array<Parts> = []
   private readonly waiting = new Waiters()
   private readonly waitingStarts = new Waiters()
-  /** Bytes in both lanes. */
+  /** Bytes that wait in both lanes together. */
   private queued = 0
-  /** Dialogs whose `Start` the connection has not been given yet. */
+  /** Dialogs whose `Start` has not been handed to the connection yet. */
   private readonly unsentStarts: Array<number> = []
   private scheduled = false
-  /** Bytes in the outbox. */
+  /** Bytes that wait for the write at the end of this turn. */
   private pending = 0
   private departure = Departure.initial
-  /** The largest frame of a peer that reads parts. */
+  /** The largest frame in bytes of a peer that reads parts; `undefined` where the peer reads whole words only. */
   private cutFor: number | undefined
-  /** Large payloads that the connection was given, and may still be reading. */
+  /** Large payloads that were handed to the connection, which may still be reading their memory. */
   private readonly given: Array<Uint8Array> = []
-  /** The last word of this actor, which follows whatever is still queued. */
+  /** The `Bye` of this actor, which follows all words that are still queued. */
   private bye: Parts | undefined
 
-  /** `fault` is told what the connection throws; nothing is written to it afterwards. */
+  /** Makes the writer of `connection`. `fault` gets what the connection throws; after that nothing is written. */
   constructor(connection: Connection, fault: (error: unknown) => void, turn: Turn = eventLoop) {
     this.connection = connection
     this.fault = fault
@@ -72,24 +72,24 @@ export class Writer {
     return this.flow === "full" || this.departure.waiting.length > 0
   }
 
-  /** The peer reads large words in parts. */
+  /** From now on large words leave in parts of at most `maxFrame` bytes, because the peer reads parts. */
   cut(maxFrame: number): void {
     this.cutFor = maxFrame
   }
 
-  /** Dialogs whose `Start` the peer has not been given as a whole: they have not begun there. */
+  /** Dialogs whose `Start` the peer has not been given as a whole, so that they have not begun there. */
   heldStarts(): ReadonlySet<number> {
     return new Set([...this.unsentStarts, ...Departure.startsOf(this.departure)])
   }
 
-  /** True where nothing of the dialog has left yet, and nothing will. */
+  /** Takes back the words of a dialog; true where none of them has left, so that the peer never hears of it. */
   withdraw(dialog: number): boolean {
     if (!Departure.isUnbegun(this.departure, dialog)) return false
     this.follow(Departure.drop(this.departure, dialog, this.cutFor!))
     return true
   }
 
-  /** `inOrder`: behind every word of its dialog, though its lane overtakes theirs. */
+  /** Sends a word. With `inOrder` it stays behind every word of its dialog, even where its lane would overtake them. */
   send(message: Message, inOrder = false): void {
     if (this.flow === "closed") return
     const lane = inOrder ? "data" : words[message._tag].lane
@@ -102,7 +102,7 @@ export class Writer {
     if (!this.put(parts, lane) && answers.has(message._tag)) this.unread++
   }
 
-  /** True for a word that leaves in parts, or behind one that does. */
+  /** True for a word that leaves in parts, or that has to wait behind one that does. */
   private departs(message: Message, lane: Lane, parts: Parts, maxFrame: number): boolean {
     const isIdle = Departure.isEmpty(this.departure)
     if (isIdle && !Departure.isLarge(parts)) return false
@@ -114,7 +114,7 @@ export class Writer {
     const { dialog } = message
     const word = { parts, isStart: message._tag === "Start" }
     if (Departure.has(this.departure, dialog)) {
-      // The last words of a dialog end what they overtake.
+      // The last word of a dialog ends the parts that it overtakes.
       if (message._tag === "Cancel" || message._tag === "Error" && lane === "control") {
         this.follow(Departure.drop(this.departure, dialog, maxFrame))
       } else if (lane === "data") {
@@ -128,13 +128,16 @@ export class Writer {
     return true
   }
 
-  /** Frames that begin to leave take the control lane, as every `Start` does. */
+  /**
+   * Writes the frames that a large word's departure makes now. Frames that begin a word take the control lane, as every
+   * `Start` does.
+   */
   private follow([departure, frames]: Departure.Step): void {
     this.departure = departure
     for (const parts of frames) this.put(parts, "control")
   }
 
-  /** Goes straight out, or into its lane while the connection is full. */
+  /** Writes the parts of a word at once, or puts them into their lane while the connection is full. */
   private put(parts: Parts, lane: Lane): boolean {
     const size = sizeOf(parts)
     if (this.flow === "full") {
@@ -154,7 +157,7 @@ export class Writer {
     if (parts.tail !== undefined) this.note(parts.tail)
   }
 
-  /** This payload is given to the connection as a whole. */
+  /** Remembers a large payload that was handed to the connection as a whole. */
   private note(payload: Uint8Array): void {
     if (payload.length >= Payload.minReleasedBytes && this.connection.hasLeft !== undefined) this.given.push(payload)
   }
@@ -179,7 +182,7 @@ export class Writer {
     this.bye = undefined
   }
 
-  /** Parts leave while there is room. */
+  /** Sends parts of large words while there is room. */
   private depart(): void {
     while (this.flow === "room" && this.departure.leaving.length > 0) {
       this.collectPart()
@@ -187,17 +190,20 @@ export class Writer {
     }
   }
 
-  /** Calls back once when it is this one's turn to send, or the connection has closed. */
+  /** Calls `callback` once, when this sender may send, or when the connection has closed. */
   whenRoom(callback: () => void): () => void {
     return this.waiting.add(callback)
   }
 
-  /** True when another dialog may begin now: unwritten bytes are bounded. */
+  /** True when another dialog may begin now: the bytes that wait are below their bound. */
   get admitsStart(): boolean {
     return this.departure.waiting.length === 0 && (this.flow !== "full" || this.queued < maxQueuedBytes)
   }
 
-  /** Calls back once when a dialog may begin, or the connection has closed; in the order of asking, one by one. */
+  /**
+   * Calls `callback` once, when a dialog may begin or the connection has closed. Callers are served one by one, in the
+   * order of asking.
+   */
   whenAdmitted(callback: () => void): () => void {
     return this.waitingStarts.add(callback)
   }
@@ -212,10 +218,11 @@ export class Writer {
       lane.length = 0
     }
     this.queued = 0
-    // One part in any case: small words come again and again.
+    // At least one part leaves each time: small words come again and again, and must not hold it up for ever.
     this.collectPart()
     this.flush()
-    // Lets at least one of each kind pass, however full the connection is: neither waits for the other for ever.
+    // One waiting sender and one waiting dialog pass, however full the connection is, so that neither kind waits for
+    // ever.
     if (this.departure.waiting.length === 0) {
       do this.waiting.wakeFirst()
       while (!this.isFull && !this.waiting.isEmpty)
@@ -240,14 +247,14 @@ export class Writer {
     this.wakeAll()
   }
 
-  /** Nothing is said any more, and everybody who waits for room finds out. */
+  /** Ends all writing, and wakes everybody who waits for room, so that they find the connection closed. */
   close(): void {
     this.flow = "closed"
     this.giveUp()
     this.wakeAll()
   }
 
-  /** Lets go of large words that have not left, and notes the dialogs that they would have begun. */
+  /** Drops large words that have not left, and notes the dialogs that they would have begun. */
   private giveUp(): void {
     this.unsentStarts.push(...Departure.startsOf(this.departure))
     this.departure = Departure.initial

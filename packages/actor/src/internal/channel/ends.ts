@@ -1,5 +1,5 @@
 /**
- * How dialogs are told that their connection, or they before it, came to an end.
+ * The errors with which dialogs end when their connection ends, or when they end before it.
  */
 import type * as Connection from "@furrow/protocol/Connection"
 import * as Failure from "@furrow/protocol/Failure"
@@ -26,7 +26,7 @@ export const connectionLost = (actor: ActorId, reason?: string): ActorLost =>
     })
   )
 
-/** It was asked, and gave no sign of life. */
+/** The error of a peer that was asked for a sign of life and gave none. */
 export const peerSilent = (actor: ActorId, millis: number): ActorLost =>
   withoutStack(() =>
     new ActorLost({ actor, how: { _tag: "Silent", millis }, began: "maybe", stderr: [], failure: null })

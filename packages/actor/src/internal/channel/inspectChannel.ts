@@ -1,5 +1,5 @@
 /**
- * One connection for an observer: its state, and how many dialogs are too many to be listed.
+ * The view of one connection for an observer: its state, and the number of dialogs above which they are not listed.
  *
  * @since 0.2.0
  */

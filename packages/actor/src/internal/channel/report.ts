@@ -1,5 +1,5 @@
 /**
- * The last resort says what happened: as an event, and as an Error log.
+ * Reports a failure inside the runtime, as an event and as an Error log.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import type { ActorId } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 import { logError } from "../settings/Log.ts"
 
-/** A connection failed inside the runtime: never throws, because nothing is above it. */
+/** Reports that a connection failed inside the runtime. It never throws, because no code above it could catch. */
 export const report = (
   { context, events }: { readonly events: Events; readonly context?: Context.Context<never> | undefined },
   actor: ActorId,
@@ -20,6 +20,6 @@ export const report = (
     events.publish({ _tag: "ConnectionFailed", actor, text })
     Effect.runForkWith(context ?? Context.empty())(logError(text, thrown))
   } catch {
-    // A report that throws leaves the open dialogs to their end all the same.
+    // The failed report is dropped: the open dialogs still have to be ended.
   }
 }

@@ -41,7 +41,7 @@ import type { LeftOpen } from "./Mistake.ts"
  * @since 0.1.0
  */
 export type HandlerServices = ActorRuntime | Scope.Scope
-/** R as the caller of a local call sees it: the Scope is the call's own. */
+/** The services that a caller of a local call has to provide: the call makes its Scope itself. */
 type Local<R> = Exclude<R, Scope.Scope>
 
 const CallTypeId = "~furrow/Call"
@@ -56,7 +56,7 @@ const CallTypeId = "~furrow/Call"
 export interface Call<out Ep extends AnyEndpoint> {
   readonly [CallTypeId]: typeof CallTypeId
   readonly endpoint: Ep
-  /** The file that implements it, where it is known. */
+  /** The file that implements the endpoint; `undefined` where it is not known. */
   readonly module: string | undefined
   readonly input: unknown
 }
@@ -121,7 +121,7 @@ export interface Implemented<out Ep extends AnyEndpoint> {
   readonly endpoint: Ep
   readonly module: string
   readonly handler: (payload: any) => unknown
-  /** Closes the handler's R in the actor; built once per actor. */
+  /** The Layer of the handler's services, built once per actor. */
   readonly layer: Layer.Layer<any, any, ActorRuntime> | undefined
 }
 
@@ -147,9 +147,9 @@ export interface StreamFn<Ep extends AnyStreamEndpoint, out R> extends Implement
   (payload: Input<Ep>): StreamCall<Type<Ep["success"]>, Type<Ep["error"]>, R, Ep>
 }
 
-/** The module of a handler, and the Layer that closes its R. */
+/** The module of a handler, and the Layer of its services. */
 export interface Home<L> {
-  /** `import.meta.url` of the file in which this stands: the actor imports it. */
+  /** `import.meta.url` of the file with this definition: the actor imports that file. */
   readonly module: string
   /** The Layer of the handlers' services, built once per actor before it is ready. */
   readonly layer?: Layer.Layer<L, any, ActorRuntime> | undefined
@@ -158,7 +158,7 @@ export interface Home<L> {
 type V = typeof Schema.Void
 type N = typeof Schema.Never
 
-/** A call shows this of itself: its name, never its payload twice. */
+/** The fields that a call shows when it is printed: its name, and its payload once. */
 const shown = (call: Call<AnyEndpoint>) => ({ _id: "Furrow.Call", name: call.endpoint.name, payload: call.input })
 
 const EffectCallProto: object = Object.assign(
@@ -184,13 +184,13 @@ const EffectCallProto: object = Object.assign(
 
 const formatIssue = SchemaIssue.makeFormatterDefault()
 
-/** The mismatch that a schema's `make` has thrown of an input. Effect's own message only says that something failed. */
+/** The mismatch for which a schema's `make` refused an input. Effect's own message only says that something failed. */
 export const issueOf = (error: unknown, input: unknown): string => {
   const issue: unknown = error instanceof Error ? error.cause : undefined
   return SchemaIssue.isIssue(issue) ? formatIssue(issue) : Payload.issueOf(error, input)
 }
 
-/** Applies the schema's defaults and checks the type side; throws an error that says what does not match, and where. */
+/** Applies the schema's defaults and checks the value. Throws an error that says what does not match, and where. */
 export const makeInput = (endpoint: AnyEndpoint, input: unknown): unknown => {
   try {
     return Endpoint.codecs(endpoint).payload.make(input)
@@ -199,7 +199,7 @@ export const makeInput = (endpoint: AnyEndpoint, input: unknown): unknown => {
   }
 }
 
-/** The bytes of a payload as its caller gave it, or why it has none. */
+/** The encoded payload of a call, or the issue for which it cannot be encoded. */
 export const encodeInput = (endpoint: AnyEndpoint, input: unknown): Payload.Result<Uint8Array> => {
   const { payload } = Endpoint.codecs(endpoint)
   let value: unknown
@@ -215,7 +215,7 @@ export const encodeInput = (endpoint: AnyEndpoint, input: unknown): Payload.Resu
   return payload.encode(value)
 }
 
-/** The failure of a payload for a call that runs here, where no portal names the endpoint. */
+/** The `PayloadInvalid` of a call that runs in this actor, where no portal names the endpoint. */
 const localInput = (endpoint: AnyEndpoint, input: unknown): unknown => {
   try {
     return makeInput(endpoint, input)

@@ -7,10 +7,10 @@
 import * as Context from "effect/Context"
 import * as Redacted from "effect/Redacted"
 
-/** Bytes of a secret that cannot be guessed. */
+/** The number of random bytes in a secret, so that it cannot be guessed. */
 const secretBytes = 32
 
-/** Reads Web Crypto where it is used: Node loads it where it is first asked for, which no actor needs for its start. */
+/** Reads Web Crypto at its first use: Node loads it then, and the start of an actor does not need it. */
 const random = (size: number): Uint8Array =>
   (globalThis as unknown as {
     readonly crypto: { readonly getRandomValues: (bytes: Uint8Array) => Uint8Array }

@@ -28,18 +28,18 @@ import type { LeftOpen } from "./Mistake.ts"
 import type { PayloadReceiver } from "./PayloadReceiver.ts"
 
 /**
- * The treatment of one reader of `subscribe` that is slow:
+ * The treatment of one reader of `subscribe` that is too slow:
  *
- * - `wait` slows every reader down to it
- * - `lag` tells it once that it lost items, and goes on with the oldest kept one
- * - `drop` loses them silently
+ * - `wait` slows every reader down to this one
+ * - `lag` tells this reader once that it lost items, and continues with the oldest item that is kept
+ * - `drop` loses the oldest items without telling the reader
  *
  * @category models
  * @since 0.1.0
  */
 export interface SubscribeOptions {
   readonly policy?: "wait" | "lag" | "drop" | undefined
-  /** How many items it may be behind. Default: 64. */
+  /** The number of items that the reader may be behind. Default: 64. */
   readonly capacity?: number | undefined
 }
 
@@ -52,17 +52,17 @@ export interface SubscribeOptions {
  * @since 0.1.0
  */
 export interface MsgStream<in Send, out Receive, out E = never> {
-  /** Sends one message; waits for credit. Fails with `ChannelClosed` after either side ended. */
+  /** Sends one message, and waits for credit. Fails with `ChannelClosed` after either side has ended. */
   readonly send: (message: Send) => Effect.Effect<void, E | ActorError>
-  /** Sends many in as few frames as the window allows. */
+  /** Sends many messages, in as few frames as the window allows. */
   readonly sendAll: (messages: Iterable<Send>) => Effect.Effect<void, E | ActorError>
-  /** The next message, `Cause.Done` at the end and ever after, or the failure of the dialog. */
+  /** Receives the next message. At the end it fails with `Cause.Done` each time, or with the failure of the dialog. */
   readonly receive: Effect.Effect<Receive, E | ActorError | Cause.Done>
-  /** The next message if there is one now. */
+  /** Receives the next message if there is one now. */
   readonly receiveNow: Effect.Effect<Option.Option<Receive>, E | ActorError | Cause.Done>
-  /** Everything still to come. */
+  /** The messages that are still to come, as a Stream. */
   readonly toStream: Stream.Stream<Receive, E | ActorError>
-  /** A Sink that sends its input, then ends our half. */
+  /** A Sink that sends its input, and then ends this side's half. */
   readonly toSink: Sink.Sink<void, Send, never, E | ActorError>
   /**
    * Both directions as one Channel: what it reads is sent, and ends our half at its end; what it writes is received. An
@@ -84,9 +84,9 @@ export interface MsgStream<in Send, out Receive, out E = never> {
   readonly subscribe: (
     options?: SubscribeOptions
   ) => Effect.Effect<Stream.Stream<Receive, E | ActorError>, never, Scope.Scope>
-  /** Ends our half: the peer's `receive` ends. Safe to repeat; the other direction stays open. */
+  /** Ends this side's half, so that the peer's `receive` ends. Safe to repeat; the other direction stays open. */
   readonly end: Effect.Effect<void>
-  /** Ends our half and stops reading; answers with the messages that stay unread. Safe to repeat. */
+  /** Ends this side's half and stops reading; answers with the messages that stay unread. Safe to repeat. */
   readonly close: Effect.Effect<ReadonlyArray<Receive>>
   /**
    * Narrows the stream to items that also match `schema`, until the Scope closes: anything else is `PayloadInvalid`
@@ -102,20 +102,20 @@ export interface MsgStream<in Send, out Receive, out E = never> {
   readonly receiving: <Item extends Receive = never, Answer extends Send = never, R = never>(
     receiver: PayloadReceiver<Item, Answer, R>
   ) => Effect.Effect<MsgStream<Send, Receive, E>, never, R | Scope.Scope>
-  /** The messages that did not match so far, by what became of them. */
+  /** The numbers of messages that did not match so far, by their fate. */
   readonly refusals: Effect.Effect<Refusals>
-  /** True when nothing more can be received. */
+  /** True when no more messages can be received. */
   readonly closed: Effect.Effect<boolean>
 }
 
 /**
- * The receiving side of a stream: the room it has, and what happens when we read too slowly.
+ * Settings of the receiving side of a stream: the room it has, and its policy for a slow reader.
  *
  * @category models
  * @since 0.1.0
  */
 export interface StreamOptions {
-  /** Room for this direction: items and bytes on the way. Default: 1024 items, 1 MiB. */
+  /** The room for messages of this direction that are on their way. Default: 1024 items, 1 MiB. */
   readonly window?: { readonly items?: number | undefined; readonly bytes?: number | undefined } | undefined
   /** The policy for a reader that is too slow. Default: `wait`. */
   readonly overflow?: "wait" | "error" | "drop-oldest" | "drop-newest" | undefined
@@ -129,11 +129,11 @@ export interface StreamOptions {
  * @since 0.1.0
  */
 export interface DialogHandle<in First, in Send, out Receive> {
-  /** Says the first value, once: the caller's `open` resolves with it. */
+  /** Sends the first value, once: the caller's `open` resolves with it. */
   readonly started: (first: First, options?: StreamOptions) => Effect.Effect<MsgStream<Send, Receive>, ActorError>
-  /** Cancels the callee's own side: the caller gets `ContextCancelled` by this actor. */
+  /** Cancels the handler of this dialog: the caller fails with `ContextCancelled` by this actor. */
   readonly cancel: (reason?: string) => Effect.Effect<void>
-  /** The actor that opened it. */
+  /** The actor that opened the dialog. */
   readonly caller: ActorId
 }
 
@@ -145,9 +145,9 @@ export interface DialogHandle<in First, in Send, out Receive> {
  */
 export interface DialogState {
   readonly state: "open" | "cancelling" | "returned" | "failed" | "cancelled"
-  /** We asked for the cancel. */
+  /** The caller has asked for the cancel. */
   readonly cancelCalled: boolean
-  /** The callee answered it with its last word. */
+  /** The callee has answered the cancel with its last word. */
   readonly cancelAcknowledged: boolean
 }
 
@@ -161,11 +161,16 @@ export interface Dialog<out First, in Send, out Receive, out A, out E> {
   /** The first value of the callee. */
   readonly first: First
   readonly stream: MsgStream<Send, Receive, E>
-  /** The callee's result, as often as it is asked for. After our own cancel it fails with our `ContextCancelled`. */
+  /**
+   * The callee's result, which can be read many times. After the caller's own cancel it fails with that
+   * `ContextCancelled`.
+   */
   readonly result: Effect.Effect<A, E | ActorError>
-  /** The end of the dialog, if it has ended: never waits, never fails. */
+  /** The end of the dialog, if it has ended. It never waits and never fails. */
   readonly outcome: Effect.Effect<Option.Option<Exit.Exit<A, E | ActorError>>>
-  /** Asks the callee to stop, and waits for its last word (bounded). Does not interrupt our own body. */
+  /**
+   * Asks the callee to stop, and waits for its last word within a bound. It does not interrupt the caller's own body.
+   */
   readonly cancel: (reason?: string) => Effect.Effect<void>
   readonly state: Effect.Effect<DialogState>
   readonly callee: ActorId

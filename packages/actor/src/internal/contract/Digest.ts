@@ -51,7 +51,7 @@ const short = (value: unknown): string => {
 const names = (properties: ReadonlyArray<{ readonly name?: unknown }>): ReadonlyArray<string> =>
   properties.map(({ name }) => String(name))
 
-/** The first place where two representations differ, in words of the schemas. */
+/** The first place where two representations differ, in the terms of the schemas. */
 const difference = (ours: any, theirs: any, path: string): string | undefined => {
   if (typeof ours !== "object" || ours === null || typeof theirs !== "object" || theirs === null) {
     return ours === theirs ? undefined : `${path}: ${short(ours)} here, ${short(theirs)} there`
@@ -73,7 +73,7 @@ const difference = (ours: any, theirs: any, path: string): string | undefined =>
   return undefined
 }
 
-/** Names the first difference between our contract of an endpoint and the one the other side sent. */
+/** Names the first difference between this side's contract of an endpoint and the contract that the other side sent. */
 export const explain = (endpoint: AnyEndpoint, theirs: string): string => {
   try {
     return difference(JSON.parse(of(endpoint).representation), JSON.parse(theirs), "") ??

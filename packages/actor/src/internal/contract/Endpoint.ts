@@ -37,16 +37,16 @@ export interface AnyEndpoint {
   readonly payload: Schema.Top
   readonly success: Schema.Top
   readonly error: Schema.Top
-  /** True when doing it twice is as good as doing it once. */
+  /** True when running it twice does as much as running it once. */
   readonly idempotent?: boolean
-  /** A dialog's first value, and its messages towards the actor and from it. */
+  /** The schemas of a dialog's first value, of its messages to the actor, and of its messages from the actor. */
   readonly started?: Schema.Top
   readonly input?: Schema.Top
   readonly output?: Schema.Top
 }
 
 /**
- * One payload, one answer.
+ * An endpoint that answers one payload with one value.
  *
  * @category models
  * @since 0.1.0
@@ -65,7 +65,7 @@ export interface CallEndpoint<
 }
 
 /**
- * One payload, many answers.
+ * An endpoint that answers one payload with many items.
  *
  * @category models
  * @since 0.1.0
@@ -180,10 +180,10 @@ export interface DialogContract<P, First, In, Out, A, E> extends Contract<P, A, 
 const toSchema = (payload: Wire | Fields | undefined): Schema.Top =>
   payload === undefined ? Schema.Void : Schema.isSchema(payload) ? payload as Wire : Schema.Struct(payload as Fields)
 
-/** True when an endpoint is the runtime's own: it is served, and never shown. */
+/** True for an endpoint of the runtime itself, which an actor serves and never lists. */
 export const isInternal = (name: string): boolean => name.startsWith("furrow/")
 
-/** Throws where a schema of a contract has no form in which its values can cross. */
+/** Throws where a schema of a contract has no form in which its values can cross to another process. */
 export const refuse = (name: string, part: string, schema: Schema.Top): void => {
   const issue = Payload.refusal(schema)
   if (issue !== undefined) throw new Error(`the ${part} of ${name} is refused: ${issue}`)
@@ -211,7 +211,9 @@ export const make = (
   return { kind, name, ...schemas, ...(contract?.idempotent === true ? { idempotent: true } : {}) }
 }
 
-/** The codecs of one endpoint. `items` carries the chunks of a stream, or of a dialog towards its caller. */
+/**
+ * The codecs of one endpoint. `items` is the codec of the chunks of a stream, or of those of a dialog to its caller.
+ */
 export interface Codecs {
   readonly payload: Payload.Codec<unknown>
   readonly success: Payload.Codec<unknown>
@@ -225,7 +227,7 @@ const chunks = (schema: Schema.Top): Payload.ChunkCodec<unknown> => Payload.chun
 
 const known = new WeakMap<AnyEndpoint, Codecs>()
 
-/** An endpoint's codecs, derived on first use: a parent that never calls it never pays. */
+/** The codecs of an endpoint, derived at the first use: a parent that never calls it does not pay for them. */
 export const codecs = (endpoint: AnyEndpoint): Codecs => {
   const found = known.get(endpoint)
   if (found !== undefined) return found
@@ -235,7 +237,7 @@ export const codecs = (endpoint: AnyEndpoint): Codecs => {
   let started: Codecs["started"] | undefined
   let error: Codecs["error"] | undefined
   const derived: Codecs = {
-    // Text of the runtime itself, as in logs, is better read with U+FFFD in it than lost.
+    // A text of the runtime itself, as in a log, is more useful with U+FFFD in it than lost.
     payload: (isInternal(endpoint.name) ? Payload.codec : Payload.faithful)(endpoint.payload as Wire),
     success: endpoint.kind === "stream" ? Payload.codec(Schema.Void) : Payload.faithful(success),
     get items() {

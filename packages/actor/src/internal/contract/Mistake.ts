@@ -7,7 +7,7 @@
  */
 import type { AnyEndpoint } from "./Endpoint.ts"
 
-/** Keys of `T` that are written out: an index signature would stand for the sentence, too. */
+/** The keys of `T` that are written out: an index signature would allow the key of the sentence, too. */
 type Known<T> = string extends keyof T ? never : keyof T
 
 /**
@@ -16,7 +16,7 @@ type Known<T> = string extends keyof T ? never : keyof T
  */
 export type Wrong<Says extends string, T> = { readonly [K in `~furrow: ${Says}` | Known<T>]: unknown }
 
-/** `Name` where it is a literal. A name that is any string would make an index signature of the sentence. */
+/** `Name` where it is a literal. A name of the type `string` would turn the sentence into an index signature. */
 type Literal<Name extends string, Otherwise extends string> = {} extends { readonly [K in Name]: 1 } ? Otherwise : Name
 
 type NameOf<Ep extends AnyEndpoint> = Literal<Ep["name"], "it">
@@ -29,7 +29,7 @@ type UnusedService<Key extends string> =
 type UnservedService<Key extends string> =
   `the implementation needs ${Key}, and its \`layer\` does not close it. Pass its Layer to \`serve\`: { layer }`
 
-/** Services of a handler that nothing closes. */
+/** The services of a handler that no Layer provides. */
 export type Unclosed<R> = Wrong<OpenService<KeyOf<R>>, R>
 export type LeftOpen<R, Closed> = [R] extends [Closed] ? never : Unclosed<Exclude<R, Closed>>
 
@@ -40,7 +40,7 @@ export type Unserved<R> = Wrong<
 >
 export type LeftUnserved<R, Closed> = [R] extends [Closed] ? never : Unserved<Exclude<R, Closed>>
 
-/** The mistake of a Layer: one that leaves a service open belongs to no parameter. */
+/** The mistake of a Layer that leaves a service open. It belongs to no type parameter. */
 export type Closing<R, Closed> = [R] extends [Closed] ? unknown : Unserved<Exclude<R, Closed>>
 
 type MissingMiddleware<Key extends string> =
@@ -56,7 +56,7 @@ type Unprovided<R> = Wrong<
   never
 >
 
-/** Sentences on a call of another kind. */
+/** The sentences for a call of another kind. */
 interface OfKind {
   readonly actor: {
     readonly call: "is a call. Run it with Actor.runInActor"
@@ -69,7 +69,7 @@ interface OfKind {
     readonly dialog: "is a dialog. Open it with portal.open"
   }
 }
-/** The place that a call is handed to: an actor of its own, or one behind a portal. */
+/** The place to which a call is handed: an actor of its own, or one behind a portal. */
 type Where = keyof OfKind
 type Kind = AnyEndpoint["kind"]
 
@@ -96,7 +96,7 @@ interface Sentences<Ep extends AnyEndpoint, Is extends Kind, In extends Where> {
 
 type Saying<Says extends string, T> = [Says] extends [never] ? never : Wrong<Says, T>
 
-/** Mistakes with what stands where a call of the kind `Is` belongs. */
+/** The mistakes with a value that stands where a call of the kind `Is` belongs. */
 export type Misused<C, Is extends Kind, In extends Where> = Saying<Sentences<EndpointOf<C>, Is, In>[RoleOf<C>], C>
 
 type Exposed<Name extends string> = `${Name}(payload) is a call, not a definition. Expose the definition: ${Name}`
@@ -116,10 +116,10 @@ type NotExposed<D> = D extends { readonly handler: unknown } ? never
   : D extends { readonly key: string; readonly endpoints: unknown } ? Wrong<OwnActor<KeyOf<D>>, D>
   : never
 
-/** Mistakes in a list of definitions. */
+/** The mistakes in a list of definitions. */
 export type Unexposed<X> = [X] extends [ReadonlyArray<infer D>] ? NotExposed<D> : never
 
-/** Mistakes with a Service and its options: the overload with a name is the one the compiler explains. */
+/** The mistakes with a Service and its options. The compiler explains the overload that takes a name. */
 export type Unnamed<W> = [W] extends [{ readonly key: string; readonly endpoints: unknown }]
   ? Wrong<ServiceOptions<KeyOf<W>, ConfigOf<W>>, W>
   : never

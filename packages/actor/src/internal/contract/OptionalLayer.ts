@@ -36,7 +36,7 @@ export const optional = <O, ROut, E, RIn>(
   defaults: O
 ): OptionalLayer<O, ROut, E, RIn> => {
   const layer = Layer.suspend(() => make(defaults))
-  // A function whose prototype is the Layer's has everything that a Layer has.
+  // A function whose prototype is that of a Layer has every property of a Layer.
   const both = Object.assign((options: O) => make(options), layer)
   return Object.setPrototypeOf(both, Object.getPrototypeOf(layer)) as OptionalLayer<O, ROut, E, RIn>
 }

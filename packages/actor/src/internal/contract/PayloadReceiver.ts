@@ -17,14 +17,14 @@ const typeId = "~furrow/PayloadReceiver"
  * @since 0.1.0
  */
 export interface Refused {
-  /** The failure of a reader without a receiver. */
+  /** The failure of a reader that has no receiver in force. */
   readonly error: PayloadInvalid
   /**
    * The value as it came, decoded as far as it could be: of an item that crosses in another form, that form. None where the
    * bytes hold no such items.
    */
   readonly sent: Option.Option<unknown>
-  /** How many items it stands for: one, or all of a chunk whose items cannot be told apart. */
+  /** The number of items for which the payload stands: one, or all of a chunk whose items cannot be told apart. */
   readonly count: number
 }
 
@@ -49,7 +49,7 @@ export interface PayloadReceiver<out Item, out Answer, out R = never> {
   readonly [typeId]: { readonly item: () => Item; readonly answer: () => Answer; readonly services: () => R }
 }
 
-/** A decision as the runtime reads it. */
+/** A decision in the form that the runtime reads. */
 export type Decided =
   | { readonly _tag: "Fail" }
   | { readonly _tag: "Drop" }
@@ -57,7 +57,7 @@ export type Decided =
   | { readonly _tag: "Answer"; readonly message: unknown }
   | { readonly _tag: "Cancel"; readonly reason: string }
 
-/** A receiver as the runtime reads it. */
+/** A receiver in the form that the runtime reads. */
 export type Rule =
   | { readonly _tag: "Always"; readonly decided: Decided }
   | { readonly _tag: "Ask"; readonly handler: (refused: Refused) => Effect.Effect<Decided> }
@@ -193,7 +193,7 @@ export const make = <Item = never, Answer = never, R = never>(
   handler: (refused: Refused) => Effect.Effect<Decision<Item, Answer>, never, R>
 ): PayloadReceiver<Item, Answer, R> => ({ [typeId]: types, handler }) as PayloadReceiver<Item, Answer, R>
 
-/** The decisions of the receiver, as the runtime reads them; its handler runs in this context. */
+/** The decisions of a receiver in the form that the runtime reads; its handler runs in the given context. */
 export const ruleOf = (
   receiver: PayloadReceiver<unknown, unknown, unknown>,
   context: Context.Context<never> = Context.empty()
@@ -215,5 +215,5 @@ const decidedOf = (made: Decision<unknown, unknown>): Decided => {
   throw new TypeError("the handler of a PayloadReceiver answers with a decision: fail, drop, repair, answer or cancel")
 }
 
-/** The decision that is in force by default. */
+/** The decision that is in force where no receiver is set. */
 export const failing: Rule = { _tag: "Always", decided: { _tag: "Fail" } }

@@ -13,7 +13,10 @@ import type * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
 import * as Endpoint from "./Endpoint.ts"
 
-/** Names by which Effect marks its own. An import of effect/rpc at run time would cost every actor its modules. */
+/**
+ * The names with which Effect marks its RPC values. Importing effect/rpc at run time would load its modules into every
+ * actor.
+ */
 export const marks = {
   streamSchema: "~effect/rpc/RpcSchema/StreamSchema",
   parseOptions: "effect/rpc/Rpc/ParseOptions"
@@ -22,12 +25,12 @@ export const marks = {
 /** The procedures of a group, by their names. */
 export type Rpcs = ReadonlyMap<string, Rpc.AnyWithProps>
 
-/** A group as its procedures alone. */
+/** A group of which only the procedures are known. */
 export interface Group {
   readonly requests: Rpcs
 }
 
-/** A request on its way to the actor. A tuple, because each name of a field would cross with each request. */
+/** A request on its way to the actor. It is a tuple, because the names of fields would cross with each request. */
 export type RequestPayload = readonly [
   session: number,
   value: unknown,
@@ -35,19 +38,19 @@ export type RequestPayload = readonly [
   discard: boolean
 ]
 
-/** The answer of a call; an empty one where the caller discards it. */
+/** The answer of a call; empty where the caller discards it. */
 export type Answer = readonly [] | readonly [value: unknown]
 
-/** The end of a request that has no answer, as the actor says it. */
+/** The reasons for which an actor ends a request without an answer. */
 export type Failure =
-  /** The request failed, with what its client is to fail with. */
+  /** The request failed; its client fails with this Cause. */
   | { readonly _tag: "RpcFailed"; readonly cause: Cause.Cause<unknown> }
-  /** The request failed with something that its schemas do not declare. */
+  /** The request failed with an error that its schemas do not declare. */
   | { readonly _tag: "RpcUndeclared"; readonly issue: string }
-  /** The request's session is no session of the caller: nothing has run. */
+  /** The session of the request does not belong to the caller, so no part of it has run. */
   | { readonly _tag: "RpcNoSession" }
 
-/** The dialog of one client, as long as it lives. Its first value is the client's id. */
+/** The dialog of one client, open as long as the client lives. Its first value is the client's number. */
 export const session: Endpoint.AnyEndpoint = Endpoint.make("dialog", "furrow/rpc/session", { started: Schema.Int })
 
 const isStream = (schema: object): schema is { readonly success: Endpoint.Wire; readonly error: Endpoint.Wire } =>
@@ -66,13 +69,13 @@ const endpointOf = (rpc: Rpc.AnyWithProps): Endpoint.AnyEndpoint => {
   Endpoint.refuse(_tag, "payload", payloadSchema)
   Endpoint.refuse(_tag, "error", errorSchema)
   const payload = Schema.Tuple([
-    // A check of its own would cost more than the rest of the payload: another number is no session.
+    // The number is not checked here, which would cost more than the rest of the payload: a wrong number is no session.
     Schema.Number,
     payloadSchema as Endpoint.Wire,
     Schema.Record(Schema.String, Schema.String),
     Schema.Boolean
   ])
-  // RpcClient has made the value: it is checked once, and encoded.
+  // RpcClient has made and checked the value, so it is only encoded here.
   Object.defineProperty(payload, "make", { value: (made: RequestPayload) => made })
   const error = Schema.Union([
     Schema.TaggedStruct("RpcFailed", { cause: causeOf(rpc) }),
@@ -90,7 +93,7 @@ const endpointOf = (rpc: Rpc.AnyWithProps): Endpoint.AnyEndpoint => {
 
 const known = new WeakMap<Rpc.AnyWithProps, Endpoint.AnyEndpoint>()
 
-/** The endpoint of a procedure: one value for each, because its codecs hang on it. */
+/** The endpoint of a procedure. Each procedure has one endpoint value, because its codecs are cached by that value. */
 const knownEndpointOf = (rpc: Rpc.AnyWithProps): Endpoint.AnyEndpoint => {
   const found = known.get(rpc)
   if (found !== undefined) return found

@@ -46,14 +46,14 @@ export type Configured<Config> = [Config] extends [never] ? unknown
  */
 export type Argument<Options> = {} extends Options ? [options?: Options] : [options: Options]
 
-/** The settings of one Service: a payload under its key. */
+/** The schema of one Service's settings, as a payload that is named by the key of the Service. */
 export const make = (key: string, config: SettingsSchema | undefined): Endpoint.AnyEndpoint | undefined =>
   config === undefined ? undefined : Endpoint.make("call", key, { payload: config as Endpoint.Fields })
 
-/** The part of a frame that is kept for the rest of a start. */
+/** The bytes of a frame that are kept free for the rest of a start. */
 const reservedBytes = 64 * 1024
 
-/** Checks and encodes what a start was given, before there is anything to end. */
+/** Checks and encodes the settings of a start, before any process exists that would have to be ended. */
 export const encode = (
   settings: Endpoint.AnyEndpoint | undefined,
   given: unknown
@@ -70,7 +70,7 @@ export const encode = (
   return length > limit ? { ok: false, issue: aboveLimit(length, limit) } : encoded
 }
 
-/** Reads the settings in the actor, by the schema of the Service as it is there; throws an error that names both. */
+/** Reads the settings in the actor, with the schema that its Service has there. Throws an error that names both. */
 export const decode = (settings: Endpoint.AnyEndpoint | undefined, bytes: Uint8Array | null): unknown => {
   if (settings === undefined) return undefined
   const decoded: Payload.Result<unknown> = bytes === null

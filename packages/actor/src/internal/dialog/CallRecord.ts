@@ -38,7 +38,7 @@ export class CallRecord {
     if (events.isWatched) events.tell({ _tag: "DialogOpened", side: "caller", peer, id, endpoint: endpoint.name })
   }
 
-  /** Begins the record of a call; calls of the runtime itself have none. */
+  /** Begins the record of a call; `undefined` for calls of the runtime itself, which have none. */
   static begin(
     channel: PeerChannel,
     endpoint: AnyEndpoint,
@@ -53,7 +53,7 @@ export class CallRecord {
     this.channel.events.meter.cancels++
   }
 
-  /** The call has ended, after a cancel of ours or without one. */
+  /** Ends the record when the call has ended. `wasCancelled` is true where this side cancelled it. */
   end(settled: Settled, wasCancelled: boolean): void {
     const { calls, channel: { events, peer }, endpoint, id, since, span } = this
     const end = endOf(settled, wasCancelled)

@@ -1,7 +1,8 @@
 /**
  * A dialog in the hands of its callee: what a handler of `Actor.dialog` gets besides the payload.
  *
- * The first value opens it; until then there is no stream to send on. It ends when the handler does.
+ * The first value that the handler sends opens the dialog; before it there is no stream to send on. The dialog ends
+ * when the handler ends.
  *
  * @since 0.1.0
  */
@@ -26,16 +27,16 @@ export interface CalleeDialogOptions {
   readonly env: DialogContext
   readonly opened: Message.Start
   readonly endpoint: AnyEndpoint
-  /** The dialog's machine, which decides what may be said. */
+  /** The dialog's state machine, which decides which words may be said now. */
   readonly machine: {
     readonly isOver: () => boolean
     readonly isFresh: () => boolean
     readonly started: () => void
     readonly stop: () => void
     readonly interrupt: (cancellation: Cancellation) => void
-    /** Ends the handler with this failure, whatever it makes of it. */
+    /** Ends the handler with this failure, whatever its code makes of the interruption. */
     readonly failWith: (error: unknown) => void
-    /** Our half has ended. */
+    /** True once the callee has ended its half of the dialog. */
     readonly isStopped: () => boolean
   }
 }
@@ -68,7 +69,7 @@ export class CalleeDialogHandle {
     }
   }
 
-  /** How far its items are read and written, for an observer. */
+  /** The items that this dialog has not read, and the credit that it has left, for an observer. */
   inspect(): Pick<DialogInspection, "in" | "out"> {
     return { in: this.reader?.inspect() ?? null, out: this.outlet.inspect() }
   }
@@ -104,7 +105,7 @@ export class CalleeDialogHandle {
         return Effect.die(new Error(`started was called twice in ${endpoint.name}: a dialog has one first value`))
       }
       const encoded = codecs(endpoint).started.encode(first)
-      // Nothing was sent: the handler can still say another first value.
+      // The first value did not match its schema and was not sent: the handler can still send another one.
       if (!encoded.ok) return Effect.fail(this.invalid("started", encoded.issue))
       const window = windowOf(options)
       this.first = { payload: encoded.value, window }
@@ -175,12 +176,15 @@ export class CalleeDialogHandle {
     return Effect.withFiber((fiber) => {
       const { env, machine } = this.options
       machine.interrupt({ by: env.self, reason, deadline: fiber.getRef(Timeouts).cancel })
-      // A handler that has not waited for anything yet has no fiber to interrupt: nothing is said before it has one.
+      // A handler that has not waited for anything yet has no fiber that could be interrupted: no word is sent before
+      // it has one.
       return Effect.yieldNow
     })
   }
 
-  /** The handler's value that does not match its contract, if this error is about that. */
+  /**
+   * The `PayloadInvalid` of a value of this handler that did not match its contract, if `error` is about that value.
+   */
   invalidOf(error: unknown): PayloadInvalid | undefined {
     return isA(error, PayloadInvalid) && this.invalids.has(error) ? error : undefined
   }

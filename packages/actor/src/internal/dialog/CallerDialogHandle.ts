@@ -3,9 +3,9 @@
  *
  *   open -> Start -> Started arrives -> body runs -> our half stops -> the callee's last word -> open resolves
  *
- * The body is raced with the far end: a far failure interrupts it and is what `open` fails with. Leaving the body
- * normally waits for the callee and drops unread items; leaving it by a failure or an interruption cancels the
- * callee and waits for its last word. Our own acknowledged cancel is absorbed; everybody else's is raised.
+ * The body is raced with the far end: a far failure interrupts the body, and `open` fails with it. A body that returns
+ * waits for the callee and drops unread items; one that fails or is interrupted cancels the callee and waits for its
+ * last word. An acknowledged cancel of the body's own is absorbed; every other one is raised.
  *
  * @since 0.1.0
  */
@@ -44,7 +44,7 @@ import {
   whenAdmitted
 } from "./OutgoingDialog.ts"
 
-/** The call to open, and its actor. */
+/** The call that opens a dialog, and its actor. */
 export interface Opening {
   readonly channel: PeerChannel
   readonly env: DialogContext
@@ -55,7 +55,7 @@ export interface Opening {
 
 class OpenDialog {
   private readonly dialog: OutgoingDialog
-  /** The actor that answers: over a relay it is not the peer of our connection. */
+  /** The actor that answers. It is not the peer of the connection where the call is relayed. */
   readonly callee: ActorId
   private readonly channel: PeerChannel
   private readonly env: DialogContext
@@ -63,13 +63,16 @@ class OpenDialog {
   private readonly info: DialogInfo
   private readonly reader: StreamReader
   private readonly context: Context.Context<never>
-  /** Set from `Started` on. */
+  /** The sending end; `undefined` until `Started` has arrived. */
   private outlet: Outlet | undefined
   private readonly firstValue = Deferred.makeUnsafe<unknown, unknown>()
-  /** The machine's outcome, decoded once. */
+  /** The outcome of the dialog as its machine settled it, decoded once. */
   private readonly last = Deferred.makeUnsafe<unknown, unknown>()
   private bodyExit: Exit.Exit<unknown, unknown> | undefined
-  /** The race that wakes the body: a failure from afar, or our own cancel from outside the body. */
+  /**
+   * Fails when the body has to be woken: by a failure of the far end, or by a cancel of this dialog from outside the
+   * body.
+   */
   private readonly woken = Deferred.makeUnsafe<never, unknown>()
 
   constructor(
@@ -114,7 +117,7 @@ class OpenDialog {
     this.info = { side: "caller", endpoint: endpoint.name, peer: callee, id: this.dialog.id }
   }
 
-  /** Runs the body as one that knows its dialog; how it ended is kept, whatever its race makes of that. */
+  /** Runs the body as code inside this dialog. Its exit is kept, because the race around it may replace it. */
   inside<A, E>(body: Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.withFiber((fiber) =>
       Effect.onExit(Effect.provideService(body, CurrentBodies, [this.info, ...fiber.getRef(CurrentBodies)]), (exit) => {
@@ -124,7 +127,7 @@ class OpenDialog {
     )
   }
 
-  /** The first value, or why there is none. */
+  /** The first value of the callee, or the failure that came instead of it. */
   get first(): Effect.Effect<unknown, unknown> {
     return Deferred.await(this.firstValue)
   }
@@ -137,7 +140,7 @@ class OpenDialog {
     return Deferred.await(this.last)
   }
 
-  /** The outcome of our own cancel of this dialog, if that is how it ended. */
+  /** The cancellation in this cause, if it is the caller's own cancel of this dialog. */
   ownCancelOf(cause: Cause.Cause<unknown>): ContextCancelled | undefined {
     const own = cancelOf(this.dialog.state)
     if (own?.byUs !== true) return undefined
@@ -148,12 +151,12 @@ class OpenDialog {
       : undefined
   }
 
-  /** True when the callee answered our own cancel: "acked" in the table of docs/semantics.md. */
+  /** True when the callee acknowledged the caller's own cancel: "acked" in the table of docs/semantics.md. */
   isAcknowledged(cause: Cause.Cause<unknown>): boolean {
     return this.ownCancelOf(cause)?.acknowledged === true
   }
 
-  /** Our half ends, and whatever the callee still sends is dropped and paid for. */
+  /** Ends the caller's half. Items that the callee still sends are dropped, and their credit is given back. */
   readonly leave: Effect.Effect<void> = Effect.sync(() => {
     if (this.dialog.isSettled) return
     this.dialog.stop()
@@ -161,8 +164,8 @@ class OpenDialog {
   })
 
   /**
-   * The callee is told to stop, and waited for; the waiter here is told when the bound has passed. Fails
-   * with what the far finalizers failed with.
+   * Asks the callee to stop, and waits for its last word, at most for the bound of the cancel. Fails with what the far
+   * finalizers failed with.
    */
   cancelFor(cancellation: Protocol.Cancellation): Effect.Effect<void> {
     return cancelAndWait(this.dialog, this.channel, this.env, this.endpoint, cancellation)
@@ -181,7 +184,7 @@ class OpenDialog {
   }
 
   private get exit(): Exit.Exit<unknown, unknown> | undefined {
-    // A Deferred that was done with an Exit holds it as its effect.
+    // A Deferred that was completed with an Exit holds that Exit as its effect.
     return this.last.effect as Exit.Exit<unknown, unknown> | undefined
   }
 
@@ -189,10 +192,11 @@ class OpenDialog {
     return Effect.withFiber((fiber) => {
       if (this.dialog.isSettled) return Effect.void
       const { by, deadline } = cancellationOf(fiber, this.env, cancelBoundOf(fiber, this.env))
-      // A cancel from outside the body: the body, parked elsewhere, is woken.
+      // A cancel from outside the body has to wake the body, which waits elsewhere.
       const outside = !fiber.getRef(CurrentBodies).includes(this.info)
       return Effect.andThen(
-        // Finalizers that failed are the dialog's outcome: `result` tells them.
+        // Failed finalizers are part of the dialog's outcome, which `result` tells; so the exit of the cancel is
+        // dropped here.
         Effect.exit(this.cancelFor({ by, reason, deadline })),
         Effect.sync(() => {
           if (outside) Deferred.doneUnsafe(this.woken, Exit.fail(this.ownCancel(by, reason)))
@@ -294,14 +298,15 @@ class OpenDialog {
   }
 
   private settled(settled: Settled): void {
-    // Deciding the end of the dialog is synchronous: decoding only. An error thrown in it is its end.
+    // The outcome is decided synchronously, because it only decodes. An error that is thrown meanwhile becomes the
+    // outcome.
     const exit = Effect.runSyncExit(Effect.suspend(() => outcome(settled, this.endpoint, this.channel, this.callee)))
     Deferred.doneUnsafe(this.last, exit)
     this.outlet?.release()
     if (Exit.isSuccess(exit)) return this.reader.finish()
     Deferred.doneUnsafe(this.firstValue, exit as Exit.Exit<never, unknown>)
     this.reader.fail(exit as Exit.Exit<never, unknown>)
-    // Our own cancel does not interrupt the body that asked for it.
+    // The caller's own cancel does not interrupt the body that asked for it.
     if (this.ownCancelOf(exit.cause) === undefined) Deferred.doneUnsafe(this.woken, exit as Exit.Exit<never, unknown>)
   }
 
@@ -313,7 +318,8 @@ class OpenDialog {
   }
 
   /**
-   * The part that a Scope's finalizers add to its exit: failed finalizers, but for a typed error, which stays as it is.
+   * Adds to an exit the failures of the Scope's finalizers. A typed error stays as it is, and the failures beside it
+   * are reported.
    */
   closed(exit: Exit.Exit<unknown, unknown>, cleanup: Exit.Exit<void>): Effect.Effect<void> {
     if (Exit.isSuccess(exit) || !isTyped(exit.cause)) return cleanup
@@ -322,8 +328,8 @@ class OpenDialog {
   }
 
   /**
-   * The exit of the leaving side, with the failures of the body's own finalizers after its interruption, and of the far
-   * ones after our cancel.
+   * The exit of the caller that leaves, with two additions: the failures of the body's own finalizers after an
+   * interruption, and those of the far finalizers after a cancel.
    */
   withCleanup<A, E>(exit: Exit.Exit<A, E>, far: Exit.Exit<void>): Effect.Effect<A, E> {
     if (Exit.isSuccess(exit)) return exit
@@ -337,13 +343,13 @@ class OpenDialog {
     if (!isTyped(cause)) {
       return Effect.failCause(failed.reduce((all: Cause.Cause<E>, [, more]) => Cause.combine(all, more), cause))
     }
-    // A typed error stays one that can be caught: what came with it rides along, and is told.
+    // A typed error stays one that can be caught: the failures that came with it are annotated and reported.
     for (const [at, more] of failed) this.report(more, at)
     const others = failed.map(([at, more]) => box(Cause.squash(more), at))
     return Effect.failCause(Cause.annotate(cause, Context.make(OtherFailures, others) as Context.Context<never>))
   }
 
-  /** The failures of the body that the race it lost has not told. */
+  /** The failures of the body that are not in `told`, because the race with the far end dropped them. */
   private unsaid(told: Cause.Cause<unknown>): Cause.Cause<never> | undefined {
     if (this.bodyExit === undefined || Exit.isSuccess(this.bodyExit)) return undefined
     const known = new Set(told.reasons.map(raisedBy))
@@ -366,7 +372,7 @@ const begin = (opening: Opening, fiber: Fiber.Fiber<unknown, unknown>): OpenDial
   return prepared instanceof PayloadInvalid ? prepared : new OpenDialog(opening, prepared, fiber.context)
 }
 
-/** The name in which a caller that leaves early cancels. */
+/** The author, reason and bound with which a caller that leaves early cancels its dialog. */
 const leaving = (env: DialogContext, exit: Exit.Exit<unknown, unknown>): Effect.Effect<Protocol.Cancellation> =>
   Effect.withFiber((fiber) => {
     const inherited = cancellationOf(fiber, env, cancelBoundOf(fiber, env))
@@ -376,7 +382,7 @@ const leaving = (env: DialogContext, exit: Exit.Exit<unknown, unknown>): Effect.
     )
   })
 
-/** Cancels the dialog of a caller that leaves, and answers with the end of its far finalizers. */
+/** Cancels the dialog of a caller that leaves; its exit says how the far finalizers ended. */
 const cancelled = (
   dialog: OpenDialog,
   env: DialogContext,
@@ -412,7 +418,9 @@ export const open = (
     )
   )
 
-/** The body is done: our half ends, and the callee's result is waited for; our own cancel is absorbed. */
+/**
+ * Ends the caller's half after its body returned, and waits for the callee's result. The body's own cancel is absorbed.
+ */
 const joined = (dialog: OpenDialog): Effect.Effect<void, unknown> =>
   Effect.andThen(
     dialog.leave,
@@ -422,7 +430,10 @@ const joined = (dialog: OpenDialog): Effect.Effect<void, unknown> =>
     })
   )
 
-/** Opens a dialog without a body: it is cancelled when the Scope closes, and a far failure wakes no fiber. */
+/**
+ * Opens a dialog without a body. The dialog is cancelled when the Scope closes, and a failure of the far end wakes no
+ * fiber.
+ */
 export const openScoped = (
   opening: Opening
 ): Effect.Effect<Dialog<any, any, any, any, any>, unknown, Scope.Scope> =>

@@ -1,6 +1,6 @@
 /**
- * The bounds of the cancels of one connection. One fiber sleeps for all of them: nearly every cancel is acknowledged long
- * before, and a fiber with a timer of its own would cost more than the cancel.
+ * The bounds of the cancels of one connection. One fiber sleeps for all of them: nearly every cancel is acknowledged
+ * long before its bound, and a timer for each would cost more than the cancel.
  *
  * @since 0.1.0
  */
@@ -34,7 +34,10 @@ class CancelBounds {
     return () => void this.waiting.delete(bound)
   }
 
-  /** The fiber may sleep on when all is acknowledged: the next cancel is likely to need it. It ends with the connection. */
+  /**
+   * Sleeps until the next bound. The fiber sleeps on when all cancels are acknowledged, because the next one is likely
+   * to need it; it ends with the connection.
+   */
   private sleepUntil(until: number, context: Context.Context<never>): void {
     this.stop()
     const fiber = Effect.runForkWith(context)(Effect.sleep(Math.max(1, until - monotonicMillis(this.clock))))
@@ -66,7 +69,10 @@ class CancelBounds {
 
 const all = new WeakMap<PeerChannel, Map<Clock.Clock, CancelBounds>>()
 
-/** Calls back after a number of milliseconds on the clock of the fiber; returns the function that calls it off. */
+/**
+ * Calls `callback` after a number of milliseconds on the clock of the fiber, and returns the function that prevents
+ * that.
+ */
 export const within = (
   channel: PeerChannel,
   context: Context.Context<never>,

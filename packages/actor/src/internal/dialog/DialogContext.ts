@@ -1,6 +1,6 @@
 /**
- * A dialog's knowledge of the actor it runs in, and the data beside a payload: the author of a cancel, the remaining
- * time, trace and log context.
+ * The facts that a dialog knows about its actor, and the data that travels beside a payload: the author of a cancel,
+ * the remaining time, and the context of traces and logs.
  *
  * @since 0.1.0
  */
@@ -20,23 +20,29 @@ import type { Events } from "../inspect/ActorEvent.ts"
 import type { Recorder } from "../inspect/Recorder.ts"
 import { monotonicMillis, Timeouts } from "../settings/Timeouts.ts"
 
-/** The actor a dialog runs in. */
+/** The actor in which a dialog runs, with its settings for dialogs. */
 export interface DialogContext {
   readonly self: ActorId
   readonly events: Events
-  /** The log level the far side assumes: sent along only where a call differs. */
+  /** The log level that the far side assumes. A call carries its level only where it differs. */
   readonly level: LogLevel.LogLevel
-  /** Set once the whole actor is being cancelled: its own calls are then cancelled in that name. */
+  /**
+   * The cancellation of the whole actor, once it is being cancelled: its own calls are then cancelled in the name of
+   * its author.
+   */
   readonly cancellation: () => Cancellation | undefined
-  /** True when nothing new is begun here for others. */
+  /** True while the actor drains: it begins no new work for others. */
   readonly isDraining?: (() => boolean) | undefined
-  /** The bound of a cancel, in milliseconds, where it is not `Timeouts.cancel` of the caller. */
+  /** The bound of a cancel in milliseconds. Default: `Timeouts.cancel` of the caller. */
   readonly cancelBound?: number | undefined
-  /** The record of the calls that are served here, if one is kept. */
+  /** The record of the calls that this actor serves, if one is kept. */
   readonly recorder?: Recorder | undefined
 }
 
-/** One handler's dialog: nested calls find there who cancelled it, so that the author survives the hop. */
+/**
+ * The dialog of a running handler. Calls made inside it find there who cancelled it, so that the author survives the
+ * hop.
+ */
 export interface RunningHandler {
   cancellation: Cancellation | undefined
   readonly info: DialogInfo
@@ -52,11 +58,11 @@ export interface DialogInfo {
   readonly side: "caller" | "callee"
   readonly endpoint: string
   readonly peer: ActorId
-  /** Distinguishes dialogs of one name. */
+  /** A number that distinguishes dialogs of the same name. */
   readonly id: number
 }
 
-/** The dialogs whose bodies this fiber runs in, the innermost first; a fiber's own fibers inherit them. */
+/** The dialogs in whose bodies this fiber runs, the innermost first. Fibers that it forks inherit the list. */
 export const CurrentBodies: Context.Reference<ReadonlyArray<DialogInfo>> = Context.Reference<ReadonlyArray<DialogInfo>>(
   "@furrow/actor/CurrentBodies",
   { defaultValue: () => [] }
@@ -111,8 +117,8 @@ export const Deadline: Context.Reference<number | undefined> = Context.Reference
 )
 
 /**
- * The context that a start leaves to its actor and to later work for it: everything but the values of the call or the
- * fiber of the start. Each call brings its own.
+ * Drops from a context the values that belong to one call or to the fiber of the start. A start leaves the rest to its
+ * actor, because each later call brings its own values.
  */
 export const withoutCaller: <R>(context: Context.Context<R>) => Context.Context<never> = Context.omit(
   CurrentDialog,
@@ -123,7 +129,7 @@ export const withoutCaller: <R>(context: Context.Context<R>) => Context.Context<
   Scope.Scope
 ) as <R>(context: Context.Context<R>) => Context.Context<never>
 
-/** Runs a request of the runtime itself, in any fiber: no part of the caller's trace, log or deadline. */
+/** Runs a request of the runtime itself in any fiber, without the caller's trace, log context and deadline. */
 export const onOwnAccount = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.updateContext(effect, withoutCaller as (context: Context.Context<R>) => Context.Context<R>)
 
@@ -132,14 +138,14 @@ export const cancellationOf = (fiber: Fiber.Fiber<unknown, unknown>, env: Dialog
   fiber.getRef(CurrentDialog)?.cancellation ?? env.cancellation() ??
     { by: env.self, reason: "interrupted", deadline: bound }
 
-/** How long a caller waits for the answer to its cancel. */
+/** The milliseconds for which a caller waits for the answer to its cancel. */
 export const cancelBoundOf = (fiber: Fiber.Fiber<unknown, unknown>, env: DialogContext): number =>
   env.cancelBound ?? fiber.getRef(Timeouts).cancel
 
-/** Milliseconds as the wire carries them: whole, not negative, not endless. */
+/** Milliseconds as the protocol carries them: a whole number that is neither negative nor infinite. */
 export const wireMillis = (millis: number): number => Math.min(Math.max(0, Math.ceil(millis)), Number.MAX_SAFE_INTEGER)
 
-/** Log annotations that mean the same elsewhere; others become text. */
+/** Log annotations that mean the same in another process stay as they are; all others become text. */
 const portable = (value: unknown): unknown => {
   switch (typeof value) {
     case "string":
@@ -152,8 +158,8 @@ const portable = (value: unknown): unknown => {
 }
 
 /**
- * The data that crosses beside the payload, or `null` when there is none, as in most calls. `span` is the call's own, if it
- * has one.
+ * The data that crosses beside the payload, or `null` when there is none, as in most calls. `span` is the span of the
+ * call itself, if it is traced.
  */
 export const metaOf = (
   fiber: Fiber.Fiber<unknown, unknown>,
@@ -182,7 +188,7 @@ const now = (fiber: Fiber.Fiber<unknown, unknown>): number => monotonicMillis(fi
 
 const levels: ReadonlyArray<string> = ["All", "Fatal", "Error", "Warn", "Info", "Debug", "Trace", "None"]
 
-/** The context a handler runs in: the actor's own, and what came with the call. */
+/** The context in which a handler runs: the context of its actor, with what came beside the payload of the call. */
 export const withMeta = <R>(base: Context.Context<R>, meta: Meta | null): Context.Context<R> => {
   if (meta === null) return base
   let context = base

@@ -25,38 +25,43 @@ import { relay } from "./Relay.ts"
 /** An endpoint as an actor serves it: its handler with everything the handler needs. */
 export interface Handler {
   readonly endpoint: AnyEndpoint
-  /** An Effect of a call, a Stream of a stream. */
+  /** The function that answers: it returns an Effect for a call, and a Stream for a stream. */
   readonly handler: (payload: any, dialog?: any) => unknown
   readonly context: Context.Context<never>
 }
 
 export type BoundHandlers = ReadonlyMap<string, Handler>
 
-/** Endpoints of the runtime itself: served to children, and never shown. */
+/**
+ * The prefix of the names of the runtime's own endpoints: an actor serves them to its children, and never lists them.
+ */
 const runtimePrefix = "furrow/"
 
-/** Not an endpoint of the program. */
+/** True for an endpoint of the runtime itself, which is no endpoint of the program. */
 export const isRuntimes = (endpoint: string): boolean => endpoint.startsWith(runtimePrefix)
 
-/** The dialogs of one peer at once; another one is refused. */
+/** The bound on the dialogs that a peer has open at once. Further ones are refused. */
 const maxDialogs = 10_000
 
-/** Dialogs beyond that for what the runtime itself asks. */
+/** The number of further dialogs that are admitted for requests of the runtime itself. */
 const runtimeReserve = 1_000
 
-/** A name that is sent back is no way to fill our memory. */
+/**
+ * The characters of an endpoint's name that are sent back in a refusal: a peer cannot fill this actor's memory with
+ * names.
+ */
 const maxNameChars = 256
 
-/** The route of calls of a used Service: the connection to its actor, and the names of its endpoints there. */
+/** The route of the calls to a used Service: the connection to its actor, and the names of its endpoints there. */
 export interface Relayed {
   readonly channel: PeerChannel
   readonly address: (endpoint: string) => string
 }
 
-/** How the endpoints of a used Service are called on the wire between a child and its parent. */
+/** The prefix of the endpoints of a used Service on the connection between a child and its parent. */
 export const relayPrefix = (key: string): string => `${key}/`
 
-/** The payload of a call, or why there is no answer to it. */
+/** The decoded payload of a call, or the refusal that answers it. */
 type Accepted =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly failure: Protocol.Failure }
@@ -72,7 +77,7 @@ export class Dispatcher {
   private readonly running = new Set<IncomingDialog>()
   private readonly idle = new Waiters()
   private readonly quiet = new Waiters()
-  /** Dialogs that run and are not the runtime's own. */
+  /** The number of running dialogs that are not the runtime's own. */
   calls = 0
   private closing: Dialog.Cancellation | undefined
 
@@ -92,7 +97,7 @@ export class Dispatcher {
     return this.running.size
   }
 
-  /** The endpoints whose handlers run. */
+  /** The names of the endpoints whose handlers run now. */
   get open(): ReadonlyArray<string> {
     return Array.from(this.running, (dialog) => dialog.endpoint)
   }
@@ -107,7 +112,7 @@ export class Dispatcher {
     }
     const dialog = new IncomingDialog(this.channel, this.env, handler!, start, this.ended)
     dialog.run(payload.value)
-    // Most calls end in the turn they begin: no other word can come for them.
+    // Most calls end in the turn in which they begin: no other word can come for them, so they are not registered.
     if (dialog.isDone) return
     this.running.add(dialog)
     if (!isRuntimes(dialog.endpoint)) this.calls++
@@ -129,13 +134,13 @@ export class Dispatcher {
     }
   }
 
-  /** Interrupts every handler, and refuses new ones in the same name. */
+  /** Interrupts every handler, and refuses new dialogs in the name of the same author. */
   cancelAll(cancellation: Dialog.Cancellation): void {
     this.closing ??= cancellation
     for (const dialog of Array.from(this.running)) dialog.interrupt(cancellation)
   }
 
-  /** Ends every handler with an uncaught error: their callers are told of it. */
+  /** Ends every handler because of an uncaught error of the actor, and tells the callers of that error. */
   failAll(error: unknown, cancellation: Dialog.Cancellation): void {
     this.closing ??= cancellation
     for (const dialog of Array.from(this.running)) dialog.failWith(error, cancellation)
@@ -147,13 +152,13 @@ export class Dispatcher {
     return Effect.sync(this.idle.add(() => resume(Effect.void)))
   })
 
-  /** Resolves when no dialog runs but those of the runtime itself. */
+  /** Resolves when only dialogs of the runtime itself still run. */
   readonly awaitQuiet: Effect.Effect<void> = Effect.callback<void>((resume) => {
     if (this.calls === 0) return resume(Effect.void)
     return Effect.sync(this.quiet.add(() => resume(Effect.void)))
   })
 
-  /** A call of a Service that we gave to the peer goes on to it. */
+  /** Relays a call of a Service that this actor gave to the peer; true where the call was one. */
   private relayStart(start: Message.Start): boolean {
     for (const [key, { address, channel }] of this.relays) {
       const prefix = relayPrefix(key)

@@ -1,10 +1,9 @@
 /**
- * A cause <-> the bytes of an `Error` word.
+ * Turns a cause into the bytes of an `Error` word, and these bytes back into a cause.
  *
- * Going out, the first failure stays what it is and the others ride along: an endpoint's own error by its
- * schema, a defect boxed, an interruption as a cancellation with its author. Coming in, each becomes one member of the
- * three tiers, with the others as an annotation on the cause: never as extra reasons, which would make a typed error
- * uncatchable.
+ * Going out, the first failure keeps its kind: an endpoint's own error by its schema, a defect boxed, an interruption
+ * as a cancellation with its author. Coming in, it becomes one member of the three tiers. All further failures are an
+ * annotation on the cause: as extra reasons they would make a typed error uncatchable.
  *
  * @since 0.1.0
  */
@@ -47,7 +46,7 @@ export class OtherFailures
   extends Context.Service<OtherFailures, ReadonlyArray<Protocol.Boxed>>()("@furrow/actor/OtherFailures")
 {}
 
-/** A failure for one frame: one that is too large for it crosses as text, and without the failures beside it. */
+/** Encodes a failure for one frame. A failure that is too large crosses as text, without the failures beside it. */
 export const encodeFailureWithin = (failure: Protocol.Failure, limit: number, self: ActorId): Uint8Array => {
   const bytes = Protocol.encode(failure)
   if (bytes.length <= limit) return bytes
@@ -65,7 +64,7 @@ export const encodeFailureWithin = (failure: Protocol.Failure, limit: number, se
   return Protocol.encode({ _tag: "Defect", boxed: cut, others: [], ending })
 }
 
-/** An interruption with its author, and what failed beside it. */
+/** A cancellation with its author, made from an interruption, with the failures beside it. */
 export const cancelledWith = (cause: Cause.Cause<unknown>, self: ActorId, ending: boolean): Protocol.Failure => {
   const cancellation = Option.getOrUndefined(cancelledBy(cause))
   return {
@@ -79,7 +78,7 @@ export const cancelledWith = (cause: Cause.Cause<unknown>, self: ActorId, ending
   }
 }
 
-/** The failure of a handler, seen by its own actor; `ending` where that actor is past serving. */
+/** The failure of a handler as its own actor sees it. `ending` is true where that actor serves no more calls. */
 export const failureOf = (
   cause: Cause.Cause<unknown>,
   endpoint: AnyEndpoint,
@@ -107,7 +106,7 @@ export const failureOf = (
   }
 }
 
-/** An error of which there is no more than its type and message. */
+/** A boxed error of which only the type and the message are known. */
 const textOf = (type: string, message: string, origin: ActorId): Protocol.Boxed => ({
   type,
   message,
@@ -123,7 +122,8 @@ const defectOf = (
   others: ReadonlyArray<Protocol.Boxed>,
   ending: boolean
 ): Protocol.Failure => {
-  // A cancellation that came from further away keeps its author on every hop: `ending` is of the actor it names.
+  // A cancellation that came from further away keeps its author on every hop; its `ending` speaks of the actor that it
+  // names.
   if (isA(defect, ContextCancelled)) {
     const { actor, by, reason } = defect
     return { _tag: "Cancelled", by, reason, actor, path: [self], others, ending: defect.ending }
@@ -131,7 +131,7 @@ const defectOf = (
   return { _tag: "Defect", boxed: box(defect, self), others, ending }
 }
 
-/** The error of a failed call. */
+/** Turns the payload of an `Error` word into the failure of the call. */
 export const toEffect = (
   payload: Uint8Array,
   endpoint: AnyEndpoint,
@@ -200,7 +200,8 @@ export const cleanupFailureOf = (
     case "Fail": {
       const error = codecs(endpoint).error.decode(failure.error)
       return error.ok
-        // A far finalizer that fails, which its type denies, adds its failure to the interruption, as a local one does.
+        // The type of an interrupted call has no finalizer failures. A failed far finalizer is added to the
+        // interruption all the same, as a local one is.
         ? Cause.fail(error.value) as Cause.Cause<never>
         : Cause.die(unreadable(failure, peer))
     }
@@ -209,7 +210,7 @@ export const cleanupFailureOf = (
   }
 }
 
-/** An endpoint's own error that does not match its schema here. */
+/** The error of a call whose endpoint's own error does not match its schema here. */
 const unreadable = (
   { message, others, type }: Extract<Protocol.Failure, { readonly _tag: "Fail" }>,
   peer: ActorId
@@ -220,7 +221,7 @@ const fail = (error: unknown, others: ReadonlyArray<Protocol.Boxed>): Effect.Eff
     ? Effect.fail(error)
     : Effect.failCause(Cause.annotate(Cause.fail(error), Context.make(OtherFailures, others) as Context.Context<never>))
 
-/** A failure that is not the endpoint's own. */
+/** The `ActorError` of a failure that is not the endpoint's own error. */
 const toActorError = (
   failure: Exclude<Protocol.Failure, { readonly _tag: "Fail" | "ContractMismatch" }>,
   endpoint: string,

@@ -33,7 +33,7 @@ import { cancelledWith, encodeFailureWithin, failureOf } from "./Failures.ts"
 import { reportUnread } from "./Outcome.ts"
 import { attributesOf } from "./Spans.ts"
 
-/** One dialog of the peer. */
+/** One dialog that the peer has opened. */
 export class IncomingDialog implements CalleePort {
   readonly side = "callee"
   private state: Dialog.CalleeState<Exit.Failure<unknown, unknown>>
@@ -48,7 +48,7 @@ export class IncomingDialog implements CalleePort {
   private readonly opened: Message.Start
   private readonly ended: (dialog: IncomingDialog) => void
   private readonly since = now()
-  /** Its place in the record of this actor. */
+  /** The place of the dialog in this actor's record of calls. */
   private readonly place: number | undefined
 
   constructor(
@@ -120,7 +120,7 @@ export class IncomingDialog implements CalleePort {
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) return this.exited(exit)
     this.fiber = fiber
-    // A cancel may have arrived while the handler was starting.
+    // The handler is interrupted here if a cancel arrived while it was starting.
     if (this.running.cancellation !== undefined) fiber.interruptUnsafe(undefined, annotation(this.running.cancellation))
     fiber.addObserver((exit) => this.exited(exit))
   }
@@ -146,13 +146,13 @@ export class IncomingDialog implements CalleePort {
     this.input({ _tag: "Lost" })
   }
 
-  /** The first author counts; interrupting again only repeats it. */
+  /** Interrupts the handler. The first author counts; a second call only repeats the interruption. */
   interrupt(cancellation: Dialog.Cancellation): void {
     this.running.cancellation ??= cancellation
     this.fiber?.interruptUnsafe(undefined, annotation(this.running.cancellation))
   }
 
-  /** An event of the dialog outranks the result of its handler. */
+  /** Ends the handler with an error of the dialog, which outranks the handler's own result. */
   failWith(error: unknown, cancellation?: Dialog.Cancellation): void {
     this.input({
       _tag: "Fail",
@@ -205,11 +205,11 @@ export class IncomingDialog implements CalleePort {
       context: this.handler.context,
       failed: (exit) => this.failWith(unsendable(exit))
     })
-    // A failure that nothing is in front of stays one, also where a cancel comes before the next operation.
+    // A failure with no items in front of it stays the outcome, even where a cancel comes before the next operation.
     return Effect.uninterruptibleMask((restore) =>
       Effect.matchCauseEffect(restore(Stream.runForEachArray(stream, (items) => batch.add(items))), {
         onSuccess: () => restore(batch.rest),
-        // Items made before the failure arrive before it.
+        // Items that were made before the failure are sent before it.
         onFailure: (cause) =>
           Cause.hasInterrupts(cause) || batch.isEmpty
             ? Effect.failCause(cause)
@@ -245,7 +245,7 @@ export class IncomingDialog implements CalleePort {
       case "Deliver":
         return this.deliver(action.word)
       case "SendLast":
-        // The failure of a stream comes behind its items, unless its reader has given them up.
+        // The failure of a stream is sent behind its items, unless its reader has given up the items.
         return this.channel.send(
           this.lastWord(action.failure, action.asked),
           this.handler.endpoint.kind === "stream" && !action.asked
@@ -280,7 +280,7 @@ export class IncomingDialog implements CalleePort {
       const exit = failure === undefined ? this.exit! : withCleanup(failure, this.exit!)
       return this.say(exit, limit, asked)
     } catch (defect) {
-      // A contract whose errors have no codec: the handler's error cannot be encoded, and the caller is told that.
+      // A contract whose errors have no codec cannot encode the handler's error, so the caller is told of that.
       const said: Protocol.Failure = {
         _tag: "Defect",
         boxed: box(defect, this.env.self),
@@ -315,12 +315,14 @@ export class IncomingDialog implements CalleePort {
   private failure(exit: Exit.Failure<unknown, unknown>, asked: boolean): Protocol.Failure {
     const { endpoint } = this.handler
     const ending = this.env.cancellation() !== undefined
-    // A producer runs ahead: only what fails after the interruption is a finalizer's, and it says so.
+    // The producer of a stream runs ahead of its reader: only what fails after the interruption is a finalizer's
+    // failure, and the word says so.
     if (asked && endpoint.kind === "stream" && Cause.hasInterrupts(exit.cause)) {
       return cancelledWith(exit.cause, this.env.self, ending)
     }
     for (const thrown of raisedIn(exit.cause)) {
-      // The handler's own illegal payload, which the handler did not catch, is the caller's `PayloadInvalid` too.
+      // A value of the handler's own that breaks its contract, and that the handler did not catch, is `PayloadInvalid`
+      // for the caller too.
       const invalid = isA(thrown, InvalidResult) ? thrown : this.handle?.invalidOf(thrown)
       if (invalid !== undefined) return { _tag: "PayloadInvalid", part: invalid.part, issue: invalid.issue }
     }
@@ -331,7 +333,7 @@ export class IncomingDialog implements CalleePort {
 const withoutInterrupts = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
   Cause.fromReasons(cause.reasons.filter((reason) => reason._tag !== "Interrupt"))
 
-/** A failure of the runtime, and what the handler's finalizers failed with after it. */
+/** Adds to a failure of the runtime the failures of the handler's finalizers that ran after it. */
 const withCleanup = (
   failure: Exit.Failure<unknown, unknown>,
   exit: Exit.Exit<unknown, unknown>
@@ -345,7 +347,7 @@ const neverStarted = (endpoint: string): Error =>
     `the handler of ${endpoint} ended without calling started: its caller was still waiting for the first value`
   )
 
-/** A value of the handler that does not match its schema: ends the handler, and becomes `PayloadInvalid`. */
+/** The mark of a handler's value that does not match its schema: it ends the handler, and becomes `PayloadInvalid`. */
 class InvalidResult {
   readonly part: string
   readonly issue: string
@@ -359,6 +361,6 @@ class InvalidResult {
   }
 }
 
-/** Why a stream's items could not be sent. */
+/** The reason for which the items of a stream could not be sent. */
 const unsendable = (exit: Exit.Exit<unknown, unknown>): unknown =>
   Exit.isFailure(exit) ? Cause.squash(exit.cause) : new InvalidResult("item", "it matches its schema only sometimes")

@@ -25,10 +25,10 @@ import { logError } from "../settings/Log.ts"
 import type { DialogContext } from "./DialogContext.ts"
 import { cleanupFailureOf, toEffect } from "./Failures.ts"
 
-/** How a dialog ended, with the channel's error where the connection did. */
+/** The end of a dialog: its last word, or the channel's error where the connection ended first. */
 export type Settled = Dialog.Outcome<ActorError>
 
-/** A callee that refused a call may not have compared its contract: the next call says again which one it means. */
+/** Sends the contract again with the next call: a callee that refused a call may not have compared it. */
 export const introduceAgain = (payload: Uint8Array, endpoint: AnyEndpoint, channel: PeerChannel): void => {
   if (Failure.isRefusal(payload)) channel.sendDigestAgain(endpoint)
 }
@@ -92,7 +92,7 @@ export const cleanupFailure = (
   return withoutStack(() => cleanupFailureOf(payload, endpoint, channel.peer))
 }
 
-/** Reports a handler's failure that no caller is left to read: an event, and an Error log with its stack. */
+/** Reports a handler's failure that reaches no caller, as an event and as an Error log with its stack. */
 export const reportUnread = (
   env: DialogContext,
   context: Context.Context<never>,

@@ -3,11 +3,11 @@
  *
  *   run      Start -> one answer                         stream   Start -> chunks, paid for by credit -> the end
  *
- * Interrupting either sends one Cancel and waits for the callee's last word: the caller resumes when the far
- * finalizers have run, or when the bound has passed (then the dialog is listed as stuck, and the owner of the actor climbs the
- * shutdown ladder). A finalizer that failed there is part of the caller's cause, as one of its own would be.
+ * An interrupted caller sends one Cancel and waits for the callee's last word: it resumes when the far finalizers have
+ * run, or the bound has passed. After the bound the dialog is listed as stuck, and the owner of the actor climbs the
+ * shutdown ladder. A far finalizer that failed is part of the caller's cause.
  *
- * A call is checked, encoded and given its state before its dialog is registered: nothing can throw in between.
+ * A call is checked and encoded before its dialog is registered: no step in between can throw.
  *
  * @since 0.1.0
  */
@@ -48,30 +48,30 @@ import * as Spans from "./Spans.ts"
 
 export type Delivered = Extract<Dialog.CallerAction, { readonly _tag: "Deliver" }>["word"]
 
-/** A dialog's reports to its owner: words to read, and once its outcome. */
+/** The owner of a dialog: it gets the words to read, and once the outcome. */
 export interface Listener {
   readonly delivered: (word: Delivered) => void
   readonly settled: (settled: Settled) => void
-  /** How far its items are read and written, for an observer. */
+  /** The items that the dialog has not read, and the credit that it has left, for an observer. */
   readonly flow?: (() => Pick<DialogInspection, "in" | "out">) | undefined
-  /** The things that a fiber holds while it waits for it, for an observer. */
+  /** Collects the things that a fiber holds while it waits for the dialog, for an observer. */
   readonly collect?: ((into: Collecting, dialog: WaitInspection["dialog"]) => void) | undefined
 }
 
-/** Everything that a `Start` says, made before there is a dialog. */
+/** The content of a `Start`, made before the dialog exists. */
 export interface Prepared {
   readonly endpoint: AnyEndpoint
   readonly digest: string | null
   readonly meta: Message.Meta | null
   readonly window: Message.Window | null
   readonly payload: Uint8Array
-  /** The fiber that opens it. */
+  /** The fiber that opens the dialog. */
   readonly fiber: Fiber.Fiber<unknown, unknown>
-  /** Its span, where the work that opens it is traced. */
+  /** The span of the call; `undefined` where the work that opens it is not traced. */
   readonly span: Spans.Begun | undefined
 }
 
-/** One dialog of ours. */
+/** One dialog that this side has opened. */
 export class OutgoingDialog implements CallerPort {
   readonly side = "caller"
   /** The number of the dialog, 0 until it has begun. */
@@ -81,7 +81,10 @@ export class OutgoingDialog implements CallerPort {
   private readonly listener: Listener
   private waiting: Waiters<Settled> | undefined
   private late: ((settled: Settled) => void) | undefined
-  /** The endpoint and the kind, the fiber that opened it and the dialog it works for, for an observer. */
+  /**
+   * The endpoint and its kind, for an observer, who also sees the fiber that opened the dialog and the dialog it works
+   * for.
+   */
   private endpoint: AnyEndpoint | undefined
   private fiber: Fiber.Fiber<unknown, unknown> | undefined
   private within: DialogInfo | undefined
@@ -94,7 +97,7 @@ export class OutgoingDialog implements CallerPort {
     this.listener = listener
   }
 
-  /** Registers the dialog and says `Start`. */
+  /** Registers the dialog and sends `Start`. */
   begin({ digest, endpoint, fiber, meta, payload, span, window }: Prepared): void {
     this.endpoint = endpoint
     this.fiber = fiber
@@ -137,7 +140,7 @@ export class OutgoingDialog implements CallerPort {
     listener.collect?.(into, place)
   }
 
-  /** True when no last word is awaited: it was said, or the bound of our cancel has passed. */
+  /** True when no last word is awaited: it has come, or the bound of the caller's cancel has passed. */
   get isSettled(): boolean {
     return Dialog.isSettled(this.state)
   }
@@ -150,12 +153,12 @@ export class OutgoingDialog implements CallerPort {
     this.input({ _tag: "Lost", error })
   }
 
-  /** `byUs` where the opener asks for it, and not the runtime. */
+  /** Cancels the dialog. `byUs` is true where the opener asks for it, and false where the runtime does. */
   cancel(cancellation: Dialog.Cancellation, byUs: boolean): void {
     this.input({ _tag: "Cancel", cancellation, byUs })
   }
 
-  /** The bound of our cancel has passed; `late` is told what comes after it. */
+  /** Settles the dialog because the bound of its cancel has passed. `late` gets the last word if it still comes. */
   elapsed(late: (settled: Settled) => void): void {
     if (this.isSettled) return
     this.late = late
@@ -167,7 +170,7 @@ export class OutgoingDialog implements CallerPort {
     this.waiting.add(callback)
   }
 
-  /** Ends our half. */
+  /** Ends this side's half of the dialog. */
   stop(): void {
     this.input({ _tag: "Stop" })
   }
@@ -227,13 +230,13 @@ export const cancelAndWait = (
 ): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     const bound = cancelBoundOf(fiber, env)
-    // The fiber's context now: a fiber that has ended has lost the loggers of its last work.
+    // The fiber's context is taken now: a fiber that has ended has lost the loggers of its last work.
     const { context } = fiber
     const unheard = (failure: Cause.Cause<unknown>) => reportUnread(env, context, channel.peer, endpoint, failure)
     return Effect.callback<void>((resume) => {
-      // Asked in the step that registers: the fiber may be preempted before it.
+      // The state is asked again in the step that registers: the fiber may have been preempted before it.
       if (dialog.isSettled) return resume(Effect.void)
-      // Kept beside this fiber, which is being interrupted: a sleep of its own would end at once.
+      // The bound is kept outside this fiber, which is being interrupted: a sleep of its own would end at once.
       const forget = within(channel, context, bound, () => {
         if (dialog.isSettled) return
         dialog.elapsed((settled) => {
@@ -250,7 +253,7 @@ export const cancelAndWait = (
     })
   })
 
-/** Cancels for this reason, and a failure of the cleanup there is the dialog's outcome. */
+/** Cancels the dialog for this reason. A failure of the far cleanup becomes the dialog's outcome. */
 const cancelAs = (
   dialog: OutgoingDialog,
   channel: PeerChannel,
@@ -263,7 +266,10 @@ const cancelAs = (
     return Effect.asVoid(Effect.exit(cancelAndWait(dialog, channel, env, endpoint, { by, reason, deadline })))
   })
 
-/** `unheard` gets a failure that only crossed the cancel: a local call would not have had it, so no caller fails. */
+/**
+ * The failure of the far cleanup. `unheard` gets a failure that only crossed the cancel: a local call would not have
+ * it, so no caller fails with it.
+ */
 const cleanupOf = (
   settled: Settled,
   endpoint: AnyEndpoint,
@@ -280,7 +286,7 @@ const cleanupOf = (
     return Effect.void
   })
 
-/** Ends all of the actor, and waits for the dialog's last word as it comes on the way. */
+/** Ends the whole actor of the call, and waits for the dialog's last word, which comes on the way. */
 const endAndWait = (
   dialog: OutgoingDialog,
   channel: PeerChannel,
@@ -314,7 +320,7 @@ export const prepare = (
   const encoded = encodeInput(endpoint, call.input)
   if (!encoded.ok) return invalid(encoded.issue)
   const payload = encoded.value
-  // The envelope around a payload is small; its name and meta are ours.
+  // The envelope around a payload is small, because the runtime bounds the name and the meta in it.
   const limit = channel.maxFrame - 64 * 1024
   if (payload.length > limit) return invalid(aboveLimit(payload.length, limit))
   const digest = channel.mustSendDigest(endpoint) ? digestFor(endpoint, channel) : null
@@ -322,7 +328,7 @@ export const prepare = (
   return { endpoint, digest, meta: metaOf(fiber, env.level, span?.span), window, payload, fiber, span }
 }
 
-/** A digest that cannot be made has not been sent. */
+/** The digest of an endpoint's contract to send. A digest that cannot be made is not marked as sent. */
 const digestFor = (endpoint: AnyEndpoint, channel: PeerChannel): string => {
   try {
     return Digest.digest(endpoint)
@@ -340,9 +346,9 @@ export const whenAdmitted = <A, E, R>(channel: PeerChannel, begin: Effect.Effect
   Effect.suspend(() => {
     const { writer } = channel
     if (writer.admitsStart) return begin
-    // Resumed within the callback: the dialog has begun before the next one is asked.
+    // The caller resumes within the callback, so that its dialog has begun before the next waiting one is asked.
     const turn = Effect.callback<void>((resume) => {
-      // Asked again: the fiber may have been preempted since.
+      // The writer is asked again: the fiber may have been preempted since the first look.
       if (writer.admitsStart) return resume(Effect.void)
       const stopWaiting = writer.whenAdmitted(() => resume(Effect.void))
       return Effect.sync(stopWaiting)
@@ -358,7 +364,7 @@ const nothing = () => {}
  */
 type OnInterrupt = () => Effect.Effect<void>
 
-/** One payload, one answer. */
+/** Runs a call: sends one payload, and resumes with its one answer. */
 export const run = (
   channel: PeerChannel,
   env: DialogContext,
@@ -390,7 +396,7 @@ const runNow = (
       settled: (settled) => {
         if (settled._tag === "Return") return resume(outcome(settled, endpoint, channel))
         if (settled._tag === "Error") introduceAgain(settled.payload, endpoint, channel)
-        // Made only for a fiber that looks: an interrupted caller does not.
+        // The outcome is decoded only for a fiber that reads it: an interrupted caller does not.
         resume(Effect.suspend(() => outcome(settled, endpoint, channel)))
       }
     })
@@ -406,11 +412,14 @@ const runNow = (
 /** Options of the reader of a stream. */
 export interface Reading {
   readonly window?: Message.Window | undefined
-  /** The fate of items that do not match. */
+  /** The rule for items that do not match their schema. */
   readonly rule?: Rule | undefined
 }
 
-/** One payload, many answers. Closing the stream stops the producer, and waits for it. */
+/**
+ * Opens a stream: sends one payload, and reads many items. Closing the stream stops the producer, and waits for its
+ * end.
+ */
 export const stream = (
   channel: PeerChannel,
   env: DialogContext,
@@ -454,7 +463,7 @@ export const stream = (
             : endAndWait(dialog, channel, env, endpoint, onInterrupt())
         )
         const scope = Context.get(fiber.context as Context.Context<Scope.Scope>, Scope.Scope)
-        // One step: a dialog that has begun is ended, and one that has not is not.
+        // Beginning and registering the end are one step: a dialog that has begun is always ended, and no other is.
         return Effect.uninterruptible(Effect.suspend(() => {
           dialog.begin(prepared)
           return Effect.as(

@@ -1,9 +1,9 @@
 /**
  * Passes one dialog on: its words go from one connection to another as they are, only the ids change.
  *
- * This is how an actor reaches a Service that its parent gave it. Payloads are not decoded on the way; credit is the
- * far reader's own, so a slow reader slows the far writer; a cancel and its author pass through, and so does the last
- * word. When either connection is lost the other side is told.
+ * An actor reaches a Service that its parent gave it in this way. Payloads are not decoded on the way. Credit comes
+ * from the far reader, so a slow reader slows the far writer. A cancel, its author and the last word pass through. When
+ * either connection is lost, the side of the other one is told.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import type { CalleePort, CallerPort } from "../channel/Port.ts"
 import { type ActorError, type ActorId, ActorLost } from "../errors/ActorError.ts"
 import { box } from "../errors/Boxing.ts"
 
-/** `cancelled`: the caller has asked for the end, which is asked for once. */
+/** The state of a relayed dialog. In `cancelled` the caller has asked for the end; a second cancel is not passed on. */
 type Phase = "open" | "cancelled" | "caller-gone" | "over"
 
 class Relay {
@@ -44,7 +44,7 @@ class Relay {
     from.registerCallee(start.dialog, callee)
   }
 
-  /** True while the caller is there. */
+  /** True while the caller's connection is there, so that words can reach it. */
   private get isHeard(): boolean {
     return this.phase === "open" || this.phase === "cancelled"
   }

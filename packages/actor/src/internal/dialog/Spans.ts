@@ -1,6 +1,6 @@
 /**
- * Spans of calls and starts, made only where work that has a span runs under a tracer of the program's: Effect's own tracer
- * keeps spans that are never read, so nothing is made for it.
+ * Spans of calls and starts. They are made only where work that has a span runs under a tracer of the program: the
+ * spans of Effect's default tracer are never read.
  *
  * @since 0.2.0
  */
@@ -13,13 +13,13 @@ import { isInternal } from "../contract/Endpoint.ts"
 import { type ActorId, formatActor } from "../errors/ActorError.ts"
 import { summaryOf } from "../errors/Boxing.ts"
 
-/** A span that has begun, with the clock that ends it. */
+/** A span that has begun, with the clock that times its end. */
 export interface Begun {
   readonly span: Tracer.Span
   readonly clock: Clock.Clock
 }
 
-/** The attributes of both ends of a call. */
+/** The span attributes that caller and callee of a call both set. */
 export const attributesOf = (endpoint: string, self: ActorId, peer: ActorId): Readonly<Record<string, string>> => ({
   "rpc.system": "furrow",
   "rpc.method": endpoint,
@@ -40,7 +40,7 @@ const begun = (
   clock: fiber.getRef(Clock.Clock)
 })
 
-/** The span of a call that is about to begin; none of the runtime's own calls. */
+/** The span of a call that is about to begin; `undefined` for the runtime's own calls. */
 export const ofCall = (
   fiber: Fiber.Fiber<unknown, unknown>,
   endpoint: string,
@@ -61,7 +61,7 @@ export const ofStart = (fiber: Fiber.Fiber<unknown, unknown>, name: string, self
 export const note = (begun: Begun | undefined, step: string): void =>
   begun?.span.event(step, begun.clock.currentTimeNanosUnsafe())
 
-/** Ends a span; the type of an error is an attribute. */
+/** Ends a span with an exit; the type of an error becomes an attribute. */
 export const end = ({ clock, span }: Begun, exit: Exit.Exit<unknown, unknown>): void => {
   const failed = Exit.isFailure(exit) ? exit.cause.reasons.find((reason) => reason._tag !== "Interrupt") : undefined
   if (failed !== undefined) {

@@ -1,10 +1,10 @@
 /**
- * How an actor asks the registrar of its tree: the contract, and the registrar seen from anywhere. The root serves the
- * contract like any endpoint of its own (`RegistrarService`); an actor right below it asks over the connection they
- * have, a deeper one over one it dials.
+ * The questions of an actor to the registrar of its tree: their contract, and a client for it. The root serves the
+ * contract like any endpoint of its own (`RegistrarService`). An actor right below the root asks over the connection to
+ * its parent, a deeper one over a connection that it dials.
  *
- * Parents register their children, because a parent is who knows when a child is ready and when it has ended, however
- * it ends: by its exit, not by a lease.
+ * Parents register their children, because a parent knows when a child is ready and when it has ended. It learns of the
+ * end from the exit of the process, not from a lease.
  *
  * @since 0.1.0
  */
@@ -22,7 +22,7 @@ import { Timeouts } from "../settings/Timeouts.ts"
 import type { Address } from "../transport/Transport.ts"
 import type { Change } from "./Registrar.ts"
 
-/** A snapshot crosses in pieces: the last one has no `more`. */
+/** The schema of a change as it crosses. A snapshot crosses in pieces, and the last piece has no `more`. */
 const ChangeSchema = Schema.Union([
   Schema.TaggedStruct("Snapshot", { entries: Schema.Array(Entry), more: Schema.optionalKey(Schema.Boolean) }),
   Schema.TaggedStruct("Up", { entry: Entry }),
@@ -31,7 +31,10 @@ const ChangeSchema = Schema.Union([
 
 const filter = { name: Schema.NullOr(Schema.String) }
 
-/** When the engine behind the root's directory does not answer, actors hear the same as the root. */
+/**
+ * The error of all questions: when the engine behind the root's directory does not answer, actors get the same error as
+ * the root.
+ */
 const error = ActorUnreachable
 
 export const contract = {
@@ -55,27 +58,35 @@ export const contract = {
 }
 
 /**
- * The registrar, wherever it is: the reports of parents about their children, and the questions of all.
+ * The registrar, in this process or far away: it takes the reports of parents about their children, and answers the
+ * questions of all actors.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Directory {
-  /** Holds a name for an actor that is about to be started. Those of one role below one parent hold a unique one together. */
+  /**
+   * Holds a name for an actor that is about to be started. Actors of one parent that play the same role hold a unique
+   * name together.
+   */
   readonly claim: (entry: Entry) => Effect.Effect<void, ActorError>
   /**
    * Lists an actor, once its process number is known. An actor that takes over the role of another is listed in its place,
    * in the same step: `replaces` is the uuid of the actor before it, which may be gone already.
    */
   readonly ready: (uuid: string, pid: number, replaces?: string) => Effect.Effect<void, ActorError>
-  /** Reports to the registrar and never fails: without a registrar there is no tree. */
+  /** Reports the end of an actor. It never fails, because a tree whose registrar is gone has ended. */
   readonly gone: (uuid: string) => Effect.Effect<void>
-  /** The actor was not where the registry says: it is looked for, and forgotten if it is gone. */
+  /**
+   * Reports that an actor was not where the registry says: the registrar looks for it, and forgets it if it is gone.
+   */
   readonly stale: (uuid: string) => Effect.Effect<void, ActorError>
-  /** The one that was ready last comes first. Its caller looks at the first `most` alone: more may be listed. */
+  /** Lists the ready actors, the last one first. The caller uses the first `most` only; the list may be longer. */
   readonly list: (name: string | undefined, most?: number) => Effect.Effect<ReadonlyArray<Entry>, ActorError>
   readonly watch: (name: string | undefined) => Stream.Stream<Change, ActorError>
-  /** The root of another tree, and where it listens. Absent, or `undefined`, where it is not known. */
+  /**
+   * Finds the root of another tree, and where it listens. `undefined`, or no such function, where that is not known.
+   */
   readonly root?: ((uuid: string) => Effect.Effect<RootAddress | undefined>) | undefined
 }
 
@@ -90,10 +101,10 @@ export interface RootAddress {
   readonly addresses: ReadonlyArray<Address>
 }
 
-/** The most entries in one piece: more would hold the event loop while they are read. */
+/** The most entries in one piece: reading more would hold up the event loop. */
 const pieceEntries = 256
 
-/** Cut so that other work has its turn between two pieces. */
+/** Cuts entries into pieces, so that other work has its turn between two of them. */
 export const inPieces = (entries: ReadonlyArray<Entry>): Stream.Stream<ReadonlyArray<Entry>> =>
   entries.length <= pieceEntries ? Stream.succeed(entries) : Stream.unfold(0, (from) =>
     Effect.as(
@@ -103,7 +114,7 @@ export const inPieces = (entries: ReadonlyArray<Entry>): Stream.Stream<ReadonlyA
 
 type Piece = typeof ChangeSchema.Type
 
-/** The changes as they cross. */
+/** Cuts the changes into the pieces that cross. */
 export const pieces = <E>(changes: Stream.Stream<Change, E>): Stream.Stream<Piece, E> =>
   Stream.flatMap(
     changes,
@@ -114,7 +125,7 @@ export const pieces = <E>(changes: Stream.Stream<Change, E>): Stream.Stream<Piec
       )
   )
 
-/** And as they were. */
+/** Joins the pieces that crossed into changes again. */
 const whole = <E>(changes: Stream.Stream<Piece, E>): Stream.Stream<Change, E> =>
   Stream.suspend(() => {
     let before: Array<Entry> = []
@@ -136,7 +147,7 @@ export const silent = (asked: string, bound: number): ActorUnreachable =>
     reason: `${asked} did not answer within ${bound} ms (Timeouts.connect)`
   })
 
-/** The registrar at the other end of a connection, which is made when it is first needed. */
+/** The client of a registrar at the other end of a connection, which is made when it is first needed. */
 export const remote = (connect: Effect.Effect<PeerChannel, ActorError>, env: DialogContext): Directory => {
   const ask = (call: Call<AnyEndpoint>): Effect.Effect<any, any> =>
     onOwnAccount(Effect.flatMap(connect, (channel) => Caller.run(channel, env, call)))
@@ -148,7 +159,7 @@ export const remote = (connect: Effect.Effect<PeerChannel, ActorError>, env: Dia
       >,
       (pull) => Effect.succeed(onOwnAccount(pull))
     )
-  /** A long list is read as long as its pages come. */
+  /** Bounds each page of a long list by itself, so that a list is read for as long as its pages come. */
   const bounded = <A>(pages: Stream.Stream<A, ActorError>): Stream.Stream<A, ActorError> =>
     Stream.transformPull(pages, (pull) =>
       Effect.map(Timeouts, ({ connect }) =>

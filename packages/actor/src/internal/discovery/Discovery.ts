@@ -16,25 +16,25 @@ import type { Directory } from "./Directory.ts"
 import { RegistrarService, type TreeRegistrar } from "./RegistrarService.ts"
 
 /**
- * The tree that a Discovery is opened for: neither the root nor its connections exist before.
+ * The tree for which a Discovery is opened, before its root and its connections exist.
  *
  * @category models
  * @since 0.1.0
  */
 export interface DiscoveryTree {
-  /** The root as it is listed. */
+  /** The entry of the root in the registry. */
   readonly root: Entry
   /**
    * The tree's own registrar. It stays authoritative for the tree, so a Discovery asks it, follows it or wraps it: a name that
    * is not claimed there is unknown to parents and children. Actors of other trees are listed there as well.
    */
   readonly registrar: TreeRegistrar
-  /** True when an actor of this tree has ended, asked of its own ancestors. Bounded by `Timeouts.connect`. */
+  /** True when an actor of this tree has ended. Its own ancestors are asked, no longer than `Timeouts.connect`. */
   readonly isGone: (entry: Entry) => Effect.Effect<boolean>
-  /** The name of the tree, and of the host that its root is on. */
+  /** The name of the tree, and the host on which its root runs. */
   readonly tree: string
   readonly host: string
-  /** The addresses of the root. From the first question on it listens. */
+  /** The addresses of the root. The root begins to listen when they are first asked for. */
   readonly addresses: Effect.Effect<ReadonlyArray<Address>, TransportError>
 }
 

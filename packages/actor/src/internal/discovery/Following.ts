@@ -1,6 +1,6 @@
 /**
- * Following the other trees of an engine: looks at a hint, and four times a lease in any case, and tells the tree's registrar
- * what it lists.
+ * Follows the other trees of an engine. It looks at the engine at each hint, and four times per lease in any case, and
+ * tells the tree's registrar which actors they list.
  *
  * An outage of the engine leaves the list of actors as it was. When the engine answers again, every watcher gets a snapshot.
  *
@@ -22,13 +22,13 @@ type Service = Leases["Service"]
 /** The number of pages that are asked for at the same time. */
 const pagesAtOnce = 2
 
-/** Actors that are taken over in one turn of the event loop. */
+/** The number of actors that are taken over in one turn of the event loop. */
 const atOnce = 256
 
 const bounded = <A, E>({ lease }: Service, question: Effect.Effect<A, E>) =>
   Effect.timeout(question, lease.ttlMillis * part.again)
 
-/** All keys that begin with a prefix, page by page. */
+/** Reads all keys that begin with a prefix, page by page. */
 const listed = (leases: Service, prefix: string) =>
   Effect.gen(function*() {
     const all: Array<Held> = []
@@ -49,7 +49,7 @@ export class Follower {
   private readonly leases: Service
   private readonly reach: TreePages.Reach
   private readonly tree: DiscoveryTree
-  /** Those of this tree's followers whose engine does not answer. */
+  /** The followers of this tree whose engine does not answer now. */
   private readonly failing: Set<Follower>
 
   constructor(leases: Service, reach: TreePages.Reach, tree: DiscoveryTree, failing: Set<Follower>) {
@@ -59,7 +59,7 @@ export class Follower {
     this.failing = failing
   }
 
-  /** The root of another tree, where it is known. */
+  /** The root of another tree; `undefined` where it is not known. */
   root(uuid: string): RootAddress | undefined {
     const tree = this.state.get(uuid)
     return tree && addressOf(tree.head)
@@ -80,7 +80,7 @@ export class Follower {
     })
   }
 
-  /** Fails where the engine does not answer. */
+  /** Looks at the engine once, and fails where the engine does not answer. */
   private readonly look = Effect.gen({ self: this }, function*() {
     const { leases, reach } = this
     const prefix = TreePages.headsOf(reach)
@@ -110,7 +110,7 @@ export class Follower {
       yield* latch.close
       const hasFailed = yield* Effect.match(this.look, { onFailure: () => true, onSuccess: () => false })
       if (hasFailed) this.failing.add(this)
-      // Watchers are told once, when all of it is known again.
+      // The watchers are told once, when all engines answer again and every list is known.
       else if (this.failing.delete(this) && this.failing.size === 0) this.tree.registrar.gap()
       const pause = leases.lease.ttlMillis * (hasFailed ? part.afterFailure : part.again)
       yield* Effect.raceFirst(latch.await, Effect.sleep(pause))
@@ -118,7 +118,7 @@ export class Follower {
   }))
 }
 
-/** Asks the engine for the root of a tree; nothing where it knows none, or does not answer. */
+/** Asks the engine for the root of a tree; `undefined` where the engine knows none, or does not answer. */
 export const lookUp = (
   leases: Service,
   reaches: ReadonlyArray<TreePages.Reach>,

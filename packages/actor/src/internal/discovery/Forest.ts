@@ -1,5 +1,5 @@
 /**
- * The other trees of an engine as one of them knows them: their heads, and the pages that were read.
+ * The other trees of an engine, as the tree of this process knows them: their heads, and the pages that were read.
  *
  *   tree   (unknown) --Listed--> known --Listed without it--> (unknown): all its actors are lost
  *   page   wanted --Read--> read --Listed with a newer revision--> wanted
@@ -23,7 +23,7 @@ export type State = ReadonlyMap<string, Tree>
 
 export const initial: State = new Map()
 
-/** A key of a tree, as it was listed; without a head where the value says nothing that is understood. */
+/** A key of a tree as the engine listed it; `head` is `undefined` where the value cannot be understood. */
 export interface Seen {
   readonly root: string
   readonly token: Token
@@ -31,15 +31,15 @@ export interface Seen {
 }
 
 export type Input =
-  /** All trees that there are. */
+  /** All trees that the engine lists now. */
   | { readonly _tag: "Listed"; readonly seen: ReadonlyArray<Seen> }
-  /** A page was read; nothing where it is not there, or is none. */
+  /** A page was read; `page` is `undefined` where the key is missing, or its value is no page. */
   | { readonly _tag: "Read"; readonly root: string; readonly number: number; readonly page: Page | undefined }
 
 export interface Outcome {
   readonly found: ReadonlyArray<Entry>
   readonly lost: ReadonlyArray<string>
-  /** Why they are lost: their tree has gone, or it says so. */
+  /** The reason for which actors are lost: `stale` where their tree has gone, `ended` where their tree says so. */
   readonly why: "ended" | "stale"
 }
 
@@ -53,7 +53,7 @@ const listed = (state: State, seen: ReadonlyArray<Seen>): readonly [State, Outco
   for (const { head, root, token } of seen) {
     const before = state.get(root)
     if (head !== undefined) next.set(root, { head, token, pages: before?.pages ?? new Map() })
-    // A head of a newer version cannot be read: the one before it stays.
+    // A head of a newer version cannot be read, so the known one before it stays.
     else if (before !== undefined) next.set(root, before)
   }
   const gone = Array.from(state).filter(([root]) => !next.has(root))
@@ -76,7 +76,7 @@ export const step = (state: State, input: Input): readonly [State, Outcome] =>
     ? listed(state, input.seen)
     : read(state, input.root, input.number, input.page)
 
-/** The pages of a tree that are to be read. */
+/** The numbers of the pages of a tree that have to be read. */
 export const wanted = (state: State, root: string): ReadonlyArray<number> => {
   const tree = state.get(root)
   return tree === undefined ? [] : tree.head.pages.flatMap((revision, number) => {

@@ -1,9 +1,10 @@
 /**
- * The connections of an actor to actors that are neither its parent nor its children: one for each pair, made when it is
- * first needed, used for all dialogs of both sides. `Rendezvous` decides; this carries it out.
+ * The connections of an actor to actors that are neither its parent nor its children. Each pair has one connection,
+ * which is made when it is first needed, and carries the dialogs of both sides. The machine `Rendezvous` decides, and
+ * this module carries out.
  *
  * An actor listens from the first request for its address. An actor that dials in is a stranger until it has proven
- * that it knows the secret of the tree. Its greeting has a limited size and time, and reaches no handler.
+ * that it knows the secret of the tree. The greeting of a stranger has a limited size and time, and reaches no handler.
  *
  * @since 0.1.0
  */
@@ -33,22 +34,28 @@ import { Timeouts } from "../settings/Timeouts.ts"
 import type { Doors, Network } from "../transport/Network.ts"
 import { type Address, type Connection, TransportError } from "../transport/Transport.ts"
 
-/** A greeting is a few hundred bytes. A dialler reads more: the first words of its peer come right behind the greeting. */
+/**
+ * The largest greeting of a stranger in bytes; real ones have a few hundred. A dialler reads more, because its peer's
+ * first words follow the greeting at once.
+ */
 const maxStrangerGreetingBytes = 16 * 1024
 
-/** Before a refused duplicate is dialled again: each side may have noticed the end of an older connection first. */
+/**
+ * Milliseconds before a refused duplicate is dialled again: one side may not have noticed yet that an older connection
+ * ended.
+ */
 const duplicateRetryMillis = 50
 
 /**
- * Dials behind one that ends in its greeting. A peer among many strangers is driven out by later ones before it has proven
- * itself, however quick it is.
+ * The number of dials after one that ends in its greeting. Among many strangers a peer may be driven out by later ones
+ * before it has proven itself, however quick it is.
  */
 const greetingRetries = 4
 
-/** An actor's treatment of its peers' words. */
+/** The handler of the words of an actor's peers. */
 export interface PeerRouter {
   readonly start: (message: Start) => void
-  /** The connection is gone, and everything that was said over it has been told so. */
+  /** Called when the connection is gone, and every dialog on it has been told. */
   readonly closed: () => void
 }
 
@@ -56,28 +63,28 @@ export interface PeersOptions {
   readonly self: ActorId
   readonly network: Network
   readonly events: Events
-  /** The context of work that has no caller: clock, bounds. */
+  /** The context of work that has no caller: it gives the clock and the bounds. */
   readonly context: Context.Context<never>
-  /** The address of the actor: asked of the tree, which makes it listen. */
+  /** Finds the addresses of an actor. The tree is asked, which makes that actor listen. */
   readonly locate: (ref: ActorRefData) => Effect.Effect<ReadonlyArray<Address>, NotThere>
-  /** The connection we have anyway: to our parent, or to a child. */
+  /** The connection that exists anyway to this actor's parent or to one of its children. */
   readonly relative: (uuid: string) => PeerChannel | undefined
   readonly serve: (channel: PeerChannel) => PeerRouter
-  /** A peer wants this actor to end. */
+  /** Handles the request of a peer to end this actor. */
   readonly cancelActor: (message: CancelActor, channel: PeerChannel) => void
 }
 
-/** The actor has gone or is about to go (`gone`), or it cannot be reached. */
+/** The failure to reach an actor: it has gone or is about to go (`gone`), or no connection leads to it. */
 export interface NotThere {
   readonly gone: boolean
-  /** The actor's parent has seen the end of it, or the end of one above it. */
+  /** True where the actor's parent has seen the end of it, or of an actor above it. */
   readonly ended?: boolean | undefined
-  /** Default: `gone`, or that no transport gets there. */
+  /** The reason for which the actor cannot be reached. Default: it is gone, or no transport leads to it. */
   readonly why?: Unreachability | undefined
   readonly reason: string
 }
 
-/** A dial that callers wait for, and the work to call off. */
+/** A dial for which callers wait, with the work to interrupt when it is called off. */
 interface Dial {
   readonly ref: ActorRefData
   readonly done: Deferred.Deferred<PeerChannel, Unreachable>
@@ -92,7 +99,7 @@ interface Running {
 type Input = Rendezvous.Input<PeerChannel, Connection, Unreachable>
 type Action = Rendezvous.Action<PeerChannel, Connection, Unreachable>
 
-/** Why there is no connection; `gone` where the actor is. */
+/** The failure to make a connection; `gone` is true where the actor itself has gone. */
 export class Unreachable {
   readonly gone: boolean
   readonly error: ActorError
@@ -106,7 +113,7 @@ export class Peers {
   private readonly options: PeersOptions
   private state: Rendezvous.State<PeerChannel, Connection>
   private readonly dials = new Map<string, Dial>()
-  /** The bounds of strangers. */
+  /** The timer of each stranger, which bounds its greeting. */
   private readonly bounds = new Map<Connection, Running>()
   private readonly signsOfLife: SignsOfLife
   private farewell: Farewell = { how: { _tag: "Returned" }, cleanup: [] }
@@ -145,7 +152,7 @@ export class Peers {
       try {
         this.execute(action)
       } catch (error) {
-        // The other callers wait for their connections all the same.
+        // The error is kept until the end of the loop: other callers still have to get their connections.
         thrown.push(error)
       }
     }
@@ -209,7 +216,7 @@ export class Peers {
 
   // ---- being reached ----------------------------------------------------------------------------------------------
 
-  /** Our address; we begin to listen now, if we did not. */
+  /** The addresses of this actor, which begins to listen now if it did not before. */
   readonly addresses: Effect.Effect<ReadonlyArray<Address>, NotThere> = Effect.suspend(
     (): Effect.Effect<ReadonlyArray<Address>, NotThere> => {
       if (this.isEnding) return Effect.fail({ gone: true, reason: "it is ending" })
@@ -222,13 +229,13 @@ export class Peers {
           Effect.exit(network.listen(self, (connection) => this.accept(connection))),
           (exit) => {
             if (Exit.isFailure(exit)) this.listener = undefined
-            // The actor ended while it began to listen.
+            // The actor ended while it began to listen, so the new listener is closed.
             else if (this.isEnding) exit.value.close()
             Deferred.doneUnsafe(opened, exit as Exit.Exit<Doors, NotThere>)
           }
         ))
       }
-      // A local value instead of the field: a transport that refuses at once has emptied the field.
+      // The Deferred is read from a local value: a transport that refuses at once has emptied the field already.
       return Effect.flatMap(Deferred.await(listener), ({ addresses }) => addresses)
     }
   )
@@ -265,7 +272,7 @@ export class Peers {
         const peer = result.peer.actor.uuid
         return this.input({ _tag: "StrangerAdmitted", stranger: connection, peer, connection: channel })
       }
-      // Two that dial each other at once are no strangers.
+      // A duplicate, from two actors that dial each other at once, is not counted as a refused stranger.
       const reason = isDuplicate(result) ? undefined : refusalOf(result)
       if (result._tag === "Refused") return this.input({ _tag: "StrangerRefused", stranger: connection, reason })
       this.input({ _tag: "StrangerEnded", stranger: connection, reason: refusalOf(result) })
@@ -274,7 +281,7 @@ export class Peers {
 
   // ---- reaching ---------------------------------------------------------------------------------------------------
 
-  /** The connection to an actor, made if there is none; everybody who asks meanwhile waits for the same one. */
+  /** The connection to an actor, made if there is none. Callers that ask meanwhile wait for the same one. */
   connect(ref: ActorRefData): Effect.Effect<PeerChannel, Unreachable> {
     return Effect.suspend(() => {
       const { relative, self } = this.options
@@ -299,7 +306,8 @@ export class Peers {
   private dial(peer: string): void {
     const dial = this.dials.get(peer)!
     dial.timer ??= this.after(this.timeouts.connect, { _tag: "DialLate", peer })
-    // Reported only while a caller waits for it: a dial that was overtaken has nothing to say of the next one.
+    // Results of the dial are reported only while a caller waits for it: one that was overtaken must not change the
+    // next one.
     const tell = (input: Input) => this.dials.get(peer) === dial ? this.input(input) : undefined
     const attempt = Effect.matchEffect(this.attempt(dial.ref, tell), {
       onSuccess: () => Effect.void,
@@ -330,7 +338,8 @@ export class Peers {
     const { locate, network } = this.options
     const dialled = Effect.flatMap(locate(ref), (addresses) => network.dial(addresses))
     return dialled.pipe(
-      // The actor's door was taken away, or it has just ended: only its parent knows, and it listens again where it is asked.
+      // The listener of the actor has gone, or the actor has just ended. Only its parent knows which, and asking makes
+      // the actor listen again.
       Effect.catchIf(
         isNobodyThere,
         () => Effect.mapError(dialled, (why) => isNobodyThere(why) ? { gone: false, reason: why.reason } : why)
@@ -358,7 +367,7 @@ export class Peers {
       let done = false
       channel.onHandshake((result) => {
         done = true
-        // Stored in this turn: an interruption that comes now finds the connection in its place.
+        // The connection is stored in this turn, so that an interruption that comes now finds it in its place.
         if (result._tag === "Open") {
           this.input({ _tag: "Welcomed", peer: ref.actor.uuid, connection: channel })
           return resume(Effect.void)
@@ -392,7 +401,7 @@ export class Peers {
           this.input({ _tag: "Ended", peer: actor.uuid, connection: channel })
           if (channel.bye === undefined && !this.isEnding) events.publish({ _tag: "PeerLost", actor, error })
           router.closed()
-          // Our last word leaves; the peer's half is not waited for.
+          // This side ends its half after its last word, and does not wait for the peer's half.
           channel.hangUp()
           this.fork(Effect.andThen(Effect.sleep(this.timeouts.explain), Effect.sync(() => channel.destroy())))
         }
@@ -400,7 +409,7 @@ export class Peers {
     })
   }
 
-  /** Resolves when the connection to a peer has ended, with whether the peer had said goodbye. */
+  /** Resolves when the connection to a peer has ended; true where the peer had said `Bye`. */
   ended(channel: PeerChannel): Effect.Effect<boolean> {
     return Effect.callback((resume) =>
       Effect.sync(channel.whenClosed(() => resume(Effect.sync(() => channel.bye !== undefined))))
@@ -409,7 +418,7 @@ export class Peers {
 
   // ---- ending -----------------------------------------------------------------------------------------------------
 
-  /** No new connections: the actor is ending. */
+  /** Refuses new connections from now on, because the actor is ending. */
   stopListening(): void {
     this.input({ _tag: "Ending" })
     const { listener } = this
@@ -417,7 +426,7 @@ export class Peers {
     this.fork(Effect.ignore(Effect.map(Deferred.await(listener), (listener) => listener.close())))
   }
 
-  /** Says goodbye to every peer and closes; what a peer has asked and not heard the end of ends as the farewell says. */
+  /** Says `Bye` to every peer and closes. Dialogs of a peer that are still open end as the farewell says. */
   close(farewell?: Farewell): void {
     this.farewell = farewell ?? this.farewell
     this.stopListening()
@@ -439,31 +448,33 @@ export class Peers {
   }
 }
 
-/** A driver that throws has no say in what comes next. */
+/** Calls a function of a driver, and drops its error, because the next step does not depend on it. */
 const quietly = (f: () => void): void => {
   try {
     f()
   } catch {
-    // Nothing of the connection is needed any more.
+    // The error is dropped: the connection is not used any more.
   }
 }
 
 const ending = "this actor is ending"
 
-/** A proof is of the channel that it is made on, where that has something of its own. */
+/**
+ * The authenticator of a connection. A proof is bound to the connection where the connection has a binding of its own.
+ */
 export const authOf = ({ authenticator }: Network, connection: Connection): Authenticator | undefined => {
   const { binding } = connection
   const auth = authenticator?.(connection)
   return auth === undefined || binding === undefined ? auth : { ...auth, binding }
 }
 
-/** The peer does not want this connection: there is another one, or will be. */
+/** The mark that the peer refused this connection because the pair has another one, or is about to have it. */
 class Duplicate {}
 
 const isDuplicate = (result: HandshakeResult): boolean =>
   result._tag === "Refused" && result.refusal.reason === "duplicate"
 
-/** Said of an address, not of the actor that listened there. */
+/** True for an error that speaks of an address, and not of the actor that listened there. */
 const isNobodyThere = (why: NotThere | TransportError): why is TransportError =>
   why instanceof TransportError && why.gone
 
@@ -475,7 +486,7 @@ const unreachable = (ref: ActorRefData, why: Unreachability, reason: string): Un
     new ActorUnreachable({ actor: ref.actor, target: formatActor(ref.actor), why, reason })
   )
 
-/** The connection ended in its greeting. It has no name yet: the error of its loss would name no actor. */
+/** The connection ended in its greeting. The peer has no name yet, so the usual error of a loss would name no actor. */
 class HungUp {
   readonly hungUp: string
   constructor(error: ActorError) {

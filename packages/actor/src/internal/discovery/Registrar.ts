@@ -3,15 +3,15 @@
  *
  *   (absent) --Claim--> starting --Ready--> ready --Transfer--> replaced     Gone, from each: absent, and all below it too
  *
- * Names are shared unless an actor claims one alone: then no other actor can have the name, in either order. A
- * claim holds a name from before the process exists, so that of two that want it alone only one is ever started. Actors
- * that are starting are not shown. An actor without a parent here cannot be added: its words arrive late.
+ * Names are shared unless an actor claims one alone: then no other actor can have the name, in either order. A claim
+ * holds a name before the process exists, so of two that want it alone only one is started. Starting actors are not
+ * shown. An actor whose parent is unknown here cannot be added: its report came late.
  *
- * Players of one role hold a unique name together, and one of them is shown. A transfer shows another one in the same
- * step, so the name is never free in between, and the one before it has its place until it is gone.
+ * Actors that play one role hold a unique name together, and one of them is shown. A transfer shows another of them in
+ * the same step, so the name is never free in between. The player before it keeps its place until it is gone.
  *
- * Actors of other trees are listed behind those of this one, as their trees say (`Found`, `Lost`). They hold no name here:
- * a claim does not ask for them.
+ * Actors of other trees are listed behind those of this tree, as their own trees report them (`Found`, `Lost`). They
+ * hold no name here, so a claim does not look at them.
  *
  * Indexes take the place of scans and sorts: namesakes stand in the order of becoming ready, children below their parents.
  *
@@ -24,8 +24,8 @@ import type { Entry } from "../settings/ActorRef.ts"
 import { isBelow } from "../settings/ActorRef.ts"
 
 /**
- * The news of a watcher: first all actors that are there, then each change. `why` is `ended`, or `stale` where the
- * actor was found gone before its parent had said so, or `replaced` where another one has taken its role over.
+ * The news of a watcher: first all actors that are listed, then each change. `why` is `ended`; or `stale` where the
+ * actor was found gone before its parent said so; or `replaced` where another actor took over its role.
  *
  * @category models
  * @since 0.1.0
@@ -35,48 +35,54 @@ export type Change =
   | { readonly _tag: "Up"; readonly entry: Entry }
   | { readonly _tag: "Down"; readonly entry: Entry; readonly why: "ended" | "stale" | "replaced" }
 
-/** The distance of an actor: in this tree, in another one of this host, or on another host. The nearest is listed first. */
+/**
+ * The distance of an actor: 0 in this tree, 1 in another tree of this host, 2 on another host. Lower ones are listed
+ * first.
+ */
 export type Tier = 0 | 1 | 2
 
 interface Held {
   readonly entry: Entry
   readonly phase: "starting" | "ready" | "replaced"
   readonly tier: Tier
-  /** The engines that say so, for an actor of another tree. */
+  /** The number of engines that list an actor of another tree. */
   readonly sources: number
-  /** Of two of one name the one that was ready later is found first. */
+  /** The place in the order of becoming ready: of two namesakes the later one is found first. */
   readonly order: number
 }
 
-/** A chain of the actors that became ready, the last one first. Links of actors that are not listed any more are passed over. */
+/**
+ * A link in a chain of actors that became ready, the last one first. A walk passes over links whose actors are not
+ * listed any more.
+ */
 interface Link {
   readonly uuid: string
   readonly order: number
   readonly next: Link | undefined
 }
 
-/** The actors that are listed, of one name or of all. */
+/** The listed actors, either of one name or of all names. */
 interface Listed {
   /** One chain for each tier. */
   readonly chains: readonly [Link | undefined, Link | undefined, Link | undefined]
-  /** The number of links in the chains, skipped ones included. */
+  /** The number of links in the chains, with those of actors that are not listed any more. */
   readonly links: number
-  /** The number of actors that are held. */
+  /** The number of actors that are listed or hold a name here. */
   readonly held: number
 }
 
-/** All of one name. */
+/** All actors of one name. */
 interface Named extends Listed {
-  /** The ones of this tree, which hold it. */
+  /** The uuids of the actors of this tree that hold the name. */
   readonly uuids: HashSet.HashSet<string>
-  /** The ones that want it alone. */
+  /** The number of actors that hold the name alone. */
   readonly unique: number
 }
 
 export interface State {
   readonly held: HashMap.HashMap<string, Held>
   readonly names: HashMap.HashMap<string, Named>
-  /** The children of each parent that has any. */
+  /** The children of each parent that has at least one. */
   readonly children: HashMap.HashMap<string, HashSet.HashSet<string>>
   readonly all: Listed
   readonly order: number
@@ -84,20 +90,20 @@ export interface State {
 
 export type Input =
   | { readonly _tag: "Claim"; readonly entry: Entry }
-  /** The actor's pid is known only now. */
+  /** The actor is ready. Its process number is known only now. */
   | { readonly _tag: "Ready"; readonly uuid: string; readonly pid: number }
-  /** The actor is ready, and takes over the role of another one, which may be gone already. */
+  /** The actor is ready, and takes over the role of `from`, which may be gone already. */
   | { readonly _tag: "Transfer"; readonly uuid: string; readonly pid: number; readonly from: string }
   | { readonly _tag: "Gone"; readonly uuid: string; readonly why: "ended" | "stale" }
   /** An engine says that actors of other trees are listed there. */
   | { readonly _tag: "Found"; readonly entries: ReadonlyArray<Entry>; readonly tier: 1 | 2 }
-  /** An engine says so no more. */
+  /** An engine does not list these actors any more. */
   | { readonly _tag: "Lost"; readonly uuids: ReadonlyArray<string>; readonly why: "ended" | "stale" }
 
 export type Outcome =
   | { readonly _tag: "Changed"; readonly changes: ReadonlyArray<Change> }
   | { readonly _tag: "Taken"; readonly by: Entry }
-  /** The actor's parent is not known here, or not as the one that the entry says. */
+  /** The actor's parent is unknown here, or stands at another place than the entry says. */
   | { readonly _tag: "Orphan" }
 
 export const initial: State = {
@@ -122,7 +128,7 @@ const orphan: Outcome = { _tag: "Orphan" }
 
 const isSame = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): boolean => a.length === b.length && isBelow(a, b)
 
-/** A root has no parent; everybody else has one that is held, at the place where the entry says. */
+/** True for the root of an empty registrar, and for an actor whose parent is known at the place that the entry says. */
 const hasParent = (state: State, { actor, path }: Entry): boolean => {
   if (path.at(-1) !== actor.uuid) return false
   if (path.length === 1) return HashMap.size(state.held) === 0
@@ -130,14 +136,14 @@ const hasParent = (state: State, { actor, path }: Entry): boolean => {
   return parent !== undefined && isSame(parent.entry.path, path.slice(0, -1))
 }
 
-/** Two actors of one parent that play the same role, one after the other. */
+/** True for two actors of one parent that play the same role, one after the other. */
 const isSameRole = (a: Entry, b: Entry): boolean =>
   a.role !== undefined && a.role.name === b.role?.name && isSame(a.path.slice(0, -1), b.path.slice(0, -1))
 
 const claim = (state: State, entry: Entry): readonly [State, Outcome] => {
   const { name, uuid } = entry.actor
   const known = heldOf(state, uuid)?.entry
-  // A claim that is said twice is still one claim.
+  // A claim that is repeated by the same actor is still one claim.
   if (known !== undefined) {
     return [state, known.actor.name === name && isSame(known.path, entry.path) ? nothing : orphan]
   }
@@ -165,7 +171,7 @@ const claim = (state: State, entry: Entry): readonly [State, Outcome] => {
   }, nothing]
 }
 
-/** Lists an actor in front of those of its tier. */
+/** Lists an actor in front of all others of its tier. */
 const inFront = <L extends Listed>(
   listed: L,
   { order, tier, uuid }: Pick<Held, "order" | "tier"> & { uuid: string }
@@ -175,7 +181,10 @@ const inFront = <L extends Listed>(
   return { ...listed, chains, links: listed.links + 1 }
 }
 
-/** One actor less. Links that are passed over go once they are more than half: a look passes few, and removing stays cheap. */
+/**
+ * Counts one actor less. The chains are rebuilt once more than half of their links belong to actors that are gone, so
+ * walks and removals stay cheap.
+ */
 const fewer = <L extends Listed>(state: State, before: L): L => {
   const listed = { ...before, held: before.held - 1 }
   if (listed.links <= 2 * listed.held) return listed
@@ -220,7 +229,7 @@ const remove = (state: State, { entry, tier }: Held): State => {
   }
 }
 
-/** An actor and all below it. */
+/** The actor with this uuid, and all actors below it. */
 const family = (state: State, uuid: string): Array<Held> => {
   const all = [heldOf(state, uuid)!]
   for (const { entry } of all) {
@@ -232,10 +241,10 @@ const family = (state: State, uuid: string): Array<Held> => {
 const gone = (state: State, uuid: string, why: "ended" | "stale"): readonly [State, Outcome] => {
   const held = heldOf(state, uuid)
   if (held === undefined) return [state, nothing]
-  // No parent here speaks of an actor of another tree.
+  // No parent in this tree reports the end of an actor of another tree.
   if (held.tier > 0) return why === "ended" ? [state, nothing] : lost(state, [uuid], why, Infinity)
   const ending = family(state, uuid)
-  // The deepest first: no actor is listed whose parent is not.
+  // The deepest actors are removed first, so that no actor is listed whose parent is not.
   ending.sort((a, b) => b.entry.path.length - a.entry.path.length || b.order - a.order)
   return [ending.reduce(remove, state), {
     _tag: "Changed",
@@ -284,7 +293,7 @@ const found = (before: State, entries: ReadonlyArray<Entry>, tier: 1 | 2): reado
   return [state, { _tag: "Changed", changes }]
 }
 
-/** Takes actors of other trees from the list, when no source is left that lists them. */
+/** Removes actors of other trees from the list, once no engine lists them any more. */
 const lost = (
   before: State,
   uuids: ReadonlyArray<string>,
@@ -340,7 +349,7 @@ export const step = (state: State, input: Input): readonly [State, Outcome] => {
   }
 }
 
-/** The actors of these links that are listed. */
+/** The listed actors of these links. */
 function* linked(state: State, links: Link | undefined): Generator<Held> {
   for (let link = links; link !== undefined; link = link.next) {
     const held = heldOf(state, link.uuid)
@@ -348,13 +357,15 @@ function* linked(state: State, links: Link | undefined): Generator<Held> {
   }
 }
 
-/** The ready actors, of one name or of all: those of this tree first, and of each tier the one that came last. */
+/**
+ * Walks over the ready actors, of one name or of all: those of this tree first, and in each tier the last one first.
+ */
 export function* walk(state: State, name: string | undefined, tiers: number | undefined): Generator<Entry> {
   const { chains } = name === undefined ? state.all : named(state, name)
   for (const chain of chains.slice(0, tiers)) for (const { entry } of linked(state, chain)) yield entry
 }
 
-/** The first `most` of them; those of this tree alone where only its `own` are asked for. */
+/** The first `most` entries of a walk; with `own` only those of this tree. */
 export const entries = (state: State, name?: string, most = Infinity, own = false): ReadonlyArray<Entry> => {
   const found: Array<Entry> = []
   for (const entry of walk(state, name, own ? 1 : undefined)) {
@@ -370,7 +381,7 @@ export const entryOf = (state: State, uuid: string): Entry | undefined => {
   return held?.phase === "ready" ? held.entry : undefined
 }
 
-/** The actor's path in this tree, if it is there. */
+/** The path of an actor in its tree; `undefined` where it is not known here. */
 export const pathOf = (state: State, uuid: string): ReadonlyArray<string> | undefined => {
   const held = heldOf(state, uuid)
   return held?.tier === 0 ? held.entry.path : undefined

@@ -1,6 +1,6 @@
 /**
- * The registrar of a tree, in its root: carries out what `Registrar.step` decides, tells the watchers, and serves it
- * all to the tree.
+ * The registrar of a tree, in its root. It carries out what `Registrar.step` decides, tells the watchers, and serves
+ * the directory to the tree.
  *
  * A watcher that reads slowly costs bounded memory: too many unread changes are replaced by a new snapshot.
  *
@@ -17,15 +17,15 @@ import type { Entry } from "../settings/ActorRef.ts"
 import { contract, type Directory, inPieces, pieces } from "./Directory.ts"
 import * as Registrar from "./Registrar.ts"
 
-/** The most changes that wait for a watcher. */
+/** The most changes that wait for one watcher. */
 const maxPendingChanges = 1024
 
 class Watcher {
   private readonly name: string | undefined
-  /** The root of the only tree that it hears of. */
+  /** The uuid of the root whose tree alone is watched; `undefined` where all trees are. */
   private readonly root: string | undefined
   private readonly snapshot: () => Effect.Effect<Registrar.Change>
-  /** Nothing where it is told all that is there. */
+  /** The changes that wait for the watcher; `undefined` while it is owed a snapshot instead. */
   private pending: Array<Registrar.Change> | undefined
   private waiting: (() => void) | undefined
 
@@ -39,7 +39,7 @@ class Watcher {
     this.snapshot = snapshot
   }
 
-  /** Something was missed: all that is there is told again. */
+  /** Owes the watcher a new snapshot, because it has missed changes. */
   startOver(): void {
     this.pending = undefined
     this.waiting?.()
@@ -62,7 +62,7 @@ class Watcher {
       this.waiting = undefined
       const { pending } = this
       this.pending = []
-      // Of this moment: what changes from here on is told behind it.
+      // The snapshot is of this moment: later changes are told after it.
       resume(pending === undefined ? Effect.map(this.snapshot(), (all) => [all]) : Effect.succeed(pending))
     }
     if (this.pending === undefined || this.pending.length > 0) return take()
@@ -73,10 +73,10 @@ class Watcher {
   })
 }
 
-/** Entries that are gathered in one turn of the event loop. */
+/** The number of entries that are gathered in one turn of the event loop. */
 const entriesAtOnce = 2_048
 
-/** All entries of a walk over one state, with turns for other work in between. */
+/** Gathers all entries of a walk over one state, with turns for other work in between. */
 const gathered = (walk: Iterator<Entry>): Effect.Effect<ReadonlyArray<Entry>> => {
   const entries: Array<Entry> = []
   const more: Effect.Effect<ReadonlyArray<Entry>> = Effect.suspend(() => {
@@ -91,28 +91,31 @@ const gathered = (walk: Iterator<Entry>): Effect.Effect<ReadonlyArray<Entry>> =>
 }
 
 export interface RegistrarOptions {
-  /** The root itself: always listed. */
+  /** The entry of the root, which is always listed. */
   readonly root: Entry
   readonly events: Events
-  /** True when the actor is really gone, asked of its own ancestors; bounded. */
+  /** True when an actor has really ended. Its own ancestors are asked, within a bound. */
   readonly isGone: (entry: Entry) => Effect.Effect<boolean>
 }
 
 /**
- * The registrar of a tree, in the hands of a Discovery. Besides the names of the tree it lists actors of other trees, as the
- * Discovery says. They hold no name here.
+ * The registrar of a tree, as a Discovery gets it. Besides the actors of the tree it lists actors of other trees, which
+ * the Discovery reports. Those hold no name here.
  *
  * @category models
  * @since 0.2.0
  */
 export interface TreeRegistrar extends Directory {
-  /** The actors of this tree alone: a snapshot, then each change. */
+  /** The actors of this tree alone: first a snapshot, then each change. */
   readonly own: Stream.Stream<Registrar.Change>
-  /** Lists actors of other trees: `tier` is 1 on this host, 2 elsewhere. An actor that two engines list goes with the second. */
+  /**
+   * Lists actors of other trees; `tier` is 1 on this host, 2 elsewhere. An actor that two engines list stays until both
+   * have lost it.
+   */
   readonly found: (entries: ReadonlyArray<Entry>, tier: 1 | 2) => void
-  /** Lists them no more. */
+  /** Takes actors of other trees from the list. */
   readonly lost: (uuids: ReadonlyArray<string>, why: "ended" | "stale") => void
-  /** Tells every watcher all that is there again: changes of other trees may have been missed. */
+  /** Gives every watcher a new snapshot, because changes of other trees may have been missed. */
   readonly gap: () => void
 }
 
@@ -120,7 +123,7 @@ export class RegistrarService implements Directory {
   private state: Registrar.State = Registrar.initial
   private readonly watchers = new Set<Watcher>()
   private readonly options: RegistrarOptions
-  /** The directory as plain functions: a Discovery may copy them and replace some. */
+  /** The directory as plain functions, so that a Discovery may copy it and replace single functions. */
   readonly directory: TreeRegistrar = {
     claim: (entry) => this.claim(entry),
     ready: (uuid, pid, replaces) => this.ready(uuid, pid, replaces),
@@ -157,7 +160,7 @@ export class RegistrarService implements Directory {
     })
   }
 
-  /** A starting actor has no process number yet to look for. */
+  /** The identity of an actor that holds a name. An actor that is starting has no process number yet. */
   private holder({ actor }: Entry): ActorId {
     return Registrar.entryOf(this.state, actor.uuid) === undefined ? { ...actor, pid: 0 } : actor
   }
@@ -233,8 +236,8 @@ export class RegistrarService implements Directory {
 }
 
 /**
- * The requests that the tree can make of a directory. Only a parent speaks of its children: that is known from the
- * tree's own registrar, whatever the directory is.
+ * The endpoints by which the tree asks a directory. Only a parent may report on its children: the tree's own registrar
+ * knows who that is, whatever the directory is.
  */
 export const serveDirectory = (
   registrar: RegistrarService,
@@ -275,13 +278,13 @@ export const serveDirectory = (
   ])
 }
 
-/** Failures that the contract knows: those of an engine, and a name that is taken. */
+/** True for failures that are in the contract: those of an engine, and a name that is taken. */
 const crosses = (error: ActorError): boolean => error._tag === "ActorUnreachable" || error._tag === "NameTaken"
 
 const answered = <A>(effect: Effect.Effect<A, ActorError>): Effect.Effect<A, ActorError> =>
   Effect.catchIf(effect, (error) => !crosses(error), Effect.die)
 
-/** The asking actor, as the connection knows it. */
+/** Runs an effect with the uuid of the asking actor, which the connection knows. */
 const asker = <A, E>(f: (uuid: string | undefined) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.withFiber((fiber) => f(fiber.getRef(CurrentDialog)?.info.peer.uuid))
 

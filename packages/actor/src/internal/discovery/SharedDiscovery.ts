@@ -1,9 +1,9 @@
 /**
- * Trees that see each other: each publishes its listed actors at an engine, under one lease, and follows what the others have
- * published.
+ * Trees that see each other: each publishes its listed actors at an engine, under one lease, and follows what the other
+ * trees have published.
  *
- * The tree's own registrar stays authoritative. Publishing is soft: it is batched, sent again after an outage, and no start
- * waits for it. A name that is to be alone among all trees is the one question that a start waits for.
+ * The tree's own registrar stays authoritative. Publishing delays no start: it is batched, and repeated after an
+ * outage. A start waits for the engine only where its name has to be alone among all trees.
  *
  * @since 0.2.0
  */
@@ -27,32 +27,38 @@ import * as TreePages from "./TreePages.ts"
 import { WideNames } from "./WideNames.ts"
 
 /**
- * The part of a tree that others see, and the lease that it has at the engine.
+ * Settings of a tree at a shared engine: which trees see its actors, how long its lease lasts, and its host.
  *
  * @category models
  * @since 0.2.0
  */
 export interface SharedOptions {
-  /** The trees that see an actor which does not say it itself (`Actor.start(name, { listed })`). Default: `everyone`. */
+  /** The trees that see an actor whose start does not set it (`Actor.start(name, { listed })`). Default: `everyone`. */
   readonly listed?: Listing | undefined
-  /** How long a tree is listed that has died, or is cut off. It is renewed four times in it. Default: 15 seconds. */
+  /**
+   * The time for which a tree stays listed after it died or was cut off. Its lease is renewed four times in it.
+   * Default: 15 seconds.
+   */
   readonly ttl?: Duration.Input | undefined
-  /** The machine that this tree is on: actors with `listed: "host"` are seen by its trees alone. Default: the name of the host. */
+  /**
+   * The host of this tree: actors with `listed: "host"` are seen only by trees of the same host. Default: the name of
+   * the host.
+   */
   readonly host?: string | undefined
 }
 
 type Service = Leases["Service"]
 
-/** Milliseconds in which changes are collected before they are sent. */
+/** Milliseconds for which changes are collected before they are sent. */
 const batchMillis = 20
 
-/** Changes that are taken over in one turn of the event loop. */
+/** The number of changes that are taken over in one turn of the event loop. */
 const changesAtOnce = 128
 
-/** The publisher of one tree, for one reach. */
+/** Publishes the entries of one tree that trees within one reach may see. */
 class Publisher {
   state = TreePages.initial
-  /** The pages and the head at the engine: their revisions, and its token. */
+  /** The revisions of the pages that the engine holds; `head` is the token of the head there. */
   private written: Array<number> = []
   private head: Token | undefined
   private readonly dirty = Latch.makeUnsafe(true)
@@ -74,12 +80,12 @@ class Publisher {
     if (!isSame) this.dirty.openUnsafe()
   }
 
-  /** Everyone is told of the tree itself; a host only of what it lists there. */
+  /** True where a head is published: always for `everyone`, and for a host only where the tree lists an actor there. */
   private get isNeeded(): boolean {
     return this.reach === "everyone" || this.state.pages.length > 0
   }
 
-  /** Sends what the engine does not hold yet. False where it did not take it. */
+  /** Sends the changes that the engine does not hold yet; false where the engine did not take them. */
   private readonly send: Effect.Effect<boolean> = Effect.gen({ self: this }, function*() {
     if (!this.isNeeded) return true
     const { host, root, tree } = this.tree
@@ -105,7 +111,7 @@ class Publisher {
     return true
   })
 
-  /** Everything is sent again under a new lease. */
+  /** Publishes as long as a lease lasts: everything is sent again under a new one. */
   readonly run: Effect.Effect<never> = Effect.gen({ self: this }, function*() {
     const { leases } = this
     const epoch = yield* leases.held
@@ -115,7 +121,7 @@ class Publisher {
       yield* this.dirty.await
       yield* Effect.sleep(batchMillis)
       yield* this.dirty.close
-      // An interruption waits for the answer: the token of a head that was granted is known.
+      // An interruption waits for the answer of the engine, so that the token of a head that was granted is known.
       if (yield* Effect.uninterruptible(this.send)) return
       this.dirty.openUnsafe()
       yield* Effect.sleep(leases.lease.ttlMillis * part.afterFailure)
@@ -124,7 +130,7 @@ class Publisher {
     return yield* this.run
   })
 
-  /** The tree ends: it is listed no more. Its pages go with its lease. */
+  /** Takes the tree from the engine's list when it ends. Its pages go with its lease. */
   readonly withdraw: Effect.Effect<void> = Effect.suspend(() => {
     const { driver, lease } = this.leases
     if (this.head === undefined) return Effect.void
@@ -133,13 +139,13 @@ class Publisher {
   })
 }
 
-/** The reach of an entry; nothing where it stays in its tree. */
+/** The reach of an entry; `undefined` where the entry is not seen outside its tree. */
 const reachOf = ({ listed }: Entry, usual: Listing, host: string): TreePages.Reach | undefined => {
   const seenBy = listed ?? usual
   return seenBy === "tree" ? undefined : seenBy === "host" ? `host/${host}` : "everyone"
 }
 
-/** Publishes the tree, and follows the others. */
+/** Publishes the tree of this process, and follows the other trees of the engine. */
 const share = (
   tree: DiscoveryTree,
   below: Directory,
@@ -155,7 +161,7 @@ const share = (
       return reach === undefined || !entry.unique ? undefined : TreePages.nameKey(reach, entry.actor.name)
     }
     const publishers = reaches.map((reach) => ({ reach, publisher: new Publisher(leases, reach, tree) }))
-    /** The actors of the tree that are listed at all, by the key of the name that they have alone. */
+    /** The listed actors of the tree that have a name alone, by the key of that name. */
     const alone = new Map<string, Map<string, Entry>>()
     const takeOver = (changes: ReadonlyArray<TreePages.One>) => {
       for (const { publisher, reach } of publishers) {
@@ -194,7 +200,8 @@ const share = (
       const ended = publishers.flatMap(({ publisher }) => TreePages.ended(publisher.state, entries))
       return Effect.andThen(
         inTurns(ended.length, (at) => ended[at]!),
-        // The one that was ready last comes first: a reader is told in the order of becoming ready.
+        // The entries are reversed: a list begins with the last ready actor, and a reader is told in the order of
+        // becoming ready.
         inTurns(entries.length, (at) => ({ _tag: "Up", entry: entries[entries.length - 1 - at]! }))
       )
     })
@@ -212,7 +219,7 @@ const share = (
       Effect.flatMap(below.root?.(uuid) ?? Effect.undefined, (known) => {
         if (known !== undefined) return Effect.succeed(known)
         const followed = followers.map((follower) => follower.root(uuid)).find((root) => root !== undefined)
-        // A reference may be faster than the news of its tree.
+        // A reference to an actor may arrive before the news of its tree, so the engine is asked for its root.
         return followed !== undefined ? Effect.succeed(followed) : Following.lookUp(leases, reaches, uuid)
       })
     return {
@@ -261,7 +268,7 @@ export const layerShared = (options: SharedOptions = {}): Layer.Layer<Discovery,
         open: (tree: DiscoveryTree) =>
           Effect.gen(function*() {
             const below = yield* under.open(tree)
-            // One lease for each root: the engine cannot tell two holders of one lease apart.
+            // Each root has a lease of its own, because the engine cannot tell two holders of one lease apart.
             const leases = yield* Layer.build(
               layerLeases({ ttl: options.ttl }).pipe(Layer.provide(Layer.succeed(DiscoveryDriver, driver)))
             )

@@ -1,6 +1,6 @@
 /**
- * The listed actors of one tree as it publishes them at an engine: pages of entries, and a head that says which pages there
- * are and when each was changed. A change rewrites one page and the head, however many actors there are.
+ * The listed actors of one tree as it publishes them at an engine: pages of entries, and a head with the revision of
+ * each page. A change rewrites one page and the head, however many actors there are.
  *
  *   Up    the first page with room, or a new one --> a new revision of that page
  *   Down  the page where the entry stands        --> a new revision of that page
@@ -8,7 +8,8 @@
  *   trees/everyone/<root>        the head: the root, its addresses, the revision of each page
  *   pages/everyone/<root>/<n>    a page: its revision and its entries
  *
- * An entry stays on its page. The pages come before the head, so a reader finds each page at least as new as the head says.
+ * An entry stays on its page. Pages are written before the head, so a reader finds each page at least as new as the
+ * head says.
  *
  * @since 0.2.0
  */
@@ -19,7 +20,7 @@ import { ActorId } from "../errors/ActorError.ts"
 import { Entry } from "../settings/ActorRef.ts"
 import type { Change } from "./Registrar.ts"
 
-/** Entries of one page: some ten thousand bytes, which every engine holds in one value. */
+/** The number of entries in one page: they take some ten thousand bytes, which every engine holds in one value. */
 export const pageEntries = 64
 
 export interface Page {
@@ -27,7 +28,7 @@ export interface Page {
   readonly entries: ReadonlyMap<string, Entry>
 }
 
-/** Page numbers that have room, each once. */
+/** The numbers of pages that have room, each of them once. */
 interface Room {
   readonly page: number
   readonly next: Room | undefined
@@ -42,7 +43,7 @@ export interface State {
 
 export const initial: State = { revision: 0, pages: [], places: HashMap.empty(), room: undefined }
 
-/** A state while one batch of changes is put into it. */
+/** A state that is being changed by one batch of changes. */
 interface Draft {
   readonly pages: Array<Page>
   places: State["places"]
@@ -77,10 +78,10 @@ const drop = (draft: Draft, uuid: string): void => {
   draft.places = HashMap.remove(draft.places, uuid)
 }
 
-/** A change of one entry. */
+/** The change of one entry. */
 export type One = Exclude<Change, { readonly _tag: "Snapshot" }>
 
-/** The end of each entry that a snapshot does not hold. */
+/** The changes that end the entries which a snapshot does not hold any more. */
 export const ended = (state: State, there: ReadonlyArray<Entry>): ReadonlyArray<One> => {
   if (HashMap.isEmpty(state.places)) return []
   const uuids = new Set(there.map(({ actor }) => actor.uuid))
@@ -90,7 +91,7 @@ export const ended = (state: State, there: ReadonlyArray<Entry>): ReadonlyArray<
   )
 }
 
-/** Takes changes of the tree over. `shows` says which entries are published here. */
+/** Applies changes of the tree. `shows` says which entries are published within this reach. */
 export const step = (state: State, changes: ReadonlyArray<One>, shows: (entry: Entry) => boolean): State => {
   const draft: Draft = { ...state, pages: [...state.pages], revision: state.revision + 1 }
   for (const change of changes) {
@@ -111,7 +112,7 @@ const HeadSchema = Schema.Struct({
   pages: Schema.Array(Schema.Int)
 })
 
-/** The head of a tree: the value of its key. */
+/** The head of a tree, which is the value of its key at the engine. */
 export type Head = typeof HeadSchema.Type
 
 const PageSchema = Schema.Struct({ revision: Schema.Int, entries: Schema.Array(Entry) })
@@ -120,11 +121,14 @@ const headJson = Schema.fromJsonString(HeadSchema)
 const pageJson = Schema.fromJsonString(PageSchema)
 
 export const encodeHead: (head: Head) => string = Schema.encodeSync(headJson)
-/** Nothing where the value is none that this version writes. */
+/** Reads the head of a tree; `undefined` where the value is none that this version writes. */
 export const decodeHead = (value: string): Head | undefined =>
   Option.getOrUndefined(Schema.decodeUnknownOption(headJson)(value))
 
-/** Modules are paths of one machine: an actor of another tree is known by the names of its endpoints. */
+/**
+ * The published form of an entry. Modules are left out, because they are paths of one host: other trees know an actor
+ * by the names of its endpoints.
+ */
 const shown = ({ listed: _, ...entry }: Entry): Entry => ({
   ...entry,
   exposed: entry.exposed.map(({ name }) => ({ name, module: null }))
@@ -133,7 +137,7 @@ const shown = ({ listed: _, ...entry }: Entry): Entry => ({
 export const encodePage = ({ entries, revision }: Page): string =>
   JSON.stringify({ revision, entries: Array.from(entries.values(), shown) })
 
-/** Nothing where the value is no page. Entries that belong to another tree are left out. */
+/** Reads a page; `undefined` where the value is no page. Entries that belong to another tree are left out. */
 export const decodePage = (value: string, root: string): Page | undefined => {
   const page = Option.getOrUndefined(Schema.decodeUnknownOption(pageJson)(value))
   if (page === undefined) return undefined
@@ -141,7 +145,7 @@ export const decodePage = (value: string, root: string): Page | undefined => {
   return { revision: page.revision, entries: new Map(own.map((entry) => [entry.actor.uuid, entry])) }
 }
 
-/** The trees that see each other: all of an engine, or those of one host. */
+/** The trees that see the published actors: all trees of an engine, or those of one host. */
 export type Reach = "everyone" | `host/${string}`
 
 export const headsOf = (reach: Reach): string => `trees/${reach}/`

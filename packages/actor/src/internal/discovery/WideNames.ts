@@ -1,9 +1,9 @@
 /**
- * Names that actors of this tree have alone among all trees: each is a key under the tree's lease, held as long as one of its
- * actors is there.
+ * The names that actors of this tree have alone among all trees. Each is a key under the tree's lease, held as long as
+ * one of its actors lives.
  *
- * A name may be lost while the engine is out of reach: the actor goes on, and its name may be another's. It is asked for
- * again until it is granted, and the actor is not published meanwhile.
+ * A name may be lost while the engine is out of reach: its actor lives on, and another tree may take the name. The
+ * engine is asked for it again until it is granted; meanwhile the actor is not published.
  *
  * @since 0.2.0
  */
@@ -20,10 +20,10 @@ import type { Entry } from "../settings/ActorRef.ts"
 import { logWarning } from "../settings/Log.ts"
 
 interface Name {
-  /** The actors that have it together, as players of one role, with their places in the tree. */
+  /** The actors that hold the name together as players of one role, with their paths in the tree. */
   readonly players: Map<string, ReadonlyArray<string>>
   readonly value: string
-  /** Nothing while it is not held. */
+  /** The token of the key at the engine; `undefined` while the tree does not hold the name. */
   token: Token | undefined
   keeper: Fiber.Fiber<unknown> | undefined
 }
@@ -32,14 +32,14 @@ const holderJson = Schema.fromJsonString(ActorId)
 const encodeHolder = Schema.encodeSync(holderJson)
 const decodeHolder = Schema.decodeUnknownOption(holderJson)
 
-/** Milliseconds until the end of an actor goes on without knowing that its name is free. */
+/** Milliseconds for which the end of an actor waits until its name is free at the engine. */
 const releaseMillis = 1_000
 
 export class WideNames {
   private readonly names = new Map<string, Name>()
   private readonly leases: Leases["Service"]
   private readonly scope: Scope.Scope
-  /** Told when a name that is held was lost to another tree, or is ours again. */
+  /** Called when a name was lost to another tree, or is held again. */
   private readonly changed: (key: string) => void
 
   constructor(leases: Leases["Service"], scope: Scope.Scope, changed: (key: string) => void) {
@@ -48,17 +48,17 @@ export class WideNames {
     this.changed = changed
   }
 
-  /** True while another tree may have the name of an actor of ours. */
+  /** True while another tree may have the name of an actor of this tree. */
   isLost(key: string): boolean {
     const name = this.names.get(key)
     return name !== undefined && name.token === undefined
   }
 
-  /** Holds a name for an actor: one question to the engine, unless the tree has the name already. */
+  /** Holds a name for an actor. The engine is asked once, unless the tree has the name already. */
   claim(key: string, { actor, path }: Entry): Effect.Effect<void, NameTaken | ActorUnreachable> {
     return this.leases.alone(key)(Effect.suspend(() => {
       const known = this.names.get(key)
-      // The tree's own registrar took the claim: this is a player of the same role.
+      // The tree's own registrar has admitted the claim, so the actor is another player of the same role.
       if (known !== undefined) return Effect.sync(() => void known.players.set(actor.uuid, path))
       const name: Name = {
         players: new Map([[actor.uuid, path]]),
@@ -79,7 +79,7 @@ export class WideNames {
             const by = Option.getOrElse(decodeHolder(created.by.value), () => actor)
             return yield* new NameTaken({ wanted: actor.name, actor: by })
           }
-          // It may have been granted all the same.
+          // The engine may have granted the name although the answer failed, so the key is given back.
           yield* Effect.forkIn(this.letGo(key), this.scope)
           return yield* unknown(actor.name)
         })
@@ -87,7 +87,7 @@ export class WideNames {
     }))
   }
 
-  /** A lease that turns out to have expired is begun again, and the question asked once more. */
+  /** Asks the engine. If the lease turns out to have expired, a new one is begun and the question asked once more. */
   private ask(
     key: string,
     value: string,
@@ -100,7 +100,7 @@ export class WideNames {
     })
   }
 
-  /** Asks again for a name whenever its lease was lost. */
+  /** Asks for the name again whenever the tree has lost its lease. */
   private keep(key: string, name: Name, epoch: number): Effect.Effect<never> {
     return Effect.gen({ self: this }, function*() {
       yield* this.leases.fenced(epoch)
@@ -137,7 +137,7 @@ export class WideNames {
     })
   }
 
-  /** Lets go of a key that is ours, whatever its token is. */
+  /** Gives back a key of this tree, whatever its token is. */
   private letGo(key: string): Effect.Effect<void> {
     const { driver, lease } = this.leases
     const once = Effect.flatMap(
@@ -155,7 +155,10 @@ export class WideNames {
     return this.leases.alone(key)(again)
   }
 
-  /** An actor is gone, and with it all below it; without one all of the tree are. */
+  /**
+   * Releases the names of an actor that is gone, and of all actors below it. Without `uuid` it releases those of the
+   * whole tree.
+   */
   release(uuid?: string): Effect.Effect<void> {
     return Effect.suspend(() => {
       const free: Array<Effect.Effect<unknown>> = []

@@ -1,5 +1,5 @@
 /**
- * Everything that can go wrong between two actors, closed and tagged.
+ * The failures between two actors, as a closed union of tagged errors.
  *
  * Three tiers never mix: an endpoint's own error keeps its type; what the runtime itself has to say is one member of
  * `ActorError`; a local defect stays a local defect. Every member names the side that did it, the thing, and the next
@@ -31,7 +31,7 @@ export const ActorId = ActorIdSchema
 export type ActorId = typeof ActorId.Type
 
 /**
- * Says an actor in the words of messages: `name@pid`.
+ * Formats the identity of an actor as texts of messages do: `name@pid`.
  *
  * @example
  * ```ts
@@ -42,16 +42,16 @@ export type ActorId = typeof ActorId.Type
  */
 export const formatActor = (actor: ActorId): string => `${actor.name}@${actor.pid}`
 
-/** "no" where the actor refused the work before it had begun. */
+/** The field `began`: "no" where the actor refused the work before it had begun. Default: "maybe". */
 const beganField = Began.pipe(Schema.withConstructorDefault(Effect.succeed("maybe" as const)))
 
-/** True when the actor is past serving; without it the actor lives on. */
+/** The field `ending`: true when the actor serves no more calls, false when it lives on. Default: false. */
 const endingField = Schema.Boolean.pipe(Schema.withConstructorDefault(Effect.succeed(false)))
 
-/** Empty where nothing is known of its calls. */
+/** The field `doing`: the calls that the actor served when it died. Default: empty, where they are not known. */
 const doingField = Schema.Array(Doing).pipe(Schema.withConstructorDefault(Effect.succeed<ReadonlyArray<Doing>>([])))
 
-/** Null where nothing tells why. */
+/** The field `hint`: why the actor died and what to do next. Default: null, where neither is known. */
 const hintField = Schema.NullOr(Hint).pipe(Schema.withConstructorDefault(Effect.succeed<Hint | null>(null)))
 
 const sentence = (text: string): string => text === "" ? "" : `. ${text}`
@@ -60,11 +60,11 @@ const tail = (stderr: ReadonlyArray<string>): string =>
   stderr.length === 0 ? "" : `\nits last lines on stderr:\n${stderr.map((line) => `  | ${line}`).join("\n")}`
 
 /**
- * The work was cancelled, and not by us alone: `by` asked first, for `reason`. `acknowledged` is false where the far
+ * The work was cancelled by another actor: `by` asked first, for `reason`. `acknowledged` is false where the far
  * finalizers did not end within their bound (`Timeouts.cancel`).
  *
- * `ending` is true where the whole of `actor` is being ended: nothing more can be asked of it. `began` is `"no"` where it
- * refused the call for that reason: nothing of it has run.
+ * `ending` is true where the whole of `actor` is being ended, so that it answers no more calls. `began` is `"no"` where
+ * the actor refused the call for that reason, so that no part of it has run.
  *
  * @example
  * ```ts
@@ -108,7 +108,7 @@ export const Lost = LostSchema
 export type Lost = typeof Lost.Type
 
 /**
- * Says in words how an actor was lost.
+ * Formats in words how an actor was lost.
  *
  * @example
  * ```ts
@@ -181,7 +181,7 @@ export class ActorLost extends Schema.TaggedError<ActorLost>()("ActorLost", {
     const why = sentence(formatDoing(this.doing)) + sentence(this.hint?.text ?? "")
     return `${formatActor(this.actor)} is lost: ${formatLost(this.how)}${failure}${began}${why}${tail(this.stderr)}`
   }
-  /** The actor's last report, as an `Error` with the frames of the actor's own code. */
+  /** The actor's last report as an `Error`, with the stack frames of the actor's own code. */
   override get cause(): Error | undefined {
     return this.failure === null ? undefined : unbox(this.failure)
   }
@@ -212,9 +212,9 @@ export const Unreachability = Schema.Literals(["gone", "timeout", "refused", "tr
 export type Unreachability = typeof Unreachability.Type
 
 /**
- * The actor cannot be reached from here. `why` is what a program can act on, `reason` says it to people.
+ * The actor cannot be reached from here. A program can act on `why`; `reason` explains it to people.
  *
- * `actor` is null where only a name is known, and `target` says in words who was meant.
+ * `actor` is null where only a name is known. `target` names in words the actor that was meant.
  *
  * @example
  * ```ts
@@ -238,14 +238,15 @@ export class ActorUnreachable extends Schema.TaggedError<ActorUnreachable>()("Ac
 
 const verbs = { call: "run", stream: "stream", dialog: "open" }
 
-/** An endpoint that is named with its kind, as both sides do where the kind is the fault. */
+/** An endpoint with its kind, as texts name it where its kind is the fault. */
 const asKind = (endpoint: string): { readonly name: string; readonly kind: keyof typeof verbs } | undefined => {
   const [, name, kind] = /^(.*) (?:as a |\()(call|stream|dialog)\)?$/.exec(endpoint) ?? []
   return name === undefined ? undefined : { name, kind: kind as keyof typeof verbs }
 }
 
 /**
- * The actor does not expose this endpoint, or exposes another one of that name. `exposed` lists what it does expose.
+ * The actor does not expose this endpoint, or exposes another one with that name. `exposed` lists the endpoints that it
+ * does expose.
  *
  * @example
  * ```ts
@@ -275,8 +276,8 @@ export class EndpointUnknown extends Schema.TaggedError<EndpointUnknown>()("Endp
 }
 
 /**
- * The actor ran nothing: `limit` dialogs of ours are open there at once, or ended and we have not read how. A bound on
- * the calls in flight avoids it. A `limit` of 0 is an actor that its owner drains (`isDraining`).
+ * The actor refused the call before any of it ran: `limit` dialogs of this caller are open there, or have ended unread.
+ * Bound the calls in flight to avoid it. A `limit` of 0 means that its owner drains the actor (`isDraining`).
  *
  * @example
  * ```ts
@@ -293,7 +294,7 @@ export class ActorBusy extends Schema.TaggedError<ActorBusy>()("ActorBusy", {
   endpoint: Schema.String,
   limit: Schema.Int
 }) {
-  /** True when the owner drains the actor, which begins no call any more. */
+  /** True when the owner drains the actor, which begins no more calls. */
   get isDraining(): boolean {
     return this.limit === 0
   }
@@ -311,7 +312,7 @@ export class ActorBusy extends Schema.TaggedError<ActorBusy>()("ActorBusy", {
   }
 }
 
-/** Why a payload is not sent though its schema has nothing against it. */
+/** The issue of a payload that matches its schema, and is too large for one frame. */
 export const aboveLimit = (bytes: number, limit: number): string =>
   `its ${bytes} bytes are above the limit of ${limit} of one frame`
 
@@ -424,7 +425,8 @@ export class SpawnFailed extends Schema.TaggedError<SpawnFailed>()("SpawnFailed"
     return `actor "${this.actor.name}" did not start (step: ${this.step}): ${this.reason}${tail(this.stderr)}`
   }
   /**
-   * The failure that stopped the start over there, as an `Error` with the frames of the module or layer that threw it.
+   * The failure that stopped the start in the actor, as an `Error` with the stack frames of the module or layer that
+   * threw it.
    */
   override get cause(): Error | undefined {
     return this.failure === null ? undefined : unbox(this.failure)
@@ -432,8 +434,8 @@ export class SpawnFailed extends Schema.TaggedError<SpawnFailed>()("SpawnFailed"
 }
 
 /**
- * A stream overran its reader, where that was asked for: the reader opened the dialog with `overflow: "error"`, and
- * more than its window arrived.
+ * A stream overran its reader, which had asked for this error: the reader opened the dialog with `overflow: "error"`,
+ * and more than its window arrived.
  *
  * @example
  * ```ts
@@ -458,8 +460,8 @@ export class StreamOverrun extends Schema.TaggedError<StreamOverrun>()("StreamOv
 }
 
 /**
- * Another actor holds this name, and it was asked for alone (`unique: true`). `actor` is the holder; its pid is 0 while
- * it is starting.
+ * Another actor holds this name, and the name was asked for alone (`unique: true`). `actor` is the holder; its pid is 0
+ * while the holder is starting.
  *
  * @example
  * ```ts
@@ -471,7 +473,7 @@ export class StreamOverrun extends Schema.TaggedError<StreamOverrun>()("StreamOv
  * @since 0.1.0
  */
 export class NameTaken extends Schema.TaggedError<NameTaken>()("NameTaken", {
-  /** Not `name`: what an error has there is printed instead of its tag. */
+  /** The field is not called `name`: an error's `name` is printed instead of its tag. */
   wanted: Schema.String,
   actor: ActorId
 }) {
@@ -482,10 +484,11 @@ export class NameTaken extends Schema.TaggedError<NameTaken>()("NameTaken", {
 }
 
 /**
- * The connection is closed, or the stream of the dialog that is named.
+ * The connection is closed, or one stream of the dialog that the error names.
  *
- * - `side: "local"`: we closed it, as where a portal is used after its owner ended, or a message is sent after `end`.
- * - `side: "peer"`: the actor has ended, or its side of the dialog.
+ * - `side: "local"`: this side closed it, as where a portal is used after its owner ended, or a message is sent after
+ * `end`.
+ * - `side: "peer"`: the actor has ended, or has ended its side of the dialog.
  *
  * @example
  * ```ts
@@ -544,19 +547,19 @@ export class RemoteActorError extends Schema.TaggedError<RemoteActorError>()("Re
     const relays = boxed.path.length === 0 ? "" : ` (passed on by ${boxed.path.map(formatActor).join(", ")})`
     return `${boxed.type} in ${formatActor(boxed.origin)}${relays}: ${boxed.message}`
   }
-  /** The actor in which it happened. */
+  /** The actor in which the failure happened. */
   get origin(): ActorId {
     return this.boxed.origin
   }
-  /** The actors that passed it on, the nearest last. */
+  /** The actors that passed the failure on, the nearest last. */
   get path(): ReadonlyArray<ActorId> {
     return this.boxed.path
   }
-  /** The type's name on the far side. */
+  /** The name of the error's type in the actor where it happened. */
   get type(): string {
     return this.boxed.type
   }
-  /** The stack on the far side. */
+  /** The stack of the error in the actor where it happened. */
   get remoteStack(): string {
     return this.boxed.stack
   }
@@ -567,7 +570,8 @@ export class RemoteActorError extends Schema.TaggedError<RemoteActorError>()("Re
 }
 
 /**
- * Everything the runtime itself can fail with: closed, so that it can be handled exhaustively.
+ * The union of all errors with which the runtime itself can fail. It is closed, so that a program can handle all of
+ * them.
  *
  * @category errors
  * @since 0.1.0
@@ -601,7 +605,7 @@ const classes = [
   RemoteActorError
 ] as const
 
-/** Any error of an actor, as data: an exit that crosses holds one. */
+/** The schema of any error of an actor, as an exit that crosses holds it. */
 export const AnyActorError = Schema.Union(classes)
 
 /**

@@ -1,5 +1,5 @@
 /**
- * How an actor ended, told alike to its owner, its nursery, every other actor that waits for it, and in events.
+ * The exit of an actor: the same value for its owner, its nursery, each actor that waits for it, and its events.
  *
  * @since 0.1.0
  */
@@ -29,11 +29,12 @@ export type ActorExit =
   /** The actor's process or its connection went away without a last word. */
   | { readonly _tag: "Lost"; readonly error: ActorError; readonly cleanup: ReadonlyArray<Boxed> }
 
-/** The type of a cleanup that did not end within its bound, wherever it was cut off. */
+/** The `type` of the failure of a cleanup that did not end within its bound. */
 export const cleanupUnfinished = "CleanupUnfinished"
 
 /**
- * The failures of a cleanup. A cleanup that was cut off is told by the exit and by events: nothing was raised in it.
+ * The failures of a cleanup. A cleanup that was cut off is left out, because it raised no error: the exit and the
+ * events tell it.
  */
 export const cleanupFailures = (exit: ActorExit): ReadonlyArray<Boxed> =>
   exit.cleanup.filter(({ type }) => type !== cleanupUnfinished)

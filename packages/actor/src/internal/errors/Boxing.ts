@@ -1,5 +1,6 @@
 /**
- * Any value that was thrown <-> a `Boxed` text. Boxing never throws: what cannot be read is said to be so.
+ * Turns any thrown value into a `Boxed` text. Boxing never throws: a part that cannot be read is replaced by a text
+ * that says so.
  *
  * @since 0.1.0
  */
@@ -8,9 +9,11 @@ import type * as Schema from "effect/Schema"
 import { type ActorId, RemoteActorError } from "./ActorError.ts"
 import { reservedProperties } from "./unbox.ts"
 
-/** A chain longer than this is cut: errors can refer to themselves. */
+/** The number of causes after which a chain is cut, because errors can refer to themselves. */
 const maxDepth = 8
-/** A text of an error or a log line longer than this is cut: neither is a way around the frame limit. */
+/**
+ * The number of characters after which a text of an error or a log line is cut, so that it stays below the frame limit.
+ */
 const maxTextChars = 64 * 1024
 
 export const cut = (text: string): string =>
@@ -25,7 +28,7 @@ const read = (f: () => unknown, otherwise: string): string => {
   }
 }
 
-/** `instanceof` asks the value itself, and a proxy may throw at that. */
+/** True where a value is an error. `instanceof` asks the value itself, and a proxy may throw at that. */
 export const isA = <A>(value: unknown, type: abstract new(...args: ReadonlyArray<any>) => A): value is A => {
   try {
     return value instanceof type
@@ -43,7 +46,7 @@ const typeOf = (value: unknown): string => {
   }, "Object")
 }
 
-/** An error of fields alone says them. */
+/** The message of an error that has only fields: the text of its fields. */
 const messageOf = (error: Error): string =>
   error.message === "" && Object.keys(error).length > 0 ? plainText({ ...error }) : error.message
 
@@ -52,13 +55,13 @@ const plainText = (value: unknown): string =>
     ? read(() => JSON.stringify(value) ?? Object.prototype.toString.call(value), "(a value that cannot be shown)")
     : read(() => value, "(a value that cannot be shown)")
 
-/** The type and message of an error, without its stack: reading that costs more than the call that failed. */
+/** The type and the message of an error without its stack: reading the stack costs more than the failed call. */
 export const summaryOf = (value: unknown): Pick<Boxed, "type" | "message"> => ({
   type: typeOf(value),
   message: isA(value, Error) ? read(() => messageOf(value), "(its message cannot be read)") : plainText(value)
 })
 
-/** Boxes a value where it was thrown, or passes an already boxed one on with this actor added to its path. */
+/** Boxes a value where it was thrown. A value that is boxed already gets this actor at the end of its path. */
 export const box = (value: unknown, origin: ActorId): Boxed => boxWithin(value, origin, 0, { parts: maxParts })
 
 const boxWithin = (value: unknown, origin: ActorId, depth: number, left: { parts: number }): Boxed => {
@@ -91,10 +94,10 @@ const causeOf = (error: Error): unknown => {
 
 // ---- parts --------------------------------------------------------------------------------------------------------
 
-/** Parts of one failure, at all depths together: aggregates of aggregates multiply. */
+/** The number of parts of one failure, counted over all depths: aggregates of aggregates multiply. */
 const maxParts = 32
 
-/** The errors that an error holds; a list of other things is a property like others. */
+/** The errors that an error holds in a list. A list of other things is kept as a property. */
 const partsOf = (error: Error): ReadonlyArray<unknown> => {
   try {
     const { errors } = error as { readonly errors?: unknown }
@@ -122,14 +125,16 @@ const boxParts = (
 
 // ---- properties ---------------------------------------------------------------------------------------------------
 
-/** Own properties of one error that are looked at. */
+/** The number of an error's own properties that are read. */
 const maxProperties = 64
-/** Characters of all properties of one error, with their names. */
+/** The number of characters of all properties of one error, with their names. */
 const maxPropertyText = 16 * 1024
-/** Levels of one property. */
+/** The number of levels to which one property is read. */
 const maxPropertyDepth = 4
 
-/** Own properties that are plain data. One is kept whole or left out: half a value would be another value. */
+/**
+ * The own properties that are plain data. Each is kept whole or left out, because half a value would be another value.
+ */
 const propertiesOf = (error: Error, hasParts: boolean): Record<string, Schema.Json> => {
   const kept: Record<string, Schema.Json> = {}
   try {
@@ -143,12 +148,14 @@ const propertiesOf = (error: Error, hasParts: boolean): Record<string, Schema.Js
       left = budget.text
     }
   } catch {
-    // The value's keys cannot be read.
+    // The keys of the value cannot be read, so no property is kept.
   }
   return kept
 }
 
-/** A value as JSON has it, or `undefined` where it is none, is too deep, or is more than is left. */
+/**
+ * The value in the form of JSON; `undefined` where it has none, is too deep, or is larger than the room that is left.
+ */
 const plain = (get: () => unknown, budget: { text: number }): Schema.Json | undefined => {
   try {
     return plainValue(get(), maxPropertyDepth, budget)

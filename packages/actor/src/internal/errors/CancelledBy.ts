@@ -1,5 +1,5 @@
 /**
- * The canceller of a fiber, and its reason: an annotation on its interruption.
+ * The author and the reason of a cancel, as an annotation on the interruption of a fiber.
  *
  * Effect's own interruptors are numbers of one process. When a cancel arrives from another actor, the interruption of
  * the far fiber carries this instead; its finalizers can read it from their `Exit`.
@@ -49,6 +49,6 @@ export class CancelledBy extends Context.Service<CancelledBy, Cancellation>()("@
 export const cancelledBy = <E>(cause: Cause.Cause<E>): Option.Option<Cancellation> =>
   Context.getOption(Cause.annotations(cause) as Context.Context<CancelledBy>, CancelledBy)
 
-/** The annotation as the context an interruption takes. */
+/** The annotation in the form of the context that an interruption takes. */
 export const annotation = (cancellation: Cancellation): Context.Context<never> =>
   Context.make(CancelledBy, cancellation) as Context.Context<never>

@@ -6,7 +6,7 @@
 import * as Data from "effect/Data"
 import type { ActorExit } from "./ActorExit.ts"
 
-/** The text of an end, for the message of a supervisor that gives up. */
+/** The text of an exit in the message of a supervisor that gives up. */
 const formatExit = (exit: ActorExit): string => {
   switch (exit._tag) {
     case "Returned":
@@ -44,7 +44,7 @@ export class GaveUp extends Data.TaggedError("GaveUp")<{
   readonly child: string
   readonly deaths: number
   readonly withinMillis: number
-  /** Too many deaths for the window, or no more waits in the schedule. */
+  /** The reason to give up: too many deaths for the window, or no more waits in the schedule. */
   readonly reason: "intensity" | "backoff"
   readonly exits: ReadonlyArray<{ readonly child: string; readonly exit: ActorExit }>
 }> {

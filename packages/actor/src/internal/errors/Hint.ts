@@ -79,7 +79,7 @@ export const Doing = Schema.Struct({
 })
 export type Doing = typeof Doing.Type
 
-/** The calls that a message names; the field of the error has more. */
+/** The number of calls that a message names; the field `doing` of the error has all of them. */
 const maxNamed = 3
 
 const seconds = (millis: number): string => `${(millis / 1000).toFixed(1)} s`
@@ -92,7 +92,7 @@ const listed = (doing: ReadonlyArray<Doing>): string => {
   return `${named.join(", ")}${more > 0 ? ` and ${more} more` : ""}`
 }
 
-/** The calls of a dead actor as a sentence; nothing where it had none. */
+/** The calls of a dead actor as a sentence; an empty text where it served none. */
 export const formatDoing = (doing: ReadonlyArray<Doing>): string => {
   const recorded = doing.filter(({ recorded }) => recorded)
   if (recorded.length > 0) return `It was serving ${listed(recorded)}`

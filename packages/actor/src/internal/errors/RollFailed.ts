@@ -1,5 +1,6 @@
 /**
- * The end of a rolling restart that did not replace all: an error of its own tier, which is no `ActorError`.
+ * The error of a rolling restart that did not replace all of its children. It has a tier of its own, and is no
+ * `ActorError`.
  *
  * @since 0.1.0
  */

@@ -5,7 +5,9 @@
  */
 import type * as Cause from "effect/Cause"
 
-/** The error behind a reason: reasons are copied when they are annotated, errors and defects are not. */
+/**
+ * The error or defect of a reason, by which reasons can be compared: an annotation copies a reason, and not its error.
+ */
 export const raisedBy = (reason: Cause.Reason<unknown>): unknown =>
   reason._tag === "Fail" ? reason.error : reason._tag === "Die" ? reason.defect : reason
 

@@ -24,7 +24,7 @@ export const withoutStack = <A>(f: () => A): A => {
   try {
     limited.stackTraceLimit = 0
   } catch {
-    // A program may freeze Error: its errors keep their stacks.
+    // A program may freeze `Error`: its errors then keep their stacks.
     return f()
   }
   try {

@@ -1,11 +1,11 @@
 /**
- * A `Boxed` text -> an `Error` that shows it: name, message, far stack, causes, parts and own properties.
+ * Turns a `Boxed` text into an `Error` that shows it: name, message, far stack, causes, parts and own properties.
  *
  * @since 0.1.0
  */
 import type { Boxed } from "@furrow/protocol/Failure"
 
-/** Fields that every error has: they travel in fields of their own, and are no properties. */
+/** The fields that every error has: they travel by themselves, and are no properties. */
 export const reservedProperties: ReadonlySet<string> = new Set(["name", "message", "stack", "cause", "__proto__"])
 
 export const unbox = (boxed: Boxed): Error => {
@@ -16,7 +16,7 @@ export const unbox = (boxed: Boxed): Error => {
   error.name = boxed.type
   error.stack = errors.length === 0 ? boxed.stack : withParts(boxed.stack, errors)
   for (const [key, value] of Object.entries(properties)) {
-    // Defines the property instead of assigning it: a property of the prototype may have a setter.
+    // The property is defined and not assigned, because a property of the prototype may have a setter.
     if (!reservedProperties.has(key) && !(key === "errors" && errors.length > 0)) {
       Object.defineProperty(error, key, { value, enumerable: true, writable: true, configurable: true })
     }

@@ -1,5 +1,5 @@
 /**
- * Events of a tree of actors, as values. Layers publish; observers only read.
+ * Events of a tree of actors, as plain values. The runtime publishes them, and observers only read them.
  *
  * Publishing without a subscriber is one comparison: events can stay on.
  *
@@ -27,12 +27,15 @@ export type ActorEvent =
   | { readonly _tag: "ActorLost"; readonly actor: ActorId; readonly error: ActorError }
   /** A finalizer of an ending actor failed, or did not end within its bound. */
   | { readonly _tag: "ActorCleanupFailed"; readonly actor: ActorId; readonly failure: Boxed }
-  /** A fiber failed that an actor's layer, `build` or main had forked into its Scope, or an actor's child tells of one. */
+  /**
+   * A fiber failed that a layer, `build` or main of the actor had forked into its Scope, or a child reported such a
+   * fiber.
+   */
   | { readonly _tag: "BackgroundFailed"; readonly actor: ActorId; readonly failure: Boxed }
   | { readonly _tag: "CancelUnacknowledged"; readonly actor: ActorId; readonly endpoint: string }
   /**
-   * Payloads of `actor` on a stream of `endpoint` did not match. `count` of them have met this fate on this stream so far;
-   * it is told when the count comes to 1, 2, 4, 8 and so on.
+   * Payloads of `actor` on a stream of `endpoint` did not match their schema. `count` is the number of payloads of this
+   * stream with this fate so far; the event comes when it reaches 1, 2, 4, 8 and so on.
    */
   | {
     readonly _tag: "PayloadRefused"
@@ -42,34 +45,34 @@ export type ActorEvent =
     readonly count: number
   }
   | { readonly _tag: "FailureSuppressed"; readonly actor: ActorId; readonly text: string }
-  /** A connection between this actor and another one that is neither its parent nor its child. */
+  /** This actor and an actor that is neither its parent nor its child now have a connection. */
   | { readonly _tag: "PeerConnected"; readonly actor: ActorId }
   | { readonly _tag: "PeerLost"; readonly actor: ActorId; readonly error: ActorError }
-  /** A peer that dialled us was not let in. */
+  /** An actor that dialled this one was refused. */
   | { readonly _tag: "StrangerRefused"; readonly reason: string }
   /** The registry listed an actor that was gone. */
   | { readonly _tag: "RegistryStale"; readonly actor: ActorId }
-  /** A transport, or the runtime itself, threw where it must not: the connection was given up. */
+  /** A transport, or the runtime itself, threw where that is not allowed, so the connection was given up. */
   | { readonly _tag: "ConnectionFailed"; readonly actor: ActorId; readonly text: string }
-  /** A child of a supervisor here has died, and is started again with those that go with it. */
+  /** A child of a supervisor in this actor has died. It is started again, with the children that go with it. */
   | {
     readonly _tag: "ActorRestarting"
     readonly child: string
     readonly exit: ActorExit
     readonly affected: ReadonlyArray<string>
-    /** Deaths in the window of its supervisor, with this one. */
+    /** The number of deaths in the window of the supervisor, with this one. */
     readonly deaths: number
   }
-  /** The child is up again, for the given time. */
+  /** The child is up again, as the incarnation with this number. */
   | { readonly _tag: "ActorRestarted"; readonly child: string; readonly incarnation: number }
-  /** The actor of a child of a supervisor here has handed its role on: to its standby, or to the new actor of a roll. */
+  /** A child of a supervisor in this actor has handed its role on: to its standby, or to the new actor of a roll. */
   | {
     readonly _tag: "ActorReplaced"
     readonly child: string
     readonly incarnation: number
     readonly by: "standby" | "roll"
   }
-  /** An actor that a roll has replaced is stopped, with the number of its calls that were open at the bound. */
+  /** An actor that a roll has replaced is stopped. `open` is the number of its calls that were open at the bound. */
   | {
     readonly _tag: "ActorDrained"
     readonly child: string
@@ -77,14 +80,14 @@ export type ActorEvent =
     readonly open: number | null
   }
   | { readonly _tag: "StandbyReady"; readonly child: string; readonly incarnation: number }
-  /** A standby died, did not start, or could not follow; another one is started after a wait. */
+  /** A standby died, did not start, or could not follow. Another one is started after a wait. */
   | { readonly _tag: "StandbyEnded"; readonly child: string; readonly exit: ActorExit }
-  /** A supervisor here has seen one death too many, and stops its children. */
+  /** A supervisor in this actor has seen more deaths than it allows, and stops its children. */
   | { readonly _tag: "SupervisorGaveUp"; readonly error: GaveUp }
   | { readonly _tag: "Violation"; readonly actor: ActorId; readonly text: string }
 
 /**
- * A step of one dialog or one stream. There are many: they are made only while an observer watches.
+ * A step of one dialog or one stream. Such events are many, so they are made only while an observer watches.
  *
  * @category models
  * @since 0.2.0
@@ -109,11 +112,11 @@ export type TrafficEvent =
   /** A writer waits for credit. */
   | { readonly _tag: "CreditStalled"; readonly peer: ActorId; readonly id: number }
 
-/** The events of one runtime, and its counts. */
+/** The publisher of the events of one runtime, with its counts. */
 export interface Events {
   readonly meter: Meter
   readonly publish: (event: ActorEvent) => void
-  /** True while an observer watches the traffic: only then an event of it is made. */
+  /** True while an observer watches the traffic: only then traffic events are made. */
   readonly isWatched: boolean
   readonly tell: (event: TrafficEvent) => void
   /** Calls `listener` for every step of a dialog until the returned function is called. */
@@ -127,7 +130,7 @@ const told = <A>(listeners: ReadonlySet<(event: A) => void>, event: A): void => 
     try {
       listener(event)
     } catch {
-      // An observer that throws hurts only itself.
+      // The error is dropped, because an observer that throws must harm only itself.
     }
   }
 }

@@ -1,7 +1,8 @@
 /**
- * The inside of one actor as plain data, for a tool that looks from outside: who waits for whom, and with how much credit.
+ * The inside of one actor as plain data, for an observer: which work waits for which other work, and how much credit is
+ * left.
  *
- * It shows names, counts and ages. It never shows a payload, a local variable or the text of a message.
+ * The data holds names, counts and ages. It never holds a payload, a local variable or the text of a message.
  *
  * @since 0.2.0
  */
@@ -19,13 +20,13 @@ import type { SupervisorSnapshot } from "./Snapshot.ts"
 export type Observe = "off" | "look" | "debug"
 
 /**
- * A dialog that is served here: the actor at the other end of its connection, and the number that it has there.
+ * The place of a dialog that this actor serves: the actor that opened it, and its number on their connection.
  *
  * @category models
  * @since 0.2.0
  */
 export interface DialogPlace {
-  /** The uuid of the actor that opened it. */
+  /** The uuid of the actor that opened the dialog. */
   readonly peer: string
   readonly id: number
 }
@@ -41,16 +42,16 @@ export interface DialogInspection {
   readonly id: number
   readonly endpoint: string
   readonly kind: "call" | "stream" | "dialog"
-  /** The state of its machine. */
+  /** The state of the dialog's machine. */
   readonly state: string
   readonly ageMillis: number
-  /** The served dialog whose work has opened this one; none for work of the actor itself, and on the callee's side. */
+  /** The served dialog whose work has opened this one; null for the actor's own work, and on the callee's side. */
   readonly within: DialogPlace | null
-  /** The number of the fiber that opened it, or that answers it. */
+  /** The number of the fiber that opened the dialog, or that answers it. */
   readonly fiber: number | null
-  /** Items that are here and not read, and whether a reader waits for more. */
+  /** The number of items that are here and not read, and whether a reader waits for more. */
   readonly in: { readonly items: number; readonly waiting: boolean } | null
-  /** Credit that is left, and whether a writer waits for more. */
+  /** The credit that is left for sending, and whether a writer waits for more. */
   readonly out: { readonly items: number; readonly bytes: number; readonly waiting: boolean } | null
 }
 
@@ -64,14 +65,14 @@ export interface ChannelInspection {
   readonly to: "parent" | "child" | "peer"
   readonly peer: ActorId | null
   readonly state: string
-  /** The connection is full, so that senders wait. */
+  /** True while the connection is full, so that senders wait. */
   readonly full: boolean
-  /** Dialogs that were cancelled and have not ended within their bound. */
+  /** The number of dialogs that were cancelled and have not ended within their bound. */
   readonly stuck: number
-  /** Answers that the peer has not read. */
+  /** The number of answers that the peer has not read. */
   readonly unread: number
   readonly dialogs: ReadonlyArray<DialogInspection>
-  /** Dialogs that are not listed, because there are too many. */
+  /** The number of dialogs that are not listed, because there are too many. */
   readonly omitted: number
 }
 
@@ -88,7 +89,7 @@ export interface ChildInspection {
 }
 
 /**
- * Something that is waited for by its name: a start that waits for its turn, or an actor that the registry is asked for.
+ * A name for which work waits: of a start that waits for its turn, or of an actor that the registry is asked for.
  *
  * @category models
  * @since 0.2.0
@@ -99,7 +100,7 @@ export interface NameInspection {
 }
 
 /**
- * A pool: its workers by their state, and the tasks that wait and run.
+ * A pool: the states of its workers, and the numbers of tasks that wait and run.
  *
  * @category models
  * @since 0.2.0
@@ -143,7 +144,7 @@ export interface WaitInspection {
     | "Latch"
     | "Fiber"
     | "Unknown"
-  /** The dialog of a `Call`, a `Read` or a `Write`. */
+  /** The dialog of a `Call`, a `Read` or a `Write`; null for all other waits. */
   readonly dialog: (DialogPlace & { readonly side: "caller" | "callee" }) | null
 }
 
@@ -156,11 +157,11 @@ export interface WaitInspection {
 export interface FiberInspection {
   readonly id: number
   readonly parent: number | null
-  /** The served dialog it works for; none for the work of the actor itself. */
+  /** The served dialog for which the fiber works; null for the work of the actor itself. */
   readonly within: DialogPlace | null
-  /** The numbers of its own fibers. */
+  /** The numbers of the fibers that this fiber has forked. */
   readonly children: ReadonlyArray<number>
-  /** The Scope of its work holds something: a fiber that is not listed may work for it. */
+  /** True where the Scope of the fiber's work holds a resource: a fiber that is not listed may work for it. */
   readonly scoped: boolean
   readonly frames: ReadonlyArray<FrameInspection>
   readonly waits: WaitInspection
@@ -205,7 +206,7 @@ export interface MetricInspection {
 }
 
 /**
- * The stack of a process at one moment, innermost first; none where it runs no JavaScript.
+ * The stack of a process at one moment, the innermost frame first; null where the process runs no JavaScript.
  *
  * @category models
  * @since 0.2.0
@@ -213,8 +214,8 @@ export interface MetricInspection {
 export type StackInspection = ReadonlyArray<FrameInspection> | null
 
 /**
- * The insides of an actor that a platform needs to look at its fibers: the fibers that its dialogs know, the work of each, and
- * the things that a fiber may be seen to wait for.
+ * The insides of an actor from which a platform finds out what its fibers do: the fibers that its dialogs know, the
+ * dialog each works for, and the things it may wait for.
  *
  * @category models
  * @since 0.2.0
@@ -222,13 +223,13 @@ export type StackInspection = ReadonlyArray<FrameInspection> | null
 export interface Works {
   readonly fibers: ReadonlySet<Fiber.Fiber<unknown, unknown>>
   readonly within: (fiber: Fiber.Fiber<unknown, unknown>) => DialogPlace | null
-  /** Fibers that are suspended until the answer of a call comes. */
+  /** The fibers that are suspended until the answer of a call comes, each with that call. */
   readonly calls: ReadonlyMap<Fiber.Fiber<unknown, unknown>, WaitInspection>
-  /** Objects that a fiber holds while it waits for a dialog. */
+  /** The objects that a fiber holds while it waits for a dialog, each with that dialog. */
   readonly holds: ReadonlyMap<object, WaitInspection>
 }
 
-/** The same while it is collected, dialog by dialog. */
+/** Collects `Works`, dialog by dialog. */
 export interface Collecting {
   readonly fiber: (fiber: Fiber.Fiber<unknown, unknown> | undefined) => void
   readonly call: (fiber: Fiber.Fiber<unknown, unknown>, dialog: WaitInspection["dialog"]) => void
@@ -236,22 +237,22 @@ export interface Collecting {
 }
 
 /**
- * The process of an actor, measured by itself. Times are milliseconds, sizes are bytes.
+ * The process of an actor, as it measures itself. Times are milliseconds, sizes are bytes.
  *
  * @category models
  * @since 0.2.0
  */
 export interface ProcessInspection {
   readonly uptimeMillis: number
-  /** Processor time since its start. */
+  /** Milliseconds of processor time since the start of the process. */
   readonly cpuMillis: number
   readonly rssBytes: number
   readonly heapUsedBytes: number
   readonly heapLimitBytes: number
   readonly externalBytes: number
-  /** The share of time in which the event loop had work, since its start: 0 to 1. */
+  /** The share of the time since the start in which the event loop had work: 0 to 1. */
   readonly loopUtilization: number
-  /** The time that a turn of the event loop was late, just now. */
+  /** Milliseconds by which the last measured turn of the event loop was late. */
   readonly loopDelayMillis: number
 }
 
@@ -263,32 +264,32 @@ export interface ProcessInspection {
  */
 export interface ActorInspection {
   readonly actor: ActorId
-  /** The actors above it, root first. */
+  /** The actors above this one, the root first. */
   readonly ancestors: ReadonlyArray<ActorId>
   readonly service: string | null
   readonly observe: Observe
-  /** It is being ended. */
+  /** True while the actor is being ended. */
   readonly ending: boolean
-  /** It has a main that runs: a root's program always does. */
+  /** True while a main runs in the actor. The main of a root is its program. */
   readonly hasMain: boolean
   readonly channels: ReadonlyArray<ChannelInspection>
   readonly children: ReadonlyArray<ChildInspection>
-  /** Starts that have no process yet. */
+  /** The starts that have no process yet. */
   readonly starting: ReadonlyArray<NameInspection>
-  /** Names that the registry is asked for, and no actor has. */
+  /** The names for which the registry is asked, and that no actor has. */
   readonly names: ReadonlyArray<NameInspection>
   readonly pools: ReadonlyArray<PoolInspection>
   readonly supervisors: ReadonlyArray<SupervisorSnapshot>
   readonly process: ProcessInspection | null
 }
 
-/** The dialogs of one connection that are listed, the oldest first. */
+/** The number of dialogs of one connection that are listed, the oldest first. */
 export const maxListedDialogs = 20_000
 
 const clock = (globalThis as unknown as { readonly performance: { readonly now: () => number } }).performance
 
-/** Now, in milliseconds that no change of the wall clock moves; whatever Clock the program has. */
+/** The time in milliseconds of a clock that no change of the wall clock moves, whichever Clock the program has. */
 export const now = (): number => clock.now()
 
-/** The age of what began then, in whole milliseconds. */
+/** The age of something that began at `since`, in whole milliseconds. */
 export const ageOf = (since: number): number => Math.max(0, Math.round(now() - since))

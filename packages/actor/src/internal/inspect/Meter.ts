@@ -1,17 +1,17 @@
 /**
- * Counts of what one actor does, as plain numbers: counting costs a few additions, and no reader is needed. A reader makes
- * metrics of them (`telemetry/metrics.ts`).
+ * Counts the work of one actor, as plain numbers: counting costs a few additions, and needs no reader. A reader turns
+ * the counts into metrics (`telemetry/metrics.ts`).
  *
  * @since 0.2.0
  */
 import type { PoolInspection } from "./Inspection.ts"
 
-/** Upper bounds of the buckets of a duration, in milliseconds. */
+/** The upper bounds of the buckets in which durations are counted, in milliseconds. */
 export const boundariesMillis: ReadonlyArray<number> = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000]
 
 /** A duration that was measured many times, in milliseconds. */
 export class Durations {
-  /** The last bucket has no bound. */
+  /** The number of durations in each bucket. The last bucket has no upper bound. */
   readonly buckets = new Uint32Array(boundariesMillis.length + 1)
   count = 0
   sum = 0
@@ -29,12 +29,12 @@ export class Durations {
   }
 }
 
-/** The end of a call, as its caller meets it. A failure is one that the callee has answered with. */
+/** The end of a call as its caller sees it. In `failed` the callee has answered with a failure. */
 export type CallEnd = "ok" | "failed" | "cancelled" | "unanswered" | "lost"
 
 export const callEnds: ReadonlyArray<CallEnd> = ["ok", "failed", "cancelled", "unanswered", "lost"]
 
-/** The calls, streams and dialogs of one endpoint that this actor has opened. */
+/** The counts of the calls, streams and dialogs of one endpoint that this actor has opened. */
 export interface Calls {
   readonly endpoint: string
   open: number
@@ -42,7 +42,7 @@ export interface Calls {
   readonly millis: Durations
 }
 
-/** Events that are counted, by the name that a metric has for them. */
+/** The events that are counted, each with the name that a metric gives it. */
 const counted = {
   ActorSpawnFailed: "startsFailed",
   ActorLost: "lost",
@@ -51,7 +51,7 @@ const counted = {
   CancelUnacknowledged: "unacknowledged"
 } as const
 
-/** Endpoints that are counted by themselves; all further ones count together. */
+/** The number of endpoints that are counted one by one; all further ones are counted together. */
 const maxEndpoints = 500
 
 const otherEndpoints = "(others)"
@@ -72,13 +72,13 @@ export class Meter {
   restarts = 0
   gaveUp = 0
   unacknowledged = 0
-  /** Cancels that were sent. */
+  /** The number of cancels that this actor has sent. */
   cancels = 0
-  /** Writers that had to wait for credit. */
+  /** The number of times that a writer had to wait for credit. */
   stalls = 0
-  /** Calls back when an endpoint is counted for the first time. */
+  /** Called when an endpoint is counted for the first time. */
   onEndpoint: ((calls: Calls) => void) | undefined
-  /** Calls back when a pool opens; the result is called when it closes. */
+  /** Called when a pool opens; the returned function is called when the pool closes. */
   onPool: ((name: string, inspect: () => PoolInspection) => () => void) | undefined
 
   callsOf(endpoint: string): Calls {

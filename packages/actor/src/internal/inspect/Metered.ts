@@ -11,9 +11,9 @@ import type { Meter } from "./Meter.ts"
 export interface Metered {
   readonly actor: ActorId
   readonly meter: Meter
-  /** The number of children that are there. */
+  /** The number of children that the actor has now. */
   readonly children: () => number
-  /** The pools that are open, with their names. */
+  /** The pools that are open now, with their names. */
   readonly pools: Iterable<readonly [inspect: () => PoolInspection, name: string]>
 }
 

@@ -1,19 +1,21 @@
 /**
- * The record that an actor keeps of the calls it serves, where its death does not reach.
+ * The record that an actor keeps of the calls it serves, in a place that outlives the actor.
  *
  * @since 0.2.0
  */
 import type { ActorId } from "../errors/ActorError.ts"
 
 /**
- * The record of one actor, written by its runtime where the process cannot take it along.
+ * The writer of one actor's record, in a place that is not lost with the process.
  *
  * @category models
  * @since 0.2.0
  */
 export interface Recorder {
-  /** A call begins, at this time of `performance.now()`. The result is its place in the record. */
+  /**
+   * Notes that a call begins at `since`, a time of `performance.now()`. The result is the call's place in the record.
+   */
   readonly begin: (endpoint: string, caller: ActorId, dialog: number, since: number) => number
-  /** The call at this place is over. */
+  /** Notes that the call at this place is over. */
   readonly end: (place: number) => void
 }

@@ -34,11 +34,11 @@ export interface ChannelSnapshot {
   readonly dialogs: number
   readonly sent: { readonly frames: number; readonly bytes: number }
   readonly received: { readonly frames: number; readonly bytes: number }
-  /** True when the connection is full, so that senders wait. */
+  /** True while the connection is full, so that senders wait. */
   readonly full: boolean
-  /** Dialogs we cancelled that did not end within their bound. */
+  /** The number of dialogs that this side cancelled and that did not end within their bound. */
   readonly stuck: number
-  /** Payloads of its streams that did not match, and what their readers made of them. */
+  /** The payloads of streams on this connection that did not match their schema, by their fate. */
   readonly refusals: Refusals
 }
 
@@ -63,12 +63,12 @@ export interface PortalSnapshot {
 export interface ChildSnapshot {
   readonly actor: ActorId
   readonly state: string
-  /** The connection to it; none before it is ready. */
+  /** The connection to the child; `undefined` before the child is ready. */
   readonly channel: ChannelSnapshot | undefined
 }
 
 /**
- * A connection to an actor that is neither our parent nor a child.
+ * A connection to an actor that is neither the parent nor a child of this one.
  *
  * @category models
  * @since 0.1.0
@@ -79,7 +79,7 @@ export interface PeerSnapshot {
 }
 
 /**
- * One actor: what it serves, its children, its connections to others.
+ * One actor: the endpoints that it serves, its children, and its connections to other actors.
  *
  * @category models
  * @since 0.1.0
@@ -112,19 +112,19 @@ export interface SupervisorSnapshot {
   readonly state: string
   readonly strategy: string
   readonly deaths: number
-  /** The rolling restarts under way. */
+  /** The number of rolling restarts under way. */
   readonly rolls: number
   readonly children: ReadonlyArray<{
     readonly child: string
     readonly state: ChildState
-    /** The number of the start whose actor plays its role, or is to. */
+    /** The number of the start whose actor plays the child's role, or is about to. */
     readonly incarnation: number
     readonly restart: "permanent" | "transient" | "temporary"
-    /** The actor that is there now; a Layer, and a child that is down, has none. */
+    /** The actor that plays the child's role now; null for a Layer, and for a child that is down. */
     readonly actor: ActorId | null
-    /** The state of its standby, or of the new actor of a roll, while there is one. */
+    /** The state of the child's standby, or of the new actor of a roll; null while there is neither. */
     readonly behind: string | null
-    /** The actors that were replaced, and whose calls still end. */
+    /** The number of replaced actors whose calls are still open. */
     readonly draining: number
   }>
 }

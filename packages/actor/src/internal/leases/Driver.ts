@@ -1,6 +1,6 @@
 /**
- * An engine that holds names for the trees of several processes or machines, as six operations. Leases, fencing and
- * re-registration are above it, once for all engines.
+ * An engine that holds names for the trees of several processes or hosts, as six operations. Leases, fencing and
+ * repeated registration are built on these operations, once for all engines.
  *
  * @since 0.2.0
  */
@@ -31,7 +31,7 @@ export interface Lease {
 }
 
 /**
- * A key that is held.
+ * A key that a lease holds.
  *
  * @category models
  * @since 0.2.0
@@ -40,7 +40,7 @@ export interface Held {
   readonly key: string
   readonly value: string
   readonly token: Token
-  /** The id of its lease. */
+  /** The id of the lease that holds the key. */
   readonly lease: string
 }
 
@@ -56,7 +56,7 @@ export type Created =
   | { readonly _tag: "Expired" }
 
 /**
- * Some of the keys, in their order. `next` is where the following page begins; without it this is the last one.
+ * A page of the keys, in their order. `next` is where the following page begins; it is absent on the last page.
  *
  * @category models
  * @since 0.2.0
@@ -67,7 +67,7 @@ export interface Page {
 }
 
 /**
- * The engine cannot be asked, or does not answer. It may have done all the same what it was asked.
+ * The engine cannot be asked, or does not answer. It may have carried out the operation all the same.
  *
  * @example
  * ```ts
@@ -79,7 +79,7 @@ export interface Page {
  */
 export class DiscoveryDriverError extends Data.TaggedError("DiscoveryDriverError")<{
   readonly reason: string
-  /** The thrown value or the failure, if there was one. */
+  /** The thrown value or the failure of the engine, if there was one. */
   readonly cause?: unknown
 }> {
   override get message(): string {
@@ -111,13 +111,18 @@ export class DiscoveryDriver extends Context.Service<DiscoveryDriver, {
    * must be there: it is not begun here.
    */
   readonly create: (key: string, value: string, lease: Lease) => Asked<Created>
-  /** Keeps a lease and its keys. False where it had expired or was never there: it is begun now, without any key. */
+  /**
+   * Renews a lease and its keys. False where the lease had expired or never existed: it begins now, without any key.
+   */
   readonly renew: (lease: Lease) => Asked<boolean>
-  /** Lets go of a key, if it is still held by this token. */
+  /** Lets go of a key, if it is still held with this token. */
   readonly remove: (key: string, token: Token) => Asked<void>
   readonly get: (key: string) => Asked<Option.Option<Held>>
-  /** The keys that begin with `prefix`, from `after` on (exclusive), in their order. */
+  /** Lists the keys that begin with `prefix`, in their order, from the first one behind `after`. */
   readonly list: (prefix: string, after?: string) => Asked<Page>
-  /** Says that something may have changed among them. It may say so too often, and lose some: it is a hint to look. */
+  /**
+   * Hints that keys with this prefix may have changed. An engine may give too many hints and lose some: each only asks
+   * for a look.
+   */
   readonly changes: (prefix: string) => Stream.Stream<void, DiscoveryDriverError>
 }>()("@furrow/actor/DiscoveryDriver") {}

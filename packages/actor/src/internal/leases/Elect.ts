@@ -1,5 +1,5 @@
 /**
- * Election: of all that want to do some work, in any process that asks the same engine, one does it at a time.
+ * Election: of all processes that ask the same engine for the same work, one does it at a time.
  *
  * @since 0.2.0
  */
@@ -27,11 +27,11 @@ import { Leases } from "./Leases.ts"
  */
 export class Leadership extends Context.Service<Leadership, {
   readonly name: string
-  /** Grows with every leader. */
+  /** The token of the leadership, which grows with every leader. */
   readonly token: Token
 }>()("@furrow/actor/Leadership") {}
 
-/** Names of an election do not meet those of actors. */
+/** The key of an election. Its prefix keeps elections apart from the names of actors. */
 const keyOf = (name: string) => `elect/${name}`
 
 /**
@@ -56,7 +56,7 @@ export const elect =
       const { driver, lease } = leases
       const remove = (token: Token) =>
         Effect.ignore(Effect.timeout(Effect.suspend(() => driver.remove(key, token)), lease.ttlMillis * part.again))
-      /** Nothing where the leadership was lost. */
+      /** Runs the work as the leader; the result is empty where the leadership was lost. */
       const lead = (epoch: number, token: Token) =>
         Effect.raceFirst(
           Effect.map(Effect.provideService(work, Leadership, { name, token }), Option.some),
@@ -73,7 +73,7 @@ export const elect =
           Effect.gen(function*() {
             const epoch = yield* restore(leases.held)
             yield* latch.close
-            // An interruption waits for the answer: a name that was granted is given up again.
+            // An interruption waits for the answer of the engine, so that a name that was granted is given up again.
             const created = yield* leases.create(key, lease.id)
             if (created?._tag === "Granted") {
               const { token } = created

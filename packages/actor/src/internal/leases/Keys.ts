@@ -1,12 +1,12 @@
 /**
- * Keys and leases as an engine has them, as one value that pure functions change. Time is an input, in milliseconds.
+ * The keys and leases of an engine as one value, which pure functions change. Time is an input, in milliseconds.
  *
  * @since 0.2.0
  */
 import type { Created, Held, Lease, Page, Token } from "./Driver.ts"
 
 export interface Keys {
-  /** When each lease expires. */
+  /** The time at which each lease expires, by the id of the lease. */
   readonly leases: ReadonlyMap<string, number>
   readonly held: ReadonlyMap<string, Held>
   readonly last: Token
@@ -24,7 +24,9 @@ interface Saved {
 export const save = ({ held, last, leases }: Keys, now: number): string =>
   JSON.stringify({ now, last, leases: Array.from(leases), held: Array.from(held.values()) } satisfies Saved)
 
-/** A state of a clock that has begun again since then keeps its tokens alone. Nonsense throws. */
+/**
+ * Reads a saved state. If the clock has begun again since, only the tokens are kept. Throws where the text is no state.
+ */
 export const restore = (text: string | undefined, now: number): Keys => {
   if (text === undefined || text === "") return start()
   const { held, last, leases, now: then } = JSON.parse(text) as Saved
@@ -32,14 +34,14 @@ export const restore = (text: string | undefined, now: number): Keys => {
   return expire({ last, leases: new Map(leases), held: new Map(held.map((one) => [one.key, one])) }, now)
 }
 
-/** Without the leases that have expired, and without their keys. */
+/** Drops the leases that have expired, with their keys. */
 export const expire = (keys: Keys, now: number): Keys => {
   const leases = new Map(Array.from(keys.leases).filter(([, until]) => until > now))
   if (leases.size === keys.leases.size) return keys
   return { ...keys, leases, held: new Map(Array.from(keys.held).filter(([, { lease }]) => leases.has(lease))) }
 }
 
-/** When the next lease expires. */
+/** The time at which the next lease expires; `undefined` where there is none. */
 export const nextExpiry = ({ leases }: Keys): number | undefined =>
   leases.size === 0 ? undefined : Math.min(...leases.values())
 
@@ -72,7 +74,7 @@ export const remove = (before: Keys, key: string, token: Token, now: number): Ke
   return { ...keys, held }
 }
 
-/** The keys of one page. */
+/** The number of keys in one page. */
 export const pageSize = 1_000
 
 export const list = ({ held }: Keys, prefix: string, after: string | undefined): Page => {

@@ -1,45 +1,46 @@
 /**
- * The lease of one process, as a machine: when to renew it, and when to stop believing in it.
+ * The machine of one process's lease: it says when to renew the lease, and when to stop relying on it.
  *
  *   Out --Renewed--> Held --(0.75 of its time without a renewal)--> Out (Fence)
  *                     |--Renewed, but the engine had forgotten it--> Held (Fence, then Restore)
  *
- * Time is an input, in milliseconds that no change of the wall clock moves. A renewal counts from before it was sent: the
- * engine cannot have begun to count earlier. So a holder stops a quarter of the lease before any other can take over.
+ * Time is an input, in milliseconds that no change of the wall clock moves. A renewal counts from before it was sent,
+ * because the engine cannot have begun to count earlier. So a holder stops a quarter of the lease before another can
+ * take over.
  *
  * @since 0.2.0
  */
 
-/** The part of a lease after which its holder stops, and the part after which it renews. */
+/** The parts of a lease after which its holder stops (`fence`) and renews (`renew`). */
 export const parts = { fence: 0.75, renew: 0.25 } as const
 
 export interface State {
   readonly ttlMillis: number
-  /** Grows with every fence: what was begun under an earlier one is over. */
+  /** A number that grows with every fence: work that was begun under an earlier number is over. */
   readonly epoch: number
-  /** Until when the lease is believed in; `undefined` where it is not. */
+  /** The time until which the lease is relied on; `undefined` where it is not held. */
   readonly fenceAt: number | undefined
-  /** When the renewal that is under way was sent. */
+  /** The time at which the renewal was sent that has no answer yet. */
   readonly sentAt: number | undefined
-  /** When to send the next one. */
+  /** The time at which the next renewal is to be sent. */
   readonly dueAt: number
 }
 
 export type Input =
   | { readonly _tag: "Tick"; readonly now: number }
-  /** As a tick that never renews. */
+  /** The time has passed. Unlike a tick, this input never causes a renewal. */
   | { readonly _tag: "Look"; readonly now: number }
-  /** The engine has answered. `kept` is false where the lease is a new one. */
+  /** The engine has answered a renewal. `kept` is false where the lease is a new one. */
   | { readonly _tag: "Renewed"; readonly kept: boolean; readonly now: number }
   | { readonly _tag: "Failed"; readonly now: number }
-  /** The engine says of a key that the lease has expired. */
+  /** The engine has refused a key, because the lease has expired. */
   | { readonly _tag: "Expired"; readonly now: number }
 
 export type Action =
   | { readonly _tag: "Renew" }
-  /** Stop everything that was begun under the lease. */
+  /** All work that was begun under the lease has to stop. */
   | { readonly _tag: "Fence" }
-  /** Register again: the lease is held, and has no key. */
+  /** All keys have to be registered again, because the lease is held and has no key. */
   | { readonly _tag: "Restore" }
 
 type Step = readonly [State, ReadonlyArray<Action>]
@@ -54,7 +55,7 @@ export const start = (ttlMillis: number, now: number): State => ({
 
 export const isHeld = ({ fenceAt }: State): boolean => fenceAt !== undefined
 
-/** When the machine wants to be told the time again; `undefined` while it waits for an answer and holds nothing. */
+/** The time at which the machine needs its next input; `undefined` while it waits for an answer and holds no lease. */
 export const nextTick = ({ dueAt, fenceAt, sentAt }: State): number | undefined =>
   sentAt === undefined ? Math.min(dueAt, fenceAt ?? Infinity) : fenceAt
 
@@ -85,7 +86,7 @@ export const step = (before: State, input: Input): Step => {
       if (sentAt === undefined) return [state, actions]
       const idle = { ...state, sentAt: undefined, dueAt: Math.max(now, sentAt + ttlMillis * parts.renew) }
       const fenceAt = sentAt + ttlMillis * parts.fence
-      // So late that it is worth nothing: ask again.
+      // The answer came so late that the renewed lease is over already, so the engine is asked again.
       if (now >= fenceAt) return [{ ...idle, dueAt: now }, actions]
       if (isHeld(state) && input.kept) return [{ ...idle, fenceAt }, actions]
       const out = isHeld(state) ? fenced(idle) : idle

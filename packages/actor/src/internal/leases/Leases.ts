@@ -1,5 +1,6 @@
 /**
- * The lease of this process at an engine, carried out: renewed while it runs, and fenced before any other can take over.
+ * The lease of this process at an engine: it is renewed while the process runs, and fenced before another process can
+ * take over.
  *
  * @since 0.2.0
  */
@@ -17,15 +18,15 @@ import { type Created, DiscoveryDriver, type Lease } from "./Driver.ts"
 import * as Machine from "./LeaseMachine.ts"
 
 /**
- * The lease of a process: how long it lasts, and its name at the engine.
+ * Settings of a process's lease: how long it lasts, and its name at the engine.
  *
  * @category models
  * @since 0.2.0
  */
 export interface LeasesOptions {
-  /** How long a key outlives its holder. It is renewed four times in it. Default: 15 seconds. */
+  /** The time for which a key outlives its holder. The lease is renewed four times in it. Default: 15 seconds. */
   readonly ttl?: Duration.Input | undefined
-  /** New for every run. Default: a new uuid. */
+  /** The id of the lease, which has to be new for every run. Default: a new uuid. */
   readonly id?: string | undefined
 }
 
@@ -46,21 +47,24 @@ const defaultTtl: Duration.Input = "15 seconds"
 export class Leases extends Context.Service<Leases, {
   readonly driver: DiscoveryDriver["Service"]
   readonly lease: Lease
-  /** Waits until the lease is held; the number changes whenever it is lost. */
+  /** Waits until the lease is held, and answers with its number, which changes whenever the lease is lost. */
   readonly held: Effect.Effect<number>
-  /** Ends when what was begun under this number is over: three quarters of the lease after its last renewal, at the latest. */
+  /**
+   * Ends when work that was begun under this number is over: at the latest three quarters of the lease after its last
+   * renewal.
+   */
   readonly fenced: (epoch: number) => Effect.Effect<void>
-  /** Asks for a key; nothing where the engine does not answer in a quarter of the lease. */
+  /** Asks the engine for a key; `undefined` where it does not answer within a quarter of the lease. */
   readonly create: (key: string, value: string) => Effect.Effect<Created | undefined>
-  /** Runs one at a time for each key: the engine cannot tell two of one lease apart. */
+  /** Runs one effect at a time for each key, because the engine cannot tell two holders under one lease apart. */
   readonly alone: (key: string) => <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }>()("@furrow/actor/Leases") {}
 
-/** The lease as it changes, and those who wait for it. */
+/** The changing lease, and the fibers that wait for it. */
 class Keeper {
   private state: Machine.State
   private readonly clock: Clock.Clock
-  /** The lease is held, or a fence has passed: replaced by each. */
+  /** Resolved when the lease is held or a fence has passed, and then replaced by a new one. */
   private held = Deferred.makeUnsafe<void>()
   private fence = Deferred.makeUnsafe<void>()
   private changed = Deferred.makeUnsafe<void>()
@@ -80,7 +84,7 @@ class Keeper {
     return this.state.epoch
   }
 
-  /** Gives the machine an input; true where a renewal is to be sent. */
+  /** Gives the machine an input; true where a renewal has to be sent. */
   input(input: Machine.Input): boolean {
     const [state, actions] = Machine.step(this.state, input)
     this.state = state
@@ -100,7 +104,7 @@ class Keeper {
 
   readonly expired = Effect.sync(() => void this.input({ _tag: "Expired", now: this.now }))
 
-  /** Ends where the lease is believed in now. */
+  /** Waits until the lease is held, and ends at once where it is held now. */
   readonly whenHeld: Effect.Effect<number> = Effect.suspend(() => {
     this.input({ _tag: "Look", now: this.now })
     if (Machine.isHeld(this.state)) return Effect.succeed(this.state.epoch)
@@ -117,7 +121,7 @@ class Keeper {
     })
   )
 
-  /** Tells the machine the time, whenever it wants to know. */
+  /** Gives the machine the time, each time it needs it. */
   readonly run = (scope: Scope.Scope): Effect.Effect<never> =>
     Effect.forever(Effect.suspend(() => {
       this.changed = Deferred.makeUnsafe()

@@ -15,21 +15,30 @@ import { monotonicMillis } from "../settings/Timeouts.ts"
 import { DiscoveryDriver, DiscoveryDriverError } from "./Driver.ts"
 import * as Keys from "./Keys.ts"
 
-/** Changes that may wait for a watcher that is slow: one hint is as good as many. */
+/** The number of hints that wait for a slow watcher: one hint is as good as many. */
 const waitingHints = 1
 
 /**
- * The state of an engine in one process, where it outlives the process, and its clock.
+ * Settings of an engine in one process: where its state is saved, and its clock.
  *
  * @category models
  * @since 0.2.0
  */
 export interface DriverOptions {
-  /** Told the whole state before each answer that depends on it. If it throws, nothing has changed. Default: it is lost. */
+  /**
+   * Gets the whole state before each answer that depends on it. When it throws, the state is unchanged. Default: the
+   * state is lost with the process.
+   */
   readonly save?: ((state: string) => void) | undefined
-  /** The state that was saved last. Leases in it go on, unless its clock has begun again since. */
+  /**
+   * The state that was saved last. Its leases continue, unless the clock has begun again since. Default: an empty
+   * state.
+   */
   readonly restored?: string | undefined
-  /** Milliseconds of a clock that only goes forward, for all processes that save and restore. Default: the Clock. */
+  /**
+   * The time in milliseconds of a clock that only goes forward, for all processes that save and restore the state.
+   * Default: the Clock.
+   */
   readonly now?: (() => number) | undefined
 }
 
@@ -73,7 +82,7 @@ export const make = (options: DriverOptions = {}): Effect.Effect<DiscoveryDriver
         Effect.catchDefect((cause) => Effect.fail(new DiscoveryDriverError({ reason: described(cause), cause })))
       )
     const looked = step(() => [Keys.expire(keys, now()), undefined])
-    // One sleep until the next expiry: watchers hear of a lease that nothing else asks about.
+    // The sweep sleeps until the next expiry, so that watchers hear of a lease about which no other operation asks.
     const sweep = Effect.forever(Effect.suspend(() => {
       const next = Keys.nextExpiry(keys)
       const millis = next === undefined ? idleMillis : Math.min(idleMillis, Math.max(1, next - now()))
@@ -95,7 +104,7 @@ export const make = (options: DriverOptions = {}): Effect.Effect<DiscoveryDriver
     }
   })
 
-/** A lease that begins while nothing expires is looked at no later than this. */
+/** Milliseconds after which the sweep looks again where no lease exists, so that a lease that begins then is seen. */
 const idleMillis = 1_000
 
 /**

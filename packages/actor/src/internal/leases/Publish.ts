@@ -1,8 +1,8 @@
 /**
- * Keys of this process at an engine, kept there as long as they are wanted, and the keys of all, followed as they change.
+ * Publishes keys of this process at an engine, as long as they are wanted, and follows the keys of all processes.
  *
- * Losing one is soft: an engine that is out of reach or has forgotten everything fails nothing. A name is published
- * again when it answers, and each follower hears the differences.
+ * Losing a key fails no work, for example where the engine is out of reach or has forgotten everything. A name is
+ * published again when the engine answers, and each follower gets the differences.
  *
  * @since 0.2.0
  */
@@ -25,7 +25,7 @@ const nameOf = (key: string) => key.slice(keyOf("").length)
 export interface Published {
   readonly name: string
   readonly value: string
-  /** Larger for each that was published later. */
+  /** The token of the name, which is larger for each name that was published later. */
   readonly token: Token
 }
 
@@ -82,7 +82,7 @@ export const publish = (name: string, value: string): Effect.Effect<void, never,
 
 const publishedOf = ({ key, token, value }: Held): Published => ({ name: nameOf(key), value, token })
 
-/** The differences between two states of the names that are followed. */
+/** The differences between two states of the followed names. */
 export const differences = (
   before: ReadonlyMap<string, Published>,
   after: ReadonlyMap<string, Published>
@@ -93,7 +93,7 @@ export const differences = (
     .map((published) => ({ _tag: "Put", published }) as const)
 ]
 
-/** All pages; nothing where one of them could not be had in time. */
+/** All pages of the keys with a prefix; empty where one page did not come in time. */
 const listed = ({ driver, lease }: Leases["Service"], prefix: string) => {
   const found = new Map<string, Published>()
   const from = (after: string | undefined): Effect.Effect<ReadonlyMap<string, Published> | undefined> =>

@@ -1,5 +1,5 @@
 /**
- * Looking again: at a hint of the engine, and after a part of the lease where none comes.
+ * Decides when a key is looked at again: at a hint of the engine, or after a part of the lease where no hint comes.
  *
  * @since 0.2.0
  */
@@ -9,10 +9,13 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Leases } from "./Leases.ts"
 
-/** Parts of a lease: until a taken key is looked at again without a hint, and until an engine that failed is asked again. */
+/**
+ * Parts of a lease: `again` is the time until a taken key is looked at without a hint, `afterFailure` until a failed
+ * engine is asked again.
+ */
 export const part = { again: 0.25, afterFailure: 0.125 } as const
 
-/** A latch that opens when something may have changed below a key; a hint that is lost costs a part of the lease. */
+/** A latch that opens when a key with this prefix may have changed. A lost hint delays it by a part of the lease. */
 export const hinted = (
   { driver, lease }: Leases["Service"],
   key: string

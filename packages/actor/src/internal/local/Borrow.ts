@@ -1,5 +1,5 @@
 /**
- * Portals to actors of other owners: good for as long as a Scope, and without the power to make the actor end.
+ * Portals to actors of other owners. They work as long as a Scope, and have no power to make the actor end.
  *
  * @since 0.1.0
  */
@@ -20,7 +20,7 @@ import type { LocalActor } from "./LocalActor.ts"
 import { monitorRef } from "./Monitor.ts"
 import { endAsOwner, ownerCancellation } from "./Owner.ts"
 
-/** Connects, keeping why it could not be done. */
+/** Connects to an actor; the failure says why that was not possible. */
 export const connect = (local: LocalActor, ref: ActorRefData): Effect.Effect<PeerChannel, Unreachable> => {
   if (local.reach !== undefined) return local.reach.peers.connect(ref)
   const reason = "handlers that run here reach no peer"
@@ -29,14 +29,14 @@ export const connect = (local: LocalActor, ref: ActorRefData): Effect.Effect<Pee
   )
 }
 
-/** A portal over a connection, for as long as the Scope, or as the connection. */
+/** Makes a portal over a connection, which works as long as the Scope and the connection. */
 export const borrowed = (
   local: LocalActor,
   ref: ActorRefData,
   channel: PeerChannel,
   scope: Scope.Scope | undefined
 ): Effect.Effect<Portal.Portal<any>> => {
-  // A child is known from now on: it may have ended by the time of a question.
+  // A child is looked up now, because it may have ended by the time of a question.
   const child = local.child(ref.actor.uuid)
   let closed: ActorError | undefined
   const portal = Portal.make({
@@ -67,14 +67,17 @@ const monitorPeer = (
 ): Effect.Effect<ActorExit, ActorError> =>
   monitorRef(local, ref, () => channel.bye === undefined ? undefined : exitOfPeer(channel))
 
-/** Waits as a monitor does. The end of the connection is the end where the tree does not know. */
+/**
+ * Waits for the exit of an actor as a monitor does. If the tree does not know the exit, the end of the connection
+ * counts.
+ */
 const wait = (local: LocalActor, ref: ActorRefData, channel: PeerChannel): Effect.Effect<ActorExit> =>
   Effect.catch(monitorPeer(local, ref, channel), () =>
     local.reach === undefined
       ? Effect.never
       : Effect.map(local.reach.peers.ended(channel), () => exitOfPeer(channel)))
 
-/** The actor's last word, or that the connection ended without one. */
+/** The exit in the last word of an actor, or `Lost` where the connection ended without one. */
 const exitOfPeer = (channel: PeerChannel): ActorExit => {
   const exit = channel.bye === undefined ? undefined : exitOf(channel.bye, channel.peer)
   if (exit !== undefined) return exit
@@ -82,7 +85,7 @@ const exitOfPeer = (channel: PeerChannel): ActorExit => {
   return { _tag: "Lost", error, cleanup: [] }
 }
 
-/** Asks the actor to end. Its owner could make it: we wait no longer than that would take. */
+/** Asks the actor to end, and waits no longer than its owner would need to make it end. */
 const cancel = (
   local: LocalActor,
   ref: ActorRefData,

@@ -16,7 +16,10 @@ import type { LocalActor } from "./LocalActor.ts"
 
 const cue = endpoint("furrow/cue")
 
-/** The wait of a main, and the endpoint that ends it, which an actor serves to its parent alone. */
+/**
+ * Makes the wait of a main for its cue, and the endpoint that ends the wait. An actor serves that endpoint to its
+ * parent alone.
+ */
 export const makeCue = (
   context: Context.Context<never>
 ): { readonly await: Effect.Effect<void>; readonly handlers: BoundHandlers } => {
@@ -28,6 +31,6 @@ export const makeCue = (
   }
 }
 
-/** Gives a child its cue. */
+/** Tells a child that it takes over, which ends the wait of its main. */
 export const giveCue = (local: LocalActor, channel: PeerChannel): Effect.Effect<void, ActorError> =>
   Caller.run(channel, local.env, cue()) as Effect.Effect<void, ActorError>

@@ -16,12 +16,12 @@ import { type ActorError, type ActorId, ActorUnreachable, formatActor } from "..
 import { Timeouts } from "../settings/Timeouts.ts"
 import type { LocalActor } from "./LocalActor.ts"
 
-/** The longest time of a timer, in milliseconds. */
+/** The longest time in milliseconds that a timer can wait. */
 const maxWithinMillis = 2 ** 31 - 1
 
 const drain = endpoint("furrow/drain", { payload: { within: Schema.Int }, success: Schema.Int })
 
-/** Waits until nothing is open, no longer than the bound; says how much is. */
+/** Waits until no call is open, no longer than the bound; answers with the number of open calls. */
 export const drainWithin = (
   drained: Effect.Effect<void>,
   open: () => number,
@@ -29,7 +29,7 @@ export const drainWithin = (
 ): Effect.Effect<number> =>
   Effect.map(Effect.timeoutOption(drained, Math.min(Duration.toMillis(within), maxWithinMillis)), open)
 
-/** The endpoint that an actor serves to its parent alone. */
+/** The handler of the drain, which an actor serves to its parent alone. */
 export const drainHandlers = (local: LocalActor, context: Context.Context<never>): BoundHandlers =>
   new Map([[drain.endpoint.name, {
     endpoint: drain.endpoint,
@@ -37,7 +37,7 @@ export const drainHandlers = (local: LocalActor, context: Context.Context<never>
     handler: ({ within }: { readonly within: number }) => drainWithin(local.drained, () => local.openCalls, within)
   }]])
 
-/** Drains a child. A child that does not answer fails it soon after the bound. */
+/** Drains a child. It fails soon after the bound if the child does not answer. */
 export const drainChild =
   (local: LocalActor, actor: ActorId, channel: PeerChannel) =>
   (within: Duration.Input): Effect.Effect<number, ActorError> =>

@@ -1,5 +1,5 @@
 /**
- * The end of an actor: its own, as work in it asks for it, and that of any other, seen from where we are.
+ * The end of an actor: of its own, where its code asks for it, and of any other actor, as this one can learn it.
  *
  * @since 0.1.0
  */
@@ -40,7 +40,7 @@ export const exit = (reason = "it ended itself"): Effect.Effect<void, never, Act
   Effect.flatMap(current, (local) => {
     const { exit } = local
     if (exit === undefined) return Effect.die(new Error(rootHasNoExit))
-    // In a later turn: the end interrupts the fiber that asks, and that fiber must not be running then.
+    // The end begins in a later turn: it interrupts the asking fiber, which must not be running then.
     return Effect.flatMap(Turn, (turn) =>
       Effect.callback<void>((resume) => {
         turn.rest(() => {

@@ -1,6 +1,6 @@
 /**
- * An actor's knowledge of itself: the inside of `ActorRuntime`. One value per actor, never per process: two runtimes
- * can live in one process.
+ * The knowledge of an actor about itself, which is the inside of `ActorRuntime`. Each actor has one value, and a
+ * process may have several, because two runtimes can live in one process.
  *
  * @since 0.1.0
  */
@@ -35,70 +35,70 @@ import type { SpawnerDriver } from "../spawn/Spawner.ts"
 import type { PlatformSpec } from "../spawn/SpawnSpec.ts"
 import type { Shared } from "./Shared.ts"
 
-/** A child as the tree lists it. */
+/** A child of this actor, as the tree lists it. */
 export interface ChildEntry {
   readonly actor: ActorId
   readonly ref: ActorRefData
-  /** When its process was started, for an observer. */
+  /** The moment at which the child's process was started, for an observer. */
   readonly since: number
-  /** The connection to it, once it is ready. */
+  /** The connection to the child; `undefined` until the child is ready. */
   readonly connection: PeerChannel | undefined
-  /** Waits for that; nothing where it has ended before. */
+  /** Waits for the connection to the child; `undefined` where the child has ended before it was ready. */
   readonly connected: Effect.Effect<PeerChannel | undefined>
-  /** The actor has been asked to end, or is ending by itself. */
+  /** True once the child has been asked to end, or ends by itself. */
   readonly isEnding: boolean
-  /** Ends the actor in the name of a cancellation, and waits until it is gone. */
+  /** Ends the child in the name of a cancellation, and waits until it is gone. */
   readonly end: (cancellation: Cancellation) => Effect.Effect<void>
   readonly wait: Effect.Effect<ActorExit>
-  /** Waits for the end as `wait` does, and handles it: the end is no failure. */
+  /** Waits for the end of the child as `wait` does, and handles it, so that it is no failure for the owner. */
   readonly monitor: Effect.Effect<ActorExit>
-  /** The failures of its cleanup after we had ended it; known once it is gone. */
+  /** The failures of the child's cleanup after its owner ended it; known once the child is gone. */
   readonly raised: ReadonlyArray<Boxed>
   readonly snapshot: () => ChildSnapshot
 }
 
-/** The whole actor is being cancelled: by whom, why, and until when (`monotonicMillis`). */
+/** The end of this whole actor, with its author, its reason and its deadline (`monotonicMillis`). */
 export interface Ending {
   readonly cancellation: Cancellation
   readonly until: number
 }
 
-/** The life of an actor, as what it owns needs to know it. */
+/** The part of an actor's life that the things it owns have to know. */
 export interface Life {
-  /** The actor is past serving. */
+  /** The end of the actor, once it serves no more calls. */
   readonly ending: () => Ending | undefined
-  /** The actor was told from outside to end, and its parent is to end it. */
+  /** True once the actor was told from outside to end, and waits for its parent to end it. */
   readonly isLeaving: () => boolean
   /** Ends the actor as if its main had returned. Absent in a root, which ends as its program does. */
   readonly exit?: ((reason: string) => void) | undefined
   /** Ends the actor as if its main had failed. Absent in a root, as `exit`. */
   readonly fail?: ((error: unknown) => void) | undefined
-  /** From here on no call begins. Absent in a root, which is never drained. */
+  /** From the call of this function on, no call begins here. Absent in a root, which is never drained. */
   readonly drain?: (() => void) | undefined
   readonly isDraining?: (() => boolean) | undefined
 }
 
-/** Children whose ends an actor knows when they are gone. */
+/** The number of children whose exits an actor keeps after they are gone. */
 const maxKeptEnds = 100
 
-/** Nothing of the runtime ends a root, or handlers in a process of a program, but that program. */
+/** The life of a root, and of handlers in a process of the program: only the program itself ends it. */
 const endless: Life = { ending: () => undefined, isLeaving: () => false }
 
-/** How this actor reaches others, and is reached. */
+/** The means by which this actor reaches other actors, and is reached. */
 export interface PeerNetwork {
   readonly platform: PlatformSpec
   readonly peers: Peers
-  /** The roots of other trees whose addresses the program has said here, by their uuids. */
+  /** The roots of other trees whose addresses the program has told this actor, by their uuids. */
   readonly roots: Map<string, RootAddress>
-  /** The actor that listens at the first of these addresses that answers. */
+  /** Asks which actor listens at the first of these addresses that answers. */
   readonly identify: (addresses: ReadonlyArray<string>) => Effect.Effect<ActorId, NotThere>
   readonly directory: Directory
-  /** The keeper of the actors that many share. */
+  /** The client of the keeper, which owns the shared actors of the tree. */
   readonly shared: Shared
-  /** Endpoints of the runtime itself: to our parent and children, and to peers. */
+  /** The endpoints of the runtime itself that parent and children may call. */
   readonly toRelatives: BoundHandlers
   readonly toPeers: BoundHandlers
-  /** An actor below us is gone: removes what it left. */
+  /** Removes what an actor below this one has left when it is gone. */
   readonly forget: (actor: ActorId) => void
 }
 
@@ -112,11 +112,14 @@ export interface Control {
   readonly killAll: () => void
   readonly stopAll: () => void
   readonly continueAll: () => void
-  /** The program is being ended: an actor that asks to leave is left to the scope that owns it. */
+  /**
+   * Tells the root that its program is being ended: from now on an actor that asks to leave is ended by the Scope that
+   * owns it.
+   */
   readonly beginEnd: () => void
 }
 
-/** Something that is waited for by its name, and since when. */
+/** A name that work waits for, and the time since when it waits. */
 interface Wanted {
   readonly name: string
   readonly since: number
@@ -126,45 +129,48 @@ const inspectWanted = ({ name, since }: Wanted): NameInspection => ({ name, ageM
 
 export class LocalActor {
   readonly info: ActorInfo
-  /** The uuids from the root down to us. */
+  /** The uuids from the root down to this actor, which is the last. */
   readonly path: ReadonlyArray<string>
   readonly events: Events
   readonly spawner: SpawnerDriver["Service"]
-  /** The guard for programs that are no actors, if the platform has one. */
+  /** The guard for programs that are no actors; `undefined` where the platform has none. */
   readonly guard: GroupGuard | undefined
-  /** The connection to our parent; none in a root. */
+  /** The connection to the parent; `undefined` in a root. */
   readonly parent: PeerChannel | undefined
   readonly env: DialogContext
   readonly children = new Set<ChildEntry>()
-  /** The roles of our supervised children by their names, and the wait for another player than the one excepted. */
+  /**
+   * The roles of this actor's supervised children by their names. Each function waits for a player of the role other
+   * than `except`.
+   */
   readonly roles = new Map<string, (except: string | undefined) => Effect.Effect<ActorRefData, ActorError>>()
-  /** The supervisors that run here, for those who look. */
+  /** The supervisors that run in this actor, for snapshots and observers. */
   readonly supervisors = new Set<{ readonly snapshot: () => SupervisorSnapshot }>()
-  /** The pools that are open here, for an observer. */
+  /** The pools that are open in this actor, with their names, for an observer. */
   private readonly pools = new Map<() => PoolInspection, string>()
-  /** The starts that have no process yet, and the names that the registry is asked for, for an observer. */
+  /** The starts that have no process yet, for an observer. */
   readonly starting = new Set<Wanted>()
   readonly names = new Set<Wanted>()
-  /** Its main runs; a root's is its program. */
+  /** True while a main runs in this actor; in a root the program is the main. */
   hasMain = false
-  /** The last ends of children, by their uuids: for questions that come a moment later. */
+  /** The last exits of children by their uuids, for questions that come after a child is gone. */
   private readonly ends = new Map<string, { readonly actor: ActorId; readonly exit: ActorExit }>()
-  /** The key of the Service we are, if we are one. */
+  /** The key of the Service that this actor runs; `undefined` where it runs none. */
   service: string | undefined
-  /** The starts that may run at the same time. */
+  /** Bounds the number of starts that run at the same time. */
   readonly starts: Semaphore.Semaphore
-  /** Means of a main program against the whole tree, without asking it; in a root alone. */
+  /** The power of a main program over its whole tree, used without asking the tree; `undefined` outside of a root. */
   control: Omit<Control, "beginEnd"> & { readonly beginEnd?: (() => void) | undefined } | undefined
-  /** None for handlers that run in another actor's process. */
+  /** The way to other actors; `undefined` for handlers that run in another actor's process. */
   reach: PeerNetwork | undefined
   private readonly life: Life
-  /** The program of this root is being ended from outside. */
+  /** True once the program of this root is being ended from outside. */
   isLeaving = false
   private readonly dispatchers = new Set<Dispatcher>()
   private built: BoundHandlers | undefined
   private early: Array<Map<string, Handler>> = []
   private readonly drainListeners = new Set<() => void>()
-  /** Why starting actors is refused here at any time, if it is. */
+  /** The reason for which this actor can never start actors; `undefined` where it can. */
   refused: string | undefined
 
   constructor(options: {
@@ -198,44 +204,44 @@ export class LocalActor {
     return this.life.ending()
   }
 
-  /** No call of our parent or of a peer begins any more; it ends when those that are open have ended. */
+  /** Lets no call of the parent or of a peer begin any more; resolves when those that are open have ended. */
   readonly drained: Effect.Effect<void> = Effect.suspend(() => {
     this.life.drain?.()
     for (const listener of this.drainListeners) listener()
     return Effect.forEach(this.serving, (dispatcher) => dispatcher.awaitQuiet, { discard: true })
   })
 
-  /** Calls back when no call begins any more: what would be open for ever may end then. */
+  /** Calls `listener` when no call begins here any more, so that work which would wait for ever can end. */
   whenDrained(listener: () => void): void {
     this.drainListeners.add(listener)
   }
 
-  /** Calls of our parent and of peers that are open. */
+  /** The number of open calls of the parent and of peers. */
   get openCalls(): number {
     return this.serving.reduce((sum, { calls }) => sum + calls, 0)
   }
 
-  /** Ends this actor in its own name, if anything in it can. */
+  /** Ends this actor in its own name; `undefined` in a root, where only the program can. */
   get exit(): Life["exit"] {
     return this.life.exit
   }
 
-  /** Ends this actor as failed, if anything in it can. */
+  /** Ends this actor as failed; `undefined` in a root, where only the program can. */
   get fail(): Life["fail"] {
     return this.life.fail
   }
 
-  /** True when the scopes of the actor end its children, now or soon. */
+  /** True when the scopes of this actor end its children now or soon. */
   get isEnding(): boolean {
     return this.ending !== undefined || this.isLeaving || this.life.isLeaving()
   }
 
-  /** Why starting actors is refused now, if it is. */
+  /** The reason for which this actor refuses to start actors now; `undefined` where it starts them. */
   get refusal(): string | undefined {
     return this.ending === undefined ? this.refused : `this actor is ending: ${this.ending.cancellation.reason}`
   }
 
-  /** The handlers for every connection, built before we are ready. */
+  /** The handlers that every connection serves. They are built before this actor is ready. */
   get handlers(): BoundHandlers {
     return this.built ?? new Map()
   }
@@ -250,7 +256,8 @@ export class LocalActor {
   }
 
   /**
-   * The handlers of one connection: a connection that our layers have made while they were built serves the rest later.
+   * The handlers of one connection. A connection that layers made while they were built serves the handlers of this
+   * actor later.
    */
   served(besides: BoundHandlers): BoundHandlers {
     const served = new Map([...this.handlers, ...besides])
@@ -258,7 +265,7 @@ export class LocalActor {
     return served
   }
 
-  /** Serves what we expose over a connection: to our parent, to a peer. */
+  /** Serves the exposed endpoints over a connection to the parent or to a peer. */
   serve(
     channel: PeerChannel,
     besides: BoundHandlers
@@ -270,7 +277,7 @@ export class LocalActor {
     return { dispatcher, release: () => void this.dispatchers.delete(dispatcher) }
   }
 
-  /** Shows a pool to observers, until the result is called. */
+  /** Shows a pool to observers, until the returned function is called. */
   addPool(name: string, inspect: () => PoolInspection): () => void {
     this.pools.set(inspect, name)
     const unmeter = this.events.meter.onPool?.(name, inspect)
@@ -280,7 +287,7 @@ export class LocalActor {
     }
   }
 
-  /** Its numbers, for metrics. */
+  /** The numbers of this actor, from which metrics are made. */
   get metered(): Metered {
     const { children, events: { meter }, info: { id }, pools } = this
     return { actor: id, meter, children: () => children.size, pools }
@@ -293,24 +300,24 @@ export class LocalActor {
     return undefined
   }
 
-  /** A child is gone, and how it ended is kept for a while. */
+  /** Notes that a child is gone, and keeps its exit for a while. */
   buried(child: ChildEntry, exit: ActorExit): void {
     this.children.delete(child)
     this.ends.set(child.actor.uuid, { actor: child.actor, exit })
     if (this.ends.size > maxKeptEnds) this.ends.delete(this.ends.keys().next().value!)
   }
 
-  /** The end of a child that is gone, if it is still known. */
+  /** The exit of a child that is gone; `undefined` where it is not kept any more. */
   endOf(uuid: string): { readonly actor: ActorId; readonly exit: ActorExit } | undefined {
     return this.ends.get(uuid)
   }
 
-  /** Every connection over which we serve. */
+  /** The dispatchers of all connections over which this actor serves. */
   get serving(): ReadonlyArray<Dispatcher> {
     return Array.from(this.dispatchers)
   }
 
-  /** All that there is to see here but the dialogs, in one step. */
+  /** Inspects this actor in one step, except for its dialogs. */
   inspect(observe: Observe, process: ProcessInspection | null): ActorInspection {
     const { children, ending, info, names, pools, service, starting, supervisors } = this
     return {
@@ -344,7 +351,7 @@ export class LocalActor {
     ]
   }
 
-  /** Every connection of this actor, in the order of its inspection. */
+  /** The connections of this actor, in the order in which an inspection lists them. */
   get channels(): ReadonlyArray<PeerChannel> {
     return this.relations.map(([, channel]) => channel)
   }
@@ -361,14 +368,14 @@ export class LocalActor {
   }
 }
 
-/** The tree of the actor we run in. */
+/** The actor in which the current work runs. */
 export const current: Effect.Effect<LocalActor, never, ActorRuntime> = Effect.map(
   ActorRuntime,
   (runtime) => runtime.inside as LocalActor
 )
 
 /**
- * Gives what may be done to the tree of this runtime without asking it; `undefined` where it is no root.
+ * Gives the power of a main program over the tree of this runtime; `undefined` where the runtime is no root.
  *
  * @example
  * ```ts

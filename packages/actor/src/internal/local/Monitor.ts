@@ -1,9 +1,9 @@
 /**
- * The end of an actor, seen from anywhere in its tree. Its parent knows how it ended: the question goes up to their common
- * ancestor and down to the parent, as a search for an address does, and is answered when the actor is reaped.
+ * The exit of an actor, asked for from anywhere in its tree. Only its parent knows it: the question goes up to their
+ * common ancestor and down to the parent, as a search for an address does. The parent answers when the actor is reaped.
  *
- * A monitor has no power over its actor and needs no connection to it. A parent keeps its last ends for questions that come
- * a moment later; an actor without monitors costs nothing else.
+ * A monitor has no power over its actor and needs no connection to it. A parent keeps its children's last exits, for
+ * questions that come later. An actor without monitors has no other cost.
  *
  * @since 0.1.0
  */
@@ -40,7 +40,7 @@ const Exit = Schema.Union([
   Schema.TaggedStruct("Lost", { error: AnyActorError, cleanup })
 ])
 
-/** The exit of an actor. `seen`: its own parent saw it, which may have gone before. */
+/** The exit of an actor. `seen` is true where its own parent saw it, and false where the parent was gone before. */
 interface Told {
   readonly exit: ActorExit
   readonly seen: boolean
@@ -56,7 +56,7 @@ const monitored = endpoint("furrow/monitor", {
 
 type Target = Pick<ActorRefData, "actor" | "path">
 
-/** Waits until the actor is reaped, here or where its parent is. */
+/** Waits until the actor is reaped: a child by this actor, any other by its own parent, which is asked. */
 const told = (local: LocalActor, target: Target): Effect.Effect<Told, NotKnown | ActorError> =>
   Effect.suspend((): Effect.Effect<Told, NotKnown | ActorError> => {
     const { parent, path: own } = local
@@ -84,7 +84,9 @@ const told = (local: LocalActor, target: Target): Effect.Effect<Told, NotKnown |
       : below(local, child, target)
   })
 
-/** An actor below a child of ours is gone with that child, which may end before it answers. */
+/**
+ * Asks a child for the exit of an actor below it. That actor is gone with the child, which may end before it answers.
+ */
 const below = (local: LocalActor, child: ChildEntry, target: Target): Effect.Effect<Told, NotKnown | ActorError> => {
   const goneWithIt = Effect.map(
     child.wait,
@@ -96,12 +98,12 @@ const below = (local: LocalActor, child: ChildEntry, target: Target): Effect.Eff
       : Effect.catchIf(ask(local, channel, target), isEnd, () => goneWithIt))
 }
 
-/** The error says that the asked actor answers nothing any more. */
+/** True for an error which says that the asked actor answers no more questions. */
 const isEnd = (error: NotKnown | ActorError): boolean =>
   error._tag === "ActorLost" || error._tag === "ChannelClosed" ||
   (error._tag === "ContextCancelled" || error._tag === "RemoteActorError") && error.ending
 
-/** The exit of an actor whose parent ended first: what ended the parent has ended it. */
+/** The exit of an actor whose parent ended first: both have ended for the same reason. */
 const endedWith = (actor: ActorId, above: ActorId, exit: ActorExit): ActorExit => {
   const reason = `${formatActor(above)} above it has ended`
   switch (exit._tag) {
@@ -130,7 +132,7 @@ const ask = (
     NotKnown | ActorError
   >
 
-/** The endpoint that an actor serves to its relatives. */
+/** The handler of monitors, which an actor serves to its relatives. */
 export const monitorHandlers = (local: LocalActor, context: Context.Context<never>): BoundHandlers =>
   new Map([[monitored.endpoint.name, {
     endpoint: monitored.endpoint,
@@ -142,12 +144,12 @@ export const monitorHandlers = (local: LocalActor, context: Context.Context<neve
       )
   }]])
 
-/** The answer to a peer that asks for an actor of another tree than ours. */
+/** The answer to a peer that asks about an actor of another tree than this one. */
 export const foreignEnd = () => new NotKnown({ gone: false, reason: "this root answers for its own tree alone" })
 
 /**
- * Waits until the actor of a reference is reaped, and says how it ended; an actor above us outlives us. `heard` is what
- * a connection to it has told, which counts where its parent saw nothing.
+ * Waits until the actor of a reference is reaped, and answers with its exit. `heard` is the exit that a connection to
+ * the actor has told: it counts where the actor's parent did not see the exit.
  */
 export const monitorRef = (
   local: LocalActor,

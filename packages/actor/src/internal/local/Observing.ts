@@ -1,5 +1,6 @@
 /**
- * One actor and its observers: the endpoints of a tool that has proven the key of the door, and how the tool asks.
+ * One actor and its observers: the endpoints that it serves to a tool which has proven the key of the door, and the
+ * client for such tools.
  *
  * An observer is no member of the tree. It reaches the endpoints of `contract` and nothing else: no endpoint of the
  * program, no registry, no word that ends an actor. Its connection has events of its own, so it is never seen by the program.
@@ -43,16 +44,20 @@ import type { LocalActor } from "./LocalActor.ts"
 import * as Paging from "./Paging.ts"
 import { watch } from "./Watching.ts"
 
-/** A greeting is a few hundred bytes: an observer is a stranger until it has proven itself. */
+/**
+ * The largest greeting of an observer in bytes; real ones have a few hundred. An observer is a stranger until it has
+ * proven the key.
+ */
 const maxGreetingBytes = 16 * 1024
 
-/** Milliseconds of the longest profile. */
+/** The longest profile in milliseconds. */
 const maxProfileMillis = 60_000
 
 const Millis = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: maxProfileMillis }))
 
 const makeContract = () => ({
-  // Plain data of one version on both sides: the types say what it is.
+  // The values are plain data, and both sides have the same version: the types describe them, and no schema checks
+  // them.
   snapshot: streamEndpoint("furrow/inspect/snapshot", { success: Schema.Unknown }),
   fibers: streamEndpoint("furrow/inspect/fibers", { success: Schema.Unknown }),
   metrics: endpoint("furrow/inspect/metrics", { success: Schema.Unknown }),
@@ -68,13 +73,13 @@ const makeContract = () => ({
 
 let made: ReturnType<typeof makeContract> | undefined
 
-/** Made when the first observer comes: no start pays for it. */
+/** The contract of the observers' endpoints. It is made when the first observer comes, so that no start pays for it. */
 const contract = (): ReturnType<typeof makeContract> => made ??= makeContract()
 
-/** Dialogs whose fibers are collected in one turn. */
+/** The number of dialogs whose fibers are collected in one turn of the event loop. */
 const turnDialogs = 500
 
-/** The fibers that the dialogs of an actor know, and the things that these may wait for. */
+/** Collects the fibers that the dialogs of an actor know, and the things that these fibers may wait for. */
 const worksOf = Effect.fnUntraced(function*(local: LocalActor) {
   const fibers = new Set<Fiber.Fiber<unknown, unknown>>()
   const calls = new Map<Fiber.Fiber<unknown, unknown>, WaitInspection>()
@@ -116,7 +121,7 @@ const handlers = (
   const handle = ({ endpoint }: { readonly endpoint: AnyEndpoint }, handler: Handler["handler"]) =>
     [endpoint.name, { endpoint, context, handler }] as const
   const isChild = (pid: number) => Array.from(local.children).some(({ actor }) => actor.pid === pid)
-  // Each event is made once for each stream: one connection has one.
+  // One connection has at most one stream of events, because each event is made once for each stream.
   let isWatching = false
   const enter = Effect.suspend(() => {
     if (isWatching) return Effect.die(new Error("this observer has a stream of events already"))
@@ -177,7 +182,7 @@ const serve = (
     Effect.andThen(Effect.sleep(handshake), Effect.sync(() => channel.destroy()))
   )
   channel.onHandshake((result) => {
-    // A refused observer has the rest of the bound to read why.
+    // A refused observer keeps its connection for the rest of the bound, so that it can read why.
     if (result._tag !== "Open") return
     late.interruptUnsafe()
     const env: DialogContext = { self: local.info.id, events, level: local.env.level, cancellation: () => undefined }
@@ -193,7 +198,9 @@ const serve = (
   return () => channel.destroy()
 }
 
-/** Offers an actor to observers, where its tree wants that and its platform can; the result closes the door. */
+/**
+ * Offers an actor to observers, where its tree allows it and its platform can. The returned function closes the door.
+ */
 export const offer = (
   local: LocalActor,
   spec: PlatformSpec,
@@ -210,7 +217,7 @@ export const offer = (
 }
 
 /**
- * An actor in the hands of an observer, as long as the Scope.
+ * An observer's client of one actor, usable as long as the Scope.
  *
  * @category models
  * @since 0.2.0
@@ -218,17 +225,25 @@ export const offer = (
 export interface Observer {
   readonly actor: ActorId
   readonly snapshot: Effect.Effect<ActorInspection, ActorError>
-  /** The fibers of its dialogs, with the lines at which they stand and what they wait for; none where they cannot be seen. */
+  /**
+   * The fibers of the actor's dialogs, with the lines at which they stand and what they wait for; none where they
+   * cannot be seen.
+   */
   readonly fibers: Effect.Effect<ReadonlyArray<FiberInspection>, ActorError>
-  /** Its metrics: Furrow's own, and those of its program. */
+  /** The metrics of the actor: those of Furrow, and those of its program. */
   readonly metrics: Effect.Effect<ReadonlyArray<MetricInspection>, ActorError>
-  /** Its events from now on. A tool that reads slowly loses some, and is told how many: the actor never waits for it. */
+  /**
+   * The events of the actor from now on. A tool that reads slowly loses some, and is told how many: the actor never
+   * waits for it.
+   */
   readonly events: Stream.Stream<EventBatch, ActorError>
-  /** The stack of one of its children, however busy that is. It fails with a text where the stack cannot be seen. */
+  /**
+   * The stack of a child of the actor, however busy the child is. It fails with a text where the stack cannot be seen.
+   */
   readonly stack: (pid: number) => Effect.Effect<StackInspection, ActorError | string>
-  /** A profile of its processor time during that time, at most 60 000 milliseconds. At the level `debug` only. */
+  /** Profiles the processor time of the actor for that many milliseconds, at most 60 000. Only at the level `debug`. */
   readonly profile: (millis: number) => Effect.Effect<unknown, ActorError>
-  /** A snapshot of its heap, in pieces. It stands still meanwhile. At the level `debug` only. */
+  /** A snapshot of the actor's heap, in pieces. The actor stands still meanwhile. Only at the level `debug`. */
   readonly heap: Stream.Stream<string, ActorError>
 }
 

@@ -1,5 +1,5 @@
 /**
- * An owner's hold of an actor: its portal, and the name in which the owner ends it.
+ * An owner's power over an actor: its portal, and the name in which the owner ends it.
  *
  * @since 0.1.0
  */
@@ -21,18 +21,21 @@ import { Timeouts } from "../settings/Timeouts.ts"
 import { drainChild } from "./Drain.ts"
 import type { ChildEntry, LocalActor } from "./LocalActor.ts"
 
-/** A cancellation in our name, for `reason`. When we are ending ourselves, it has the author and reason of our own end. */
+/**
+ * A cancellation in the name of this actor. While this actor is being ended itself, it has the author and the reason of
+ * that end.
+ */
 export const ownerCancellation = (local: LocalActor, reason: string): Effect.Effect<Cancellation> =>
   Effect.withFiber((fiber) => {
     const inherited = cancellationOf(fiber, local.env, fiber.getRef(Timeouts).finalizers)
     return Effect.succeed(inherited.reason === "interrupted" ? { ...inherited, reason } : inherited)
   })
 
-/** Ends what we own, and waits until it is gone. */
+/** Ends a child as its owner, and waits until it is gone. */
 export const endAsOwner = (local: LocalActor, child: ChildEntry, reason: string): Effect.Effect<void> =>
   Effect.flatMap(ownerCancellation(local, reason), (cancellation) => child.end(cancellation))
 
-/** The failure with others beside it, as data. */
+/** Adds failures to a failed exit, as data beside its own failure. */
 export const withOthers = <A>(exit: Exit.Exit<A, unknown>, others: ReadonlyArray<Boxed>): Exit.Exit<A, unknown> => {
   if (others.length === 0 || Exit.isSuccess(exit)) return exit
   const known = Context.getOption(Cause.annotations(exit.cause) as Context.Context<OtherFailures>, OtherFailures)
@@ -41,8 +44,8 @@ export const withOthers = <A>(exit: Exit.Exit<A, unknown>, others: ReadonlyArray
 }
 
 /**
- * The exit of work whose actors could not clean up, as after a local finalizer that dies. Work that succeeded fails
- * with it; interrupted work has died of it besides. A failure stays what it is, and has it as data.
+ * The exit of work whose actors could not clean up. Work that succeeded fails with the failure of the cleanup, and
+ * interrupted work dies of it, too. Work that failed keeps its failure, and has the other as data.
  */
 export const withCleanupFailures = <A>(
   exit: Exit.Exit<A, unknown>,
@@ -50,7 +53,7 @@ export const withCleanupFailures = <A>(
 ): Exit.Exit<A, unknown> => {
   const [first, ...rest] = cleanup
   if (first === undefined) return exit
-  // The last on its path is the actor that ended: what failed may have come to it from further down.
+  // The last actor on the path is the one that ended: the failure may have come to it from an actor below.
   const actor = first.path.at(-1) ?? first.origin
   const error = withoutStack(() => new RemoteActorError({ actor, boxed: first, others: rest, ending: true }))
   if (Exit.isSuccess(exit)) return withOthers(Exit.fail(error), rest)
@@ -58,7 +61,10 @@ export const withCleanupFailures = <A>(
   return withOthers(Exit.failCause(Cause.combine(exit.cause, Cause.die(error))), rest)
 }
 
-/** Ends what a Scope owns, when it closes. Its cleanup fails as a finalizer does, where the Scope has no failure yet. */
+/**
+ * Ends the actors that a Scope owns, when the Scope closes. A failed cleanup fails the Scope, where it has no failure
+ * yet.
+ */
 export const endWithScope =
   (local: LocalActor, child: ChildEntry, reason: string) => (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
     Effect.flatMap(endAsOwner(local, child, reason), () => {
@@ -67,7 +73,7 @@ export const endWithScope =
       return Effect.orDie(closed)
     })
 
-/** The portal of an actor's owner: its `cancel` ends the actor, and waits until it is gone. */
+/** The portal of an actor's owner. Its `cancel` ends the actor, and waits until it is gone. */
 export const portalOf = (
   local: LocalActor,
   child: ChildEntry,

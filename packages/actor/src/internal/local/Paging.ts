@@ -1,6 +1,6 @@
 /**
- * Answers to an observer in pages, with a turn of the event loop between two of them: however much there is to see, the actor
- * goes on meanwhile.
+ * Answers an observer in pages, with a turn of the event loop between two of them. However much there is to see, the
+ * actor continues its work meanwhile.
  *
  * @since 0.2.0
  */
@@ -10,16 +10,18 @@ import type { PeerChannel } from "../channel/PeerChannel.ts"
 import { type ActorInspection, type DialogInspection, maxListedDialogs } from "../inspect/Inspection.ts"
 import { Turn } from "../settings/Turn.ts"
 
-/** Items of one page: a few milliseconds of work. */
+/** The number of items in one page: a few milliseconds of work. */
 const pageItems = 250
 
-/** A part of a snapshot: all but the dialogs in the first one, and dialogs with the number of their channel in each. */
+/**
+ * A page of a snapshot. The first one has all but the dialogs; each has dialogs, with the numbers of their channels.
+ */
 export interface SnapshotPage {
   readonly head: ActorInspection | null
   readonly dialogs: ReadonlyArray<readonly [channel: number, dialog: DialogInspection]>
 }
 
-/** Lets everything else that waits have its turn. */
+/** Lets all other waiting work have its turn. */
 export const rest: Effect.Effect<void> = Effect.withFiber((fiber) => {
   const turn = fiber.getRef(Turn)
   return Effect.callback<void>((resume) => turn.rest(() => resume(Effect.void), turn))
@@ -47,13 +49,16 @@ const pagesOf = function*(head: ActorInspection, channels: ReadonlyArray<PeerCha
 const slowly = <A>(pages: Iterable<A>): Stream.Stream<A> =>
   Stream.mapEffect(Stream.fromIterable(pages, { chunkSize: 1 }), (page) => Effect.as(rest, page))
 
-/** A snapshot, whose head has no dialogs, with those of these channels. Dialogs that end meanwhile are left out. */
+/**
+ * Pages a snapshot: `head`, which has no dialogs, and the dialogs of these channels. Dialogs that end meanwhile are
+ * left out.
+ */
 export const snapshot = (
   head: ActorInspection,
   channels: ReadonlyArray<PeerChannel>
 ): Stream.Stream<SnapshotPage> => slowly(pagesOf(head, channels))
 
-/** A list in pages. */
+/** Cuts a list into pages. */
 export const list = <A>(items: ReadonlyArray<A>): Stream.Stream<ReadonlyArray<A>> => {
   const pages = Array.from(
     { length: Math.ceil(items.length / pageItems) },
@@ -62,7 +67,7 @@ export const list = <A>(items: ReadonlyArray<A>): Stream.Stream<ReadonlyArray<A>
   return slowly(pages)
 }
 
-/** Puts the pages of a snapshot together; nothing where its first page is missing. */
+/** Joins the pages of a snapshot; `undefined` where the first page is missing. */
 export const joined = (pages: ReadonlyArray<SnapshotPage>): ActorInspection | undefined => {
   const head = pages[0]?.head
   if (head === undefined || head === null) return undefined

@@ -1,5 +1,5 @@
 /**
- * How an actor reaches any other one of its tree: the tree itself knows the way.
+ * The way of an actor to any other actor of its tree: each actor on the path knows the next one.
  *
  * An actor that wants to dial another asks its parent or a child for the address. The question goes up to their common
  * ancestor, and down to the wanted actor, which begins to listen when it is first asked. From then on the two have a
@@ -51,7 +51,7 @@ const locate = endpoint("furrow/locate", {
   error: NotLocated
 })
 
-/** The address of the actor at `path`. */
+/** Finds the addresses of the actor at `path`. */
 const addressesOf = (local: LocalActor, path: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Address>, NotThere> =>
   Effect.suspend((): Effect.Effect<ReadonlyArray<Address>, NotThere> => {
     const { parent, path: own, reach } = local
@@ -70,11 +70,11 @@ const addressesOf = (local: LocalActor, path: ReadonlyArray<string>): Effect.Eff
       reason: `${formatActor(local.info.id)} has no such child any more`
     })
     if (child === undefined) return none
-    // An actor may be ready before its parent is: a search for it waits.
+    // An actor may be ready before its parent is, so a search for it waits for the connection to the child.
     return Effect.flatMap(child.connected, (channel) => channel === undefined ? none : ask(local, channel, path, true))
   })
 
-/** Actors below a lost actor are gone with it; actors above it are not. */
+/** Asks a relative. When it is lost, the actors below it are gone with it; the actors above it are not. */
 const ask = (
   local: LocalActor,
   channel: PeerChannel,
@@ -89,7 +89,10 @@ const ask = (
     (error) => error._tag === "NotLocated" ? error : { gone: down, reason: error.message }
   )
 
-/** True when the actor has ended, as its ancestors know: one that is still ending, or that does not answer, has not. */
+/**
+ * True when the actor has ended, as its ancestors know. An actor that is still ending, or does not answer, has not
+ * ended.
+ */
 export const isGone = (local: LocalActor, entry: Entry): Effect.Effect<boolean> =>
   Effect.withFiber((fiber) =>
     addressesOf(local, entry.path).pipe(
@@ -99,13 +102,13 @@ export const isGone = (local: LocalActor, entry: Entry): Effect.Effect<boolean> 
   )
 
 export interface ReachOptions {
-  /** The platform, as it is told to actors started here. */
+  /** The description of the platform that actors get which are started here. */
   readonly platform: PlatformSpec
   readonly network: Network
   /** The context of work that has no caller. */
   readonly context: Context.Context<never>
   readonly cancelActor: (message: CancelActor, channel: PeerChannel) => void
-  /** The registrar and the keeper where this is the root, and what both serve. */
+  /** The registrar and the keeper, and the endpoints that both serve; `undefined` where this actor is no root. */
   readonly registrar?: {
     readonly directory: Directory
     readonly shared: Shared
@@ -113,7 +116,7 @@ export interface ReachOptions {
   } | undefined
 }
 
-/** From here on the actor can reach others and be reached. */
+/** Attaches an actor to the network of its tree: from now on it can reach other actors and be reached. */
 export const attachPeers = (local: LocalActor, options: ReachOptions): Peers => {
   const { cancelActor, context, network, platform, registrar } = options
   const peers = new Peers({
@@ -144,7 +147,8 @@ export const attachPeers = (local: LocalActor, options: ReachOptions): Peers => 
   }]])
   const monitors = monitorHandlers(local, context)
   const roles = roleHandlers(local, context)
-  // A root is where other trees ask for actors of this one. It passes no question on: they know its own trees themselves.
+  // A root answers other trees about actors of its own. It passes no question on, because the asking tree knows its own
+  // actors.
   const toPeers: BoundHandlers = registrar === undefined ? new Map() : new Map([
     ...registrar.handlers,
     ...ofThisTree(local, located, ({ path }) => path, foreignAddress),
@@ -173,7 +177,7 @@ export const attachPeers = (local: LocalActor, options: ReachOptions): Peers => 
   return peers
 }
 
-/** Handlers that answer for actors of this tree alone. */
+/** Handlers that answer only for actors of this tree. */
 const ofThisTree = (
   local: LocalActor,
   handlers: BoundHandlers,
@@ -196,7 +200,7 @@ const relative = (local: LocalActor, uuid: string): PeerChannel | undefined => {
   return local.child(uuid)?.connection
 }
 
-/** The connection to our root. */
+/** The connection to the root of this tree. */
 const toRoot = (local: LocalActor, peers: Peers): Effect.Effect<PeerChannel, ActorError> => {
   const [root] = local.info.ancestors
   const ref: ActorRefData = { actor: root!, path: [root!.uuid], service: null, exposed: [] }
@@ -250,13 +254,16 @@ export const directoryAt = (
     }
   })
 
-/** An entry of another tree as it is seen here: modules are paths of one machine. Nothing where its tree alone lists it. */
+/**
+ * An entry of another tree as this tree shows it, without modules, which are paths of one host. `undefined` where its
+ * own tree alone lists it.
+ */
 const ofTree = (entry: Entry, root: string): Entry | undefined =>
   entry.listed === "tree" || entry.path[0] !== root
     ? undefined
     : { ...entry, exposed: entry.exposed.map(({ name }) => ({ name, module: null })) }
 
-/** A root or a Discovery that does not answer must not hold up a start for ever. */
+/** Bounds a question: a root or a Discovery that does not answer must not hold up a start for ever. */
 const bounded = (
   directory: Directory,
   context: Context.Context<never>,

@@ -1,6 +1,6 @@
 /**
- * References by role. A supervised actor has a role, which its successor plays after it: the reference says which, and the
- * supervisor's own actor is asked who plays it now. The question travels over the tree as a search for an address does.
+ * References by role. A successor of a supervised actor plays the same role, and a reference names the role. The actor
+ * of the supervisor is asked who plays it now; the question travels over the tree as a search for an address does.
  *
  * @since 0.1.0
  */
@@ -33,7 +33,7 @@ const resolved = endpoint("furrow/resolve", {
   payload: {
     parent: Schema.Array(Schema.String),
     role: Schema.String,
-    /** The uuid of the one that is known to play it no more. */
+    /** The uuid of an actor that is known not to play the role any more. */
     except: Schema.optionalKey(Schema.String)
   },
   success: ActorRefData,
@@ -43,8 +43,8 @@ const resolved = endpoint("furrow/resolve", {
 type Question = Type<typeof resolved.endpoint.payload>
 
 /**
- * The actor that plays a role now, below the parent that gave it, and not the one excepted. Waits while it is started again,
- * as calls there do.
+ * The actor that plays a role now, below the parent that gave the role, other than the one excepted. While the role is
+ * being started again this waits, as calls to it do.
  */
 const resolve = (local: LocalActor, question: Question): Effect.Effect<ActorRefData, NotPlayed> =>
   Effect.suspend((): Effect.Effect<ActorRefData, NotPlayed> => {
@@ -87,10 +87,10 @@ const ask = (local: LocalActor, channel: PeerChannel, question: Question): Effec
         : new NotPlayed({ gone: error._tag === "ActorLost" || error._tag === "ChannelClosed", reason: error.message })
   )
 
-/** The answer to a peer that asks for a role in another tree than ours. */
+/** The answer to a peer that asks about a role in another tree than this one. */
 export const foreignRole = () => new NotPlayed({ gone: false, reason: "this root answers for its own tree alone" })
 
-/** The answers of an actor to its relatives. */
+/** The handlers that answer a relative's questions about roles. */
 export const roleHandlers = (local: LocalActor, context: Context.Context<never>): BoundHandlers =>
   new Map([[resolved.endpoint.name, {
     endpoint: resolved.endpoint,
@@ -100,12 +100,12 @@ export const roleHandlers = (local: LocalActor, context: Context.Context<never>)
 
 // ---- the portal to a role -------------------------------------------------------------------------------------------
 
-/** Milliseconds between two questions for a successor when the first had no answer. */
+/** Milliseconds between two questions for a successor, where the first had no answer. */
 const askAgainMillis = 1000
 
 type State =
   | { readonly _tag: "Up"; readonly portal: Portal.Portal<any>; readonly incarnation: number }
-  /** The actor's connection has ended, or it is drained: the successor is asked for. */
+  /** The connection to the player has ended, or the player is drained, so its successor is asked for. */
   | {
     readonly _tag: "Asking"
     readonly before: Portal.Portal<any>
@@ -119,7 +119,7 @@ type State =
     readonly error: ActorError
   }
 
-/** A portal that dials the successor when its actor is gone. */
+/** A portal to the player of a role, which dials the successor when its actor is gone. */
 class Player {
   private state: State
   private readonly local: LocalActor
@@ -183,7 +183,7 @@ class Player {
     Portal.whenClosed(portal, () => this.succeed(portal, "its supervisor starts it again"))
   }
 
-  /** Asks for the successor of the one that plays the role, once. */
+  /** Asks once for the successor of the player behind `portal`. */
   private succeed(portal: Portal.Portal<any>, reason: string): void {
     const { state } = this
     if (state._tag !== "Up" || state.portal !== portal) return
@@ -225,7 +225,7 @@ class Player {
   })
 }
 
-/** A portal to the one that plays the role now, or comes to play it: another one than the actor `except`. */
+/** Makes a portal to the actor that plays the role now, or will play it, other than the actor `except`. */
 const successor = (
   local: LocalActor,
   { path }: ActorRefData,
@@ -241,7 +241,7 @@ const successor = (
       )
   )
 
-/** The actor of a reference, or where it is gone the one that plays its role now; `gone` where none will. */
+/** The actor of a reference or, where it is gone, the player of its role; fails with `gone` where none will come. */
 const firstOf = (
   local: LocalActor,
   ref: ActorRefData,
@@ -254,8 +254,8 @@ const firstOf = (
   )
 
 /**
- * A portal from a reference that is not typed, for as long as the Scope. One with a role lasts over restarts, and a
- * reference to an actor that is gone already opens to its successor.
+ * Opens a portal from a reference without types, for as long as the Scope. A reference with a role gives a portal that
+ * lasts over restarts; where its actor is gone already, the portal leads to the successor.
  */
 export const openPortal = (
   local: LocalActor,
@@ -281,7 +281,7 @@ export const openPlayed = (
     onFailure: ({ error, gone }) => gone ? Effect.succeedNone : Effect.fail(error)
   })
 
-/** A portal that leads from the actor that plays a role to its successors. */
+/** A portal that leads from the player of a role to each of its successors. */
 const following = (
   local: LocalActor,
   first: Portal.Portal<any>,
@@ -296,7 +296,10 @@ const following = (
       : Effect.as(Scope.addFinalizer(scope, player.close), player.portal)
   })
 
-/** A portal over a connection to the actor of a reference. One with a role lasts over restarts. */
+/**
+ * Makes a portal over a connection to the actor of a reference. A reference with a role gives a portal that lasts over
+ * restarts.
+ */
 export const portalOver = (
   local: LocalActor,
   ref: ActorRefData,

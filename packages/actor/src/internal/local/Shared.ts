@@ -1,8 +1,8 @@
 /**
- * How an actor asks the root for an actor that many share: the contract, and the keeper of such actors seen from anywhere.
+ * The questions of an actor to the root for a shared actor: their contract, and a client of the keeper of such actors.
  *
- * A share is a stream that is open as long as the asker needs the actor. It is given back by its end, also where the asker
- * dies: no program counts by hand.
+ * A share is a stream that is open as long as its holder needs the actor. The share is given back when the stream ends,
+ * also where the holder dies, so no program counts shares.
  *
  * @since 0.1.0
  */
@@ -18,12 +18,12 @@ import * as Caller from "../dialog/OutgoingDialog.ts"
 import { type ActorError, ActorUnreachable, AnyActorError, isActorError } from "../errors/ActorError.ts"
 import { ActorRefData } from "../settings/ActorRef.ts"
 
-/** A shared actor as it is asked for: all that its start needs, as data. */
+/** A request for a shared actor: all that the start of the actor needs, as data. */
 export const Wanted = Schema.Struct({
   name: Schema.String,
   module: Schema.String,
   key: Schema.String,
-  /** The actor's settings by the schema of the Service; none where it has none. */
+  /** The encoded settings of the actor, by the schema of its Service; null where it has none. */
   config: Schema.NullOr(Schema.Uint8Array),
   endpoints: Schema.Array(Schema.String),
   restart: Schema.Literals(["permanent", "transient", "temporary"]),
@@ -31,9 +31,9 @@ export const Wanted = Schema.Struct({
 })
 export type Wanted = typeof Wanted.Type
 
-/** The keeper of shared actors, wherever it is. */
+/** The client of the keeper of shared actors, in this process or far away. */
 export interface Shared {
-  /** The actor of that name, which lives as long as a share of it is held. */
+  /** Takes a share in the actor of that name, which lives as long as one share of it is held. */
   readonly share: (wanted: Wanted) => Effect.Effect<ActorRefData, ActorError, Scope.Scope>
 }
 
@@ -43,7 +43,7 @@ export const share = streamEndpoint("furrow/share", {
   error: AnyActorError
 })
 
-/** The keeper at the other end of a connection, which is made when it is first needed. */
+/** The client of a keeper at the other end of a connection, which is made when it is first needed. */
 export const remote = (connect: Effect.Effect<PeerChannel, ActorError>, env: DialogContext): Shared => ({
   share: (wanted) =>
     Effect.gen(function*() {

@@ -1,8 +1,8 @@
 /**
- * The events of one actor for an observer: names, counts and ages, and never the text of a failure.
+ * The events of one actor for an observer: they hold names, counts and ages, and never the text of a failure.
  *
- * An observer never slows the actor. Events wait in a list of a fixed size, which is handed over a few times in a second; those
- * that find it full are counted, and the next batch says how many there were.
+ * An observer never slows the actor. Events wait in a list of a fixed size, which is handed over several times per
+ * second. Events that find it full are dropped and counted, and the next batch holds the count.
  *
  * @since 0.2.0
  */
@@ -12,18 +12,21 @@ import { type ActorId, formatActor } from "../errors/ActorError.ts"
 import type { ActorEvent, Events, TrafficEvent } from "../inspect/ActorEvent.ts"
 import type { EventBatch, EventInspection } from "../inspect/Inspection.ts"
 
-/** Events of one batch; more are dropped, and counted. */
+/** The number of events in one batch; more are dropped, and counted. */
 const maxEvents = 500
 
 /** Milliseconds between two batches. */
 const everyMillis = 100
 
-/** Characters of one text. */
+/** The number of characters of one text; longer texts are cut. */
 const maxChars = 200
 
 const short = (text: string): string => text.length <= maxChars ? text : text.slice(0, maxChars)
 
-/** The fields of events that name something. All others, such as the text of a failure, stay here. */
+/**
+ * The fields of events that an observer gets, because they name something. All others, such as the text of a failure,
+ * stay in the actor.
+ */
 const named = ["name", "child", "endpoint", "rung", "fate", "side", "end", "by"] as const
 
 const counted = ["id", "millis", "count", "deaths", "incarnation", "open"] as const
@@ -35,7 +38,7 @@ const tagOf = (value: unknown): string | undefined => {
   return typeof _tag === "string" ? short(_tag) : undefined
 }
 
-/** The part of an event that may be shown. */
+/** The part of an event that an observer may get. */
 export const inspectEvent = (event: ActorEvent | TrafficEvent, at: number): EventInspection => {
   const fields = event as unknown as Readonly<Record<string, unknown>>
   const shown: Record<string, string | number> = {}
@@ -52,7 +55,7 @@ export const inspectEvent = (event: ActorEvent | TrafficEvent, at: number): Even
   return { at, event: event._tag, fields: shown }
 }
 
-/** The events from now on, in batches, until the stream is left. */
+/** The events of an actor from now on, in batches, until the stream is left. */
 export const watch = (events: Events, clock: () => number): Stream.Stream<EventBatch> =>
   Stream.unwrap(Effect.map(
     Effect.acquireRelease(
@@ -67,7 +70,7 @@ export const watch = (events: Events, clock: () => number): Stream.Stream<EventB
         .pipe(Stream.filter(({ dropped, events }) => dropped > 0 || events.length > 0))
   ))
 
-/** Events that wait to be handed over. */
+/** The events that wait to be handed over to an observer. */
 export class Watching {
   private readonly clock: () => number
   private events: Array<EventInspection> = []

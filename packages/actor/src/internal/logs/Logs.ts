@@ -1,5 +1,5 @@
 /**
- * Logs of an actor, as they reach its parent: level, message, annotations and cause, in order.
+ * The logs of an actor on their way to its parent: level, message, annotations and cause, in order.
  *
  * The actor's logger queues records and sends them as calls of an endpoint every actor serves to its children: one
  * batch is on its way at a time, so a slow parent slows the sending, and what does not fit is counted and dropped,
@@ -34,7 +34,7 @@ const LogRecord = Schema.Struct({
   annotations: Schema.Record(Schema.String, Schema.String),
   cause: Schema.NullOr(Schema.String),
   millis: Schema.Finite,
-  /** The trace and the span in which it was made, if there is one. */
+  /** The ids of the trace and of the span in which the record was made; absent where it was made in none. */
   span: Schema.optionalKey(Schema.Tuple([Schema.String, Schema.String]))
 })
 type LogRecord = typeof LogRecord.Type
@@ -43,7 +43,10 @@ const logs = endpoint("furrow/logs", { payload: { records: Schema.Array(LogRecor
 
 const text = (value: unknown): string => cut(typeof value === "string" ? value : read(() => format(value)))
 
-/** A logger never throws: what cannot be read is said to be so. */
+/**
+ * Reads a part of a log record. A logger never throws, so a part that cannot be read is replaced by a text that says
+ * so.
+ */
 const read = (f: () => string): string => {
   try {
     return f()
@@ -59,15 +62,15 @@ const sizeOf = ({ annotations, cause, message }: LogRecord): number => {
   return size
 }
 
-/** How many records wait for a slow parent before new ones are dropped. */
+/** The number of records that wait for a slow parent; further ones are dropped and counted. */
 const maxQueuedRecords = 4096
-/** How many records travel together, and how many characters of them. */
+/** The number of records that travel together, and the number of their characters. */
 const maxBatchRecords = 256
 const maxBatchChars = 1024 * 1024
 
 export interface LogForwarder {
   readonly logger: Logger.Logger<unknown, void>
-  /** Sends the remaining records, and waits for that. */
+  /** Sends the records that are left, and waits until they are sent. */
   readonly flush: Effect.Effect<void>
 }
 
@@ -97,7 +100,7 @@ export const makeForwarder = (
       records.push({ level: "Warn", message, annotations: {}, cause: null, millis: records.at(-1)!.millis })
       dropped = 0
     }
-    // A failure means that the parent is gone, and no reader is left.
+    // A failure means that the parent is gone, so no reader of the logs is left.
     Effect.runForkWith(context)(Caller.run(channel, env, logs({ records }))).addObserver(next)
   }
   const logger = Logger.make<unknown, void>(({ cause, date, fiber, logLevel, message }) => {
@@ -117,7 +120,7 @@ export const makeForwarder = (
     })
     if (sending) return
     sending = true
-    // Records of one turn travel together.
+    // The records of one turn of the event loop travel together.
     channel.turn.later(next, idle)
   })
   const flush = Effect.callback<void>((resume) => {
@@ -139,14 +142,14 @@ export const makeForwarder = (
  */
 export const actorAnnotation = "actor"
 
-/** A clock that stands at the moment at which a record was made: loggers take its time. */
+/** A clock that stands at the moment at which a record was made, because loggers read the time from the clock. */
 const stoppedAt = (clock: Clock.Clock, millis: number): Clock.Clock =>
   Object.assign(Object.create(clock) as Clock.Clock, { currentTimeMillisUnsafe: () => millis })
 
 const spanOf = ([traceId, spanId]: readonly [string, string]): Tracer.ExternalSpan =>
   Tracer.externalSpan({ traceId, spanId })
 
-/** The endpoint that every actor serves to its children: their logs, logged here. */
+/** The handler that every actor serves to its children: it logs their records here. */
 export const handler = (context: Context.Context<never>, channel: PeerChannel): Handler => ({
   endpoint: logs.endpoint,
   context,
@@ -157,7 +160,7 @@ export const handler = (context: Context.Context<never>, channel: PeerChannel): 
         const lines = cause === null ? message : [...message, cause]
         const log = logWithLevel(level)(...lines)
         return (span === undefined ? log : Effect.withParentSpan(log, spanOf(span))).pipe(
-          // The record was let through where it was made: that is where its level was decided.
+          // No minimum level applies here: the level was checked where the record was made.
           Effect.provideService(References.MinimumLogLevel, "All" as LogLevel.LogLevel),
           Effect.provideService(Clock.Clock, stoppedAt(clock, millis)),
           Effect.annotateLogs({ [actorAnnotation]: actor, ...annotations })

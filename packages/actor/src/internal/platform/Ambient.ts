@@ -1,6 +1,6 @@
 /**
- * Layers that every actor of a tree has around its handlers: telemetry, configuration, references. It is an option's value, not
- * a service: a Layer without outputs has nothing that could carry data.
+ * Layers that every actor of a tree builds around its handlers, as for telemetry, configuration and references. They
+ * are values of an option and not services, because a Layer without outputs cannot carry its plan.
  *
  * @since 0.1.0
  */

@@ -1,6 +1,6 @@
 /**
- * The platform of one actor, built: its transports for listening and dialling, its spawner, and the services around its
- * handlers. The root builds it from its Layers, an actor from what its parent told it.
+ * The built platform of one actor: its transports for listening and dialling, its spawner, and the services around its
+ * handlers. A root builds it from its Layers, every other actor from the description that its parent sent.
  *
  * @since 0.1.0
  */
@@ -37,7 +37,7 @@ export interface Platform {
 }
 
 /**
- * A transport that the platform knows itself: made of its settings, without importing anything.
+ * A transport that the platform provides itself: it is made from its settings, without importing a module.
  *
  * @category models
  * @since 0.1.0
@@ -52,20 +52,20 @@ export type Builtin = (settings: string, credentials: Credentials["Service"]) =>
  */
 export interface NativeProcess {
   readonly spawner: SpawnerDriver["Service"]
-  /** The guard for programs that are no actors, if this platform has one. */
+  /** The guard for programs that are no actors; absent where this platform has none. */
   readonly guard?: GroupGuard | undefined
   readonly authenticator: ((secret: Uint8Array) => Authenticator) | undefined
-  /** The platform's own transports, by module and key as their plans name them. */
+  /** The platform's own transports, found by the module and the key that their plans name. */
   readonly builtin: (data: PortableData) => Builtin | undefined
   readonly importModule: (module: string) => Promise<Record<string, unknown>>
 }
 
-/** The key of a proof that says nothing but that both sides take certificates for membership: everybody knows it. */
+/** The key of a proof that every process knows. It only says that both sides take certificates for membership. */
 const publicKey = new Uint8Array(32)
 
 /**
- * Members prove themselves with the tree's secret, whatever they are connected by. In a tree that trusts
- * certificates, the certificates of both ends replace that proof.
+ * The authenticator of a tree. Members prove that they know the tree's secret, over any connection. In a tree that
+ * trusts certificates, the certificates of both ends replace that proof.
  */
 export const authenticator = (
   native: Pick<NativeProcess, "authenticator">,
@@ -77,7 +77,10 @@ export const authenticator = (
     : ({ certified }) => make(trust === "certificate" && certified === true ? publicKey : secret)
 }
 
-/** The plans of a tree, as this process has them: from the Layers of the root, or made again of what it was told. */
+/**
+ * The plans of a tree in this process. A root has them from its Layers; any other actor makes them from the description
+ * that it got.
+ */
 export interface Plans {
   readonly ambient: ReadonlyArray<Named & { readonly layer: Layer.Layer<never, unknown, Credentials> }>
   readonly transports: ReadonlyArray<Named & { readonly layer: DriverLayer }>
@@ -115,7 +118,7 @@ const credentialsOf = ({ run, secret, tree }: PlatformSpec): Credentials["Servic
   secret: Redacted.make(secret, { label: "the secret of a tree" })
 })
 
-/** Builds the platform of an actor that has the plans themselves: nothing is imported. */
+/** Builds the platform of an actor that already has the plans, so no module is imported. */
 export const fromPlans = (
   plans: Plans,
   spec: PlatformSpec,
@@ -133,7 +136,10 @@ export const fromPlans = (
     credentialsOf(spec)
   )
 
-/** The settings that an actor was told, as plans: modules are imported, and the platform's own transports are made without. */
+/**
+ * Makes the plans from the description that an actor got. Modules are imported, except for the platform's own
+ * transports.
+ */
 const revived = (spec: PlatformSpec, native: NativeProcess): Effect.Effect<Plans, RuntimeLayerError> =>
   Effect.gen(function*() {
     const found = <L>(kind: Kind, data: PortableData) =>

@@ -1,7 +1,7 @@
 /**
- * Layers that travel. A process cannot be given a Layer, it must find it: what a tree needs in every actor is a *plan*,
- * which is data (module, key, settings) and the function that builds the Layer of it. The root builds from the plan; an
- * actor imports the module, finds the plan there by kind and key, and builds the same.
+ * Layers that travel. No process can send a Layer to another one, so a tree describes it by a *plan*: data (module,
+ * key, settings), and the function that builds the Layer from it. An actor imports the module, finds the plan there by
+ * kind and key, and builds the same Layer.
  *
  * @since 0.1.0
  */
@@ -19,26 +19,29 @@ import * as Definitions from "../settings/Definitions.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import { outside } from "../settings/Turn.ts"
 
-/** The kind of a plan. */
+/** The kind of Layer that a plan describes. */
 export type Kind = "transport" | "spawner" | "ambient"
 
-/** Schemas of settings: they need no services, and their values are JSON once they are encoded. */
+/** The schemas that settings may have: they need no services, and encode to JSON. */
 export type Settings = Schema.Codec<any, any>
 
-/** A Layer that can be built here and in every actor. */
+/** A Layer that can be built in this process and in every actor of the tree. */
 export interface Plan<out Layered> {
   readonly key: string
   readonly module: string
-  /** The plan's description for an actor. Settings are encoded when they are first needed: defining a plan never throws. */
+  /**
+   * The description that an actor gets. Settings are encoded when they are first needed, so that defining a plan never
+   * throws.
+   */
   readonly data: Effect.Effect<PortableData, RuntimeLayerError>
   readonly layer: Layered
 }
 
-/** The export of a module that an actor looks for. */
+/** The exported value of a module in which an actor finds a plan. */
 export interface Definition<out Layered> {
   readonly "~furrow/Portable": Kind
   readonly key: string
-  /** The Layer with these settings, as they crossed. */
+  /** Makes the Layer from its encoded settings. */
   readonly revive: (settings: string) => Effect.Effect<Layered, unknown>
 }
 
@@ -46,18 +49,18 @@ const isDefinition = (u: unknown): u is Definition<unknown> =>
   (typeof u === "object" || typeof u === "function") && u !== null && "~furrow/Portable" in u
 
 export interface PortableOptions<C> {
-  /** `import.meta.url` of the file in which this stands: actors import it. */
+  /** `import.meta.url` of the file that defines the plan: actors import that file. */
   readonly module: string
-  /** The schema of its settings. Default: it has none. */
+  /** The schema of the plan's settings. Default: the plan has no settings. */
   readonly config?: C
 }
 
-/** The settings of a plan that has none. */
+/** The encoded settings of a plan without a schema of settings. */
 const noSettings = "null"
 
 /**
- * Defines a plan. With a schema of settings it gives a function of them, without one the value itself; both are what an
- * actor finds in the module.
+ * Defines a plan. With a schema of settings the result is a function of them; without one it is the plan itself. An
+ * actor finds either of them in the module.
  */
 export const define = <Layered, Out extends object>(
   kind: Kind,
@@ -94,7 +97,10 @@ export const define = <Layered, Out extends object>(
   ) as unknown as Out & Definition<Layered>
 }
 
-/** Builds what a Layer brings, in a memo map of its own: two runtimes of one graph share no socket and no secret. */
+/**
+ * Builds the service of a Layer in a memo map of its own, so that two runtimes of one graph share no socket and no
+ * secret.
+ */
 export const build = <I, S, E, R>(
   kind: Kind,
   { key, module }: { readonly key: string; readonly module: string },
@@ -108,7 +114,10 @@ export const build = <I, S, E, R>(
     return Effect.fail(new RuntimeLayerError({ what: kind, key, module, step: "layer", reason }))
   })
 
-/** The part of a start's bound in which a Layer of the platform is built: a Layer that is late can then be named. */
+/**
+ * The part of a start's bound in which one Layer of the platform has to be built, so that a late Layer can still be
+ * named in time.
+ */
 const share = 0.75
 
 export const buildContext = <I, E, R>(
@@ -131,7 +140,7 @@ export const buildContext = <I, E, R>(
       }
     ))
 
-/** Imports, in an actor, the module of a plan and makes its Layer, with the settings that crossed. */
+/** Imports the module of a plan in an actor, and makes its Layer with the settings that crossed. */
 export const revive = (
   kind: Kind,
   { key, module, settings }: PortableData,

@@ -1,5 +1,5 @@
 /**
- * The starter of the actors of a tree, as a plan: the platform's own spawner, or one of the program's around it.
+ * The plan by which the actors of a tree are started: the platform's own spawner, or one of the program around it.
  *
  * @since 0.1.0
  */
@@ -40,28 +40,31 @@ export class NativeSpawner extends Context.Service<NativeSpawner, SpawnerDriver[
 ) {}
 
 /**
- * The platform's knowledge of the root's process, and the power of a main program over its tree.
+ * The facts that the platform knows about the root's process, and the power of a main program over its tree.
  *
  * @category models
  * @since 0.1.0
  */
 export interface NativeControl {
   readonly spawner: SpawnerDriver["Service"]
-  /** The number of this process. */
+  /** The process number of this process. */
   readonly pid: number
-  /** The name of the machine, by which trees on one machine know each other. Default: `localhost`. */
+  /** The name of the host, by which trees on one host know each other. Default: `localhost`. */
   readonly host?: string | undefined
-  /** Why nothing may be started here now, if so. */
+  /** The reason for which no actor may be started here now; `undefined` where actors may be started. */
   readonly refusal: string | undefined
-  /** How members prove themselves with the secret of their tree; undefined where no other process can dial. */
+  /**
+   * Makes the authenticator with which members prove the secret of their tree; `undefined` where no other process can
+   * dial.
+   */
   readonly authenticator: ((secret: Uint8Array) => Authenticator) | undefined
-  /** The guard for programs that are no actors, if this platform has one. */
+  /** The guard for programs that are no actors; absent where this platform has none. */
   readonly guard?: GroupGuard | undefined
-  /** The program is being ended: what the platform has prepared for starts to come is given up. */
+  /** Called when the program is being ended: the platform gives up what it has prepared for later starts. */
   readonly beginEnd?: (() => void) | undefined
-  /** How far a tree may be looked into where its options do not say it, and the door for those who look. */
+  /** The depth to which a tree may be looked into where its options do not set it, and the door for observers. */
   readonly observe?: { readonly level: Observe; readonly offer: Offer } | undefined
-  /** The folder of records and of the stories of dead actors. Default: nothing is recorded. */
+  /** The folder of the records and of the stories of dead actors. Default: no record is kept. */
   readonly graves?: string | undefined
   readonly killAll: () => void
   readonly stopAll: () => void
@@ -78,19 +81,19 @@ export interface NativeControl {
 export type SpawnerLayer = Layer.Layer<SpawnerDriver, RuntimeLayerError, Credentials | NativeSpawner>
 
 /**
- * The plan by which the actors of a tree are started.
+ * The plan by which the actors of a tree are started, with the platform's part in it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface SpawnerPlan {
-  /** The program's own spawner; none where every process uses the platform's. */
+  /** The program's own spawner; `undefined` where every process uses the platform's spawner. */
   readonly plan: Plan<SpawnerLayer> | undefined
-  /** The platform's part in the root. The guard removes these folders when the root is gone. */
+  /** Makes the platform's part in the root. The guard removes these folders when the root is gone. */
   readonly native: (residue: ReadonlyArray<string>) => Effect.Effect<NativeControl, RuntimeLayerError, Scope.Scope>
 }
 
-/** A spawner around the one below it, with its settings or without. */
+/** Makes a spawner around the one below it; a spawner with settings takes them. */
 export interface Portable {
   <const Key extends string, C extends Settings>(
     key: Key,

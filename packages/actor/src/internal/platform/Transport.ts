@@ -1,5 +1,5 @@
 /**
- * The transports of a tree, as plans: data that every actor makes a driver of.
+ * The transports of a tree, as plans: data from which every actor makes its own driver.
  *
  * @since 0.1.0
  */
@@ -28,7 +28,7 @@ export interface TransportPlan {
   readonly parts: ReadonlyArray<Plan<DriverLayer>>
 }
 
-/** A transport with its settings, or one that has none. */
+/** Makes a transport; one with settings takes them. */
 export interface Portable {
   <const Key extends string, C extends Settings>(
     key: Key,
@@ -98,7 +98,7 @@ export class Transport extends Context.Service<Transport, TransportPlan>()("@fur
     Layer.effect(
       Transport,
       Effect.map(
-        // Each is built apart: they bring the same service.
+        // Each transport is built in a Context of its own, because all of them provide the same service.
         Effect.forEach(layers, (layer) =>
           Effect.flatMap(Effect.scope, (scope) =>
             Effect.map(Layer.buildWithScope(layer, scope), (context) =>

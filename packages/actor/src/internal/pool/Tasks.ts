@@ -70,8 +70,8 @@ const count = (pool: OpenPool, task: Task, outcome: Outcome): void => {
 }
 
 /**
- * Runs the work of a task once, on one worker. A task that has asked for a worker leaves it, wherever an interruption
- * arrives.
+ * Runs the work of a task once, on one worker. At every exit the task leaves the queue or its worker, so that an
+ * interruption leaks no place.
  */
 const attempt = (pool: OpenPool, task: Task, work: Work): Effect.Effect<any, any, any> =>
   Effect.onExitPrimitive(asked(pool, task, work), (exit) => {

@@ -1,9 +1,9 @@
 /**
  * A portal to a role: to the actor that plays it now, and to its successor after a restart.
  *
- * A call that is made while the role is not played waits, no longer than `holdMillis`. A call in flight fails with the
- * actor it was made to, and so does a stream or a dialog. Made again is only a call that has not run, or one of an
- * `idempotent` endpoint. A call that an actor refuses because it is drained, or ends, has not begun, and goes to its successor.
+ * A call that is made while no actor plays the role waits, at most `holdMillis`. A call in flight fails with its actor,
+ * and so do streams and dialogs. A call is made again only if it has not run, as after a refusal, or if its endpoint is
+ * `idempotent`.
  *
  * @since 0.1.0
  */
@@ -22,28 +22,32 @@ export type Now =
   | { readonly _tag: "Restarting" }
   | { readonly _tag: "Gone"; readonly error: ActorError }
 
-/** A role, as its supervisor tells it. */
+/** The role behind a portal, as its supervisor reports it. */
 export interface Target {
   readonly name: string
   readonly holdMillis: number
   readonly now: () => Now
-  /** The portal to the latest incarnation, and its number. */
+  /** The portal to the latest incarnation of the role, and its number. */
   readonly latest: () => { readonly portal: AnyPortal; readonly incarnation: number }
-  /** Calls back after every change until the returned function is called. */
+  /** Calls `callback` after every change of the role, until the returned function is called. */
   readonly changed: (callback: () => void) => () => void
-  /** The error of a call that has waited long enough. */
+  /** Makes the error of a call that has waited for the role as long as it may. */
   readonly late: () => ActorError
-  /** An actor begins no calls any more, because it is drained or ends: asks for its successor, where there may be one. */
+  /**
+   * Reports that an actor begins no more calls, because it is drained or ends. The supervisor is asked for a successor,
+   * if the role may have one.
+   */
   readonly refused?: ((portal: AnyPortal) => void) | undefined
 }
 
 const isExcept = (portal: AnyPortal, except: string | undefined): boolean =>
   except !== undefined && portal.actor.uuid === except
 
-/** Waits until the role is played, by another one than the actor `except`, or will not be any more. */
+/** Waits until an actor other than `except` plays the role, or until no actor ever will. */
 const played = (target: Target, except: string | undefined): Effect.Effect<AnyPortal, ActorError> =>
   Effect.callback((resume) => {
-    // The finalizer of a callback runs where it is interrupted, and not where it is resumed.
+    // The finalizer of a callback runs only where it is interrupted, not where it is resumed, so the listener is
+    // removed here.
     const look = () => {
       const now = target.now()
       if (now._tag === "Restarting" || now._tag === "Up" && isExcept(now.portal, except)) return
@@ -66,10 +70,10 @@ export const reach = (target: Target, except?: string): Effect.Effect<AnyPortal,
     })
   })
 
-/** How often one call of an `idempotent` endpoint is made again after it may have begun. */
+/** The bound on repeats of one call of an `idempotent` endpoint that may have begun. */
 const maxRepeats = 1
 
-/** True where a call that failed at `portal` may reach another one: without any to come, the failure stands. */
+/** True where a call that failed at `portal` may reach a successor. The failure stands if no successor can come. */
 const hasSuccessor = (target: Target, portal: AnyPortal, isEnding: boolean): boolean => {
   if (isEnding) target.refused?.(portal)
   const now = target.now()
@@ -83,7 +87,7 @@ type Refusal = {
   readonly actor?: { readonly uuid: string }
 }
 
-/** The actor begins no calls any more: it is drained, or ends. */
+/** True where the error says that the actor begins no more calls, because it is drained or ends. */
 const isRefusal = (portal: AnyPortal, error: unknown): boolean => {
   const { _tag, actor, began, isDraining } = (error ?? {}) as Refusal
   return actor?.uuid === portal.actor.uuid &&
@@ -119,7 +123,7 @@ export const make = (target: Target): AnyPortal => {
       const mayRepeat = (error: unknown): boolean => {
         reason = reasonToRepeat(error, portal.actor, call.endpoint)
         const may = reason === "unbegun" || reason === "idempotent" && repeats < maxRepeats
-        // An idempotent call is made again for an end alone: its actor begins no calls any more, either.
+        // An idempotent call is made again because its actor ends; an actor that ends begins no more calls.
         return may && hasSuccessor(target, portal, reason === "idempotent" || isRefusal(portal, error))
       }
       return Effect.catchIf(
@@ -129,7 +133,7 @@ export const make = (target: Target): AnyPortal => {
       )
     })
   const run = (call: any) => runAgain(call, 0)
-  // A refusal comes before the first item, and before a body runs.
+  // A refusal comes before the first item of a stream, and before the body of a dialog runs.
   const isRefused = (portal: AnyPortal) => (error: unknown) =>
     isRefusal(portal, error) && hasSuccessor(target, portal, true)
   const stream = (call: any, options: any): Stream.Stream<any, any> =>
@@ -168,7 +172,7 @@ export const make = (target: Target): AnyPortal => {
     stream,
     open,
     openScoped,
-    // Names the incarnation of this moment: its successor was not meant.
+    // The cancel ends the incarnation of this moment only: its successor was not meant.
     cancel: (reason?: string) => Effect.suspend(() => latest().cancel(reason)),
     wait: Effect.suspend(() => latest().wait),
     closed: Effect.suspend(() => latest().closed),

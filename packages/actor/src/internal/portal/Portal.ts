@@ -1,6 +1,6 @@
 /**
- * A handle on another actor: run calls there, read its streams, end it. A portal owns nothing: it is good for as long
- * as the actor and the connection live, and says so afterwards.
+ * A handle on another actor: it runs calls there, reads its streams, and ends it. A portal owns no actor. It works as
+ * long as its actor and the connection live, and afterwards its calls fail with an error that says so.
  *
  * Its type lists what the actor exposes, so calling anything else is a compile error; at run time the portal checks
  * the module as well as the name, because two modules may each have an endpoint of one name and shape.
@@ -61,7 +61,7 @@ export type DialogOf<Ep extends AnyDialogEndpoint> = Dialog<
 >
 
 type DialogEndpointOf<C> = C extends Call<infer Ep extends AnyDialogEndpoint> ? Ep : never
-/** The dialog of a call: one that is generic has its methods, too. */
+/** The dialog of a call. A generic endpoint has its generic methods, too. */
 export type Opened<C> = DialogOf<DialogEndpointOf<C>>
 
 /**
@@ -154,25 +154,28 @@ export interface PortalOptions {
   readonly channel: PeerChannel
   readonly env: DialogContext
   readonly actor: ActorId
-  /** Name and module of what it exposes; a module of `undefined` was not told. */
+  /** The names of the exposed endpoints with their modules; a module is `undefined` where it was not told. */
   readonly exposed: ReadonlyMap<string, string | undefined>
   readonly cancel: (reason: string) => Effect.Effect<void>
   readonly wait: Effect.Effect<ActorExit>
-  /** Waits as `wait` does; the end counts as handled, and an end that cannot be known fails. Default: `wait`. */
+  /** Waits for the end as `wait` does, and handles it; fails where the end cannot be known. Default: `wait`. */
   readonly monitor?: Effect.Effect<ActorExit, ActorError> | undefined
-  /** Lets no other call begin there, and says how many are open at the bound. Absent where it is not ours. */
+  /**
+   * Lets no other call begin at the actor; answers with the number of calls that are open at the bound. Absent where
+   * this side does not own the actor.
+   */
   readonly drain?: ((within: Duration.Input) => Effect.Effect<number, ActorError>) | undefined
-  /** The reference of the actor; a portal to handlers of this process has none. */
+  /** The reference of the actor; `undefined` for a portal to handlers of this process. */
   readonly ref?: ActorRefData | undefined
-  /** Why the portal must not be used any more, though the connection may be. */
+  /** The error of a portal that must not be used any more, even though its connection may live. */
   readonly closed?: (() => ActorError | undefined) | undefined
-  /** The prefix of endpoint names on the wire, when the actor is reached through another one. */
+  /** The prefix of endpoint names on the connection, where the actor is reached through another one. */
   readonly prefix?: string | undefined
 }
 
 const insides = new WeakMap<object, PortalOptions>()
 
-/** Makes a portal one that stands for others: its inside is that of the one in force. */
+/** Makes a portal stand for others: its inside is that of the portal which `latest` returns. */
 export const standsFor = (portal: Portal<any>, latest: () => Portal<any>): void => {
   const inside = () => insides.get(latest())!
   const names = [
@@ -205,7 +208,7 @@ export const standsFor = (portal: Portal<any>, latest: () => Portal<any>): void 
  */
 export const isPortal = (u: unknown): u is Portal<never> => typeof u === "object" && u !== null && insides.has(u)
 
-/** The reference of the actor behind a portal, if others can reach it. */
+/** The reference of the actor behind a portal; `undefined` where other actors cannot reach it. */
 export const refOf = (portal: Portal<any>): ActorRefData | undefined => insides.get(portal)?.ref
 
 /**
@@ -245,28 +248,31 @@ export const monitor = (portal: Portal<never>): Effect.Effect<ActorExit, ActorEr
   return options.monitor ?? options.wait
 }
 
-/** Returns the portal with another bound for its callers' cancels than `Timeouts.cancel`. */
+/**
+ * Returns the portal with a bound of its own for the cancels of its callers, in milliseconds, instead of
+ * `Timeouts.cancel`.
+ */
 export const withCancelBound = (portal: Portal<any>, millis: number): Portal<any> => {
   const options = insides.get(portal)!
   return make({ ...options, env: { ...options.env, cancelBound: millis } })
 }
 
-/** Calls back as `whenClosed` does, with whether the actor has said goodbye. */
+/** Calls `callback` as `whenClosed` does, and tells it whether the actor has said `Bye`. */
 export const whenParted = (portal: Portal<any>, callback: (saidGoodbye: boolean) => void): () => void => {
   const { channel } = insides.get(portal)!
   return channel.whenCallsOver(() => callback(channel.bye !== undefined))
 }
 
-/** Asks the runtime of the actor, which serves more than it exposes. */
+/** Calls an endpoint of the actor's runtime, which serves more than the actor exposes. */
 export const askRuntime = (portal: Portal<any>, call: Call<AnyEndpoint>): Effect.Effect<unknown, unknown> => {
   const { channel, env } = insides.get(portal)!
   return Caller.run(channel, env, call)
 }
 
-/** True while a dialog of ours that was cancelled has not ended there within its bound. */
+/** True while a dialog that this side cancelled has not ended within its bound. */
 export const isStuck = (portal: Portal<any>): boolean => insides.get(portal)!.channel.isStuck
 
-/** The destination of a portal's calls: to relay them for another actor. */
+/** The route of a portal's calls, by which another actor's calls are relayed; `undefined` where there is none. */
 export const relayed = (portal: Portal<any>): Relayed | undefined => {
   const options = insides.get(portal)
   return options === undefined
@@ -274,7 +280,10 @@ export const relayed = (portal: Portal<any>): Relayed | undefined => {
     : { channel: options.channel, address: (name) => `${options.prefix ?? ""}${name}` }
 }
 
-/** The call under the name it has on the wire; one endpoint value for each, because its codecs hang on it. */
+/**
+ * Gives a call the endpoint name that it has on the connection. Each name has one endpoint value, because its codecs
+ * are cached by that value.
+ */
 const addressing = (prefix: string | undefined) => {
   if (prefix === undefined) return (call: Call<AnyEndpoint>) => call
   const known = new Map<AnyEndpoint, AnyEndpoint>()
@@ -288,17 +297,20 @@ const addressing = (prefix: string | undefined) => {
   }
 }
 
-/** Names the mistake of a program without types that hands over something else. */
+/** The error for a program that is not type-checked and hands over a value that is no such call. */
 const noCall = (kind: AnyEndpoint["kind"]): TypeError =>
   new TypeError(
     `an actor is asked with a ${kind} as data: the return value of an endpoint, as in \`isPrime({ n: 7 })\`. A plain ` +
       "Effect, Stream or function cannot cross"
   )
 
-/** Endpoints to show of those that an actor exposes: its own, and not the runtime's. */
+/** The endpoints that error texts may list: those the actor exposes, without those of the runtime. */
 const shown = (exposed: PortalOptions["exposed"]) => Array.from(exposed).filter(([name]) => !isInternal(name))
 
-/** Why a call cannot go this way: the actor does not expose it, or this is not how it is asked. */
+/**
+ * The error of a call that this portal cannot make: the actor does not expose its endpoint, or the endpoint is of
+ * another kind.
+ */
 const unknown = (
   options: PortalOptions,
   call: Call<AnyEndpoint>,

@@ -1,5 +1,5 @@
 /**
- * Which failed calls may be made again at another actor without doing anything twice.
+ * Decides which failed calls may be made again at another actor, without a risk of doing their work twice.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,10 @@ import {
   ContextCancelled
 } from "../errors/ActorError.ts"
 
-/** Why: it has not run at `actor`, or it may run twice and `actor` is lost or was ending. */
+/**
+ * The reason for which a failed call may be made again: `unbegun` where it has not run at `actor`, `idempotent` where
+ * it may run twice and `actor` is lost or was ending.
+ */
 export const reasonToRepeat = (
   error: unknown,
   actor: ActorId,

@@ -25,14 +25,17 @@ type Failed = (cause: Cause.Cause<unknown>) => void
 
 const keep = {}
 
-/** The finalizers of an open Scope, by what they belong to: a fiber, a Scope below, or nothing known. */
+/**
+ * The finalizers of an open Scope, each under the thing it belongs to: a fiber, a Scope below, or an object that is not
+ * known.
+ */
 class Finalizers extends Map<{}, Finalizer> {
   private readonly failed: Failed
 
   constructor(failed: Failed) {
     super()
     this.failed = failed
-    // An empty list is replaced by its Scope.
+    // The Scope replaces a list of finalizers that is empty, so one entry keeps the list in its place.
     super.set(keep, () => Effect.void)
   }
 
@@ -56,13 +59,13 @@ const observe = (scope: Scope.Scope, failed: Failed): void => {
   scope.state = { _tag: "Open", finalizerKey: undefined, finalizer: undefined, finalizers: new Finalizers(failed) }
 }
 
-/** A Scope below the given one, and layers that are built in it: what fails in the background of either is told. */
+/** A Scope below the given one, and layers that are built in it. Failures in the background of both are reported. */
 export interface Foreground {
   readonly scope: Scope.Closeable
   readonly build: <A, E, R>(layer: Layer.Layer<A, E, R>) => Effect.Effect<Context.Context<A>, E, R>
 }
 
-/** Failures are logged with the loggers of the context. */
+/** Opens a Scope whose background failures are reported, and logged with the loggers of `context`. */
 export const open = (scope: Scope.Scope, local: LocalActor, context: Context.Context<never>): Foreground => {
   const failed = (cause: Cause.Cause<unknown>) => tell(local, context, cause)
   const observed = Scope.forkUnsafe(scope, scope.strategy)
@@ -71,7 +74,7 @@ export const open = (scope: Scope.Scope, local: LocalActor, context: Context.Con
   return { scope: observed, build: (layer) => Layer.buildWithMemoMap(layer, memoMap, observed) }
 }
 
-/** Each layer of a graph has a Scope of its own, which its memo map makes. */
+/** A memo map that watches the Scope of each layer of a graph: the map itself makes these Scopes. */
 const observedMemoMap = (failed: Failed): Layer.MemoMap => {
   const memoMap = Layer.makeMemoMapUnsafe()
   const observed: Layer.MemoMap = Object.create(memoMap, {
@@ -103,7 +106,7 @@ const tell = (local: LocalActor, context: Context.Context<never>, cause: Cause.C
   }
 }
 
-/** A main with a Scope of its own, whose background is told as well. */
+/** Runs a main in a Scope of its own, whose background failures are reported as well. */
 export const scoped = <A, E>(
   main: Effect.Effect<A, E, never>,
   local: LocalActor,

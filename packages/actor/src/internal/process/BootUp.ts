@@ -1,6 +1,6 @@
 /**
- * From a `Spawn` to a ready actor: the platform, the modules it serves, their layers, and the handlers. An actor that is
- * told to end meanwhile leaves what it was building; nothing is left of a boot that fails.
+ * The boot of an actor, from its `Spawn` until it is ready: its platform, its modules, their layers, and the handlers.
+ * An actor that is told to end meanwhile gives up what it was building, and a boot that fails leaves nothing behind.
  *
  * @since 0.1.0
  */
@@ -48,7 +48,7 @@ import * as Teardown from "./Teardown.ts"
  * @since 0.1.0
  */
 export interface Started {
-  /** An uncaught error. */
+  /** Ends the actor because of an error that no code in it has caught. */
   readonly uncaught: (error: unknown) => void
   /**
    * A signal from outside: the actor asks its parent to end it in order. `code` is its exit code where no owner
@@ -64,35 +64,40 @@ export interface Started {
  * @since 0.1.0
  */
 export interface ActorMainOptions {
-  /** As it greets its parent, which says its name and uuid then. */
+  /** The actor as it greets its parent, which may then give it another name and uuid. */
   readonly actor: ActorId
   readonly connection: Connection
   /** Imports the modules to be served. Rejects with an error that names the mistake and the remedy. */
   readonly load: (exposed: ReadonlyArray<Exposed>) => Promise<ReadonlyArray<Implemented<AnyEndpoint>>>
   /** Imports a module whose export serves a Service. */
   readonly loadModule: (module: string) => Promise<Record<string, unknown>>
-  /** Builds what this actor runs on, as its parent told it; it is closed with the Scope, after everything else. */
+  /**
+   * Builds the platform of this actor as its parent described it. It is closed with the Scope, after everything else.
+   */
   readonly platform: (spec: PlatformSpec) => Effect.Effect<Platform, RuntimeLayerError, Scope.Scope>
-  /** Opens a door for those who look into this actor, when one of them knocks. */
+  /** Opens a door for observers, when one of them knocks. Default: the actor cannot be observed. */
   readonly observe?: Offer | undefined
-  /** Opens the record of its calls, before anything of it is imported. Default: there is none. */
+  /** Opens the record of the actor's calls, before any module of it is imported. Default: no record is kept. */
   readonly record?: KeepRecord | undefined
-  /** Hands out what ends the actor from outside of its connections. */
+  /** Gets the functions that end the actor from outside its connections. Default: there is no such way. */
   readonly onStart?: ((actor: Started) => void) | undefined
-  /** Its parent has said which actor it is, before anything of it is built. */
+  /** Called when the parent has said which actor this is, before any part of the actor is built. */
   readonly onNamed?: ((actor: ActorId) => void) | undefined
   /**
    * The actor serves from now on. `rehearsal` makes its first call as cheap as the next ones: each `next` is a piece of
    * a millisecond or two, for a turn in which the process has nothing else to do.
    */
   readonly onReady?: ((rehearsal: Iterator<void>) => void) | undefined
-  /** The actor begins to end: what a platform still does on the side would take the time of its last words. */
+  /**
+   * Called when the actor begins to end. Other work of the platform should stop, because it takes the time of the
+   * actor's last words.
+   */
   readonly onEnding?: (() => void) | undefined
-  /** Resolves when the output of the process has left it: a slow reader keeps it waiting. */
+  /** Resolves when the output of the process has left it. A slow reader of the output delays the end of the actor. */
   readonly written?: (() => Promise<void>) | undefined
 }
 
-/** The step that the start reached, and its failure. */
+/** A failed start: the step that it reached, and its failure. */
 export class BootFailed {
   readonly step: SpawnStep
   readonly error: unknown
@@ -113,9 +118,9 @@ export interface Booted {
   readonly logs: LogForwarder
   readonly scope: Scope.Closeable
   readonly main: Effect.Effect<unknown, unknown> | undefined
-  /** Context of handlers: its loggers reach the root. */
+  /** The context of handlers, whose loggers write to the root. */
   readonly context: Context.Context<never>
-  /** The Scope of the platform, closed when handlers, layers and logs are done. */
+  /** The Scope of the platform. It is closed when the handlers, the layers and the logs are done. */
   readonly platformScope: Scope.Closeable
 }
 
@@ -158,7 +163,7 @@ export const bootUp = (
         outside(() => loaded(options, spec)),
         (error) => new BootFailed("import", error)
       )
-      // Names the layer only where it takes time: an error of a layer says itself what it is.
+      // The step `building` is said only where layers exist to be built, because only they take time.
       if (hasLayers(definitions)) yield* sayBuilding(channel, options.actor, events)
       const { handlers, main } = yield* Effect.mapError(
         "served" in definitions
@@ -201,7 +206,9 @@ const infoOf = ({ actor }: ActorMainOptions, ancestors: SpawnSpec["ancestors"]):
   isRoot: false
 })
 
-/** The platform, before anything of the user's: where it fails, what was built of it is released again. */
+/**
+ * Builds the platform, before any module of the program is imported. A platform that fails releases its parts again.
+ */
 const platformOf = (
   options: ActorMainOptions,
   { ancestors, platform, timeouts }: SpawnSpec,
@@ -210,7 +217,7 @@ const platformOf = (
   scope: Scope.Closeable
 ): Effect.Effect<Platform, BootFailed> =>
   Effect.gen(function*() {
-    // Reports only where it takes time: the parent then says how far a start came that is not ready in time.
+    // The step is said only where it takes time. The parent then tells how far a start came that is not ready in time.
     if (platform.ambient.length > 0 || platform.spawner !== null) yield* sayBuilding(channel, options.actor, events)
     return yield* options.platform(platform).pipe(
       Effect.provideService(Self, infoOf(options, ancestors)),
@@ -222,14 +229,17 @@ const platformOf = (
     )
   })
 
-/** Tells the parent that everything is imported which has to be, and that layers are being built. */
+/** Tells the parent that every module is imported, and that layers are being built. */
 const sayBuilding = (channel: PeerChannel, self: ActorId, events: DialogContext["events"]): Effect.Effect<unknown> =>
   Effect.flatMap(References.MinimumLogLevel, (level) => {
     const env: DialogContext = { self, events, level, cancellation: () => undefined }
     return Effect.forkDetach(Effect.ignore(Caller.run(channel, env, building(undefined))))
   })
 
-/** Nothing is left of a boot that failed. The first failure is the boot's; each other one is reported beside it. */
+/**
+ * Releases everything that a failed boot has built. The first failure is the error of the boot; each other one is
+ * reported beside it.
+ */
 const undone = (
   { logs, platformScope, scope, local }: Pick<Booted, "local" | "logs" | "platformScope" | "scope">,
   channel: PeerChannel,
@@ -252,12 +262,12 @@ const undone = (
 const hasLayers = (definitions: Awaited<ReturnType<typeof loaded>>): boolean =>
   "served" in definitions || definitions.some(({ layer }) => layer !== undefined)
 
-/** Definitions to serve, or a Service with the portals it uses. */
+/** The definitions that the actor serves, or its Service with the portals that the Service uses. */
 const loaded = async (options: ActorMainOptions, spec: SpawnSpec) => {
   const { service } = spec
   if (service === null) return options.load(spec.expose)
   const served = ServiceImplementation.find(service.module, await options.loadModule(service.module), service.key)
-  // A module that serves from another one is loaded now: its errors are import errors.
+  // A module that takes its implementation from another one is loaded now, so that its errors are import errors.
   const implementation = await served.load()
   return {
     served: { ...served, service: served.service, load: () => Promise.resolve(implementation) },
@@ -267,8 +277,8 @@ const loaded = async (options: ActorMainOptions, spec: SpawnSpec) => {
 }
 
 /**
- * A portal for every Service it uses: to the actor itself, or through the parent where the handlers run there. Good to
- * the last finalizer.
+ * A portal for each Service that this one uses: to the actor itself, or through the parent where the parent runs the
+ * handlers. It can be used until the last finalizer has run.
  */
 const usedPortals = (
   served: ServiceImplementation.ServedInside,

@@ -1,8 +1,8 @@
 /**
- * An actor below the root, on any platform: carries out what the table of its life says (Life.ts).
+ * Runs an actor below the root, on any platform: it carries out what the table of an actor's life says (Life.ts).
  *
- * It ends because it is told to, because its parent is gone, because its main ended, or because something in it was not
- * caught. The order is the same each time, and every step has a bound that nothing in it can break.
+ * An actor ends because it is told to, because its parent is gone, because its main ended, or because an error in it
+ * was not caught. The order of its end is the same each time, and every step has a bound that no code in it can break.
  *
  * @since 0.1.0
  */
@@ -73,7 +73,7 @@ export const run = (options: ActorMainOptions): Effect.Effect<Life.Ended> =>
 
 type Failed = Cause.Cause<unknown>
 
-/** One life: the state is the table's, everything else is what it holds. */
+/** One life of an actor: the table decides its state, and this class holds the resources. */
 class Living {
   readonly ended = Deferred.makeUnsafe<Life.Ended>()
   private state: Life.State<Failed> = Life.initial
@@ -86,7 +86,7 @@ class Living {
   private booting: Fiber.Fiber<Booted, BootFailed> | undefined
   private main: Fiber.Fiber<unknown, unknown> | undefined
   private end: (Ending & { readonly countdown: Countdown }) | undefined
-  /** Fibers that run for this life. */
+  /** The fibers that run for this life. */
   private readonly fibers = new Set<Fiber.Fiber<unknown, unknown>>()
   private isKilled = false
 
@@ -107,11 +107,11 @@ class Living {
     this.greet()
   }
 
-  /** Ends an actor as if its process was killed: no word is said, and all its fibers are interrupted. */
+  /** Ends the actor as if its process had been killed: it sends no word, and all its fibers are interrupted. */
   kill(): void {
     this.isKilled = true
     this.release()
-    // An actor without a process of its own has its connections cut here.
+    // An actor without a process of its own cuts its connections here, because no operating system does it.
     this.booted?.local.reach?.peers.destroy()
   }
 
@@ -127,7 +127,7 @@ class Living {
       for (const action of actions) this.execute(action, from)
       if (state._tag === "Ended") Deferred.doneUnsafe(this.ended, Exit.succeed(state.ended))
     } catch (defect) {
-      // A life that cannot go on ends as a failure of its runtime, which its platform reports.
+      // A life that cannot continue ends as a failure of the runtime, which the platform reports.
       Deferred.doneUnsafe(this.ended, Exit.die(defect))
     }
   }
@@ -212,7 +212,7 @@ class Living {
     this.input({ _tag: "Spec" })
   }
 
-  /** A process may have greeted before it had a name: it has the one that its parent says. */
+  /** Takes the name and the uuid that the parent says: a process may have greeted before it had a name. */
   private name({ name, uuid }: ActorId): void {
     const actor = { ...this.options.actor, name, uuid }
     this.options = { ...this.options, actor }
@@ -243,7 +243,7 @@ class Living {
     })
   }
 
-  /** An acquisition cannot be interrupted, so the wait for it is bounded. */
+  /** Interrupts the boot, and bounds the wait for its end, because an acquisition cannot be interrupted. */
   private abandon(): void {
     const { booting, spec } = this
     this.fork(elapsed(spec!.timeouts.finalizers), (exit) => {
@@ -303,7 +303,7 @@ class Living {
       if (why._tag === "Failed" && why.of === "actor") dispatcher.failAll(why.error, cancellation)
       else dispatcher.cancelAll(cancellation)
     }
-    // A main that has ended is the reason of this end, not a part of it.
+    // A main that has ended caused this end, so the end does not wait for it.
     if (this.main?.pollUnsafe() !== undefined) this.main = undefined
     this.main?.interruptUnsafe(undefined, annotation(cancellation))
   }
@@ -372,7 +372,9 @@ const mainEnded = (exit: Exit.Exit<unknown, unknown>): Life.Input<Failed> => {
   return { _tag: "MainFailed", error: Cause.isDieReason(reason) ? reason.defect : reason.error }
 }
 
-/** The failure of a start: what ended it before it was ready, or what it failed with itself. */
+/**
+ * The failure of a start: the reason for which the actor ended before it was ready, or the error of the start itself.
+ */
 const bootErrorOf = (cause: Failed, why: Life.Why | undefined): BootFailed => {
   if (why !== undefined) {
     return new BootFailed("import", why._tag === "Failed" ? why.error : new Error(endedEarly(why)))
@@ -383,7 +385,7 @@ const bootErrorOf = (cause: Failed, why: Life.Why | undefined): BootFailed => {
     : new BootFailed("layer", reason?._tag === "Die" ? reason.defect : new Error("interrupted"))
 }
 
-/** Why a start was broken off. */
+/** The text that says why a start was broken off. */
 const endedEarly = (why: Life.Why): string => {
   switch (why._tag) {
     case "Self":
@@ -395,7 +397,10 @@ const endedEarly = (why: Life.Why): string => {
   }
 }
 
-/** The name in which handlers are interrupted, and the time that the end has. */
+/**
+ * The cancellation with which the handlers are interrupted: its author, its reason, and the milliseconds that the end
+ * may take.
+ */
 const cancellationOf = (why: Life.Why, by: ActorId, deadline: number): Cancellation => {
   switch (why._tag) {
     case "Cancelled":

@@ -1,6 +1,6 @@
 /**
- * A Service or a dialog served in this process for tests and small programs: its handlers on one end of a memory
- * connection, the portal on the other. Everything crosses through the codecs; nothing is started.
+ * Serves a Service or a dialog in this process, for tests and small programs: the handlers at one end of a memory
+ * connection, the portal at the other. Every value crosses through the codecs, and no actor is started.
  *
  * @since 0.1.0
  */
@@ -26,7 +26,7 @@ import { Turn } from "../settings/Turn.ts"
 import * as MemoryTransport from "../transport/MemoryTransport.ts"
 import * as ServiceImplementation from "./ServiceImplementation.ts"
 
-/** Two channels that talk to each other; both are open when this resolves, and closed with the Scope. */
+/** Makes two channels that are connected to each other. Both are open when this resolves, and closed with the Scope. */
 const channels = (
   near: ActorId,
   far: ActorId
@@ -48,7 +48,7 @@ const channels = (
               undefined
           },
           events,
-          // Nothing can be lost within a process.
+          // A connection within one process cannot be lost, so its end is always that a side closed it.
           explain: (done) => done(new ChannelClosed({ side: "peer", actor: far }))
         })
         const dialler = new PeerChannel({
@@ -67,7 +67,7 @@ const channels = (
       })
   )
 
-/** A portal to handlers that run here. */
+/** Makes a portal to handlers that run in this process. */
 export const serve = (
   name: string,
   handlers: (runtime: Context.Context<ActorRuntime>) => Effect.Effect<BoundHandlers, unknown, Scope.Scope>
@@ -102,7 +102,7 @@ export const serve = (
     let draining = false
     const dispatcher = new Dispatcher(theirs, { ...served.env, isDraining: () => draining }, served.handlers)
     theirs.route((event) => event._tag === "Start" ? dispatcher.start(event) : undefined)
-    // Handlers that run here have no portal to us: they ask nothing.
+    // Handlers of this process have no portal back to their caller, so a `Start` from them is a violation.
     ours.route((event) => event._tag === "Start" ? ours.violate({ _tag: "WrongSide", word: "Start" }) : undefined)
     const ended = Deferred.makeUnsafe<ActorExit>()
     const over = (cancellation: Cancellation, exit: ActorExit) =>
@@ -135,7 +135,7 @@ export const serve = (
     })
   })
 
-/** A portal to a Service whose handlers run here. */
+/** Makes a portal to a Service whose handlers run in this process. */
 export const portal = (
   service: ServiceImplementation.AnyService,
   implementation: (settings: any) => ServiceImplementation.Implementation,

@@ -17,7 +17,8 @@
  * | Abandoning | what was being built is interrupted              | `Timeouts.finalizers`, less the last words |
  * | Ending     | part by part, each failure or cut kept           | the deadline of the actor that ends it    |
  *
- * An actor that serves or leaves may be drained first: then it begins no call. An end is never undone: the first reason counts. A part of the end that fails or is cut off is followed by the next.
+ * An actor that serves or leaves may be drained first: from then on it begins no call. An end is never undone, and its
+ * first reason counts. When a part of the end fails or is cut off, the next part follows.
  *
  * @since 0.1.0
  */
@@ -32,15 +33,18 @@ export interface Signal {
   readonly code: number
 }
 
-/** Why an actor ends. */
+/** The reason for which an actor ends. */
 export type Why =
-  /** Another actor asked, or its parent answered its wish to leave: then with the signal it was told. */
+  /**
+   * Another actor asked for the end, or the parent answered `Leave`: then `signal` is the signal that the actor had
+   * got.
+   */
   | { readonly _tag: "Cancelled"; readonly cancellation: Cancellation; readonly signal: Signal | undefined }
   /** The actor cancels itself. */
   | { readonly _tag: "Self"; readonly reason: string; readonly signal: Signal | undefined }
-  /** An uncaught error, or the failure of its main. */
+  /** An error was not caught, or the main of the actor failed. */
   | { readonly _tag: "Failed"; readonly error: unknown; readonly of: "actor" | "main" }
-  /** The actor's main returned, or it ended itself (`Actor.exit`). */
+  /** The actor's main returned, or code of the actor called `Actor.exit`. */
   | { readonly _tag: "Returned"; readonly reason: string }
   | { readonly _tag: "ParentLost"; readonly signal: Signal | undefined }
 
@@ -59,12 +63,12 @@ export interface Ended {
   readonly code: number
 }
 
-/** `F` is a failure of a cleanup. */
+/** The state of an actor's life. `F` is the type of a failure of a cleanup. */
 export type State<F> =
   | { readonly _tag: "Greeting" }
   | { readonly _tag: "Booting" }
   | { readonly _tag: "Abandoning"; readonly why: Why }
-  /** `draining`: open calls are finished, and no other begins. */
+  /** The actor answers calls. With `draining` the open calls are finished, and no other begins. */
   | { readonly _tag: "Serving"; readonly draining: boolean }
   | { readonly _tag: "Leaving"; readonly signal: Signal; readonly draining: boolean }
   | { readonly _tag: "Ending"; readonly why: Why; readonly part: Part; readonly cleanup: ReadonlyArray<F> }
@@ -75,10 +79,10 @@ export type Input<F> =
   | { readonly _tag: "Refused" }
   | { readonly _tag: "Booted" }
   | { readonly _tag: "BootFailed"; readonly cause: F }
-  /** `CancelActor` was heard. `own` where the parent answers our own wish to leave. */
+  /** `CancelActor` was heard. `own` is true where the parent answers the actor's own `Leave`. */
   | { readonly _tag: "Cancel"; readonly cancellation: Cancellation; readonly own: boolean }
   | { readonly _tag: "Signal"; readonly signal: Signal }
-  /** `cause` is the same error as a failure of a cleanup. */
+  /** An error was not caught. `cause` is the same error in the form of a failure of a cleanup. */
   | { readonly _tag: "Uncaught"; readonly error: unknown; readonly cause: F }
   | { readonly _tag: "MainReturned" }
   | { readonly _tag: "MainFailed"; readonly error: unknown }
@@ -88,30 +92,30 @@ export type Input<F> =
   /** Code of the actor ends the whole actor (`Actor.exit`). */
   | { readonly _tag: "Exit"; readonly reason: string }
   | { readonly _tag: "ParentLost" }
-  /** `Leave` had no answer in time. */
+  /** The parent did not answer `Leave` in time. */
   | { readonly _tag: "Elapsed" }
-  /** The part that runs is done, or was cut off. */
+  /** The running part of the end is done, or was cut off. */
   | { readonly _tag: "Settled"; readonly failed: F | undefined }
 
 export type Action<F> =
   | { readonly _tag: "Boot" }
   | { readonly _tag: "Ack" }
-  /** Says Ready, answers calls, and runs the main. */
+  /** Says `Ready`, answers calls, and runs the main. */
   | { readonly _tag: "Serve" }
   | { readonly _tag: "AbandonBoot"; readonly why: Why }
   | { readonly _tag: "SayBootFailed"; readonly cause: F; readonly why: Why | undefined }
   | { readonly _tag: "SayLeave"; readonly reason: string }
-  /** Interrupts or fails the handlers, and takes nothing new. */
+  /** Interrupts or fails the handlers, and begins no new call. */
   | { readonly _tag: "BeginEnd"; readonly why: Why }
   | { readonly _tag: "Run"; readonly part: Part; readonly why: Why }
-  /** Tells the owner what failed, and logs it. */
+  /** Reports failures of the cleanup to the owner, and logs them. */
   | { readonly _tag: "Report"; readonly failed: ReadonlyArray<F> }
   | { readonly _tag: "SayBye"; readonly why: Why; readonly cleanup: ReadonlyArray<F> }
   | { readonly _tag: "Close" }
 
 export type Step<F> = readonly [State<F>, ReadonlyArray<Action<F>>]
 
-/** Failures of one cleanup that are kept for the last word. */
+/** The number of failures of one cleanup that are kept for the last word. */
 export const maxFailures = 16
 
 /** The exit code of an actor that failed (sysexits' EX_SOFTWARE). */
@@ -124,7 +128,7 @@ export const mainEnded = "its main has ended"
 
 export const initial: State<never> = { _tag: "Greeting" }
 
-/** The exit of an actor that ended for this reason. */
+/** The end of an actor that ended for this reason. */
 export const endedBy = (why: Why): Ended => {
   switch (why._tag) {
     case "Cancelled":
@@ -139,13 +143,16 @@ export const endedBy = (why: Why): Ended => {
   }
 }
 
-/** The exit of an actor that ends before it is ready. */
+/** The end of an actor that ends before it is ready. */
 const bootEnded = (why: Why | undefined): Ended => ({
   how: "boot-failed",
   code: why?._tag === "Self" ? why.signal?.code ?? lostCode : lostCode
 })
 
-/** The reason to end that an input is, if it is one. `leaving` is the signal that came before. */
+/**
+ * The reason to end that an input brings; `undefined` where it brings none. `leaving` is the signal that came before
+ * it.
+ */
 const reasonOf = <F>(input: Input<F>, leaving: Signal | undefined): Why | undefined => {
   switch (input._tag) {
     case "Cancel":
@@ -189,7 +196,8 @@ const bootFailed = <F>(cause: F, why: Why | undefined): Step<F> => [
 ]
 
 /**
- * The next part. Failures are reported before the logs leave; those that the platform adds later are reported at once.
+ * The next part of an end. Failures are reported before the logs leave; failures that the platform adds later are
+ * reported at once.
  */
 const settled = <F>(state: Extract<State<F>, { readonly _tag: "Ending" }>, failed: F | undefined): Step<F> => {
   const { part, why } = state
@@ -232,7 +240,7 @@ export const step = <F>(state: State<F>, input: Input<F>): Step<F> => {
     }
     case "Abandoning":
       if (input._tag === "BootFailed") return bootFailed(input.cause, state.why)
-      // The actor could not be interrupted, and came up: it ends as one that served.
+      // The actor could not be interrupted and is up now, so it ends like one that served.
       return input._tag === "Booted" ? begin(state.why, input) : stay
     case "Serving": {
       if (input._tag === "Signal") {

@@ -1,5 +1,5 @@
 /**
- * The first call of an actor, before it comes.
+ * Rehearses the first call of an actor before that call comes.
  *
  * Code that has never run is compiled at its first use, and codecs are derived at their first value: without a rehearsal
  * the first call costs ten times what the second one does. An actor that is ready and has nothing to do goes through a
@@ -20,16 +20,16 @@ import type { DialogContext } from "../dialog/DialogContext.ts"
 import { type BoundHandlers, Dispatcher } from "../dialog/Dispatcher.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
 
-/** Endpoints beyond these derive their codecs with their first call. */
+/** The number of endpoints whose codecs are derived in advance; further ones derive theirs with their first call. */
 const maxPrepared = 64
 
 const name = "furrow/rehearsal"
 
-/** The kinds of values that most payloads are made of. */
+/** A schema with the kinds of values that most payloads are made of. */
 const Line = Schema.Struct({ text: Schema.String, count: Schema.Number, isLast: Schema.Boolean })
 const line: typeof Line.Type = { text: "a line", count: 1, isLast: true }
 
-/** The word as the other end of a connection would read it. */
+/** The word in the form in which the other end of a connection would read it. */
 const received = (word: Message): Envelope.Decoded => {
   const outbox = new Frame.Outbox()
   outbox.push(Envelope.encode(word))
@@ -37,7 +37,7 @@ const received = (word: Message): Envelope.Decoded => {
   return Envelope.decode(frame!)
 }
 
-/** A connection that leads nowhere: what a call says on it is written, and dropped. */
+/** A connection that leads nowhere: the words of a call are written to it, and dropped. */
 const nowhere = (peer: DialogContext["self"]): PeerChannel => {
   const channel: Partial<PeerChannel> = {
     peer,
@@ -64,7 +64,7 @@ const compare = function*(endpoint: Endpoint.AnyEndpoint): Generator<void, void>
   yield
 }
 
-/** A call from the bytes of its payload to the bytes of its answer. */
+/** Goes through a call, from the bytes of its payload to the bytes of its answer. */
 const call = function*(env: DialogContext, context: Context.Context<never>): Generator<void, void> {
   const endpoint = Endpoint.make("call", name, { payload: Line, success: Line })
   yield* prepare(endpoint)
@@ -88,16 +88,16 @@ const call = function*(env: DialogContext, context: Context.Context<never>): Gen
   yield
 }
 
-/** A contract without codecs fails with its first call, and says why there. */
+/** Runs pieces until one throws: a contract without codecs fails again with its first call, and says why there. */
 const attempted = function*(pieces: Iterable<void>): Generator<void, void> {
   try {
     yield* pieces
   } catch {
-    // The caller that needs it is told.
+    // The error is dropped here: the first call that needs the codec gets it.
   }
 }
 
-/** The pieces of a rehearsal, each of a millisecond or two. None throws. */
+/** The pieces of a rehearsal. Each takes a millisecond or two, and none throws. */
 export const pieces = function*(
   handlers: BoundHandlers,
   env: DialogContext,

@@ -1,9 +1,9 @@
 /**
- * The start of an actor, gone through in a process that is no actor yet.
+ * Rehearses the start of an actor, in a process that is no actor yet.
  *
- * Most of a start is code that runs for the first time. A process that waits to become an actor starts one inside itself:
- * both ends of a connection in memory, the greeting, `Spawn`, the module, `Ready`, a first call, and the end. Nothing of
- * it leaves the process, and nothing is left of it but warm code.
+ * Most of a start is code that runs for the first time. A process that waits to become an actor starts one inside
+ * itself: from the greeting over memory, through `Spawn`, the module, `Ready` and a first call, to the end. It leaves
+ * only warm code behind.
  *
  * @since 0.2.0
  */
@@ -31,7 +31,7 @@ export interface StartToRehearse extends Pick<ActorMainOptions, "load" | "loadMo
   readonly transports: SpawnSpec["platform"]["transports"]
 }
 
-/** Bytes of a secret that protects nothing. */
+/** The bytes of the rehearsal's secret, which protects nothing. */
 const secretBytes = 32
 
 const self = { name: "rehearsal", uuid: "rehearsal", pid: 0 }

@@ -1,6 +1,6 @@
 /**
- * The runtime of a root actor, over the Layers of its platform: builds the plans of its context once, with the credentials
- * of the tree, and tells every actor of them as data.
+ * The runtime of a root actor over the Layers of its platform. It builds the plans of its context once, with the
+ * credentials of the tree, and sends them to every actor as data.
  *
  * @since 0.1.0
  */
@@ -48,28 +48,29 @@ import { TransportError } from "../transport/Transport.ts"
 import * as BuildHandlers from "./BuildHandlers.ts"
 
 /**
- * The options of a root: its name, what it serves, and what all of its tree has.
+ * Settings of a root: its name, the endpoints that it serves, and the settings that all of its tree share.
  *
  * @category models
  * @since 0.1.0
  */
 export interface RootOptions {
-  /** How the root is called. Default: `root`. */
+  /** The name of the root. Default: `root`. */
   readonly name?: string | undefined
   /** Endpoints that the root serves to its children. */
   readonly expose?: ReadonlyArray<Implemented<AnyEndpoint>> | undefined
-  /** The name and the secret of the tree. Default: a secret that is new for every runtime. */
+  /** The name and the secret of the tree. Default: a new secret for every runtime. */
   readonly credentials?: TreeCredentials | undefined
   /** The Layers that every actor of the tree builds before the modules it serves, in this order. Default: nothing. */
   readonly ambient?: Ambient | ReadonlyArray<Ambient> | undefined
   /**
-   * The proof of membership: the secret of the tree, or over connections with certificates at both ends (`NodeTransport.layerTls`)
-   * a certificate of the authority alone. Each holder of one is a member then, also with another secret. Default: `secret`.
+   * The proof of membership in the tree. `secret` asks for the secret of the tree. `certificate` asks only for a
+   * certificate of the authority, over connections with certificates at both ends (`NodeTransport.layerTls`). Default:
+   * `secret`.
    */
   readonly trust?: "secret" | "certificate" | undefined
   /**
-   * True: the root listens from its start on, so that other programs reach it at an address they know (`Registry.at`). Without
-   * it the root listens when an actor asks for its address, or a Discovery of several trees does.
+   * True: the root listens from its start on, so that other programs reach it at an address they know (`Registry.at`).
+   * Default: it listens when an actor, or a Discovery of several trees, asks for its address.
    */
   readonly listen?: boolean | undefined
   /**
@@ -79,7 +80,7 @@ export interface RootOptions {
   readonly observe?: Observe | undefined
 }
 
-/** A name for this run of a tree: the process of its root, and what tells it from others of that process. */
+/** A name for this run of a tree, made of the process number of its root and a part of a uuid. */
 const runOf = ({ pid, uuid }: Turn): string => `${pid}-${uuid().slice(0, 8)}`
 
 /** The ambient Layers of the options, as a list. */
@@ -93,7 +94,10 @@ interface Built {
   readonly info: ActorInfo
 }
 
-/** The platform of the root: the ambient services first, then the transports, because the guard removes their leftovers. */
+/**
+ * Builds the platform of the root: the ambient services first, then the transports, because the guard removes what the
+ * transports leave.
+ */
 const platformOf = (
   options: RootOptions
 ): Effect.Effect<Built, RuntimeLayerError, Transport | Spawner | Scope.Scope> =>
@@ -106,7 +110,7 @@ const platformOf = (
     const name = options.name ?? "root"
     const info: ActorInfo = { id: { name, uuid: turn.uuid(), pid: turn.pid }, name, ancestors: [], isRoot: true }
     const within = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.provideService(effect, Credentials, credentials)
-    // Settings are checked before any Layer is made of them: a wrong one is named, and builds nothing.
+    // Settings are checked before a Layer is made of them, so that a wrong one is named and no part is built.
     const spec: PlatformSpec = {
       tree: credentials.tree,
       run: credentials.run,
@@ -133,8 +137,8 @@ const platformOf = (
   })
 
 /**
- * A directory as a plain value, so that it can be spread, over one that is looked up at each call. An error that it
- * throws is a defect of that call alone; the end of an actor is told all the same.
+ * A directory as a plain value, which can be spread, over one that is looked up at each call. An error that the lookup
+ * throws is a defect of that call alone, and the end of an actor is reported all the same.
  */
 const deferred = (directory: () => Directory): Directory => ({
   claim: (entry) => Effect.suspend(() => directory().claim(entry)),
@@ -150,7 +154,7 @@ const deferred = (directory: () => Directory): Directory => ({
   root: (uuid) => Effect.suspend(() => directory().root?.(uuid) ?? Effect.undefined)
 })
 
-/** Opens the driver for a tree. Its error, or its silence, is the failure of a Layer of the platform. */
+/** Opens the Discovery for a tree. An error, or no answer in time, is the failure of a Layer of the platform. */
 const openDiscovery = (
   discovery: Discovery["Service"],
   local: DiscoveryTree
@@ -182,7 +186,7 @@ const openDiscovery = (
 const cannotListen = ({ reason }: NotThere) =>
   new RuntimeLayerError({ what: "transport", key: "listen", module: "the root's program", step: "layer", reason })
 
-/** The last word of a root to its peers: its program has ended. */
+/** The farewell with which a root takes leave of its peers when its program has ended. */
 const farewellOf = (exit: Exit.Exit<unknown, unknown>, self: ActorId): Farewell => {
   if (Exit.isSuccess(exit)) return { how: { _tag: "Returned" }, cleanup: [] }
   const reason = exit.cause.reasons.find((reason) => reason._tag !== "Interrupt")
@@ -193,7 +197,7 @@ const farewellOf = (exit: Exit.Exit<unknown, unknown>, self: ActorId): Farewell 
   }
 }
 
-/** A root on this platform. A layer of an exposed endpoint that fails is a defect. */
+/** Builds the runtime of a root on this platform. The failure of a layer of an exposed endpoint is a defect. */
 const runtimeOn = (
   options: RootOptions,
   { info, native, platform, spec }: Built
@@ -250,7 +254,7 @@ const runtimeOn = (
     const close = Observing.offer(local, spec, context, native.observe?.offer)
     yield* Effect.addFinalizer(() => Effect.sync(close))
     yield* Effect.addFinalizer((exit) => Effect.sync(() => peers.close(farewellOf(exit, local.info.id))))
-    // Shared actors end before the connections do.
+    // The keeper is opened after the connections, so that shared actors end before the connections do.
     yield* keeper.open
     const runtime = { info: local.info, inside: local }
     local.handlers = yield* Effect.orDie(

@@ -36,7 +36,7 @@ export type Input =
 
 export const waiting: State = { _tag: "Waiting" }
 
-/** State of a request after an input. An input without meaning in a state changes nothing. */
+/** The state of a request after an input. An input without meaning in a state changes nothing. */
 export const step = (state: State, input: Input): State => {
   switch (state._tag) {
     case "Waiting":
@@ -48,7 +48,7 @@ export const step = (state: State, input: Input): State => {
     case "Deferring":
       return input._tag === "Answered" ? { _tag: "Settled", exit: input.exit } : state
     case "Closing":
-      // A finalizer of its Scope may have failed after the answer.
+      // A finalizer of the request's Scope may have failed after the answer.
       if (input._tag !== "Ended") return state
       return { _tag: "Settled", exit: Exit.isFailure(input.exit) ? input.exit : state.exit }
     case "Settled":

@@ -1,11 +1,11 @@
 /**
- * An RpcGroup as the handlers of an actor. Effect's own RpcServer does what a group means, once for the whole actor; each
- * request is one Furrow call or stream, which ends when nothing of the request runs any more.
+ * Serves an RpcGroup as the handlers of an actor. Effect's own RpcServer gives the group its meaning, once for the
+ * whole actor. Each request is one Furrow call or stream, which ends when no work of the request runs any more.
  *
  *   a client's session opens -> its id            a request -> RpcServer -> its answer, after its Scope is closed
  *   the session ends -> its requests are interrupted and waited for, and no other request of it is let in
  *
- * RpcServer is imported where a group is served, and nowhere else: its modules would cost every actor their load.
+ * RpcServer is imported only where a group is served, because every other actor would pay for loading its modules.
  *
  * @since 0.1.0
  */
@@ -40,19 +40,21 @@ import * as RpcRequest from "./RpcRequest.ts"
 
 type AnyFiber = Fiber.Fiber<unknown, unknown>
 
-/** Says that a discarded request has failed after its acknowledgement. */
+/** Reports that a discarded request has failed after its acknowledgement. */
 type Unread = (endpoint: AnyEndpoint, cause: Cause.Cause<unknown>) => void
 
-/** Parts that the requests of a group share: one RpcServer, the sessions, and the requests that are not over. */
+/** The parts that all requests of a group share: one RpcServer, the sessions, and the requests that are not over. */
 class Serving {
   server: RpcServer.RpcServer<Rpc.Any> | undefined
   readonly sessions = new Map<number, Session>()
   readonly open = new Map<RequestId, Request>()
   /** The request that is being handed to RpcServer. */
   private written: Request | undefined
-  /** Runs in the context of the actor itself: RpcServer joins that with each handler's own only once. */
+  /**
+   * Runs an effect in the context of the actor itself: RpcServer joins that context with each handler's own only once.
+   */
   private readonly run: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
-  /** The annotation by which Effect marks an interruption that a client asked for. */
+  /** The annotation with which Effect marks an interruption that a client has asked for. */
   private readonly abort: Context.Context<never>
   private clients = 0
   private requests = 0
@@ -65,7 +67,9 @@ class Serving {
     this.unread = unread
   }
 
-  /** Words of RpcServer to the clients. It runs in the fiber of the request, or in the one that wrote it. */
+  /**
+   * Takes a word of RpcServer to a client. It runs in the fiber of the request, or in the fiber that wrote the request.
+   */
   readonly onFromServer = (message: FromServer<Rpc.Any>): Effect.Effect<void> => {
     switch (message._tag) {
       case "Chunk": {
@@ -77,7 +81,7 @@ class Serving {
           this.open.get(message.requestId)?.input({ _tag: "Answered", exit: message.exit as RpcRequest.AnyExit })
         )
       case "Defect":
-        // Middleware that throws where it is applied closes only the stream that is being written.
+        // Middleware that throws while it is applied ends only the request that is being written.
         return Effect.sync(() => this.written?.input({ _tag: "Answered", exit: Exit.die(message.defect) }))
       case "ClientEnd":
         return Effect.void
@@ -95,7 +99,7 @@ class Serving {
       )
     })
 
-  /** The session that a request names, if it is the caller's own. */
+  /** The session that a request names; `undefined` where it belongs to another caller. */
   sessionOf(fiber: AnyFiber, [session]: RpcEndpoints.RequestPayload): Session | undefined {
     const found = this.sessions.get(session)
     return found?.caller === fiber.getRef(CurrentDialog)?.info.peer.uuid ? found : undefined
@@ -114,7 +118,7 @@ class Serving {
     return request
   }
 
-  /** Hands a request to RpcServer, which begins it now: most requests are over when this returns. */
+  /** Hands a request to RpcServer, which begins it at once: most requests are over when this returns. */
   write(request: Request, [, value, headers]: RpcEndpoints.RequestPayload): void {
     const message = {
       _tag: "Request",
@@ -129,7 +133,7 @@ class Serving {
     const writing = this.run(this.server!.write(request.session.id, message, { onRequest: request.observed }))
     this.written = outer
     const exit = writing.pollUnsafe()
-    // The server is closed.
+    // The request could not be written, because RpcServer is closed.
     if (exit !== undefined && Exit.isFailure(exit)) request.input({ _tag: "Answered", exit })
   }
 
@@ -138,12 +142,12 @@ class Serving {
     return Headers.empty
   }
 
-  /** Interrupts a request that is not over and waits for its end. A cleanup that failed fails the one who waits. */
+  /** Interrupts a request that is not over, and waits for its end. Fails with the failure of its cleanup. */
   leave(request: Request, fiber: AnyFiber): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (request.exit !== undefined) return Effect.void
       const { session } = request
-      // RpcServer would make a client anew that is gone.
+      // An interruption for a client that has left is dropped: RpcServer would make that client again.
       const interrupted = this.interrupt(request, cancellationOf(fiber)) || !this.sessions.has(session.id)
         ? Effect.void
         : this.server!.write(session.id, { _tag: "Interrupt", requestId: request.id, interruptors: [] })
@@ -151,7 +155,7 @@ class Serving {
     })
   }
 
-  /** Interrupts the fiber of a request, which learns who cancelled it; false where it has none. */
+  /** Interrupts the fiber of a request, which learns who cancelled it; false where the request has no fiber. */
   private interrupt(request: Request, cancellation: Cancellation | undefined): boolean {
     request.cancellation ??= cancellation
     const { state } = request
@@ -166,13 +170,13 @@ class Serving {
     return Effect.suspend(() => {
       this.sessions.delete(session.id)
       for (const request of Array.from(session.requests)) this.interrupt(request, cancellation)
-      // A request that waits for a permit or a Deferred has a fiber that RpcServer alone knows.
+      // RpcServer is told too, because only it knows the fiber of a request that waits for a permit or a Deferred.
       return Effect.andThen(this.server!.disconnect(session.id), session.idle)
     })
   }
 }
 
-/** References that each call brings along. */
+/** The references whose values each call brings with it. */
 const ofCall: ReadonlyArray<Context.Key<any, any>> = [
   CurrentDialog,
   Deadline,
@@ -181,7 +185,7 @@ const ofCall: ReadonlyArray<Context.Key<any, any>> = [
   References.CurrentLogAnnotations
 ]
 
-/** The context of a handler with what came with its call. */
+/** The context of a handler, with the values that came with its call. */
 const withCall = <R>(context: Context.Context<R>, call: Context.Context<never>): Context.Context<R> => {
   let own = context
   for (const key of ofCall) {
@@ -202,7 +206,7 @@ const cancellationOf = (fiber: AnyFiber): Cancellation | undefined => fiber.getR
 /** One client of the group. */
 class Session {
   readonly id: number
-  /** Identity of the actor that opened it: no other actor may use it. */
+  /** The uuid of the actor that opened the session: no other actor may use it. */
   readonly caller: string
   readonly requests = new Set<Request>()
   private readonly idlers = new Waiters()
@@ -217,7 +221,7 @@ class Session {
     if (this.requests.size === 0) this.idlers.wake()
   }
 
-  /** Resolves when no request of the client runs any more. */
+  /** Resolves when no request of the session runs any more. */
   readonly idle: Effect.Effect<void> = Effect.callback<void>((resume) => {
     if (this.requests.size === 0) return resume(Effect.void)
     const forget = this.idlers.add(() => resume(Effect.void))
@@ -231,12 +235,12 @@ class Request {
   readonly session: Session
   readonly endpoint: AnyEndpoint
   readonly discard: boolean
-  /** The fiber of the call or stream that brought it, and what came with that. */
+  /** The fiber of the call or stream that brought the request, with the context that came with it. */
   readonly writer: AnyFiber
   private readonly context: Context.Context<never>
   /** The items of a stream on their way to the caller, chunk by chunk. */
   chunks: Queue.Queue<ReadonlyArray<unknown>, RpcEndpoints.Failure | Cause.Done> | undefined
-  /** Author and reason of its cancel. */
+  /** The author and the reason of the request's cancel. */
   cancellation: Cancellation | undefined
   state: RpcRequest.State = RpcRequest.waiting
   private ended: ((exit: RpcRequest.AnyExit) => void) | undefined
@@ -270,12 +274,12 @@ class Request {
     if (this.exit !== undefined) this.ended?.(this.exit)
   }
 
-  /** The end of a request for its caller: one that discards the answer goes at the acknowledgement. */
+  /** The end of a request for its caller: a request that discards its answer ends at the acknowledgement. */
   get exit(): RpcRequest.AnyExit | undefined {
     return this.state._tag === "Settled" || this.discard && this.state._tag === "Closing" ? this.state.exit : undefined
   }
 
-  /** The work of the request, observed: its fiber, and the end of it with all finalizers. */
+  /** Runs the work of the request, and feeds its fiber and its end with all finalizers into the request's machine. */
   readonly observed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.withFiber((fiber) => {
       fiber.addObserver((exit) => this.fiberEnded(exit))
@@ -286,14 +290,14 @@ class Request {
   private fiberEnded(exit: RpcRequest.AnyExit): void {
     if (!this.discard) return this.input({ _tag: "Ended", exit })
     const { state } = this
-    // An acknowledgement stands, whatever becomes of the request.
+    // An acknowledgement stands, whatever the request comes to later.
     this.input({ _tag: "Ended", exit: Exit.void })
     if (Exit.isSuccess(exit) || state._tag !== "Closing" || Exit.isFailure(state.exit)) return
     const reasons = exit.cause.reasons.filter((reason) => reason._tag !== "Interrupt")
     if (reasons.length > 0) this.unread(this.endpoint, Cause.fromReasons(reasons))
   }
 
-  /** Calls back when it has ended for its caller; one callback, the last one. */
+  /** Calls `callback` when the request has ended for its caller. Only the last callback that was set is called. */
   whenEnded(callback: (exit: RpcRequest.AnyExit) => void): void {
     if (this.exit === undefined) this.ended = callback
     else callback(this.exit)
@@ -303,11 +307,11 @@ class Request {
     this.whenEnded((exit) => resume(Effect.succeed(exit)))
   )
 
-  /** The end of the request, as it crosses. */
+  /** The end of the request in the form in which it crosses to the caller. */
   readonly crossing = (exit: RpcRequest.AnyExit): Exit.Exit<RpcEndpoints.Answer, RpcEndpoints.Failure> => {
     if (Exit.isSuccess(exit)) return Exit.succeed(this.discard ? [] : [exit.value])
     const { cause } = exit
-    // The caller is told who cancelled it, and not of an interruption that looks like its own.
+    // The caller is told who cancelled the request: a plain interruption would look like its own.
     return this.cancellation !== undefined && Cause.hasInterruptsOnly(cause)
       ? Exit.failCause(Cause.annotate(Cause.interrupt(), annotation(this.cancellation)))
       : Exit.fail(failureOf(this.endpoint, cause))
@@ -322,7 +326,7 @@ const failureOf = (endpoint: AnyEndpoint, cause: Cause.Cause<unknown>): RpcEndpo
 
 const noSession: RpcEndpoints.Failure = { _tag: "RpcNoSession" }
 
-/** The handler of a call. */
+/** Makes the handler of a call. */
 const call = (serving: Serving, endpoint: AnyEndpoint) => (payload: RpcEndpoints.RequestPayload) =>
   Effect.withFiber<RpcEndpoints.Answer, unknown>((fiber) => {
     const session = serving.sessionOf(fiber, payload)
@@ -334,18 +338,18 @@ const call = (serving: Serving, endpoint: AnyEndpoint) => (payload: RpcEndpoints
       : Effect.onInterrupt(Effect.flatMap(request.settled, request.crossing), () => serving.leave(request, fiber))
   })
 
-/** The handler of a stream. */
+/** Makes the handler of a stream. */
 const stream = (serving: Serving, endpoint: AnyEndpoint) => (payload: RpcEndpoints.RequestPayload) =>
   Stream.unwrap(Effect.withFiber<Stream.Stream<unknown, unknown>, unknown, Scope.Scope>((fiber) => {
     const session = serving.sessionOf(fiber, payload)
     if (session === undefined) return Effect.fail(noSession)
-    // A request that is taken in has its finalizer, whatever comes between.
+    // Taking a request in and adding its finalizer are one step, so that no interruption comes between them.
     return Effect.uninterruptible(Effect.gen(function*() {
       const chunks = yield* Queue.bounded<ReadonlyArray<unknown>, RpcEndpoints.Failure | Cause.Done>(1)
       const request = serving.request(session, endpoint, false, fiber)
       request.chunks = chunks
       yield* Effect.addFinalizer(() => {
-        // The reader has left: work that cannot be interrupted goes on without one.
+        // The reader has left, so its queue is shut: work that cannot be interrupted continues without a reader.
         Queue.shutdownUnsafe(chunks)
         return serving.leave(request, fiber)
       })
@@ -359,7 +363,7 @@ const stream = (serving: Serving, endpoint: AnyEndpoint) => (payload: RpcEndpoin
     }))
   }))
 
-/** Checks what a group's Layer provides, for programs without types. */
+/** Checks that a group's Layer provides all handlers, for programs that are not type-checked. */
 const checkLayer = (key: string, rpcs: RpcEndpoints.Rpcs, built: Context.Context<never>): void => {
   for (const [name, rpc] of rpcs) {
     if (!built.mapUnsafe.has(rpc.key)) throw new Error(`the Layer of "${key}" has no handler for ${name}`)
@@ -370,7 +374,7 @@ const checkLayer = (key: string, rpcs: RpcEndpoints.Rpcs, built: Context.Context
   }
 }
 
-/** The handlers of a group, over one RpcServer that lives as long as the Scope. */
+/** Makes the handlers of a group, over one RpcServer that lives as long as the Scope. */
 export const handlersOf = (
   key: string,
   group: RpcEndpoints.Group | undefined,
@@ -391,7 +395,7 @@ export const handlersOf = (
         onFromServer: serving.onFromServer,
         disableClientAcks: true,
         disableFatalDefects: true,
-        // A call has its span already.
+        // The call that carries a request has a span already, so RpcServer makes none.
         disableTracing: true
       }),
       built as Context.Context<never>

@@ -1,6 +1,6 @@
 /**
- * A Service's implementation as a value: what a module makes, what a child finds there, and how it
- * becomes handlers.
+ * The implementation of a Service as a value: a module makes it, a child finds it in that module and builds the
+ * handlers from it.
  *
  * @since 0.1.0
  */
@@ -25,8 +25,8 @@ import * as RpcServing from "./RpcServing.ts"
 type AnyHandlers = Readonly<Record<string, (payload: any, dialog?: any) => unknown>>
 
 /**
- * How a Service is implemented: handlers or an Effect of them, a main, and a layer that closes both; or an RpcGroup's
- * layer.
+ * The implementation of a Service: its handlers or an Effect that makes them, a main, and a layer that provides both.
+ * For an RpcGroup it is the group's layer.
  */
 export interface Implementation {
   readonly build: AnyHandlers | Effect.Effect<AnyHandlers, unknown, never> | undefined
@@ -41,31 +41,31 @@ export interface Built {
   readonly main: Effect.Effect<unknown, unknown> | undefined
 }
 
-/** A Service's class, seen from inside. */
+/** The class of a Service with its internal fields. */
 export interface AnyService {
   readonly key: string
   readonly module: string
   readonly endpoints: ReadonlyArray<AnyEndpoint>
-  /** The settings that each start of it is given, where it has any. */
+  /** The schema of the settings that each start of the Service is given; `undefined` where it has none. */
   readonly "~settings": AnyEndpoint | undefined
-  /** The RpcGroup that is its contract. */
+  /** The RpcGroup that is the contract of the Service; absent for a Service with endpoints. */
   readonly group?: RpcEndpoints.Group | undefined
   readonly uses: ReadonlyArray<{ readonly key: string; readonly endpoints: ReadonlyArray<AnyEndpoint> }>
 }
 
-/** A served Service, seen from inside. */
+/** A served Service with its internal fields. */
 export interface ServedInside {
   readonly "~furrow/Served": () => never
   readonly key: string
-  /** The class that is implemented, with endpoints and uses. */
+  /** The class that is implemented, with its endpoints and the Services that it uses. */
   readonly service: () => AnyService
-  /** Loads the implementation, which is made of the settings in force. */
+  /** Loads the function that makes the implementation from the settings of the start. */
   readonly load: () => Promise<(settings: any) => Implementation>
 }
 
 export const isServed = (u: unknown): u is ServedInside => typeof u === "object" && u !== null && "~furrow/Served" in u
 
-/** Finds a Service's implementation among what a module has made, or exports; without one, names the mistake. */
+/** Finds the implementation of a Service in a module; its error names the mistake in a module that has none. */
 export const find = (module: string, exported: Readonly<Record<string, unknown>>, key: string): ServedInside => {
   const made = definitionOf({ kind: "service", module, name: key })
   if (made !== undefined) return made as ServedInside
@@ -85,13 +85,19 @@ export const find = (module: string, exported: Readonly<Record<string, unknown>>
   )
 }
 
-/** The end of what its layers own is the end of the actor: a failure as one of its main, a shutdown in order as its exit. */
+/**
+ * Ends the actor when the work of its layers ends: a failure ends it as a failed main does, an orderly shutdown as
+ * `Actor.exit` does.
+ */
 const escalation = (local: LocalActor) => (exit: Exit.Exit<void, unknown>): void => {
   if (Exit.isFailure(exit)) local.fail?.(Cause.squash(exit.cause))
   else local.exit?.("its supervisor has shut down")
 }
 
-/** Builds a Service's handlers once, in the actor: they live as long as the scope. `config` is what its start was given. */
+/**
+ * Builds a Service's handlers once, in its actor. They live as long as the Scope. `config` holds the settings that the
+ * start gave.
+ */
 export const build = (
   served: ServedInside,
   config: Uint8Array | null

@@ -1,8 +1,8 @@
 /**
- * Ends what an actor holds, within a bound that nothing in it can break: its handlers, then its layers.
+ * Ends the handlers and then the layers of an actor, within a bound that no code in them can break.
  *
- * A finalizer may die, and one that cannot be interrupted may never end. Neither keeps the actor: the failure is told to
- * its owner and logged, and the actor goes on to its last logs, its Bye and its exit.
+ * A finalizer may die, and one that cannot be interrupted may never end. Neither holds up the actor: the failure is
+ * reported to its owner and logged, and the actor goes on to its last logs, its `Bye` and its exit.
  *
  * @since 0.1.0
  */
@@ -23,15 +23,15 @@ import { type LogForwarder, withLogger } from "../logs/Logs.ts"
 import { elapsed } from "../settings/Elapsed.ts"
 import { logError } from "../settings/Log.ts"
 
-/** Milliseconds that an actor keeps of its deadline for its last words. */
+/** Milliseconds of the deadline that an actor keeps for its last words. */
 export const marginMillis = 250
 
-/** How much of a deadline its cleanup may take, in milliseconds. A short deadline is halved. */
+/** Milliseconds of a deadline that the cleanup may take. A deadline below twice the margin is halved. */
 export const cleanupBound = (deadline: number): number => deadline - Math.min(marginMillis, deadline / 2)
 
 /**
- * Waits for an effect no longer than the bound, also where it cannot be interrupted. A finalizer that is late is
- * interrupted and left to itself: `undefined`.
+ * Waits for an effect no longer than the bound, even where it cannot be interrupted. A finalizer that is late is
+ * interrupted and no longer waited for; the answer is then `undefined`.
  */
 export const settled = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
@@ -59,7 +59,7 @@ export const settled = <A, E, R>(
     })
   )
 
-/** A cleanup that is cut off has no stack of its own. */
+/** The error of a cleanup that was cut off, made here because a cut has no stack of its own. */
 const unfinished = (what: string, millis: number): Error =>
   withoutStack(() => {
     const error = new Error(
@@ -69,10 +69,16 @@ const unfinished = (what: string, millis: number): Error =>
     return error
   })
 
-/** Failures and cut-off work of an actor that ended: the first is told to its owner, all of it is logged. */
+/**
+ * The failures of an actor that ended, and its work that was cut off. The first one is told to its owner, and all are
+ * logged.
+ */
 export type Failed = Cause.Cause<unknown> | undefined
 
-/** Waits for the handlers and the main, which are interrupted already. Layers are released also under those that do not end. */
+/**
+ * Waits for the handlers and the main, which are already interrupted. After the bound the layers are released even
+ * under handlers that have not ended.
+ */
 export const awaitHandlers = (
   serving: ReadonlyArray<Dispatcher>,
   main: Fiber.Fiber<unknown, unknown> | undefined,
@@ -84,11 +90,11 @@ export const awaitHandlers = (
     const ended = yield* settled(idle, millis)
     if (ended === undefined) return Cause.die(unfinished(running(serving), millis))
     const exit = main?.pollUnsafe()
-    // The part was interrupted: what else it fails with is the failure of a finalizer.
+    // The main was interrupted: any other failure in its exit comes from a finalizer.
     return exit === undefined || Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? undefined : exit.cause
   })
 
-/** Closes a scope within the rest of the bound; the message says what it holds, and the whole bound. */
+/** Closes a Scope within the rest of the bound. The message of a late one names its content and the whole bound. */
 export const release = (
   scope: Scope.Closeable,
   exit: Exit.Exit<unknown, unknown>,
@@ -107,7 +113,8 @@ const running = (serving: ReadonlyArray<Dispatcher>): string => {
 }
 
 /**
- * Tells the owner each failure of the cleanup, and logs it: to the root's loggers, or here if no one listens any more.
+ * Reports each failure of the cleanup to the owner, and logs it: to the root's loggers, or here if the root does not
+ * listen any more.
  */
 export const report = (
   failed: Cause.Cause<unknown>,

@@ -1,8 +1,8 @@
 /**
- * From a started process to a ready actor: handshake, `Spawn`, `Ready`.
+ * Takes a started process through the handshake, `Spawn` and `Ready` until it is a ready actor.
  *
- * A race of ready, exit and deadline: whatever happens to a child while it boots, its parent hears of it,
- * and the error says how far it came.
+ * Ready, exit and deadline race with each other. So the parent hears of every end of a child that boots, and the error
+ * says how far the child came.
  *
  * @since 0.1.0
  */
@@ -27,16 +27,16 @@ export interface BootOptions {
   readonly context: Context.Context<never>
   readonly deadline: number
   readonly explain: (done: (error: ActorError) => void) => void
-  /** A call of the actor before it is ready: of its layers, or its first logs. */
+  /** Answers a call that the actor makes before it is ready: a call of its layers, or its first logs. */
   readonly start: (message: Start, channel: PeerChannel) => void
-  /** The start has come to this step. */
+  /** Notes the step that the start has reached. */
   readonly reached?: ((step: SpawnStep) => void) | undefined
   /**
    * It said Ready: its later words are for this taker of the channel, also where the start was given up meanwhile. An
    * actor that serves has finalizers, and its answer to a signal must be heard.
    */
   readonly ready: (channel: PeerChannel) => void
-  /** Reads the payload of an `Error` for dialog 0; nothing where it is not about the start. */
+  /** Reads the payload of an `Error` for dialog 0; `undefined` where the error is not about the start. */
   readonly failure: (
     payload: Uint8Array
   ) => { readonly step: SpawnStep; readonly error: Omit<StartFailure, "step"> } | undefined
@@ -51,17 +51,17 @@ interface StartFailure {
 
 const lostDuring = (error: ActorError): Omit<StartFailure, "step"> => ({
   reason: error instanceof ActorLost && error.stderr.length > 0
-    // The lines are shown below the message anyway.
+    // The message leaves out the last lines of stderr, because they are shown below it.
     ? error.message.split("\nits last lines")[0]!
     : error.message,
   failure: error instanceof ActorLost ? error.failure : null,
   hint: error instanceof ActorLost ? error.hint : null
 })
 
-/** The word of an actor when everything is imported and its layers are to be built. */
+/** The payload with which an actor reports that everything is imported, and that its layers are being built. */
 export const building = endpoint("furrow/building")
 
-/** Ends with an open channel to a ready actor, or with why not. The process is the caller's to end. */
+/** Ends with the open channel of a ready actor, or with the error of its start. The caller has to end the process. */
 export const boot = (options: BootOptions): Effect.Effect<PeerChannel, SpawnFailed> => {
   const { deadline, handle, spec } = options
   let step: SpawnStep = "process"

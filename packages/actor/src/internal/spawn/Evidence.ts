@@ -1,7 +1,7 @@
 /**
- * The record that an actor keeps of its calls while it lives, and the traces of its death.
+ * The record that an actor keeps of its calls while it lives, and the evidence that is left of its death.
  *
- * Neither holds a payload, a local variable or the text of a message.
+ * Record and evidence hold no payload, no local variable and no text of a message.
  *
  * @since 0.2.0
  */
@@ -11,7 +11,7 @@ import type { Recorder } from "../inspect/Recorder.ts"
 import type { PlatformSpec } from "./SpawnSpec.ts"
 
 /**
- * Opens the record of an actor, which its parent has told where to keep it; none where it is off.
+ * Opens the record of an actor in the place that its parent has named; `undefined` where records are off.
  *
  * @category models
  * @since 0.2.0
@@ -29,7 +29,7 @@ export type KeepRecord = (
  * @since 0.2.0
  */
 export interface RecordedCall extends Doing {
-  /** Its number on the connection to its caller. */
+  /** The number of the dialog on the connection to its caller. */
   readonly dialog: number
 }
 
@@ -40,18 +40,24 @@ export interface RecordedCall extends Doing {
  * @since 0.2.0
  */
 export interface Evidence {
-  /** The calls in its record; none where there is no record. */
+  /** The calls in the record of the dead actor; none where it kept no record. */
   readonly calls: ReadonlyArray<RecordedCall> | undefined
-  /** Its heap as it was last measured, in bytes. */
+  /** The heap of the process as it was last measured, in bytes. */
   readonly heap?: { readonly used: number; readonly limit: number } | undefined
-  /** Its own account of its end, and the line of its code, if that is known. `release`: it began to end in order. */
+  /**
+   * The report of the process about its own end, with the line of its code, where that is known. In `release` it had
+   * begun to end in order.
+   */
   readonly last?: {
     readonly what: "release" | "exception" | "rejection" | "exit"
     readonly place?: string | undefined
   } | undefined
-  /** The kernel has killed a process for memory since the actor was started. */
+  /** True where the kernel has killed a process for memory since the actor was started. */
   readonly memoryKill?: boolean | undefined
-  /** Its state before its owner sent it a signal: at work, in this function of the kernel, perhaps with a program as its child. */
+  /**
+   * The state of the process before its owner sent it a signal: whether it was at work, in which function of the
+   * kernel, and whether a program was its child.
+   */
   readonly state?: {
     readonly is: "busy" | "asleep" | "stopped"
     readonly at?: string | undefined
@@ -60,14 +66,14 @@ export interface Evidence {
 }
 
 /**
- * The story of a death, for the platform to keep: no text of the program's is in it.
+ * The story of a death, which the platform keeps. It holds no text of the program.
  *
  * @category models
  * @since 0.2.0
  */
 export interface PostMortem {
   readonly actor: ActorId
-  /** The actors above it as `name@pid`, root first. */
+  /** The actors above the dead one as `name@pid`, the root first. */
   readonly above: ReadonlyArray<string>
   readonly how: Lost
   readonly death: Death | undefined

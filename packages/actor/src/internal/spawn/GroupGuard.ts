@@ -1,5 +1,5 @@
 /**
- * The platform's guard as others may ask it: for process groups of programs that are no actors.
+ * The platform's guard for process groups of programs that are no actors.
  *
  * @since 0.1.0
  */
@@ -12,12 +12,15 @@
  */
 export interface GroupGuard {
   /**
-   * The words before the command line of a process that is to be guarded; `undefined` where nothing is guarded here. Throws
+   * The words to put before the command line of a guarded process; `undefined` where this platform guards none. Throws
    * where no process can be started.
    */
   readonly prefix: () => ReadonlyArray<string> | undefined
-  /** A process of that number leads a group of its own. The result is called when it was reaped: what it left is killed. */
+  /**
+   * Notes that the process with this number leads a group of its own. Call the returned function once that process is
+   * reaped: the processes that it left are then killed.
+   */
   readonly enter: (group: number) => () => void
-  /** Sends a signal that the kernel refuses this process to send, if a process of the tree can. */
+  /** Sends a signal that the kernel does not let this process send, where another process of the tree can send it. */
   readonly signal: (group: number, signal: "SIGTERM" | "SIGKILL") => void
 }

@@ -1,6 +1,6 @@
 /**
- * A spawner as the runtime asks it: whatever a driver does instead of answering is `SpawnFailed` at the step `process`, and
- * in time.
+ * A spawner as the runtime uses it: where a driver gives no answer, throws or is late, the request fails with
+ * `SpawnFailed` at the step `process`.
  *
  * @since 0.1.0
  */
@@ -21,14 +21,16 @@ const isHandle = (u: Partial<ProcessHandle> | undefined | null): u is ProcessHan
 
 type Asked = Fiber.Fiber<ProcessHandle, SpawnFailed>
 
-/** A handle that comes too late has no owner: its process is killed. */
+/** Kills the process of a handle that comes too late, because no owner waits for it any more. */
 const discard = (fiber: Asked): Effect.Effect<void> =>
   Effect.sync(() => {
     fiber.addObserver((exit) => Exit.isSuccess(exit) && exit.value.signal("SIGKILL"))
     fiber.interruptUnsafe()
   })
 
-/** Asks for a process. A request is not interrupted by its caller: a handle on its way would be lost. */
+/**
+ * Asks a driver for a process. The caller does not interrupt the request: a handle that is on its way would be lost.
+ */
 export const spawn = (
   spawner: SpawnerDriver["Service"],
   request: SpawnRequest,
@@ -57,7 +59,7 @@ export const spawn = (
   return Effect.uninterruptible(
     Effect.flatMap(
       Effect.forkDetach(Effect.interruptible(asked), { startImmediately: true }),
-      // Most spawners answer at once.
+      // Most spawners answer at once, so the wait is skipped where the answer is there.
       (fiber) => fiber.pollUnsafe() ?? awaited(fiber)
     )
   )

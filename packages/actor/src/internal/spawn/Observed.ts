@@ -1,5 +1,5 @@
 /**
- * An actor, as its platform offers it to observers: tools of the same user that look into a tree from outside.
+ * One actor as its platform offers it to observers: tools of the same user that look into a tree from outside.
  *
  * @since 0.2.0
  */
@@ -16,21 +16,21 @@ import type { PlatformSpec } from "./SpawnSpec.ts"
  * @since 0.2.0
  */
 export interface Means {
-  /** The proof of one connection: with a key of the door, never with the secret of the tree. */
+  /** The authenticator of one connection. It proves a key of the door, and never the secret of the tree. */
   readonly authenticator: Authenticator
   readonly process: () => ProcessInspection
-  /** The lines and the waits of these fibers, and of all that are theirs. */
+  /** The lines at which these fibers and their own fibers stand, and the things for which they wait. */
   readonly fibers: (works: Works) => Promise<ReadonlyArray<FiberInspection>>
-  /** The stack of a child of this process, however busy it is; it rejects where that cannot be seen. */
+  /** The stack of a child of this process, however busy the child is. It rejects where the stack cannot be seen. */
   readonly stack: (pid: number) => Promise<StackInspection>
-  /** A profile of the processor time of this process during that time, as V8 gives it. */
+  /** Profiles the processor time of this process for that many milliseconds, in the format of V8. */
   readonly profile: (millis: number) => Promise<unknown>
   /** A snapshot of the heap of this process, in pieces of text. */
   readonly heap: () => AsyncIterable<string>
 }
 
 /**
- * One actor that may be looked into.
+ * One actor that an observer may look into.
  *
  * @category models
  * @since 0.2.0
@@ -38,12 +38,12 @@ export interface Means {
 export interface Observed {
   readonly actor: ActorId
   readonly level: Observe
-  /** Serves one observer, once it has proven that it holds the key; the result cuts it off. */
+  /** Serves one observer, once it has proven that it holds the key. The returned function cuts the observer off. */
   readonly serve: (connection: Connection, means: Means) => () => void
 }
 
 /**
- * Opens a door to an actor while an observer looks; the result closes it for good.
+ * Opens a door to an actor while an observer looks. The returned function closes the door for good.
  *
  * @category models
  * @since 0.2.0

@@ -1,8 +1,8 @@
 /**
- * The words of a parent to a new actor, and the answer: the payloads of `Spawn` and `Ready`.
+ * The message of a parent to a new actor and the answer to it: the payloads of `Spawn` and `Ready`.
  *
- * Each field is looked at by hand, at both ends, which are this package in one version. A codec of a schema would be
- * derived and used once in every process: that was a tenth of an actor's start.
+ * Code checks each field by hand, at both ends, which are always this package in one version. The codec of a schema
+ * would be derived and used once in every process, which took a tenth of an actor's start.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import type { ActorRefData, Role } from "../settings/ActorRef.ts"
 import type { Timeouts } from "../settings/Timeouts.ts"
 
 /**
- * One thing to serve, found by its module and name.
+ * One definition that an actor has to serve, found by its module and its name.
  *
  * @category models
  * @since 0.1.0
@@ -25,20 +25,20 @@ export interface Exposed {
 }
 
 /**
- * The Service an actor is, found by its key; and the Services it uses. Those that are actors it dials itself; the calls
- * of one whose handlers run in its parent go there.
+ * The Service that an actor runs, found by its key, and the Services that it uses. It dials those that are actors;
+ * calls of one whose handlers run in its parent go to the parent.
  */
 export interface ServiceSpec {
   readonly module: string
   readonly key: string
-  /** Settings, encoded by the schema of the Service; null where it has none. */
+  /** The settings, encoded by the schema of the Service; null where it has none. */
   readonly config: Uint8Array | null
   readonly uses: ReadonlyArray<{ readonly key: string; readonly actor: ActorId; readonly ref: ActorRefData | null }>
 }
 
 /**
- * The platform of a tree, as every actor of it is told: its transports, its spawner, and the services around its
- * handlers. The secret crosses on the connection that parent and child have, and nowhere else.
+ * The description of a tree's platform that every actor gets: its transports, its spawner, and the services around its
+ * handlers. The secret crosses only on the connection of a parent and its child.
  *
  * @category models
  * @since 0.1.0
@@ -48,18 +48,18 @@ export interface PlatformSpec {
   readonly run: string
   readonly secret: Uint8Array
   readonly transports: ReadonlyArray<PortableData>
-  /** None where actors are started by the platform's own spawner. */
+  /** The program's own spawner; null where the platform's spawner starts actors. */
   readonly spawner: PortableData | null
   readonly ambient: ReadonlyArray<PortableData>
-  /** How far its actors may be looked into. */
+  /** The depth to which observers may look into the actors of the tree. */
   readonly observe: Observe
-  /** The folder of its records and of the stories of its dead; null where nothing is recorded. */
+  /** The folder of the records and of the stories of dead actors; null where no record is kept. */
   readonly graves: string | null
-  /** The proof of membership. Absent: the secret. */
+  /** The proof of membership in the tree. Default: `secret`. */
   readonly trust?: "secret" | "certificate" | undefined
 }
 
-/** The same, with a secret that is not shown where a value is printed as a whole. */
+/** Copies the description with a secret that does not show where the whole value is printed. */
 export const concealed = (platform: PlatformSpec): PlatformSpec => {
   const { secret, ...shown } = platform
   return Object.defineProperty(shown, "secret", { value: secret, enumerable: false }) as PlatformSpec
@@ -67,14 +67,14 @@ export const concealed = (platform: PlatformSpec): PlatformSpec => {
 
 export interface SpawnSpec {
   readonly actor: ActorId
-  /** The actors above, root first; the last one is the parent. */
+  /** The actors above the new one, the root first; the last one is its parent. */
   readonly ancestors: ReadonlyArray<ActorId>
   readonly expose: ReadonlyArray<Exposed>
   readonly service: ServiceSpec | null
   readonly level: string
   readonly timeouts: Timeouts
   readonly platform: PlatformSpec
-  /** The actor's main waits until it takes over from the one in front of it. */
+  /** True where the actor's main waits until the actor takes over the role of the one before it. */
   readonly isBehind?: boolean | undefined
 }
 
@@ -84,7 +84,7 @@ export interface ReadyReport {
 
 // ---- looking at every field ---------------------------------------------------------------------------------------
 
-/** Names the fault of a value, and its place. */
+/** The error that names the fault of a value, and its place in the payload. */
 type Check = (value: unknown, at: string) => string | undefined
 
 const when = (test: (value: unknown) => boolean, what: string): Check => (value, at) =>
@@ -170,7 +170,7 @@ const specBytes = plainCodec<SpawnSpec>((value) => specCheck(value, "Spawn"))
 
 export const specCodec: PlainCodec<SpawnSpec> = {
   encode: (value) => {
-    // The secret is concealed: a spread copy lacks it.
+    // The concealed secret is set by itself, because a spread copy lacks it.
     const { platform, ...rest } = value as SpawnSpec
     return specBytes.encode({ ...rest, platform: { ...platform, secret: platform.secret } })
   },
@@ -178,7 +178,7 @@ export const specCodec: PlainCodec<SpawnSpec> = {
     const read = specBytes.decode(bytes)
     if (!read.ok) return read
     const { platform, service, ...rest } = read.value
-    // Bytes are views into the frame, which would be kept as long as the secret is.
+    // The bytes of the secret are copied: a view would keep the whole frame for as long as the secret is kept.
     return {
       ok: true,
       value: {

@@ -1,7 +1,7 @@
 /**
- * Starts the process of an actor. The caller owns the handle that comes back, and must end it: a handle is not a scope.
+ * Starts the process of an actor. The caller owns the handle that it gets, and must end it, because no Scope does.
  *
- * A spawner knows processes, pipes and signals. It knows nothing of dialogs or supervision.
+ * A spawner works with processes, pipes and signals, and has no part in dialogs or supervision.
  *
  * @since 0.1.0
  */
@@ -40,13 +40,13 @@ export type Output =
   | ((bytes: Uint8Array) => void | PromiseLike<void>)
 
 /**
- * The way the process of an actor is to be started. A spawner ignores the options that have no meaning for it.
+ * Settings for the start of an actor's process. A spawner ignores those that have no meaning for it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface SpawnOptions {
-  /** Working directory. Default: the parent's. */
+  /** The working directory of the actor. Default: that of its parent. */
   readonly cwd?: string | undefined
   /**
    * Environment of the actor. `inherit` names the parent's variables it may see (default: all of them), `set` adds to
@@ -91,11 +91,11 @@ export interface SpawnOptions {
  * @since 0.1.0
  */
 export interface SpawnRequest {
-  /** Name and uuid are decided by the parent; the pid is the spawner's to add. */
+  /** The identity of the actor. The parent decides name and uuid; the spawner adds the process number. */
   readonly actor: { readonly name: string; readonly uuid: string }
-  /** The definitions to serve there: for spawners that need no import. */
+  /** The definitions that the actor serves, for spawners that need no import. */
   readonly definitions: ReadonlyArray<Implemented<AnyEndpoint>>
-  /** The module of the Service it is to be, if it is one. */
+  /** The module of the Service that the actor runs; absent where it runs none. */
   readonly module: string | undefined
   readonly options: SpawnOptions
 }
@@ -110,7 +110,7 @@ export interface SpawnRequest {
 export interface ProcessExit {
   readonly code: number | null
   readonly signal: string | null
-  /** Traces of an unexpected end. Default: none. */
+  /** Traces of an unexpected end. Default: there are none. */
   readonly evidence?: Evidence | undefined
 }
 
@@ -123,13 +123,13 @@ export interface ProcessExit {
 export interface ProcessHandle {
   readonly actor: ActorId
   readonly connection: Connection
-  /** Calls back once the process is reaped and its last output is read. */
+  /** Calls `callback` once the process is reaped and its last output is read. */
   readonly whenExited: (callback: (exit: ProcessExit) => void) => void
-  /** The last lines of stderr, oldest first. */
+  /** The last lines of stderr, the oldest first. */
   readonly lastLines: () => ReadonlyArray<string>
   /** Sends a signal to the process and everything in its group. Never throws. */
   readonly signal: (signal: "SIGTERM" | "SIGKILL") => void
-  /** Keeps the story of an unexpected end. Default: it is not kept. */
+  /** Keeps the story of an unexpected end. Default: the story is dropped. */
   readonly bury?: ((story: PostMortem) => void) | undefined
 }
 
@@ -151,6 +151,6 @@ export interface ProcessHandle {
  */
 export class SpawnerDriver extends Context.Service<SpawnerDriver, {
   readonly spawn: (request: SpawnRequest) => Effect.Effect<ProcessHandle, SpawnFailed>
-  /** How many actors one parent may be starting at the same time; the others wait for their turn. Default: any number. */
+  /** The bound on the actors that a parent starts at once. Further starts wait for their turn. Default: any number. */
   readonly atOnce?: number | undefined
 }>()("@furrow/actor/SpawnerDriver") {}

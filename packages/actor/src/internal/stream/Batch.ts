@@ -1,9 +1,9 @@
 /**
  * Collects what a producer emits, so that single items travel as chunks.
  *
- * Nothing waits here for company: a batch leaves as soon as the producer pauses (in the same turn of the event loop),
- * is large enough, or has used up the reader's credit. So an item is never later than it would be alone, and a producer
- * is never further ahead of its reader than the window allows.
+ * A batch never waits for more items: it leaves as soon as the producer pauses in the same turn of the event loop, is
+ * large enough, or has used up the reader's credit. So no item is later than it would be alone, and the producer stays
+ * within the window.
  *
  * @since 0.1.0
  */
@@ -19,9 +19,9 @@ const maxBatchItems = 64
 
 export interface BatchOptions {
   readonly outlet: Outlet
-  /** The producer's fiber context: a flush for it runs with its services. */
+  /** The context of the producer's fiber: a flush on behalf of the producer runs with these services. */
   readonly context: Context.Context<never>
-  /** An item did not match its schema while its producer was elsewhere. */
+  /** Reports that an item did not match its schema, while its producer was busy with other work. */
   readonly failed: (exit: Exit.Exit<unknown, unknown>) => void
 }
 
@@ -59,7 +59,7 @@ export class Batch {
     return this.items.length === 0
   }
 
-  /** Sends the collected items; waits where the reader is slow. */
+  /** Sends the items that are collected, and waits where the reader is slow. */
   readonly rest: Effect.Effect<void, unknown> = Effect.suspend(() => {
     const { items } = this
     if (items.length === 0) return Effect.void
@@ -78,7 +78,7 @@ export class Batch {
     this.turn.later(this.paused, this)
   }
 
-  /** The producer does something else: what it made leaves now, or as soon as there is credit. */
+  /** Sends what was made, now or as soon as there is credit, because the producer has turned to other work. */
   private readonly paused = (): void => {
     const { failed, outlet } = this.options
     this.state = "open"
@@ -89,7 +89,7 @@ export class Batch {
       case "no-credit":
         return outlet.whenGranted(this.paused)
       case "invalid":
-        // Sent once more, one by one: those before the wrong one arrive.
+        // The items are sent again one by one, so that those before the wrong one arrive.
         this.state = "failing"
         Effect.runForkWith(this.options.context)(this.rest).addObserver(failed)
     }

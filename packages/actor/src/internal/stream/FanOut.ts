@@ -1,18 +1,19 @@
 /**
- * One stream read by several: who has read how far, and who holds back whom. Nothing here does IO.
+ * One stream that several members read, as a pure machine: how far each has read, and which of them holds back the
+ * others. It does no IO.
  *
  *   items      base ........ delivered ........ head         what was read of the dialog, and not yet by every member
  *                 ^ slowest member     ^ the first unread item
  *
- * A member begins with the oldest unread item, and takes items in order. A member that waits holds back
- * the reading once it is its capacity behind; the others lose their oldest items instead, and all but `drop` are told.
- * When the last member leaves, unread items go back, so that the next reader has them: nothing is lost by a coming or a
- * going, and nothing is read without a reader.
+ * A member begins with the oldest unread item, and takes items in order. A member with the policy `wait` holds back the
+ * reading once it is its capacity behind. The others lose their oldest items instead, and are told of it unless their
+ * policy is `drop`. When the last member leaves, unread items go back to the next reader, so none is lost.
  *
- * `owner` is the stream's own `receive` while others are subscribed: it holds back no other, is told of its loss, and
- * is no reason to read on.
+ * The policy `owner` is that of the stream's own `receive` while others are subscribed: it holds back no member, is
+ * told of its loss, and alone causes no reading.
  *
- * Streams of their own (`toStream`) read alone until another reader joins: from then on each is a member that waits.
+ * A stream made by `toStream` reads alone until another reader joins; from then on it is a member with the policy
+ * `wait`.
  *
  * @since 0.1.0
  */
@@ -20,9 +21,12 @@ export type Policy = "wait" | "lag" | "drop" | "owner"
 
 export interface Member {
   readonly policy: Policy
-  /** How many items it may be behind. */
+  /** The number of items that the member may be behind. */
   readonly capacity: number
-  /** The number of the next item it takes; of one that does not wait, items from there on may be lost. */
+  /**
+   * The number of the next item that the member takes. A member that does not wait may have lost items from this number
+   * on.
+   */
   readonly cursor: number
 }
 
@@ -33,32 +37,35 @@ export interface State {
   /** The number of the first item that no member has taken. */
   readonly delivered: number
   readonly members: ReadonlyMap<number, Member>
-  /** Streams that read alone, and the capacity each has once it is a member. Empty where there are members. */
+  /** The streams that read alone, with the capacity that each gets as a member. It is empty where there are members. */
   readonly alone: ReadonlyMap<number, number>
-  /** A member waits for the next item. */
+  /** True while a member waits for the next item. */
   readonly hungry: boolean
 }
 
 export type Input =
   | { readonly _tag: "Join"; readonly id: number; readonly policy: Policy; readonly capacity: number }
-  /** A stream of its own begins to read. */
+  /** A stream made by `toStream` begins to read alone. */
   | { readonly _tag: "Attach"; readonly id: number; readonly capacity: number }
   | { readonly _tag: "Leave"; readonly id: number }
   | { readonly _tag: "Take"; readonly id: number }
   | { readonly _tag: "Push"; readonly items: ReadonlyArray<unknown> }
-  /** Something else stands in the place of the item with this number from now on. */
+  /** From now on `item` stands in the place of the item with this number. */
   | { readonly _tag: "Replace"; readonly at: number; readonly item: unknown }
 
 export type Outcome =
   | { readonly _tag: "Nothing" }
   | { readonly _tag: "Item"; readonly item: unknown }
-  /** There is no item for this member yet. */
+  /** No item has come yet for this member. */
   | { readonly _tag: "Empty" }
-  /** This member has lost items: said once. */
+  /** The member has lost items. This is said once for each loss. */
   | { readonly _tag: "Lagged" }
-  /** This is no member, or not any more. */
+  /** The id belongs to no member, or to one that has left. */
   | { readonly _tag: "Gone" }
-  /** The last member has left: these items go back to the reader; `lagged` where the owner was not told what it lost. */
+  /**
+   * The last member has left: these items go back to the reader. `lagged` is true where the owner was not told of its
+   * loss.
+   */
   | { readonly _tag: "GiveBack"; readonly items: ReadonlyArray<unknown>; readonly lagged: boolean }
 
 type Step = readonly [State, Outcome]
@@ -79,28 +86,30 @@ const lagged: Outcome = { _tag: "Lagged" }
 
 const headOf = (state: State): number => state.base + state.items.length
 
-/** True when there is a subscriber: then the stream's own `receive` is only one of the readers. */
+/** True when there is a subscriber: the stream's own `receive` is then only one of the members. */
 export const isShared = (state: State): boolean => state.members.size > 0
 
-/** How many items of the dialog are to be read now. */
+/** The number of items of the dialog that are to be read now. */
 export const wanted = (state: State): number => {
   let room = Infinity
   let eager = false
   for (const { capacity, cursor, policy } of state.members.values()) {
     if (policy === "wait") room = Math.min(room, capacity - (headOf(state) - cursor))
-    // A member that does not hold back its writer is read for, even when it does not take.
+    // The stream is read for a member that does not hold back its writer, even when that member takes nothing.
     else if (policy !== "owner") eager = true
   }
   return state.members.size > 0 && (eager || state.hungry) ? Math.max(0, room) : 0
 }
 
-/** How many items a member has not taken. */
+/** The number of items that a member has not taken. */
 export const unreadBy = (state: State, id: number): number => {
   const member = state.members.get(id)
   return member === undefined ? 0 : headOf(state) - member.cursor
 }
 
-/** The next item of a member and its number; none where there is none yet, or the member has to hear of a loss first. */
+/**
+ * The next item of a member and its number; `undefined` where none has come, or the member has to hear of a loss first.
+ */
 export const next = (state: State, id: number): { readonly at: number; readonly item: unknown } | undefined => {
   const member = state.members.get(id)
   if (member === undefined) return undefined
@@ -109,11 +118,11 @@ export const next = (state: State, id: number): { readonly at: number; readonly 
   return { at, item: state.items[at - state.base] }
 }
 
-/** The next item of a member. A member that does not wait has lost the items beyond its capacity. */
+/** The number of the next item of a member. A member that does not wait has lost the items beyond its capacity. */
 const oldestFor = (state: State, { capacity, cursor, policy }: Member): number =>
   Math.max(state.base, policy === "wait" ? cursor : Math.max(cursor, headOf(state) - capacity))
 
-/** Forgets what every member has taken, once it is worth a copy. */
+/** Forgets the items that every member has taken, once there are enough of them to be worth a copy. */
 const trimmed = (state: State): State => {
   let oldest = headOf(state)
   for (const member of state.members.values()) oldest = Math.min(oldest, oldestFor(state, member))
@@ -186,7 +195,7 @@ const left = (state: State, id: number): Step => {
   members.delete(id)
   const others = Array.from(members.values())
   if (others.some(({ policy }) => policy !== "owner")) return [trimmed({ ...state, members }), nothing]
-  // Items that an owner has not read are its own again, also those it would have lost, if unread.
+  // The items that an owner has not read are its own again, among them those it would have lost.
   const owner = others[0]
   const from = Math.max(state.base, Math.min(state.delivered, owner === undefined ? Infinity : oldestFor(state, owner)))
   const items = state.items.slice(from - state.base)

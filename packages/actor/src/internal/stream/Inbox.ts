@@ -1,8 +1,8 @@
 /**
  * The receiving end of one direction of a stream: keeps chunks until their reader takes them, and grants credit back.
  *
- * Chunks stay encoded until their reader takes them: a payload is decoded by the task that owns it, so a wrong one
- * hurts that task only.
+ * Chunks stay encoded until their reader takes them: the fiber that reads a payload decodes it, so a wrong one hurts no
+ * other work.
  *
  * @since 0.1.0
  */
@@ -12,21 +12,21 @@ import type * as Effect from "effect/Effect"
 import type { StreamOptions } from "../contract/DialogCall.ts"
 import { Waiters } from "../settings/Waiters.ts"
 
-/** The window our side asks for. */
+/** The window that this side asks its sender to keep. */
 export const windowOf = (options: StreamOptions | undefined): Window => ({
   items: Math.max(1, Math.floor(options?.window?.items ?? Credit.defaultWindow.items)),
   bytes: Math.max(2, Math.floor(options?.window?.bytes ?? Credit.defaultWindow.bytes))
 })
 
 /**
- * The policy for a slow reader (docs/dialogs.md). `wait`: the writer waits, nothing is lost.
- * The others never slow the writer: `error` ends the dialog, the two `drop` policies lose items.
+ * The policy for a slow reader (docs/dialogs.md). `wait`: the writer waits, and no item is lost. The other three never
+ * slow the writer: `error` ends the dialog, and the two `drop` policies lose items.
  *
  * @since 0.1.0
  */
 export type Overflow = "wait" | "error" | "drop-oldest" | "drop-newest"
 
-/** The fate of a chunk that arrived. */
+/** The fate of a chunk that arrived: kept, against the credit (`breach`), or too much for the policy (`overrun`). */
 export type Pushed = "kept" | "breach" | "overrun"
 
 const sizeOf = ({ items, payload }: Yield): Window => ({ items, bytes: payload.length })
@@ -48,7 +48,7 @@ export class Inbox {
     this.credit = Credit.receiver(window)
   }
 
-  /** Takes a chunk in, and says what to grant at once. */
+  /** Takes in a chunk, and answers with its fate and the credit to grant at once. */
   push(chunk: Yield): readonly [Pushed, Window | undefined] {
     const credit = Credit.received(this.credit, chunk.items, chunk.payload.length)
     if (credit === undefined || chunk.items > this.window.items) return ["breach", undefined]
@@ -58,7 +58,7 @@ export class Inbox {
       this.keep(chunk)
       return ["kept", undefined]
     }
-    // The writer is never slowed: what it sent is granted back before it is read.
+    // The writer is never slowed under this policy, so its credit is granted back before the chunk is read.
     const grant = this.consume(sizeOf(chunk))
     if (this.kept + chunk.items <= this.window.items) this.keep(chunk)
     else if (this.overflow === "error") return ["overrun", grant]
@@ -72,19 +72,19 @@ export class Inbox {
   }
 
   /**
-   * The oldest chunk, if there is one, and what to grant the sender now: a chunk is paid back when its reader comes for
-   * the next one, so a reader is never more than one window behind.
+   * Takes the oldest chunk, if there is one, with the credit to grant now. A chunk is paid back when its reader comes
+   * for the next one, so a reader is at most one window behind.
    */
   take(): readonly [Yield | undefined, Window | undefined] {
     const { reading } = this
     const chunk = this.chunks.shift()
-    // Its size, and not the chunk: the memory of a payload that has been read is given back.
+    // Only the size is kept, so that the memory of a payload that has been read is given back.
     this.reading = chunk === undefined || this.overflow !== "wait" ? undefined : sizeOf(chunk)
     if (chunk !== undefined) this.kept -= chunk.items
     return [chunk, reading === undefined ? undefined : this.consume(reading)]
   }
 
-  /** Reading is over: chunks that are here or still come are dropped, and paid back so that the sender can finish. */
+  /** Ends the reading: chunks that are here or still come are dropped, and paid back so that the sender can finish. */
   discard(): Window | undefined {
     this.discarding = true
     let items = 0
@@ -101,7 +101,7 @@ export class Inbox {
     return this.chunks.length === 0
   }
 
-  /** Items that are here and not taken, and whether a reader waits. */
+  /** The number of items that are not taken, and whether a reader waits. */
   inspect(): { readonly items: number; readonly waiting: boolean } {
     return { items: this.kept, waiting: !this.waiting.isEmpty }
   }
@@ -110,12 +110,12 @@ export class Inbox {
     return this.waiting.all
   }
 
-  /** Something changed: a chunk came, or the dialog ended. */
+  /** Wakes the waiting readers after a change: a chunk came, or the dialog ended. */
   notify(): void {
     this.waiting.wake()
   }
 
-  /** Waits for the next change from now on. */
+  /** Waits for the next change after this moment. */
   get changed(): Effect.Effect<void> {
     return this.waiting.next()
   }

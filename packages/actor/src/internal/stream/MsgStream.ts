@@ -2,8 +2,8 @@
  * A dialog's two-way stream: a `StreamReader` for one direction, an `Outlet` for the other, and the conversions to
  * Effect's own Stream and Sink.
  *
- * While there is a subscriber, `FanOut` hands every item to every reader, and `receive` is only one of them.
- * How a slow reader is treated is its own choice.
+ * While there is a subscriber, `FanOut` hands every item to every reader, and `receive` is only one of them. Each
+ * reader chooses how its own slowness is treated.
  *
  * @since 0.1.0
  */
@@ -34,18 +34,21 @@ export interface MsgStreamOptions {
   readonly peer: ActorId
   readonly self: ActorId
   readonly endpoint: string
-  /** Says `Stop`. */
+  /** Sends `Stop`, which ends this side's half. */
   readonly stop: () => void
-  /** Our half has ended. */
+  /** True once this side's half has ended. */
   readonly isStopped: () => boolean
-  /** Why nothing can be sent any more because of the other side, if so: the dialog's failure, or that it has ended. */
+  /**
+   * The failure of a send that the other side has made impossible: the dialog failed, or has ended. `undefined` while
+   * it is open.
+   */
   readonly over: () => Effect.Effect<never, unknown> | undefined
 }
 
-/** The number of the owner among the members. */
+/** The number under which the stream's own `receive` is a member. */
 const owner = 0
 
-/** How many items a subscriber may be behind, unless it says so. */
+/** The number of items that a subscriber may be behind, unless it sets another. */
 const defaultCapacityItems = 64
 
 /** Carries out what `FanOut.step` decides: reads for the members, and wakes them. */
@@ -65,7 +68,7 @@ class Shared {
     return FanOut.isShared(this.state)
   }
 
-  /** True when a member has nothing to take. */
+  /** True when a member has no item to take. */
   hasRead(id: number): boolean {
     return FanOut.unreadBy(this.state, id) === 0
   }
@@ -74,13 +77,13 @@ class Shared {
     const id = policy === "owner" ? owner : ++this.lastId
     if (policy !== "owner" || !this.state.members.has(owner)) this.input({ _tag: "Join", id, policy, capacity })
     this.reader.share(this.read)
-    // A reader that waits for its own item waits as a member from now on.
+    // A reader that waits for an item of its own waits as a member from now on.
     this.reader.notify()
     this.read()
     return id
   }
 
-  /** A stream of its own reads alone, and becomes a member at the first `join` of another reader. */
+  /** Lets a stream made by `toStream` read alone; at the first `join` of another reader it becomes a member. */
   attach(capacity: number): number {
     const id = ++this.lastId
     this.input({ _tag: "Attach", id, capacity })
@@ -94,11 +97,14 @@ class Shared {
       this.reader.share(undefined)
       this.reader.putBack(outcome.items, outcome.lagged ? this.overrun : undefined)
     } else this.schedule()
-    // The reader may be waiting itself: its Scope has closed.
+    // The reader is woken, because it may be waiting itself: its Scope has closed.
     this.reader.notify()
   }
 
-  /** The next item of a member; `gone` where it is none any more, `empty` where there is none yet and it does not wait. */
+  /**
+   * Takes the next item of a member. `gone` is run where it is no member any more, `empty` where no item has come and
+   * it does not wait.
+   */
   take(
     id: number,
     gone: () => Effect.Effect<unknown, unknown>,
@@ -136,18 +142,21 @@ class Shared {
     })
   }
 
-  /** The thing that a member finds in the place of its next item. */
+  /** The thing that stands in the place of a member's next item. */
   private look(id: number): Look | undefined {
     const next = FanOut.next(this.state, id)
     const { receiving } = this.reader
     if (next === undefined || receiving.isPlain(next.item)) return undefined
     const found = receiving.look(next.item)
-    // Decided once for all members.
+    // A payload that does not match is decided once, for all members.
     if (found.place !== next.item) this.input({ _tag: "Replace", at: next.at, item: found.place })
     return found
   }
 
-  /** The next item of the owner, if there is one now: what has arrived and the members have room for is read for it. */
+  /**
+   * The next item of the owner, if there is one now. Items that have arrived are read for it as far as members have
+   * room.
+   */
   takeNow(gone: () => Effect.Effect<unknown, unknown>): Effect.Effect<Option.Option<unknown>, unknown> {
     const id = this.join("owner", defaultCapacityItems)
     if (this.hasRead(id)) {
@@ -164,18 +173,20 @@ class Shared {
     return outcome
   }
 
-  /** Members that run in one turn take the items at hand before more is read: none is outrun by the others. */
+  /**
+   * Reads more in a later turn, so that all members of this turn first take the items at hand: none outruns another.
+   */
   private schedule(): void {
     if (this.isScheduled) return
     this.isScheduled = true
     this.reader.turn.later(() => {
       this.isScheduled = false
-      // One of them has to have a payload decided before more can be read.
+      // The readers are woken, also where a receiver has to decide about a payload before more can be read.
       if (this.read() || this.reader.undecided !== undefined) this.reader.notify()
     }, this)
   }
 
-  /** Reads what the members have room for, chunk by chunk; whether there was anything. */
+  /** Reads, chunk by chunk, as many items as the members have room for; true where there was one. */
   private readonly read = (): boolean => {
     let found = false
     for (let room = FanOut.wanted(this.state); room > 0; room = FanOut.wanted(this.state)) {
@@ -193,7 +204,10 @@ class Shared {
   }
 }
 
-/** Everything but `receive` is made when it is asked for: the conversions of one dialog cost more than an echo over it. */
+/**
+ * The stream of one side. All but `receive` is made when it is asked for: its conversions cost more than an echo over
+ * the dialog.
+ */
 class MsgStreamLive {
   private readonly options: MsgStreamOptions
   private readonly shared: Shared
@@ -242,7 +256,7 @@ class MsgStreamLive {
     )
   }
 
-  /** Sends what upstream has in a fiber of the channel's scope, while downstream reads. */
+  /** Sends the items of upstream in a fiber of the channel's scope, while downstream reads. */
   readonly toChannel = (): Channel.Channel<any, any, any, any, any, any> =>
     Channel.fromTransform((upstream: Effect.Effect<ReadonlyArray<unknown>, unknown>, scope) => {
       const failed = Deferred.makeUnsafe<never, unknown>()
@@ -318,7 +332,7 @@ class MsgStreamLive {
     return Effect.sync(() => this.options.reader.receiving.refusals)
   }
 
-  /** Reads alone, and from the first subscribe on as a member like any other, until it leaves. */
+  /** Reads alone until the first `subscribe`, and from then on as a member like any other, until it leaves. */
   private plainOrMember(): { readonly pull: Pull; readonly leave: Effect.Effect<void> } {
     const { shared } = this
     let id: number | undefined
@@ -338,7 +352,7 @@ class MsgStreamLive {
 
 const one = (item: unknown): readonly [unknown] => [item]
 
-/** A failed pull may be repeated, so the reader leaves with the stream's scope and not with the first failure. */
+/** Makes a Stream of a pull. The reader leaves with the stream's scope, because a pull that failed may be repeated. */
 const streamOf = (pull: Pull, leave: Effect.Effect<void>): Stream.Stream<unknown, unknown> =>
   Stream.fromChannel(
     Channel.fromTransform((_, scope) => Effect.as(Scope.addFinalizer(scope, leave), pull as never)) as Channel.Channel<
@@ -354,7 +368,7 @@ const isDone = (cause: Cause.Cause<unknown>): boolean =>
 export const make = <Send, Receive, E>(options: MsgStreamOptions): MsgStream<Send, Receive, E> =>
   new MsgStreamLive(options) as unknown as MsgStream<Send, Receive, E>
 
-/** Why a decoded item does not match a narrower schema, if it does not. */
+/** The issue of a decoded item that does not match a narrower schema; `undefined` where it matches. */
 const issueWith = (schema: Schema.Top) => {
   const decode = Schema.decodeUnknownSync(Schema.toType(schema) as Schema.Codec<unknown>)
   return (item: unknown): string | undefined => {

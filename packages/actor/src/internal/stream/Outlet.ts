@@ -1,8 +1,8 @@
 /**
  * The sending end of one direction of a stream: spends credit and makes its writer wait.
  *
- * Items are weighed before they are encoded: a chunk holds about `chunkBytes`, and an item that is larger stands alone,
- * is paid for, and only then encoded. So a writer holds no more encoded bytes than one chunk or one item.
+ * Items are weighed before they are encoded. A chunk holds about `chunkBytes`; an item that is larger stands alone, and
+ * is encoded only once its credit is there. So a writer holds no more encoded bytes than one chunk or one item.
  *
  * @since 0.1.0
  */
@@ -15,13 +15,13 @@ import { aboveLimit } from "../errors/ActorError.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import { weigh } from "./Weight.ts"
 
-/** The weight at which a chunk is cut. */
+/** The weight in bytes at which a chunk is cut. */
 export const chunkBytes = 64 * 1024
 
-/** Answers that wait for credit: more than these are not taken. */
+/** The number of answers that may wait for credit; one more is not taken. */
 const maxWaitingAnswers = 64
 
-/** Room in a frame for what surrounds the items. */
+/** Bytes of a frame that are kept free for the envelope around the items. */
 const envelopeBytes = 64
 
 export interface OutletOptions {
@@ -29,15 +29,15 @@ export interface OutletOptions {
   readonly dialog: number
   readonly window: Window
   readonly items: Payload.Codec<ReadonlyArray<unknown>>
-  /** The error of an item that does not match its schema. */
+  /** Makes the error of an item that does not match its schema. */
   readonly invalid: (issue: string) => Effect.Effect<never, unknown>
-  /** Our half has ended: answers that wait are not sent any more. */
+  /** True once this side's half has ended: answers that wait are then not sent any more. */
   readonly isStopped?: (() => boolean) | undefined
-  /** The error of sending into a dialog that has ended; without it, the sender is being interrupted anyway. */
+  /** The error of a send into a dialog that has ended. Without it the sender waits, because it is being interrupted. */
   readonly ended?: Effect.Effect<never, unknown>
 }
 
-/** The credit of a sender, and the writers that wait for more. */
+/** The sending end: its credit, and the writers that wait for more. */
 export class Outlet {
   private credit: Credit.Sender
   private readonly options: OutletOptions
@@ -50,7 +50,7 @@ export class Outlet {
     this.credit = Credit.sender(options.window)
   }
 
-  /** The credit that is left, and whether a writer waits for more. */
+  /** The credit that is left in items and bytes, and whether a writer waits for more. */
   inspect(): { readonly items: number; readonly bytes: number; readonly waiting: boolean } {
     return { items: this.credit.items, bytes: this.credit.bytes, waiting: !this.waiting.isEmpty }
   }
@@ -59,7 +59,7 @@ export class Outlet {
     return this.waiting.all
   }
 
-  /** `false` where the peer granted more than its window. */
+  /** Adds credit from the peer; `false` where it granted more than its window. */
   grant(items: number, bytes: number): boolean {
     const credit = Credit.granted(this.credit, items, bytes)
     if (credit === undefined) return false
@@ -68,24 +68,24 @@ export class Outlet {
     return true
   }
 
-  /** The dialog is over: writers that wait for credit look again, and find out. */
+  /** Wakes the writers that wait for credit, so that they find the dialog over. */
   release(): void {
     this.over = true
     this.waiting.wake()
   }
 
-  /** True when this count and weight make a chunk, or are all that can be paid for now. */
+  /** True when items of this count and weight fill a chunk, or use up the credit. */
   isChunk(count: number, weight: number): boolean {
     const { bytes, items, window } = this.credit
     return weight >= Math.min(chunkBytes, bytes) || count >= Math.min(items, Credit.largestChunk(window))
   }
 
-  /** Calls back once when there may be more credit, or the dialog is over. */
+  /** Calls `callback` once, when there may be more credit, or the dialog is over. */
   whenGranted(callback: () => void): void {
     this.waiting.add(callback)
   }
 
-  /** Sends everything, which weighs so much, as one chunk, or nothing. */
+  /** Sends all items, whose weight is given, as one chunk, or sends none of them. */
   sendNow(items: ReadonlyArray<unknown>, weight: number): "sent" | "no-credit" | "invalid" {
     if (this.over) return "sent"
     if (!Credit.canSpend(this.credit, items.length, weight)) return "no-credit"
@@ -96,7 +96,10 @@ export class Outlet {
     return "sent"
   }
 
-  /** Sends a message now, or as soon as there is credit for it; its sender goes on. `full` where too many wait already. */
+  /**
+   * Sends a message now, or as soon as there is credit for it, while its sender goes on. `full` means that too many
+   * wait already.
+   */
   answer(message: unknown): "sent" | "full" | Effect.Effect<never, unknown> {
     const encoded = this.encode([message], weigh(message, chunkBytes))
     if (!encoded.ok) return this.options.invalid(encoded.issue)
@@ -120,7 +123,10 @@ export class Outlet {
     return Effect.suspend(() => this.from(items, 0, false))
   }
 
-  /** `admitted` where the connection had room: one chunk may go, even if it was filled since. */
+  /**
+   * Sends the items from `start` on. With `admitted` the connection had room, and one chunk may leave even if it has
+   * filled since.
+   */
   private from(items: ReadonlyArray<unknown>, start: number, admitted: boolean): Effect.Effect<void, unknown> {
     let at = start
     let mayPass = admitted
@@ -138,7 +144,7 @@ export class Outlet {
       const encoded = this.encode(at === 0 && count === items.length ? items : items.slice(at, at + count), weight)
       if (!encoded.ok) {
         if (count === 1) return this.options.invalid(encoded.issue)
-        // The items before the wrong one still arrive.
+        // The items before the wrong one still arrive: they are sent one by one.
         alone = true
         continue
       }
@@ -150,7 +156,7 @@ export class Outlet {
     return Effect.void
   }
 
-  /** A chunk that cannot be paid for yet: it waits encoded, and is sent as it is. */
+  /** Waits with a chunk that cannot be paid for yet. It is kept encoded, and sent as it is. */
   private later(
     items: ReadonlyArray<unknown>,
     at: number,
@@ -165,7 +171,7 @@ export class Outlet {
     })
   }
 
-  /** How many items from `at` on make the next chunk, and what they weigh. */
+  /** The number of items from `at` on that make the next chunk, and their weight. */
   private cut(items: ReadonlyArray<unknown>, at: number, alone: boolean): readonly [count: number, weight: number] {
     const most = alone
       ? 1
@@ -183,7 +189,7 @@ export class Outlet {
 
   private encode(items: ReadonlyArray<unknown>, weight: number): Payload.Result<Uint8Array> {
     const { maxFrame } = this.options.channel
-    // Items that weigh too much are too large: they are not encoded to find out.
+    // Items whose weight exceeds the largest frame are too large: they are refused without being encoded.
     if (weight > maxFrame) return { ok: false, issue: aboveLimit(weight, maxFrame) }
     const encoded = this.options.items.encode(items)
     if (!encoded.ok) return encoded
@@ -205,7 +211,7 @@ export class Outlet {
   }
 
   private readonly room: Effect.Effect<void> = Effect.callback<void>((resume) => {
-    // Asked again: the fiber may have been preempted since it saw that there was none.
+    // The writer is asked again: the fiber may have been preempted since it saw the connection full.
     if (!this.options.channel.writer.isFull) return resume(Effect.void)
     return Effect.sync(this.options.channel.writer.whenRoom(() => resume(Effect.void)))
   })

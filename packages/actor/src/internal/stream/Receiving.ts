@@ -23,31 +23,34 @@ export interface ReceivingOptions {
   readonly channel: PeerChannel
   readonly events: Events
   readonly endpoint: string
-  /** The receiver in force where no scope has said another. */
+  /** The rule of the receiver in force where no scope has set another. Default: a refused item fails its reader. */
   readonly rule?: Rule | undefined
-  /** Why a value is no item of this stream, if so. */
+  /** The issue of a value that is no item of this stream; `undefined` where the value is one. */
   readonly mismatch: (item: unknown) => string | undefined
-  /** The error of an item of the peer, or of a repair of ours. */
+  /** Makes the error of an item that the peer sent, or of a repair that this side made. */
   readonly invalid: (part: "item" | "repair", issue: string) => PayloadInvalid
-  /** Sends a message back: `full` where too many wait already, or the error of sending. None where there is no way back. */
+  /**
+   * Sends a message back: `full` where too many wait already, or the error of sending. Absent where nothing can be sent
+   * back.
+   */
   readonly answer?: ((message: unknown) => "sent" | "full" | Effect.Effect<never, unknown>) | undefined
-  /** Cancels the dialog, and returns when readers have their failure. */
+  /** Cancels the dialog, and returns when its readers have their failure. */
   readonly cancel: (reason: string) => Effect.Effect<void>
-  /** No more is read: items that are here or still come are dropped. */
+  /** Ends the reading: items that are here or still come are dropped. */
   readonly abandon: () => void
-  /** True once readers are told how the stream ended, whatever stands before that. */
+  /** True once the readers are told of the failure of the stream, ahead of unread items. */
   readonly isFailed: () => boolean
   /** True once no more items come. */
   readonly isEnded: () => boolean
 }
 
-/** A payload that does not match, among the items. */
+/** A payload that does not match its schema, in its place among the items. */
 export class Slot {
   state: Refusal.State = Refusal.open
   readonly issue: string
   readonly sent: Option.Option<unknown>
   readonly count: number
-  /** An item of the contract that only a narrower schema refuses. */
+  /** True for an item that matches the contract, and that only a narrower schema refuses. */
   readonly isItem: boolean
 
   constructor(issue: string, sent: Option.Option<unknown>, count: number, isItem = false) {
@@ -57,7 +60,7 @@ export class Slot {
     this.isItem = isItem
   }
 
-  /** False where the input means nothing now. */
+  /** Feeds the machine of this payload; false where the input changes nothing in its state. */
   input(input: Refusal.Input): boolean {
     const { state } = this
     this.state = Refusal.step(state, input)
@@ -65,7 +68,7 @@ export class Slot {
   }
 }
 
-/** Stands among the items where none can be read: its reader fails once, and the next item follows. */
+/** The mark of a place where no item can be read: its reader fails once, and the next item follows. */
 export class Unreadable {
   readonly error: () => unknown
   constructor(error: () => unknown) {
@@ -73,21 +76,21 @@ export class Unreadable {
   }
 }
 
-/** The thing that a reader finds in the place of its next item; `place` is what stands there from now on. */
+/** The finding of a reader in the place of its next item. `place` is what stands there from now on. */
 export type Look =
   | { readonly _tag: "Item"; readonly place: unknown; readonly item: unknown }
   | { readonly _tag: "Skip"; readonly place: unknown }
-  /** `refused` counts payloads without a decision. */
+  /** `refused` is the number of payloads that end here without a decision. */
   | {
     readonly _tag: "Fail"
     readonly place: unknown
     readonly failure: Effect.Effect<never, unknown>
     readonly refused: number
   }
-  /** A handler is to be asked, or is being asked. */
+  /** A receiver's handler has to be asked about the payload, or is being asked. */
   | { readonly _tag: "Undecided"; readonly place: Slot }
 
-/** The streams whose handlers this fiber runs: reading one of them here would wait for itself. */
+/** The streams whose handlers this fiber runs: it would wait for itself if it read one of them. */
 const Deciding = Context.Reference<ReadonlyArray<Receiving>>("@furrow/actor/Deciding", { defaultValue: () => [] })
 
 export class Receiving {
@@ -101,7 +104,7 @@ export class Receiving {
     this.options = options
   }
 
-  /** True when an item that was decoded may still not match. */
+  /** True when an item that was decoded may still be refused by a narrower schema. */
   get isNarrowed(): boolean {
     return this.checks.length > 0
   }
@@ -110,7 +113,10 @@ export class Receiving {
     return this.counts
   }
 
-  /** Reads only what also passes `check` (an issue, or nothing) until the returned function is called. */
+  /**
+   * Reads only items that pass `check` (which answers with an issue or `undefined`), until the returned function is
+   * called.
+   */
   narrow(check: (item: unknown) => string | undefined): () => void {
     this.checks = [...this.checks, check]
     return () => {
@@ -118,7 +124,7 @@ export class Receiving {
     }
   }
 
-  /** Decides by this rule until the returned function is called. */
+  /** Decides about refused items by this rule until the returned function is called. */
   receive(rule: Rule): () => void {
     const entry = { rule }
     this.rules = [...this.rules, entry]
@@ -127,14 +133,14 @@ export class Receiving {
     }
   }
 
-  /** The thing that a reader finds in this place; a decision that needs no handler is made. */
+  /** The finding in this place. A decision that needs no handler is made at once. */
   look(place: unknown): Look {
     if (place instanceof Unreadable) return { _tag: "Fail", place, failure: Effect.fail(place.error()), refused: 0 }
     const slot = this.slotOf(place)
     if (!(slot instanceof Slot)) return { _tag: "Item", place: slot, item: slot }
     if (slot.state._tag === "Open" && this.rule._tag === "Always") {
       const { decided } = this.rule
-      // Leaves the item as it is: after this receiver's end another one may let it through.
+      // The item is left as it is: another receiver may let it through after this one has ended.
       if (decided._tag === "Fail") return { _tag: "Fail", place, failure: this.failure(slot), refused: slot.count }
       if (decided._tag !== "Cancel") this.settle(slot, decided)
     }
@@ -153,12 +159,12 @@ export class Receiving {
     }
   }
 
-  /** True for an item that nothing has to be looked up for. */
+  /** True for an item that can be read without a look at schemas or receivers. */
   isPlain(place: unknown): boolean {
     return this.checks.length === 0 && !(place instanceof Slot || place instanceof Unreadable)
   }
 
-  /** The item that can be read in this place, or `otherwise`; nothing is decided. */
+  /** The item that can be read in this place, or `otherwise`. No decision is made. */
   itemOf(place: unknown, otherwise: unknown): unknown {
     if (place instanceof Unreadable) return otherwise
     const slot = this.slotOf(place)
@@ -172,7 +178,7 @@ export class Receiving {
     return state._tag === "Deciding" || state._tag === "Cancelled" && !this.options.isEnded()
   }
 
-  /** Payloads of this fate: how many on this stream and on its connection, and as an event now and then. */
+  /** Counts payloads of this fate on the stream and on its connection, and publishes an event at each power of two. */
   count(fate: keyof Refusals, count: number): void {
     if (count === 0) return
     const { channel, endpoint, events } = this.options
@@ -181,11 +187,11 @@ export class Receiving {
     channel.countRefused(fate, count)
     if (!isTold) return
     const event = { _tag: "PayloadRefused", actor: channel.peer, endpoint, fate, count: counts[fate] } as const
-    // In a later turn: a listener may run a reader of this stream, which is just being read.
+    // The event is published in a later turn: a listener may run a reader of this stream, which is being read now.
     channel.turn.later(() => events.publish(event), this)
   }
 
-  /** Asks the handler about a payload, or waits until another reader has; its reader looks again afterwards. */
+  /** Asks the handler about a payload, or waits until another reader has asked. The reader looks again afterwards. */
   decide(slot: Slot): Effect.Effect<void, unknown> {
     return Effect.uninterruptibleMask((restore) => {
       const { rule } = this
@@ -195,14 +201,15 @@ export class Receiving {
       return Effect.flatMap(Effect.exit(asked), (exit) => {
         const cancelled = this.answered(slot, exit)
         this.wake()
-        // Bounded, and not interrupted with this reader: others wait for the end of the dialog.
+        // The cancel is bounded, and is not interrupted with this reader, because other readers wait for the end of the
+        // dialog.
         if (cancelled !== undefined) return this.options.cancel(cancelled)
         return Exit.isFailure(exit) && slot.state._tag === "Open" ? Effect.failCause(exit.cause) : Effect.void
       })
     })
   }
 
-  /** Readers that wait for a decision look again. */
+  /** Wakes the readers that wait for a decision, so that they look again. */
   wake(): void {
     this.waiting.wake()
   }
@@ -211,11 +218,11 @@ export class Receiving {
     return this.rules.at(-1)?.rule ?? this.options.rule ?? failing
   }
 
-  /** The item in this place by the schemas that are in force now, or its slot. */
+  /** The item in this place by the schemas that are in force now, or the slot of a refused one. */
   private slotOf(place: unknown): unknown {
     if (!(place instanceof Slot)) return this.checked(place)
     const { isItem, sent, state } = place
-    // A value that stands in for a payload is an item like others: a narrower schema may refuse it, too.
+    // A repaired value is an item like others: a narrower schema may refuse it, too.
     if (state._tag === "Repaired") return this.issueOf(state.item) === undefined ? place : this.checked(state.item)
     if (state._tag !== "Open" || !isItem || Option.isNone(sent)) return place
     return this.issueOf(sent.value) === undefined ? sent.value : place
@@ -249,7 +256,10 @@ export class Receiving {
     )
   }
 
-  /** The reason to cancel the dialog for, if that is what the handler wants. */
+  /**
+   * Carries out the decision of a handler; answers with the reason to cancel the dialog for, if the decision is a
+   * cancel.
+   */
   private answered(slot: Slot, exit: Exit.Exit<Decided>): string | undefined {
     if (Exit.isSuccess(exit)) {
       if (exit.value._tag !== "Cancel") this.settle(slot, exit.value)
@@ -290,7 +300,7 @@ export class Receiving {
     if (slot.input({ _tag: "Decided", fate })) this.count(kind, slot.count)
   }
 
-  /** Waits while another reader's handler decides, or the dialog is being cancelled. */
+  /** Waits while another reader's handler decides, or while the dialog is being cancelled. */
   private turn(slot: Slot): Effect.Effect<void> {
     return Effect.withFiber((fiber) => {
       if (slot.state._tag === "Deciding" && fiber.getRef(Deciding).includes(this)) {

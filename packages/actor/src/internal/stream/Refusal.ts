@@ -1,10 +1,11 @@
 /**
- * One payload that does not match, from the reader that finds it to its fate. Nothing here does IO.
+ * The machine of one payload that does not match its schema, from the reader that finds it to its fate. It does no IO.
  *
  *   Open -> Deciding (a handler runs, other readers wait) -> Skipped | Repaired | Failed | Cancelled
  *     ^________| the handler was interrupted: the next reader asks again
  *
- * It stands among the items of its stream, so order is kept and it is decided once, however many readers there are.
+ * The payload keeps its place among the items of its stream. So order is kept, and it is decided once, however many
+ * readers there are.
  *
  * @since 0.1.0
  */
@@ -12,25 +13,25 @@ import type * as Effect from "effect/Effect"
 import type { Refusals } from "../inspect/Snapshot.ts"
 
 export type Fate =
-  /** Dropped or answered: readers go on behind it. */
+  /** The payload was dropped or answered: readers continue behind it. */
   | { readonly _tag: "Skipped" }
   | { readonly _tag: "Repaired"; readonly item: unknown }
   | { readonly _tag: "Failed"; readonly failure: Effect.Effect<never, unknown> }
-  /** The dialog is being cancelled: its end is what readers get. */
+  /** The dialog is being cancelled: readers get its end. */
   | { readonly _tag: "Cancelled" }
 
 export type State = { readonly _tag: "Open" } | { readonly _tag: "Deciding" } | Fate
 
 export type Input =
-  /** A reader asks the handler. */
+  /** A reader asks the handler of the receiver for a decision. */
   | { readonly _tag: "Ask" }
   | { readonly _tag: "Decided"; readonly fate: Fate }
-  /** The handler was interrupted. */
+  /** The handler was interrupted before it decided. */
   | { readonly _tag: "Withdrawn" }
 
 export const open: State = { _tag: "Open" }
 
-/** The next state; the same one where the input means nothing now. */
+/** The next state; the same state where the input means nothing in it. */
 export const step = (state: State, input: Input): State => {
   switch (input._tag) {
     case "Ask":
@@ -42,7 +43,10 @@ export const step = (state: State, input: Input): State => {
   }
 }
 
-/** Counts payloads; `true` where the count has come to the next power of two, which is told. */
+/**
+ * Adds to a count of payloads; `true` where the count has reached the next power of two, at which an event is
+ * published.
+ */
 export const counted = (
   refusals: Refusals,
   fate: keyof Refusals,

@@ -1,11 +1,11 @@
 /**
- * The only way a payload is received: decoded by the task that owns it, or turned into its error.
+ * The only way in which a payload is received: the fiber that reads it decodes it, or gets its error.
  *
  *   chunks arrive -> Inbox (still encoded) -> pull | receive (decoded here, credit granted here)
  *   the dialog ends -> the readers learn how, once what they may still read is read
  *
  * Calls, streams and dialogs all receive here: one place decides what a wrong payload, a broken rule, a slow reader or
- * the end of a dialog means to a reader. A payload that does not match is its reader's failure alone.
+ * the end of a dialog means to a reader. A payload that does not match fails only its own reader.
  *
  * @since 0.1.0
  */
@@ -24,39 +24,42 @@ import { type Look, Receiving, Slot, Unreadable } from "./Receiving.ts"
 
 export interface ReaderOptions {
   readonly channel: PeerChannel
-  /** The dialog, whose id is known once something can arrive. */
+  /** The dialog whose items are read; its number is known once an item can arrive. */
   readonly dialog: { readonly id: number }
   readonly endpoint: string
   /** The actor that serves the endpoint. */
   readonly actor: ActorId
-  /** The actor that makes the items. */
+  /** The side that makes the items. */
   readonly maker: "caller" | "callee"
   readonly items: Payload.ChunkCodec<unknown>
   readonly window: Message.Window
   readonly overflow?: Overflow | undefined
-  /** A failure is told before the unread items: dialogs, whose messages mean nothing after one. */
+  /** True where a failure is told before the unread items: in dialogs, whose messages mean nothing after one. */
   readonly failFirst: boolean
-  /** The dialog has ended: no writer waits for credit. */
+  /** True once the dialog has ended, so that no writer waits for credit. */
   readonly isOver: () => boolean
-  /** The reader was too slow for its policy. */
+  /** Reports that the reader was too slow for its policy `error`. */
   readonly overrun?: (() => void) | undefined
   readonly events: Events
-  /** The fate of items that do not match, where no scope has said another. */
+  /** The rule for items that do not match, where no scope has set another. */
   readonly rule?: Rule | undefined
-  /** Cancels the dialog for the reader; it has its failure when this returns. */
+  /** Cancels the dialog for the reader, which has its failure when this returns. */
   readonly cancel: (reason: string) => Effect.Effect<void>
-  /** Sends a message back in the reader's name, where there is a way back. */
+  /** Sends a message back in the reader's name. Absent where nothing can be sent back. */
   readonly answer?: ((message: unknown) => "sent" | "full" | Effect.Effect<never, unknown>) | undefined
 }
 
-/** How far the stream has come, seen by its reader. */
+/** The state of the stream as its reader sees it. */
 type End =
   | { readonly _tag: "Open" }
-  /** No more items: unread ones are still to be read. */
+  /** No more items come, and unread ones can still be read. */
   | { readonly _tag: "Done" }
   | { readonly _tag: "Failed"; readonly failure: Effect.Effect<never, unknown> }
 
-/** A value that opens something, a call's payload or a dialog's first value; or whose fault it is that there is none. */
+/**
+ * A value that opens something: the payload of a call, or the first value of a dialog. Otherwise the side that is to
+ * blame for its absence.
+ */
 export type Received =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly error: PayloadInvalid }
@@ -80,22 +83,25 @@ export type Pull = Effect.Effect<readonly [unknown, ...Array<unknown>], unknown>
 
 const done: Effect.Effect<never, Cause.Done> = Cause.done()
 
-/** The side that reads what the other one makes. */
+/** The side that reads the items that the given side makes. */
 const readerOf = { caller: "callee", callee: "caller" } as const
 
-/** No item is there now. */
+/** The mark that no item is there now. */
 export const none: unique symbol = Symbol("none")
 
 export class StreamReader {
   private readonly options: ReaderOptions
   private readonly inbox: Inbox
   private end: End = { _tag: "Open" }
-  /** The place in the chunk that is being read: `next` is the first unread item. */
+  /** The chunk that is being read, decoded; `next` is the place of its first unread item. */
   private decoded: ReadonlyArray<unknown> = []
   private next = 0
-  /** True when something else than items may be among them. */
+  /** True when the chunk may hold slots and marks besides items. */
   private mixed = false
-  /** The demands of the reader on its items, once it demands more than the contract, or one did not match. */
+  /**
+   * The demands of the reader on its items. They are made once it demands more than the contract, or an item did not
+   * match.
+   */
   private demands: Receiving | undefined
   private arrival: (() => void) | undefined
 
@@ -104,7 +110,7 @@ export class StreamReader {
     this.inbox = new Inbox(options.window, options.overflow)
   }
 
-  /** The demands of the reader on its items, and the fate of those that do not match. */
+  /** The demands of the reader on its items, and the rule for those that do not match; made at the first use. */
   get receiving(): Receiving {
     if (this.demands !== undefined) return this.demands
     const { answer, cancel, channel, endpoint, events, items, maker, rule } = this.options
@@ -126,7 +132,7 @@ export class StreamReader {
     })
   }
 
-  /** Items that were not read, and whether the reader waits for more. */
+  /** The number of unread items, and whether the reader waits for more. */
   inspect(): { readonly items: number; readonly waiting: boolean } {
     const { items, waiting } = this.inbox.inspect()
     return { items: items + this.decoded.length - this.next, waiting }
@@ -140,7 +146,7 @@ export class StreamReader {
     return this.end._tag !== "Open" && this.inbox.isEmpty && this.next >= this.decoded.length
   }
 
-  /** A chunk arrived. More than was granted ends the connection. */
+  /** Takes in a chunk that arrived. A chunk beyond the granted credit ends the connection. */
   hear(word: Message.Yield): void {
     const [pushed, grant] = this.inbox.push(word)
     if (pushed === "breach") {
@@ -151,21 +157,27 @@ export class StreamReader {
     this.arrived()
   }
 
-  /** The peer ended its half, or the dialog ended well: unread items stay readable. */
+  /**
+   * Notes that no more items come, because the peer ended its half or the dialog ended well. Unread items stay
+   * readable.
+   */
   finish(): void {
     if (this.end._tag === "Open") this.end = { _tag: "Done" }
     this.demands?.wake()
     this.arrived()
   }
 
-  /** The dialog failed. */
+  /** Notes that the dialog failed. */
   fail(failure: Effect.Effect<never, unknown>): void {
     if (this.end._tag !== "Failed") this.end = { _tag: "Failed", failure }
     this.demands?.wake()
     this.arrived()
   }
 
-  /** Reading is over; items that still come are dropped and paid for. Answers with what was unread and readable. */
+  /**
+   * Ends the reading: items that still come are dropped and paid for. Answers with the items that were unread and
+   * readable.
+   */
   close(): ReadonlyArray<unknown> {
     const unread: Array<unknown> = []
     while (this.isFilled()) {
@@ -188,10 +200,10 @@ export class StreamReader {
 
   // ---- one reader -------------------------------------------------------------------------------------------------
 
-  /** The next chunk: the items up to one that cannot be read, which fails the reader that finds it first. */
+  /** Reads the next chunk: the items before one that cannot be read, which fails the reader that finds it first. */
   readonly pull: Pull = this.pullOr(() => this.pull)
 
-  /** Reads once more; `again` is the step of a reader that had to wait. */
+  /** Reads a chunk once; `again` is the next step of a reader that had to wait. */
   pullOr(again: () => Pull): Pull {
     return Effect.suspend(() => {
       const over = this.over
@@ -214,7 +226,7 @@ export class StreamReader {
     return items.length === 0 ? this.passed(again) : Effect.succeed(items as [unknown, ...Array<unknown>])
   }
 
-  /** The next item. */
+  /** Reads the next item, and waits for it. */
   get receive(): Effect.Effect<unknown, unknown> {
     return this.receiveOr(() => this.receive)
   }
@@ -227,7 +239,7 @@ export class StreamReader {
     })
   }
 
-  /** The next item if there is one now. A decision about one that does not match is waited for. */
+  /** Reads the next item if there is one now. A decision about one that does not match is waited for. */
   get receiveNow(): Effect.Effect<Option.Option<unknown>, unknown> {
     return Effect.suspend(() => {
       const waits = this.end._tag === "Open" && this.inbox.isEmpty && this.next >= this.decoded.length
@@ -248,7 +260,7 @@ export class StreamReader {
     return Effect.succeed(item)
   }
 
-  /** Deals with what stands before the next item: fails its reader once, goes behind it, or has it decided. */
+  /** Deals with what stands before the next item: fails its reader once, passes over it, or has it decided. */
   private passed<A>(again: () => Effect.Effect<A, unknown>): Effect.Effect<A, unknown> {
     const found = this.look()
     switch (found._tag) {
@@ -268,12 +280,15 @@ export class StreamReader {
 
   // ---- several readers --------------------------------------------------------------------------------------------
 
-  /** Calls `arrival` when there is something new, before every waiting reader; `undefined` to stop. */
+  /** Calls `arrival` at each change, before the waiting readers are woken; `undefined` ends that. */
   share(arrival: (() => void) | undefined): void {
     this.arrival = arrival
   }
 
-  /** Takes an item, or what fails the readers that come to it; `none` also where a receiver has to decide first. */
+  /**
+   * Takes an item, or the mark that fails each reader that comes to it. `none` means that no item is there, or that a
+   * receiver decides first.
+   */
   poll(): unknown {
     while (this.isFilled()) {
       if (!this.isMixed) return this.decoded[this.next++]
@@ -285,18 +300,18 @@ export class StreamReader {
     return none
   }
 
-  /** The payload that a receiver has to decide about before more can be read, if there is one. */
+  /** The payload about which a receiver has to decide before more can be read, if there is one. */
   get undecided(): Slot | undefined {
     const place = this.decoded[this.next]
     return place instanceof Slot && this.receiving.isUndecided(place) ? place : undefined
   }
 
-  /** The rest of the chunk that is being read is at hand: no more memory is needed to have it. */
+  /** True while the chunk that is being read has unread items: reading them needs no more memory. */
   get hasDecoded(): boolean {
     return this.next < this.decoded.length
   }
 
-  /** Puts back items that were taken and not read; and in front of them, the error for the next reader. */
+  /** Puts back items that were taken and not read and, in front of them, the error for the next reader. */
   putBack(items: ReadonlyArray<unknown>, error: (() => unknown) | undefined): void {
     if (items.length === 0 && error === undefined) return
     this.decoded = [
@@ -309,7 +324,7 @@ export class StreamReader {
     this.arrived()
   }
 
-  /** The error of a reader with nothing left to read, if it is time for that. */
+  /** The failure of a reader that has no item left to read, once the stream has ended. */
   get over(): Effect.Effect<never, unknown> | undefined {
     const { end } = this
     if (end._tag === "Open") return undefined
@@ -327,12 +342,12 @@ export class StreamReader {
     return this.options.channel.turn
   }
 
-  /** Waits for the next change from now on. */
+  /** Waits for the next change after this moment. */
   get changed(): Effect.Effect<void> {
     return this.inbox.changed
   }
 
-  /** Readers look again. */
+  /** Wakes the readers, so that they look again. */
   notify(): void {
     this.inbox.notify()
   }
@@ -344,15 +359,15 @@ export class StreamReader {
     this.inbox.notify()
   }
 
-  /** True when what stands among the items must be looked at. */
+  /** True when the things among the items have to be looked at one by one. */
   get isMixed(): boolean {
     return this.mixed || this.demands !== undefined && this.demands.isNarrowed
   }
 
-  /** The thing at the head, which stays there. */
+  /** The finding at the first unread place, which stays there. */
   private look(): Look {
     const found = this.receiving.look(this.decoded[this.next])
-    // A failure or a skipped item is passed at once.
+    // A failure or a skipped item is passed at once, and so not written back to its place.
     if (found._tag !== "Fail" && found._tag !== "Skip" && found.place !== this.decoded[this.next]) {
       this.decoded = this.decoded.with(this.next, found.place)
       this.mixed = true
@@ -364,7 +379,7 @@ export class StreamReader {
     return this.receiving.isPlain(place) ? place : this.receiving.itemOf(place, none)
   }
 
-  /** True when there is an item; decodes the next chunk where it is its turn. */
+  /** True when an item is at hand; decodes the next chunk where the last one has been read. */
   private isFilled(): boolean {
     if (this.next < this.decoded.length) return true
     const [chunk, grant] = this.inbox.take()
@@ -380,7 +395,10 @@ export class StreamReader {
     return true
   }
 
-  /** The items of a chunk that does not decode as a whole, with what does not match among them. */
+  /**
+   * The items of a chunk that does not decode as a whole: each is decoded alone, and those that do not match become
+   * slots.
+   */
   private apart({ items, payload }: Message.Yield, issue: string): ReadonlyArray<unknown> {
     const each = this.options.items.decodeEach(payload)
     if (each === undefined || each.length === 0) return [new Slot(issue, Option.none(), items)]

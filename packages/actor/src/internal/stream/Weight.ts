@@ -2,16 +2,16 @@
  * A lower bound of the encoded size of a value, before it is encoded: the length of its texts and bytes, and one for
  * everything else.
  *
- * Values that cross are data, so they can be looked through. Looking stops at the limit: a value above it is large, and
- * how large matters only where it is one text or one block of bytes.
+ * Values that cross to another actor are data, so they can be looked through. The look stops at `limit`: beyond it a
+ * value counts as large, and its exact weight matters only for a single text or block of bytes.
  *
  * @since 0.1.0
  */
 
-/** Values are not followed further down: deeper values weigh nothing. */
+/** The depth to which a value is followed: each value that lies deeper counts as one byte. */
 const maxDepth = 32
 
-/** The weight of a value in bytes; counting stops once it is above `limit`. */
+/** The weight of a value in bytes. Counting stops once the weight is above `limit`. */
 export const weigh = (value: unknown, limit: number): number => {
   switch (typeof value) {
     case "string":

@@ -1,10 +1,9 @@
 /**
  * A connection inside one process: for tests, and for trees of actors that need no processes.
  *
- * Bytes cross in a later microtask, in order, so that nothing arrives inside the call that sent it: the same program
- * then behaves here as it does over a socket. A receiver's queue above the high-water mark is full, as a socket's is.
- * Two ends that answer each other without a pause let the event loop turn now and then: timers and other connections
- * must not wait for them to be done.
+ * Bytes cross in order in a later microtask, never inside the call that sent them, so that programs behave as over a
+ * socket. A receiver's queue above the high-water mark is full, as a socket's is. Two ends that answer each other
+ * without a pause let the event loop turn now and then, so that other work is not held up.
  *
  * @since 0.1.0
  */
@@ -14,7 +13,7 @@ import { type Connection, type ConnectionHandlers, type TransportDriver, Transpo
 
 const highWaterBytes = 256 * 1024
 
-/** After this many deliveries in microtasks the event loop turns once. */
+/** The number of deliveries in microtasks after which the event loop turns once. */
 const deliveriesPerTurn = 256
 
 class Pipe implements Wire {
@@ -24,11 +23,11 @@ class Pipe implements Wire {
   private deliveries = 0
   private wasFull = false
   private held = false
-  /** Bytes that pass before the wire is cut. */
+  /** The number of bytes that pass before the wire is cut. */
   private leftBytes = Infinity
   private state: "open" | "ending" | "ended" = "open"
   private reader: ConnectionHandlers | undefined
-  /** The process of the reader, in which arriving bytes run. */
+  /** The process in which the arriving bytes are read. */
   private readonly turn: Turn
   private readonly drained: () => void
 
@@ -77,7 +76,7 @@ class Pipe implements Wire {
     if (afterBytes > 0) return void (this.leftBytes = Math.min(this.leftBytes, afterBytes))
     this.queue = []
     this.queued = 0
-    // The connection's writer is not told of room any more: what it hears last is the end.
+    // The connection's writer hears no more of room: the next thing that it hears is the end.
     this.wasFull = false
     this.end()
   }
@@ -107,12 +106,12 @@ class Pipe implements Wire {
   }
 }
 
-/** Two ends of one connection, each read in its own process. Ending or destroying one end ends the other. */
+/** The two ends of one connection, each read in its own process. Ending or destroying one end also ends the other. */
 export const pair = (left: Turn = eventLoop, right: Turn = eventLoop): readonly [Connection, Connection] => {
   const handlers: [ConnectionHandlers | undefined, ConnectionHandlers | undefined] = [undefined, undefined]
   const leftToRight = new Pipe(right, () => left.enter(() => handlers[0]?.drain()))
   const rightToLeft = new Pipe(left, () => right.enter(() => handlers[1]?.drain()))
-  // Bytes that a process has written before its end still arrive; bytes that it has not read are lost.
+  // Bytes that a process wrote before its end still arrive; bytes that it had not read are lost.
   const over = (out: Pipe, back: Pipe) => () => {
     out.end()
     back.cut()
@@ -136,7 +135,7 @@ export const pair = (left: Turn = eventLoop, right: Turn = eventLoop): readonly 
   return [end(0, leftToRight, rightToLeft), end(1, rightToLeft, leftToRight)]
 }
 
-/** The actors of one tree in this process, dialling each other. */
+/** A transport between the actors of one tree that live in this process. */
 export const hub = (): TransportDriver["Service"] => {
   const listening = new Map<string, { readonly accept: (connection: Connection) => void; readonly turn: Turn }>()
   let last = 0
@@ -153,7 +152,7 @@ export const hub = (): TransportDriver["Service"] => {
       Effect.flatMap(Turn, (turn) => {
         const listener = listening.get(address)
         if (listener === undefined) {
-          // A text that is no address proves no actor gone.
+          // A text that is no address does not prove that an actor is gone.
           const gone = /^\/memory\/\d+$/.test(address)
           return Effect.fail(new TransportError({ gone, reason: `no actor listens at ${address}` }))
         }

@@ -1,6 +1,6 @@
 /**
- * Everything an actor listens with and dials by: the drivers of its tree's transports as one, with the proof that the other end
- * belongs to the tree.
+ * The means by which an actor listens and dials: the drivers of its tree's transports as one, with the proof that the
+ * other end belongs to the tree.
  *
  * @since 0.1.0
  */
@@ -11,18 +11,21 @@ import * as Semaphore from "effect/Semaphore"
 import type { ActorId } from "../errors/ActorError.ts"
 import { type Address, type Connection, type Listener, type TransportDriver, TransportError } from "./Transport.ts"
 
-/** The open doors of one actor. */
+/** The open listeners of one actor. */
 export interface Doors {
-  /** The addresses of the doors; a door that cannot be reached any more is opened again first. */
+  /** The addresses of the listeners. A listener that cannot be reached any more is opened again first. */
   readonly addresses: Effect.Effect<ReadonlyArray<Address>, TransportError>
   readonly close: () => void
 }
 
 export interface Network {
   readonly listen: (actor: ActorId, accept: (connection: Connection) => void) => Effect.Effect<Doors, TransportError>
-  /** Connects to the first of these that can be dialled. */
+  /** Connects to the first of these addresses that can be dialled. */
   readonly dial: (addresses: ReadonlyArray<Address>) => Effect.Effect<Connection, TransportError>
-  /** Makes the authenticator of one connection. `undefined` if no other process can dial: no proof is asked for then. */
+  /**
+   * Makes the authenticator of one connection; `undefined` where no other process can dial, so that no proof is asked
+   * for.
+   */
   readonly authenticator: ((connection: Connection) => Authenticator) | undefined
   readonly forget: (actor: ActorId) => void
 }
@@ -31,7 +34,10 @@ type Driver = TransportDriver["Service"]
 
 const broken = (reason: string): TransportError => new TransportError({ gone: false, reason })
 
-/** A driver that throws or dies fails the request with its reason, like any other failure of it. */
+/**
+ * Runs a request to a driver. A driver that throws or dies fails the request with its reason, as any other failure
+ * does.
+ */
 const asked = <A>(
   what: string,
   ask: () => Effect.Effect<A, TransportError>,
@@ -53,7 +59,7 @@ const isListener = (u: Partial<Listener> | undefined) => typeof u?.address === "
 const isConnection = (u: Partial<Connection> | undefined) =>
   typeof u?.start === "function" && typeof u.destroy === "function"
 
-/** Calls each function, also where one throws; the first error is thrown afterwards. */
+/** Calls each function, even after one has thrown; the first error is thrown afterwards. */
 const each = <A>(all: ReadonlyArray<A>, act: (one: A) => void): void => {
   const thrown: Array<unknown> = []
   for (const one of all) {
@@ -66,7 +72,7 @@ const each = <A>(all: ReadonlyArray<A>, act: (one: A) => void): void => {
   if (thrown.length > 0) throw thrown[0]
 }
 
-/** A driver that cannot say it has listeners that stay where they are. */
+/** True where a listener can still be reached. A driver without that question has listeners that stay reachable. */
 const isReachable = (listener: Listener): boolean => {
   try {
     return listener.isReachable?.() !== false
@@ -75,7 +81,7 @@ const isReachable = (listener: Listener): boolean => {
   }
 }
 
-/** All listen, or none: an actor is not to be reachable in some places only. */
+/** Listens with all transports or with none: an actor must not be reachable in some places only. */
 const listenAll = (
   drivers: ReadonlyArray<Driver>,
   actor: ActorId,
@@ -108,7 +114,7 @@ const listenAll = (
     const listening = Effect.suspend(() =>
       Effect.forEach(closed ? [] : drivers.filter((driver) => !isOpen(driver)), listen, { discard: true })
     )
-    // Two that ask at once find the same door shut, and it is opened once.
+    // Callers that ask at the same time see the same unreachable listener, so it is opened again once.
     const oneAtATime = Semaphore.makeUnsafe(1).withPermits(1)
     const addresses = Effect.suspend(() => {
       const all = Effect.sync(() => Array.from(drivers, (driver) => open.get(driver)?.address ?? []).flat())
@@ -117,7 +123,10 @@ const listenAll = (
     return Effect.as(Effect.onError(listening, () => Effect.sync(close)), { addresses, close })
   })
 
-/** Dials the addresses in the order of the transports, which is that of preference, each by its transport. */
+/**
+ * Dials the addresses in the order of the transports, which is the order of preference. Each address is dialled by its
+ * transport.
+ */
 const dialFirst = (
   drivers: ReadonlyArray<Driver>,
   addresses: ReadonlyArray<Address>
@@ -133,7 +142,7 @@ const dialFirst = (
       "Transport.merge"
     return Effect.fail(new TransportError({ gone: false, reason }))
   }
-  // A dial that finds no answer tries the next way: the actor is gone only if all say so.
+  // A dial without an answer tries the next address: the actor counts as gone only if every address says so.
   return others.reduce(
     (before, next) =>
       Effect.catch(
@@ -145,7 +154,7 @@ const dialFirst = (
   )
 }
 
-/** One network of the drivers, whose members prove themselves with these authenticators. */
+/** Makes one network of these drivers, whose members prove themselves with these authenticators. */
 export const make = (drivers: ReadonlyArray<Driver>, authenticator: Network["authenticator"]): Network => ({
   listen: (actor, accept) => listenAll(drivers, actor, accept),
   dial: (addresses) =>

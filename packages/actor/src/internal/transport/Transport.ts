@@ -1,5 +1,5 @@
 /**
- * Moves bytes between two actors, in order, and nothing else; and makes such connections.
+ * Moves bytes between two actors, in order, and makes the connections for that.
  *
  * A connection knows no messages, no dialogs and no actors. It owes its user three things: bytes arrive in the order
  * they were written, a peer that stops reading makes `write` answer `false` until `drain`, and the end is reported
@@ -22,11 +22,13 @@ export type { Authenticator } from "@furrow/protocol/Handshake"
  */
 export interface ConnectionHandlers {
   readonly data: (bytes: Uint8Array) => void
-  /** There is room again after `write` answered `false`. */
+  /** Called when there is room again after `write` answered `false`. */
   readonly drain: () => void
-  /** No more data will come; said once. `reason` where it is not a clean end. */
+  /** Called once, when no more data will come. `reason` is set where the end is not a clean one. */
   readonly end: (reason: string | undefined) => void
-  /** Gives memory to a connection that can read into it; any other hands over chunks of its own by `data`. */
+  /**
+   * Gives memory to a connection that can read into it. Any other connection hands over chunks of its own by `data`.
+   */
   readonly direct?: DirectHandlers | undefined
 }
 
@@ -38,11 +40,11 @@ export interface ConnectionHandlers {
  * @since 0.1.0
  */
 export interface DirectHandlers {
-  /** Memory for the bytes that are read next, where they have a place. Asked before each read. */
+  /** The memory for the bytes that are read next, where they have a place already. It is asked for before each read. */
   readonly room: () => Uint8Array | undefined
-  /** This many bytes have been read into the room that was given last. */
+  /** Called when this many bytes have been read into the room that was given last. */
   readonly filled: (size: number) => void
-  /** Takes bytes as `data` does, but they belong to the connection again once it returns. */
+  /** Takes bytes as `data` does, except that they belong to the connection again once this returns. */
   readonly lend: (bytes: Uint8Array) => void
 }
 
@@ -53,16 +55,18 @@ export interface DirectHandlers {
  * @since 0.1.0
  */
 export interface Connection {
-  /** Starts reading. Called once. */
+  /** Starts reading. It is called once. */
   readonly start: (handlers: ConnectionHandlers) => void
-  /** Queues the chunks in order; `false` when full. The connection owns the bytes from here on. */
+  /**
+   * Queues the chunks in order; `false` when the connection is full. The connection owns the bytes from this call on.
+   */
   readonly write: (chunks: ReadonlyArray<Uint8Array>) => boolean
   /**
    * True when the bytes of every write have been copied or sent, so that the memory of the chunks may be used again. Without it,
    * written chunks are left to the garbage collection. A connection around another one that keeps chunks leaves it out.
    */
   readonly hasLeft?: (() => boolean) | undefined
-  /** Sends the queued bytes, then ends our half. */
+  /** Sends the queued bytes, then ends this side's half of the connection. */
   readonly end: () => void
   /** Ends both halves at once; queued bytes are lost. */
   readonly destroy: () => void
@@ -93,14 +97,14 @@ export interface Connection {
 export type Address = string
 
 /**
- * An actor's open door: where it listens, and how to stop.
+ * An actor's open listener: the address where it listens, and the function to stop it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Listener {
   readonly address: Address
-  /** Takes no new connections, and leaves no trace in the file system. Those that are open stay open. */
+  /** Takes no new connections, and leaves no trace in the file system. Open connections stay open. */
   readonly close: () => void
   /**
    * True when a dial of the address still gets here, for a door that can be taken away from outside (a file that is
@@ -148,17 +152,17 @@ export class TransportError extends Data.TaggedError("TransportError")<{
  * @since 0.1.0
  */
 export class TransportDriver extends Context.Service<TransportDriver, {
-  /** True when an address is one of its own: a dial takes the first transport that says so. */
+  /** True when an address belongs to this transport: a dial takes the first transport that says so. */
   readonly dials: (address: Address) => boolean
-  /** Every connection is handed over unread. */
+  /** Listens, and hands over each new connection before any byte of it is read. */
   readonly listen: (
     actor: ActorId,
     accept: (connection: Connection) => void
   ) => Effect.Effect<Listener, TransportError>
   /** Dials an address. Interrupting the dial gives the connection up. */
   readonly dial: (address: Address) => Effect.Effect<Connection, TransportError>
-  /** Removes what an actor below us left when it died; never throws. */
+  /** Removes what an actor below this one left when it died. It never throws. */
   readonly forget?: ((actor: ActorId) => void) | undefined
-  /** Folders that go with the tree, however it ends: the guard of the root removes them. */
+  /** The folders that live as long as the tree: the guard of the root removes them, however the tree ends. */
   readonly residue?: ReadonlyArray<string> | undefined
 }>()("@furrow/actor/TransportDriver") {}
