@@ -114,7 +114,7 @@ const pooled = <P extends { readonly run: Call; readonly destroy: () => Promise<
   })
 
 const filename = file("./peers/pooled.ts")
-/** One worker, which may have all the calls in flight. */
+/** The options of a pool of one worker, which may have up to 64 calls in flight. */
 const one = { filename, minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 64 }
 
 const overRpc = Effect.gen(function*() {

@@ -37,7 +37,7 @@ const programs: { readonly [P in Place]: string } = {
   bundled: file("./starts.ts"),
   large: file("./large.ts")
 }
-/** Nothing here takes this long: a run that does hangs. */
+/** Milliseconds after which a run counts as hung. */
 const patience = 15 * 60_000
 
 /** True when `npm run build` has run; messages and bundles are measured from sources else. */

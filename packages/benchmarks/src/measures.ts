@@ -58,7 +58,7 @@ export type Side =
  */
 export type Place = "pinned" | "free" | "payloads" | "pools" | "built" | "spares" | "bundled" | "large"
 
-/** One process to measure in. */
+/** One process in which measures are taken. */
 export interface Run {
   readonly place: Place
   readonly measures: ReadonlyArray<{ readonly name: Name; readonly sides: ReadonlyArray<Side> }>
@@ -384,9 +384,9 @@ export const measures: ReadonlyArray<Measure> = [
   }
 ]
 
-/** How much work one sample is. */
+/** The amount of work in one sample. */
 export interface Amounts {
-  /** Milliseconds of each side before a measure counts. */
+  /** Milliseconds for which each side runs before its samples count. */
   readonly warmUp: number
   readonly calls: number
   readonly flights: number

@@ -27,7 +27,7 @@ export interface Engine {
   readonly name: "postgres" | "nats"
 }
 
-/** Milliseconds. Short enough to wait for its end, and long enough for a machine that has much to do. */
+/** The time of a lease in milliseconds: short enough to wait for its end, and long enough for a loaded machine. */
 const ttl = 4_000
 const longTtl = 60_000
 const patience = { within: "60 seconds" } as const
@@ -41,11 +41,11 @@ interface Event {
 interface Given extends Engine {
   readonly up: Server
   readonly name: Engine["name"]
-  /** A name of this case alone. */
+  /** The key of this case, which no other case uses. */
   readonly key: string
   readonly events: Array<Event>
   readonly leases: (port: number, millis?: number) => Layer.Layer<Discovery.Leases, unknown>
-  /** Wants to lead until it is interrupted, over this port. */
+  /** Starts a program that wants to lead over this port, until it is interrupted. */
   readonly elect: (
     who: string,
     port: number,

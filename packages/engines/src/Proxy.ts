@@ -5,13 +5,13 @@ import * as Net from "node:net"
 
 export interface Proxy {
   readonly port: number
-  /** Lets everything through, also what was held. */
+  /** Lets all bytes through, also the bytes that were held. */
   readonly pass: Effect.Effect<void>
-  /** Holds everything, as a cable that was pulled: connections stay open. */
+  /** Holds the bytes of both directions, as a pulled cable does: connections stay open. */
   readonly hold: Effect.Effect<void>
-  /** Holds what the server says, and lets through what it is asked. */
+  /** Holds the answers of the server, and lets requests to the server through. */
   readonly holdAnswers: Effect.Effect<void>
-  /** Ends all connections, and takes no more. */
+  /** Ends all connections, and accepts no more. */
   readonly cut: Effect.Effect<void>
 }
 

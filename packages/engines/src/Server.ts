@@ -14,33 +14,33 @@ import * as Path from "node:path"
 
 export interface Server {
   readonly port: number
-  /** Starts it again, with the data and on the port that it had. */
+  /** Starts the server again, with the data and on the port that it had. */
   readonly start: Effect.Effect<void, unknown>
-  /** Kills it and its processes as a loss of power to them would. */
+  /** Kills the server and all its processes at once, as a loss of power would. */
   readonly kill: Effect.Effect<void, unknown>
-  /** Stops all of its processes; connections stay open, and nothing is answered. */
+  /** Stops all processes of the server. Connections stay open, and requests get no answer. */
   readonly freeze: Effect.Effect<void>
   readonly thaw: Effect.Effect<void>
-  /** Throws away its data; it must be dead. */
+  /** Throws away the data of the server, which must be dead. */
   readonly wipe: Effect.Effect<void, unknown>
-  /** Runs again, whatever was done to it. */
+  /** Makes the server run again, whether it was killed, frozen or wiped. */
   readonly restore: Effect.Effect<void, unknown>
 }
 
-/** How to run one kind of server. */
+/** The way to run one kind of server. */
 export interface Kind {
-  /** Makes what it needs in an empty folder. Default: nothing. */
+  /** Makes the files that the server needs, in an empty folder. Default: makes no files. */
   readonly prepare?: (folder: string, run: (command: string, args: ReadonlyArray<string>) => void) => void
   readonly command: string
   readonly args: (folder: string, port: number) => ReadonlyArray<string>
-  /** Fails until it answers. */
+  /** Fails until the server answers at this port. */
   readonly ready: (port: number) => Effect.Effect<unknown, unknown>
 }
 
-/** Longer than a server of a busy machine needs to start. */
+/** The bound of a server's start: longer than a server needs on a loaded machine. */
 const patience = { within: "60 seconds" } as const
 
-/** The first of these programs that is installed. */
+/** The path of the first of these programs that is installed; undefined when none is. */
 export const installed = (candidates: ReadonlyArray<string>): string | undefined =>
   candidates.flatMap((candidate) =>
     candidate.includes("/")

@@ -17,7 +17,7 @@ interface Where {
   readonly up: Server
 }
 
-/** Programs of one resource are told of it; without one it is a new one. */
+/** Starts a program that wants to lead. Programs that fence the same resource are given its name; the default is a new resource. */
 export const elected = ({ key, name, up }: Where, ttlMillis: number, resource?: string) =>
   Effect.gen(function*() {
     const file = resource ?? Path.join(yield* Folder.make(), "resource")

@@ -47,7 +47,7 @@ export interface Options extends RootOptions {
   readonly starter?: NodeSpawner.StarterMode | undefined
 }
 
-/** A part of the platform: what the context has, or the default. A Layer that is provided is never ignored. */
+/** A part of the platform: the one in the context, or else the default. A Layer that is provided is never ignored. */
 const givenOr = <I, S>(
   context: Context.Context<never>,
   tag: Context.Key<I, S>,
@@ -90,9 +90,9 @@ export const layer: OptionalLayer<Options, ActorRuntime, RuntimeLayerError> = op
 
 const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
-/** Exits as if SIGPIPE had ended us, which Node ignores: our output has no reader any more. */
+/** The exit code of a root whose output has no reader any more: that of a process ended by SIGPIPE, which Node ignores. */
 const brokenPipeCode = 141
-/** An uncaught error (sysexits' EX_SOFTWARE). */
+/** The exit code of a root that an uncaught error ended (sysexits' EX_SOFTWARE). */
 const uncaughtCode = 70
 
 /**
@@ -166,10 +166,10 @@ export const runMain = <A, E, E2 = never>(
       teardown(exit, (code) => {
         const ended = root.code()
         const wanted = ended ?? code
-        // A program that succeeds may have said itself how it went.
+        // A program that succeeds may have set `process.exitCode` itself.
         if (wanted !== 0) process.exitCode = wanted
         root.release()
-        // Sets the code only where it differs from 0: a success may still have output on its way, and nothing of ours keeps it alive.
+        // A success is not ended by force: its output may be on its way, and the runtime keeps the process alive no longer.
         if (Exit.isFailure(exit) || ended !== undefined) process.exit()
       })
     })
@@ -188,15 +188,21 @@ export const runMain = <A, E, E2 = never>(
 }
 
 interface RootWatch {
-  /** The exit code of what ended the root from outside its program, if anything did. */
+  /** The exit code of the signal or error that ended the root from outside its program; undefined when nothing did. */
   readonly code: () => number | undefined
   readonly release: () => void
 }
 
-/** Milliseconds in which a SIGINT is what ends the root already: npm and others pass on, as whatever signal, what the terminal sends. */
+/**
+ * Milliseconds after the first signal in which a SIGINT counts as the same wish: npm and others pass on a signal of the
+ * terminal a second time.
+ */
 const sameWishMillis = 1000
 
-/** Everything that can end a root from outside its program: the first interrupts it, a later SIGINT kills the tree. */
+/**
+ * Watches for all that can end a root from outside its program. The first such event interrupts the program; a later SIGINT
+ * kills the tree.
+ */
 const watchRoot = (control: () => Control | undefined, interrupt: () => void): RootWatch => {
   let code: number | undefined
   let endedAt = 0

@@ -10,22 +10,25 @@ import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
 
 /**
- * The name of a tree, and whether a secret is made where there is none.
+ * Settings of credentials in a file: the name of the tree, and whether a missing file is made.
  *
  * @category models
  * @since 0.2.0
  */
 export interface FileOptions {
-  /** The name of the tree: others see it. Default: `tree`. */
+  /** The name of the tree, as other trees see it. Default: `tree`. */
   readonly tree?: string | undefined
-  /** Makes a file with a new secret where there is none. Of programs that do so at once all get the same. Default: it fails. */
+  /**
+   * Makes a missing file, with a new secret. Programs that do so at the same time all get the same secret. Default: a missing file
+   * is an error.
+   */
   readonly create?: boolean | undefined
 }
 
-/** Bytes of the shortest secret that is taken. */
+/** The length in bytes of the shortest secret that is accepted. */
 const minBytes = 32
 
-/** A problem of the file, in words for its user. */
+/** A problem of the secret's file, described for the user. */
 class Unusable extends Error {}
 
 const problemOf = (path: string): string | undefined => {
@@ -36,7 +39,7 @@ const problemOf = (path: string): string | undefined => {
   return uid !== undefined && (stats.mode & 0o077) !== 0 ? "others can read it: chmod 600" : undefined
 }
 
-/** A link to a file that is whole already: no reader sees half of it, and the first of several makers wins. */
+/** Makes the file of a secret by a link to a whole file: no reader sees half of it, and the first of several makers wins. */
 const create = (path: string): void => {
   const made = `${path}.${process.pid}.${Crypto.randomBytes(4).toString("hex")}`
   Fs.writeFileSync(made, `${Crypto.randomBytes(minBytes).toString("hex")}\n`, { mode: 0o600, flag: "wx" })

@@ -14,7 +14,7 @@ import { gravesFolder } from "./internal/gravesMode.ts"
 export type { Grave } from "./internal/graves.ts"
 export type { Step } from "./internal/recordFile.ts"
 
-/** The folder that is meant: one that is named, else that of a root in this environment. */
+/** The folder of stories: the one that is named, or else the folder that a root with this environment would use. */
 const folderOf = (folder: string | undefined): string =>
   folder === undefined
     ? gravesFolder(undefined, process.env, Graves.usualGraves()).folder ?? Graves.usualGraves()

@@ -29,9 +29,9 @@ import { connect } from "./internal/socket.ts"
 export interface Candidate {
   readonly pid: number
   readonly parent: number
-  /** Its name as an actor; a root has none in its title. */
+  /** The name of the actor in the title of its process; undefined for a root, which has no name there. */
   readonly name: string | undefined
-  /** The state that the kernel gives: `R` runs, `S` sleeps, `D` is in a system call, `T` is stopped, `Z` is dead. */
+  /** The kernel's state of the process: `R` runs, `S` sleeps, `D` is in a system call, `T` is stopped, `Z` is dead. */
   readonly state: string
 }
 
@@ -43,7 +43,7 @@ const textOf = (path: string): string | undefined => {
   }
 }
 
-/** SIGURG is the 23rd signal. */
+/** The bit of SIGURG, signal 23 on Linux, in the mask `SigCgt` of a process: an actor catches the knock. */
 const knockBit = 1n << 22n
 
 const lineOf = (status: string, name: string): string => new RegExp(`^${name}:\\s*(.*)$`, "m").exec(status)?.[1] ?? ""
@@ -111,7 +111,7 @@ export const self: Effect.Effect<ReadonlyArray<Candidate>> = Effect.sync(() => {
 const unreachable = (pid: number, why: ActorUnreachable["why"], reason: string) =>
   new ActorUnreachable({ actor: null, target: `process ${pid}`, why, reason })
 
-/** The door of a process among the sockets that the kernel lists, if it is open. */
+/** The path of a process's door among the sockets that the kernel lists; undefined while the door is shut. */
 const doorOf = (pid: number): string | undefined => {
   const listed = new RegExp(` (/.*/\\+[^/]*@${pid}\\.sock)$`, "m").exec(textOf("/proc/net/unix") ?? "")
   return listed?.[1]
@@ -158,8 +158,8 @@ export interface ObserveOptions {
 const defaultWithin: Duration.Input = "1 second"
 
 /**
- * Looks into one actor, as long as the Scope: knocks, waits for its door, and proves the key of it. It fails with
- * `ActorUnreachable` where the process is no actor, may not be looked into, or does not answer in time.
+ * Looks into one actor as long as the Scope lasts: knocks, waits for the actor's door, and proves that it has read the key. It
+ * fails with `ActorUnreachable` when the process is no actor, may not be looked into, or does not answer in time.
  *
  * @example
  * ```ts

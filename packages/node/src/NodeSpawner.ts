@@ -119,7 +119,7 @@ const native = (
           const folder = folderOf(spec)
           const close = offer(observed, spec)
           if (residue.includes(folder)) return close
-          // Its transport has no folder: what those leave who look is removed by us.
+          // The transport of this tree has no folder, so the spawner removes the folder of the doors.
           guard.folder(folder)
           const remove = closeWithProcess(folder)
           return () => {

@@ -30,10 +30,10 @@ export interface UnixOptions {
   readonly folder?: string | undefined
 }
 
-/** No module: these are found where they are. */
+/** The name that plans of this package have in the place of a module: every actor knows these transports without an import. */
 const module = "furrow:node"
 
-/** The root's driver: what the tree leaves is removed when the last actor has ended, or with the process. */
+/** The driver of Unix sockets in the root. The tree's folder is removed when the last actor has ended, or with the process. */
 const unixOfRoot = (base: string) =>
   Layer.effect(
     TransportDriver,
@@ -94,7 +94,7 @@ export interface PlaceOptions {
  * @since 0.2.0
  */
 export interface TcpOptions extends PlaceOptions {
-  /** Listens beyond the loopback all the same. Default: it refuses to start there, and `layerTls` is the way. */
+  /** Allows an actor to listen beyond the loopback without encryption. Default: the Layer fails there; use `layerTls` instead. */
   readonly insecure?: "I know" | undefined
 }
 
@@ -108,11 +108,11 @@ export interface TcpOptions extends PlaceOptions {
 export interface TlsOptions extends PlaceOptions {
   /** An IPv4 or IPv6 literal of this machine. */
   readonly host: string
-  /** The certificates of the authorities that are trusted. No others are, also not those of the system. */
+  /** The path of the certificates of the trusted authorities. The system's own authorities are not trusted. */
   readonly ca: string
-  /** The certificate of this host: it names the host that others dial, as a DNS name or an IP address. */
+  /** The path of this host's certificate, which names the host that others dial as a DNS name or an IP address. */
   readonly cert: string
-  /** Its private key, not encrypted. */
+  /** The path of the private key of the certificate, not encrypted. */
   readonly key: string
 }
 
@@ -182,7 +182,7 @@ export const layerTcp: OptionalLayer<TcpOptions, Transport> = optional(
 export const layerTls = (options: TlsOptions): Layer.Layer<Transport> =>
   Layer.sync(Transport, () => {
     const { ca, cert, key, ...place } = options
-    // The paths are those of the root: actors may have another folder to work in.
+    // The paths are resolved in the root, because actors may have another working directory.
     const files = { ca: Path.resolve(ca), cert: Path.resolve(cert), key: Path.resolve(key) }
     const check = () => {
       try {

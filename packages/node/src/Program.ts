@@ -93,7 +93,7 @@ export interface ProgramSnapshot {
 export interface Program {
   readonly name: string
   readonly pid: number
-  /** Waits for the end of its process; what it left in its group is gone then. */
+  /** Waits for the end of the program's process, and of all that the program left in its group. */
   readonly exit: Effect.Effect<ProgramExit>
   /**
    * The end of the program in the words of a supervisor: code 0 is `Returned`, another code is `Failed`, a signal is `Lost`, and its
@@ -109,9 +109,9 @@ export interface Program {
   readonly line: (pattern: RegExp | string) => Effect.Effect<Line>
   /** The program's last 20 lines of both streams. */
   readonly lastLines: Effect.Effect<ReadonlyArray<string>>
-  /** The program's stdin, where the command has the option `stdin: "pipe"`. Default: it reads nothing. */
+  /** The program's stdin, when the command has the option `stdin: "pipe"`. Default: the program reads nothing. */
   readonly stdin: Sink.Sink<void, Uint8Array, never, PlatformError>
-  /** Sends a signal to its process alone, as SIGHUP to read its configuration again. Ended, it is sent nothing. */
+  /** Sends a signal to the program's process alone, such as SIGHUP. A program that has ended is sent nothing. */
   readonly signal: (signal: ChildProcess.Signal) => Effect.Effect<void>
   readonly statistics: Effect.Effect<ProgramSnapshot>
 }
@@ -132,9 +132,9 @@ export type Ready<E = never, R = never> = (program: Program) => Effect.Effect<un
  * @since 0.1.0
  */
 export interface ProgramOptions<E = never, R = never> {
-  /** The sign by which it is ready. Default: it is ready once it runs. */
+  /** The sign by which the program is ready. Default: a program is ready once it runs. */
   readonly ready?: Ready<E, R> | undefined
-  /** The time that it has to be ready. Default: `Timeouts.spawn`, 30 seconds. */
+  /** The time that the program has to become ready. Default: `Timeouts.spawn`, 30 seconds. */
   readonly within?: Duration.Input | undefined
   /**
    * Writes the program's lines to the log, with its name as the annotation `program`: stdout as Info, stderr as Warning. Default: true.
@@ -222,7 +222,7 @@ const programOf = (name: string, self: ActorId, running: Running): Program => ({
 
 interface Started {
   readonly running: Running
-  /** Lets the program begin, where it waits for the guard. */
+  /** Lets the program begin, when its start waits for the guard. */
   readonly open: Effect.Effect<void>
 }
 
@@ -250,7 +250,7 @@ const started = (
     )
     const [handle, child] = yield* seen(spawned).pipe(
       Effect.mapError(({ message }) => failed(message)),
-      // Node throws some refusals of the kernel: a command line that is too long, a number of a user that is none.
+      // Node throws some errors of the kernel instead of emitting them, as for a command line that is too long.
       Effect.catchDefect((error) => Effect.fail(failed(error instanceof Error ? error.message : String(error)))),
       Effect.onError(() => Scope.close(scope, Exit.void))
     )
@@ -259,7 +259,7 @@ const started = (
     const running = new Running(settings, handle, scope, yield* makeHub, guard ?? unguarded, child)
     yield* running.begin
     const { gate } = launch
-    // The program may have been killed meanwhile: then its exit says so.
+    // The program may have been killed meanwhile. Its exit tells that, so a failure to open the gate is ignored.
     const open = gate === undefined
       ? Effect.void
       : Effect.ignore(Stream.run(Stream.make(new TextEncoder().encode("\n")), handle.getInputFd(gate)))
@@ -285,7 +285,7 @@ const awaitReady = <E, R>(
       orElse: () =>
         failed(`it was not ready within ${Duration.toMillis(bound)} ms; raise \`within\` if it needs longer`)
     })
-    // The sign is looked for before the program begins: what it says at once is not missed.
+    // The wait for the sign starts before the program does, so that the program's first line is not missed.
     yield* Effect.all([isReady, open], { concurrency: 2, discard: true })
   })
 
@@ -334,7 +334,7 @@ export const make = <E = never, R = never>(
 export interface ProgramClass<in out Self, Name extends string, E, R> extends Context.Service<Self, Program> {
   new(_: never): Context.ServiceClass.Shape<Name, Program>
   readonly key: Name
-  /** The program as long as the Layer. Its end is told to a supervisor, to `Actor.launch`, or to the actor around it. */
+  /** Runs the program as long as the Layer lives, and tells its end to the supervisor, `Actor.launch` or actor around it. */
   readonly layer: Layer.Layer<Self, ProgramFailed | E, ActorRuntime | ChildProcessSpawner | Exclude<R, Scope.Scope>>
 }
 

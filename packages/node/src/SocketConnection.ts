@@ -17,7 +17,7 @@ import type * as Net from "node:net"
 export interface Reader {
   /** The reader of a socket, for the options that the socket is made with. */
   readonly onread: Net.OnReadOpts
-  /** Bytes that have been read already are handed over first. Until then the socket is not read on: resume it afterwards. */
+  /** Hands over the bytes that have been read already. The socket is not read on before, so resume it afterwards. */
   readonly subscribe: (handlers: Pick<ConnectionHandlers, "data" | "direct">) => void
 }
 
@@ -72,10 +72,10 @@ export const makeReader = (): Reader => {
   }
 }
 
-/** A plain Uint8Array: a Buffer would leak into user payloads. */
+/** The bytes of a Buffer as a plain Uint8Array, because a Buffer must not appear in payloads of the user. */
 const plain = (chunk: Buffer) => new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
 
-/** Codes of a write to a peer that has closed its end. */
+/** Codes of the errors of a write to a peer that has closed its end. */
 const peerHasClosed: ReadonlySet<string | undefined> = new Set(["EPIPE", "ECONNRESET"])
 
 interface Destroyable {
@@ -141,7 +141,7 @@ export const make = (socket: Net.Socket, reader?: Reader): Connection => {
   })
   // Under TLS the kernel holds ciphertext, which only the socket can read.
   if (!("encrypted" in socket)) readLastWords(socket, (bytes) => ended || handlers?.data(bytes))
-  // From the beginning: the dialler may be gone again before its bytes are read.
+  // Both are heard from the beginning, because the dialler may be gone before its bytes are read.
   socket.on("end", end)
   socket.on("close", end)
   return {
@@ -149,7 +149,7 @@ export const make = (socket: Net.Socket, reader?: Reader): Connection => {
       handlers = given
       if (reader !== undefined) reader.subscribe(given)
       else socket.on("data", (chunk: Buffer) => given.data(plain(chunk)))
-      // Resumes a socket that was paused until it had a reader, too.
+      // An accepted socket was paused until it had a reader.
       socket.resume()
       socket.on("drain", () => given.drain())
       if (ended) setImmediate(() => given.end(reason))

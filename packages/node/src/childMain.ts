@@ -18,7 +18,7 @@ if (bundle === undefined) {
   installOneEffect(undefined)
   await runChild()
 } else {
-  // First of all: imports of the user's module must meet the modules of the bundle.
+  // This comes before any import, so that imports of the user's module get the modules of the bundle.
   installOneEffect(bundle)
   const { runChild } = await import(bundle.entry) as { readonly runChild: typeof RunChild }
   // The bundle has no source map. Enabled earlier, Node would search the whole bundle for one.

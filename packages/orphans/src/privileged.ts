@@ -75,7 +75,7 @@ export const install = (
   return { file, folder }
 }
 
-/** One for the whole of a run. */
+/** The value that all cases of a run share. */
 export const shared = (() => {
   let installed: { readonly file: string; readonly folder: string } | undefined
   return () => {

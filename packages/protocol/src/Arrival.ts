@@ -14,19 +14,40 @@ import { Cursor } from "./internal/tokens.ts"
 import { words } from "./Message.ts"
 import type { Violation } from "./Violation.ts"
 
-/** The capability that both sides name where they read parts. */
+/**
+ * Name of the capability "reads frames in parts". A connection uses parts when both sides name it in the handshake.
+ *
+ * @example
+ * ```ts
+ * Arrival.capability // "parts"
+ * ```
+ */
 export const capability = "parts"
 
-/** A frame in parts is larger than this, and every part but the last one has at least as much as the other. */
+/**
+ * Lower limits in bytes: a frame in parts is larger than `frameBytes`, and each part but the last has at least `partBytes`.
+ *
+ * @example
+ * ```ts
+ * Arrival.minimum // { frameBytes: 65_536, partBytes: 4_096 }
+ * ```
+ */
 export const minimum = { frameBytes: 64 * 1024, partBytes: 4 * 1024 } as const
 
-/** Frames that are under way are together no larger than this many of the largest. */
+/** The memory for all frames under way, as a multiple of the largest frame allowed. */
 const maxLargestFrames = 2
 
-/** Bytes that all frames under way in one direction may have together. */
+/**
+ * The bytes that all frames under way in one direction may have together, for a largest frame of `maxFrame` bytes.
+ *
+ * @example
+ * ```ts
+ * Arrival.maxUnderWay(1_000_000) // 2_000_000
+ * ```
+ */
 export const maxUnderWay = (maxFrame: number): number => maxLargestFrames * maxFrame
 
-/** One frame of which a part has come. */
+/** One frame of which a part has come: its dialog, the memory for the whole frame, and the bytes filled so far. */
 export interface Arriving {
   readonly dialog: number
   readonly body: Uint8Array
@@ -36,30 +57,52 @@ export interface Arriving {
 /** Frames under way, by the order of their first parts. The bodies are owned by the state. */
 export type State = ReadonlyArray<Arriving>
 
+/**
+ * The state of a new connection: no frame is under way.
+ *
+ * @example
+ * ```ts
+ * Arrival.initial // []
+ * ```
+ */
 export const initial: State = []
 
 /** The fields of a part before its bytes. */
 export interface Head {
   readonly dialog: number
-  /** Bytes of the whole frame. */
+  /** Size of the whole frame in bytes. */
   readonly size: number
-  /** Bytes of this part. */
+  /** Size of this part's payload in bytes. */
   readonly length: number
-  /** The position of the first of them. */
+  /** Position of the first byte of the payload, in the bytes that `head` was given. */
   readonly start: number
 }
 
 const code = words.Part.code
 const bin32 = 0xc6
-/** The longest head: array and code, two numbers, and the head of the bytes. */
+/** Size of the longest head of a part: two bytes for array and code, and five for each of dialog, size and length. */
 const maxHeadBytes = 2 + 5 + 5 + 5
 
-/** True when a frame that begins there is a part. */
+/**
+ * True when the frame whose body begins at `at` is a `Part`. The first two bytes of the body decide.
+ *
+ * @example
+ * ```ts
+ * Arrival.isPart(new Uint8Array([0x90, 0]), 0) // false
+ * ```
+ */
 export const isPart = (bytes: Uint8Array, at: number): boolean => bytes[at] === 0x94 && bytes[at + 1] === code
 
 const malformed = (field: string): Violation => ({ _tag: "Malformed", word: "Part", field })
 
-/** The head of a part whose frame of `size` bytes begins at `at`; `undefined` where more of it must be read first. */
+/**
+ * Reads the head of a part whose frame of `size` bytes begins at `at`. `undefined` means that more bytes must be read first.
+ *
+ * @example
+ * ```ts
+ * Arrival.head(new Uint8Array(2), 0, 100) // undefined
+ * ```
+ */
 export const head = (bytes: Uint8Array, at: number, size: number): Head | Violation | undefined => {
   if (bytes.length - at < Math.min(size, maxHeadBytes)) return undefined
   const cursor = new Cursor(bytes, at + 2)
@@ -76,22 +119,33 @@ export const head = (bytes: Uint8Array, at: number, size: number): Head | Violat
     : malformed("payload")
 }
 
+/** The result of `place`: the memory for the bytes of a part, or the rule that the part breaks. */
 export type Placed =
   | {
     readonly _tag: "Placed"
     readonly state: State
-    /** The place of the bytes of this part. */
+    /** The memory into which the bytes of this part are to be read. */
     readonly room: Uint8Array
     /** True for the first part of a frame. */
     readonly first: boolean
-    /** The frame, where this part is its last. */
+    /** The whole frame when this part is its last one; `undefined` before. */
     readonly whole: Uint8Array | undefined
   }
   | { readonly _tag: "Refused"; readonly violation: Violation }
 
 const refused = (violation: Violation): Placed => ({ _tag: "Refused", violation })
 
-/** Finds the place of a part. It counts as filled: nothing else is read before its bytes are. */
+/**
+ * Finds the memory for the bytes of a part. The bytes count as filled at once, because they are read before anything else.
+ *
+ * @example
+ * ```ts
+ * const head = { dialog: 1, size: 100_000, length: 4_096, start: 12 }
+ * const placed = Arrival.place(Arrival.initial, head, 1_000_000)
+ * placed._tag // "Placed"
+ * Arrival.place(Arrival.initial, head, 50_000)._tag // "Refused"
+ * ```
+ */
 export const place = (state: State, { dialog, length, size }: Head, maxFrame: number): Placed => {
   const known = state.find((arriving) => arriving.dialog === dialog)
   if (known === undefined) {
@@ -116,19 +170,34 @@ export const place = (state: State, { dialog, length, size }: Head, maxFrame: nu
   }
 }
 
-/** Words that may come in parts: those of a dialog with a payload. */
+/** Codes of the words that may come in parts: the words of a dialog that have a payload. */
 const parted: ReadonlySet<number> = new Set(
   (["Start", "Started", "Yield", "Return", "Error"] as const).map((word) => words[word].code)
 )
 
-/** The code of the word that begins in this first part of `dialog`, or why there is none. */
+/**
+ * The code of the word that begins in the first part of a frame. A violation says that no word with a payload of `dialog`
+ * begins there.
+ *
+ * @example
+ * ```ts
+ * Arrival.wordOf(new Uint8Array([0, 0]), 1) // { _tag: "Malformed", word: "Part", field: "payload" }
+ * ```
+ */
 export const wordOf = (part: Uint8Array, dialog: number): number | Violation => {
   const word = part[1]!
   if ((part[0]! & 0xf0) !== 0x90 || !parted.has(word)) return malformed("payload")
   return new Cursor(part, 2).uint() === dialog ? word : malformed("dialog")
 }
 
-/** The dialog has had its last word: nothing more comes of its frame. */
+/**
+ * Gives up the frame of a dialog that has had its last word. The state stays as it is when no frame of the dialog is under way.
+ *
+ * @example
+ * ```ts
+ * Arrival.drop(Arrival.initial, 1) // []
+ * ```
+ */
 export const drop = (state: State, dialog: number): State =>
   state.some((arriving) => arriving.dialog === dialog)
     ? state.filter((arriving) => arriving.dialog !== dialog)

@@ -19,13 +19,30 @@ import * as Handshake from "./Handshake.ts"
 import { actorFailure, type Cancel, type Message, type Time, type Word, words } from "./Message.ts"
 import { describe, type Violation } from "./Violation.ts"
 
-/** The actor at the other end, seen from this one. */
+/** The role of the actor at the other end, as this actor sees it; `in-process` is a peer in the same process. */
 export type Role = "parent" | "child" | "peer" | "in-process"
 
+/**
+ * All roles that the other end of a connection can have.
+ *
+ * @example
+ * ```ts
+ * Connection.roles // ["parent", "child", "peer", "in-process"]
+ * ```
+ */
 export const roles: ReadonlyArray<Role> = ["parent", "child", "peer", "in-process"]
 
+/** The name of a phase of a connection. */
 export type PhaseName = Phase<unknown>["_tag"]
 
+/**
+ * All phases of a connection, in the order in which they can follow each other.
+ *
+ * @example
+ * ```ts
+ * Connection.phases[0] // "Handshaking"
+ * ```
+ */
 export const phases: ReadonlyArray<PhaseName> = [
   "Handshaking",
   "Spawning",
@@ -36,11 +53,18 @@ export const phases: ReadonlyArray<PhaseName> = [
   "Closed"
 ]
 
-/** The phases of a role: only a parent and its child wait for a start. */
+/**
+ * The phases that a connection to an actor of this role can have. `Spawning` and `Booting` belong to a parent and its child.
+ *
+ * @example
+ * ```ts
+ * Connection.phasesOf("peer") // ["Handshaking", "Serving", "Leaving", "Lost", "Closed"]
+ * ```
+ */
 export const phasesOf = (role: Role): ReadonlyArray<PhaseName> =>
   role === "parent" || role === "child" ? phases : phases.filter((phase) => phase !== "Spawning" && phase !== "Booting")
 
-/** Why a connection is closed. */
+/** The reason why a connection is closed; `E` is the type of the owner's own reason. */
 export type Why<E> =
   /** This side closed it. */
   | { readonly _tag: "Local" }
@@ -48,13 +72,14 @@ export type Why<E> =
   | { readonly _tag: "Left" }
   /** The connection ended, and nothing else is known. */
   | { readonly _tag: "Cut" }
-  /** The owner knows why. */
+  /** The owner of the connection knows the reason, and gives it as `error`. */
   | { readonly _tag: "Known"; readonly error: E }
   /** The peer broke a rule. */
   | { readonly _tag: "Violated"; readonly violation: Violation }
   /** The peer says that this side broke a rule. */
   | { readonly _tag: "Accused"; readonly rule: string; readonly detail: string }
 
+/** The phase of a connection, with the peer after the handshake and the peer's farewell (`bye`). */
 export type Phase<E> =
   | { readonly _tag: "Handshaking"; readonly config: Handshake.Config; readonly handshake: Handshake.State }
   | { readonly _tag: "Spawning" | "Booting" | "Serving"; readonly peer: Handshake.Peer }
@@ -67,37 +92,43 @@ export type Phase<E> =
     readonly why: Why<E>
   }
 
-/** Owned by the state, which is used once, as any linear value: counting a call makes nothing new. */
+/**
+ * Numbers and counts of the dialogs of a connection. They change in place, so that counting a call allocates no memory: only
+ * one state may hold them.
+ */
 export interface Dialogs {
-  /** The next dialog of this side. */
+  /** Number that the next dialog opened by this side gets. */
   next: number
-  /** The last dialog of the peer. */
+  /** Highest number of a dialog that the peer has opened. */
   highest: number
-  /** Dialogs of the peer that are open. */
+  /** How many dialogs of the peer are open. */
   served: number
-  /** Dialogs of the peer whose `Start` is arriving in parts: their numbers are used. */
+  /** Numbers of the peer's dialogs whose `Start` is arriving in parts. These numbers are taken already. */
   readonly arriving: Set<number>
 }
 
+/** The state of one connection. */
 export interface State<E> {
   readonly role: Role
   readonly phase: Phase<E>
-  /** Words that came before the connection has an owner; `undefined` once it has one. */
+  /** Words that came before the connection had an owner; `undefined` once the connection has one. */
   readonly early: ReadonlyArray<Message> | undefined
   readonly dialogs: Dialogs
-  /** The first dialog of this side that was opened when the connection was gone. */
+  /** Number of the first dialog that this side opened after the loss of the connection. */
   readonly lostFrom: number
-  /** True when the machine knows how to find out why a connection ended. */
+  /** True when the machine asks its owner for the reason of an unexpected end (`Explain`). */
   readonly explains: boolean
 }
 
+/** Settings of a new connection. */
 export interface Config {
   readonly role: Role
   readonly handshake: Handshake.Config
-  /** True when the owner is asked why a connection ended. */
+  /** True when the machine asks its owner for the reason of an unexpected end (`Explain`). */
   readonly explains: boolean
 }
 
+/** An event of a connection other than a word of the peer, which `hear` takes. */
 export type Input<E> =
   /** The connection has an owner from now on. */
   | { readonly _tag: "Owned" }
@@ -109,33 +140,37 @@ export type Input<E> =
   | { readonly _tag: "Lose"; readonly error: E }
   | { readonly _tag: "Violate"; readonly violation: Violation }
 
-/** How the handshake went, where the connection did not end in it. */
+/** The result of a handshake that did not lose the connection: the peer, or a refusal and the side that refused. */
 export type Greeted =
   | { readonly _tag: "Open"; readonly peer: Handshake.Peer }
   | { readonly _tag: "Refused"; readonly by: "us" | "peer"; readonly refusal: Handshake.Refusal }
 
+/** An action that the machine of a connection asks of the runtime. */
 export type Action =
   | { readonly _tag: "Send"; readonly message: Message }
-  /** Hands the word to its dialog. */
+  /** Hands the word that was heard to its dialog. */
   | { readonly _tag: "Deliver" }
-  /** Hands the word to the owner. */
+  /** Hands the word that was heard to the owner of the connection. */
   | { readonly _tag: "Tell" }
   | { readonly _tag: "Replay"; readonly words: ReadonlyArray<Message> }
   /** Answers the cancel of a dialog that has not begun here. */
   | { readonly _tag: "AnswerCancel"; readonly cancel: Cancel }
   | { readonly _tag: "Greet"; readonly result: Greeted }
-  /** Find out why the connection ended. */
+  /** Asks the owner why the connection ended. */
   | { readonly _tag: "Explain" }
-  /** Send the queued words, then end our half. */
+  /** Sends the queued words, then ends this side's half of the connection. */
   | { readonly _tag: "EndWriting" }
-  /** Nothing can be sent any more. */
+  /** Stops all sending: the connection takes no more words. */
   | { readonly _tag: "StopWriting" }
-  /** No dialog of this side begins any more: the peer has said its last word, or the connection is over. Said once. */
+  /**
+   * Stops dialogs of this side from beginning: the peer has said its last word, or the connection is over. A connection has this
+   * action once.
+   */
   | { readonly _tag: "StopCalls" }
-  /** No dialog of this side gets an answer any more: the peer has said its last word. */
+  /** Ends all dialogs of this side without an answer: the peer has said its last word. */
   | { readonly _tag: "EndCallers" }
   | { readonly _tag: "Report"; readonly violation: Violation }
-  /** Tell everybody, once: the state says why. */
+  /** Tells all who wait for the end of the connection; the state holds the reason. A connection has this action once. */
   | { readonly _tag: "Settle" }
 
 type Step<E> = readonly [State<E>, ReadonlyArray<Action>]
@@ -151,6 +186,7 @@ const explain: ReadonlyArray<Action> = [{ _tag: "StopWriting" }, { _tag: "Explai
 
 // ---- who may say what, now ----------------------------------------------------------------------------------------
 
+/** The judgement of a word at its time: `late` words are dropped, and the other two that are not `allowed` are violations. */
 export type Verdict = "allowed" | "WrongSide" | "HandshakeOrder" | "late"
 
 type Tag = Message["_tag"]
@@ -170,21 +206,29 @@ const speakers: { readonly [S in Word["says"]]: ReadonlyArray<Role> } = {
   both: roles
 }
 
-/** The phases in which a word has its place, seen by the side that hears it. */
+/** The phases in which a word may be said, as the side sees them that hears it. */
 const times: { readonly [T in Time]: (role: Role) => ReadonlyArray<PhaseName> } = {
   handshake: () => ["Handshaking"],
   open: () => ["Spawning", "Booting", "Serving"],
   spawning: () => ["Spawning"],
   booting: () => ["Booting"],
   started: () => ["Booting", "Serving"],
-  // A child may ask while it boots. No request reaches it before it is ready.
+  // A child may ask its parent while it boots. The parent asks a child nothing before the child is ready.
   ready: (role) => role === "child" ? ["Booting", "Serving"] : ["Serving"],
   always: () => phases
 }
 
-/** True when `role` may say the word while the connection is in this phase. */
+/**
+ * Judges a word that the actor of this role says while the connection is in this phase.
+ *
+ * @example
+ * ```ts
+ * Connection.judge({ says: "caller", when: "ready" }, "peer", "Serving") // "allowed"
+ * Connection.judge({ says: "parent", when: "spawning" }, "child", "Spawning") // "WrongSide"
+ * ```
+ */
 export const judge = ({ says, when }: Pick<Word, "says" | "when">, role: Role, phase: PhaseName): Verdict => {
-  // Nothing is read of a connection that is gone, and nothing is said behind a `Bye`.
+  // A connection that is gone is read no further, so its words are late.
   if (phase === "Lost" || phase === "Closed") return "late"
   if (when === "always") return "allowed"
   if (phase === "Handshaking" || when === "handshake") {
@@ -198,7 +242,7 @@ export const judge = ({ says, when }: Pick<Word, "says" | "when">, role: Role, p
 type Verdicts = { readonly [W in Tag]: Verdict }
 type Row<A> = { readonly [P in PhaseName]: A }
 
-/** A table of which each role's part is made when it is first asked for: a process has one role or two. */
+/** Makes the rows of a role when they are first asked for, because a process knows one role or two. */
 const table = <A>(make: (role: Role, phase: PhaseName) => A): (role: Role) => Row<A> => {
   const rows: { [R in Role]: Row<A> | undefined } = {
     parent: undefined,
@@ -209,7 +253,14 @@ const table = <A>(make: (role: Role, phase: PhaseName) => A): (role: Role) => Ro
   return (role) => rows[role] ??= Object.fromEntries(phases.map((phase) => [phase, make(role, phase)])) as Row<A>
 }
 
-/** Every phase and word of a role. */
+/**
+ * The judgements of all words in all phases, for the words that an actor of this role says.
+ *
+ * @example
+ * ```ts
+ * Connection.verdicts("peer").Serving.Start // "allowed"
+ * ```
+ */
 export const verdicts: (role: Role) => Row<Verdicts> = table((role, phase) =>
   Object.fromEntries(tags.map((tag) => [tag, judge(words[tag], role, phase)])) as Verdicts
 )
@@ -233,15 +284,23 @@ const deliveries = table((role, phase) => {
   return { caller: of("caller"), callee: of("callee") }
 })
 
-/** True when a word for an open dialog goes straight to it; `side` is this actor's in that dialog. */
+/** True when a word for an open dialog goes straight to that dialog; `side` is the side that this actor has in the dialog. */
 export const delivers = <E>(state: State<E>, side: "caller" | "callee", tag: Tag): boolean =>
   state.early === undefined && deliveries(state.role)[state.phase._tag][side][tag]
 
 // ---- the machine --------------------------------------------------------------------------------------------------
 
-/** Answers that may wait for a peer that goes on asking. */
+/**
+ * How many answers may wait for a peer that asks without reading them. One more is a violation.
+ *
+ * @example
+ * ```ts
+ * Connection.maxUnreadAnswers // 250_000
+ * ```
+ */
 export const maxUnreadAnswers = 250_000
 
+/** The state of a new connection, with the first words of its handshake as actions. */
 export const start = <E>({ explains, handshake, role }: Config): Step<E> => {
   const [greeting, actions] = Handshake.start(handshake)
   return [{
@@ -254,17 +313,20 @@ export const start = <E>({ explains, handshake, role }: Config): Step<E> => {
   }, actions]
 }
 
-/** The number of a new dialog of this side. */
+/** Takes the number of a new dialog of this side. */
 export const open = <E>({ dialogs }: State<E>): number => {
   const id = dialogs.next
   dialogs.next += 2
   return id
 }
 
-/** A dialog of the peer is open, or no longer. */
+/** Counts a dialog of the peer that has opened (1) or closed (-1). */
 export const countServed = <E>({ dialogs }: State<E>, change: 1 | -1): void => void (dialogs.served += change)
 
-/** True when the `Start` of a new dialog goes straight to the owner; then its number is used. `hear` says why not. */
+/**
+ * True when the `Start` of a new dialog goes straight to the owner; the number of the dialog is then taken. For any other
+ * `Start` the caller asks `hear`.
+ */
 export const takesStart = <E>(state: State<E>, dialog: number, unread: number): boolean => {
   const { dialogs, early, phase, role } = state
   const takes = early === undefined && verdicts(role)[phase._tag].Start === "allowed" && unread < maxUnreadAnswers &&
@@ -273,7 +335,7 @@ export const takesStart = <E>(state: State<E>, dialog: number, unread: number): 
   return takes
 }
 
-/** True where a `Start` may have this number. */
+/** True when a new `Start` may have this number: it is the highest so far, or its `Start` is arriving in parts. */
 const isNew = (dialogs: Dialogs, dialog: number): boolean => dialog > dialogs.highest || dialogs.arriving.has(dialog)
 
 const use = (dialogs: Dialogs, dialog: number): void => {
@@ -281,26 +343,28 @@ const use = (dialogs: Dialogs, dialog: number): void => {
   else dialogs.arriving.delete(dialog)
 }
 
+/** The peer as the handshake introduced it; `undefined` during the handshake, or when the connection was lost in it. */
 export const peerOf = <E>({ phase }: State<E>): Handshake.Peer | undefined =>
   phase._tag === "Handshaking" ? undefined : phase.peer
 
-/** The last dialog of the peer that was read: what comes behind a last word of this side never begins. */
+/** Highest number of a dialog that the peer has opened. Dialogs after it never begin once this side has said its last word. */
 export const taken = <E>({ dialogs }: State<E>): number => dialogs.highest
 
-/** The farewell of the peer, if it has said one. */
+/** The encoded farewell of the peer; `undefined` while the peer has said none. */
 export const byeOf = <E>({ phase }: State<E>): Uint8Array | undefined => "bye" in phase ? phase.bye : undefined
 
+/** True after the handshake, and before the end of the connection or the peer's farewell. */
 export const isOpen = <E>({ phase: { _tag } }: State<E>): boolean =>
   _tag === "Serving" || _tag === "Booting" || _tag === "Spawning"
 
-/** True when no dialog of this side begins any more: it is told why not instead. */
+/** True when no dialog of this side can begin any more. A new one is told the reason instead. */
 export const isOver = <E>({ phase: { _tag } }: State<E>): boolean =>
   _tag === "Leaving" || _tag === "Lost" || _tag === "Closed"
 
-/** True when a dialog of this side may still be answered, or is told later why not. */
+/** True when a dialog of this side may still be answered, or is told later why it is not. */
 export const accepts = <E>({ phase: { _tag } }: State<E>): boolean => _tag !== "Leaving" && _tag !== "Closed"
 
-/** True when a dialog was opened when the connection was gone already. */
+/** True when this side opened the dialog after the loss of the connection. */
 export const openedTooLate = <E>(state: State<E>, dialog: number): boolean => dialog >= state.lostFrom
 
 const isOurs = <E>(state: State<E>, dialog: number): boolean => dialog % 2 === state.dialogs.next % 2
@@ -321,13 +385,14 @@ const violate = <E>(state: State<E>, violation: Violation): Step<E> =>
     { _tag: "Settle" }
   ])
 
-/** `Spawn` and `Ready` each lead one phase on, whichever side says them. */
+/** The state after `Spawn` or `Ready`: each leads one phase on, whichever side says it. */
 const lead = <E>(state: State<E>, word: "Spawn" | "Ready"): State<E> => {
   const { phase } = state
   if (phase._tag !== (word === "Spawn" ? "Spawning" : "Booting")) return state
   return { ...state, phase: { _tag: word === "Spawn" ? "Booting" : "Serving", peer: phase.peer } }
 }
 
+/** Takes one input; returns the next state and the actions for the runtime. */
 export const step = <E>(state: State<E>, input: Input<E>): Step<E> => {
   switch (input._tag) {
     case "Owned":
@@ -370,7 +435,7 @@ const ended = <E>(state: State<E>): Step<E> => {
 }
 
 /**
- * One word of the peer. `side` is this actor's side of the dialog that the word is for, `undefined` where no such dialog
+ * Takes one word of the peer. `side` is the side that this actor has in the word's dialog, or `undefined` when no such dialog
  * is open; `unread` counts the answers that wait for the peer.
  */
 export const hear = <E>(
@@ -414,7 +479,7 @@ export const hear = <E>(
     case "CancelAck":
     case "Leave":
       return [state, tell]
-    // A part that both sides know is no word here: `Frame` has put it into its place.
+    // Between sides that know parts, `Frame` puts a part into its place. A part that comes here is unsupported.
     case "Part":
       return violate(state, { _tag: "Unsupported", word: "Part" })
     case "Cancel":
@@ -428,7 +493,7 @@ export const hear = <E>(
     case "Return":
     case "Error":
       return ofDialog(state, message, side)
-    // The handshake is over: the table has refused these.
+    // These words belong to the handshake, and the table has refused them after it.
     case "Hello":
     case "Welcome":
     case "Refuse":
@@ -483,8 +548,8 @@ const started = <E>(state: State<E>, dialog: number): Step<E> => {
 }
 
 /**
- * The first part of a large word has come. The number of a `Start` is used from here on: others may begin before it is
- * whole.
+ * Takes note that the first part of a large word has come. The number of a `Start` is taken from then on, because other
+ * dialogs may begin before that `Start` is whole.
  */
 export const begun = <E>(state: State<E>, dialog: number, word: number): Step<E> => {
   const verdict = verdicts(state.role)[state.phase._tag].Part
@@ -505,7 +570,7 @@ export const begun = <E>(state: State<E>, dialog: number, word: number): Step<E>
   return [state, silence]
 }
 
-/** A late word for a settled dialog is normal; one for a dialog that never was is not. */
+/** Judges a word for a dialog that is not open: a word for an ended dialog is late, and one for a dialog that never began a violation. */
 const late = <E>(
   state: State<E>,
   dialog: number,

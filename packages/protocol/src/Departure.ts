@@ -1,15 +1,15 @@
 /**
- * Large words that leave in parts, in turn: one part of each dialog's, then the next of the first.
+ * Large words that leave in parts. The dialogs take turns: one part of each, then the next part of the first.
  *
  *   add --> waiting --(room among those under way)--> leaving --next, next, ...--> gone, and what waited behind it is free
  *              |                                          |
  *              +------------------ drop ------------------+--> its dialog has had its last word
  *
- * Words of a dialog keep their order: what it says behind its large word waits here, too. A peer reserves memory for
+ * Words of a dialog keep their order: later words of the dialog wait here behind its large word. A peer reserves memory for
  * frames under way, and allows no more than `Arrival.maxUnderWay`.
  *
- * Numbers of dialogs grow in the order in which their calls begin to leave. So a `Start` begins with a small part that leaves
- * at once, as any `Start` would; and behind one that waits, small ones wait as well.
+ * Numbers of dialogs grow in the order in which their calls begin to leave. So a large `Start` begins with a small part that
+ * leaves at once. While a large `Start` waits, a small `Start` waits behind it.
  *
  * @since 0.1.0
  */
@@ -18,10 +18,24 @@ import type { Parts } from "./Frame.ts"
 import { binHead, isSmall, putBin, putUint, sizeOfUint } from "./internal/tokens.ts"
 import { words } from "./Message.ts"
 
-/** Bytes of a part: each costs its reader a copy of the first 128 KiB at most, and a turn of its writer. */
+/**
+ * Size of a part in bytes. A part costs its reader a copy of at most 128 KiB, and its writer a turn.
+ *
+ * @example
+ * ```ts
+ * Departure.partBytes // 262_144
+ * ```
+ */
 export const partBytes = 256 * 1024
 
-/** A payload above this leaves in parts. One of 1 MiB is written as fast as a part takes its turn. */
+/**
+ * Size in bytes above which a payload leaves in parts. A payload of 1 MiB is written in the time of one part's turn.
+ *
+ * @example
+ * ```ts
+ * Departure.cutAboveBytes // 1_114_112
+ * ```
+ */
 export const cutAboveBytes = 1024 * 1024 + 64 * 1024
 
 /** A word, and whether it is a `Start`. */
@@ -35,12 +49,13 @@ interface Large {
   readonly head: Uint8Array
   readonly tail: Uint8Array
   readonly isStart: boolean
-  /** Bytes of the tail that have left. */
+  /** Number of bytes of the tail that have left. */
   readonly at: number
   /** Words of the dialog that are said after the large word. */
   readonly behind: ReadonlyArray<Word>
 }
 
+/** The large words of one direction of a connection that have not left as a whole. */
 export interface State {
   /** Large words under way, whose parts leave by turns. */
   readonly leaving: ReadonlyArray<Large>
@@ -48,36 +63,73 @@ export interface State {
   readonly waiting: ReadonlyArray<Large>
 }
 
+/**
+ * The state of a new connection: no word is leaving or waiting.
+ *
+ * @example
+ * ```ts
+ * Departure.isEmpty(Departure.initial) // true
+ * ```
+ */
 export const initial: State = { leaving: [], waiting: [] }
 
 const nothing: ReadonlyArray<Parts> = []
 const noBytes = new Uint8Array(0)
 
-/** True for a word that leaves in parts. */
+/**
+ * True for a word that leaves in parts, because its payload is above `cutAboveBytes`.
+ *
+ * @example
+ * ```ts
+ * Departure.isLarge({ head: new Uint8Array(8), tail: undefined }) // false
+ * ```
+ */
 export const isLarge = ({ tail }: Parts): boolean => tail !== undefined && tail.length > cutAboveBytes
 
+/**
+ * True when no large word is leaving or waiting.
+ *
+ * @example
+ * ```ts
+ * Departure.isEmpty(Departure.initial) // true
+ * ```
+ */
 export const isEmpty = ({ leaving, waiting }: State): boolean => leaving.length === 0 && waiting.length === 0
 
-/** A step, and the frames that leave with it as words of the control lane. */
+/** The next state, and the frames that leave with it as words of the control lane. */
 export type Step = readonly [State, ReadonlyArray<Parts>]
 
 const ofDialog = (dialog: number) => (large: Large): boolean => large.dialog === dialog
 
-/** True while a large word of this dialog has not left as a whole. */
+/**
+ * True while a large word of this dialog has not left as a whole.
+ *
+ * @example
+ * ```ts
+ * Departure.has(Departure.initial, 1) // false
+ * ```
+ */
 export const has = ({ leaving, waiting }: State, dialog: number): boolean =>
   leaving.some(ofDialog(dialog)) || waiting.some(ofDialog(dialog))
 
-/** The dialogs whose `Start` has not left as a whole. */
+/**
+ * Numbers of the dialogs whose `Start` has not left as a whole.
+ *
+ * @example
+ * ```ts
+ * Departure.startsOf(Departure.initial) // []
+ * ```
+ */
 export const startsOf = ({ leaving, waiting }: State): ReadonlyArray<number> =>
   [...leaving, ...waiting].filter(({ isStart }) => isStart).map(({ dialog }) => dialog)
 
-/** True when the `Start` of this dialog is here, and nothing of it has left. */
+/** True when the `Start` of this dialog waits, and no part of it has left. */
 export const isUnbegun = ({ waiting }: State, dialog: number): boolean =>
   waiting.some((large) => large.dialog === dialog && large.isStart)
 
 const sizeOf = ({ head, tail }: Large): number => head.length + tail.length
 
-/** Begins what there is room for, in order. */
+/** Lets waiting words begin in their order, as long as the peer's memory for frames under way has room. */
 const admit = (state: State, maxFrame: number): Step => {
   if (state.waiting.length === 0) return [state, nothing]
   const leaving = [...state.leaving]
@@ -97,17 +149,17 @@ const admit = (state: State, maxFrame: number): Step => {
   return [{ leaving, waiting: state.waiting.slice(begun) }, frames]
 }
 
-/** True where this `Start` may not leave before another one that waits. */
+/** True for a `Start` while another `Start` waits, which must begin to leave first. */
 export const mustWait = ({ waiting }: State, isStart: boolean): boolean =>
   isStart && waiting.some((large) => large.isStart)
 
-/** A large word of a dialog that has none here, or a `Start` that must wait. */
+/** Adds a large word of a dialog that has no word here yet, or a `Start` that must wait. */
 export const add = (state: State, dialog: number, { isStart, parts }: Word, maxFrame: number): Step => {
   const large: Large = { dialog, head: parts.head, tail: parts.tail ?? noBytes, isStart, at: 0, behind: [] }
   return admit({ leaving: state.leaving, waiting: [...state.waiting, large] }, maxFrame)
 }
 
-/** A word of a dialog behind its large one. */
+/** Adds a word of a dialog behind the dialog's large word, which has not left as a whole. */
 export const append = ({ leaving, waiting }: State, dialog: number, word: Word): State => {
   const appended = (large: Large): Large =>
     large.dialog === dialog ? { ...large, behind: [...large.behind, word] } : large
@@ -120,15 +172,23 @@ export const drop = ({ leaving, waiting }: State, dialog: number, maxFrame: numb
   return admit({ leaving: leaving.filter(isOther), waiting: waiting.filter(isOther) }, maxFrame)
 }
 
+/** The result of one turn. */
 export interface Next {
   readonly state: State
-  /** Frames that leave now: the next part, and behind the last part of a word what waited for it. */
+  /** Frames that leave now: the next part, and after the last part of a word the words that waited behind that word. */
   readonly frames: ReadonlyArray<Parts>
-  /** The payload whose last part is among them. */
+  /** The payload whose last part is among `frames`; `undefined` when `frames` ends no large word. */
   readonly gone?: Uint8Array | undefined
 }
 
-/** The next part of the word whose turn it is; `undefined` where there is none. */
+/**
+ * Takes the next part of the word whose turn it is. `undefined` means that no word is leaving.
+ *
+ * @example
+ * ```ts
+ * Departure.next(Departure.initial, 1_000_000) // undefined
+ * ```
+ */
 export const next = (state: State, maxFrame: number): Next | undefined => {
   const [first, ...others] = state.leaving
   if (first === undefined) return undefined
@@ -144,7 +204,7 @@ export const next = (state: State, maxFrame: number): Next | undefined => {
   return { state: admitted, frames: [part, ...free.map(({ parts }) => parts), ...begun], gone: first.tail }
 }
 
-/** The large word behind another one of its dialog. */
+/** The large word at index `at` of the words behind another large word of the same dialog. */
 const again = ({ behind, dialog }: Large, at: number): Large => {
   const { isStart, parts } = behind[at]!
   return { dialog, head: parts.head, tail: parts.tail!, isStart, at: 0, behind: behind.slice(at + 1) }
@@ -163,5 +223,13 @@ const partOf = (large: Large, end: number): Parts => {
   return { head: bytes, tail: tail.subarray(at, end) }
 }
 
-/** A dialog that a part can name in the form in which it is read. */
+/**
+ * True for dialog numbers from 1 to 2^32 - 1. The frame of a `Part` can carry no others.
+ *
+ * @example
+ * ```ts
+ * Departure.canCut(1) // true
+ * Departure.canCut(2 ** 32) // false
+ * ```
+ */
 export const canCut = (dialog: number): boolean => dialog > 0 && isSmall(dialog)

@@ -14,19 +14,19 @@
  *              +-- caller lost ----+--> Orphaned ----exit--> Done (no peer to tell)
  *
  * In any order of words a dialog settles at most once and is silent afterwards, and a cancel travels at most once.
- * Words that crossed a cancel on the wire, or were overtaken by it, are dropped on both sides: they have no reader any
- * more. A plain call is the dialog without `Started`, a stream one whose caller has nothing to say: one machine, one
- * set of cancel rules.
+ * Words that crossed a cancel on the wire, or were overtaken by a cancel, are dropped on both sides: their reader is gone.
+ * A plain call is a dialog without `Started`, and a stream is a dialog whose caller sends no items. All three kinds share
+ * one machine and one set of cancel rules.
  *
  * @since 0.1.0
  */
 import type * as Message from "./Message.ts"
 import type { Violation } from "./Violation.ts"
 
-/** One direction of a dialog: `stopped` after its sender's `Stop`. */
+/** The state of one direction of a dialog: `stopped` after its sender's `Stop`. */
 export type Half = "open" | "stopped"
 
-/** The reason to stop the work, the actor that asked first, and the milliseconds that the finalizers have. */
+/** A cancel of a dialog: the actor that asked first (`by`), the reason, and the time for finalizers in milliseconds (`deadline`). */
 export interface Cancellation {
   readonly by: Message.ActorId
   readonly reason: string
@@ -37,13 +37,13 @@ const order = (word: string, state: string): Violation => ({ _tag: "DialogOrder"
 
 // ---- the caller's side ------------------------------------------------------------------------------------------
 
-/** Our cancel: `byUs` where the opener asked for it, and not its runtime (a reader that was overrun). */
+/** A cancel sent by the caller's side. `byUs` is false when the runtime asked for the cancel, because a reader was overrun. */
 export interface OurCancel {
   readonly cancellation: Cancellation
   readonly byUs: boolean
 }
 
-/** `L` is what the loss of the connection is told with. */
+/** The state of the caller's side of a dialog. `L` is the type of the error that tells of a lost connection. */
 export type CallerState<L = unknown> =
   | { readonly _tag: "Opening"; readonly kind: Message.Kind }
   | { readonly _tag: "Open"; readonly kind: Message.Kind; readonly ours: Half; readonly theirs: Half }
@@ -52,29 +52,31 @@ export type CallerState<L = unknown> =
   | { readonly _tag: "Overdue"; readonly cancel: OurCancel }
   | { readonly _tag: "Done"; readonly outcome: Outcome<L>; readonly cancel: OurCancel | undefined }
 
+/** An event of the caller's side of a dialog: a word of the callee, or a wish or loss on this side. */
 export type CallerInput<L = unknown> =
   | { readonly _tag: "Heard"; readonly word: Message.FromCallee }
   | { readonly _tag: "Cancel"; readonly cancellation: Cancellation; readonly byUs: boolean }
-  /** The bound of our cancel has passed. */
+  /** The bound of the cancel that this side sent has passed. */
   | { readonly _tag: "Elapsed" }
   | { readonly _tag: "Stop" }
   | { readonly _tag: "Lost"; readonly error: L }
 
+/** An action that the caller's side of a dialog asks of the runtime. */
 export type CallerAction<L = unknown> =
   | { readonly _tag: "Deliver"; readonly word: Message.Started | Message.Yield | Message.Credit | Message.Stop }
   | { readonly _tag: "SendCancel"; readonly cancellation: Cancellation }
   | { readonly _tag: "SendStop" }
   | { readonly _tag: "Settle"; readonly outcome: Outcome<L> }
-  /** The last word came after the bound, when the caller had gone on. */
+  /** Tells of a last word that came after the bound of the cancel, when the caller had gone on. */
   | { readonly _tag: "SettleLate"; readonly outcome: Outcome<L> }
 
-/** How a dialog ended, seen by the caller. */
+/** The end of a dialog, as its caller sees it. */
 export type Outcome<L = unknown> =
   | { readonly _tag: "Return"; readonly payload: Uint8Array }
   | { readonly _tag: "Error"; readonly payload: Uint8Array }
   | { readonly _tag: "Lost"; readonly error: L }
   | { readonly _tag: "Violation"; readonly violation: Violation }
-  /** Our cancel was not answered within its bound. */
+  /** The callee did not answer the cancel of this side within its bound. */
   | { readonly _tag: "Unanswered"; readonly cancellation: Cancellation }
 
 type CallerStep<L> = readonly [CallerState<L>, ReadonlyArray<CallerAction<L>>]
@@ -87,14 +89,35 @@ const openings: { readonly [K in Message.Kind]: CallerState<never> } = {
   dialog: { _tag: "Opening", kind: "dialog" }
 }
 
-/** The caller's state once its `Start` is on its way. */
+/**
+ * The state of the caller's side when its `Start` is on its way.
+ *
+ * @example
+ * ```ts
+ * Dialog.opening("call") // { _tag: "Opening", kind: "call" }
+ * ```
+ */
 export const opening = (kind: Message.Kind): CallerState<never> => openings[kind]
 
-/** Our own cancel of this dialog, the first one asked for. */
+/**
+ * The first cancel that the caller's side sent for this dialog; `undefined` when it sent none.
+ *
+ * @example
+ * ```ts
+ * Dialog.cancelOf(Dialog.opening("call")) // undefined
+ * ```
+ */
 export const cancelOf = (state: CallerState): OurCancel | undefined =>
   state._tag === "Opening" || state._tag === "Open" ? undefined : state.cancel
 
-/** True when no last word is awaited any more: it was said, or the bound of our cancel has passed. */
+/**
+ * True when the caller waits for no last word any more: the callee said it, or the bound of the cancel has passed.
+ *
+ * @example
+ * ```ts
+ * Dialog.isSettled(Dialog.opening("call")) // false
+ * ```
+ */
 export const isSettled = (state: CallerState): boolean => state._tag === "Done" || state._tag === "Overdue"
 
 type Unfinished = Exclude<CallerState, { readonly _tag: "Done" }>
@@ -109,13 +132,22 @@ const settle = <L>(state: Unfinished, outcome: Outcome<L>): CallerStep<L> => {
   ]
 }
 
+/**
+ * Takes one input of the caller's side; returns the next state and the actions for the runtime.
+ *
+ * @example
+ * ```ts
+ * const [state] = Dialog.callerStep(Dialog.opening("call"), { _tag: "Lost", error: "the peer died" })
+ * Dialog.isSettled(state) // true
+ * ```
+ */
 export const callerStep = <L>(state: CallerState<L>, input: CallerInput<L>): CallerStep<L> => {
   if (state._tag === "Done") return [state, silence]
   switch (input._tag) {
     case "Heard":
       return callerHeard(state, input.word)
     case "Cancel": {
-      // Asking twice is normal (a timeout and a parent's interrupt race): only the first reason travels.
+      // A second cancel is normal, as when a timeout and a parent's interrupt race. Only the first one is sent.
       if (state._tag === "Cancelling" || state._tag === "Overdue") return [state, silence]
       const { byUs, cancellation } = input
       return [{ _tag: "Cancelling", cancel: { cancellation, byUs } }, [{ _tag: "SendCancel", cancellation }]]
@@ -138,7 +170,7 @@ export const callerStep = <L>(state: CallerState<L>, input: CallerInput<L>): Cal
 const callerHeard = <L>(state: Exclude<CallerState<L>, { _tag: "Done" }>, word: Message.FromCallee): CallerStep<L> => {
   if (word._tag === "Error") return settle(state, { _tag: "Error", payload: word.payload })
   if (word._tag === "Return") {
-    // A dialog's handler that ends without `started` says Error: its caller still waits for the first value.
+    // A `Return` before `Started` breaks a rule: a handler that ends without a first value must say `Error`.
     return state._tag === "Opening" && state.kind === "dialog"
       ? settle(state, { _tag: "Violation", violation: order("Return", "Opening") })
       : settle(state, { _tag: "Return", payload: word.payload })
@@ -152,7 +184,7 @@ const callerHeard = <L>(state: Exclude<CallerState<L>, { _tag: "Done" }>, word: 
 
 type Word = "Started" | "Yield" | "Credit" | "Stop"
 
-/** The state after a word that does not end the dialog, or `undefined` where the word has no place. */
+/** The state after a word that does not end the dialog; `undefined` when the word is not allowed in this state. */
 const callerNext = (
   state: Extract<CallerState, { kind: unknown }>,
   word: Word
@@ -175,7 +207,7 @@ const callerNext = (
 
 // ---- the callee's side ------------------------------------------------------------------------------------------
 
-/** `F` is a failure that the runtime ends a handler with. */
+/** The state of the callee's side of a dialog. `F` is the type of the failures with which the runtime ends a handler. */
 export type CalleeState<F = unknown> =
   | { readonly _tag: "Fresh"; readonly kind: Message.Kind }
   | { readonly _tag: "Open"; readonly kind: Message.Kind; readonly ours: Half; readonly theirs: Half }
@@ -184,24 +216,29 @@ export type CalleeState<F = unknown> =
   | { readonly _tag: "Orphaned" }
   | { readonly _tag: "Done" }
 
+/** An event of the callee's side of a dialog: a word of the caller, or a step of the handler or the runtime. */
 export type CalleeInput<F = unknown> =
   | { readonly _tag: "Heard"; readonly word: Message.FromCaller }
   | { readonly _tag: "Started" }
   | { readonly _tag: "Stop" }
-  /** An event of the dialog outranks the result of its handler. */
+  /** The runtime ends the handler with this failure, which replaces the handler's own result. */
   | { readonly _tag: "Fail"; readonly failure: F; readonly cancellation: Cancellation }
   | { readonly _tag: "Exited" }
   | { readonly _tag: "Lost" }
 
+/** An action that the callee's side of a dialog asks of the runtime. */
 export type CalleeAction<F = unknown> =
   | { readonly _tag: "Deliver"; readonly word: Message.Yield | Message.Credit | Message.Stop }
   | { readonly _tag: "SendStarted" }
   | { readonly _tag: "SendStop" }
-  /** Interrupt the handler: on the caller's word, or because the caller is gone. */
+  /** Interrupts the handler, because the caller has cancelled or the caller is gone. */
   | { readonly _tag: "Interrupt"; readonly cancellation: Cancellation | "caller-lost" }
-  /** Say the last word: the handler's exit, or this failure. `asked`: the caller has cancelled, and this answers it. */
+  /**
+   * Says the last word: `failure`, or the handler's exit when `failure` is undefined. `asked` is true when the last word answers a
+   * cancel of the caller.
+   */
   | { readonly _tag: "SendLast"; readonly failure: F | undefined; readonly asked: boolean }
-  /** The handler has exited, and its caller is gone. */
+  /** Tells the runtime that the handler has exited when its caller was gone already. */
   | { readonly _tag: "Unheard" }
   | { readonly _tag: "Forget" }
   | { readonly _tag: "Violate"; readonly violation: Violation }
@@ -216,21 +253,46 @@ const answer: ReadonlyArray<CalleeAction<never>> = [{ _tag: "SendLast", failure:
 const unheard: ReadonlyArray<CalleeAction<never>> = [{ _tag: "Unheard" }, forget]
 
 const accepted: { readonly [K in Message.Kind]: CalleeState<never> } = {
-  // Only a dialog has a first value to say: the others are open from the start, one of them with nothing to yield.
+  // Only a dialog begins with a first value. Calls and streams are open from the start, and a call yields no items.
   call: { _tag: "Open", kind: "call", ours: "stopped", theirs: "stopped" },
   stream: { _tag: "Open", kind: "stream", ours: "open", theirs: "stopped" },
   dialog: { _tag: "Fresh", kind: "dialog" }
 }
 
-/** The callee's state once a `Start` was accepted. */
+/**
+ * The state of the callee's side when it has accepted a `Start`.
+ *
+ * @example
+ * ```ts
+ * Dialog.accept("dialog") // { _tag: "Fresh", kind: "dialog" }
+ * ```
+ */
 export const accept = (kind: Message.Kind): CalleeState<never> => accepted[kind]
 
-/** True when the callee may yield now; its runtime asks before it encodes. */
+/**
+ * True when the callee may yield items now. The runtime asks before it encodes an item.
+ *
+ * @example
+ * ```ts
+ * Dialog.mayYield(Dialog.accept("stream")) // true
+ * Dialog.mayYield(Dialog.accept("call")) // false
+ * ```
+ */
 export const mayYield = (state: CalleeState): boolean => state._tag === "Open" && state.ours === "open"
 
-/** True when the handler has been interrupted already. */
+/** True when the machine has asked to interrupt the handler, so that a second `Interrupt` is not needed. */
 const isInterrupted = (state: CalleeState): boolean => state._tag === "Cancelling" || state._tag === "Failing"
 
+/**
+ * Takes one input of the callee's side; returns the next state and the actions for the runtime.
+ *
+ * @example
+ * ```ts
+ * const [state, actions] = Dialog.calleeStep(Dialog.accept("dialog"), { _tag: "Started" })
+ * state._tag // "Open"
+ * actions // [{ _tag: "SendStarted" }]
+ * ```
+ */
 export const calleeStep = <F>(state: CalleeState<F>, input: CalleeInput<F>): CalleeStep<F> => {
   if (state._tag === "Done") return [state, silence]
   switch (input._tag) {
@@ -287,7 +349,7 @@ const calleeHeard = <F>(
     const cancellation = { by, reason, deadline }
     return [{ _tag: "Cancelling", cancellation }, [{ _tag: "Interrupt", cancellation }]]
   }
-  // Cancel takes the control lane: words that the caller said before it may arrive after it, and have no reader.
+  // A `Cancel` takes the control lane, so words that the caller said before the cancel may arrive after it. They are dropped.
   if (state._tag === "Cancelling" || state._tag === "Failing") return [state, silence]
   if (state._tag === "Fresh" || state.kind === "call") return breach()
   switch (word._tag) {

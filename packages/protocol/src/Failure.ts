@@ -1,9 +1,9 @@
 /**
  * How a failure looks on the wire: what an `Error` word carries.
  *
- * A cause crosses with all its reasons. One of them decides the tag (the endpoint's own error first, then a defect,
- * then a cancellation); the others ride along in `others`. A value without a schema is boxed: type, message, stack and
- * the chain of causes as text, its own plain data, with the actor it comes from and the actors that passed it on.
+ * A cause crosses with all its reasons. One reason decides the tag: the endpoint's own error first, then a defect, then a
+ * cancellation. The field `others` holds the remaining reasons. A value without a schema is boxed: its type, message, stack
+ * and causes cross as text, with its plain data, the actor where it happened and the actors that passed it on.
  *
  * @since 0.1.0
  */
@@ -12,11 +12,19 @@ import * as Hot from "./internal/hotFailure.ts"
 import * as HotFarewell from "./internal/hotFarewell.ts"
 import * as Payload from "./Payload.ts"
 
+/**
+ * The schema of an actor's identity: its name, its uuid and the number of its process.
+ *
+ * @example
+ * ```ts
+ * Schema.is(Failure.ActorId)({ name: "shop", uuid: "7d44", pid: 4711 }) // true
+ * ```
+ */
 export const ActorId = Schema.Struct({ name: Schema.String, uuid: Schema.String, pid: Schema.Int })
 
 /**
- * A failure as text. `path` lists the actors that passed it on, the nearest last. `properties` are its own where they are
- * plain data, `parts` the errors that it holds (an AggregateError); neither is there where there is nothing of it.
+ * A failure as text. `path` lists the actors that passed the failure on, the nearest last. `properties` holds the failure's own
+ * plain data, and `parts` the errors inside an AggregateError; an empty one is left out.
  */
 export interface Boxed {
   readonly type: string
@@ -29,6 +37,7 @@ export interface Boxed {
   readonly parts?: ReadonlyArray<Boxed>
 }
 
+/** The schema of a failure as text. */
 export const Boxed: Schema.Codec<Boxed> = Schema.Struct({
   type: Schema.String,
   message: Schema.String,
@@ -40,35 +49,60 @@ export const Boxed: Schema.Codec<Boxed> = Schema.Struct({
   parts: Schema.optionalKey(Schema.Array(Schema.suspend((): Schema.Codec<Boxed> => Boxed)))
 })
 
-/** True when the work of a call may have begun when its actor was lost. */
+/**
+ * The schema of whether the work of a call had begun when its actor was lost: `maybe`, or surely not (`no`).
+ *
+ * @example
+ * ```ts
+ * Schema.is(Failure.Began)("maybe") // true
+ * ```
+ */
 export const Began = Schema.Literals(["no", "maybe"])
 
-/** How an actor was lost, as its parent could see it. */
+/**
+ * The schema of how an actor was lost, as its parent could see it.
+ *
+ * @example
+ * ```ts
+ * Schema.is(Failure.Lost)({ _tag: "Exited", code: 1 }) // true
+ * ```
+ */
 export const Lost = Schema.Union([
   Schema.TaggedStruct("Exited", { code: Schema.Int }),
   Schema.TaggedStruct("Signalled", { signal: Schema.String }),
-  /** The actor's owner sent the signal, for this reason. */
+  /** The owner of the actor sent the signal, for the reason given. */
   Schema.TaggedStruct("Killed", { signal: Schema.String, reason: Schema.String }),
-  /** The actor's heap was full; `limit` is the one it was started with, in MiB. */
+  /** The actor's heap was full. `limit` is the size in MiB to which the heap was limited at the start. */
   Schema.TaggedStruct("OutOfMemory", { limit: Schema.optionalKey(Schema.Number) }),
   Schema.TaggedStruct("ConnectionClosed", { reason: Schema.optionalKey(Schema.String) }),
-  /** The actor gave no sign of life for so long (milliseconds), and its connection can die without an end. */
+  /** The actor gave no sign of life for `millis` milliseconds, on a connection that can die without an end. */
   Schema.TaggedStruct("Silent", { millis: Schema.Number }),
-  /** The actor was killed, and its exit was never reported: it may still be there. */
+  /** The actor was killed, and its exit was never reported. Its process may still be there. */
   Schema.TaggedStruct("Unreported", {})
 ])
 
+/**
+ * The schema of all failures that an `Error` word can carry.
+ *
+ * @example
+ * ```ts
+ * Schema.is(Failure.Failure)({ _tag: "Busy", limit: 1 }) // true
+ * ```
+ */
 export const Failure = Schema.Union([
-  /** The endpoint's own error, encoded by its schema; its type and message are for a caller that cannot read it. */
+  /** The endpoint's own error, encoded by its schema. `type` and `message` are for a caller that cannot decode the error. */
   Schema.TaggedStruct("Fail", {
     error: Schema.Uint8Array,
     type: Schema.String,
     message: Schema.String,
     others: Schema.Array(Boxed)
   }),
-  /** `ending`: the actor does not outlive this failure. */
+  /** A defect of the work. `ending` is true when the actor does not outlive the defect. */
   Schema.TaggedStruct("Defect", { boxed: Boxed, others: Schema.Array(Boxed), ending: Schema.Boolean }),
-  /** `ending`: not the work alone is cancelled, but the whole of `actor`. `began`: "no" where it was refused. */
+  /**
+   * The work was cancelled. `ending` is true when the whole of `actor` is cancelled and not the work alone. `began` is "no" when
+   * the work was refused before it began.
+   */
   Schema.TaggedStruct("Cancelled", {
     by: ActorId,
     reason: Schema.String,
@@ -79,9 +113,9 @@ export const Failure = Schema.Union([
     began: Schema.optionalKey(Began)
   }),
   Schema.TaggedStruct("EndpointUnknown", { endpoint: Schema.String, exposed: Schema.Array(Schema.String) }),
-  /** Nothing was run: the caller has `limit` dialogs on this connection that are open, or answered and unread. */
+  /** The call was refused: the caller has `limit` dialogs on this connection that are open, or answered and unread. */
   Schema.TaggedStruct("Busy", { limit: Schema.Int }),
-  /** The two sides have different contracts; this is the callee's, for the caller to compare. */
+  /** The two sides have different contracts. `representation` is the callee's contract, for the caller to compare. */
   Schema.TaggedStruct("ContractMismatch", { endpoint: Schema.String, representation: Schema.String }),
   Schema.TaggedStruct("PayloadInvalid", { part: Schema.String, issue: Schema.String }),
   Schema.TaggedStruct("SpawnFailed", { step: Schema.String, boxed: Boxed }),
@@ -89,42 +123,62 @@ export const Failure = Schema.Union([
   Schema.TaggedStruct("CleanupFailed", { boxed: Boxed }),
   /** An error of dialog 0: a fiber in the background of an actor failed, and the actor goes on. */
   Schema.TaggedStruct("BackgroundFailed", { boxed: Boxed }),
-  /** Passed on by an actor between caller and callee, when the callee was lost. */
+  /** An actor between caller and callee tells that the callee was lost. */
   Schema.TaggedStruct("Lost", { actor: ActorId, how: Lost, began: Began })
 ])
+/** A failure, as an `Error` word carries it. */
 export type Failure = typeof Failure.Type
 
-/** Made with the first failure that needs it: deriving it is a tenth of what an actor does before it is ready. */
+/** The codec of failures. It is derived for the first failure that needs it, because that takes a tenth of an actor's start. */
 let derived: Payload.Codec<Failure> | undefined
 const codec = (): Payload.Codec<Failure> => derived ??= Payload.codec(Failure)
 
 /**
- * A failure -> the payload of an `Error` word. Its first byte says how the rest is written: an endpoint's own error and a
- * cancellation, where nothing rides along, by hand, and all others by the schema.
+ * Encodes a failure as the payload of an `Error` word. The first byte says how the rest is written: by hand for an endpoint's own
+ * error or a cancellation without `others`, and by the schema for any other failure.
+ *
+ * @example
+ * ```ts
+ * const payload = Failure.encode({ _tag: "Busy", limit: 1 })
+ * Failure.decode(payload) // { ok: true, value: { _tag: "Busy", limit: 1 } }
+ * ```
  */
 export const encode = (failure: Failure): Uint8Array => {
   const hot = Hot.encode(failure)
   if (hot !== undefined) return hot
   const encoded = codec().encode(failure)
-  // The schema is ours and its values are built by the runtime: a failure to encode them is a defect of it.
+  // The runtime builds the values of this schema, so a value that cannot be encoded is a defect of the runtime.
   if (!encoded.ok) throw new Error(`a failure cannot be encoded: ${encoded.issue}`)
   return Hot.general(failure, encoded.value)
 }
 
-/** Decodes a failure, or names the fault of a payload that is none. */
+/**
+ * Decodes the payload of an `Error` word. A payload that holds no failure has an issue that names its fault.
+ *
+ * @example
+ * ```ts
+ * Failure.decode(new Uint8Array(0)).ok // false
+ * ```
+ */
 export const decode = (payload: Uint8Array): Payload.Result<Failure> => {
   if (Hot.isGeneral(payload)) return codec().decode(payload.subarray(1))
   const failure = Hot.decode(payload)
   return failure === undefined ? { ok: false, issue: "it is no failure" } : { ok: true, value: failure }
 }
 
-/** True when the payload refuses a call whose work never began; it is not decoded for that. */
+/**
+ * True when the payload of an `Error` word refuses a call whose work never began. The payload is not decoded for that.
+ *
+ * @example
+ * ```ts
+ * Failure.isRefusal(Failure.encode({ _tag: "Busy", limit: 1 })) // true
+ * ```
+ */
 export const isRefusal = Hot.isRefusal
 
 /**
- * The end of an actor, in its own words: what its `Bye` carries. `Returned` is the end of its main, or of the program of
- * a root; `cleanup` holds what failed or was cut off in its finalizers. `taken` is the last dialog of the other side that was
- * read: those behind it have not begun.
+ * The schema of a farewell: how an actor ended, as its `Bye` tells the peer. `cleanup` holds what failed or was cut off in the
+ * actor's finalizers. `taken` is the highest dialog of the peer that the actor has read: later dialogs have not begun.
  */
 export const Farewell = Schema.Struct({
   how: Schema.Union([
@@ -135,13 +189,21 @@ export const Farewell = Schema.Struct({
   cleanup: Schema.Array(Boxed),
   taken: Schema.optionalKey(Schema.Int)
 })
+/** A farewell, as a `Bye` word carries it. */
 export type Farewell = typeof Farewell.Type
 
-/** Made with the first farewell that needs it, as the codec of failures. */
+/** The codec of farewells, which is derived for the first farewell that needs it. */
 let derivedFarewell: Payload.Codec<Farewell> | undefined
 const farewellCodec = (): Payload.Codec<Farewell> => derivedFarewell ??= Payload.codec(Farewell)
 
-/** A farewell -> the payload of a `Bye` word, or why there is none. Its first byte says how the rest is written. */
+/**
+ * Encodes a farewell as the payload of a `Bye` word. The first byte of the payload says how the rest is written.
+ *
+ * @example
+ * ```ts
+ * Failure.encodeFarewell({ how: { _tag: "Returned" }, cleanup: [] }).ok // true
+ * ```
+ */
 export const encodeFarewell = (farewell: Farewell): Payload.Result<Uint8Array> => {
   const hot = HotFarewell.encode(farewell)
   if (hot !== undefined) return { ok: true, value: hot }
@@ -149,7 +211,14 @@ export const encodeFarewell = (farewell: Farewell): Payload.Result<Uint8Array> =
   return encoded.ok ? { ok: true, value: HotFarewell.general(encoded.value) } : encoded
 }
 
-/** Decodes a farewell, or names the fault of a payload that is none. */
+/**
+ * Decodes the payload of a `Bye` word. A payload that holds no farewell has an issue that names its fault.
+ *
+ * @example
+ * ```ts
+ * Failure.decodeFarewell(new Uint8Array(0)).ok // false
+ * ```
+ */
 export const decodeFarewell = (payload: Uint8Array): Payload.Result<Farewell> => {
   if (HotFarewell.isGeneral(payload)) return farewellCodec().decode(payload.subarray(1))
   const farewell = HotFarewell.decode(payload)

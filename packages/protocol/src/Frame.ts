@@ -1,12 +1,12 @@
 /**
- * Bytes <-> frames. A frame is a u32 little-endian length and that many bytes.
+ * Turns bytes into frames and frames into bytes. A frame is a u32 little-endian length and that many bytes.
  *
- * `decode` is fed whatever the transport delivers, cut anywhere, and answers with the whole frames it completes. It
- * yields whole frames or one violation, never both half-way, and after a violation it stays failed. A frame above the
- * limit is refused on its length alone: its body is never read, and memory for it is never reserved.
+ * `decode` takes the chunks that the transport delivers, cut anywhere, and returns the frames that each chunk completes. After
+ * a violation `decode` stays failed. A frame above the limit is refused on its length alone: its body is not read, and no
+ * memory is reserved for it.
  *
- * Frames are views into the chunk they arrived in where they can be, so that a large payload is not copied here. Between two
- * sides that know parts, a `Part` is put in its place (`Arrival`), and the whole frame is handed out at its end.
+ * A frame that lies in one chunk is a view of that chunk, so that a large payload is not copied. Between two sides that know
+ * parts, a `Part` is put into its place (`Arrival`), and its last part hands out the whole frame.
  *
  * @since 0.1.0
  */
@@ -14,19 +14,30 @@ import * as Arrival from "./Arrival.ts"
 import { noteReceived } from "./internal/Memory.ts"
 import type { Violation } from "./Violation.ts"
 
-/** Default limit of one frame: 64 MiB. */
+/**
+ * The default limit of the size of one frame: 64 MiB.
+ *
+ * @example
+ * ```ts
+ * Frame.defaultMaxFrame // 67_108_864
+ * ```
+ */
 export const defaultMaxFrame = 64 * 1024 * 1024
 
 const headerBytes = 4
-/** Below this a started frame is kept as it came; above it the whole body is reserved at once and filled. */
+/** The size from which on memory for the whole body of an incomplete frame is reserved. A smaller frame is kept as it came. */
 const fillThresholdBytes = 64 * 1024
 
+/** The state of one direction of reading: between two frames, in the middle of a large body, or failed. */
 export type State =
   | { readonly _tag: "Between"; readonly rest: Uint8Array; readonly arriving: Arrival.State }
   | { readonly _tag: "Filling"; readonly body: Uint8Array; readonly filled: number; readonly done: Filled }
   | { readonly _tag: "Failed"; readonly violation: Violation }
 
-/** The result of a filled body: a whole frame, or a part that may be the first or the last of one. */
+/**
+ * The meaning of a filled body: `frame` is the frame that is whole then, and `first` the dialog whose first part the body is.
+ * Either may be undefined.
+ */
 interface Filled {
   readonly frame: Uint8Array | undefined
   readonly first: number | undefined
@@ -38,15 +49,24 @@ const nothing = new Uint8Array(0)
 const between = (rest: Uint8Array, arriving: Arrival.State): State =>
   rest.length === 0 && arriving.length === 0 ? initial : { _tag: "Between", rest, arriving }
 
+/**
+ * The state before the first byte of a connection.
+ *
+ * @example
+ * ```ts
+ * Frame.initial._tag // "Between"
+ * ```
+ */
 export const initial: State = { _tag: "Between", rest: nothing, arriving: Arrival.initial }
 
-/** A large word that has begun, with its code; `behind` counts the frames before its first part. */
+/** A large word whose first part has come: its dialog, its code, and how many frames of the same chunk precede it (`behind`). */
 export interface Begun {
   readonly behind: number
   readonly dialog: number
   readonly word: number
 }
 
+/** The result of one chunk: the next state, the frames that became whole, and the large words that have begun. */
 export interface Decoded {
   readonly state: State
   readonly frames: ReadonlyArray<Uint8Array>
@@ -56,19 +76,41 @@ export interface Decoded {
 /** The limits of a connection. */
 export interface Limits {
   readonly maxFrame: number
-  /** Both sides know parts. Without it a `Part` is a frame like any other. */
+  /** True when both sides know parts. Otherwise a `Part` is handed out like any other frame. */
   readonly parts: boolean
 }
 
+/**
+ * The limits of a connection before its handshake: frames of at most 64 MiB, and no parts.
+ *
+ * @example
+ * ```ts
+ * Frame.defaultLimits // { maxFrame: 67_108_864, parts: false }
+ * ```
+ */
 export const defaultLimits: Limits = { maxFrame: defaultMaxFrame, parts: false }
 
 const none: ReadonlyArray<Uint8Array> = []
 
-/** Frames under way. */
+/**
+ * The frames in parts of which some parts have come.
+ *
+ * @example
+ * ```ts
+ * Frame.arrivingOf(Frame.initial) // []
+ * ```
+ */
 export const arrivingOf = (state: State): Arrival.State =>
   state._tag === "Between" ? state.arriving : state._tag === "Filling" ? state.done.arriving : Arrival.initial
 
-/** The dialog has had its last word: what has come of its large word is given up. */
+/**
+ * Gives up the parts that have come for a dialog, when the dialog has had its last word.
+ *
+ * @example
+ * ```ts
+ * Frame.drop(Frame.initial, 1) === Frame.initial // true
+ * ```
+ */
 export const drop = (state: State, dialog: number): State => {
   const arriving = Arrival.drop(arrivingOf(state), dialog)
   switch (state._tag) {
@@ -89,9 +131,14 @@ const join = (a: Uint8Array, b: Uint8Array): Uint8Array => {
 }
 
 /**
- * Feeds one chunk. Bodies are owned by the state: a state is used once, as any linear value. No more than `count`
- * frames are taken; bytes behind them wait in the state, for a limit that may be another one. Of a chunk that is only
- * `lent`, everything that is kept is copied.
+ * Reads one chunk. Bodies are filled in place, so each state is used once. At most `count` frames are taken, and the bytes
+ * behind them wait in the state, because the next frame may have other limits. Bytes of a `lent` chunk are copied if kept.
+ *
+ * @example
+ * ```ts
+ * const { frames } = Frame.decode(Frame.initial, new Uint8Array([1, 0, 0, 0, 7]))
+ * frames // [new Uint8Array([7])]
+ * ```
  */
 export const decode = (
   state: State,
@@ -118,16 +165,31 @@ export const decode = (
 const sizeAt = (bytes: Uint8Array, at: number): number =>
   (bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24) >>> 0
 
-/** The least bytes that are worth a read of their own. */
+/** The smallest number of missing bytes for which a transport reads straight into a body. */
 const minRoomBytes = 4 * 1024
 
-/** The place of the next bytes, where a large body is being filled: a transport may read straight into it. */
+/**
+ * The memory for the next bytes of a large body, so that a transport can read straight into it. `undefined` means that no
+ * large body is being filled.
+ *
+ * @example
+ * ```ts
+ * Frame.room(Frame.initial) // undefined
+ * ```
+ */
 export const room = (state: State): Uint8Array | undefined =>
   state._tag === "Filling" && state.body.length - state.filled >= minRoomBytes
     ? state.body.subarray(state.filled)
     : undefined
 
-/** Takes in what has been read into the `room` of this state. */
+/**
+ * Takes note that `size` bytes were read into the `room` of this state.
+ *
+ * @example
+ * ```ts
+ * Frame.filled(Frame.initial, 0).frames // []
+ * ```
+ */
 export const filled = (state: State, size: number): Decoded => {
   if (state._tag !== "Filling") return { state, frames: none }
   const { body, done } = state
@@ -138,7 +200,7 @@ export const filled = (state: State, size: number): Decoded => {
   return reading.read(nothing, false)
 }
 
-/** One chunk as it is read; what it collects is handed out once, at its end. */
+/** The reading of one chunk. It collects frames, and hands them out once, at the end of the chunk. */
 class Reading {
   private readonly limits: Limits
   private readonly count: number
@@ -146,7 +208,7 @@ class Reading {
   private frames: Array<Uint8Array> | undefined
   private begun: Array<Begun> | undefined
   private violation: Violation | undefined
-  /** The chunk is lent: a frame of it is copied. */
+  /** True when the chunk is lent, so that each frame in it is copied. */
   private lent = false
 
   constructor(limits: Limits, count: number, arriving: Arrival.State) {
@@ -155,7 +217,7 @@ class Reading {
     this.arriving = arriving
   }
 
-  /** A body is whole. */
+  /** Takes a body that is whole: it is a frame, or a part of one. */
   finish(body: Uint8Array, { first, frame }: Filled): void {
     if (first !== undefined) {
       const word = Arrival.wordOf(body, first)
@@ -176,7 +238,7 @@ class Reading {
   read(chunk: Uint8Array, lent: boolean): Decoded {
     if (this.violation !== undefined) return this.ended({ _tag: "Failed", violation: this.violation })
     if (!lent) return this.split(chunk)
-    // Whole frames are copied in one step.
+    // A lent chunk that holds whole frames alone is copied in one step.
     const end = this.endOfWhole(chunk)
     if (end === chunk.length) {
       const decoded = this.split(chunk.slice())
@@ -200,7 +262,7 @@ class Reading {
     return this.frames !== undefined && this.frames.length >= this.count
   }
 
-  /** The end of the last whole frame that is no part: a part is copied to its place, and nowhere else. */
+  /** The end of the whole frames at the beginning of the chunk, up to the first part. A part is copied to its place instead. */
   private endOfWhole(bytes: Uint8Array): number {
     const { maxFrame, parts } = this.limits
     let at = 0
@@ -236,7 +298,7 @@ class Reading {
     return this.ended(between(at === bytes.length ? nothing : bytes.slice(at), this.arriving))
   }
 
-  /** The state where the frame is not whole, and `more` where it is to be kept as it came. */
+  /** Takes one frame. For an incomplete frame it returns the state that fills a large one, or `more` for a small one. */
   private frame(bytes: Uint8Array, start: number, size: number): State | "more" | undefined {
     const have = bytes.length - start
     if (have >= size) {
@@ -256,7 +318,7 @@ class Reading {
     if (head === undefined) return "more"
     if ("_tag" in head) return { _tag: "Failed", violation: head }
     const isHere = bytes.length - start >= size
-    // As any small frame, it is kept until it is whole.
+    // A small part is kept until it is whole, as any small frame is.
     if (!isHere && size < fillThresholdBytes) return "more"
     const placed = Arrival.place(this.arriving, head, this.limits.maxFrame)
     if (placed._tag === "Refused") return { _tag: "Failed", violation: placed.violation }
@@ -275,31 +337,46 @@ class Reading {
   }
 }
 
-/** The parts of a frame: written one after the other, the tail uncopied when it is large. */
+/** The two pieces of a frame that is to be sent: `head`, then `tail`. A large tail is sent without a copy. */
 export interface Parts {
   readonly head: Uint8Array
   readonly tail: Uint8Array | undefined
 }
 
+/**
+ * The size of a frame in bytes, without the length in front.
+ *
+ * @example
+ * ```ts
+ * Frame.sizeOf({ head: new Uint8Array(2), tail: new Uint8Array(3) }) // 5
+ * ```
+ */
 export const sizeOf = (parts: Parts): number => parts.head.length + (parts.tail === undefined ? 0 : parts.tail.length)
 
 const arenaBytes = 64 * 1024
-/** Tails below this are copied behind their head: one write is cheaper than two. */
+/** Size of the largest tail that is copied behind its head, because one write is cheaper than two. */
 const maxCopiedBytes = 16 * 1024
 
 /**
- * Memory that all outboxes of a process write their small frames to, one behind the other. A byte is written once, because
- * it may still be on its way through the kernel; a full arena is replaced, and lives as long as a frame in it.
+ * Memory to which all outboxes of a process write their small frames, one behind the other. No byte is written twice, because
+ * the kernel may still have to read it. A full arena is replaced, and lives as long as a frame in it is in use.
  */
 const arena = { bytes: new Uint8Array(0), to: 0 }
 
 /**
- * Collects frames until the transport takes them: small ones are copied into the arena, large tails stand alone.
- * Not a machine: a buffer with one owner, the channel's writer.
+ * Collects frames until the transport takes them: small frames are copied into the arena, and large tails stand alone.
+ * An outbox is a buffer with one owner, the writer of the channel, and no machine.
+ *
+ * @example
+ * ```ts
+ * const outbox = new Frame.Outbox()
+ * outbox.push({ head: new Uint8Array([7]), tail: undefined })
+ * outbox.take() // [new Uint8Array([1, 0, 0, 0, 7])]
+ * ```
  */
 export class Outbox {
   private chunks: Array<Uint8Array> = []
-  /** The frames since the last cut, which end at `to`: in the arena, or in memory of their own. */
+  /** The memory that holds the frames since the last cut, from `from` to `to`: the arena, or memory for one large frame. */
   private bytes = nothing
   private from = 0
   private to = 0
@@ -333,7 +410,7 @@ export class Outbox {
     return this.from === this.to && this.chunks.length === 0
   }
 
-  /** Everything collected, in order; the caller owns the bytes. */
+  /** Hands out all collected bytes in order, and empties the outbox. The caller owns the bytes. */
   take(): ReadonlyArray<Uint8Array> {
     this.cut()
     const { chunks } = this

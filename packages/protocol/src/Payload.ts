@@ -1,5 +1,5 @@
 /**
- * A schema <-> the bytes of a payload, by Effect's `SchemaBinary` (docs/decisions/0002-payload-codec.md).
+ * Encodes values of a schema as bytes of a payload, by Effect's `SchemaBinary` (docs/decisions/0002-payload-codec.md).
  *
  * Bytes, dates, bigints, Map, Set, Option, Exit, Cause, recursive and class schemas cross unharmed, and a field added
  * to a struct does not break a peer that does not know it. `Unknown` and `Any` carry JSON values only: anything else
@@ -26,15 +26,16 @@ import { Rows } from "./internal/Rows.ts"
 import { explain, explainRead, mayBeDeep, textIssue } from "./internal/Shape.ts"
 import { verbatim } from "./internal/Verbatim.ts"
 
-/** Either a value or, as text, why not. */
+/** A value, or the reason why there is none, as text. */
 export type Result<A> = { readonly ok: true; readonly value: A } | { readonly ok: false; readonly issue: string }
 
+/** A codec of the values of one schema. */
 export interface Codec<A> {
-  /** The value that an input stands for: with the defaults of its schema. Throws where it does not match. */
+  /** Makes a value of an input, with the defaults of the schema. It throws when the input does not match the schema. */
   readonly make: (input: unknown) => A
   readonly encode: (value: unknown) => Result<Uint8Array>
   readonly decode: (bytes: Uint8Array) => Result<A>
-  /** True for an input that `encode` writes as it would write what `make` makes of it. False says nothing. */
+  /** True for an input whose bytes are the same with and without `make`. False means that they may differ. */
   readonly isMade: (input: unknown) => boolean
 }
 
@@ -43,12 +44,27 @@ type Data = Schema.Top & { readonly DecodingServices: never; readonly EncodingSe
 const codecs = new WeakMap<object, Derived<unknown>>()
 
 /**
- * The codec of a schema; the same object for the same schema. Never throws: a schema that nothing carries has a codec that
- * refuses every value, and says why.
+ * The codec of a schema; the same schema has the same codec object. The function never throws: the codec of a schema whose values
+ * cannot cross refuses each value, with the reason.
+ *
+ * @example
+ * ```ts
+ * const codec = Payload.codec(Schema.Struct({ id: Schema.Int }))
+ * const encoded = codec.encode({ id: 7 })
+ * encoded.ok && codec.decode(encoded.value) // { ok: true, value: { id: 7 } }
+ * ```
  */
 export const codec = <S extends Data>(schema: S): Codec<S["Type"]> => derivedOf(schema)
 
-/** Derives the codec of a schema, its reader and its checks before the first value. It never throws. */
+/**
+ * Derives the codec of a schema, its reader and its checks before the first value, so that the first call does not wait for
+ * them. The function never throws.
+ *
+ * @example
+ * ```ts
+ * Payload.prepare(Schema.String) // undefined
+ * ```
+ */
 export const prepare = (schema: Data): void => derivedOf(schema).prepare()
 
 const derivedOf = <S extends Data>(schema: S): Derived<S["Type"]> => {
@@ -56,7 +72,15 @@ const derivedOf = <S extends Data>(schema: S): Derived<S["Type"]> => {
   return derived.ok ? derived.value : refusing(schema)
 }
 
-/** Says what in a schema nothing carries, and where, as far as that shows before every schema is defined. */
+/**
+ * The part of a schema whose values cannot cross, and its place, as text. `undefined` means that no such part is known; a
+ * suspended schema that is not defined yet is not looked at.
+ *
+ * @example
+ * ```ts
+ * Payload.refusal(Schema.String) // undefined
+ * ```
+ */
 export const refusal = (schema: Schema.Top): string | undefined => {
   const issue = uncarried(schema, false)
   return issue === undefined ? undefined : `no value of it can cross: it has ${issue}`
@@ -77,7 +101,7 @@ const reasonOf = (schema: Schema.Top, cause: unknown): string => {
   return found.value === undefined ? explainRead(cause).replace("Binary layout: ", "") : `it has ${found.value}`
 }
 
-/** Asks again with each value: a schema that is suspended may be defined by then. */
+/** A codec that tries to derive the schema's codec anew for each value, because a suspended schema may be defined by then. */
 const refusing = <S extends Data>(schema: S): Derived<S["Type"]> => {
   const use = <A>(f: (codec: Derived<S["Type"]>) => Result<A>): Result<A> => {
     const derived = find(schema)
@@ -93,26 +117,26 @@ const refusing = <S extends Data>(schema: S): Derived<S["Type"]> => {
   }
 }
 
-/** The encoder of a schema, and the schema whose values it takes: the same one, but where the layout refuses it. */
+/** The encoder of a schema, and the schema whose values it takes. They differ when `SchemaBinary` has no layout for the schema. */
 const encoderOf = <S extends Data>(schema: S): readonly [SchemaBinary.Encoder, S] => {
   if (!hasOpenUnion(schema.ast)) {
     try {
       return [SchemaBinary.encoder(withNegativeZeros(schema)), schema]
     } catch {
-      // Said of the schema below, where that is refused as well.
+      // The encoder of the replaced schema below throws again when that schema is refused, too.
     }
   }
   const other = carried(schema)
   return [SchemaBinary.encoder(withNegativeZeros(other)), other]
 }
 
-/** The bytes of a value; its small texts are in `own`, and its large ones are whole or not. */
+/** The bytes of a value. `own` holds its small texts, and `isWhole` says whether its large texts were written unchanged. */
 type Encoded = Large.Written
 
-/** False where half of a surrogate pair may have been replaced. */
+/** True when no half of a surrogate pair can have been replaced in the bytes. */
 const isFaithful = ({ isWhole, own }: Encoded): boolean => isWhole && !holdsReplacement(own)
 
-/** A codec that also says what only people's values need to know. */
+/** A codec with what `faithful` and `prepare` need beyond the public interface. */
 interface Derived<A> extends Codec<A> {
   readonly encodeFully: (value: unknown) => Result<Encoded>
   readonly prepare: () => void
@@ -145,12 +169,12 @@ const derive = <S extends Data>(given: S): Derived<S["Type"]> => {
     return { bytes, own: bytes, isWhole: true }
   }
   const encode = (value: unknown): Encoded => {
-    // Made at the first value, not before: a suspended schema may not be defined yet.
+    // The check is made at the first value, because a suspended schema may not be defined before.
     check ??= jsonCheck(schema)
     check(value)
     const encoded = sendsLarge && Large.holdsLarge(value) ? places().encode(value) : encodeOwn(value)
     recursive ??= isRecursive(schema)
-    // The payload is written at any depth, and read down to a limit: what the reader would refuse is refused here.
+    // A value is written at any depth, but read down to a limit only. Decoding it here refuses what the reader would refuse.
     if (recursive && mayBeDeep(value, encoded.bytes.length)) decode(encoded.bytes)
     return encoded
   }
@@ -181,7 +205,7 @@ const lazily = <A>(make: () => A): () => A => {
   return () => made ??= make()
 }
 
-/** The codec of values with large parts, which follow behind the payload. */
+/** The codec of values with large texts or bytes, which are written behind the payload. */
 const placesOf = <S extends Data>(schema: S) => {
   const withPlaces = Large.withPlaces(schema)
   const encoder = SchemaBinary.encoder(withNegativeZeros(withPlaces))
@@ -204,27 +228,33 @@ const attempt = <A>(issueOf: (cause: unknown) => string, f: () => A): Result<A> 
   }
 }
 
-/** Bytes from which on the memory of a payload is given back. */
+/** The size in bytes from which on the memory of a payload is given back. */
 export const minReleasedBytes = Memory.minReleasedBytes
 
 /**
- * Gives back the memory of a large payload that a codec has encoded, when its bytes have left and have no other reader. It is
- * empty from then on. Does nothing for any other payload.
+ * Gives back the memory of a large payload that a codec has encoded, when its bytes have left and have no other reader. The
+ * payload is empty from then on. For any other payload the function does nothing.
  */
 export const releaseWritten = Memory.releaseWritten
 
 /**
- * The same for a payload that has been decoded, and will not be again: its frame is empty from then on, unless the value is a
- * view of it.
+ * Gives back the memory of a large payload that has been decoded for the last time. The frame of the payload is empty from then
+ * on, unless the decoded value is a view of it.
  */
 export const releaseRead = Memory.releaseReceived
 
-/** Says what `Schema` has thrown of a value, in words: also where the value contains itself or is too deep. */
+/** Describes in words what `Schema` has thrown for a value, also when the value contains itself or is too deep. */
 export const issueOf = explain
 
 /**
- * A codec of payloads that people send: text that UTF-8 cannot hold is refused. The codec alone would write U+FFFD in its place,
- * which is good enough for a message or a log.
+ * A codec of payloads of the user, which refuses text that UTF-8 cannot hold. `codec` writes U+FFFD in its place, which is
+ * good enough for a message or a log.
+ *
+ * @example
+ * ```ts
+ * Payload.faithful(Schema.String).encode("\ud800").ok // false
+ * Payload.codec(Schema.String).encode("\ud800").ok // true
+ * ```
  */
 export const faithful = <S extends Data>(schema: S): Codec<S["Type"]> => {
   const { decode, encodeFully, isMade, make } = derivedOf(schema)
@@ -245,18 +275,27 @@ export const faithful = <S extends Data>(schema: S): Codec<S["Type"]> => {
   }
 }
 
-/** An item of a chunk; of one that does not match its schema the reason, and what the peer sent. */
+/** One item of a chunk: its value, or, when the item does not match its schema, the reason and what the peer sent. */
 export type Item<A> =
   | { readonly ok: true; readonly value: A }
   | { readonly ok: false; readonly issue: string; readonly sent: Option.Option<unknown> }
 
-/** The codec of chunks of items. `decodeEach` tells the items of a chunk apart that does not decode as a whole. */
+/** The codec of chunks of items. `decodeEach` reads the items one by one when the chunk does not decode as a whole. */
 export interface ChunkCodec<A> extends Codec<ReadonlyArray<A>> {
-  /** Every item by itself; `undefined` where the bytes hold no such items. */
+  /** Reads each item by itself; `undefined` means that the bytes are no chunk of such items. */
   readonly decodeEach: (bytes: Uint8Array) => ReadonlyArray<Item<A>> | undefined
 }
 
-/** The codec of the chunks of a stream: what people send, as many at once as the stream likes. */
+/**
+ * The codec of the chunks of a stream. A chunk holds any number of items, and refuses text that UTF-8 cannot hold.
+ *
+ * @example
+ * ```ts
+ * const codec = Payload.chunks(Schema.Int)
+ * const encoded = codec.encode([1, 2])
+ * encoded.ok && codec.decode(encoded.value) // { ok: true, value: [1, 2] }
+ * ```
+ */
 export const chunks = <S extends Data>(schema: S): ChunkCodec<S["Type"]> => {
   let each: ((bytes: Uint8Array) => ReadonlyArray<Item<S["Type"]>>) | undefined
   return {
@@ -275,7 +314,7 @@ class Refused {
   }
 }
 
-/** Reads the same bytes as the codec of an array does, by a schema that lets every item through. */
+/** Makes a reader of chunks that takes the bytes of an array, and lets an item pass that does not match its schema. */
 const eachOf = <S extends Data>(schema: S): (bytes: Uint8Array) => ReadonlyArray<Item<S["Type"]>> => {
   const open = Schema.catchDecoding((issue: SchemaIssue.Issue) =>
     Effect.succeed(Option.some<unknown>(new Refused(refused(issue))))
@@ -304,7 +343,7 @@ const refused = (issue: SchemaIssue.Issue): Item<never> => {
   return { ok: false, issue: explainRead(new Schema.SchemaError(withoutInput(issue))), sent }
 }
 
-/** An issue without the values that it is about: they are data of the peer, and no text of an error. */
+/** A copy of an issue without its values, because data of the peer must not stand in the text of an error. */
 const withoutInput = <I extends SchemaIssue.Issue>(issue: I): I => {
   const copy = Object.assign(Object.create(Object.getPrototypeOf(issue) as object) as object, issue) as {
     input?: unknown
@@ -317,7 +356,7 @@ const withoutInput = <I extends SchemaIssue.Issue>(issue: I): I => {
   return copy as I
 }
 
-/** U+FFFD in UTF-8: of a payload without it all text is whole. */
+/** True when the bytes hold U+FFFD in UTF-8. Otherwise no text in a payload was replaced. */
 const holdsReplacement = (bytes: Uint8Array): boolean => {
   for (let at = bytes.indexOf(0xef); at >= 0; at = bytes.indexOf(0xef, at + 1)) {
     if (bytes[at + 1] === 0xbf && bytes[at + 2] === 0xbd) return true
@@ -328,8 +367,8 @@ const holdsReplacement = (bytes: Uint8Array): boolean => {
 // ---- writing ------------------------------------------------------------------------------------------------------
 
 /**
- * All of `SchemaBinary` writes into one arena, and the next payload goes behind the last one: an arena above this size is
- * not kept for it, or one large payload would be held in memory by every small one that follows.
+ * The size of the largest arena of `SchemaBinary` that is kept for the next payload. Each payload stands behind the last one in
+ * the arena, so a small payload would hold the memory of a large one before it.
  */
 const keptArenaBytes = 1024 * 1024
 
@@ -337,7 +376,7 @@ const Small = Schema.Struct({ inside: Schema.Boolean })
 
 let small: { readonly encoder: SchemaBinary.Encoder; readonly value: typeof Small["Type"] } | undefined
 
-/** A payload that is written while another one is being written gets an arena of its own, and that is kept. */
+/** Makes `SchemaBinary` let its arena go: a payload that is written inside another one gets a new arena, which is kept instead. */
 const letGo = (): void => {
   if (small === undefined) {
     const encoder = SchemaBinary.encoder(Small)
@@ -350,26 +389,26 @@ const letGo = (): void => {
     small = { encoder, value }
   }
   small.encoder.encode(small.value)
-  // Encodes once more, outside: the writer forgets the arena it wrote to last.
+  // The second encoding, outside of the first one, makes the writer forget the arena that it wrote to last.
   small.encoder.encode({ inside: true })
 }
 
 // ---- reading ------------------------------------------------------------------------------------------------------
 
-/** A parser holds on to its last payload and value: it is kept for the next one only while these are small. */
+/** The size of the largest payload after which a parser is kept, because a parser holds its last payload and value in memory. */
 const maxKeptParserBytes = 64 * 1024
 
 /**
- * A `SchemaBinary.parser` reads faster than the codec does, but it keeps a cut-off payload and joins it to the next one.
- * So it is given whole payloads only, one at a time, and never again after a failure; the codec names the fault of any
- * other payload.
+ * A `SchemaBinary.parser` reads faster than a codec does, but it keeps a cut-off payload and joins that to the next payload.
+ * So a parser gets whole payloads only, one at a time, and is not used again after a failure. Any other payload goes to the
+ * codec, which names the fault.
  */
 const decoder = <S extends Data>(schema: S, maxKept = maxKeptParserBytes) => {
   let idle: SchemaBinary.Parser<S["Type"]> | undefined
   let slow: ((bytes: Uint8Array) => S["Type"]) | undefined
   const decode = (bytes: Uint8Array): S["Type"] => {
     if (isWhole(bytes)) {
-      // True while the reader is taken: a schema may read another payload of its own kind inside.
+      // The parser is taken while it reads, because a schema may read another payload of its own kind inside.
       const parser = idle ?? SchemaBinary.parser(schema)
       idle = undefined
       try {
@@ -377,7 +416,7 @@ const decoder = <S extends Data>(schema: S, maxKept = maxKeptParserBytes) => {
         if (bytes.length < maxKept) idle = parser
         return values[0]!
       } catch {
-        // Said below, in the codec's words.
+        // The codec below reads the payload again, and names its fault.
       }
     }
     slow ??= Schema.decodeUnknownSync(SchemaBinary.toCodec(schema) as Schema.Codec<S["Type"], Uint8Array>)
@@ -391,10 +430,10 @@ const decoder = <S extends Data>(schema: S, maxKept = maxKeptParserBytes) => {
   }
 }
 
-/** A payload is one frame of `SchemaBinary`: the length of its body as a varint, and exactly that body. */
+/** True for a payload that is one whole frame of `SchemaBinary`: the length of its body as a varint, and exactly that body. */
 const isWhole = (bytes: Uint8Array): boolean => bytes.length > 0 && ownSize(bytes) === bytes.length
 
-/** Size of the first frame of a payload, in bytes. Large parts follow behind it; 0 means that there is no frame. */
+/** Size in bytes of the first frame of a payload, behind which large parts follow. 0 means that the payload has no frame. */
 const ownSize = (bytes: Uint8Array): number => {
   let size = 0
   for (let i = 0, scale = 1; i < 6 && i < bytes.length; i++, scale *= 128) {
@@ -407,14 +446,16 @@ const ownSize = (bytes: Uint8Array): number => {
 
 // ---- Unknown and Any ----------------------------------------------------------------------------------------------
 
-/** A schema with `Json` in each place of `Unknown` or `Any`. */
+/** Replaces each `Unknown` and `Any` in a schema by `Json`. */
 const close: (ast: Visitable) => SchemaAST.AST = onceEach((ast) =>
   isOpen(ast) ? optionalAs(ast, Schema.Json).ast : ast.recur?.(close) ?? ast
 )
 
 const noCheck = (): void => {}
 
-/** Throws, and says where, if a value at an `Unknown` or `Any` is not JSON. Schemas without one pay nothing. */
+/**
+ * Makes the check that throws when a value at an `Unknown` or `Any` is not JSON. The check of a schema without them does nothing.
+ */
 const jsonCheck = (schema: Data): (value: unknown) => void => {
   const encoded = Schema.toEncoded(schema).ast
   if (!contains(encoded, isOpen)) return noCheck

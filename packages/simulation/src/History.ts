@@ -7,11 +7,11 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fs from "node:fs"
 
-/** How a call or a handler ended, in words that compare. */
+/** The end of a call or a handler, in words that can be compared. */
 export interface How {
   /** "ok", "interrupted", "Fail ActorLost", "Die Error" and others, each once. */
   readonly words: ReadonlyArray<string>
-  /** Of the first typed error. */
+  /** The field `began` of the first typed error. */
   readonly began?: string | undefined
   readonly reason?: string | undefined
   readonly by?: string | undefined
@@ -31,20 +31,20 @@ export type Event =
     readonly _tag: "Began"
     readonly key: number
     readonly actor: string
-    /** Its cleanup never ends. */
+    /** True when the cleanup of the work never ends. */
     readonly isEndless?: boolean
   }
   | { readonly _tag: "Ended"; readonly key: number; readonly how: How }
   | { readonly _tag: "Answered"; readonly key: number; readonly how: How }
-  /** An item was read; `count` is how many the whole stream has. */
+  /** A reader read the item `item` of a stream. */
   | { readonly _tag: "Read"; readonly key: number; readonly reader: string; readonly item: number }
-  /** A reader was told that no more comes, after a stream of `count` items which it read to its end. */
+  /** A reader was told that a stream of `count` items has ended, after the reader had read it to its end. */
   | { readonly _tag: "Completed"; readonly key: number; readonly reader: string; readonly count: number }
   | { readonly _tag: "Wrote"; readonly key: number; readonly item: number; readonly window: number }
   | { readonly _tag: "Interrupting"; readonly key: number }
   | { readonly _tag: "Interrupted"; readonly key: number }
   | { readonly _tag: "Hurt"; readonly actor: string; readonly what: string }
-  /** The connection of an actor, as `wires.ts` names it, is held for a while. */
+  /** The connection of an actor, as `wires.ts` names the actor, is held for `millis` milliseconds. */
   | { readonly _tag: "Held"; readonly actor: string; readonly millis: number }
   | {
     readonly _tag: "Ending"
@@ -58,7 +58,7 @@ export type Event =
   | { readonly _tag: "Gone"; readonly actor: string }
   | { readonly _tag: "Started"; readonly actor: string; readonly parent: string }
   | { readonly _tag: "LeftOwner"; readonly owner: string }
-  /** Nothing was done for a while: what can come to its end by itself has done so. */
+  /** The program has rested for a while, so all work that ends by itself has ended. */
   | { readonly _tag: "Rests" }
   /** The number of dialogs between the root and its actor when every call of the program is over. */
   | { readonly _tag: "Open"; readonly actor: string; readonly dialogs: number }
@@ -69,10 +69,10 @@ export type Event =
   | { readonly _tag: "Logged"; readonly actor: string; readonly key: number; readonly line: number }
   | { readonly _tag: "Opened"; readonly name: string }
   | { readonly _tag: "Shut"; readonly name: string }
-  /** A holder of a shared thing has it from here on, until `Unshares`. */
+  /** A holder has a shared actor from this event on, until its `Unshares`. */
   | { readonly _tag: "Shares"; readonly key: number; readonly name: string; readonly uuid: string }
   | { readonly _tag: "Unshares"; readonly key: number; readonly name: string }
-  /** An actor plays a role from here on: its main has begun. */
+  /** An actor plays a role from this event on, because its main has begun. */
   | { readonly _tag: "Leads"; readonly name: string; readonly uuid: string }
   /** A worker has begun a task of a group, or is done with it. */
   | { readonly _tag: "Works"; readonly key: number; readonly group: string; readonly worker: string }

@@ -76,7 +76,7 @@ export type Kind = typeof kinds[number]
 
 export interface Step {
   readonly kind: Kind
-  /** Milliseconds before it, in units of 7. */
+  /** The wait before the step, in units of 7 milliseconds. */
   readonly wait: number
   readonly actor: number
   readonly a: number
@@ -94,7 +94,7 @@ export interface Program {
   readonly steps: ReadonlyArray<Step>
 }
 
-/** How often each kind is picked. */
+/** The weight with which each kind of step is picked. */
 const weights: Readonly<Record<Kind, number>> = {
   run: 6,
   stream: 6,

@@ -35,13 +35,13 @@ export interface Result {
   readonly program: Program
   readonly run: Simulation.Run
   readonly events: ReadonlyArray<Timed>
-  /** Milliseconds that every bound gets more; where there is none, those of virtual time. */
+  /** Milliseconds that are added to every bound. Default: the slack of virtual time. */
   readonly slackMillis?: number | undefined
 }
 
-/** Calls that have not ended by themselves so long after the last step are interrupted. */
+/** Milliseconds after the last step, after which calls that have not ended are interrupted. */
 const patienceMillis = 2_000
-/** An actor that ends by itself is given the time for that before its owner ends it. */
+/** Milliseconds that an actor has to end by itself, before its owner ends it. */
 const exitPatienceMillis = 8_000
 
 /** Faults of the wires that a program asks for. */
@@ -113,7 +113,7 @@ export const breakable = (process: ProcessHandle, isBroken: (actor: string) => b
   }
 })
 
-/** The owner is a Scope, which no death of an actor interrupts, or a nursery. */
+/** Runs a program in its owner: a nursery, or a Scope, which no death of an actor interrupts. */
 const owned = (program: Program, hooks: Hooks) =>
   (program.owner === "nursery"
     ? Actor.nursery(body(program, hooks))

@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import type { Program, Step } from "./Program.ts"
 
-/** Schedules that each candidate is tried under. */
+/** How many schedules each candidate is tried under. */
 const schedules = 20
 
 const numbers = ["wait", "actor", "a", "b", "c"] as const
@@ -35,10 +35,10 @@ const smaller = (program: Program): ReadonlyArray<Program> => {
   return found
 }
 
-/** The smallest range is this part of all choices. */
+/** The number of parts of all choices from which a range is not divided further. */
 const leastPart = 64
 
-/** Ranges that touch are one. */
+/** Joins ranges that touch each other. */
 const merged = (ranges: Program["calm"] & {}): Program["calm"] & {} => {
   const found: Array<[number, number]> = []
   for (const [from, to] of ranges.toSorted(([a], [b]) => a - b)) {
@@ -71,7 +71,7 @@ export const calmed = (
 
 export interface Shrunk {
   readonly program: Program
-  /** Runs that it took. */
+  /** How many runs the shrinking took. */
   readonly runs: number
 }
 

@@ -16,7 +16,7 @@ export class Oops extends Schema.TaggedError<Oops>()("Oops", { key: Schema.Int }
 
 const module = import.meta.url
 
-/** Endless, as a cleanup. */
+/** The time of a cleanup that never ends. */
 export const never = -1
 
 export const pause = (millis: number): Effect.Effect<void> =>
@@ -218,14 +218,14 @@ class Leaky extends Context.Service<Leaky, object>()("simulation/Leaky") {}
 const leakyOf = (release: Effect.Effect<void>) =>
   Layer.effect(Leaky, Effect.acquireRelease(Effect.succeed({}), () => release))
 
-/** Its layer cannot be released: the release dies. */
+/** An endpoint whose layer cannot be released: the release dies. */
 export const leaky = Actor.fn("leaky", {
   module,
   payload: { key: Schema.Int, wait: Schema.Int },
   layer: leakyOf(Effect.die(new Error("the release died")))
 })(({ key, wait }) => handled(key, 0, pause(wait)))
 
-/** Its layer cannot be released: the release never ends. */
+/** An endpoint whose layer cannot be released: the release never ends. */
 export const clinging = Actor.fn("clinging", {
   module,
   payload: { key: Schema.Int, wait: Schema.Int },

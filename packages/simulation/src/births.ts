@@ -64,7 +64,7 @@ export const build: Does = (stage) => {
   )
 }
 
-/** A start that is interrupted at any moment. */
+/** Interrupts a start at any moment. */
 export const birth: Does = (stage) => {
   const { key, step: { a, b, c } } = stage
   const actor = `own${key}`

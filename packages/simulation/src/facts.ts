@@ -19,11 +19,11 @@ export interface Facts {
   /** When an actor, or one that it lives in, was hurt first, as an index; Infinity for never. */
   readonly hurtAt: (actor: string) => number
   readonly isHurt: (actor: string) => boolean
-  /** Stopped actors make everybody late. */
+  /** True when actors were stopped for a while, which makes all others late. */
   readonly isStopped: boolean
-  /** When the last connection that was held is free again, in milliseconds; 0 where none was held. */
+  /** The time in milliseconds at which the last held connection is free again; 0 when none was held. */
   readonly heldUntil: number
-  /** Milliseconds that every bound gets more. */
+  /** Milliseconds that are added to every bound. */
   readonly slackMillis: number
 }
 

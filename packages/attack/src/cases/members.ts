@@ -236,7 +236,7 @@ const beginnings = async (field: Field): Promise<Outcome> => {
   return { figures: `${2 * n} words of 60 MiB begun, half of them cancelled`, problems: problems.slice(0, 3) }
 }
 
-/** One union member again and again, and many members that are none. */
+/** Tries many names at once, each of which is let in, and the same member twice, which is refused as a duplicate. */
 const manyFaces = async (field: Field): Promise<Outcome> => {
   const { secret } = field.victim
   const target = field.victim.target("anvil")

@@ -33,7 +33,7 @@ const knock = async ({ victim }: Field): Promise<Door> => {
   return { target: { path }, path, keyPath, key: new Uint8Array(Fs.readFileSync(keyPath)) }
 }
 
-/** None of these holds the key. */
+/** Attempts to enter a door, each without the door's key. */
 const keyless: ReadonlyArray<
   readonly [title: string, attempt: (client: Client, field: Field) => Promise<unknown> | void, told: string]
 > = [

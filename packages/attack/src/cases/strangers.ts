@@ -30,7 +30,7 @@ export const start = (dialog: number, endpoint = "door", rest: object = {}): Mes
 /** The two that are attacked. */
 const doors = ({ victim }: Field): ReadonlyArray<Target> => [victim.target("anvil"), victim.target("root")]
 
-/** No connection was let in, and it is over. */
+/** Checks that a client was not let in, and that its connection is closed. */
 export const shut = async (client: Client, title: string, within?: number): Promise<ReadonlyArray<string>> => {
   const closed = await client.closes(within)
   const welcomed = client.words.some(({ _tag }) => _tag === "Welcome" || _tag === "Return")

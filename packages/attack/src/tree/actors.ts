@@ -24,7 +24,7 @@ export const count = Actor.stream("count", { module, payload: { to: Schema.Int }
 
 let opened = 0
 
-/** No member of the tree calls it: it counts strangers that came through. */
+/** An endpoint that no member of the tree calls, so that each call counts a stranger who came through. */
 export const door = Actor.fn("door", { module, success: Schema.Int })(() => Effect.sync(() => ++opened))
 
 export const hang = Actor.fn("hang", { module })(() => Effect.never)

@@ -30,7 +30,7 @@ export interface Seen {
   readonly at: number
   readonly events: { readonly [tag: string]: number }
   readonly reasons: ReadonlyArray<string>
-  /** How often the handler ran that only an attacker calls. */
+  /** How often the handler ran that no member of the tree calls, but an attacker does. */
   readonly opened: number
   readonly peers: number
   readonly dialogs: number

@@ -16,7 +16,7 @@ export const word = { call: 0, answer: 1, start: 2, chunk: 3, end: 4, credit: 5 
 
 const header = 4
 const arenaSize = 64 * 1024
-/** Bytes of a body that is written as it is, and not copied behind others. */
+/** The size in bytes from which a body is written as it is, and not copied behind other bodies. */
 const large = 16 * 1024
 
 /** Calls back with every whole frame. Pieces of a large one are joined once, when the last is there. */

@@ -14,7 +14,7 @@ import * as A from "./actors.ts"
 /** The actors of an act, and the size of its items. */
 export interface Field {
   readonly workers: ReadonlyArray<A.Worker>
-  /** Bytes of an item. */
+  /** The size of an item in bytes. */
   readonly size: number
   /** Different in every act of a run. */
   readonly n: number

@@ -68,7 +68,7 @@ const soak = Effect.fnUntraced(function*(options: Options.Options) {
   }
   const before = Processes.targets()
   const result = yield* run({ ...options, acts: wanted, seed, folder }).pipe(
-    // A spare comes and goes by the time alone: processes and descriptors could not be compared.
+    // Spares are off, because a spare comes and goes with time alone: the counts of processes and descriptors would differ.
     Effect.provide(NodeActor.layer({ spares: "off" })),
     // Deaths and defects are planned, so their logs are noise.
     Effect.provideService(References.MinimumLogLevel, "None")

@@ -38,7 +38,7 @@ const stepsOf = ({ steps }: Grave): ReadonlyArray<string> =>
     ...steps.map(({ beforeMillis, endpoint, what }) => `    ${duration(beforeMillis)}: ${what} ${printable(endpoint)}`)
   ]
 
-/** One death, with all that is known of it. */
+/** The lines of one story: the death of an actor, and all that is known of that death. */
 export const story = (grave: Grave, now: number): ReadonlyArray<string> => [
   `${printable(grave.actor.name)} (${grave.actor.pid}) died ${ago(grave, now)}: ${printable(grave.how)}`,
   ...grave.hint === null ? [] : [`  ${printable(grave.hint)}`],

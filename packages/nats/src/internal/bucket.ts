@@ -24,11 +24,11 @@ export interface Settings {
   readonly replicas: number
 }
 
-/** An entry that is there; `undefined` stands for one that is not, or was deleted. */
+/** An entry of the bucket. Functions return `undefined` for an entry that is absent or was deleted. */
 export interface Entry {
   readonly name: string
   readonly revision: number
-  /** When it was written, in milliseconds of the server's clock. */
+  /** The time at which the entry was written, in milliseconds of the server's clock. */
   readonly at: number
   readonly value: unknown
 }
@@ -39,32 +39,32 @@ export interface Last {
   readonly revision: number
 }
 
-/** The bucket as it is now; another one after an outage. */
+/** An open bucket. After an outage it may be another one. */
 export interface Bucket {
   readonly server: string
-  /** Deletes by itself what has expired, and tells watchers. */
+  /** True when the server itself deletes expired entries, and tells watchers of that. */
   readonly hasMarkers: boolean
-  /** The summand of revisions in tokens: they grow also beyond a bucket that was lost. */
+  /** The number that is added to a revision to make a token, so that tokens grow also after the loss of a bucket. */
   readonly base: number
   readonly last: (name: string) => Effect.Effect<Last, DiscoveryDriverError>
-  /** All entries of a filter, and the deletions among them. */
+  /** Reads all entries that a filter lets through, and the marks of deletions among them. */
   readonly all: (
     filter: string
   ) => Effect.Effect<ReadonlyArray<Last & { readonly name: string; readonly at: number }>, DiscoveryDriverError>
-  /** Hears of each write and deletion from when it has begun, until the watch ends. */
+  /** Tells of each write and deletion, from the begin of the watch to its end. */
   readonly follow: (
     filter: string,
     begun: () => void,
     seen: (name: string, isThere: boolean) => void
   ) => Effect.Effect<void, DiscoveryDriverError>
-  /** Writes where `revision` is still the last one; answers with the new one. */
+  /** Writes an entry if `revision` is still its last one; returns the new revision. */
   readonly put: (
     name: string,
     value: unknown,
     revision: number,
     ttlMillis?: number
   ) => Effect.Effect<number | undefined, DiscoveryDriverError>
-  /** Deletes where `revision` is still the last one, and leaves a mark that watchers see. */
+  /** Deletes an entry if `revision` is still its last one, and leaves a mark that watchers see. */
   readonly drop: (name: string, revision: number) => Effect.Effect<boolean, DiscoveryDriverError>
   /** Takes away the mark that a deletion has left. */
   readonly forget: (name: string, revision: number) => Effect.Effect<void, DiscoveryDriverError>
@@ -72,16 +72,19 @@ export interface Bucket {
   readonly now: Effect.Effect<number, DiscoveryDriverError>
 }
 
-/** Milliseconds until a request is given up. Above it the leases give up a quarter of their time after they have asked. */
+/**
+ * Milliseconds after which a request to the server is given up. The leases, which use this driver, give up a request a quarter
+ * of their time after they have asked.
+ */
 const requestMillis = 5_000
 
-/** A connection that hears nothing is asked for a sign of life after this, and is lost after twice as long (milliseconds). */
+/** Milliseconds after which a silent server is asked for a sign of life. After twice this time the connection counts as lost. */
 const pingMillis = 5_000
 
-/** Marks of expired leases stay so long (milliseconds). */
+/** Milliseconds for which the marks of expired leases stay in the bucket. */
 const markerMillis = 60_000
 
-/** Tokens of one second: more than a server can write in it. */
+/** How many tokens one second has: more than the writes that a server can do in it. */
 const tokensASecond = 2 ** 20
 
 const failed = (cause: unknown): DiscoveryDriverError =>
@@ -116,7 +119,7 @@ const each = async <A>(
   for await (const entry of entries) seen(entry)
 }
 
-/** Whole seconds, as the server counts: no entry goes earlier than it should. */
+/** The header for an entry's time to live, rounded up to whole seconds, so that no entry is deleted too early. */
 const headerOf = (ttlMillis: number): string => `${Math.ceil(ttlMillis / 1_000)}s`
 
 const bucketOf = (
@@ -125,7 +128,7 @@ const bucketOf = (
   about: Pick<Bucket, "server" | "hasMarkers" | "base">
 ): Bucket => {
   const subjectOf = (name: string) => `$KV.${bucket}.${name}`
-  /** `undefined` where something else was written in between. */
+  /** Writes an entry; `undefined` means that another write came first. */
   const write = (name: string, text: string, options: Parameters<JetStreamClient["publish"]>[2]) =>
     promised(() =>
       js.publish(subjectOf(name), text, { timeout: requestMillis, ...options }).then(
@@ -194,9 +197,9 @@ const opened = async (connection: NatsConnection, settings: Settings): Promise<B
 }
 
 export interface Connected {
-  /** The bucket; it is connected to and made where that has not happened, or not since an outage. */
+  /** Returns the bucket. The first use, and the first use after an outage, connect to it and make it if it is absent. */
   readonly bucket: Effect.Effect<Bucket, DiscoveryDriverError>
-  /** Begins with the bucket again: it may be another one. */
+  /** Forgets the open bucket, so that the next use looks for it again: it may be another one. */
   readonly doubt: Effect.Effect<void>
 }
 

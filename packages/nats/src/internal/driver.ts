@@ -26,13 +26,13 @@ import * as Bucket_ from "./bucket.ts"
 import * as Keys from "./keys.ts"
 import * as Watch from "./watch.ts"
 
-/** The keys of one page. */
+/** How many keys one page of a listing has. */
 const pageSize = 1_000
 
-/** Hints that wait for a slow watcher: one is as good as many. */
+/** How many hints wait for a slow watcher: one is enough, because the watcher then reads everything anew. */
 const waitingHints = 1
 
-/** An operation that always finds another one in its way is given up. */
+/** How often an operation is tried that loses against another write each time. */
 const attempts = 100
 
 type Asked<A> = Effect.Effect<A, DiscoveryDriverError>
@@ -60,7 +60,7 @@ const heldOf = ({ name, revision, value }: Entry): Held => {
 
 const runOf = (lease: Entry): string => (lease.value as LeaseValue).run
 
-/** Repeats an operation that lost against another: it answers `undefined` then. */
+/** Repeats an operation while it answers `undefined`, which means that it lost against another write. */
 const insist = <A>(operation: Asked<A | undefined>): Asked<A> => {
   const again = (left: number): Asked<A> =>
     Effect.flatMap(operation, (answer) => {

@@ -11,24 +11,24 @@ import type { Bucket, Connected, Entry } from "./bucket.ts"
 import type { KeyValue, LeaseValue } from "./driver.ts"
 import * as Keys from "./keys.ts"
 
-/** Said instead of a key: anything may have changed. */
+/** The hint that any key may have changed. */
 export const everything = ""
 
-/** How far apart looks for expired leases are, at least and at most (milliseconds). */
+/** The least and the longest time between two looks for expired leases, in milliseconds. */
 const pollMillis = { least: 100, most: 1_000 } as const
 
-/** The same on a server that tells of expired leases: what it has not told is found about so late. */
+/** Milliseconds between two looks for expired leases, on a server that tells of them: a look finds those that it did not tell. */
 const sweepMillis = 60_000
 
-/** The mark of a deletion stays for so long (milliseconds): watchers have seen it then. */
+/** Milliseconds for which the mark of a deletion stays, so that all watchers see it. */
 const marksMillis = 10_000
 
-/** A lost watch is begun again after this. */
+/** Milliseconds after which a lost watch is begun again. */
 const againMillis = 1_000
 
 const untilMillis = (lease: Entry): number => lease.at + (lease.value as LeaseValue).ttl
 
-/** The milliseconds until the next lease expires; none or less where one has. */
+/** The milliseconds until the next lease expires; 0 or less when a lease has expired. */
 const nextExpiry = (bucket: Bucket): Effect.Effect<number, DiscoveryDriverError> =>
   Effect.gen(function*() {
     const leases = yield* bucket.all(Keys.leases)

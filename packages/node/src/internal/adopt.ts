@@ -9,12 +9,12 @@ import type { Connection } from "@furrow/actor/Transport"
 import * as Net from "node:net"
 import * as SocketConnection from "../SocketConnection.ts"
 
-/** The part of a socket that belongs to the kernel, as far as it is looked at here. */
+/** A socket with its handle, the part of it that Node shares with the kernel. */
 interface Handled {
   _handle?: { readonly useUserBuffer?: unknown } | null
 }
 
-/** The socket in the place of the one that was made in this turn; undefined where it cannot be read by a reader of ours. */
+/** The socket that replaces one that Node made in this turn; undefined when its handle does not allow a reader of this package. */
 export const adoptSocket = (made: Net.Socket, reader: SocketConnection.Reader): Net.Socket | undefined => {
   const outer = made as unknown as Handled
   const handle = outer._handle
@@ -28,7 +28,7 @@ export const adoptSocket = (made: Net.Socket, reader: SocketConnection.Reader): 
   return socket
 }
 
-/** The connection of a socket that was made in this turn, and that nothing else uses from here on. */
+/** Makes a connection of a socket that Node made in this turn. From then on nothing else may use that socket. */
 export const adopt = (made: Net.Socket): Connection => {
   const reader = SocketConnection.makeReader()
   const socket = adoptSocket(made, reader)

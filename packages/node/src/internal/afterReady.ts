@@ -13,7 +13,7 @@ export const afterReady = (rehearsal: Iterator<void>): () => void => {
   let stop = () => {}
   const piece = () => {
     if (rehearsal.next().done !== true) return next()
-    // An actor is rarely ended in a way that would write it.
+    // Node writes the compile cache at an ordinary exit, which actors rarely have.
     Module.flushCompileCache?.()
     stop = collectWhenQuiet()
   }

@@ -4,11 +4,11 @@
 import * as Path from "node:path"
 import { pathToFileURL } from "node:url"
 
-/** Flags that belong to this process alone. */
+/** Matches flags of Node that hold for one process and are not passed on to children. */
 const ownFlags =
   /^--(inspect|watch|test|cpu-prof|heap-prof|prof|trace-event|redirect-warnings|report-on|input-type|eval=|print=)/
 const evalFlags = new Set(["-i", "--interactive", "-c", "--check"])
-/** Flags with a value behind them that may look like a flag. */
+/** Flags of Node that have code as the next argument. The code may look like a flag. */
 const evalFlagsWithCode = new Set(["-e", "--eval", "-p", "--print", "-pe"])
 
 /**
@@ -31,12 +31,12 @@ export const inheritedFlags = (flags: ReadonlyArray<string>): ReadonlyArray<stri
   return out
 }
 
-/** Flags with the path of a file. */
+/** Flags of Node whose value is the path of a file. */
 const fileFlags = new Set(["--env-file", "--env-file-if-exists", "--experimental-config-file"])
-/** Flags with a module: a path only where it begins with a dot. */
+/** Flags of Node whose value is a module. The value is a path only when it begins with a dot. */
 const moduleFlags = new Set(["--import", "--require", "-r", "--loader", "--experimental-loader"])
 
-/** True where Node loads a module before the one it is started with. */
+/** True when these flags make Node load a module before the main module. */
 export const isPreloading = (flags: ReadonlyArray<string>, options = ""): boolean =>
   [...flags, ...options.split(/\s+/)].some((flag) => moduleFlags.has(flag.replace(/=.*/s, "")))
 
@@ -47,7 +47,7 @@ const resolved = (flag: string, value: string, folder: string): string => {
   return flag === "--require" || flag === "-r" ? path : pathToFileURL(path).href
 }
 
-/** Flags for a process in any folder: a relative path means the folder where this process was started. */
+/** Makes relative paths in flags absolute, from the folder where this process was started. */
 export const resolvedFlags = (flags: ReadonlyArray<string>, folder: string): ReadonlyArray<string> =>
   flags.map((flag, i) => {
     const before = flags[i - 1]
@@ -61,19 +61,19 @@ export const resolvedFlags = (flags: ReadonlyArray<string>, folder: string): Rea
       : flag
   })
 
-/** The flags of NODE_OPTIONS, resolved. One with a quoted value is left as it is. */
+/** Makes relative paths in NODE_OPTIONS absolute. Options with a quoted value stay as they are. */
 const resolvedOptions = (options: string, folder: string): string =>
   options.includes("\"") ? options : resolvedFlags(options.split(/\s+/), folder).join(" ")
 
 const heap = /^--max[-_]old[-_]space[-_]size=/
 
-/** Flags without the heap limit that an actor was given for itself: its own actors have the one above it, if there is one. */
+/** Removes the heap limit that an actor was started with. Its own actors get the limit of the program, if there is one. */
 export const withoutOwnHeap = (flags: ReadonlyArray<string>): ReadonlyArray<string> => {
   const own = flags.findLastIndex((flag) => heap.test(flag))
   return own === -1 ? flags : flags.toSpliced(own, 1)
 }
 
-/** Debugging is asked of one process; every child would want the same port. */
+/** Removes the flags of the debugger, because every child would ask for the same port. */
 const undebugged = (options: string): string => options.replace(/(^|\s)--inspect(-[a-z-]+)?(=\S*)?(?=\s|$)/g, "").trim()
 
 interface EnvRules {
@@ -93,7 +93,7 @@ export const environment = (
 ): Record<string, string | undefined> => {
   const inherit = rules?.inherit ?? "all"
   const base = inherit === "all" ? ours : Object.fromEntries(inherit.map((name) => [name, ours[name]]))
-  // A pipe is no terminal, but what it carries ends on ours.
+  // A child writes to a pipe, but its output ends at the terminal of this process.
   const colour = isTerminal && base["FORCE_COLOR"] === undefined && base["NO_COLOR"] === undefined
     ? { FORCE_COLOR: "1" }
     : {}

@@ -18,7 +18,7 @@ const textOf = (path: string): string => {
 
 const commandOf = (pid: string): string => textOf(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim()
 
-/** The state of a process, as the kernel sees it now. Its programs are named, its actors are not. */
+/** The state of a process, as the kernel sees it now. It names children that are programs, and no children that are actors. */
 export const stateOf = (pid: number): Evidence["state"] => {
   const stat = textOf(`/proc/${pid}/stat`)
   const state = stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3)
@@ -40,11 +40,11 @@ export const stateOf = (pid: number): Evidence["state"] => {
   }
 }
 
-/** Milliseconds after a death in which actors below the dead one end, too. */
+/** Milliseconds after the death of an actor in which the actors below it end, too. */
 const belowMillis = 1000
 
 export class Autopsy {
-  /** The folder of records and stories; none where nothing is recorded. */
+  /** The folder of records and stories; undefined when nothing is recorded. */
   folder: string | undefined
   private readonly kills: MemoryKills
   private timer: NodeJS.Timeout | undefined
@@ -54,12 +54,12 @@ export class Autopsy {
     this.kills = kills
   }
 
-  /** The actor of this process is watched from here on. */
+  /** Opens a case for a process that has just been started. */
   watch(pid: number): Case {
     return new Case(this, pid, this.kills)
   }
 
-  /** Looks once more for what died with a dead actor. */
+  /** Looks a second later for actors that died with a dead actor, and writes their stories. */
   settleLater(): void {
     const { folder } = this
     if (folder === undefined) return
@@ -70,7 +70,7 @@ export class Autopsy {
     }, belowMillis).unref()
   }
 
-  /** The tree of this process ends. */
+  /** Writes the last stories and removes the empty folder, when the tree of this process ends. */
   close(): void {
     clearTimeout(this.timer)
     this.timer = undefined
@@ -80,7 +80,7 @@ export class Autopsy {
   }
 }
 
-/** One process, from its start to its grave. */
+/** The evidence about one process, from its start to the story of its death. */
 export class Case {
   private readonly autopsy: Autopsy
   private readonly pid: number
@@ -96,12 +96,12 @@ export class Case {
     this.mark = kills.mark()
   }
 
-  /** A signal is about to be sent: the state of the process is that before the first one. */
+  /** Notes the state of the process before the first signal is sent to it. */
   beforeSignal(): void {
     this.state ??= stateOf(this.pid)
   }
 
-  /** The process has ended. Its record is read and removed. */
+  /** Collects the evidence about a process that has ended. Its record is read and removed. */
   ended(uuid: string, signal: string | null): Evidence {
     const { folder } = this.autopsy
     const record = folder === undefined ? undefined : this.take(folder, uuid)
@@ -128,13 +128,13 @@ export class Case {
     try {
       Fs.unlinkSync(path)
     } catch {
-      // Another process has made a story of it.
+      // Another process has made a story of the record, and removed it.
     }
     Graves.removeEmpty(folder)
     return this.record = record.uuid === uuid ? record : undefined
   }
 
-  /** Keeps the story of its death. */
+  /** Writes the story of the process's death. */
   bury(story: PostMortem): void {
     const { folder } = this.autopsy
     if (folder === undefined) return

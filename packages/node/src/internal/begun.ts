@@ -9,27 +9,28 @@ import { type Answer, killLeftIn, send } from "./signals.ts"
 /** An exit of a process as its parent hears it from the kernel. */
 export type Exited = (code: number | null, signal: NodeJS.Signals | null) => void
 
+/** A process that was begun and not yet reaped, with the ways to signal it and to hear its exit. */
 export interface Begun {
   readonly pid: number
   readonly stdout: Readable | null
   readonly stderr: Readable | null
-  /** Our end of its fd 3, made in the turn in which this value was handed over. */
+  /** This side's end of the process's fd 3. The socket was made in the turn in which this value is handed over. */
   readonly channel: Net.Socket
-  /** Calls back once, at its exit; the result forgets the callback. */
+  /** Calls back once, at the exit of the process; the result forgets the callback. */
   readonly onExit: (exited: Exited) => () => void
-  /** Calls back once, when it has exited and its output has been read. */
+  /** Calls back once, when the process has exited and its output has been read. */
   readonly onClose: (closed: () => void) => void
-  /** Signals its group. After its exit the number may be another process's, and nothing is sent. */
+  /** Signals the process's group. Nothing is sent after its exit, because the number may belong to another process. */
   readonly signal: (signal: "SIGTERM" | "SIGKILL") => Answer
-  /** Kills the processes that it left in its group when it ended. */
+  /** Kills the processes that are left in the group of a process that has ended. */
   readonly killLeft: () => Answer
-  /** Keeps this process running, or lets it end. */
+  /** Makes the begun process keep the current process running (`ref`), or not (`unref`). */
   readonly hold: (how: "ref" | "unref") => void
-  /** Why it ended, where that is not told by its exit. */
+  /** The reason why the process ended, when its exit does not tell the reason; otherwise undefined. */
   readonly reason: () => string | undefined
 }
 
-/** A child of this process. The kernel keeps its number until we have heard of its exit. */
+/** Makes the value of a child of this process. The kernel keeps the child's number until this process has heard of its exit. */
 export const ofChild = (child: ChildProcess.ChildProcess): Begun => {
   const pid = child.pid!
   return {

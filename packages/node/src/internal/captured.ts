@@ -15,17 +15,17 @@ export interface Location {
 }
 
 export interface Looking {
-  /** The variables that a function has captured, of the scopes nearest to it; not those of its module. */
+  /** The variables that a function has captured, from the scopes nearest to the function. Variables of its module are left out. */
   readonly captured: (fn: object) => ReadonlyArray<unknown>
   readonly locate: (generator: object) => Location | undefined
 }
 
-/** Scopes around a function that are looked at. */
+/** How many scopes around a function are looked at. */
 const maxScopes = 3
 
 const slot = "__furrowLook"
 
-/** The files of scripts by their numbers, which do not change while the process lives. */
+/** The files of scripts by the inspector's numbers, which do not change while the process lives. */
 const urls = new Map<string, string>()
 
 const findUrls = (session: Session, post: Post): void => {
@@ -34,7 +34,7 @@ const findUrls = (session: Session, post: Post): void => {
   }
   session.on("Debugger.scriptParsed", heard)
   post("Debugger.enable", { maxScriptsCacheSize: 0 })
-  // It makes code slower while it is on.
+  // The debugger makes code slower while it is on.
   post("Debugger.disable")
   session.off("Debugger.scriptParsed", heard)
 }
@@ -72,7 +72,7 @@ const capturedBy = (
   return shared.out
 }
 
-/** Runs a look; the inspector is let go afterwards. */
+/** Runs a body with access to the inspector, which is disconnected afterwards. */
 export const looking = <A>(body: (look: Looking) => A): A => {
   const { Session } = process.getBuiltinModule("node:inspector")
   const session = new Session()

@@ -6,9 +6,9 @@
 import { isBundledActor } from "@furrow/actor/ActorProcess"
 
 export interface Child {
-  /** Modules are still being imported: nothing may be started yet. */
+  /** True while modules are still being imported, when nothing may be started yet. */
   importing: boolean
-  /** The start that was tried nevertheless: the module cannot be served from. */
+  /** The start that a module tried while it was imported. An actor cannot serve the endpoints of such a module. */
   refused: string | undefined
 }
 
@@ -22,7 +22,7 @@ export const markChild = (): Child => {
   return child
 }
 
-/** The one line that keeps a main program out of its actors. */
+/** The advice of an error: the line of code that keeps a main program out of its actors. */
 const remedy = "start it with NodeActor.runMain, or write `if (NodeActor.isRoot())` before it"
 
 const errorStartedWhileImporting =
@@ -33,10 +33,10 @@ const errorUnguardedMain =
   "this program and its actors are one file, and every actor runs that file from its first line, so " +
   `its main program must not run there: ${remedy}`
 
-/** The main program has asked where it runs, or has been handed over to `runMain`. */
+/** True once the main program has called `isRoot`, or has been handed over to `runMain`. */
 let isGuarded = false
 
-/** True in a process that is no actor below a root: its main program may run. */
+/** True in a process that is no actor below a root, so that its main program may run. */
 export const isRoot = (): boolean => {
   isGuarded = true
   return childOf() === undefined && !isBundledActor

@@ -7,15 +7,15 @@
 import type * as V8 from "node:v8"
 import type * as Vm from "node:vm"
 
-/** An actor has been quiet when it took next to no time of the processor for this long. */
+/** An actor counts as quiet when it took less than `quietCpuMicros` of processor time within this many milliseconds. */
 const quietMillis = 250
 const quietCpuMicros = 5_000
-/** Looks after which an actor's memory is mostly its own work, which V8 collects on its own account. */
+/** How often an actor is looked at before the collection is given up: by then V8 collects the garbage of its work itself. */
 const maxLooks = 20
 
 type Collect = NonNullable<typeof globalThis.gc>
 
-/** The function of V8 that only a flag brings, taken from a realm of its own: the program does not see it. */
+/** V8's function for a collection, which only a flag brings. It is taken from a new realm, so that the program does not see it. */
 const hidden = (): Collect | undefined => {
   const v8: typeof V8 = process.getBuiltinModule("node:v8")
   const vm: typeof Vm = process.getBuiltinModule("node:vm")

@@ -12,18 +12,18 @@ import { takeBackStartFlags } from "./startFlags.ts"
 
 const name = "NODE_COMPILE_CACHE"
 
-/** The folder that Node takes where none is named, as it is by the other actors. */
+/** The folder of Node's compile cache when no folder is named: actors without a bundle use the same. */
 const folder = (): string => Path.join(Os.tmpdir(), "node-compile-cache")
 
-/** The word on an actor's command line that its environment asks for the cache on our behalf. */
+/** The argument of an actor which says that the runtime, and not the program, asked for the cache in the environment. */
 const asked = "compile-cache"
 
-/** The place of the word among the runtime's arguments. */
+/** The index of that argument among the runtime's arguments. */
 const place = 5
 
 if (bundledArguments[place] === asked) delete process.env[name]
 
-// In other actors preload.ts does it.
+// In actors that are no bundle, preload.ts takes the flags back.
 if (isBundledActor) takeBackStartFlags()
 
 type Environment = Readonly<Record<string, string | undefined>>

@@ -19,15 +19,15 @@ import * as RuntimeFolder from "./runtimeFolder.ts"
 
 const keyBytes = 32
 
-/** Observers at once. */
+/** How many observers may look into an actor at once. */
 const maxObservers = 16
 
-/** Milliseconds without an observer after which it shuts. */
+/** Milliseconds without an observer after which the door shuts. */
 const idleMillis = 10_000
 
 const nanosPerMilli = 1_000_000
 
-/** Measures this process; the delay of the loop is the worst one since the last look. */
+/** Measures this process. The delay of the event loop is the worst one since the last measurement. */
 const measure = (delay: { readonly max: number; readonly reset: () => void }) => (): ProcessInspection => {
   const { external, heapUsed, rss } = process.memoryUsage()
   const { system, user } = process.cpuUsage()
@@ -55,7 +55,7 @@ const listen = (server: Net.Server, path: string): Promise<void> =>
     })
   })
 
-/** Opens it; the result shuts it, and so does a time without observers, of which `shut` tells. */
+/** Opens the door; the result shuts it. It also shuts by itself after a time without observers, and then calls `shut`. */
 export const open = async (observed: Observed, folder: string, shut: () => void): Promise<() => void> => {
   if (RuntimeFolder.prepare(folder)) await Effect.runPromise(sweep(folder))
   const { key: keyPath, socket: path } = RuntimeFolder.doorPaths(folder, observed.actor)
@@ -102,7 +102,7 @@ export const open = async (observed: Observed, folder: string, shut: () => void)
     idle = setTimeout(close, idleMillis).unref()
   }
   remove()
-  // The key first: a tool that finds the socket finds its key.
+  // The key is written first, so that a tool that finds the socket finds its key, too.
   Fs.writeFileSync(keyPath, key, { mode: 0o600, flag: "wx" })
   try {
     await listen(server, path)

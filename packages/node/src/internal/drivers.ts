@@ -49,7 +49,7 @@ const listenUnix = (tree: string, actor: ActorId, accept: (connection: Connectio
     return yield* UnixSocket.listen(tree, path, accept)
   })
 
-/** The kind of an address, or the reason why it is none. */
+/** An address by its kind, or the reason why the text is no address. */
 const parsed = (address: string) => Address.parse(address)
 
 const isOf = (tag: "Unix" | "Tcp" | "Tls") => (address: string): boolean => {
@@ -60,7 +60,7 @@ const isOf = (tag: "Unix" | "Tcp" | "Tls") => (address: string): boolean => {
 /** Milliseconds between the death of an actor and the second sweep, which removes the leftovers of its own actors. */
 const orphanSweepMillis = 1000
 
-/** Removes what the dead leave in a tree's folder: at once, and once more when what was below them is dead too. */
+/** Removes the sockets of dead actors from a tree's folder: at once, and again when the actors below them are dead, too. */
 const cleaner = (tree: string) => {
   let timer: NodeJS.Timeout | undefined
   let more = false
@@ -75,7 +75,7 @@ const cleaner = (tree: string) => {
   }
   return (actor: ActorId): void => {
     RuntimeFolder.removeSocket(tree, actor)
-    // Many deaths at once are one look.
+    // Many deaths at once lead to one more sweep.
     if (timer !== undefined) {
       more = true
       return
@@ -90,7 +90,7 @@ const cleaner = (tree: string) => {
  */
 export const unix = (folder: string): TransportDriver["Service"] => ({
   dials: isOf("Unix"),
-  // Listening and dialling wait for no peer: interrupted in between they would leave a socket without an owner.
+  // Listening and dialling wait for no peer, and are not interrupted: that would leave a socket without an owner.
   listen: (actor, accept) =>
     Effect.uninterruptible(
       Effect.suspend(() => hasUnixSockets ? listenUnix(folder, actor, accept) : refused(noUnixSockets))
@@ -120,7 +120,7 @@ export const tcp = (place: Place = TcpSocket.loopback): TransportDriver["Service
     })
 })
 
-/** Tcp under mutual TLS. The files are read when the first actor listens or dials. */
+/** Tcp under mutual TLS. The certificate files are read when this process first listens or dials. */
 export const tls = (place: Place, files: TlsSocket.Files): TransportDriver["Service"] => {
   let made: TlsSocket.Means | undefined
   const means = Effect.try({
@@ -150,14 +150,14 @@ export const close = (folder: string): void => {
   RuntimeFolder.removeIfLast(folder)
 }
 
-/** The folders of the roots in this process: it has one listener for its exit, however many they are. */
+/** The folders of the roots in this process. One listener for the process's exit removes them all. */
 const ours = new Set<string>()
 
 const closeOurs = (): void => {
   for (const folder of ours) close(folder)
 }
 
-/** Removes the folder with the process: a root that is not waited for leaves nothing either. The result removes it now. */
+/** Removes the folder at the end of the process, for a root that is not waited for. The result removes the folder at once. */
 export const closeWithProcess = (folder: string): () => void => {
   if (ours.size === 0) process.on("exit", closeOurs)
   ours.add(folder)

@@ -24,7 +24,7 @@ export const listen = (): () => void => {
   if (process.platform !== "linux") return () => {}
   let isLooking = false
   const dump = () => {
-    // A second signal during a look would print the same twice.
+    // A second signal during a look is ignored, because it would print the same twice.
     if (isLooking) return
     isLooking = true
     import("./diagnosis/dump.ts").then(({ dump }) => Effect.runPromise(dump)).then(

@@ -5,7 +5,7 @@ import type { Begun } from "./begun.ts"
 import type { Guard } from "./guard.ts"
 import { send } from "./signals.ts"
 
-/** The processes this one has started and not yet reaped: what a forced end has to kill. */
+/** The processes that this process has started and not yet reaped, and that a forced end of the tree kills. */
 export class Living {
   private readonly kills = new Map<number, () => void>()
 
@@ -21,13 +21,14 @@ export class Living {
   }
 }
 
+/** A process that is under the guard. */
 export interface Entered {
   readonly begun: Begun
-  /** Takes it out again: the kernel may use its number for another process. */
+  /** Takes the process out of the guard when it is reaped, because the kernel may then use its number for another process. */
   readonly reaped: () => void
 }
 
-/** Enters a process. `isTold` where the warden knows of it already. */
+/** Puts a process under the guard. `isTold` is true when the warden knows of the process already. */
 export const enter = (begun: Begun, guard: Guard, living: Living, isTold: boolean): Entered => {
   const { pid } = begun
   const forget = living.add(pid, guard, begun.signal)
@@ -41,7 +42,7 @@ export const enter = (begun: Begun, guard: Guard, living: Living, isTold: boolea
   }
 }
 
-/** Kills a process that nothing waits for any more, and takes it out at its exit. */
+/** Kills a process for which nothing waits any more, and takes it out of the guard at its exit. */
 export const discard = ({ begun, reaped }: Entered, guard: Guard): void => {
   begun.onExit(() => {
     begun.killLeft()

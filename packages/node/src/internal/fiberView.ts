@@ -10,7 +10,7 @@ import { type Looking, looking } from "./captured.ts"
 
 type AnyFiber = Fiber.Fiber<unknown, unknown>
 
-/** The shape of a fiber of Effect 4.1. */
+/** The inside of a fiber of Effect 4.1, which is not public. */
 interface Inside {
   readonly _stack: ReadonlyArray<Operation>
   readonly _children: ReadonlySet<AnyFiber> | undefined
@@ -31,12 +31,12 @@ const insideOf = (fiber: AnyFiber): Inside | undefined =>
 const isFiber = (value: unknown): value is AnyFiber =>
   typeof value === "object" && value !== null && "_stack" in value && "pollUnsafe" in value
 
-/** The most fibers of one actor that are looked at. */
+/** How many fibers of one actor are looked at, at most. */
 const maxFibers = 1000
 
 // ---- finding them ---------------------------------------------------------------------------------------------------
 
-/** The fibers that a Scope holds: those that were forked in it. */
+/** Finds the fibers that a Scope holds, because they were forked in it. */
 const heldBy = (scope: unknown, found: (fiber: AnyFiber) => void): void => {
   const { state } = scope as { readonly state?: { readonly finalizerKey?: unknown; readonly finalizers?: unknown } }
   const keys = state?.finalizers instanceof Map ? Array.from(state.finalizers.keys()) : [state?.finalizerKey]
@@ -53,7 +53,7 @@ const unknown: WaitInspection = { on: "Unknown", dialog: null }
 const isTimer = (value: object): boolean =>
   value.constructor?.name === "Timeout" && "refresh" in value && "hasRef" in value
 
-/** A semaphore for whose permits one of the other values waits. */
+/** True for a semaphore whose list of waiters holds one of the other captured values. */
 const isAwaitedSemaphore = (value: object, all: ReadonlyArray<unknown>): boolean =>
   "permits" in value && "taken" in value && "waiters" in value && value.waiters instanceof Set &&
   all.some((other) => (value.waiters as Set<unknown>).has(other))
@@ -82,7 +82,7 @@ const recognise = (values: ReadonlyArray<unknown>, holds: Works["holds"]): WaitI
 const functionsOf = (operation: Operation): ReadonlyArray<object> =>
   Object.values(operation).filter((value): value is object & Function => typeof value === "function")
 
-/** The work that ends the wait of an operation when it is interrupted: it holds the thing itself. */
+/** The finalizers among captured values that call off a wait. Each has captured the thing that is waited for. */
 const cancelOf = (values: ReadonlyArray<unknown>): ReadonlyArray<object> =>
   values.flatMap((value) =>
     typeof value === "object" && value !== null && identifier in value && argument in value &&
@@ -91,7 +91,7 @@ const cancelOf = (values: ReadonlyArray<unknown>): ReadonlyArray<object> =>
       : []
   )
 
-/** The fibers among captured values, which a race or a join waits for. */
+/** The fibers among captured values, for which a race or a join waits. */
 const fibersIn = (values: ReadonlyArray<unknown>, self: AnyFiber): ReadonlyArray<AnyFiber> =>
   values.flatMap((value) =>
     value instanceof Set || Array.isArray(value) ? Array.from(value as Iterable<unknown>) : [value]
@@ -123,7 +123,7 @@ const waitOf = (fiber: AnyFiber, { calls, holds }: Works, look: Looking): Waitin
     return fibers.length === 0 ? nothing : { waits: { on: "Fiber", dialog: null }, fibers }
   }
   if (top[identifier] === "OnExit" && direct.includes(fiber)) {
-    // A race holds itself and its fibers.
+    // A race has captured its own fiber, which is left out, and the fibers that it races.
     const fibers = fibersIn(direct.filter((value) => value instanceof Set), fiber)
     return fibers.length === 0 ? nothing : { waits: { on: "Fiber", dialog: null }, fibers }
   }
@@ -133,7 +133,7 @@ const waitOf = (fiber: AnyFiber, { calls, holds }: Works, look: Looking): Waitin
 
 // ---- where they stand -----------------------------------------------------------------------------------------------
 
-/** Files of Effect and of Furrow itself: no reader looks for a fault there first. */
+/** True for a file of Effect or Furrow. Such lines are left out, because a fault is more likely in the program. */
 const isOurs = (file: string): boolean =>
   /\/node_modules\/(effect|@effect|@furrow)\//.test(file) ||
   /\/packages\/(actor|node|protocol)\/(src|dist)\//.test(file) || file.startsWith("node:")
@@ -147,7 +147,7 @@ const framesOf = (fiber: AnyFiber, look: Looking): ReadonlyArray<FrameInspection
 
 const isScope = (value: unknown): boolean => typeof value === "object" && value !== null && "~effect/Scope" in value
 
-/** Operations of one fiber whose Scopes are looked for. */
+/** How many operations of one fiber are searched for Scopes. */
 const maxScopes = 20
 
 /** The Scopes that close when this fiber leaves them, the innermost first. */
@@ -155,7 +155,7 @@ const scopesOf = ({ _stack }: Inside, look: Looking): ReadonlyArray<unknown> =>
   _stack.filter((operation) => operation[identifier] === "OnExit").slice(-maxScopes).flatMap(functionsOf)
     .flatMap(look.captured).filter(isScope)
 
-/** One fiber, and those that are to be looked at with it: its own, those it waits for, those of its Scopes, and the one above it. */
+/** Looks at one fiber, and adds fibers to look at next: its children, its parent, those of its Scopes, and those it waits for. */
 const lookAt = (
   fiber: AnyFiber,
   works: Works,

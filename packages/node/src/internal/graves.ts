@@ -12,7 +12,7 @@ import { startOf } from "./processStat.ts"
 import { read, type Record, type Step } from "./recordFile.ts"
 import * as RuntimeFolder from "./runtimeFolder.ts"
 
-/** Stories that are kept, and the bytes of all of them. */
+/** How many stories are kept at most, and how many bytes all of them together may have. */
 export const maxGraves = 100
 export const maxGraveBytes = 1024 * 1024
 
@@ -27,22 +27,22 @@ export interface Grave {
   /** The wall clock at the death, in milliseconds. */
   readonly at: number
   readonly actor: ActorId
-  /** The actors above it as `name@pid`, root first. */
+  /** The actors above the dead actor as `name@pid`, the root first. */
   readonly above: ReadonlyArray<string>
-  /** How its process ended, in words. */
+  /** The end of the actor's process, in words. */
   readonly how: string
-  /** The kind of its death, as in `ActorError.Death`; null where nothing tells it. */
+  /** The kind of the death, as in `ActorError.Death`; null when the evidence tells no kind. */
   readonly death: string | null
   readonly hint: string | null
-  /** The calls that it served when it died. */
+  /** The calls that the actor served when it died. */
   readonly doing: PostMortem["doing"]
-  /** Its heap as it was last measured, in bytes. */
+  /** The actor's heap at its last measurement, in bytes; null when it was not measured. */
   readonly heap: { readonly used: number; readonly limit: number } | null
-  /** Its state before its owner sent it a signal; null where none was sent. */
+  /** The state of the process before its owner sent it a signal; null when the owner sent none. */
   readonly state: NonNullable<Evidence["state"]> | null
-  /** The calls that it had begun in all. */
+  /** How many calls the actor had begun in all. */
   readonly begun: number
-  /** Its last steps, oldest first. */
+  /** The actor's last steps, the oldest first. */
   readonly steps: ReadonlyArray<Step>
 }
 
@@ -67,13 +67,13 @@ const remove = (path: string): void => {
   }
 }
 
-/** Names of files begin with the time, so the order of names is that of the deaths. */
+/** The name of a story's file. It begins with the time, so that the order of names is the order of deaths. */
 const idOf = (at: number, pid: number): string => `${Math.round(at).toString(36).padStart(9, "0")}-${pid}`
 
 const stories = (folder: string): ReadonlyArray<string> =>
   entries(folder).filter((name) => name.endsWith(suffix)).sort()
 
-/** Removes the oldest, as many as are too many. */
+/** Removes the oldest stories until the limits of number and bytes hold. */
 const prune = (folder: string): void => {
   let bytes = 0
   let kept = 0
@@ -97,7 +97,7 @@ const write = (folder: string, grave: Grave): void => {
     Fs.renameSync(draft, path)
     prune(folder)
   } catch {
-    // A full disk, or a folder that is not ours: a death is told to its owner all the same.
+    // The disk is full, or the folder belongs to another user. The owner of the actor hears of the death all the same.
   }
 }
 
@@ -127,7 +127,7 @@ export const bury = (
 
 const recordName = /^([1-9]\d{0,9})\.record$/
 
-/** The record of a process that is gone; a number that another process has now is that of a dead one. */
+/** True for the record of a process that is gone, also when another process has its number by now. */
 const isOver = ({ pid, started }: Record): boolean =>
   RuntimeFolder.isDead(pid) || started !== "-" && startOf(pid) !== started
 
@@ -139,10 +139,10 @@ export const readRecord = (path: string): Record | undefined => {
   }
 }
 
-/** The end of an actor that went with its parent: nothing has seen it, and the kernel or the guard ended it. */
+/** The end of an actor that died with its parent: no process has seen it, and the kernel or the guard killed the actor. */
 const endedWith: Lost = { _tag: "Signalled", signal: "SIGKILL" }
 
-/** Makes stories of the records of actors that died with their parents, which would have read them. */
+/** Makes stories of the records of actors whose parents are dead, too, and so cannot read the records. */
 export const settle = (folder: string): void => {
   for (const name of entries(folder)) {
     if (!recordName.test(name)) continue
@@ -152,7 +152,7 @@ export const settle = (folder: string): void => {
       remove(path)
       continue
     }
-    // The owner lives, and reads it itself.
+    // The owner of the actor lives, and reads the record itself.
     if (!isOver(record) || !RuntimeFolder.isDead(record.parent)) continue
     remove(path)
     const parent = record.above.at(-1) ?? "(unknown)"
@@ -195,14 +195,14 @@ export const list = (folder: string): ReadonlyArray<Grave> => {
   return stories(folder).toReversed().flatMap((name) => parsed(Path.join(folder, name)) ?? [])
 }
 
-/** Removes every story, and the folder where nothing else is in it. */
+/** Removes every story, and the folder when nothing else is in it. */
 export const clear = (folder: string): void => {
   settle(folder)
   for (const name of stories(folder)) remove(Path.join(folder, name))
   removeEmpty(folder)
 }
 
-/** Removes the folder, and that of all trees, where both are empty. */
+/** Removes the folder of stories, and the runtime folder above it, when they are empty. */
 export const removeEmpty = (folder: string): void => {
   try {
     Fs.rmdirSync(folder)

@@ -3,7 +3,7 @@
  */
 import * as Path from "node:path"
 
-/** The word for no records. */
+/** The value of the option by which a tree keeps no records. */
 const none = "off"
 
 interface Chosen {
@@ -11,7 +11,7 @@ interface Chosen {
   readonly warning: string | undefined
 }
 
-/** The folder of a root: the option, else the variable of its environment, else the usual one; and what was not followed. */
+/** The folder for a root's stories: the option, else the variable, else the usual folder; and a value that was not followed. */
 export const gravesFolder = (
   option: unknown,
   env: Readonly<Record<string, string | undefined>>,

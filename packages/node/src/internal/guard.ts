@@ -2,19 +2,20 @@
  * The guard ends an actor when its parent can no longer do it: no actor outlives the process that started it, not even
  * after `kill -9` of the root.
  *
- * `warden` (Linux, the default there). Every actor is started through `setpriv --pdeathsig KILL`: the kernel kills it
- * when its parent dies, however busy, blocked or stopped it is, and so down the tree. Processes that actors started
- * themselves are in their process groups.
+ * Guard `warden`: the default on Linux. Every actor is started through `setpriv --pdeathsig KILL`: the kernel kills the actor
+ * when its parent dies, however busy, blocked or stopped the actor is, and so down the tree. A process that an actor
+ * started by itself belongs to the process group of the actor.
  *
- * `thread` (elsewhere, or by request). A thread in every actor watches a pipe from its parent and kills the actor's
- * group at its end. It works while the main thread is busy or blocked, not while the process is stopped, and it costs
- * memory and start-up time (docs/lifetimes.md).
+ * Guard `thread`: the default where `warden` cannot work. A thread in every actor watches a pipe from the parent, and kills the
+ * actor's process group when the pipe ends. The thread works while the main thread is busy or blocked, but not while the
+ * process is stopped. It costs memory and start-up time (docs/lifetimes.md).
  *
- * Under both one small shell per tree, the warden (warden.ts), knows every process group. It kills those that are left
- * when the root is gone, those below an actor that ended while the root lives, and those that their parents may not
- * signal any more. The kernel drops its signal where an actor or its parent changes user: the warden is not asked by it.
+ * Under the guards `warden` and `thread` one small shell per tree, the warden (warden.ts), knows every process group. It kills
+ * the groups that are left when the root is gone, the groups below an actor that ended while the root lives, and groups
+ * that a parent may not signal any more. When an actor or its parent changes its user, the kernel forgets the death signal;
+ * the warden still kills the group.
  *
- * `none`. An actor notices the end of its channel as long as its event loop runs.
+ * Guard `none`: an actor ends at the end of its channel, which it notices only while its event loop runs.
  *
  * @since 0.1.0
  */
@@ -31,7 +32,7 @@ import * as Warden from "./warden.ts"
  *
  * - `warden`: the kernel ends an actor when its parent dies (Linux)
  * - `thread`: a thread of each actor ends it then
- * - `none`: nothing; an actor that is busy when its parent is killed is left behind
+ * - `none`: no guard; an actor that is busy when its parent is killed is left behind
  *
  * Under the first two a shell beside the tree ends the processes that are left when the root is gone, wherever
  * there is `/bin/sh`.
@@ -81,7 +82,7 @@ export const losesDeathSignal = (file = "/proc/self/auxv"): boolean => {
   try {
     bytes = Fs.readFileSync(file)
   } catch (error) {
-    // The file belongs to root then, because the program is a privileged one.
+    // EACCES means that the file belongs to the user root, because the kernel takes the program for a privileged one.
     return (error as NodeJS.ErrnoException).code === "EACCES"
   }
   const words = new BigUint64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + (bytes.length & ~15)))
@@ -91,10 +92,10 @@ export const losesDeathSignal = (file = "/proc/self/auxv"): boolean => {
 
 type Probed = { readonly setpriv: string } | { readonly problem: string }
 
-/** The needs of the guard `warden` here, or the reason why it cannot hold. */
+/** Finds what the guard `warden` needs on this machine, or the reason why that guard cannot work. */
 const probe = (): Probed => {
   if (process.platform !== "linux") return { problem: `it needs Linux, and this is ${process.platform}` }
-  // The kernel's signal comes when the thread that spawned ends, not the process.
+  // The kernel sends the death signal when the thread that spawned the actor ends, which in a worker is before the process.
   if (!Builtins.workerThreads().isMainThread) return { problem: "actors are being started from a worker thread" }
   if (losesDeathSignal()) {
     return { problem: `${process.execPath} has file capabilities, or is setuid, and the kernel drops the signal then` }
@@ -107,13 +108,13 @@ const probe = (): Probed => {
 
 export interface Chosen {
   readonly guard: Guard
-  /** The difference from the guard that was asked for, to be said once. */
+  /** The warning that another guard was chosen than the one asked for, to be logged once; undefined when there is none. */
   readonly warning: string | undefined
 }
 
 const warningNoGuard = "an actor that is busy or blocked when its parent is killed will be left behind"
 
-/** The guard of a root: the one asked for, or the best this platform has. */
+/** Chooses the guard of a root: the one that was asked for, or the best on this platform. */
 export const choose = (wanted: GuardMode | undefined): Chosen => {
   if (wanted === "none") return { guard: new Guard({ mode: "none" }), warning: `guard "none": ${warningNoGuard}` }
   const thread = () => new Guard({ mode: "thread", registry: Warden.isPossible() ? "own" : undefined })
@@ -130,17 +131,17 @@ export const choose = (wanted: GuardMode | undefined): Chosen => {
   }
 }
 
-/** The registry in an actor: behind the channel, and behind the pipe that its thread watches. */
+/** The descriptor of the registry in an actor: it follows the channel, and under the guard `thread` the watched pipe. */
 const registryOf = { warden: 4, thread: 5 } as const
 
-/** The guard on an actor's command line: the mode, and where its registry comes from. */
+/** The text by which an actor's command line tells its guard: the mode, and whether the actor has inherited a registry. */
 const tell = ({ mode, registry, setpriv }: Options): string =>
   setpriv !== undefined ? `${mode}=${setpriv}` : registry === undefined ? mode : `${mode}=registry`
 
-/** True when an actor that was told this has to watch its parent by a thread. */
+/** True when this argument of an actor's command line makes the actor watch its parent by a thread. */
 export const watches = (argument: string | undefined): boolean => argument?.split("=")[0] === "thread"
 
-/** The guard of an actor, as its parent told it on its command line; `watch` where it has a thread of its own. */
+/** The guard of an actor, as the actor's command line tells it. `watch` is the actor's thread under the guard `thread`. */
 export const inherited = (argument: string | undefined, watch?: Watch): Guard => {
   const [mode, more] = argument?.split("=") ?? []
   if (mode === "warden") return new Guard({ mode, setpriv: more, registry: registryOf.warden })
@@ -148,7 +149,7 @@ export const inherited = (argument: string | undefined, watch?: Watch): Guard =>
   return new Guard({ mode, registry: more === undefined ? undefined : registryOf.thread, watch })
 }
 
-/** Processes by their parent, from the one tool that every Unix has. */
+/** The pids of all processes by the pid of their parent, from `ps`, which every Unix has. */
 const children = (): ReadonlyMap<number, ReadonlyArray<number>> => {
   const { stdout } = Builtins.childProcess().spawnSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" })
   const below = new Map<number, Array<number>>()
@@ -167,9 +168,9 @@ const descendants = (): ReadonlyArray<number> => {
 
 interface Options {
   readonly mode: GuardMode
-  /** The program that asks for the kernel's death signal, if it is used. */
+  /** The path of `setpriv`, which asks for the kernel's death signal; undefined when the guard does not use it. */
   readonly setpriv?: string | undefined
-  /** The write end of the warden's registry that was inherited, or `own`: made when the first actor is started. */
+  /** The descriptor of an inherited registry of the warden, or `own` for a registry that is made with the first actor. */
   readonly registry?: number | "own" | undefined
   readonly watch?: Watch | undefined
 }
@@ -179,14 +180,14 @@ export class Guard {
   readonly commandLineArgument: string
   private readonly options: Options
   private registry: number | undefined
-  /** The warden we have started. */
+  /** The warden that this process has started; undefined when it has started none. */
   private warden: Warden.Warden | undefined
-  /** Folders that the warden removes in the end. */
+  /** Folders that the warden removes at the end of the tree. */
   private readonly removes: Array<string> = []
-  /** The groups of our own actors that have not ended. */
+  /** The process groups of this process's own actors that have not ended. */
   private readonly running = new Set<number>()
   private released = false
-  /** Stopped by us: without a warden. */
+  /** Process groups that this process has stopped itself, because the tree has no warden. */
   private stopped: ReadonlyArray<number> = []
 
   constructor(options: Options) {
@@ -196,29 +197,29 @@ export class Guard {
   }
 
   /**
-   * The root's word, before the first actor is started: this folder goes with the tree, however the tree ends. Only the
-   * warden can do that; without one a killed root leaves it.
+   * Has the warden remove this folder at the end of the tree. The root calls this before it starts the first actor. Without a
+   * warden, a root that is killed leaves the folder behind.
    */
   folder(path: string): void {
     if (this.registry === undefined && Path.isAbsolute(path)) this.removes.push(path)
   }
 
-  /** How to start an actor under this guard. */
+  /** The command by which an actor is started under this guard. */
   command(argv: ReadonlyArray<string>): Command {
     const { mode, registry } = this.options
     const fds = [...mode === "thread" ? ["pipe" as const] : [], ...registry === undefined ? [] : [this.openRegistry()]]
     return { ...this.wrapped(argv), fds }
   }
 
-  /** How to start the process that starts the others: it has no thread, and our registry for the groups it begins. */
+  /** The command by which the starter is started: it has no guard thread, and inherits the registry for groups that it begins. */
   starterCommand(argv: ReadonlyArray<string>): Command {
     const { registry } = this.options
     return { ...this.wrapped(argv), fds: registry === undefined ? [] : [this.openRegistry()] }
   }
 
   /**
-   * The words before the command line of a program that is no actor; the tree has a warden then. Nothing ends a program
-   * where there can be none.
+   * The arguments before the command line of a program that is no actor. The tree gets a warden with them. `undefined` means that
+   * the tree can have no warden, so that no guard ends the program.
    */
   prefix(): ReadonlyArray<string> | undefined {
     const { registry, setpriv } = this.options
@@ -228,8 +229,8 @@ export class Guard {
   }
 
   /**
-   * An actor, or a program that is none, was started: its group is in the tree below us. A starter has told the warden
-   * itself: told again, it would take the group for another one of that number.
+   * Takes note of a process group that was started below this process: an actor's or a program's. `isTold` is true when the
+   * starter has told the warden already, which would take a second notice for a new group of the same number.
    */
   started(group: number, isTold = false): void {
     this.running.add(group)
@@ -237,7 +238,7 @@ export class Guard {
     if (this.registry !== undefined && !isTold) this.tell(`+ ${group} ${process.pid} ${startOf(group)}`)
   }
 
-  /** The actor was reaped: what it had started, and what that had started, is killed with it. */
+  /** Kills all groups below an actor that was reaped. */
   ended(group: number): void {
     this.options.watch?.say({ group, began: false })
     this.tell(`- ${group}`)
@@ -245,7 +246,7 @@ export class Guard {
     this.closeWarden()
   }
 
-  /** There is a warden, or will be one with the first actor. */
+  /** True when the tree has a warden, or will have one with its first actor. */
   get hasRegistry(): boolean {
     return this.options.registry !== undefined
   }
@@ -254,12 +255,12 @@ export class Guard {
     return this.registry !== undefined
   }
 
-  /** Has the warden send a signal that is refused to us. */
+  /** Has the warden send a signal that the kernel refuses to this process. */
   signal(group: number, signal: "SIGTERM" | "SIGKILL"): void {
     this.tell(`k ${group} ${signal.slice(3)}`)
   }
 
-  /** Stops every process of the tree: Ctrl-Z reaches the root alone. */
+  /** Stops every process of the tree, because Ctrl-Z at the terminal reaches the root alone. */
   stopAll(): void {
     if (this.options.registry !== undefined) return void this.tell("s")
     this.stopped = descendants()
@@ -307,7 +308,7 @@ export class Guard {
   }
 }
 
-/** The thread of an actor, which has to know of the actors it has started. */
+/** The guard thread of an actor, which is told of the groups that the actor starts. */
 export interface Watch {
   readonly say: (notice: GuardThread.GroupNotice) => void
 }

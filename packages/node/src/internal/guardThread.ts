@@ -7,16 +7,16 @@
 import type * as Net from "node:net"
 import type { MessagePort } from "node:worker_threads"
 
-/** The words to the thread: a group below us has begun, or its leader was reaped. */
+/** A message to the guard thread: a process group below the actor has begun, or its leader was reaped. */
 export interface GroupNotice {
   readonly group: number
   readonly began: boolean
 }
 
-/** The word of the thread once it is watching. */
+/** The message of the guard thread when it has begun to watch the parent. */
 export const watching = "watching"
 
-/** The descriptor by which a parent's end is noticed. */
+/** The descriptor of the pipe whose end tells that the parent is gone. */
 export const parentLifeFd = 4
 
 /**

@@ -15,19 +15,19 @@ export const knock = "SIGURG"
 
 const levels: ReadonlyArray<string> = ["off", "look", "debug"]
 
-/** How far a tree may be looked into, where its options do not say it. A word that is none shuts the door. */
+/** How far a tree may be looked into, by the variable of its environment. Any unknown word keeps the door shut. */
 export const levelOf = (word: string | undefined): Observe => {
   if (word === undefined || word === "") return "look"
   return levels.includes(word) ? word as Observe : "off"
 }
 
-/** The folder of a tree's sockets: where its transport has it, or the default. */
+/** The folder of a tree's sockets: the one of its transport over Unix sockets, or the default. */
 export const folderOf = ({ run, transports }: PlatformSpec): string => {
   const unix = transports.find(({ key, module }) => module === "furrow:node" && key === "unix")
   return RuntimeFolder.treeFolder(unix?.settings ?? RuntimeFolder.runtimeFolder(undefined), run)
 }
 
-/** One actor of this process; several where a process has several roots. */
+/** One actor of this process that may be looked into. A process with several roots has several. */
 interface Behind {
   readonly observed: Observed
   readonly folder: string
@@ -65,5 +65,5 @@ export const offer: Offer = (observed, spec) => {
   }
 }
 
-/** True where an actor of this process may be looked into. */
+/** True when this process has an actor that may be looked into. */
 export const isOffered = (): boolean => behind.size > 0

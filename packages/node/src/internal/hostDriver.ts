@@ -43,7 +43,7 @@ interface Backend {
 const failed = (cause: unknown): DiscoveryDriverError =>
   new DiscoveryDriverError({ reason: (cause as Error).message, cause })
 
-/** The file of a socket that is ours, and of no other process that has bound it since. */
+/** The number of the file at this path, by which a process sees whether another one has bound the socket since. */
 const inodeOf = (path: string): number | undefined => Fs.lstatSync(path, { throwIfNoEntry: false })?.ino
 
 const keep = (folder: string, path: string, scope: Scope.Scope) =>
@@ -63,7 +63,7 @@ const keep = (folder: string, path: string, scope: Scope.Scope) =>
     const close = () => {
       if (!isOpen) return
       isOpen = false
-      // The file of another process stays where it is.
+      // The socket's file is removed only when no other process has bound the path since.
       if (inodeOf(path) === own) listener.close()
       for (const guest of guests) guest.destroy()
     }
@@ -92,7 +92,7 @@ const keep = (folder: string, path: string, scope: Scope.Scope) =>
 
 const join = (path: string): Effect.Effect<Backend, TransportError> => Effect.map(UnixSocket.dial(path), HostLines.ask)
 
-/** Asks the process that is bound, or is it: whichever works first. */
+/** Dials the process that holds the names, or becomes that process by binding the socket: whichever works first. */
 const find = (folder: string, scope: Scope.Scope): Effect.Effect<Backend, DiscoveryDriverError> => {
   const path = Path.join(folder, "keys.sock")
   const once = Effect.catch(join(path), (error) =>
@@ -104,7 +104,7 @@ const find = (folder: string, scope: Scope.Scope): Effect.Effect<Backend, Discov
       : Effect.fail(error))
   const again = (left: number): Effect.Effect<Backend, DiscoveryDriverError> =>
     Effect.catch(once as Effect.Effect<Backend, TransportError>, (error) =>
-      // Another process was faster: it is asked.
+      // Another process has bound the socket meanwhile, and is dialled.
       left > 0 ? Effect.andThen(pause(againMillis), again(left - 1)) : Effect.fail(failed(error)))
   return again(attempts)
 }

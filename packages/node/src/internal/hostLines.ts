@@ -30,10 +30,10 @@ type Answer =
   | { readonly n: number; readonly error: string }
   | { readonly n: number; readonly hint: true }
 
-/** The longest line: a page of a thousand keys. */
+/** The length of the longest line, in characters: it has room for a page of a thousand keys. */
 const maxLineChars = 64 * 1024 * 1024
 
-/** Reads lines; nonsense ends the connection. */
+/** Reads lines of JSON. A line that is none, or is too long, ends the connection. */
 const reading = (connection: Connection, line: (value: any) => void, end: () => void): void => {
   const decoder = new TextDecoder()
   let rest = ""

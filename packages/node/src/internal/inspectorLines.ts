@@ -4,10 +4,10 @@
  */
 import type { Readable } from "node:stream"
 
-/** The streams of the actors of this process that are read here, by their pids. */
+/** The stderr streams of this process's actors, by the pid of the actor. */
 const streams = new Map<number, Readable>()
 
-/** Keeps the stderr of an actor within reach, until the result is called. */
+/** Makes the stderr of an actor available to `watch`, until the result is called. */
 export const reachable = (pid: number, stderr: Readable): () => void => {
   streams.set(pid, stderr)
   return () => void (streams.get(pid) === stderr && streams.delete(pid))
@@ -17,17 +17,17 @@ const address = /Debugger listening on (ws:\/\/\S+)\n/
 const ours =
   /Debugger (?:listening on|ending on) ws:\/\/\S+\n|For help, see: https:\/\/nodejs\.org\/\S+\n|Debugger attached\.\n|Waiting for the debugger to disconnect\.\.\.\n/g
 
-/** The beginning of such a line at the end of a piece. */
+/** Matches the beginning of an inspector's line that is cut at the end of a piece. */
 const begun = /(?:Debugger|For help|Waiting for)[^\n]{0,200}$/
 
-/** A watch over the stderr of one actor, which takes the lines out. */
+/** A watch over the stderr of one actor, which removes the inspector's lines. */
 export interface Watch {
-  /** The address of the inspector, once it is said. */
+  /** Resolves with the address of the inspector, when the inspector's line has come. */
   readonly address: Promise<string>
   readonly end: () => void
 }
 
-/** Watches an actor's stderr; nothing where it is not read here. */
+/** Watches an actor's stderr; undefined when this process does not read that stream. */
 export const watch = (pid: number): Watch | undefined => {
   const stream = streams.get(pid)
   if (stream === undefined) return undefined

@@ -20,7 +20,7 @@ const closing = 0x8
 const final = 0x80
 const masked = 0x80
 
-/** One frame from a client, which masks what it says. */
+/** Makes one WebSocket frame of a client. A client has to mask its payload. */
 const frameOf = (opcode: number, payload: Buffer): Buffer => {
   const mask = Crypto.randomBytes(4)
   const head = payload.length < 126
@@ -29,7 +29,7 @@ const frameOf = (opcode: number, payload: Buffer): Buffer => {
   return Buffer.concat([head, mask, payload.map((byte, i) => byte ^ mask[i & 3]!)])
 }
 
-/** The first frame of these bytes, and how long it is; nothing while it is not whole. */
+/** Reads the first WebSocket frame of these bytes, with its length; undefined while the frame is not whole. */
 const readFrame = (
   bytes: Buffer
 ): { readonly opcode: number; readonly payload: Buffer; readonly size: number } | undefined => {

@@ -12,17 +12,17 @@ import type { Guard } from "./guard.ts"
 import { isPassedThrough, type Outputs, stdioOf } from "./outlet.ts"
 import { startFlags } from "./startFlags.ts"
 
-/** The folder in which Node has read our own flags: the program may have left it since. */
+/** The folder in which this process was started, and Node read its flags. The program may have changed its folder since. */
 const startedIn = process.cwd()
 
-/** A process title cannot be longer than the command line was. */
+/** An argument that makes the command line longer, because a process title cannot be longer than that. */
 const padding = "-".repeat(64)
 
-/** The program's command line behind the executable, as the actor's modules are to find it. */
+/** The program's command line behind the executable, which the actor's modules find in `process.argv`. */
 const programOf = ({ argv }: SpawnOptions): ReadonlyArray<string> =>
   argv === undefined ? process.argv.slice(1) : [process.argv[1] ?? "", ...argv]
 
-/** The debugger's id lets any user run code in the actor: it is said on the actor's stderr, and nowhere else. */
+/** The flag by which the debugger tells its id on stderr alone, because any user who knows the id can run code in the actor. */
 const secretInspector = "--inspect-publish-uid=stderr"
 const inspects = /(?:^|\s)--inspect(?:-brk|-wait|-port)?(?:[=\s]|$)/
 
@@ -39,16 +39,16 @@ const flags = (options: SpawnOptions, limited: boolean): ReadonlyArray<string> =
   ]
 }
 
-/** The flags on an actor's command line: its heap limit is its own. */
+/** The argument of an actor which says that its heap limit is its own, and not for its own actors. */
 export const limitedHeap = "limited-heap"
 
 /** The way this process starts its actors. */
 export interface Settings {
-  /** The arguments that make a process of Node one of our actors. */
+  /** The arguments that make a process of Node an actor. */
   readonly script: ReadonlyArray<string>
-  /** The flags that come before those of a program that preloads something. */
+  /** The flags before the program's own flags, when the program preloads a module. */
   readonly preload: ReadonlyArray<string>
-  /** This process is an actor with a heap limit of its own. */
+  /** True when this process is an actor with a heap limit of its own. */
   readonly limited?: boolean
   readonly stdout?: Output | undefined
   readonly stderr?: Output | undefined
@@ -62,7 +62,7 @@ export interface Launch {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string | undefined
   readonly stdio: ReturnType<typeof stdioOf>
-  /** Code of the program runs there before the actor has its name: a bundle is the program, a preload is part of it. */
+  /** True when code of the program runs before the actor has its name, as in a bundle, or with a preloaded module. */
   readonly runsProgram: boolean
 }
 
@@ -92,7 +92,7 @@ export const launchOf = (
   }
 }
 
-/** All that a process inherits without being told, and that this process may have changed since. */
+/** The properties that a child inherits from this process without an argument, and that this process may change at any time. */
 export const inherited = () => [
   process.getuid?.(),
   process.geteuid?.(),
@@ -114,7 +114,7 @@ export const commandOf = (
   return { file, args, stdio: ["ignore" as const, ...stdio, "pipe" as const, ...fds] }
 }
 
-/** Starts it; throws, or has no pid, where there is no process to be had. */
+/** Starts the process. When the system can start none, the function throws, or its result has no pid. */
 export const begin = (launch: Launch, actor: SpawnRequest["actor"], guard: Guard): ChildProcess.ChildProcess => {
   const { cwd, env } = launch
   const { args, file, stdio } = commandOf(launch, actor, guard, process.pid)

@@ -7,12 +7,12 @@ import * as Effect from "effect/Effect"
 import type * as Net from "node:net"
 import * as Socket from "./socket.ts"
 
-/** The place to listen at, as settings: they cross to every actor. */
+/** The settings of a place to listen at, which cross to every actor. */
 export interface Place {
   readonly host: string
-  /** The first and the last port. Without it: any that is free. */
+  /** The first and the last port of a range. Default: any free port. */
   readonly ports?: readonly [first: number, last: number] | undefined
-  /** The host in addresses that are given out. Without it: `host`. */
+  /** The host in addresses that are given out to others. Default: `host`. */
   readonly advertise?: string | undefined
 }
 
@@ -20,7 +20,7 @@ const isPort = (port: unknown): boolean => Number.isInteger(port) && (port as nu
 
 const isWildcard = (host: string): boolean => /^[0:.]+$/.test(host) && !/[1-9a-f]/i.test(host)
 
-/** The fault of a place in words, if it has one. */
+/** The fault of a place in words; undefined when the place has none. */
 export const problemOf = ({ advertise, host, ports }: Place): string | undefined => {
   const kind = host.includes(":") ? "ip6" : "ip4"
   if (!Address.parse(`/${kind}/${host}/tcp/0`, { bind: true }).ok) {

@@ -7,15 +7,15 @@ import type { AnyEndpoint, Implemented } from "@furrow/actor/Endpoint"
 
 type Definition = Implemented<AnyEndpoint>
 
-/** The place of a syntax error: Node puts it above the stack, for some of them. */
+/** The place of a syntax error, which Node puts above the stack for some of these errors. */
 const placeOf = (error: Error): string | undefined => /^(\S+:\d+)\n/.exec(error.stack ?? "")?.[1]
 
-/** A module that the parent could load and its actor cannot. */
+/** The advice for a module that the parent could load and its actor cannot. */
 const loaders =
   "a loader that the program registers itself (`module.register`, `registerHooks`) is not in its actors, so put " +
   "it into a module and start Node with `--import` of that module"
 
-/** Errors of Node about a kind of file that it cannot load by itself. */
+/** Codes of Node's errors about a kind of file that Node cannot load without a loader. */
 const unknownKind = new Set(["ERR_UNKNOWN_FILE_EXTENSION", "ERR_UNKNOWN_MODULE_FORMAT", "ERR_IMPORT_ATTRIBUTE_MISSING"])
 
 const whatHappened = (url: string, error: Error & { readonly code?: string; readonly url?: string }): string => {

@@ -7,13 +7,13 @@
  */
 import * as Fs from "node:fs"
 
-/** The kills that a file of the kernel counts; undefined where it counts none. */
+/** The number of kills for memory in the text of a counter file; undefined when the file has no such counter. */
 export const killsIn = (text: string): number | undefined => {
   const [, count] = /^oom_kill (\d+)$/m.exec(text) ?? []
   return count === undefined ? undefined : Number(count)
 }
 
-/** The groups of a line of /proc/self/cgroup, as its path and those above it. In a container the path may lead nowhere. */
+/** A path of /proc/self/cgroup and the paths above it. In a container the path itself may not exist. */
 const upwards = (path: string): ReadonlyArray<string> => {
   const parts = path.split("/").filter((part) => part !== "")
   return [...parts.keys()].reverse().map((i) => `/${parts.slice(0, i + 1).join("/")}`).concat("")
@@ -39,13 +39,13 @@ const textOf = (path: string): string => {
   }
 }
 
-/** The first file that counts. */
+/** The first of these files that has a counter of kills, if any. */
 const counting = (files: ReadonlyArray<string>): ReadonlyArray<string> => {
   const found = files.find((file) => killsIn(textOf(file)) !== undefined)
   return found === undefined ? [] : [found]
 }
 
-/** The counters of this process: those of its control groups, else the one of the machine. */
+/** The counter files for this process: those of its control groups, or else the file of the whole machine. */
 const ownCounters = (): ReadonlyArray<string> => {
   const groups = counterFiles(textOf("/proc/self/cgroup")).flatMap(counting)
   return groups.length > 0 ? groups : counting([machineFile])
@@ -61,7 +61,7 @@ export class MemoryKills {
     this.files = files
   }
 
-  /** The count now; 0 where nothing counts. */
+  /** The number of kills for memory until now; 0 when the system has no counter. */
   mark(): number {
     if (process.platform !== "linux") return 0
     this.files ??= ownCounters()

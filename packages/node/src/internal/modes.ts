@@ -33,7 +33,7 @@ export type StarterMode = "auto" | "eager" | "off"
 
 type Mode = SparesMode & StarterMode
 
-/** The mode where nothing is said of it. */
+/** The mode of a root without an option and without a variable. */
 const usual: Mode = "auto"
 
 const modes: ReadonlyArray<unknown> = ["auto", "eager", "off"]
@@ -42,7 +42,7 @@ const isMode = (value: unknown): value is Mode => modes.includes(value)
 
 type Env = Readonly<Record<string, string | undefined>>
 
-/** The mode of a root: the option, else the variable of its environment, else `auto`; and what was not followed. */
+/** The mode of a root: the option, else the variable of its environment, else `auto`; and a value that was not followed. */
 const modeOf = (
   option: string,
   given: unknown,

@@ -5,14 +5,14 @@
 import { logWarning } from "@furrow/actor/ActorProcess"
 import * as Effect from "effect/Effect"
 
-/** The reason, where there is a bundle that may not be used. */
+/** Finds the reason why the bundle may not be used; undefined when it may be used, or there is none. */
 export type Reason = () => Promise<string | undefined>
 
 const line = (reason: string): string =>
   `the actors of this program start two to three times slower than they could: ${reason}. They run on the modules as ` +
   "installed instead of the runtime bundle (docs/lifetimes.md, What a start costs)"
 
-/** Looks after the first start, when the program has what it waited for: the look takes some milliseconds. */
+/** Looks for the reason after the first start, because the look takes some milliseconds for which the program need not wait. */
 export const noticing = <Request, A, E>(
   start: (request: Request) => Effect.Effect<A, E>,
   reason: Reason

@@ -8,7 +8,7 @@
 import type * as Module from "node:module"
 import type { RuntimeBundle } from "./runtimeBundle.ts"
 
-/** Taken from the process instead of imported: see runtimeBundle.ts. */
+/** Parts of Node, taken from the process instead of imported, as runtimeBundle.ts explains. */
 const Fs = process.getBuiltinModule("node:fs")
 const { registerHooks } = process.getBuiltinModule("node:module")
 const { fileURLToPath } = process.getBuiltinModule("node:url")
@@ -55,10 +55,10 @@ const resolveOurs = (ours: Copy): Module.ResolveHookSync => {
   }
 }
 
-/** Looks the module up once: behind the hooks, our own import of it is led into the bundle. */
+/** The runtime's copy of Effect. It is looked up once, because the hooks lead later imports into the bundle. */
 let found: { readonly copy: Copy | undefined } | undefined
 
-/** Called again, it comes before the hooks of preloads. */
+/** Installs the hooks that lead to one copy of Effect. A second call puts them before the hooks of preloaded modules. */
 export const installOneEffect = (bundle: RuntimeBundle | undefined): void => {
   found ??= { copy: copyOf(import.meta.resolve("effect/Effect")) }
   const ours = found.copy

@@ -8,7 +8,7 @@ import { copy, maxLineBytes, type Tail } from "./output.ts"
 
 type Stream = "stdout" | "stderr"
 
-/** The way of each stream of an actor. */
+/** The target of each output stream of an actor. */
 export interface Outputs {
   readonly stdout: Output
   readonly stderr: Output
@@ -24,7 +24,7 @@ export const outputsOf = (options: Wanted, defaults: Wanted): Outputs => ({
 
 const words: ReadonlyArray<unknown> = ["stdout", "stderr", "log", "ignore", "inherit"]
 
-/** Programs in JavaScript may ask for anything. */
+/** The fault of an output option that is no known target; a program in JavaScript may give any value. */
 export const unknownOutput = (outputs: Outputs): string | undefined => {
   for (const stream of ["stdout", "stderr"] as const) {
     const asked: unknown = outputs[stream]
@@ -74,7 +74,7 @@ const toLog = (source: Readable, { line, tail }: Surroundings): void => {
 
 type Sink = Exclude<Output, string>
 
-/** One piece after the other; a sink that fails gets no more, and the actor goes on. */
+/** Hands the output to a sink, one piece after the other. A sink that fails gets no more, and the actor goes on. */
 const toSink = (source: Readable, sink: Sink, { failed, tail }: Surroundings): () => void => {
   const pieces: Array<Buffer> = []
   let state: "idle" | "busy" | "failed" = "idle"

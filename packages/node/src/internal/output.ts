@@ -7,18 +7,18 @@
 import type { Readable, Writable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
 
-/** An unfinished line is kept for so long (milliseconds), then passed on without its end: a prompt, a progress bar. */
+/** Milliseconds after which an unfinished line is passed on without its end, as for a prompt or a progress bar. */
 export const unfinishedLineMillis = 100
-/** An unfinished line of this many bytes is passed on at once, and the rest of it as it comes. */
+/** The size in bytes from which an unfinished line is passed on at once, and the rest of the line as it comes. */
 export const maxLineBytes = 1024 * 1024
-/** Lines of others wait so long (milliseconds) for the end of a line of which a part has been passed on. */
+/** Milliseconds for which lines of other sources wait for the end of a line of which a part has been passed on. */
 export const maxHoldMillis = 1000
 
 const keptLines = 20
 const keptLineChars = 1024
 const newline = 0x0a
 
-/** A native frame: the runtime writes its addresses below the reason of its end. */
+/** Matches a native frame: Node writes the addresses of its stack below the reason of a crash. */
 const nativeFrame = /^ *\d+: 0x[0-9a-f]+ /
 
 const cut = (line: string): string => line.length <= keptLineChars ? line : `${line.slice(0, keptLineChars)}…`
@@ -34,7 +34,7 @@ export class Tail {
 
   write(bytes: Buffer): void {
     const lines = (this.rest + this.decoder.write(bytes)).split("\n")
-    // One letter more than is kept, so that the cut is seen.
+    // One character more than the limit is kept, so that `push` sees that the line was cut.
     this.rest = lines.pop()!.slice(0, keptLineChars + 1)
     for (const line of lines) this.push(line)
   }
@@ -74,7 +74,7 @@ class Joint {
     this.target = target
   }
 
-  /** A target without a reader has room for everything: it is thrown away. */
+  /** Writes bytes to the target. Bytes for a target without a reader are thrown away. */
   write(bytes: Buffer, by: Copy): void {
     const { target } = this
     if (target.destroyed || target.writableEnded || target.write(bytes)) return
@@ -114,7 +114,7 @@ class Joint {
   }
 
   private readonly release = (): void => {
-    // A target without room stops the holder too: that time does not count.
+    // While the target has no room, the holder cannot write either, so that time does not count.
     if (this.undrained.size > 0) this.forget = later(maxHoldMillis, this.release)
     else this.letGo()
   }
@@ -142,7 +142,7 @@ class Copy {
   private readonly joint: Joint
   private pieces: Array<Buffer> = []
   private bytes = 0
-  /** The number of bytes that are whole lines. */
+  /** How many of the kept bytes are whole lines. */
   private whole = 0
   private forget: (() => void) | undefined
   private exited = false
@@ -159,7 +159,7 @@ class Copy {
       this.pass()
     })
     source.once("end", () => {
-      // Nothing more comes to wait for, and its writer is gone.
+      // The source has ended, so the rest of its last line is written as it is.
       this.write(this.bytes)
       if (this.joint.holder === this) this.joint.letGo()
     })
@@ -198,7 +198,7 @@ class Copy {
     if (isWhole && this.joint.holder === this) this.joint.letGo()
   }
 
-  /** The process has exited: the rest of its output fits into the kernel, and is read however slow the target is. */
+  /** Reads the rest of the output of a process that has exited, however slow the target is: the rest fits into the kernel. */
   readonly exit = (): void => {
     this.exited = true
     this.flow()

@@ -14,7 +14,7 @@ export const recordBytes = 8192
 const magic = 0x57_52_55_46
 const version = 1
 
-/** Places of calls that are told apart; more are counted. */
+/** How many open calls have a place of their own in a record. Further calls are only counted. */
 export const maxCalls = 48
 const maxSteps = 64
 
@@ -22,7 +22,7 @@ const callsAt = 128
 const callBytes = 24
 const stepsAt = callsAt + maxCalls * callBytes
 const stepBytes = 16
-/** The part that changes with each call. */
+/** The size in bytes of the part of a record that changes with each call. */
 export const fixedBytes = stepsAt + maxSteps * stepBytes
 const lengthBytes = 2
 
@@ -50,10 +50,10 @@ export type Ending = Exclude<(typeof kinds)[number], "">
 const begun = 1
 const ended = 2
 
-/** The path of a record: of processes that live at the same time, each number belongs to one. */
+/** The path of the record of a process. Processes that live at the same time have different numbers. */
 export const recordPath = (folder: string, pid: number): string => `${folder}/${pid}.record`
 
-/** The actor that a record is of. */
+/** The actor whose record it is. */
 export interface Owner {
   readonly pid: number
   readonly parent: number
@@ -67,7 +67,7 @@ export interface Owner {
   readonly origin: number
 }
 
-/** A record while it is kept. */
+/** The record of a living actor. */
 export class Page {
   readonly bytes = new Uint8Array(recordBytes)
   private readonly words = new Uint32Array(this.bytes.buffer)
@@ -76,7 +76,7 @@ export class Page {
   private readonly numbers = new Map<string, number>()
   private readonly free: Array<number> = Array.from({ length: maxCalls }, (_, place) => maxCalls - 1 - place)
   private names = 0
-  /** Bytes to write: more where a name is new. */
+  /** How many bytes the next write has: the fixed part, and the names when one is new. */
   changed = recordBytes
 
   constructor({ above, name, origin, parent, pid, started, uuid }: Owner) {
@@ -150,7 +150,7 @@ export class Page {
     this.reals[real.heapLimit] = limit
   }
 
-  /** How it began to end: the first reason counts, and one that comes while it is ended in order. */
+  /** Records how the actor began to end. The first reason is kept, but a later one replaces an end in order. */
   ending(what: Ending, place: string | undefined): void {
     if (this.words[word.ended]! > kinds.indexOf("release")) return
     this.words[word.ended] = kinds.indexOf(what)
@@ -185,7 +185,7 @@ export interface Record {
   /** The wall clock at the last writing, in milliseconds. */
   readonly writtenAt: number
   readonly begun: number
-  /** Calls for which there was no place. */
+  /** How many open calls had no place in the record. */
   readonly beyond: number
   readonly calls: ReadonlyArray<{
     readonly endpoint: string

@@ -12,20 +12,20 @@ import { startOf } from "./processStat.ts"
 import { type Ending, fixedBytes, Page, recordBytes, recordPath } from "./recordFile.ts"
 import * as RuntimeFolder from "./runtimeFolder.ts"
 
-/** Milliseconds after a write in which the call of a known endpoint waits for its own. */
+/** Milliseconds after a write in which a call of a known endpoint is not written at once. */
 const aheadMillis = 10
 
-/** Calls of an endpoint that are each written before they begin: a new one may be the one that never comes back. */
+/** How many first calls of an endpoint are each written before they begin, because a new endpoint may kill the actor. */
 const firstCalls = 16
 
-/** Milliseconds until that which was not written at once is. */
+/** Milliseconds after which changes are written that were not written at once. */
 const laterMillis = 100
 
 /** Milliseconds between two measures of the heap, and between two signs of an idle actor. */
 const heapMillis = 250
 const idleMillis = 1000
 
-/** Endpoints of the runtime itself are not recorded. */
+/** The prefix of the runtime's own endpoints, which are not recorded. */
 const runtimePrefix = "furrow/"
 
 interface Endpoint {

@@ -24,15 +24,15 @@ import type { Starts } from "./starts.ts"
 
 /** Bounds in milliseconds. */
 export const bounds = {
-  /** Between a start and the spare for the next one: the actor that was started has the machine until then. */
+  /** The time between a start and the start of the next spare, in which the new actor has the machine for itself. */
   pause: 500,
-  /** A spare that has not been taken at this age ends. */
+  /** The age at which a spare ends that has not been taken. */
   age: 30_000,
-  /** For the kernel, to end the spares of a runtime that ends. */
+  /** The time that the kernel has to end the spares of a runtime that ends. */
   kill: 1_000
 } as const
 
-/** A spare that is an actor from here on. */
+/** A spare that was taken, and is an actor from then on. */
 export interface Taken extends Entered {
   readonly connection: Connection
 }
@@ -41,7 +41,7 @@ export interface Taken extends Entered {
 interface Process extends Entered {
   readonly socket: Net.Socket
   readonly connection: Connection
-  /** Is no longer called at its exit. */
+  /** Stops listening for the exit of the process. */
   readonly forgetExit: () => void
   readonly age: NodeJS.Timeout
   hello: Hello | undefined
@@ -86,9 +86,9 @@ export class SpareProcesses {
   /** The last start of each kind that is wanted. */
   private readonly launches = new Map<string, Launch>()
   private readonly processes = new Map<number, Process>()
-  /** Gives up those that are asked for and not there yet. */
+  /** The functions that give up a spare whose process has not come yet, by the number of the spare. */
   private readonly asked = new Map<number, () => void>()
-  /** Killed, and not reaped. */
+  /** Spares that were killed, and are not reaped yet. */
   private readonly leaving = new Set<Begun>()
   private pause: NodeJS.Timeout | undefined
   private given: Process | undefined
@@ -133,7 +133,7 @@ export class SpareProcesses {
     this.input({ _tag: "Close" })
   }
 
-  /** The same, and waits until they are reaped. */
+  /** Ends every spare, and waits until all are reaped. */
   readonly close: Effect.Effect<void> = Effect.callback<void>((resume) => {
     this.giveUp()
     const timer = setTimeout(() => resume(Effect.void), bounds.kill)

@@ -21,7 +21,7 @@ export interface Spare {
 }
 
 export interface State {
-  /** Oldest first. */
+  /** All spares, the oldest first. */
   readonly spares: ReadonlyArray<Spare>
   /** Kinds of which there is to be a spare at the next `Due`. */
   readonly wanted: ReadonlyArray<string>
@@ -36,15 +36,15 @@ export type Input =
   | { readonly _tag: "Due" }
   | { readonly _tag: "Greeted"; readonly id: number }
   | { readonly _tag: "Old"; readonly id: number }
-  /** Its process has ended, or cannot become an actor. */
+  /** The process of a spare has ended, or cannot become an actor. */
   | { readonly _tag: "Lost"; readonly id: number }
-  /** Its owner ends. */
+  /** The owner of the spares ends. */
   | { readonly _tag: "Close" }
 
 export type Action =
   | { readonly _tag: "Start"; readonly id: number; readonly kind: string }
   | { readonly _tag: "Kill"; readonly id: number }
-  /** Makes it the actor that is being started. */
+  /** Makes the spare the actor that is being started. */
   | { readonly _tag: "Give"; readonly id: number }
   /** Begins the pause that ends with `Due`. */
   | { readonly _tag: "Pause" }
@@ -65,7 +65,7 @@ export const waiting = ({ spares }: State, kind: string): Spare | undefined =>
 const wish = (state: State, kind: string): Step => {
   const { isClosed, wanted } = state
   if (isClosed || wanted.includes(kind)) return [state, []]
-  // Of more than there is room for, the last ones.
+  // Only the last wishes are kept, as many as there is room for.
   return [{ ...state, wanted: [...wanted, kind].slice(-most.ofAll) }, wanted.length === 0 ? [{ _tag: "Pause" }] : []]
 }
 

@@ -19,9 +19,9 @@ export type Phase = "Absent" | "Booting" | "Serving" | "Leaving"
 
 export interface State {
   readonly phase: Phase
-  /** The processes that it has started and that are not reaped. */
+  /** How many processes of the starter are not reaped. */
   readonly processes: number
-  /** The owner ends: there will be no other. */
+  /** True when the owner of the starter ends, after which there is no other starter. */
   readonly isClosed: boolean
 }
 
@@ -29,26 +29,26 @@ export type Input =
   /** A process was started by a root that is large. */
   | "Wanted"
   | "Ready"
-  /** A process of it is there. */
+  /** The starter has begun a process. */
   | "Began"
-  /** A process of it is reaped. */
+  /** A process of the starter is reaped. */
   | "Ended"
-  /** It does not answer, and is not stopped. */
+  /** The starter does not answer, and is not stopped. */
   | "Silent"
-  /** Its process has ended. */
+  /** The process of the starter has ended. */
   | "Lost"
-  /** The owner ends. */
+  /** The owner of the starter ends. */
   | "Close"
 
 export type Action =
   | "Begin"
   /** Sends the starts that have waited. */
   | "Send"
-  /** The root begins itself what it has asked for. */
+  /** Makes the root begin the processes itself for which it has asked the starter. */
   | "Decline"
-  /** Ends its process. */
+  /** Ends the process of the starter. */
   | "End"
-  /** Ends the processes that it has started. */
+  /** Ends the processes that the starter has begun. */
   | "Lose"
 
 export type Step = readonly [State, ReadonlyArray<Action>]

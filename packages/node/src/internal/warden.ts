@@ -17,10 +17,10 @@ import * as Builtins from "./builtins.ts"
 
 const shell = "/bin/sh"
 
-/** True when there is a shell for it. */
+/** True when this machine has a shell in which the warden can run. */
 export const isPossible = (): boolean => process.platform !== "win32" && Fs.existsSync(shell)
 
-/** Both outlive the signals that a terminal or a service manager sends to every process. */
+/** The line by which the shells ignore signals that a terminal or a service manager sends to every process. */
 const deaf = "trap '' HUP INT QUIT TERM TSTP USR1 USR2\n"
 
 /**
@@ -57,7 +57,7 @@ each KILL
 PATH=$PATH:/usr/bin:/bin
 for d in "$@"; do [ ! -L "\${d%/*}" ] && [ ! -L "$d" ] && [ -d "$d" ] && rm -rf -- "$d"; done`
 
-/** The registry is a pipe that does not wait: what has no room in it is said again. */
+/** The script of the watch. A write to the registry does not wait, so the watch repeats a line for which there was no room. */
 const watchScript = `${deaf}read -r x
 until echo e; do :; done`
 
@@ -88,9 +88,9 @@ const start = (name: string, code: string, args: ReadonlyArray<string>, stdout: 
   return { fd: handle.fd, close: () => void stdin.destroy() }
 }
 
-/** A warden of our own. */
+/** A warden that this process has started. */
 export interface Warden {
-  /** The write end of its registry, for us and for every actor. */
+  /** The descriptor of the write end of the warden's registry, which every actor inherits. */
   readonly registry: number
   /** Acts as if the root were gone: kills the processes that are left, and ends. */
   readonly close: () => void
@@ -117,7 +117,7 @@ export const open = (folders: ReadonlyArray<string>): Warden => {
 /** How often and how long (milliseconds) a line is offered to a warden that has not read the last ones yet. */
 const writeRetry = { times: 100, pauseMillis: 1 }
 
-/** Says one line; `false` where there is no warden to hear it. */
+/** Writes one line to the registry; `false` means that no warden reads it. */
 export const tell = (registry: number, line: string): boolean => {
   for (let i = 0; i < writeRetry.times; i++) {
     try {

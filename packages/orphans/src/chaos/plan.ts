@@ -8,7 +8,7 @@ export type Work = "waits" | "answers" | "fails" | "dies" | "spins" | "blocks" |
 
 export interface Shape {
   readonly work: Work
-  /** Milliseconds until a handler answers or fails, and those of its finalizer. */
+  /** Milliseconds until a handler answers or fails. Its finalizer takes as many. */
   readonly millis: number
   readonly below: ReadonlyArray<Shape>
 }
@@ -21,7 +21,7 @@ export type Enough = "timeout" | "interrupt" | "cancel"
 
 export interface Fault {
   readonly kind: "SIGKILL" | "SIGTERM" | "SIGINT" | "stop" | "stop and continue"
-  /** Milliseconds after the fault before. */
+  /** Milliseconds between the previous fault and this one. */
   readonly after: number
   /** The n-th of the processes there are then, counted around. */
   readonly target: number
@@ -32,7 +32,7 @@ export interface Plan {
   readonly tree: Shape
   readonly owner: Owner
   readonly enough: Enough
-  /** Milliseconds until the owner has enough. */
+  /** Milliseconds after which the owner ends its work. */
   readonly after: number
   readonly faults: ReadonlyArray<Fault>
 }

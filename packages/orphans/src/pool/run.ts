@@ -52,12 +52,12 @@ const typed: ReadonlySet<string> = new Set([
   "Interrupted"
 ])
 
-/** How long no task may be over while some wait: a busy machine is slow, and goes on. */
+/** Milliseconds for which no task may end while tasks wait: longer than a pool stalls on a loaded machine. */
 const patienceMillis = 40_000
 
 /** Time for a task that spins. */
 const spinLimit = "100 millis"
-/** One task in this number spins. */
+/** One task in this many spins: its handler keeps the worker's main thread busy. */
 const spinEvery = 200
 
 const failureOf = (cause: Cause.Cause<unknown>): string | undefined => {

@@ -8,10 +8,10 @@ import { actorsAtRoot, actorsOfBranch } from "./actors.ts"
 /** A signal to a process of the tree: the n-th of those there are then, counted around. */
 export interface Strike {
   readonly kind: "SIGKILL" | "stop and continue"
-  /** Milliseconds after the strike before. */
+  /** Milliseconds between the previous strike and this one. */
   readonly after: number
   readonly target: number
-  /** Milliseconds of a stop. */
+  /** Milliseconds for which a process is stopped. */
   readonly millis: number
 }
 

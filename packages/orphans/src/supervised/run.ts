@@ -190,7 +190,7 @@ export const run = (
 const tagsOf = (failed: ReadonlyMap<string, number>): string =>
   failed.size === 0 ? "" : ` (${Array.from(failed, ([tag, count]) => `${count} ${tag}`).join(", ")})`
 
-/** One round in a line. */
+/** The result of one round as a line of text. */
 export const line = ({ accounts, goneMillis, kills, plan, seconds, stops, verdict }: Result): string => {
   const { cancels, giveUps, restarts, roll } = accounts
   const rolled = roll === undefined ? "" : `${roll} of ${plan.actors} answer, `
@@ -200,7 +200,7 @@ export const line = ({ accounts, goneMillis, kills, plan, seconds, stops, verdic
     (verdict.problems.length === 0 ? "" : " FAILED")
 }
 
-/** All rounds together. */
+/** The results of all rounds as text. */
 export const report = (results: ReadonlyArray<Result>): string => {
   const total = (of: (result: Result) => number) => results.reduce((sum, result) => sum + of(result), 0)
   const failed = new Map<string, number>()

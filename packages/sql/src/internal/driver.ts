@@ -16,25 +16,25 @@ export interface Settings {
   readonly migrate: boolean
 }
 
-/** The keys of one page. */
+/** How many keys one page of a listing has. */
 const pageSize = 1_000
 
-/** Sweeps are at least and at most so far apart (milliseconds): expiry is noticed by a watcher about so late. */
+/** The least and the longest time between two sweeps, in milliseconds: a watcher notices an expiry about that late. */
 const sweepMillis = { least: 100, most: 1_000 } as const
 
-/** A lost connection for notifications is replaced after this. */
+/** Milliseconds after which a lost connection for notifications is replaced. */
 const listenAgainMillis = 1_000
 
-/** The end of a driver waits so long for a server that may not answer. */
+/** Milliseconds for which the end of a driver waits for a server that may not answer. */
 const farewellMillis = 1_000
 
-/** Hints that wait for a slow watcher: one is as good as many. */
+/** How many hints wait for a slow watcher: one is enough, because the watcher then reads everything anew. */
 const waitingHints = 1
 
-/** The payload of a notification holds no more of a key. */
+/** How many characters of a key the payload of a notification holds at most. */
 const hintChars = 1_000
 
-/** Said instead of a key: anything may have changed. */
+/** The hint that any key may have changed. */
 const everything = ""
 
 type Row = ReadonlyArray<string>
@@ -57,14 +57,14 @@ const failed = (error: SqlError): DiscoveryDriverError =>
 export const concerns = (hint: string, prefix: string): boolean =>
   hint.startsWith(prefix) || (hint === everything || hint.length >= hintChars) && prefix.startsWith(hint)
 
-/** Statements of this driver, apart from what its caller does. */
+/** The means by which the driver runs its statements, apart from the transactions of its caller. */
 interface Session {
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   readonly ask: (
     text: string,
     ...values: ReadonlyArray<unknown>
   ) => Effect.Effect<ReadonlyArray<Row>, DiscoveryDriverError>
-  /** Makes the tables where they are absent, and where the last statement has failed: they may be lost. */
+  /** Makes absent tables, at first and after each failed statement, because the tables may have been lost. */
   readonly prepared: Effect.Effect<void, SqlError>
 }
 
@@ -181,7 +181,7 @@ export const make = (sql: PgClient.PgClient, settings: Settings) =>
     return driver
   })
 
-/** Hears notifications, and sweeps what has expired: both for as long as they run, whatever the server does. */
+/** Hears notifications and sweeps expired leases until it is interrupted, also while the server is out of reach. */
 const watching = (
   listen: Effect.Effect<unknown, unknown>,
   sweep: Effect.Effect<number | null | undefined, unknown>

@@ -8,10 +8,10 @@
  * Every operation that decides is one function, hence one statement: a program that is frozen in the middle of it holds no lock.
  */
 
-/** The functions are named by their version: programs of two versions can work side by side. */
+/** Asks whether the functions of this version exist. Their names hold the version, so that two versions can work side by side. */
 export const probe = (schema: string): string => `select to_regprocedure('${schema}.sweep_1()') is not null`
 
-/** A commit that the server does not wait for could be lost with it, and the grant with it. */
+/** Turns on synchronous commits: a server that crashes could otherwise lose a commit, and the grant in it. */
 const durable = `if current_setting('synchronous_commit') = 'off' then
       perform set_config('synchronous_commit', 'local', true);
     end if;`
@@ -91,7 +91,7 @@ const grant = (schema: string): string => `
     return query select 'Granted', content, given::text, lease_id;
   end $grant$;`
 
-/** Removes what has expired, and says in how many milliseconds the next lease will. */
+/** Removes expired leases, and returns the milliseconds until the next lease expires. */
 const sweep = (schema: string): string => `
   create or replace function ${schema}.sweep_1() returns double precision language plpgsql as $sweep$
   begin

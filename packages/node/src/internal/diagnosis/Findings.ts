@@ -59,9 +59,9 @@ export interface Finding {
 
 /** Ages from which something is a finding, in milliseconds. */
 export interface Options {
-  /** Of each wait of a deadlock, of a name that is waited for, of a cancel. Default: 1000. */
+  /** The age of each wait of a deadlock, of a wait for a name, and of a cancel, in milliseconds. Default: 1000. */
   readonly thanMillis: number
-  /** Of the oldest call to an actor that computes and does not answer. Default: 30 000. */
+  /** The age of the oldest call to an actor that computes and does not answer, in milliseconds. Default: 30 000. */
   readonly busyMillis: number
 }
 
@@ -119,7 +119,7 @@ const plain = (
 
 const lineOf = ({ frame }: Edge): string | undefined => frame === undefined ? undefined : `${frame.file}:${frame.line}`
 
-/** A way from this work along its waits, until it comes back to a work that it has passed. */
+/** A cycle of waits: follows the waits from this work until a work is met for the second time. */
 const cycleFrom = (graph: Graph, dead: ReadonlySet<Node>, start: Node): ReadonlyArray<readonly [Work, Edge]> => {
   const way: Array<readonly [Work, Edge]> = []
   const at = new Map<Node, number>()
@@ -130,7 +130,7 @@ const cycleFrom = (graph: Graph, dead: ReadonlySet<Node>, start: Node): Readonly
     at.set(node, way.length)
     const work = graph.get(node)!
     const edges = work.leaves.flatMap(({ waits }) => waits ?? []).filter(({ to }) => dead.has(to))
-    // A known end says more than one of several.
+    // A wait whose other end is known says more than a wait for one of several.
     const edge = edges.find(({ exact }) => exact) ?? edges[0]
     if (edge === undefined) return []
     way.push([work, edge])
@@ -175,7 +175,7 @@ const deadlocks = (seen: ReadonlyArray<Seen>, { thanMillis }: Options): Readonly
 
 // ---- processes that do not answer -----------------------------------------------------------------------------------
 
-/** Of a core, the share from which a process computes. */
+/** The share of a core from which a process counts as one that computes. */
 const busyShare = 0.5
 
 const silent = (one: Seen, calls: ReadonlyArray<Call>, { busyMillis }: Options): ReadonlyArray<Finding> => {
@@ -216,7 +216,7 @@ const cancels = ({ inside }: Answered): ReadonlyArray<Finding> =>
     )
   )
 
-/** The names of actors that are there, are being started, or are to be started again. */
+/** The names of actors that live, are being started, or will be started again by a supervisor. */
 const namesIn = (seen: ReadonlyArray<Seen>): ReadonlySet<string> =>
   new Set(
     answeredOf(seen).flatMap(({ inside }) => [
@@ -274,7 +274,7 @@ const readers = (seen: ReadonlyArray<Seen>, { thanMillis }: Options): ReadonlyAr
   })
 }
 
-/** From this age on a start or an end is worth a note. */
+/** The age in milliseconds from which on a start or an end of an actor is worth a note. */
 const slowMillis = 2000
 
 const children = ({ inside }: Answered): ReadonlyArray<Finding> =>
@@ -288,7 +288,7 @@ const children = ({ inside }: Answered): ReadonlyArray<Finding> =>
       : plain("ENDING", "note", [placeOfActor(actor)], `${inside.actor.name} ends it, and is at the rung ${state}`)
   )
 
-/** Everything that keeps a tree from going on, the most certain first. */
+/** Finds all that keeps a tree from going on. The most certain findings come first. */
 export const findings = (seen: ReadonlyArray<Seen>, options: Options = defaults): ReadonlyArray<Finding> => {
   const calls = callsOf(seen)
   const answered = answeredOf(seen)

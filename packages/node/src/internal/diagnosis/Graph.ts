@@ -18,23 +18,23 @@ export type Node = string
 export interface Edge {
   readonly to: Node
   readonly on: FiberInspection["waits"]["on"]
-  /** The endpoint of the dialog that is waited for. */
+  /** The endpoint of the dialog for which the fiber waits; undefined for a wait that is no dialog. */
   readonly endpoint: string | undefined
   readonly ageMillis: number
   readonly frame: FrameInspection | undefined
-  /** The other end is known; else it is one of several. */
+  /** True when the work at the other end is known; false when it is one of several. */
   readonly exact: boolean
 }
 
 export interface Leaf {
-  /** Nothing where it may go on by itself. */
+  /** The waits of the fiber; undefined when the fiber may go on by itself. */
   readonly waits: ReadonlyArray<Edge> | undefined
 }
 
 export interface Work {
   readonly node: Node
   readonly actor: ActorId
-  /** The served endpoint; none of the actor's own work. */
+  /** The endpoint of the served dialog; undefined for the actor's own work. */
   readonly endpoint: string | undefined
   readonly ageMillis: number
   readonly leaves: ReadonlyArray<Leaf>
@@ -42,7 +42,7 @@ export interface Work {
 
 export type Graph = ReadonlyMap<Node, Work>
 
-/** The endpoints of the runtime itself: their ends are no work of the program. */
+/** True for an endpoint of the runtime itself, whose dialogs are no work of the program. */
 const isRuntimes = (endpoint: string): boolean => endpoint.startsWith("furrow/")
 
 const mainOf = (actor: string): Node => `${actor}/main`
@@ -83,7 +83,7 @@ class Actor {
     )
   }
 
-  /** The actor itself has opened a dialog, outside of all that it serves. */
+  /** True when the actor has opened a dialog of its own, outside of all dialogs that it serves. */
   private get hasOpened(): boolean {
     return Array.from(this.opened.values()).some(({ dialog }) =>
       dialog.side === "caller" && dialog.within === null && !isRuntimes(dialog.endpoint)
@@ -94,11 +94,11 @@ class Actor {
   openerOf({ within }: DialogInspection): Node {
     if (within === null) return mainOf(this.uuid)
     const node = servedBy(this.uuid, within.peer, within.id)
-    // A fiber may outlive the dialog that it was forked in: it is the actor's own then.
+    // A fiber may outlive the dialog in which it was forked. Then it belongs to the actor's own work.
     return this.nodes.includes(node) ? node : mainOf(this.uuid)
   }
 
-  /** The fibers of a work; nothing where they cannot be seen, or others may work for it as well. */
+  /** The fibers of a work; undefined when they cannot be seen, or when unseen fibers may work for it as well. */
   fibersOf(node: Node): ReadonlyArray<FiberInspection> | undefined {
     const own = this.fibers?.filter(({ within }) =>
       (within === null ? mainOf(this.uuid) : servedBy(this.uuid, within.peer, within.id)) === node
@@ -111,7 +111,7 @@ class Actor {
 
 const goesOn: Leaf = { waits: undefined }
 
-/** The work at the other end of a dialog, if both ends are seen and it is the program's. */
+/** The work at the other end of a dialog; undefined when an end is not seen, or the dialog is the runtime's. */
 const otherEnd = (
   actors: ReadonlyMap<string, Actor>,
   from: Actor,
@@ -126,7 +126,7 @@ const otherEnd = (
   return { to: side === "caller" ? servedBy(peer, from.uuid, id) : far.openerOf(there.dialog), open }
 }
 
-/** The line of a fiber, or of the nearest one that waits for it and has one. */
+/** The line at which a fiber stands, or else the line of the nearest fiber that waits for it. */
 const frameOf = (
   fibers: ReadonlyArray<FiberInspection>,
   { frames, id }: FiberInspection
@@ -209,7 +209,7 @@ export const make = (seen: ReadonlyArray<Seen>): Graph => {
   return graph
 }
 
-/** The work that can never go on, whatever happens: none of it leads to a leaf that may. */
+/** The works that can never go on without help: no chain of waits from them leads to a leaf that may go on. */
 export const stuck = (graph: Graph): ReadonlySet<Node> => {
   const waiters = new Map<Node, Array<Node>>()
   const live: Array<Node> = []
@@ -223,7 +223,7 @@ export const stuck = (graph: Graph): ReadonlySet<Node> => {
     for (const { waits } of leaves) {
       if (waits === undefined) found(node)
       for (const { to } of waits ?? []) {
-        // An end that is not seen may do anything.
+        // Work that is not seen may go on, so a wait for it counts as one that may end.
         if (!graph.has(to)) found(node)
         waiters.set(to, [...waiters.get(to) ?? [], node])
       }

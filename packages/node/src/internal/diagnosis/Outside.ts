@@ -14,7 +14,7 @@ const read = (path: string): string => {
   }
 }
 
-/** The kernel's ticks in a second, which is a constant of its interface. */
+/** The kernel's ticks in a second, which is a constant of the kernel's interface. */
 const ticksPerSecond = 100
 
 interface Sample {
@@ -22,14 +22,14 @@ interface Sample {
   readonly ticks: number
 }
 
-/** The name in brackets may hold anything, so fields are counted behind the last one. */
+/** Reads a process's state and times. Fields are counted from the last bracket, because the name before may hold anything. */
 const sampleOf = (pid: number): Sample => {
   const stat = read(`/proc/${pid}/stat`)
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
   return { state: fields[0] ?? "", ticks: Number(fields[11] ?? 0) + Number(fields[12] ?? 0) }
 }
 
-/** The number of the call, and the kernel's own stack where it may be read: both need the right to trace. */
+/** The system call of a process and its stack in the kernel. Both are empty without the right to trace the process. */
 const syscallOf = (pid: number): string => {
   const [call = ""] = read(`/proc/${pid}/syscall`).split(" ")
   const stack = read(`/proc/${pid}/stack`).split("\n").flatMap((line) => /^\[<[^>]*>\] (\w+)/.exec(line)?.[1] ?? [])
@@ -74,7 +74,7 @@ export const look = ({ name, parent, pid }: Candidate): Effect.Effect<Outside> =
     }
   })
 
-/** The same of a process that answers: it says better itself how it is. */
+/** The outside view of a process that answers. It holds no samples, because the process tells its state itself. */
 export const unlooked = ({ name, parent, pid, state }: Candidate): Outside => ({
   pid,
   parent,

@@ -26,7 +26,7 @@ const hopLine = (hop: Hop): string => {
   return `  ${placed(hop.at)} in ${work} ${what}, ${duration(hop.ageMillis)}${line}`
 }
 
-/** How many of the callers that wait are shown. */
+/** How many of the waiting callers a finding shows. */
 const maxWaiters = 5
 
 export const lines = (finding: Finding): ReadonlyArray<string> => {

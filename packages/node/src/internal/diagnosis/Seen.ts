@@ -7,25 +7,25 @@ import type { ActorInspection, FiberInspection } from "@furrow/actor/Inspect"
 export interface Outside {
   readonly pid: number
   readonly parent: number
-  /** Its name as an actor; a root that does not answer has none. */
+  /** The name of the actor; undefined for a root that does not answer. */
   readonly name: string | undefined
-  /** The last states: `R` runs, `S` sleeps, `D` is in a system call, `T` is stopped. */
+  /** The states of the process at the last samples: `R` runs, `S` sleeps, `D` is in a system call, `T` is stopped. */
   readonly states: ReadonlyArray<string>
-  /** The share of a core that it used meanwhile: 0 to 1, or more with threads. */
+  /** The share of a core that the process used between the samples: 0 to 1, or more with threads. */
   readonly cpu: number
-  /** The kernel's function that it sleeps in, where that may be read. */
+  /** The kernel's function in which the process sleeps, as far as it may be read. */
   readonly wchan: string
-  /** The call of the kernel that it stands in, by its number, where that may be read. */
+  /** The number of the system call in which the process stands, as far as it may be read. */
   readonly syscall: string
-  /** The commands of its children that are no actors. */
+  /** The commands of the process's children that are no actors. */
   readonly commands: ReadonlyArray<string>
 }
 
 export interface Seen {
   readonly outside: Outside
-  /** None of a process that did not answer in time. */
+  /** The process's own answer; undefined when the process did not answer in time. */
   readonly inside: ActorInspection | undefined
-  /** None where they were not asked for, or cannot be seen. */
+  /** The fibers of the actor; undefined when they were not asked for, or cannot be seen. */
   readonly fibers: ReadonlyArray<FiberInspection> | undefined
 }
 

@@ -17,7 +17,7 @@ export interface Tree {
   readonly seen: ReadonlyArray<Seen>
 }
 
-/** No tree runs, or several do and none was named. */
+/** The error of a tool that finds no tree, or several trees of which none was named. */
 export class NoTree extends Data.TaggedError("NoTree")<{ readonly message: string }> {}
 
 /** The time that an actor has to answer. A machine under load needs some of it. */
@@ -30,7 +30,7 @@ const seeOne = (
   Effect.scoped(Effect.gen(function*() {
     const observer = yield* NodeInspect.observe(candidate.pid, { within })
     const inside = yield* Effect.timeout(observer.snapshot, within)
-    // An actor that has answered and cannot show its fibers is no silent one.
+    // An actor that has answered, but cannot show its fibers, does not count as silent.
     const fibers = asks ? yield* Effect.option(Effect.timeout(observer.fibers, within)) : Option.none()
     return { outside: Outside.unlooked(candidate), inside, fibers: Option.getOrUndefined(fibers) }
   })).pipe(
@@ -39,7 +39,7 @@ const seeOne = (
     )
   )
 
-/** The root above a process: that of the actor's own account, or by the parents that the kernel knows. */
+/** The pid of the root above a process: the actor's own answer counts first, then the parents that the kernel knows. */
 const rootOf = (all: ReadonlyMap<number, Seen>, { inside, outside }: Seen): number => {
   if (inside !== undefined) return inside.ancestors[0]?.pid ?? inside.actor.pid
   const above = all.get(outside.parent)
@@ -61,17 +61,17 @@ export const make = (seen: ReadonlyArray<Seen>): ReadonlyArray<Tree> => {
 
 /** The questions to each actor. */
 export interface Options {
-  /** Asks for its fibers, too. Default: false. */
+  /** Asks each actor for its fibers, too. Default: false. */
   readonly fibers?: boolean | undefined
   /** The pid or the name of an actor whose tree alone is looked at. Default: all trees. */
   readonly target?: string | undefined
   /** Looks at this process, too. Default: false. */
   readonly self?: boolean | undefined
-  /** The time that it has for each answer. */
+  /** The time that an actor has for each answer. */
   readonly within?: Duration.Input | undefined
 }
 
-/** The topmost process above one by the kernel's account, of those that may be actors. */
+/** The pid of the topmost candidate above a process, by the parents that the kernel knows. */
 const topOf = (all: ReadonlyMap<number, NodeInspect.Candidate>, candidate: NodeInspect.Candidate): number => {
   const above = all.get(candidate.parent)
   return above === undefined ? candidate.pid : topOf(all, above)
@@ -92,7 +92,7 @@ export const meant = (
   return found.filter((candidate) => tops.has(topOf(all, candidate)))
 }
 
-/** Looks at trees. A process that ended meanwhile is none. */
+/** Looks at trees. A process that ended meanwhile is left out. */
 export const look = (options: Options = {}): Effect.Effect<ReadonlyArray<Tree>> =>
   Effect.gen(function*() {
     const others = yield* NodeInspect.candidates
@@ -106,7 +106,7 @@ const isGone = (state: string): boolean => state === "" || state === "Z" || stat
 const holds = ({ seen }: Tree, target: string): boolean =>
   seen.some((one) => String(one.outside.pid) === target || nameOf(one) === target)
 
-/** The tree that is meant: by the number or the name of one of its actors, or the only one there is. */
+/** The tree that is meant: the one with an actor of this pid or name, or, without a target, the only tree. */
 export const pick = (trees: ReadonlyArray<Tree>, target: string | undefined): Effect.Effect<Tree, NoTree> => {
   const meant = target === undefined ? trees : trees.filter((tree) => holds(tree, target))
   const [tree, ...others] = meant

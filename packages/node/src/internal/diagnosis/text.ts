@@ -2,11 +2,11 @@
  * Text of a tree, as it is shown: names are the program's, and a terminal must not obey them.
  */
 
-/** Control characters of a name, as what they are. */
+/** Replaces control characters in a name by their escapes, so that a terminal does not obey them. */
 export const printable = (text: string): string =>
   text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 
-/** The same of a text of several lines, whose ends stay. */
+/** Replaces control characters in a text of several lines. The ends of lines stay. */
 export const printableLines = (text: string): string => text.split("\n").map(printable).join("\n")
 
 const second = 1000
@@ -21,7 +21,7 @@ export const duration = (millis: number): string => {
   return `${(millis / hour).toFixed(1)} h`
 }
 
-/** Mebibytes. */
+/** A number of bytes as text in mebibytes, as `12 MiB`. */
 export const mebibytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`
 
 /** Pads columns to the widest cell of each; the last one is left as it is. */
@@ -33,7 +33,7 @@ export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray
   return rows.map((row) => row.map((cell, i) => i === row.length - 1 ? cell : cell.padEnd(widths[i]!)).join("  "))
 }
 
-/** A path below the working directory, as it is typed there. */
+/** A path below the working directory, relative to that directory. Any other path stays as it is. */
 export const shortened = (path: string): string => {
   const here = `${process.cwd()}/`
   return path.startsWith(here) ? path.slice(here.length) : path

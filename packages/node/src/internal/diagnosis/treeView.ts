@@ -52,7 +52,7 @@ const rowOf = (one: Seen, indent: string): ReadonlyArray<string> => {
   ]
 }
 
-/** The parent of a process in its tree: by its own account, or the kernel's. */
+/** The pid of a process's parent in the tree: the process's own answer, or else the kernel's. */
 const parentOf = ({ inside, outside }: Seen): number => inside?.ancestors.at(-1)?.pid ?? outside.parent
 
 const rowsBelow = (tree: Tree, pid: number, indent: string): ReadonlyArray<ReadonlyArray<string>> =>
@@ -77,7 +77,7 @@ export const lines = (tree: Tree): ReadonlyArray<string> => {
 
 const topHead = ["cpu", "actor", "pid", "rss", "loop", "open", "oldest"]
 
-/** The share of a core that an actor used between two looks; of a silent one the kernel's figure. */
+/** The share of a core that an actor used between two looks. For a silent actor the kernel gives the share. */
 const shareOf = (before: ReadonlyMap<number, Seen>, { inside, outside: { cpu, pid } }: Seen): number => {
   const [now, then] = [inside?.process, before.get(pid)?.inside?.process]
   if (now === undefined || now === null) return cpu

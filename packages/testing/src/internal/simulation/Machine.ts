@@ -52,7 +52,8 @@ const cutWords = { both: "is cut off from", incoming: "hears no more of", outgoi
 const maxSeveredBytes = 4_096
 
 /**
- * Bytes of a connection, as one of its actors sees them: what it hears, what it says, or both.
+ * The direction of bytes on a connection, as one of its actors sees it: `incoming` for bytes that the actor hears, `outgoing`
+ * for bytes that the actor says, or `both`.
  *
  * @category models
  * @since 0.2.0
