@@ -19,7 +19,7 @@ const read = (portal: Actor.Portal<typeof oneByOne>, call: ReturnType<typeof one
   })
 
 describe("a source that emits one item at a time", () => {
-  it.effect("its items travel as chunks, in order", () =>
+  it.effect("the items of a source that emits one at a time travel as chunks, in order", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [oneByOne] })
       const { received } = (yield* frank.statistics).channel

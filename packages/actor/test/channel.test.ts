@@ -128,7 +128,7 @@ describe("a peer that breaks the rules", () => {
       })
   )
 
-  it.effect("nothing that is said after a violation is heard, and nothing is sent any more", () =>
+  it.effect("a channel hears no word after a violation, and sends none any more", () =>
     Effect.gen(function*() {
       const [left, right] = yield* crowded
       right.channel.send(last(99))
@@ -194,7 +194,7 @@ describe("a peer that is only late", () => {
       assert.isTrue(peer.end.channel.isOpen)
     }))
 
-  it.effect("words may be cut anywhere", () =>
+  it.effect("words arrive whole, wherever their bytes are cut", () =>
     Effect.gen(function*() {
       const peer = raw(acceptor("right"))
       const all = [diallerWord(), start(1), start(3), last(99)].map(framed)
@@ -299,7 +299,7 @@ describe("calls that cross a Bye", () => {
 })
 
 describe("the handshake", () => {
-  it.effect("both sides know each other's name, and the smaller frame limit counts", () =>
+  it.effect("both sides of a handshake know each other's name, and the smaller frame limit counts", () =>
     Effect.gen(function*() {
       const config = dialler("left")
       assert(config.side === "dialler")
@@ -310,7 +310,7 @@ describe("the handshake", () => {
       assert.deepStrictEqual([left.channel.maxFrame, right.channel.maxFrame], [5000, 5000])
     }))
 
-  it.effect("another major version is refused, and both sides say why", () =>
+  it.effect("a greeting of another major version is refused, and both sides say why", () =>
     Effect.gen(function*() {
       const [left, right] = pair(dialler("left", { major: 2, minor: 0 }))
       const early = left.open()
@@ -326,7 +326,7 @@ describe("the handshake", () => {
       assert.strictEqual(left.lost.length, 1)
     }))
 
-  it.effect("another minor version is let in", () =>
+  it.effect("a greeting of another minor version is let in", () =>
     Effect.gen(function*() {
       const [left, right] = pair(dialler("left", { major: 1, minor: 7 }))
       yield* settle

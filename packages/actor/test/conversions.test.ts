@@ -24,7 +24,7 @@ describe("a dialog's stream as Effect's own", () => {
       assert.deepStrictEqual(texts, ["A", "B"])
     })))
 
-  it.effect("a Channel does both: what goes in is sent, what comes out is received", () =>
+  it.effect("a Channel of a dialog sends its input, and its output is what the callee sends", () =>
     inChat(Effect.fnUntraced(function*(stream) {
       const texts = yield* Stream.make(say("a"), say("b"), say("c")).pipe(
         Stream.pipeThroughChannel(stream.toChannel()),

@@ -15,7 +15,7 @@ const withActor = <A, E, R>(
   )
 
 describe("a dialog", () => {
-  it.effect("greets, streams both ways and settles once", () =>
+  it.effect("a dialog greets, streams both ways and settles once", () =>
     withActor(Effect.fnUntraced(function*(bob) {
       const result = yield* bob.open(
         chat({ room: "abc" }),

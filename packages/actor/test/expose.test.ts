@@ -99,7 +99,7 @@ describe("an actor serves what it exposes", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("the same endpoint twice is a defect too", () =>
+  it.effect("the same endpoint twice in one `expose` is a defect of the start", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.nursery(Actor.start("frank", { expose: [isPrime, isPrime] })))
       assert(Exit.isFailure(exit))

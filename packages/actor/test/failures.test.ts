@@ -250,7 +250,7 @@ describe("the first failure wins, the others ride along as data", () => {
       assert.strictEqual(yield* Fiber.join(caught), "typed")
     }).pipe(inMemory))
 
-  it.effect("G54: actors that only answered the cancel do not count", () =>
+  it.effect("G54: actors that only answered the cancel of their nursery are not among its failures", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const events = yield* collectEvents

@@ -51,7 +51,7 @@ describe("Foreign code in a handler", () => {
       yield* noticed(["aborted", "closed", "aborted", "closed"])
     })))
 
-  it.effect("the first failure is that of the call, and ends the other side", () =>
+  it.effect("the first failure of a handler's fiber or promise is that of the call, and ends the other of the two", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       assert.deepInclude(yield* Effect.flip(bob.run(both({ first: "promise" }))), { why: "promise" })
       assert.deepStrictEqual(notes, ["interrupted"])
@@ -72,7 +72,7 @@ describe("Foreign code in a handler", () => {
 })
 
 describe("A callback that feeds a stream", () => {
-  it.effect("a reader that leaves ends it, and its own end or failure is that of the stream", () =>
+  it.effect("a reader that leaves ends the callback, whose own end or failure is that of the stream", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const all = yield* Stream.runCollect(bob.stream(feed({ count: 100, fails: false })))
       assert.deepStrictEqual(all, Array.from({ length: 100 }, (_, i) => i))

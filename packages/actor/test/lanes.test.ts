@@ -77,7 +77,7 @@ describe("two lanes", () => {
       assert.deepStrictEqual(tags(words), ["Yield 2", "Error 6", "Yield 4", "Error 4"])
     }))
 
-  it.effect("while there is room, everything goes in the order it was said", () =>
+  it.effect("words leave in the order in which they were said while the connection has room", () =>
     Effect.gen(function*() {
       const { words, writer } = pipe()
       writer.send(item(2))
@@ -137,7 +137,7 @@ describe("two lanes", () => {
       assert.strictEqual(told, 101)
     }))
 
-  it.effect("ending says what waits, the control lane first, and nothing afterwards", () =>
+  it.effect("a connection that ends says the words that wait, the control lane first, and none afterwards", () =>
     Effect.gen(function*() {
       const { ended, fill, words, writer } = pipe()
       fill()

@@ -200,7 +200,7 @@ describe("a program that froze Error", () => {
 describe("a loss says whether a call can have begun", () => {
   const beganOf = (error: ActorError.ActorError | undefined) => error?._tag === "ActorLost" ? error.began : undefined
 
-  it.effect("G80: maybe, where its Start was handed over; no, where it still waited here or came later", () =>
+  it.effect("G80: a loss says that a call may have begun where its Start was handed over, and has not where the Start still waited here or came later", () =>
     Effect.gen(function*() {
       const [near, far] = MemoryTransport.pair()
       let room = true
@@ -224,7 +224,7 @@ describe("a loss says whether a call can have begun", () => {
       assert.match(left.lost[2]!.message, /its connection closed; this call had not begun/)
     }))
 
-  it.effect("G80: no, where it was opened while the loss was being explained", () =>
+  it.effect("G80: a loss says that a call has not begun where it was opened while the loss was being explained", () =>
     Effect.gen(function*() {
       const [near, far] = MemoryTransport.pair()
       let done: ((error: ActorError.ActorError) => void) | undefined

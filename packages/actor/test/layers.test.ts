@@ -60,7 +60,7 @@ describe("layers of an actor", () => {
       assert.strictEqual(count(journal, "released"), 2)
     }).pipe(inMemory))
 
-  it.effect("here, R stays open: the same layer closes it", () =>
+  it.effect("a call that runs here requires the services of its handler, which the same layer provides", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const both = Effect.all([first(), second()])

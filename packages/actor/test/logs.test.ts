@@ -110,7 +110,7 @@ describe("logs of an actor reach the root's loggers", () => {
       ])
     }))
 
-  it.effect("annotations around the call cross, those around the start do not stay", () =>
+  it.effect("annotations around a call cross to the actor, and those around a start do not stay there", () =>
     Effect.gen(function*() {
       const { lines } = yield* logged(Actor.nursery(Effect.gen(function*() {
         const frank = yield* Effect.annotateLogs(Actor.start("frank", { expose: [show] }), { start: "not wanted" })
@@ -127,14 +127,14 @@ describe("logs of an actor reach the root's loggers", () => {
       assert.isFalse("request" in lines[5]!.annotations)
     }))
 
-  it.effect("values and causes cross as text", () =>
+  it.effect("values and causes in a log line cross as text", () =>
     Effect.gen(function*() {
       const { lines } = yield* logged(Actor.runInActor(show()))
       assert.deepStrictEqual(lines[0]!.message, ["text", "7", `{"a":[1]}`])
       assert.match(text(lines[1]!), /^Error it broke .*the reason/s)
     }))
 
-  it.effect("the order is kept, and everything is there when the actor is gone", () =>
+  it.effect("logs of an actor keep their order, and all have arrived when the actor is gone", () =>
     Effect.gen(function*() {
       const { lines } = yield* logged(Actor.runInActor(countdown({ n: 1000 })))
       assert.deepStrictEqual(lines.map(text), Array.from({ length: 1000 }, (_, i) => `Info line ${i + 1}`))
@@ -149,7 +149,7 @@ describe("logs of an actor reach the root's loggers", () => {
       )
     }))
 
-  it.effect("a log line written while it is cancelled still arrives", () =>
+  it.effect("a log line that an actor writes while it is cancelled still arrives", () =>
     Effect.gen(function*() {
       const { lines } = yield* logged(Effect.gen(function*() {
         const fiber = yield* Effect.forkChild(Actor.runInActor(lastWords()))
@@ -173,7 +173,7 @@ describe("logs of an actor reach the root's loggers", () => {
       assert.isBelow(text(lines[0]!).length, 70_000)
     }))
 
-  it.effect("a flood is counted where it is dropped", () =>
+  it.effect("a flood of log lines is counted where lines of it are dropped", () =>
     Effect.gen(function*() {
       const { lines } = yield* logged(Actor.runInActor(countdown({ n: 20_000 })))
       const dropped = lines.filter((line) => /log records were dropped/.test(text(line)))

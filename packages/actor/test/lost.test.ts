@@ -132,7 +132,7 @@ describe("an actor that is lost", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("an actor that is lost without a call there, an uncaught error is the nursery's failure, as itself", () => {
+  it.effect("an uncaught error of an actor without an open call is the failure of its nursery, as the error itself", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Effect.exit(Actor.nursery(Effect.gen(function*() {

@@ -53,7 +53,7 @@ describe("a group", () => {
       assert.include(String(Cause.squash(exit.cause)), "Actor.rpcClient refuses the RpcGroup")
     }).pipe(Effect.scoped, Effect.provide(Asking.layer), Effect.provide(MemoryActor.layer)))
 
-  it.effect("a group a group whose Layer lacks a part does not start, and the error names the part", () =>
+  it.effect("a group whose Layer lacks a part does not start, and the error names the part", () =>
     Effect.gen(function*() {
       const unhandled = yield* Effect.flip(Effect.provide(Unhandled, Unhandled.layer))
       assert.include(unhandled.message, `the Layer of "Unhandled" has no handler for Two`)

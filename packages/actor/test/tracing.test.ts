@@ -36,7 +36,7 @@ const paths = (spans: ReadonlyArray<Tracer.Span>): ReadonlyArray<string> => {
 }
 
 describe("traces cross", () => {
-  it.effect("G62: a program over three actors is one tree", () =>
+  it.effect("G62: the trace of a program over three actors is one tree", () =>
     Effect.gen(function*() {
       const { spans, tracer } = recorder()
       yield* Actor.runInActor(traced({ depth: 2 })).pipe(
@@ -71,7 +71,7 @@ describe("traces cross", () => {
       assert.isTrue(spans.every(({ status }) => status._tag === "Ended" && Exit.isSuccess(status.exit)))
     }))
 
-  it.effect("a call outside of any span makes no span of its own there", () =>
+  it.effect("a call outside of any span makes no span of its own in its actor", () =>
     Effect.gen(function*() {
       const { spans, tracer } = recorder()
       yield* Actor.runInActor(isPrime({ n: 7 })).pipe(inMemory, Effect.withTracer(tracer))

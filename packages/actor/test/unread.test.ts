@@ -54,7 +54,7 @@ describe("unread answers", () => {
       assert.strictEqual(peer.said.filter(({ _tag }) => _tag === "Error").length, 10)
     }))
 
-  it.effect("unread answers are not heaped up without end: who only asks loses its connection", () =>
+  it.effect("a peer that only asks and never reads an answer loses its connection", () =>
     Effect.gen(function*() {
       const peer = yield* silent
       const ping = framed({ _tag: "Ping", n: 1 })

@@ -10,13 +10,13 @@ const all = [candidate(1, 0), candidate(2, 1, "a"), candidate(3, 2, "b"), candid
 const pidsOf = (target: string | undefined) => meant(all, target).map(({ pid }) => pid)
 
 describe("A look", () => {
-  it("G252: knocks at the processes of the tree that is meant, and at no other", () => {
+  it("G252: a look knocks at the processes of the tree that is meant, and at no other", () => {
     for (const target of ["1", "3", "a", "b"]) assert.deepStrictEqual(pidsOf(target), [1, 2, 3])
     assert.deepStrictEqual(pidsOf("c"), [7, 8])
     assert.deepStrictEqual(pidsOf("99"), [])
   })
 
-  it("G252: knocks at all where none is named, or the name may be that of a root", () => {
+  it("G252: a look knocks at the processes of all trees where no target is named, or the name may be that of a root", () => {
     assert.deepStrictEqual(pidsOf(undefined), [1, 2, 3, 7, 8])
     assert.deepStrictEqual(pidsOf("shop"), [1, 2, 3, 7, 8])
   })

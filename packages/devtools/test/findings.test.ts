@@ -61,7 +61,7 @@ const bothRead = (more: Partial<FiberInspection> = {}) => [
 ]
 
 describe("A deadlock", () => {
-  it("G249: over two processes and two locks is likely, and says each hop with its line", () => {
+  it("G249: a deadlock over two processes and two locks is likely, and names each hop with its line", () => {
     const [found] = Findings.findings(crossed("Semaphore"))
     assert.strictEqual(found?.kind, "DEADLOCK")
     assert.strictEqual(found?.certainty, "likely")
@@ -69,7 +69,7 @@ describe("A deadlock", () => {
     for (const part of ["a1", "b1", "a2", "b2", "shop.ts:12", "semaphore"]) assert.include(text, part)
   })
 
-  it("G249: of two ends of a dialog that both read is certain", () => {
+  it("G249: a deadlock of two ends of a dialog that both read is certain", () => {
     assert.deepStrictEqual(kindsOf(bothRead()), ["stuck DEADLOCK certain"])
   })
 
@@ -99,7 +99,7 @@ const waiting = (ageMillis: number) =>
   actor("root", { hasMain: true, channels: [channel("w", [dialog("caller", 1, "work", { ageMillis })])] })
 
 describe("A process that does not answer", () => {
-  it("G251: computes, which is worth a note; it is stuck when its oldest caller waits for very long", () => {
+  it("G251: a process that does not answer computes, which is worth a note; it is stuck when its oldest caller waits for very long", () => {
     assert.deepStrictEqual(kindsOf([waiting(2000), silent("w", ["R", "S", "R"], 0.9)]), ["note BUSY likely"])
     assert.deepStrictEqual(kindsOf([waiting(40_000), silent("w", ["R", "R", "R"], 1)]), ["stuck BUSY likely"])
   })
@@ -149,7 +149,7 @@ describe("A tree that takes its time", () => {
 })
 
 describe("A name of the program", () => {
-  it("G250: that holds terminal escapes is printed as text", () => {
+  it("G250: a name of the program that holds terminal escapes is printed as text", () => {
     const [found] = Findings.findings([
       actor("a", { names: [{ name: "\u001b]0;owned\u0007\u202e", ageMillis: 9000 }] })
     ])

@@ -33,7 +33,7 @@ describe("A case", () => {
     60_000
   )
 
-  it.live("a case is not run where the machine cannot play it", () =>
+  it.live("a case that the machine cannot play is skipped: its verdict has no findings and is as wanted", () =>
     Effect.gen(function*() {
       const verdict = yield* run({ ...leaves, cannot: () => "it needs root" })
       assert.deepStrictEqual(verdict.seen, [])

@@ -39,7 +39,7 @@ describe("An actor whose release", () => {
   for (const [how, endpoint, message] of cleanups) {
     for (const guard of guards) {
       it.live(
-        `${how} ends all the same under guard ${guard}, whatever ended it, and its owner hears of it (G72)`,
+        `an actor whose release ${how} ends all the same under guard ${guard}, whatever ended it, and its owner hears of it (G72)`,
         () => {
           const errors: Array<string> = []
           const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
@@ -83,7 +83,7 @@ describe("An actor whose release", () => {
       )
 
       it.live(
-        `${how} ends after a kill -9 of its root under guard ${guard} (G1, G72)`,
+        `an actor whose release ${how} ends after a kill -9 of its root under guard ${guard} (G1, G72)`,
         () =>
           Leaks.withoutLeaks(Effect.scoped(Effect.gen(function*() {
             const root = yield* Program.start(fixture("mains/unowned.ts"), { args: [how, guard] })

@@ -44,7 +44,7 @@ const callable = (bob: Portal) =>
   })
 
 describe("a handshake, a result and a cleanup", () => {
-  it.live("the first value, the current dialog of both sides, the result; nothing is remembered afterwards", () =>
+  it.live("a dialog gives its sides the first value, the current dialog and the result, and is forgotten afterwards", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const result = yield* bob.open(
@@ -63,7 +63,7 @@ describe("a handshake, a result and a cleanup", () => {
       })
     ))
 
-  it.live("the cleanup has run when a cancel returns", () =>
+  it.live("the cleanup of a dialog has run when its cancel returns", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         yield* bob.open(greet({ n: 10, stay: true }), (dialog) =>
@@ -150,7 +150,7 @@ describe("cancelling a dialog", () => {
     ))
 
   for (const first of [false, true]) {
-    it.live(`before, during and after its stream${first ? " (the callee sends first)" : ""}`, () =>
+    it.live(`cancelling a dialog before, during or after its stream has the same result${first ? " (the callee sends first)" : ""}`, () =>
       withBob((bob, file) =>
         Effect.gen(function*() {
           for (const when of ["before", "during", "after"] as const) {

@@ -43,7 +43,7 @@ describe("A fiber that is looked at", () => {
       yield* waits(lock.withPermits(1)(Effect.void), ["Semaphore"])
     }))
 
-  it.live("G253: sleeps, or waits for a value, a queue, or something outside", () =>
+  it.live("G253: a fiber that is looked at sleeps, or waits for a value, a queue, or something outside", () =>
     Effect.gen(function*() {
       yield* waits(Effect.sleep("1 hour"), ["Timer"])
       yield* waits(Deferred.await(Deferred.makeUnsafe()), ["Deferred"])
@@ -52,7 +52,7 @@ describe("A fiber that is looked at", () => {
       yield* waits(Effect.never, ["Unknown"])
     }))
 
-  it.live("G253: that holds a lock is not taken for one that waits for it", () =>
+  it.live("G253: a fiber that holds a lock is not taken for one that waits for it", () =>
     Effect.gen(function*() {
       const lock = yield* Semaphore.make(1)
       yield* waits(lock.withPermits(1)(Effect.never), ["Unknown"])
@@ -82,7 +82,7 @@ describe("A fiber that is looked at", () => {
       assert.deepStrictEqual(seen?.waits, held)
     })))
 
-  it.live("G253: stands at the lines of its generators, the innermost first", () =>
+  it.live("G253: a fiber that is looked at stands at the lines of its generators, the innermost first", () =>
     Effect.scoped(Effect.gen(function*() {
       const inner = Effect.gen(function*() {
         yield* Effect.never
@@ -100,7 +100,7 @@ describe("A fiber that is looked at", () => {
       assert.isBelow(first!.line, second!.line)
     })))
 
-  it.live("G253: of another shape has no lines, and waits for something unknown", () =>
+  it.live("G253: a fiber of another shape has no lines, and waits for something unknown", () =>
     Effect.scoped(Effect.gen(function*() {
       const fiber = yield* Effect.forkScoped(Effect.sleep("1 hour"), { startImmediately: true })
       const strange = Object.create(fiber, { _stack: { value: undefined } }) as Fiber.Fiber<unknown, unknown>

@@ -110,7 +110,8 @@ describe("memory stays flat", () => {
         yield* check
       })
 
-    it.live(`while a stream of ${what} is read`, () => withBob((bob) => read(bob, bob.stream(pour({ items, size })))))
+    it.live(`memory stays flat while a stream of ${what} is read`, () =>
+      withBob((bob) => read(bob, bob.stream(pour({ items, size })))))
 
     it.live(`memory stays flat while a dialog of ${what} is read`, () =>
       withBob((bob) =>
@@ -142,7 +143,7 @@ describe("memory stays flat", () => {
           }))
       ))
 
-    it.live(`while a reader of ${what} is slow: its writer is never further ahead than the window`, () =>
+    it.live(`memory stays flat while a reader of ${what} is slow: its writer is never further ahead than the window`, () =>
       withBob((bob) =>
         Effect.gen(function*() {
           const { check, sample } = yield* watch(bob)
@@ -191,7 +192,7 @@ describe("memory follows the items that were read, and not all items", () => {
       2
     ]] as const
   ) {
-    it.live(`G85: three of ${what}: the writer holds two of them, and gives them back`, () =>
+    it.live(`G85: the writer of three of ${what} holds two of them, and gives them back`, () =>
       withBob((bob) =>
         Effect.gen(function*() {
           const before = yield* bob.run(memory())
@@ -254,7 +255,7 @@ describe("nothing is held up by a stream that is full", () => {
     })
 
   for (const [what, size] of [["numbers", 0], ["blocks of 64 KiB", block]] as const) {
-    it.live(`a cancel, where it is full of ${what}`, () =>
+    it.live(`a cancel is not held up by a stream that is full of ${what}`, () =>
       withBob((bob) =>
         Effect.gen(function*() {
           const { exit, millis, trip } = yield* whenFull(
@@ -270,7 +271,7 @@ describe("nothing is held up by a stream that is full", () => {
         })
       ))
 
-    it.live(`a message the other way and an error, where it is full of ${what}`, () =>
+    it.live(`a message the other way and an error are not held up by a stream that is full of ${what}`, () =>
       withBob((bob) =>
         Effect.gen(function*() {
           const { exit, millis, trip } = yield* whenFull(bob, size, (dialog) =>
@@ -281,7 +282,7 @@ describe("nothing is held up by a stream that is full", () => {
       ))
   }
 
-  it.live("a call on the same connection", () =>
+  it.live("a call is not held up by a full stream on the same connection", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         let during = 0

@@ -104,7 +104,7 @@ describe("An actor that does not let go", () => {
       )
     })))
 
-  it.live("two levels down is ended by its own parent, while the root fails with its own error", () =>
+  it.live("an actor two levels down that does not let go is ended by its own parent, while the root fails with its own error", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const outcome = Actor.nursery(Effect.gen(function*() {
@@ -129,23 +129,27 @@ describe("An actor that does not let go", () => {
 })
 
 describe("A tree", () => {
-  it.live("three levels deep is cancelled inside one bound, leaves first", () =>
-    withActors(Effect.gen(function*() {
-      const file = yield* evidence
-      const tree = yield* Effect.forkChild(Actor.runInActor(grow({ file, depth: 2, width: 2 })))
-      const leaves = () => Folder.lines(file).filter((line) => line === "depth 0 runs").length
-      yield* Eventually.holds("all leaves run", () => leaves() === 4, { within: "25 seconds" })
-      const [, millis] = yield* timed(Fiber.interrupt(tree))
-      assert.isBelow(millis, 6000)
-      const ended = Folder.lines(file).filter((line) => !line.endsWith("runs"))
-      assert.deepStrictEqual([...ended].sort(), [
-        ...Array.from({ length: 4 }, () => "depth 0 ended by root: nursery interrupted"),
-        "depth 1 left its nursery",
-        "depth 1 left its nursery",
-        "depth 2 left its nursery"
-      ])
-      assert.strictEqual(ended.at(-1), "depth 2 left its nursery")
-    })), 60_000)
+  it.live(
+    "a tree three levels deep is cancelled inside one bound, leaves first",
+    () =>
+      withActors(Effect.gen(function*() {
+        const file = yield* evidence
+        const tree = yield* Effect.forkChild(Actor.runInActor(grow({ file, depth: 2, width: 2 })))
+        const leaves = () => Folder.lines(file).filter((line) => line === "depth 0 runs").length
+        yield* Eventually.holds("all leaves run", () => leaves() === 4, { within: "25 seconds" })
+        const [, millis] = yield* timed(Fiber.interrupt(tree))
+        assert.isBelow(millis, 6000)
+        const ended = Folder.lines(file).filter((line) => !line.endsWith("runs"))
+        assert.deepStrictEqual([...ended].sort(), [
+          ...Array.from({ length: 4 }, () => "depth 0 ended by root: nursery interrupted"),
+          "depth 1 left its nursery",
+          "depth 1 left its nursery",
+          "depth 2 left its nursery"
+        ])
+        assert.strictEqual(ended.at(-1), "depth 2 left its nursery")
+      })),
+    60_000
+  )
 
   it.live(
     "a tree with failing leaves brings their error to the root, typed, through every level",

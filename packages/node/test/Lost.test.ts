@@ -106,7 +106,7 @@ describe("An actor that exits", () => {
 
 describe("an uncaught error beside a handler", () => {
   for (const how of ["throw", "reject"] as const) {
-    it.live(`(${how}) is the actor's failure, its finalizers run, and it exits with 70`, () =>
+    it.live(`an uncaught error beside a handler (${how}) is the actor's failure, its finalizers run, and it exits with 70`, () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
         const portal = yield* Actor.startScoped("careless", { expose: [beside, isPrime] })

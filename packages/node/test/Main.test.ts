@@ -205,7 +205,7 @@ describe("A main program", () => {
   const hasContainers = ChildProcess.spawnSync(container[0]!, [...container.slice(1), "true"]).status === 0
 
   it.live.skipIf(!hasContainers)(
-    "works as PID 1, as in a container",
+    "a main program works as PID 1, as in a container",
     () =>
       Leaks.withoutLeaks(Effect.scoped(Effect.gen(function*() {
         const file = yield* evidence

@@ -18,13 +18,13 @@ const driver = (folder: string) => DriverSuite.fromLayer(NodeDiscovery.layerHost
 const folder = Folder.make()
 
 describe.skipIf(process.platform === "win32")("The names of a host", () => {
-  describe("as the process has them that came first", () => {
+  describe("The names of a host, as the first process has them", () => {
     for (const { run, title } of DriverSuite.contract(Effect.flatMap(folder, driver))) {
       it.live(title, () => run, 120_000)
     }
   })
 
-  describe("as another process asks for them", () => {
+  describe("The names of a host, as another process asks for them", () => {
     const asked = Effect.gen(function*() {
       const at = yield* folder
       const first = yield* driver(at)

@@ -195,7 +195,7 @@ describe("A dial", () => {
     })))
 
   it.live.skipIf(!isLinux)(
-    "to an actor that is alive and takes no connections is no proof of its death",
+    "a failed dial to an actor that is alive and takes no connections is no proof of its death",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const folder = yield* Folder.make()
@@ -426,7 +426,7 @@ describe("The warden", () => {
   const sockets = (folder: string) => Fs.existsSync(folder) ? Fs.readdirSync(folder).length : 0
 
   it.live.skipIf(!isLinux)(
-    "removes the folder of a tree whose root was killed with SIGKILL",
+    "the warden removes the folder of a tree whose root was killed with SIGKILL",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const runtimeFolder = yield* Folder.make({ "neighbour": "" })
@@ -440,29 +440,32 @@ describe("The warden", () => {
       }))
   )
 
-  it.live.skipIf(!isLinux)("follows no link, wherever one is put", () =>
-    Effect.scoped(Effect.gen(function*() {
-      const elsewhere = yield* Folder.make({ "precious": "" })
-      const runtimeFolder = yield* Folder.make()
-      for (const linked of ["tree", "runtime"]) {
-        const root = yield* Program.start(fixture("killedRoot.ts"), { args: ["warden", runtimeFolder] })
-        const folder = (yield* root.says(/folder (.*)\n/))[1]!
-        yield* Eventually.holds("root and actor listen", () => sockets(folder) === 2)
-        if (linked === "tree") {
-          Fs.rmSync(folder, { recursive: true })
-          Fs.symlinkSync(elsewhere, folder)
-        } else {
-          Fs.rmSync(runtimeFolder, { recursive: true })
-          Fs.mkdirSync(Path.join(elsewhere, Path.basename(folder)))
-          Fs.symlinkSync(elsewhere, runtimeFolder)
+  it.live.skipIf(!isLinux)(
+    "the warden follows no symbolic link, wherever one is put",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const elsewhere = yield* Folder.make({ "precious": "" })
+        const runtimeFolder = yield* Folder.make()
+        for (const linked of ["tree", "runtime"]) {
+          const root = yield* Program.start(fixture("killedRoot.ts"), { args: ["warden", runtimeFolder] })
+          const folder = (yield* root.says(/folder (.*)\n/))[1]!
+          yield* Eventually.holds("root and actor listen", () => sockets(folder) === 2)
+          if (linked === "tree") {
+            Fs.rmSync(folder, { recursive: true })
+            Fs.symlinkSync(elsewhere, folder)
+          } else {
+            Fs.rmSync(runtimeFolder, { recursive: true })
+            Fs.mkdirSync(Path.join(elsewhere, Path.basename(folder)))
+            Fs.symlinkSync(elsewhere, runtimeFolder)
+          }
+          yield* root.signal("SIGKILL")
+          yield* Eventually.holds("nobody is left", () => root.left().length === 0)
+          assert.isTrue(Fs.existsSync(Path.join(folder, linked === "tree" ? "precious" : ".")), linked)
         }
-        yield* root.signal("SIGKILL")
-        yield* Eventually.holds("nobody is left", () => root.left().length === 0)
-        assert.isTrue(Fs.existsSync(Path.join(folder, linked === "tree" ? "precious" : ".")), linked)
-      }
-    })))
+      }))
+  )
 
-  it.live("the warden is missed where it was killed: the next tree removes what a killed root left", () =>
+  it.live("the next tree removes what a killed root left where the warden was killed too", () =>
     Effect.scoped(Effect.gen(function*() {
       const runtimeFolder = yield* Folder.make()
       const root = yield* Program.start(fixture("killedRoot.ts"), { args: ["thread", runtimeFolder] })

@@ -118,7 +118,7 @@ describe("An actor is listed", () => {
         })
     ))
 
-  it.live("never, when it cannot be built: its name is free again", () =>
+  it.live("an actor that cannot be built is never listed, and its name is free again", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.start("name", { expose: [doomed], unique: true }))
       assert.deepInclude(error, { _tag: "SpawnFailed", step: "layer" })
@@ -131,7 +131,7 @@ describe("An actor is listed", () => {
 describe("Each actor leaves the registry", () => {
   for (const streaming of [false, true]) {
     for (const how of ["fails", "is interrupted"] as const) {
-      it.live(`when a body ${how} whose three actors ${streaming ? "are read from" : "do nothing"}`, () =>
+      it.live(`each actor leaves the registry when a body ${how} whose three actors ${streaming ? "are read from" : "do nothing"}`, () =>
         inTree(["asker"], (tree) =>
           Effect.gen(function*() {
             const asker = yield* tree.at("asker")
@@ -169,7 +169,7 @@ describe("Each actor leaves the registry", () => {
     }
   }
 
-  it.live("Each actor leaves the registry when their streams are closed first, and their nursery fails then", () =>
+  it.live("each actor leaves the registry when its stream is closed first, and its nursery fails then", () =>
     inTree(["asker"], (tree) =>
       Effect.gen(function*() {
         const asker = yield* tree.at("asker")

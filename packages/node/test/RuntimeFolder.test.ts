@@ -243,22 +243,25 @@ describe("The runtime folder", () => {
     }))
 
   // Only root can give a folder away.
-  it.effect.skipIf(!isRoot)("of another user is refused, and so is a tree's", () =>
-    within({}, (folder) => {
-      const runtime = Path.join(folder, "furrow")
-      Fs.mkdirSync(runtime, { mode: 0o755 })
-      Fs.chownSync(runtime, somebodyElse, somebodyElse)
-      assert.match(
-        refusal(runtime),
-        /: it belongs to user 65534, and this process is user 0's. Have its owner remove it/
-      )
+  it.effect.skipIf(!isRoot)(
+    "a runtime folder of another user is refused, and so is the folder of a tree",
+    () =>
+      within({}, (folder) => {
+        const runtime = Path.join(folder, "furrow")
+        Fs.mkdirSync(runtime, { mode: 0o755 })
+        Fs.chownSync(runtime, somebodyElse, somebodyElse)
+        assert.match(
+          refusal(runtime),
+          /: it belongs to user 65534, and this process is user 0's. Have its owner remove it/
+        )
 
-      const tree = Path.join(folder, "other", "1-0123abcd")
-      Fs.mkdirSync(tree, { recursive: true, mode: 0o755 })
-      Fs.chownSync(tree, somebodyElse, somebodyElse)
-      assert.throws(() => RuntimeFolder.prepare(tree), TransportError, "it belongs to user 65534")
-      assert.strictEqual(mode(tree), 0o755)
-    }))
+        const tree = Path.join(folder, "other", "1-0123abcd")
+        Fs.mkdirSync(tree, { recursive: true, mode: 0o755 })
+        Fs.chownSync(tree, somebodyElse, somebodyElse)
+        assert.throws(() => RuntimeFolder.prepare(tree), TransportError, "it belongs to user 65534")
+        assert.strictEqual(mode(tree), 0o755)
+      })
+  )
 
   it.effect("the runtime folder that is taken away while it is made is made again", () =>
     within({}, (folder) => {
@@ -278,15 +281,18 @@ describe("The runtime folder", () => {
     }))
 
   // Root may write everywhere.
-  it.effect.skipIf(isRoot)("in a folder that we may not write to is refused", () =>
-    within({}, (folder) => {
-      Fs.chmodSync(folder, 0o500)
-      assert.throws(
-        () => RuntimeFolder.prepare(Path.join(folder, "furrow", "1-0123abcd")),
-        TransportError,
-        "Make it usable for this process"
-      )
-    }))
+  it.effect.skipIf(isRoot)(
+    "a runtime folder in a folder that we may not write to is refused",
+    () =>
+      within({}, (folder) => {
+        Fs.chmodSync(folder, 0o500)
+        assert.throws(
+          () => RuntimeFolder.prepare(Path.join(folder, "furrow", "1-0123abcd")),
+          TransportError,
+          "Make it usable for this process"
+        )
+      })
+  )
 })
 
 describe("A process number", () => {

@@ -115,7 +115,7 @@ describe("A spare", () => {
 
   for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
     it.live(
-      `G244: that is hit by ${signal} is replaced by a start of the usual kind, and nothing is said`,
+      `G244: a spare that is hit by ${signal} is replaced by a start of the usual kind, and nothing is said`,
       () =>
         Effect.gen(function*() {
           const found = yield* spare
@@ -209,7 +209,7 @@ describe("A spare", () => {
       yield* Processes.gone([root.pid, found], patient)
     }).pipe(Effect.scoped), 90_000)
 
-  it.live("rehearses a start to its end, which imports the module of the rehearsal each time", () =>
+  it.live("a spare rehearses a start to its end, which imports the module of the rehearsal each time", () =>
     Effect.gen(function*() {
       const guard = new Guard({ mode: "none" })
       const native = {

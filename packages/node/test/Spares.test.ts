@@ -19,7 +19,7 @@ const close = { _tag: "Close" } as const
 const waiting = [take(), due, of("Greeted")]
 
 describe("The table of spares", () => {
-  it("wants a spare after the first start of a kind, and starts it when the pause is over", () => {
+  it("the table of spares wants a spare after the first start of a kind, and starts it when the pause is over", () => {
     assert.deepStrictEqual(after(take()).actions, [{ _tag: "Pause" }])
     assert.deepStrictEqual(after(take(), take()).actions, [])
     assert.deepStrictEqual(after(take(), take(), due).actions, [{ _tag: "Start", id: 1, kind: "a" }])

@@ -79,7 +79,7 @@ describe("The matrix", () => {
     }
   })
 
-  it("describes every cell differently", () => {
+  it("the matrix describes every cell differently", () => {
     assert.strictEqual(new Set(cells.map(described)).size, cells.length)
   })
 

@@ -213,7 +213,7 @@ describe("an address", () => {
     "g"
   ])
   const Ordinary = Schema.Literals(["1:2:3:4:5:6:7:8", "1::8", "::1.2.3.4", "1.2.3.4", "1:2:3:4:5:6:1.2.3.4"])
-  it.prop("a literal is one exactly where the platform says so", {
+  it.prop("a text is an address literal exactly where the platform says so", {
     pieces: Arbitrary.array(Arbitrary.schema(Piece), { maxLength: 9 }),
     ordinary: Ordinary,
     at: whole(20)

@@ -369,9 +369,13 @@ describe("Connection, whatever happens in whatever order", () => {
     }
   )
 
-  it.prop("Connection, whatever happens in whatever order goes through its phases forwards only", Anything, (given) => {
-    for (const { after, before } of play(given).steps) assert.isAtLeast(order(after), order(before))
-  })
+  it.prop(
+    "a connection goes through its phases forwards only, whatever happens in whatever order",
+    Anything,
+    (given) => {
+      for (const { after, before } of play(given).steps) assert.isAtLeast(order(after), order(before))
+    }
+  )
 
   it.prop(
     "a connection passes on, breaks off or drops every word, and drops none that the table allows",
@@ -509,7 +513,7 @@ describe("The number of a dialog that the peer opens", () => {
 })
 
 describe("A word for a dialog of this side", () => {
-  it("a word for a dialog of this side that is the next to be opened is a violation, and one for the last is late", () => {
+  it("a word for the dialog that this side would open next is a violation, and a word for the last opened one is late", () => {
     const state = inPhase("peer", "Serving")
     const last = Connection.open(state)
     const next = state.dialogs.next

@@ -483,7 +483,7 @@ describe("Dialog, the caller's side", () => {
   )
 
   it.prop(
-    "a last word, or losing the peer, always ends it, after any events",
+    "a last word, or the loss of the peer, always ends a caller's dialog, after any events",
     { kind: AnyKind, inputs: anyOrder(callerInputs), end: Schema.Literals(["<Return", "<Error", "lost"]) },
     ({ end, inputs, kind }) => assert.strictEqual(playCaller(kind, [...inputs, end]).state, "Done"),
     many

@@ -305,14 +305,14 @@ describe("The fields of a Start", () => {
   }
   const malformed = { _tag: "Malformed", word: "Start", field: "meta" } as const
 
-  it("the fields of a Start is data of known names, also nothing at all", () => {
+  it("the fields of a Start are data of known names, or none at all", () => {
     const annotated = { annotations: { a: null, b: [null, { c: null }], d: "e", f: 1, g: true } }
     for (const meta of [null, {}, { deadline: 0 }, { level: "Info" }, { trace: ["t", "s", false] }, annotated]) {
       assert.strictEqual(decoded(meta), "Start", JSON.stringify(meta))
     }
   })
 
-  it("the fields of a Start is nothing else", () => {
+  it("the fields of a Start are malformed where they are anything else than data of known names", () => {
     for (
       const meta of [
         5,

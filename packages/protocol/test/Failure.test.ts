@@ -69,7 +69,7 @@ describe("Failure", () => {
     it(`${failure._tag} crosses whole`, () => assert.deepStrictEqual(cross(failure), failure))
   }
 
-  it("own properties and parts cross with it, and a failure without these fields is read as well", () => {
+  it("own properties and parts cross with a failure, and a failure without these fields is read as well", () => {
     const full = { ...boxed, properties: { code: "ENOENT", at: [1, { deep: null }] }, parts: [boxed, boxed] }
     const failure = { _tag: "Defect", boxed: full, others: [full], ending: false } as const
     assert.deepStrictEqual(cross(failure), failure)
@@ -88,7 +88,7 @@ describe("Failure", () => {
     assert.deepStrictEqual(read, { ok: true, value: boxed })
   })
 
-  it("every kind of failure is tried above", () => {
+  it("every kind of failure has a test that it crosses whole", () => {
     const known = Failure.Failure.members.map((member) => member.fields._tag.schema.literal)
     assert.deepStrictEqual(failures.map(({ _tag }) => _tag), known)
   })

@@ -177,7 +177,7 @@ describe("Handshake", () => {
   )
 
   it.prop(
-    "two sides open together or not at all",
+    "two sides of a handshake open together or not at all",
     { ours: Schema.Literals([1, 2]), theirs: Schema.Literals([1, 2]), judged: Schema.Boolean },
     ({ judged, ours, theirs }) => {
       const greeting = { ...hello, version: { major: ours, minor: 0 } }

@@ -216,7 +216,7 @@ describe("The frame of a large payload", () => {
     assert.deepStrictEqual(read, { ok: true, value })
   })
 
-  it("G254: stays while the value is a view of it, or another frame is beside it", () => {
+  it("G254: the frame of a large payload stays while the value is a view of it, or another frame is beside it", () => {
     const image = new Uint8Array(minLargeLength).fill(9)
     const viewed = encoded(Schema.Struct({ text: Text, image: Schema.Uint8Array }), { text: large, image })
     const frame = arrived(viewed.payload)

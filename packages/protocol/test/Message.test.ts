@@ -27,7 +27,7 @@ describe("Message", () => {
     for (const [tag, { fields }] of entries) assert.isBelow(fields.length + 1, 16, tag)
   })
 
-  it("every word of a dialog names it first", () => {
+  it("every word of a dialog names its dialog first", () => {
     const ofDialogs = where(({ code }) => code >= 10 && code < 20)
     assert.deepStrictEqual(where(({ fields }) => fields[0]?.[0] === "dialog"), ofDialogs)
   })

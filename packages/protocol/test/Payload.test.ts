@@ -460,7 +460,7 @@ describe("Payload, when contracts differ", () => {
   it.prop("a peer that does not know a new optional field is understood", { value: Old }, ({ value }) => {
     assert.deepStrictEqual(received(New, sent(Old, value)), value)
   })
-  it("the same holds for items in a chunk", () => {
+  it("a new optional field of items in a chunk is skipped where it is unknown, and may be missing", () => {
     const items = [{ name: "a", size: 1, colour: "red" }, { name: "b", size: 2 }]
     assert.deepStrictEqual(received(Schema.Array(Old), sent(Schema.Array(New), items)), [
       { name: "a", size: 1 },
@@ -485,7 +485,7 @@ describe("Payload, when something is wrong", () => {
     assert.deepStrictEqual(encoded, { ok: false, issue: `Expected an integer\n  at ["n"]` })
   })
 
-  it("a check that throws is said to, at the sender and at the reader, with its message or its name and fields", () => {
+  it("a check that throws is reported, at the sender and at the reader, with its message or its name and fields", () => {
     const throwing = (error: Error) =>
       Text.check(Schema.makeFilter(() => {
         throw error
@@ -753,8 +753,8 @@ describe("Payload, compared with simpler ways (docs/decisions/0002-payload-codec
       "-0"
     ])
   })
-  it("toCodecJson keeps all of it but -0", () => assert.deepStrictEqual(lostBy("json"), ["-0"]))
-  it("SchemaBinary keeps all of it", () => assert.deepStrictEqual(lostBy("binary"), []))
+  it("toCodecJson keeps all of Effect's own data types but -0", () => assert.deepStrictEqual(lostBy("json"), ["-0"]))
+  it("SchemaBinary keeps all of Effect's own data types", () => assert.deepStrictEqual(lostBy("binary"), []))
   it("toCodecJson makes text of bytes and of dates", () => {
     const encode = (schema: Data, value: unknown) =>
       Schema.encodeUnknownSync(Schema.toCodecJson(schema) as unknown as Schema.Codec<unknown>)(value)

@@ -184,7 +184,7 @@ const Moves = { moves: Arbitrary.array(Arbitrary.schema(Move), { maxLength: 60 }
 
 describe("Rendezvous", () => {
   it.prop(
-    "Rendezvous leaves the two with one connection or none, and the same one, whatever they dial and lose",
+    "Rendezvous leaves two actors with one connection or none, and both with the same one, whatever they dial and lose",
     Moves,
     ({ moves }) => {
       const world = new World()
@@ -207,7 +207,7 @@ describe("Rendezvous", () => {
     }
   })
 
-  it.prop("Rendezvous connects both when both want it and nothing is lost, in any order", Moves, ({ moves }) => {
+  it.prop("Rendezvous connects two actors when both want it and nothing is lost, in any order", Moves, ({ moves }) => {
     const world = new World()
     for (const move of moves) if (move._tag !== "cut" && move._tag !== "late") world.move(move)
     world.sides.a.want()

@@ -53,7 +53,7 @@ describe("A program with real processes", () => {
   )
 
   it.live(
-    "stands still where an actor is stopped, loses one that is cut off, and leaves neither",
+    "a program with real processes stands still where an actor is stopped, loses one that is cut off, and leaves no process of either",
     () =>
       inFolder((folder) =>
         Effect.gen(function*() {

@@ -44,13 +44,13 @@ describe("Random programs", () => {
     assert.strictEqual(digests[1], digests[0])
   }, 60_000)
 
-  it("print one program by its seed, with its history", async () => {
+  it("npm run simulate prints one program by its seed, with its history", async () => {
     const { stdout } = await simulate("--seed", "3")
     assert.include(stdout, Program.show(Program.generate(3)))
     assert.match(stdout, /LeftOwner owner root/)
   }, 60_000)
 
-  it("cover every kind of step", () => {
+  it("random programs cover every kind of step", () => {
     const found = new Set(seeds.flatMap((seed) => Program.generate(seed).steps.map(({ kind }) => kind)))
     assert.deepStrictEqual(Array.from(found).sort(), Array.from(Program.kinds).sort())
   })

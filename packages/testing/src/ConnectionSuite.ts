@@ -185,7 +185,7 @@ const cases = {
       equal(at.ends, [undefined])
       yield* nothingElse(at)
     }),
-  "after our end we still hear what the peer had sent, and then its end": (near, far) =>
+  "a side that has ended still hears what its peer had sent, and then the peer's end": (near, far) =>
     Effect.gen(function*() {
       const us = new Recorder(near)
       const peer = new Recorder(far).start()
@@ -198,7 +198,7 @@ const cases = {
       equal([us.text, us.ends], ["answer", [undefined]])
       yield* nothingElse(us, peer)
     }),
-  "bytes that a peer had queued when it hears our end arrive all the same": (near, far) =>
+  "bytes that a peer had queued when it hears the end of this side arrive all the same": (near, far) =>
     Effect.gen(function*() {
       const us = new Recorder(near)
       const queued = fill(far, pattern(64 * 1024))

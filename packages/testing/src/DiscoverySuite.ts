@@ -303,7 +303,7 @@ const names: Record<string, Body> = {
       for (const { actor } of [alive, dead, tree.root]) yield* directory.stale(actor.uuid)
       equal(yield* listed(opened), ["alive", "root"])
     }),
-  "the registrar of the tree knows the same": (opened) =>
+  "the registrar of the tree lists the same actors as the directory": (opened) =>
     Effect.gen(function*() {
       const { directory, tree } = opened
       const one = yield* come(opened, "one")

@@ -84,7 +84,7 @@ const cases: Record<string, Body> = {
       const lease = { id: Crypto.randomUUID(), ttlMillis: longMillis }
       equal([yield* driver.renew(lease), yield* driver.renew(lease)], [false, true])
     }),
-  "a key is granted to one lease, and another hears its holder": (opened) =>
+  "a key is granted to one lease, and another lease hears its holder": (opened) =>
     Effect.gen(function*() {
       const { driver, key, lease } = opened
       const [one, two] = [yield* lease(), yield* lease()]
@@ -128,7 +128,7 @@ const cases: Record<string, Body> = {
       equal(yield* driver.get(key("a")), Option.none())
       yield* granted(opened, key("a"), yield* lease())
     }),
-  "one of a hundred that ask at once is granted a key": (opened) =>
+  "one of a hundred leases that ask at once is granted a key": (opened) =>
     Effect.gen(function*() {
       const { driver, key, lease } = opened
       const leases = yield* Effect.forEach(Array.from({ length: 100 }), () => lease(), { concurrency: 10 })

@@ -397,7 +397,7 @@ const abilities: Record<Exclude<Ability, "process">, Record<string, Body>> = {
   stdout: { "the option stdout hands what the actor writes there to a function": handsOver("stdout") },
   stderr: {
     "the option stderr hands what the actor writes there to a function": handsOver("stderr"),
-    "the last lines of stderr are there when the exit is said, oldest first": (driver) =>
+    "the last lines of stderr are known when the exit is said, the oldest first": (driver) =>
       inTree(driver, (handle) =>
         Effect.gen(function*() {
           const portal = yield* begin("talking")

@@ -213,7 +213,7 @@ const cases = {
       yield* carries(near, far, "still here")
       equal(far.ends, [])
     }),
-  "an actor may listen again where it has closed": (transport) =>
+  "an actor may listen again after it has closed its listener": (transport) =>
     Effect.gen(function*() {
       const actor = newActor("again")
       const before = yield* door(transport, actor)
@@ -246,7 +246,7 @@ const cases = {
       const near = yield* dial(transport, here.listener.address)
       yield* carries(near, new Recorder(yield* here.guest(far.length)).start(), "and it still answers")
     }),
-  "it dials what it listens at, and nothing of a transport that is not there": (transport) =>
+  "a transport dials what it listens at, and no address of a transport that is absent": (transport) =>
     Effect.gen(function*() {
       const here = yield* door(transport)
       equal(transport.dials(here.listener.address), true)

@@ -173,7 +173,7 @@ describe("The contract of names", () => {
     refuted("a stale actor", () => ({ stale: () => Effect.void })))
 
   it.live("the contract of names notices names that the registrar of the tree does not know", () =>
-    refuted("knows the same", (_, tree) => Discovery.makeRegistrar(tree)))
+    refuted("lists the same actors", (_, tree) => Discovery.makeRegistrar(tree)))
 
   it.live("the contract of names notices a directory that does not survive a copy", () =>
     Effect.gen(function*() {
@@ -252,6 +252,6 @@ describe("The contract of watching", () => {
       }
     })))
 
-  it.live("the contract of watching notices a Discovery that goes on when it is closed", () =>
+  it.live("the contract of leaving nothing fails for a Discovery whose watch goes on after its Scope has closed", () =>
     refuted("leaves nothing", (kept) => Effect.as(Effect.forkDetach(Stream.runDrain(kept.watch(undefined))), {})))
 })

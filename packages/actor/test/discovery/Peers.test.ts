@@ -32,7 +32,7 @@ const unreachable = (u: unknown): Unreachable => {
 }
 
 describe("Peers", () => {
-  it.effect("two that dial each other at once, from fifty fibers each, have one connection, in whatever order", () =>
+  it.effect("two actors that dial each other at once, from fifty fibers each, have one connection, in whatever order", () =>
     Effect.gen(function*() {
       for (let seed = 1; seed <= 60; seed++) {
         const next = random(seed)
@@ -67,7 +67,7 @@ describe("Peers", () => {
       }
     }))
 
-  it.effect("the smaller uuid is the dialler when two dial at once", () =>
+  it.effect("the actor with the smaller uuid is the dialler when two actors dial each other at once", () =>
     Effect.gen(function*() {
       for (const slow of ["a", "b"]) {
         const { add } = yield* mesh

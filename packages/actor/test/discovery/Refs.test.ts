@@ -163,8 +163,8 @@ describe("A borrowed portal", () => {
   })
 })
 
-describe("A third one cancels (26.1 row 5)", () => {
-  it.effect("the opener is told by whom, finalizers run first, and the owner's nursery goes on", () =>
+describe("A third actor cancels (26.1 row 5)", () => {
+  it.effect("the opener of a dialog hears which third actor cancelled it, finalizers run first, and the owner's nursery goes on", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* Actor.nursery(Effect.gen(function*() {
@@ -218,7 +218,7 @@ describe("A third one cancels (26.1 row 5)", () => {
       assert.strictEqual(yield* c.run(N.poke()), "c")
     })).pipe(inTree))
 
-  it.effect("an actor that does not end is not killed by a third one: that waits as long as its owner would, and says so", () => {
+  it.effect("a third actor kills no actor that does not end: it waits as long as the owner would, and says so", () => {
     const theatre = Puppets.make()
     return Effect.scoped(Effect.gen(function*() {
       const start = (name: string) => Actor.startScoped(name, { expose: N.neighbours })
@@ -269,7 +269,7 @@ describe("Between peers", () => {
     })).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("both open dialogs at once over the one connection", () =>
+  it.effect("two peers open dialogs at once over their one connection", () =>
     Actor.nursery(Effect.gen(function*() {
       const [a, b] = yield* three
       const said = yield* Effect.forEach(

@@ -178,7 +178,7 @@ describe("Only a parent speaks of its children", () => {
       assert.deepStrictEqual(yield* registrar.list("bob"), [])
     }))
 
-  it.effect("no other actor is told, not even one of the root", () =>
+  it.effect("the registrar believes no claim, ready or end of an actor from any actor but its parent", () =>
     Effect.gen(function*() {
       const { registrar } = make()
       yield* come(registrar, "r/a")

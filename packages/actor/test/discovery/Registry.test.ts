@@ -30,7 +30,7 @@ const deep = Effect.gen(function*() {
 })
 
 describe("Registry", () => {
-  it.effect("finds, asks and lists from the root, from children and from below, at any depth", () =>
+  it.effect("the registry finds, queries and lists from the root, from children and from below, at any depth", () =>
     Actor.nursery(Effect.gen(function*() {
       const { a, b, c } = yield* deep
       yield* start("z")
@@ -48,7 +48,7 @@ describe("Registry", () => {
       assert.strictEqual(yield* names, "a b c root z")
     })).pipe(inTree))
 
-  it.effect("Registry waits for who comes later, and stops watching when it has found it", () =>
+  it.effect("Registry.wait waits for an actor that comes later, and stops watching when it has found the actor", () =>
     Actor.nursery(Effect.gen(function*() {
       const { a, c } = yield* deep
       const waiting = yield* Effect.forkChild(Effect.all([
@@ -121,7 +121,7 @@ describe("Registry", () => {
       assert.strictEqual(yield* twin.run(N.poke()), "twin")
     })).pipe(inTree))
 
-  it.effect("Registry of namesakes the one that was ready last; one of them that looks finds another one", () =>
+  it.effect("the registry finds the namesake that was ready last, and a namesake that looks finds another one", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* start("twin")
       const second = yield* start("twin")

@@ -36,7 +36,7 @@ const watching = (tree: Tree, name: string) =>
   })
 
 describe("Trees that lose each other", () => {
-  it.effect("G263: an actor of a tree that is cut off goes down for the others when its lease is over, and comes up again when it is back", () =>
+  it.effect("G263: an actor of a tree that is cut off goes down for other trees when the lease is over, and comes up again when the tree is back", () =>
     Effect.gen(function*() {
       const { cut, heal, plant } = yield* forest
       const left = yield* plant("left")
@@ -55,7 +55,7 @@ describe("Trees that lose each other", () => {
       assert.deepStrictEqual(heard, ["all", "up right", "stale right", "up right"])
     }))
 
-  it.effect("G264: no start waits for an engine that is out of reach, and none of its actors is forgotten when it is back", () =>
+  it.effect("G264: a start returns while the engine is out of reach, and other trees see its actor once the engine is back", () =>
     Effect.gen(function*() {
       const { cut, heal, plant } = yield* forest
       const left = yield* plant("left")
@@ -95,7 +95,7 @@ describe("Trees that lose each other", () => {
       assert.deepStrictEqual(heard, ["all right", "all right"])
     }))
 
-  it.effect("G264: an engine that has lost everything is told everything again", () =>
+  it.effect("G264: trees publish all their actors again at an engine that has lost everything", () =>
     Effect.gen(function*() {
       const { plant, wipe } = yield* forest
       const left = yield* plant("left")
@@ -110,7 +110,7 @@ describe("Trees that lose each other", () => {
       assert.deepStrictEqual(listed.map(({ tree }) => tree), ["right"])
     }))
 
-  it.effect("G263: a tree that ends is listed no more at once", () =>
+  it.effect("G263: other trees stop listing the actors of a tree as soon as it ends", () =>
     Effect.gen(function*() {
       const { plant } = yield* forest
       const left = yield* plant("left")
@@ -126,7 +126,7 @@ describe("Trees that lose each other", () => {
 })
 
 describe("A name that an actor has alone among all trees", () => {
-  it.effect("G265: a start that asks for a name alone fails when the engine does not answer, and holds nothing", () =>
+  it.effect("G265: a start with a unique name fails when the engine does not answer, and holds no name", () =>
     Effect.gen(function*() {
       const { cut, heal, plant } = yield* forest
       const left = yield* plant("left")
@@ -139,7 +139,7 @@ describe("A name that an actor has alone among all trees", () => {
       assert.strictEqual((yield* until(5_000)(start(right, "only", { unique: true }))).name, "only")
     }))
 
-  it.effect("G265: a name is not given to another tree before its holder is fenced, and its holder does not take it back", () =>
+  it.effect("G265: a unique name is not given to another tree before its holder is fenced, and the former holder does not take the name back", () =>
     Effect.gen(function*() {
       const { cut, heal, plant } = yield* forest
       const left = yield* plant("left")
@@ -164,7 +164,7 @@ describe("A name that an actor has alone among all trees", () => {
       assert.deepStrictEqual(again.map(({ tree }) => tree), ["left"])
     }))
 
-  it.effect("G265: of many trees that start an actor of one name at once one has it", () =>
+  it.effect("G265: of many trees that start an actor of one unique name at once, one gets the name", () =>
     Effect.gen(function*() {
       const { plant } = yield* forest
       const trees = yield* Effect.forEach(Array.from({ length: 12 }, (_, n) => `tree-${n}`), (name) => plant(name))
@@ -179,7 +179,7 @@ describe("A name that an actor has alone among all trees", () => {
 })
 
 describe("Strangers among trees", () => {
-  it.effect("G266: a tree with another secret is seen at the engine, and neither reaches nor is reached", () =>
+  it.effect("G266: a tree with another secret is seen at the engine, and neither reaches other trees nor is reached by them", () =>
     Effect.gen(function*() {
       const { plant } = yield* forest
       const left = yield* plant("left")

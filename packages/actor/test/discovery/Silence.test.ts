@@ -39,12 +39,16 @@ const boundMillis = 10_000
 const noticedMillis = 10_500
 
 describe("A connection that can die silently", () => {
-  it.effect("G236: stays open as long as its idle peers answer", () =>
-    Effect.gen(function*() {
-      const { a, b, lost } = yield* two({ silent: true })
-      yield* pass(5 * 60_000, 250)
-      assert.deepStrictEqual([a.tags(), b.tags(), lost], [["PeerConnected"], ["PeerConnected"], []])
-    }), 60_000)
+  it.effect(
+    "G236: a connection that can die silently stays open as long as its idle peers answer",
+    () =>
+      Effect.gen(function*() {
+        const { a, b, lost } = yield* two({ silent: true })
+        yield* pass(5 * 60_000, 250)
+        assert.deepStrictEqual([a.tags(), b.tags(), lost], [["PeerConnected"], ["PeerConnected"], []])
+      }),
+    60_000
+  )
 
   it.effect("G236: a connection that can die silently is lost at both ends where nothing crosses any more, and what was open on it fails typed", () =>
     Effect.gen(function*() {
@@ -142,7 +146,7 @@ describe("Signs of life", () => {
       assert.deepStrictEqual(said.slice(0, 3), ["ping", "ActorLost", "destroyed"])
     }))
 
-  it.live("signs of life are also that a peer which says nothing makes room for more", () =>
+  it.live("room that a peer makes for more counts as a sign of life, though the peer says nothing", () =>
     Effect.gen(function*() {
       let handlers: ConnectionHandlers | undefined
       const channel = new PeerChannel({

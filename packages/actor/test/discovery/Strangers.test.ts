@@ -73,7 +73,7 @@ describe("A stranger", () => {
       assert.deepStrictEqual([stranger.said.map(({ _tag }) => _tag), actor.peers.snapshot()], [["Refuse"], []])
     }))
 
-  it.effect("a stranger that is one already is refused a second connection", () =>
+  it.effect("a stranger whose first connection has not proven itself yet is refused a second one", () =>
     Effect.gen(function*() {
       const { actor, knock, stranger } = yield* atTheDoor
       stranger.say(hello("b"))
@@ -164,7 +164,7 @@ describe("A tree with a secret", () => {
     return [add("a", traits(ours)), add("b", traits(theirs))] as const
   }
 
-  it.effect("a tree with a secret lets its own in", () =>
+  it.effect("a tree with a secret lets its own actors in", () =>
     Effect.gen(function*() {
       const [a, b] = pair(yield* mesh, "s", "s")
       const channel = yield* a.channelTo("b")

@@ -101,7 +101,7 @@ describe("A lease", () => {
   }
 
   it.prop(
-    "G238: two that ask one engine never believe in the same key at once, and tokens grow, whatever is late or lost",
+    "G238: two processes that ask one engine never both believe that they hold a key, and tokens grow, whatever is late or lost",
     {
       steps: Schema.Array(Step)
     },

@@ -102,7 +102,7 @@ describe("A name that is published", () => {
       assert.deepStrictEqual((yield* driver.list("publish/")).held.map(({ value }) => value), ["a"])
     }))
 
-  it.effect("G240: outlives an outage of its engine, and who follows gets a snapshot behind it", () =>
+  it.effect("G240: a name that is published outlives an outage of its engine, and its followers get a snapshot after the outage", () =>
     Effect.gen(function*() {
       const { driver, out } = yield* broken
       const heard = yield* following(driver, "web/")

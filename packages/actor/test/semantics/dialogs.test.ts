@@ -38,14 +38,14 @@ describe("the first value", () => {
       assert.match(error.boxed.message, /started was called twice in twice/)
     })))
 
-  it.effect("G40: a handler that ends without it fails, instead of letting its caller wait", () =>
+  it.effect("G40: a handler that ends without a first value fails, instead of letting its caller wait", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* Effect.flip(bob.open(forgets(), () => Effect.never))
       assert(error._tag === "RemoteActorError")
       assert.match(error.boxed.message, /ended without calling started/)
     })))
 
-  it.effect("G44: value, result and current dialog on both sides; the cleanup has run afterwards", () =>
+  it.effect("G44: a dialog gives a first value, a result and the current dialog to its sides, and its cleanup has run afterwards", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       assert.isTrue(Option.isNone(yield* Dialog.current))
@@ -93,7 +93,7 @@ describe("leaving", () => {
       )
     })))
 
-  it.effect("G43: the result is readable as often as asked for, inside and afterwards; the outcome never waits", () =>
+  it.effect("G43: the result of a dialog is readable as often as asked for, in its body and afterwards, and the outcome never waits", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const dialog = yield* bob.open(
@@ -113,7 +113,7 @@ describe("leaving", () => {
       assert.match(closed.message, /^bob@\d+ has ended the dialog greet: it reads no more$/)
     })))
 
-  it.effect("the states of a dialog, one after the other", () =>
+  it.effect("a dialog passes through its states one after the other", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       yield* bob.open(
@@ -167,7 +167,7 @@ describe("leaving", () => {
 })
 
 describe("several dialogs", () => {
-  it.effect("G44: any number on one portal, nested and beside each other, each with its own answer", () =>
+  it.effect("G44: any number of dialogs on one portal, nested and beside each other, each get their own answer", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const answers = yield* Effect.forEach(
         Array.from({ length: 50 }, (_, i) => i),
@@ -184,7 +184,7 @@ describe("several dialogs", () => {
       assert.deepStrictEqual(answers, Array.from({ length: 50 }, (_, i) => [i, i + 1, 2]))
     })))
 
-  it.effect("G46: another fiber cancels it: the parked body wakes, and open says that it was us", () =>
+  it.effect("G46: a cancel of a dialog by another fiber wakes the parked body, and open names this side as the author", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       let dialog: any
@@ -204,7 +204,7 @@ describe("several dialogs", () => {
       assert.deepStrictEqual([result.by.name, result.reason], ["root", "from outside"])
     })))
 
-  it.effect("another fiber cancels only the actor: raised, by root", () =>
+  it.effect("a cancel of the actor alone by another fiber is raised in the name of the root", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.flip(bob.open(stay({}), () => Effect.never)))
@@ -273,7 +273,7 @@ describe("deadlines", () => {
       assert.strictEqual(yield* bob.open(introspect({ hops: 2 }), (dialog) => dialog.result), -1)
     })))
 
-  it.effect("a deadline that passes cancels all three, the innermost first, and fails as Effect.timeout does", () =>
+  it.effect("a deadline that passes cancels the dialogs of all three actors, the innermost first, and fails as Effect.timeout does", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const late = yield* Effect.flip(
         Actor.timeout("150 millis")(

@@ -148,7 +148,7 @@ describe("overflow: error", () => {
 })
 
 describe("overflow: drop", () => {
-  it.effect("G34: drop-oldest keeps the newest, drop-newest the oldest, in the callee", () =>
+  it.effect("G34: drop-oldest keeps the newest items in the callee, and drop-newest the oldest", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const run = (overflow: "drop-oldest" | "drop-newest") =>
         bob.open(
@@ -163,7 +163,7 @@ describe("overflow: drop", () => {
       assert.deepStrictEqual(yield* run("drop-newest"), numbers(1, 4))
     })))
 
-  it.effect("the same in the opener", () =>
+  it.effect("drop-oldest keeps the newest items in the opener, and drop-newest the oldest", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const run = (overflow: "drop-oldest" | "drop-newest") =>
         bob.open(
@@ -175,7 +175,7 @@ describe("overflow: drop", () => {
       assert.deepStrictEqual(yield* run("drop-newest"), numbers(1, 4))
     })))
 
-  it.effect("the writer is never slowed", () =>
+  it.effect("a slow reader that drops items never slows its writer", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       yield* bob.open(

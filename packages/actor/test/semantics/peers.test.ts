@@ -154,7 +154,7 @@ describe("peers", () => {
       })).pipe(until(10_000))
     ))
 
-  it.effect("G67: two that dial each other at once, from many fibers, have one connection, which their root has no part in", () =>
+  it.effect("G67: two actors that dial each other at once, from many fibers, have one connection, which their root has no part in", () =>
     inMemory(
       Actor.nursery(Effect.gen(function*() {
         const a = yield* Actor.start("a", { expose })

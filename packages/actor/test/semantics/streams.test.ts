@@ -27,7 +27,7 @@ const errorTag = (exit: Exit.Failure<unknown, unknown>): unknown =>
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i)
 
 describe("a stream", () => {
-  it.effect("one fiber sends, another receives, on both sides at once", () =>
+  it.effect("a dialog lets one fiber send while another receives, on both sides at once", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const heard = yield* bob.open(echo(), ({ stream }) =>
         Effect.map(
@@ -174,7 +174,7 @@ describe("a stream", () => {
       assert.deepStrictEqual(seen, numbers(1, 10))
     })))
 
-  it.effect("receiveNow does not wait: nothing yet, a message, the end", () =>
+  it.effect("receiveNow gives nothing yet, a message or the end, and never waits", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(
         peek(),
@@ -230,7 +230,7 @@ describe("several readers", () => {
       for (const items of heard) assert.deepStrictEqual(items, numbers(1, 1000))
     })))
 
-  it.effect("22 readers count the same, and all end with the feed", () =>
+  it.effect("22 readers of one feed count the same items, and all end with the feed", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const counts = yield* bob.open(feed({ every: 10 }), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {
@@ -481,7 +481,7 @@ describe("several readers", () => {
       assert.deepStrictEqual(seen, [[1, 2, undefined], [1, 2]])
     })))
 
-  it.effect("G50: narrowed, every reader gets the items that match, and one failure for each that does not", () =>
+  it.effect("G50: every reader of a narrowed stream gets the items that match, and one failure for each that does not", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const notThree = Schema.Int.check(Schema.makeFilter((n: number) => n !== 3))
       const read = (pull: Effect.Effect<unknown, unknown>) =>
@@ -575,7 +575,7 @@ describe("streams put together", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("an actor that puts two other actors' streams together", () =>
+  it.effect("an actor puts the streams of two other actors together", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const items = yield* Stream.runCollect(bob.stream(aggregate({ count: 1000 })))
       assert.deepStrictEqual([...items].sort((a, b) => a - b), numbers(0, 999))

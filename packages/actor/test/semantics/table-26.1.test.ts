@@ -34,7 +34,7 @@ const state = (cancelCalled: boolean, cancelAcknowledged: boolean, name: Dialog.
 })
 
 describe("table 26.1, our own cancel", () => {
-  it.effect("G15, 26.1 row 1: the opener cancels: absorbed, and readable as result, outcome and state", () =>
+  it.effect("G15, 26.1 row 1: a cancel by the opener is absorbed, and readable as result, outcome and state", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       const value = yield* bob.open(
@@ -62,7 +62,7 @@ describe("table 26.1, our own cancel", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("G16, 26.1 row 1: twice, and from two fibers at once: the first reason counts", () =>
+  it.effect("G16, 26.1 row 1: of two cancels, one after the other or from two fibers at once, the first reason counts", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       yield* bob.open(
@@ -77,7 +77,7 @@ describe("table 26.1, our own cancel", () => {
       assert.deepStrictEqual(journal.slice(1), ["0 stay cancelled by root: first", "100 stay finalized"])
     })))
 
-  it.effect("26.1 row 1: before, while and after the stream is used, the result is the same", () =>
+  it.effect("26.1 row 1: a cancel before, during or after the use of the stream has the same result", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       for (const when of ["before", "while", "after"]) {
@@ -198,7 +198,7 @@ describe("table 26.1, whole actors", () => {
       assert.deepStrictEqual(seen, state(false, false, "cancelled"))
     })))
 
-  it.effect("26.1 row 4: the dialog is cancelled first, then its actor: absorbed", () =>
+  it.effect("26.1 row 4: a cancel of a dialog is absorbed, though its actor is cancelled after it", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const value = yield* bob.open(
@@ -519,7 +519,7 @@ describe("table 26.1, several dialogs", () => {
       assert.deepStrictEqual([error.by.name, error.actor.name, error.reason], ["hop-1", "victim", "not needed"])
     })))
 
-  it.effect("26.1 row 14: the same over a Service that is reached through the parent", () =>
+  it.effect("26.1 row 14: a cancellation keeps its author over a Service that is reached through the parent", () =>
     inMemory(
       Effect.gen(function*() {
         yield* Journal.fresh
@@ -564,7 +564,7 @@ describe("table 26.1, several dialogs", () => {
       assert.instanceOf(error, Refused)
     })))
 
-  it.effect("26.1 row 15: the cancellation stays one, where nothing fails meanwhile", () =>
+  it.effect("26.1 row 15: a cancellation stays a cancellation where nothing fails meanwhile", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* bob.open(
         failsSlowly({ cleanup: 1000, fails: false }),
