@@ -13,13 +13,14 @@ import * as Command from "effect/cli/Command"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { ls, watch } from "./engines.ts"
 import { graves } from "./graves.ts"
 import { fibers, stack, top, tree, why } from "./looks.ts"
 import { events, heap, metrics, profile } from "./records.ts"
 
 const furrow = Command.make("furrow").pipe(
   Command.withDescription("Looks into the running trees of this user."),
-  Command.withSubcommands([tree, top, why, fibers, stack, events, metrics, profile, heap, graves])
+  Command.withSubcommands([tree, top, why, fibers, stack, events, metrics, profile, heap, graves, ls, watch])
 )
 
 const services = NodeChildProcessSpawner.layer.pipe(

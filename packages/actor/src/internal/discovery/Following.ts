@@ -1,6 +1,6 @@
 /**
- * Follows the other trees of an engine. It looks at the engine at each hint, and four times per lease in any case, and
- * tells the tree's registrar which actors they list.
+ * Following the other trees of an engine: looks at a hint, and four times a lease in any case, and tells its reader,
+ * which is the registrar of a tree or a tool, what it lists.
  *
  * An outage of the engine leaves the list of actors as it was. When the engine answers again, every watcher gets a snapshot.
  *
@@ -13,11 +13,19 @@ import { hinted, part } from "../leases/hinted.ts"
 import type { Leases } from "../leases/Leases.ts"
 import type { Entry } from "../settings/ActorRef.ts"
 import type { RootAddress } from "./Directory.ts"
-import type { DiscoveryTree } from "./Discovery.ts"
 import * as Forest from "./Forest.ts"
+import type { TreeRegistrar } from "./RegistrarService.ts"
 import * as TreePages from "./TreePages.ts"
 
-type Service = Leases["Service"]
+/** An engine, and the lease whose parts are the pauses between looks. Nothing is held under it here. */
+type Service = Pick<Leases["Service"], "driver" | "lease">
+
+/** The reader of what a follower finds. A tree is not told of its own actors; a mere reader has no root. */
+export interface Reader {
+  readonly root: Pick<Entry, "actor"> | undefined
+  readonly host: string
+  readonly registrar: Pick<TreeRegistrar, "found" | "gap" | "lost">
+}
 
 /** The number of pages that are asked for at the same time. */
 const pagesAtOnce = 2
@@ -48,14 +56,14 @@ export class Follower {
   private state = Forest.initial
   private readonly leases: Service
   private readonly reach: TreePages.Reach
-  private readonly tree: DiscoveryTree
-  /** The followers of this tree whose engine does not answer now. */
+  private readonly reader: Reader
+  /** Those of this reader's followers whose engine does not answer. */
   private readonly failing: Set<Follower>
 
-  constructor(leases: Service, reach: TreePages.Reach, tree: DiscoveryTree, failing: Set<Follower>) {
+  constructor(leases: Service, reach: TreePages.Reach, reader: Reader, failing: Set<Follower>) {
     this.leases = leases
     this.reach = reach
-    this.tree = tree
+    this.reader = reader
     this.failing = failing
   }
 
@@ -69,19 +77,19 @@ export class Follower {
     return Effect.gen({ self: this }, function*() {
       const [state, { found, lost, why }] = Forest.step(this.state, input)
       this.state = state
-      const { registrar } = this.tree
+      const { registrar } = this.reader
       for (let from = 0; from < lost.length; from += atOnce) {
         if (from > 0) yield* Effect.yieldNow
         registrar.lost(lost.slice(from, from + atOnce), why)
       }
       if (found.length === 0 || input._tag !== "Read") return
       const { head: { host, tree } } = state.get(input.root)!
-      registrar.found(found.map((entry): Entry => ({ ...entry, tree, host })), host === this.tree.host ? 1 : 2)
+      registrar.found(found.map((entry): Entry => ({ ...entry, tree, host })), host === this.reader.host ? 1 : 2)
     })
   }
 
-  /** Looks at the engine once, and fails where the engine does not answer. */
-  private readonly look = Effect.gen({ self: this }, function*() {
+  /** Reads what has changed since the look before. Fails where the engine does not answer. */
+  readonly look = Effect.gen({ self: this }, function*() {
     const { leases, reach } = this
     const prefix = TreePages.headsOf(reach)
     const heads = yield* listed(leases, prefix)
@@ -90,7 +98,7 @@ export class Follower {
       const before = this.state.get(root)
       return { root, token, head: before?.token === token ? before.head : TreePages.decodeHead(value) }
     })
-    yield* this.input({ _tag: "Listed", seen: seen.filter(({ root }) => root !== this.tree.root.actor.uuid) })
+    yield* this.input({ _tag: "Listed", seen: seen.filter(({ root }) => root !== this.reader.root?.actor.uuid) })
     for (const root of Array.from(this.state.keys())) {
       const read = (number: number) =>
         Effect.gen({ self: this }, function*() {
@@ -110,8 +118,8 @@ export class Follower {
       yield* latch.close
       const hasFailed = yield* Effect.match(this.look, { onFailure: () => true, onSuccess: () => false })
       if (hasFailed) this.failing.add(this)
-      // The watchers are told once, when all engines answer again and every list is known.
-      else if (this.failing.delete(this) && this.failing.size === 0) this.tree.registrar.gap()
+      // Watchers are told once, when all of it is known again.
+      else if (this.failing.delete(this) && this.failing.size === 0) this.reader.registrar.gap()
       const pause = leases.lease.ttlMillis * (hasFailed ? part.afterFailure : part.again)
       yield* Effect.raceFirst(latch.await, Effect.sleep(pause))
     }))

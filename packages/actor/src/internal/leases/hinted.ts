@@ -17,7 +17,7 @@ export const part = { again: 0.25, afterFailure: 0.125 } as const
 
 /** A latch that opens when a key with this prefix may have changed. A lost hint delays it by a part of the lease. */
 export const hinted = (
-  { driver, lease }: Leases["Service"],
+  { driver, lease }: Pick<Leases["Service"], "driver" | "lease">,
   key: string
 ): Effect.Effect<Latch.Latch, never, Scope.Scope> =>
   Effect.gen(function*() {
