@@ -24,6 +24,7 @@ export const catalog = {
   "standby": "an actor that is killed again and again, and a standby that takes over in milliseconds",
   "introductions": "references in payloads: actors that were introduced talk among themselves",
   "watch-the-registry": "a supervisor's view: who is there, who comes, who goes",
+  "two-programs": "two programs with trees of their own find, call and lose each other",
   "leader": "an election over an engine of your choice, and a file that refuses an old leader",
   "rpc-group": "an RpcGroup that exists already, moved into an actor by one line",
   "self-destruct": "a tree of processes in which one leaf fails, and nobody is left",

@@ -1,0 +1,109 @@
+/**
+ * Two programs, each with a tree of its own, find each other by a name.
+ *
+ * This file runs itself a second time as the program `shop`, which serves prices. The first one finds the actor `prices` by its
+ * name, calls it, gets a typed error over there as its own class, and hears when the shop has ended. Both read one secret, which
+ * the first of them has made. Nothing else is shared: names are held by one of the programs of this user on this machine.
+ *
+ * On two hosts the programs are the same, and `platform` is another Layer. Each host has a certificate that names it
+ * (docs/second-machine.md makes them), and NATS holds the names:
+ *
+ *     const platform = Layer.merge(
+ *       NodeTransport.layerTls({ host: "0.0.0.0", ports: [47_000, 47_100], advertise: "db1.internal", ca, cert, key }),
+ *       Discovery.layerShared().pipe(Layer.provide(NatsDiscovery.layer({ servers: ["nats.internal:4222"] })))
+ *     )
+ *
+ * Prints:
+ *
+ *     prices is found in the tree shop, in another process: true
+ *     a spade costs 500
+ *     no price of an anvil: UnknownArticle
+ *     the shop closes
+ *     prices is gone
+ */
+import { Actor, Discovery, Registry } from "@furrow/actor"
+import { NodeActor, NodeCredentials, NodeDiscovery, NodeTransport } from "@furrow/node"
+import * as Console from "effect/Console"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as ChildProcess from "node:child_process"
+import { once } from "node:events"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+
+class UnknownArticle extends Schema.TaggedError<UnknownArticle>()("UnknownArticle", { article: Schema.String }) {}
+
+const catalog = new Map([["spade", 500], ["rake", 300]])
+
+export const price = Actor.fn("price", {
+  module: import.meta.url,
+  payload: { article: Schema.String },
+  success: Schema.Int,
+  error: UnknownArticle
+})(({ article }) => {
+  const found = catalog.get(article)
+  return found === undefined ? Effect.fail(new UnknownArticle({ article })) : Effect.succeed(found)
+})
+
+/** The folder in which the two meet. The second program is told it. */
+const [given] = process.argv.slice(2)
+const folder = given ?? Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-two-"))
+
+/** The way to each other, and the names: what changes on two hosts. */
+const platform = Layer.merge(
+  NodeTransport.layerUnix({ folder }),
+  Discovery.layerShared().pipe(Layer.provide(NodeDiscovery.layerHost({ folder })))
+)
+
+const layerOf = (tree: string) =>
+  Layer.unwrap(Effect.map(
+    NodeCredentials.fromFile(Path.join(folder, "secret"), { tree, create: true }),
+    (credentials) => NodeActor.layer({ credentials }).pipe(Layer.provide(platform))
+  ))
+
+/** The program that serves, until its stdin ends. */
+const shop = Effect.scoped(Effect.gen(function*() {
+  yield* Actor.startScoped("prices", { expose: [price], unique: true })
+  yield* Effect.promise(() => once(process.stdin.resume(), "end"))
+}))
+
+const openShop = Effect.acquireRelease(
+  Effect.sync(() =>
+    ChildProcess.spawn(process.execPath, [...process.execArgv, import.meta.filename, folder], {
+      stdio: ["pipe", "inherit", "inherit"]
+    })
+  ),
+  (child) =>
+    Effect.promise(async () => {
+      child.stdin.end()
+      if (child.exitCode === null && child.signalCode === null) await once(child, "exit")
+    })
+)
+
+const customer = Effect.scoped(Effect.gen(function*() {
+  const gone = yield* Deferred.make<void>()
+  yield* Effect.forkScoped(Stream.runForEach(
+    Registry.watch({ name: "prices" }),
+    (change) => change._tag === "Down" ? Deferred.succeed(gone, undefined) : Effect.void
+  ))
+  const program = yield* openShop
+  const prices = yield* Registry.wait([price], "prices", { within: "30 seconds" })
+  const entry = Option.getOrThrow(yield* Registry.query("prices"))
+  yield* Console.log(
+    `prices is found in the tree ${entry.tree}, in another process: ${prices.actor.pid !== process.pid}`
+  )
+  yield* Console.log(`a spade costs ${yield* prices.run(price({ article: "spade" }))}`)
+  const unknown = yield* Effect.flip(prices.run(price({ article: "anvil" })))
+  if (unknown instanceof UnknownArticle) yield* Console.log(`no price of an ${unknown.article}: ${unknown._tag}`)
+  yield* Console.log("the shop closes")
+  program.stdin.end()
+  yield* Deferred.await(gone)
+  yield* Console.log("prices is gone")
+})).pipe(Effect.ensuring(Effect.sync(() => Fs.rmSync(folder, { recursive: true }))))
+
+NodeActor.runMain(given === undefined ? customer : shop, { layer: layerOf(given === undefined ? "town" : "shop") })
