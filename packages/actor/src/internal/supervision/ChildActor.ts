@@ -166,7 +166,7 @@ export class ChildActor {
 
   /** Our open dialogs are told of the end only later: until then they say what it was asked for. */
   private noteOpen(): void {
-    const open = this.channel?.inspect("child").dialogs ?? []
+    const open = Array.from(this.channel?.dialogs ?? []).flatMap((port) => port.inspect?.() ?? [])
     this.input({
       _tag: "Ending",
       open: open.filter(({ endpoint, side }) => side === "caller" && !isRuntimes(endpoint))
