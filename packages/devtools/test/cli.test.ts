@@ -269,7 +269,7 @@ describe("furrow", () => {
       yield* events.says(/DialogEnded endpoint=count side=callee end=ok/, patient)
       yield* answers(
         ["metrics", pid],
-        ({ text }) => assert.match(text, /^furrow_calls\{.*endpoint="count",outcome="ok",actor="root".*\} [1-9]/m)
+        ({ text }) => assert.match(text, /^furrow_calls\{actor="root",endpoint="count",outcome="ok".*\} [1-9]/m)
       )
       const folder = yield* Folder.make()
       const file = `${folder}/profile.json`

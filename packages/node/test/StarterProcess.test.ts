@@ -18,6 +18,10 @@ import { process_, who } from "./fixtures/identity.ts"
 import { litter } from "./fixtures/stuck.ts"
 import { evidence, fixture } from "./support.ts"
 
+// The test runner preloads a file of its own, and a program that preloads has no spares.
+const preloaded = process.execArgv.indexOf("--require")
+if (preloaded >= 0) process.execArgv.splice(preloaded, 2)
+
 const guards: ReadonlyArray<GuardMode> = ["warden", "thread", "none"]
 const patient = { within: "60 seconds" } as const
 
