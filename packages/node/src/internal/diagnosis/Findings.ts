@@ -178,6 +178,9 @@ const deadlocks = (seen: ReadonlyArray<Seen>, { thanMillis }: Options): Readonly
 /** The share of a core from which a process counts as one that computes. */
 const busyShare = 0.5
 
+/** The functions of the kernel in which a free event loop waits. */
+const isPolling = /^(?:do_epoll_wait|ep_poll|do_epoll_pwait)$/
+
 const silent = (one: Seen, calls: ReadonlyArray<Call>, { busyMillis }: Options): ReadonlyArray<Finding> => {
   if (one.inside !== undefined) return []
   const { commands, cpu, pid, states, wchan } = one.outside
@@ -196,7 +199,8 @@ const silent = (one: Seen, calls: ReadonlyArray<Call>, { busyMillis }: Options):
       : "it computes, and has not answered for as long as its oldest caller waits: it may be in an endless loop"
     return [plain("BUSY", level, at, text, { certainty: "likely", ageMillis, waiters })]
   }
-  if (states.length > 1 && states.every((state) => state === "S" || state === "D")) {
+  // A loop that waits for events is free: the actor was late with its answer.
+  if (!isPolling.test(wchan) && states.length > 1 && states.every((state) => state === "S" || state === "D")) {
     const child = commands.length === 0 ? "" : `; it has the child process ${commands.join(", ")}`
     const text = `its event loop stands in a system call${wchan === "" ? "" : ` (${wchan})`}${child}`
     return [plain("BLOCKED", "stuck", at, text, { certainty: "likely", ageMillis, waiters })]
