@@ -1,5 +1,5 @@
 /**
- * Builds the command `furrow` as one file, after the compiler: `packages/devtools/dist/furrow.js` sets up the compile cache and
+ * Builds the command `furrow` and the chunks that it loads on demand, after the compiler: `packages/devtools/dist/furrow.js` sets up the compile cache and
  * loads `main.js` beside it. Loading each module of Effect by itself would take longer than the look. It holds all that it needs,
  * so the package has no dependencies.
  */
@@ -16,6 +16,11 @@ import Module from "node:module"
 Module.enableCompileCache?.()
 await import("./main.js")
 `
+
+// Chunks of an earlier build would be packed with the others.
+for (const name of Fs.existsSync(dist) ? Fs.readdirSync(dist) : []) {
+  if (name.endsWith(".js")) Fs.rmSync(Path.join(dist, name))
+}
 
 const build = await rolldown({
   input: source,
