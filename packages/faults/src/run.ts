@@ -41,6 +41,8 @@ export const plain = (text: string, folder: string): string =>
     .replace(/(?<=\w)@\d+\b/g, "@<pid>")
     .replace(/\bfurrow-([a-z]+)-\w{6}\b/g, "furrow-$1-<id>")
     .replace(/\bprocess \d+/g, "process <pid>")
+    .replace(/(\(\w+@<pid>), [\d.]+ m?s\)/g, "$1, <age>)")
+    .replace(/\d+ of \d+ MiB(?= when last measured)/, "<heap>")
 
 const lines = (text: string): ReadonlyArray<string> => {
   const all = text.split(/\r\n|\r|\n/)

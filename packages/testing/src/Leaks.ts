@@ -89,11 +89,15 @@ const descriptors = (): ReadonlyMap<number, string> => {
   return found
 }
 
-/** The stories of dead actors are kept on purpose; records of living ones beside them are not. */
+/** True for what a dead actor leaves on purpose: its story, or its record, which becomes a story at the next look. */
+const isOfTheDead = (name: string): boolean =>
+  name.endsWith(".json") || name.endsWith(".record") && !Processes.isAlive(Number(name.slice(0, -".record".length)))
+
+/** True for a folder in which nothing is but stories and records of dead actors. */
 const isStories = (path: string): boolean => {
   try {
     const stories = Fs.readdirSync(Path.join(path, "graves"))
-    return Fs.readdirSync(path).length === 1 && stories.length > 0 && stories.every((story) => story.endsWith(".json"))
+    return Fs.readdirSync(path).length === 1 && stories.length > 0 && stories.every(isOfTheDead)
   } catch {
     return false
   }

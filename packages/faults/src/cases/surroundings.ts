@@ -81,7 +81,9 @@ export const surroundings: ReadonlyArray<Case> = [
       "positive, finite number of MiB, or leave it out for the runtime's own limit",
       "NaN: SpawnFailed: actor \"hoard\" did not start (step: process): its parent gave it the memoryLimit NaN: use a " +
       "positive, finite number of MiB, or leave it out for the runtime's own limit",
-      "64: ActorLost: hoard@<pid> is lost: its process ran out of memory: its heap reached its `memoryLimit` of 64 MiB",
+      "64: ActorLost: hoard@<pid> is lost: its process ran out of memory: its heap reached its `memoryLimit` of 64 MiB. " +
+      "It was serving hoard (root@<pid>, <age>). Its heap was full (<heap> when last measured): give it more with " +
+      "`memoryLimit`, or find what grows with the flag --heapsnapshot-near-heap-limit=1 in `execArgv`",
       "exit code 0"
     ]
   },
