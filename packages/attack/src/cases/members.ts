@@ -108,18 +108,22 @@ const liesToTheRegistry = async (field: Field): Promise<Outcome> => {
     exposed: [],
     unique: false
   })
+  const namesAsked = ["anvil", "left", "new"]
+  /** The names that the registry has, of those that the lies are about. Each question is a dialog. */
   const list = async (client: Client, dialog: number) => {
-    client.say(say(contract.list, { name: null }, dialog))
-    await answer(client, dialog)
-    const last = client.words.find((word) => word._tag === "Return" && word.dialog === dialog)
-    const decoded = last?._tag === "Return"
-      ? codecs(contract.list.endpoint).success.decode(last.payload)
-      : undefined
-    return decoded?.ok
-      ? (decoded.value as ReadonlyArray<{ actor: { name: string } }>).map(({ actor }) => actor.name).toSorted().join(
-        " "
-      )
-      : "?"
+    const found: Array<string> = []
+    for (const [index, name] of namesAsked.entries()) {
+      const own = dialog + 2 * index
+      client.say(say(contract.list, { name, most: 10 }, own))
+      await answer(client, own)
+      const last = client.words.find((word) => word._tag === "Return" && word.dialog === own)
+      const decoded = last?._tag === "Return"
+        ? codecs(contract.list.endpoint).success.decode(last.payload)
+        : undefined
+      if (decoded?.ok !== true) return "?"
+      found.push(...(decoded.value as ReadonlyArray<{ actor: { name: string } }>).map(({ actor }) => actor.name))
+    }
+    return found.join(" ")
   }
   const lies: ReadonlyArray<(dialog: number) => Word> = [
     (n) => say(contract.claim, { entry: entry(anvil, root.uuid, anvil.uuid) }, n),
@@ -132,7 +136,7 @@ const liesToTheRegistry = async (field: Field): Promise<Outcome> => {
   ]
   return inside(field, "root", async (client) => {
     const before = await list(client, 1)
-    let dialog = 3
+    let dialog = 1 + 2 * namesAsked.length
     for (const lie of lies) {
       client.say(lie(dialog))
       const got = await answer(client, dialog)
@@ -330,7 +334,8 @@ export const members: ReadonlyArray<Case> = [
   {
     name: "an endpoint that the root does not serve to peers",
     run: asking("root", [
-      [(n) => start(n, "furrow/locate"), "EndpointUnknown"],
+      // The root tells members where its actors listen, and refuses a question without a payload.
+      [(n) => start(n, "furrow/locate"), "PayloadInvalid"],
       [(n) => start(n, "furrow/logs"), "EndpointUnknown"],
       [(n) => start(n, "drive", { kind: "stream", window }), "EndpointUnknown"]
     ])
