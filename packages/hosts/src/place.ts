@@ -1,6 +1,7 @@
 /**
  * The place of one case: two hosts and an engine on a third one, with a certificate for each tree, and what the trees have said.
  */
+import * as Server from "@furrow/engines/Server"
 import * as Certificates from "@furrow/testing/Certificates"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
@@ -45,20 +46,17 @@ const patience = { within: "90 seconds", every: "50 millis" } as const
 
 const port = 4222
 
-const found = (name: string): string | undefined =>
-  [...(process.env["PATH"] ?? "").split(Path.delimiter), "/usr/sbin"].map((folder) => Path.join(folder, name)).find(
-    (file) => Fs.existsSync(file)
-  )
+const server = Server.installed(["nats-server"])
 
 /** The reason why this machine cannot play the cases; undefined where it can. */
 export const cannot = (): string | undefined =>
   Network.cannot() ??
-    (found("nats-server") === undefined ? "there is no nats-server (Debian has a package of this name)" : undefined)
+    (server === undefined ? "there is no nats-server (Debian has a package of this name)" : undefined)
 
 const engine = (host: Network.Host, folder: string) =>
   Effect.gen(function*() {
     const listen = ["-a", host.address, "-p", String(port), "-js", "-sd", Path.join(folder, "engine")]
-    const [command = "", ...args] = [...host.through, found("nats-server")!, ...listen]
+    const [command = "", ...args] = [...host.through, server!, ...listen]
     let output = ""
     yield* Effect.acquireRelease(
       Effect.sync(() => {
