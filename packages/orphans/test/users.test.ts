@@ -11,7 +11,7 @@ import * as Path from "node:path"
 import * as Privileged from "../src/privileged.ts"
 import { fixture } from "./support.ts"
 
-const patient = { within: "25 seconds" } as const
+const patient = { within: "50 seconds" } as const
 const isRoot = process.geteuid?.() === 0
 
 const nothingLeft = (program: Program.Program) =>
@@ -29,7 +29,7 @@ const started = (guard: string, how: string) =>
   })
 
 const test = (title: string, body: Effect.Effect<void, unknown, Scope.Scope>) =>
-  it.live.skipIf(!isRoot)(title, () => Effect.scoped(body), 60_000)
+  it.live.skipIf(!isRoot)(title, () => Effect.scoped(body), 150_000)
 
 describe("A root that changes its user (skipped where the tests do not run as root)", () => {
   for (const guard of ["warden", "thread"]) {
@@ -96,6 +96,6 @@ describe(`A Node with file capabilities${"problem" in capable ? ` (skipped: ${ca
         yield* program.signal("SIGKILL")
         yield* nothingLeft(program)
       })),
-    60_000
+    150_000
   )
 })

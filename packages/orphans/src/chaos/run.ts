@@ -9,6 +9,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
+import * as Path from "node:path"
 import { describe, marked, until, variable } from "../processes.ts"
 import { plan, type Shape } from "./plan.ts"
 import { type Outcome, play, type Wrong } from "./round.ts"
@@ -70,8 +71,19 @@ const nothing = (): Tally => ({
   problems: []
 })
 
-/** Node keeps compiled modules for the next start: they are meant to stay. */
-const compileCache = "node-compile-cache"
+/** Kept on purpose: Node's compiled modules for the next start, and the stories of dead actors. */
+const kept: ReadonlyArray<string> = ["node-compile-cache", "graves"]
+
+/** The names of what is left in a folder. A folder that holds nothing but what is kept on purpose counts as kept. */
+const left = (folder: string): ReadonlyArray<string> =>
+  Fs.readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => {
+      if (kept.includes(entry.name)) return false
+      if (!entry.isDirectory()) return true
+      const inside = Fs.readdirSync(Path.join(folder, entry.name))
+      return inside.length === 0 || inside.some((name) => !kept.includes(name))
+    })
+    .map(({ name }) => name)
 
 /** The targets that are there more often than before. */
 const more = (before: ReadonlyArray<string>, after: ReadonlyArray<string>): ReadonlyArray<string> => {
@@ -92,7 +104,7 @@ const leaks = async (before: ReadonlyArray<string>, folder: string, mark: string
   return [
     ...processes().map((found) => `process ${describe(found)}`),
     ...held().map((target) => `descriptor of ${target}`),
-    ...Fs.readdirSync(folder).filter((name) => name !== compileCache).map((name) => `temporary file ${name}`)
+    ...left(folder).map((name) => `temporary file ${name}`)
   ]
 }
 
@@ -109,6 +121,6 @@ export const run = Effect.fnUntraced(function*(seed: number, minutes: number) {
   const before = descriptors()
   const end = performance.now() + minutes * 60_000
   yield* rounds(seed, () => performance.now() < end, mark, tally)
-  const left = yield* Effect.promise(() => leaks(before, folder, mark))
-  return { ...tally, problems: [...tally.problems, ...left.map((what) => `left in the end: ${what}`)] }
+  const leaked = yield* Effect.promise(() => leaks(before, folder, mark))
+  return { ...tally, problems: [...tally.problems, ...leaked.map((what) => `left in the end: ${what}`)] }
 }, Effect.scoped)
