@@ -27,7 +27,6 @@ import {
   EndpointUnknown,
   type Unreachability
 } from "./internal/errors/ActorError.ts"
-import { now } from "./internal/inspect/Inspection.ts"
 import { connect } from "./internal/local/Borrow.ts"
 import { current as currentLocal, type LocalActor } from "./internal/local/LocalActor.ts"
 import { directoryAt, rootAddresses } from "./internal/local/PeerNetwork.ts"
@@ -207,7 +206,7 @@ const waitBy = (
       )
     )
     const listed = Effect.suspend(() => {
-      const waiting = { name: asked ?? "", since: now() }
+      const waiting = { name: asked ?? "", since: local.turn.now() }
       local.names.add(waiting)
       return Effect.onExit(found, () => Effect.sync(() => void local.names.delete(waiting)))
     })

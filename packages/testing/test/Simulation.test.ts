@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Actor } from "@furrow/actor"
+import { ActorLost } from "@furrow/actor/ActorError"
 import * as Simulation from "@furrow/testing/Simulation"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -81,6 +82,25 @@ describe("A simulation", () => {
         assert.deepStrictEqual([run.end, run.left, run.hurt], ["done", [], ["a"]])
         assert.deepStrictEqual(finalized, ["inner"])
       }
+    }))
+
+  it.live("G199: the calls of a killed actor have their ages by the simulated clock", () =>
+    Effect.gen(function*() {
+      const run = yield* Simulation.run(
+        Effect.gen(function*() {
+          const world = yield* Simulation.World
+          const a = yield* started("a")
+          const call = yield* Effect.forkChild(Effect.flip(a.run(hang({ name: "a" }))))
+          yield* Effect.sleep("1 hour")
+          yield* world.kill("a")
+          return yield* Fiber.join(call)
+        }),
+        { seed: 1 }
+      )
+      const lost = valueOf(run)
+      assert.ok(lost instanceof ActorLost)
+      const ages = lost.doing.map(({ millis }) => Math.round(millis / 60_000))
+      assert.deepStrictEqual(ages, [60])
     }))
 
   it.live("G200: no actor outlives a killed root", () =>

@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import { type AnyEndpoint, isInternal } from "../contract/Endpoint.ts"
-import { now } from "../inspect/Inspection.ts"
 import type { CallEnd, Calls } from "../inspect/Meter.ts"
 import { outcome, type Settled } from "./Outcome.ts"
 import * as Spans from "./Spans.ts"
@@ -55,9 +54,9 @@ export class CallRecord {
 
   /** Ends the record when the call has ended. `wasCancelled` is true where this side cancelled it. */
   end(settled: Settled, wasCancelled: boolean): void {
-    const { calls, channel: { events, peer }, endpoint, id, since, span } = this
+    const { calls, channel: { events, peer, turn }, endpoint, id, since, span } = this
     const end = endOf(settled, wasCancelled)
-    const millis = now() - since
+    const millis = turn.now() - since
     calls.open--
     calls.ends[end]++
     calls.millis.add(millis)

@@ -23,7 +23,7 @@ import { aboveLimit } from "../errors/ActorError.ts"
 import { box, isA } from "../errors/Boxing.ts"
 import { annotation } from "../errors/CancelledBy.ts"
 import { raisedIn } from "../errors/raised.ts"
-import { ageOf, type Collecting, type DialogInspection, now } from "../inspect/Inspection.ts"
+import { ageOf, type Collecting, type DialogInspection } from "../inspect/Inspection.ts"
 import { Batch } from "../stream/Batch.ts"
 import { Outlet } from "../stream/Outlet.ts"
 import { CalleeDialogHandle } from "./CalleeDialogHandle.ts"
@@ -47,7 +47,7 @@ export class IncomingDialog implements CalleePort {
   private readonly handler: Handler
   private readonly opened: Message.Start
   private readonly ended: (dialog: IncomingDialog) => void
-  private readonly since = now()
+  private readonly since: number
   /** The place of the dialog in this actor's record of calls. */
   private readonly place: number | undefined
 
@@ -64,6 +64,7 @@ export class IncomingDialog implements CalleePort {
     this.handler = handler
     this.opened = opened
     this.ended = ended
+    this.since = channel.turn.now()
     this.running = {
       cancellation: undefined,
       info: { side: "callee", endpoint: opened.endpoint, peer: channel.peer, id: opened.dialog }
@@ -80,14 +81,14 @@ export class IncomingDialog implements CalleePort {
   }
 
   inspect(): DialogInspection {
-    const { fiber, handle, opened, outlet, since, state } = this
+    const { channel, fiber, handle, opened, outlet, since, state } = this
     return {
       side: "callee",
       id: opened.dialog,
       endpoint: opened.endpoint,
       kind: opened.kind,
       state: state._tag,
-      ageMillis: ageOf(since),
+      ageMillis: ageOf(since, channel.turn.now()),
       within: null,
       fiber: fiber?.id ?? null,
       ...handle?.inspect() ?? { in: null, out: outlet?.inspect() ?? null }
@@ -135,7 +136,15 @@ export class IncomingDialog implements CalleePort {
     const { channel: { events, peer }, exit, opened: { dialog: id, endpoint }, since } = this
     if (!events.isWatched || isInternal(endpoint)) return
     const end = Exit.isSuccess(exit!) ? "ok" : Cause.hasInterrupts(exit!.cause) ? "cancelled" : "failed"
-    events.tell({ _tag: "DialogEnded", side: "callee", peer, id, endpoint, end, millis: now() - since })
+    events.tell({
+      _tag: "DialogEnded",
+      side: "callee",
+      peer,
+      id,
+      endpoint,
+      end,
+      millis: this.channel.turn.now() - since
+    })
   }
 
   heard(word: Message.FromCaller): void {

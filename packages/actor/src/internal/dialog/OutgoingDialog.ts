@@ -28,7 +28,7 @@ import * as Digest from "../contract/Digest.ts"
 import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
 import type { Rule } from "../contract/PayloadReceiver.ts"
 import { aboveLimit, type ActorError, PayloadInvalid } from "../errors/ActorError.ts"
-import { ageOf, type Collecting, type DialogInspection, now, type WaitInspection } from "../inspect/Inspection.ts"
+import { ageOf, type Collecting, type DialogInspection, type WaitInspection } from "../inspect/Inspection.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import { StreamReader } from "../stream/StreamReader.ts"
 import { CallRecord } from "./CallRecord.ts"
@@ -102,7 +102,7 @@ export class OutgoingDialog implements CallerPort {
     this.endpoint = endpoint
     this.fiber = fiber
     this.within = fiber.getRef(CurrentDialog)?.info
-    this.since = now()
+    this.since = this.channel.turn.now()
     this.id = this.channel.open(this)
     this.record = CallRecord.begin(this.channel, endpoint, this.id, span, this.since)
     this.channel.send({
@@ -118,14 +118,14 @@ export class OutgoingDialog implements CallerPort {
   }
 
   inspect(): DialogInspection {
-    const { endpoint, fiber, id, listener, since, state, within } = this
+    const { channel, endpoint, fiber, id, listener, since, state, within } = this
     return {
       side: "caller",
       id,
       endpoint: endpoint?.name ?? "",
       kind: endpoint?.kind ?? "call",
       state: state._tag,
-      ageMillis: ageOf(since),
+      ageMillis: ageOf(since, channel.turn.now()),
       within: within === undefined ? null : { peer: within.peer.uuid, id: within.id },
       fiber: fiber?.id ?? null,
       ...listener.flow?.() ?? { in: null, out: null }

@@ -286,10 +286,5 @@ export interface ActorInspection {
 /** The number of dialogs of one connection that are listed, the oldest first. */
 export const maxListedDialogs = 20_000
 
-const clock = (globalThis as unknown as { readonly performance: { readonly now: () => number } }).performance
-
-/** The time in milliseconds of a clock that no change of the wall clock moves, whichever Clock the program has. */
-export const now = (): number => clock.now()
-
-/** The age of something that began at `since`, in whole milliseconds. */
-export const ageOf = (since: number): number => Math.max(0, Math.round(now() - since))
+/** The age of something that began at `since`, in whole milliseconds; both times are of `Turn.now`. */
+export const ageOf = (since: number, now: number): number => Math.max(0, Math.round(now - since))

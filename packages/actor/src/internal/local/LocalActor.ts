@@ -30,6 +30,7 @@ import type { Recorder } from "../inspect/Recorder.ts"
 import type { ActorSnapshot, ChildSnapshot, SupervisorSnapshot } from "../inspect/Snapshot.ts"
 import type { ActorRefData } from "../settings/ActorRef.ts"
 import { type ActorInfo, ActorRuntime } from "../settings/ActorRuntime.ts"
+import type { Turn } from "../settings/Turn.ts"
 import type { GroupGuard } from "../spawn/GroupGuard.ts"
 import type { SpawnerDriver } from "../spawn/Spawner.ts"
 import type { PlatformSpec } from "../spawn/SpawnSpec.ts"
@@ -125,13 +126,14 @@ interface Wanted {
   readonly since: number
 }
 
-const inspectWanted = ({ name, since }: Wanted): NameInspection => ({ name, ageMillis: ageOf(since) })
+const inspectWanted = ({ name, since }: Wanted, now: number): NameInspection => ({ name, ageMillis: ageOf(since, now) })
 
 export class LocalActor {
   readonly info: ActorInfo
   /** The uuids from the root down to this actor, which is the last. */
   readonly path: ReadonlyArray<string>
   readonly events: Events
+  readonly turn: Turn
   readonly spawner: SpawnerDriver["Service"]
   /** The guard for programs that are no actors; `undefined` where the platform has none. */
   readonly guard: GroupGuard | undefined
@@ -176,6 +178,7 @@ export class LocalActor {
   constructor(options: {
     readonly info: ActorInfo
     readonly events: Events
+    readonly turn: Turn
     readonly spawner: SpawnerDriver["Service"]
     readonly guard?: GroupGuard | undefined
     readonly parent: PeerChannel | undefined
@@ -186,6 +189,7 @@ export class LocalActor {
     this.info = options.info
     this.path = [...options.info.ancestors.map(({ uuid }) => uuid), options.info.id.uuid]
     this.events = options.events
+    this.turn = options.turn
     this.spawner = options.spawner
     this.guard = options.guard
     this.starts = Semaphore.makeUnsafe(options.spawner.atOnce ?? Number.MAX_SAFE_INTEGER)
@@ -320,6 +324,7 @@ export class LocalActor {
   /** Inspects this actor in one step, except for its dialogs. */
   inspect(observe: Observe, process: ProcessInspection | null): ActorInspection {
     const { children, ending, info, names, pools, service, starting, supervisors } = this
+    const now = this.turn.now()
     return {
       actor: info.id,
       ancestors: info.ancestors,
@@ -331,10 +336,10 @@ export class LocalActor {
       children: Array.from(children, (child) => ({
         actor: child.actor,
         state: child.connection === undefined && !child.isEnding ? "Starting" : child.snapshot().state,
-        ageMillis: ageOf(child.since)
+        ageMillis: ageOf(child.since, now)
       })),
-      starting: Array.from(starting, inspectWanted),
-      names: Array.from(names, inspectWanted),
+      starting: Array.from(starting, (wanted) => inspectWanted(wanted, now)),
+      names: Array.from(names, (wanted) => inspectWanted(wanted, now)),
       pools: Array.from(pools.keys(), (inspect) => inspect()),
       supervisors: Array.from(supervisors, (supervisor) => supervisor.snapshot()),
       process

@@ -31,7 +31,7 @@ import type { Platform } from "../platform/Platform.ts"
 import { Self } from "../platform/Self.ts"
 import * as Portal from "../portal/Portal.ts"
 import { type ActorInfo, ActorRuntime } from "../settings/ActorRuntime.ts"
-import { outside } from "../settings/Turn.ts"
+import { outside, Turn } from "../settings/Turn.ts"
 import { building } from "../spawn/Boot.ts"
 import type { KeepRecord } from "../spawn/Evidence.ts"
 import type { Offer } from "../spawn/Observed.ts"
@@ -139,6 +139,7 @@ export const bootUp = (
     const local = new LocalActor({
       info: infoOf(options, spec.ancestors),
       events,
+      turn: Context.get(context, Turn),
       spawner: platform.spawner,
       guard: platform.guard,
       parent: channel,

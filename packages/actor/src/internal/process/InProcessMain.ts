@@ -73,7 +73,8 @@ export const serve = (
   handlers: (runtime: Context.Context<ActorRuntime>) => Effect.Effect<BoundHandlers, unknown, Scope.Scope>
 ): Effect.Effect<Portal.Portal<any>, unknown, Scope.Scope> =>
   Effect.gen(function*() {
-    const { uuid } = yield* Turn
+    const turn = yield* Turn
+    const { uuid } = turn
     const near: ActorId = { name: "here", uuid: uuid(), pid: 0 }
     const far: ActorId = { name, uuid: uuid(), pid: 0 }
     const [ours, theirs] = yield* channels(near, far)
@@ -85,6 +86,7 @@ export const serve = (
       new LocalActor({
         info: { id, name: id.name, ancestors: [], isRoot: true },
         events: makeEvents(),
+        turn,
         spawner: { spawn: () => Effect.die(new Error("nothing can be started by handlers that run here")) },
         parent: undefined,
         level,

@@ -206,6 +206,7 @@ const runtimeOn = (
     const local = new LocalActor({
       info,
       events: makeEvents(),
+      turn: yield* Turn,
       spawner: platform.spawner,
       guard: platform.guard,
       parent: undefined,

@@ -1,6 +1,6 @@
 /**
  * Everything that a process of the tree takes from its event loop, beside Effect's Scheduler, Clock and Random. This is
- * turns, ids, promises of the outside world, and the end of the process.
+ * turns, ids, the time of ages, promises of the outside world, and the end of the process.
  *
  * The runtime takes these from nowhere else, so a simulation that supplies this reference decides every order of
  * events.
@@ -50,6 +50,8 @@ export interface Turn {
   readonly outside: <A>(promise: () => PromiseLike<A>) => Effect.Effect<A, unknown>
   /** The pid of this process, or 0 where there is none. */
   readonly pid: number
+  /** Milliseconds of a clock that no change of the wall clock moves, for ages. It costs less than Effect's Clock. */
+  readonly now: () => number
   /** A new version 4 uuid. */
   readonly uuid: () => string
   /** Records a resource that is to be closed when the process ends before the resource was closed. */
@@ -65,6 +67,7 @@ export interface Turn {
 
 interface Host {
   readonly crypto: { readonly randomUUID: () => string }
+  readonly performance: { readonly now: () => number }
   readonly process?: { readonly pid?: number }
   readonly setImmediate?: (f: () => void) => unknown
   readonly setTimeout: (f: () => void, millis: number) => unknown
@@ -93,6 +96,7 @@ export const eventLoop: Turn = {
   enter: (job) => job(),
   outside: (promise) => Effect.tryPromise({ try: promise, catch: identity }),
   pid: process?.pid ?? 0,
+  now: () => host.performance.now(),
   // Web Crypto is read at its first use. Node loads Web Crypto when a program first reads it, which takes a twentieth
   // of the time of an actor's start.
   uuid: () => host.crypto.randomUUID(),

@@ -29,7 +29,6 @@ import {
   type SpawnStep
 } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
-import { now } from "../inspect/Inspection.ts"
 import type { LocalActor } from "../local/LocalActor.ts"
 import * as Logs from "../logs/Logs.ts"
 import type { ActorRefData, Entry } from "../settings/ActorRef.ts"
@@ -57,7 +56,8 @@ export interface BootReport {
 export class ChildActor {
   readonly actor: ActorId
   readonly ref: ActorRefData
-  readonly since = now()
+  /** The time of `Turn.now` at which its process was there. */
+  readonly since: number
   private readonly local: LocalActor
   private readonly process: ChildProcess
   private readonly timeouts: Timeouts
@@ -78,6 +78,7 @@ export class ChildActor {
     context: Context.Context<never>
   ) {
     this.local = local
+    this.since = local.turn.now()
     this.actor = handle.actor
     const { exposed, path, role, service } = entry
     this.ref = { actor: handle.actor, path, service, exposed, ...(role === undefined ? {} : { role }) }

@@ -14,7 +14,6 @@ import { withoutCaller } from "../dialog/DialogContext.ts"
 import * as Spans from "../dialog/Spans.ts"
 import { type ActorError, SpawnFailed } from "../errors/ActorError.ts"
 import { withoutStack } from "../errors/stack.ts"
-import { now } from "../inspect/Inspection.ts"
 import type { LocalActor, PeerNetwork } from "../local/LocalActor.ts"
 import type { Entry } from "../settings/ActorRef.ts"
 import { monotonicMillis, Timeouts } from "../settings/Timeouts.ts"
@@ -83,7 +82,7 @@ const startIn = (
       Spans.note(span, "process")
       return Guarded.spawn(local.spawner, request, fiber.getRef(Timeouts).spawn)
     })
-    const waiting = { name: spec.name, since: now() }
+    const waiting = { name: spec.name, since: local.turn.now() }
     const handled = Effect.suspend(() => {
       local.starting.add(waiting)
       return Effect.andThen(claimed, Effect.andThen(restore(turn.take), spawning))

@@ -75,6 +75,7 @@ const turnOf = (kernel: Kernel, process: Process, watcher: Watcher): Turn => {
           resume(settled.status === "fulfilled" ? Effect.succeed(settled.value) : Effect.fail(settled.reason)))
       }),
     pid: process.pid,
+    now: () => kernel.now,
     uuid: () => `${hex(kernel, 8)}-${hex(kernel, 4)}-4${hex(kernel, 3)}-8${hex(kernel, 3)}-${hex(kernel, 10)}00`,
     hold: (close) => void process.holds.push(close),
     start: (actor, context) => {
