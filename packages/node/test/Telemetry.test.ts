@@ -168,7 +168,7 @@ describe("Telemetry of a tree", () => {
         assert.match(attribute(asked, "furrow.actor")!, /^root@\d+$/)
         assert.match(attribute(asked, "furrow.peer")!, /^above@\d+$/)
         const failed = spans.filter((span) => nameOf(span) === "double" && span.it.status.code === 2)
-        assert.deepStrictEqual(failed.map(({ it }) => attribute(it.attributes, "error.type")), ["Odd", undefined])
+        assert.sameDeepMembers(failed.map(({ it }) => attribute(it.attributes, "error.type")), ["Odd", undefined])
 
         const calls = metrics.get("root/above furrow.calls")!
         const count = (endpoint: string, outcome: string) =>
