@@ -110,6 +110,18 @@ describe("A process that does not answer", () => {
     assert.include(Print.lines(stopped!).join("\n"), "waits for its answer to work")
     assert.deepStrictEqual(kindsOf([waiting(2000), silent("w", ["S", "S", "S"])]), ["stuck BLOCKED likely"])
   })
+
+  it("G251: a process that does not answer and waits for events is late, and blocked where it has a program as its child", () => {
+    const asleep = ["S", "S", "S"]
+    const polling = { wchan: "do_epoll_wait" }
+    assert.deepStrictEqual(kindsOf([waiting(2000), silent("w", asleep, 0, polling)]), ["note SILENT certain"])
+    const [blocked] = Findings.findings([
+      waiting(2000),
+      silent("w", asleep, 0, { ...polling, commands: ["sleep 600"] })
+    ])
+    assert.strictEqual(blocked?.kind, "BLOCKED")
+    assert.include(Print.lines(blocked!).join("\n"), "it has the child process sleep 600")
+  })
 })
 
 describe("A tree that takes its time", () => {

@@ -68,8 +68,13 @@ export const actor = (
 }
 
 /** One that does not. */
-export const silent = (name: string, states: ReadonlyArray<string> = ["S"], cpu = 0): Seen => ({
-  outside: { pid: idOf(name).pid, parent: idOf("root").pid, name, states, cpu, wchan: "", syscall: "", commands: [] },
+export const silent = (
+  name: string,
+  states: ReadonlyArray<string> = ["S"],
+  cpu = 0,
+  { commands = [], wchan = "" }: Partial<Seen["outside"]> = {}
+): Seen => ({
+  outside: { pid: idOf(name).pid, parent: idOf("root").pid, name, states, cpu, wchan, syscall: "", commands },
   inside: undefined,
   fibers: undefined
 })

@@ -108,9 +108,13 @@ describe("The trace of three actors", () => {
       const path = (span: Exported | undefined): ReadonlyArray<string> =>
         span === undefined ? [] : [...path(byId.get(span.parent ?? "")), span.name]
       assert.deepStrictEqual(spans.map(path).map((names) => names.join(" > ")), [
-        "root > a > work in a > b > work in b",
-        "root > a > work in a > b",
-        "root > a > work in a",
+        "root > furrow.start",
+        "root > a > a > work in a > furrow.start",
+        "root > a > a > work in a > b > b > work in b",
+        "root > a > a > work in a > b > b",
+        "root > a > a > work in a > b",
+        "root > a > a > work in a",
+        "root > a > a",
         "root > a",
         "root"
       ])

@@ -178,7 +178,7 @@ const deadlocks = (seen: ReadonlyArray<Seen>, { thanMillis }: Options): Readonly
 /** The share of a core from which a process counts as one that computes. */
 const busyShare = 0.5
 
-/** The functions of the kernel in which a free event loop waits. */
+/** The functions of the kernel in which an event loop waits for events. */
 const isPolling = /^(?:do_epoll_wait|ep_poll|do_epoll_pwait)$/
 
 const silent = (one: Seen, calls: ReadonlyArray<Call>, { busyMillis }: Options): ReadonlyArray<Finding> => {
@@ -199,8 +199,10 @@ const silent = (one: Seen, calls: ReadonlyArray<Call>, { busyMillis }: Options):
       : "it computes, and has not answered for as long as its oldest caller waits: it may be in an endless loop"
     return [plain("BUSY", level, at, text, { certainty: "likely", ageMillis, waiters })]
   }
-  // A loop that waits for events is free: the actor was late with its answer.
-  if (!isPolling.test(wchan) && states.length > 1 && states.every((state) => state === "S" || state === "D")) {
+  // An event loop that waits for events is free, and the actor was late with its answer. A synchronous call that runs a
+  // program waits for events of a loop of its own, so an actor with such a child counts as blocked.
+  const isFree = isPolling.test(wchan) && commands.length === 0
+  if (!isFree && states.length > 1 && states.every((state) => state === "S" || state === "D")) {
     const child = commands.length === 0 ? "" : `; it has the child process ${commands.join(", ")}`
     const text = `its event loop stands in a system call${wchan === "" ? "" : ` (${wchan})`}${child}`
     return [plain("BLOCKED", "stuck", at, text, { certainty: "likely", ageMillis, waiters })]
