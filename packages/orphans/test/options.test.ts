@@ -1,6 +1,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import * as Folder from "@furrow/testing/Folder"
+import * as Leaks from "@furrow/testing/Leaks"
 import * as Processes from "@furrow/testing/Processes"
 import * as Program from "@furrow/testing/Program"
 import * as CliOutput from "effect/cli/CliOutput"
@@ -106,7 +107,7 @@ describe("npm run orphans", () => {
         yield* program.signal("SIGINT")
         assert.strictEqual((yield* program.ended({ within: "30 seconds" })).code, 130)
         yield* Processes.gone([...started, ...program.left()].map(({ pid }) => pid))
-        assert.deepStrictEqual(Fs.readdirSync(temporary).filter((name) => name.startsWith("furrow")), [])
+        assert.deepStrictEqual(Array.from(Leaks.files({ folder: temporary })), [])
       }),
     120_000
   )
