@@ -17,6 +17,8 @@ export const rootless = (): string | undefined => process.geteuid?.() === 0 ? un
 
 export interface Tools {
   readonly setcap: string
+  /** The folder for the copy of Node. */
+  readonly everybodys: string
 }
 
 const found = (name: string): string | undefined =>
@@ -24,11 +26,15 @@ const found = (name: string): string | undefined =>
     file
   ) => Fs.existsSync(file))
 
+/** True where every user may enter a folder and those above it: the folder of temporary files may be private. */
+const isOpen = (folder: string): boolean =>
+  (Fs.statSync(folder).mode & 0o001) !== 0 && (Path.dirname(folder) === folder || isOpen(Path.dirname(folder)))
+
 /** A folder that every user may enter, apart from the folders of the tests. */
-const everybodys = "/tmp"
+const everybodys = ["/tmp", "/var/tmp", "/dev/shm"].find((folder) => Fs.existsSync(folder) && isOpen(folder))
 
 /** True when a file system keeps capabilities, and the kernel heeds them: tried with a copy of a small program. */
-const heeded = (setcap: string): string | undefined => {
+const heeded = (setcap: string, everybodys: string): string | undefined => {
   const folder = Fs.mkdtempSync(Path.join(everybodys, "furrow-capable-"))
   try {
     Fs.chmodSync(folder, 0o755)
@@ -56,8 +62,10 @@ const lookForTools = (): Tools | { readonly problem: string } => {
   const setcap = found("setcap")
   if (setcap === undefined) return { problem: "there is no setcap (Debian has it in libcap2-bin)" }
   if (!Fs.existsSync(process.execPath)) return { problem: "this Node has no file" }
-  const unheeded = heeded(setcap)
-  return unheeded === undefined ? { setcap } : { problem: unheeded }
+  if (everybodys === undefined) return { problem: "no folder of temporary files is open to every user" }
+  if (!isOpen(import.meta.dirname)) return { problem: "another user cannot read this checkout" }
+  const unheeded = heeded(setcap, everybodys)
+  return unheeded === undefined ? { setcap, everybodys } : { problem: unheeded }
 }
 
 /** A copy of this Node that has a capability, in a folder of its own. */
@@ -65,7 +73,7 @@ export const install = (
   tools: Tools | { readonly problem: string }
 ): { readonly file: string; readonly folder: string } => {
   if ("problem" in tools) throw new Error(tools.problem)
-  const folder = Fs.mkdtempSync(Path.join(everybodys, "furrow-capable-"))
+  const folder = Fs.mkdtempSync(Path.join(tools.everybodys, "furrow-capable-"))
   Fs.chmodSync(folder, 0o755)
   Fs.chownSync(folder, nobody, nobody)
   const file = Path.join(folder, "node")
