@@ -57,6 +57,8 @@ describe("A fiber that is looked at", () => {
       const lock = yield* Semaphore.make(1)
       yield* waits(lock.withPermits(1)(Effect.never), ["Unknown"])
       yield* waits(lock.withPermits(1)(Effect.sleep("1 hour")), ["Timer"])
+      // The finalizer of this wait knows the lock, and the wait is for something else.
+      yield* waits(lock.withPermits(1)(Effect.callback(() => Effect.sync(() => void lock))), ["Unknown"])
     }))
 
   it.live("G253: a fiber that is looked at waits for its fibers, also in a race, a timeout and a join", () =>
