@@ -39,6 +39,7 @@ export const plain = (text: string, folder: string): string =>
     .replace(/ \(#\d+\):/g, " (#<fiber>):")
     .replace(/\[\d\d:\d\d:\d\d\.\d{3}\]/g, "[<time>]")
     .replace(/(?<=\w)@\d+\b/g, "@<pid>")
+    .replace(/\/\S*\/furrow-capable-\w{6}\b/g, "<capable>")
     .replace(/\bfurrow-([a-z]+)-\w{6}\b/g, "furrow-$1-<id>")
     .replace(/\bprocess \d+/g, "process <pid>")
     .replace(/(\(\w+@<pid>), [\d.]+ m?s\)/g, "$1, <age>)")

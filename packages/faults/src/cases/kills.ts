@@ -71,7 +71,7 @@ export const kills: ReadonlyArray<Case> = [
     cannot: () => "problem" in capable ? capable.problem : undefined,
     play: killedWhen(/it spins/),
     wanted: [
-      "[<time>] WARN (#<fiber>): the guard \"warden\" cannot hold here: /tmp/furrow-capable-<id>/node has file " +
+      "[<time>] WARN (#<fiber>): the guard \"warden\" cannot hold here: <capable>/node has file " +
       "capabilities, or is setuid, and the kernel drops the signal then. The guard \"thread\" is used: it costs about 8 MB an actor",
       "it spins",
       "killed by SIGKILL"
