@@ -7,7 +7,6 @@ import * as Program from "@furrow/testing/Program"
 import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
-import * as Fs from "node:fs"
 import { fileURLToPath } from "node:url"
 import * as Options from "../src/options.ts"
 

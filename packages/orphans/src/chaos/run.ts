@@ -74,7 +74,7 @@ const nothing = (): Tally => ({
 /** Kept on purpose: Node's compiled modules for the next start, and the stories of dead actors. */
 const kept: ReadonlyArray<string> = ["node-compile-cache", "graves"]
 
-/** The names of what is left in a folder. A folder that holds nothing but what is kept on purpose counts as kept. */
+/** The names of the leaks in a folder. A folder with nothing but entries of `kept` is no leak. */
 const left = (folder: string): ReadonlyArray<string> =>
   Fs.readdirSync(folder, { withFileTypes: true })
     .filter((entry) => {
