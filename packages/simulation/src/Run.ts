@@ -15,6 +15,7 @@ import { howOf, record, Recorder, type Timed, wrong } from "./History.ts"
 import { endpoints as partings, ofRoot } from "./partings.ts"
 import * as Peers from "./peers.ts"
 import { hurting, type Program } from "./Program.ts"
+import { endsByItself } from "./shortSteps.ts"
 import * as Sinks from "./sinks.ts"
 import type { Call, Served, Stage } from "./stage.ts"
 import { calls, deeds, elsewhere } from "./Steps.ts"
@@ -45,7 +46,10 @@ const patienceMillis = 2_000
 const exitPatienceMillis = 8_000
 
 /** Faults of the wires that a program asks for. */
-export type Hooks = Pick<Stage, "breakConnection" | "unplug" | "spoilLogs">
+export interface Hooks extends Pick<Stage, "breakConnection" | "unplug" | "spoilLogs"> {
+  /** Milliseconds that calls which end by themselves have in addition. Default: none, because virtual time is never late. */
+  readonly extraMillis?: number
+}
 
 const body = (program: Program, hooks: Hooks) =>
   Effect.gen(function*() {
@@ -93,6 +97,10 @@ const body = (program: Program, hooks: Hooks) =>
       made.push({ key, actor, fiber: yield* Effect.forkChild(Effect.exit(answered)) })
     }
     yield* Effect.sleep(program.steps.some(({ kind }) => kind === "exit") ? exitPatienceMillis : patienceMillis)
+    if (hooks.extraMillis !== undefined) {
+      const own = made.filter(({ key }) => endsByItself(program.steps[key]!))
+      yield* Effect.timeoutOption(Effect.forEach(own, ({ fiber }) => Fiber.await(fiber)), hooks.extraMillis)
+    }
     yield* record({ _tag: "Rests" })
     yield* Effect.forEach(made, ({ fiber }) => Fiber.interrupt(fiber), { concurrency: "unbounded", discard: true })
     const { children } = yield* Actor.statistics

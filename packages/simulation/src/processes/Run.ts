@@ -26,6 +26,8 @@ import { reset, type Started, Watched } from "./Watched.ts"
 
 /** Milliseconds that every bound gets more: processes share their machine with others. */
 const slackMillis = 10_000
+/** Milliseconds that calls which end by themselves have in addition to those of virtual time. */
+const extraMillis = 10_000
 
 /** Milliseconds for one program. */
 const limitMillis = 120_000
@@ -107,6 +109,7 @@ export const run = (program: Program, folder: string): Effect.Effect<Result> =>
     const before = yield* Leaks.picture(leaks)
     const sinks = Sinks.make()
     const exit = yield* whole(program, {
+      extraMillis,
       spoilLogs: sinks.spoilLogs,
       breakConnection: (actor) => void started.broken.add(actor),
       // Sockets of processes that dial each other have no such fault: the kernel's are what they are.
