@@ -1,6 +1,6 @@
 /**
  * Writes the public API as text: every name that the published packages export, with the signature that the compiler
- * declares. A change of the API changes this text, which a reviewer reads.
+ * declares. A change of the API changes the report, which a reviewer reads.
  *
  *     npm run api              writes docs/api.txt
  *     npm run api -- --check   fails where it is not what the sources say
@@ -22,9 +22,12 @@ interface Node {
 }
 
 interface Declarations {
-  /** The text of each exported or local name, without comments; overloads and merged declarations one after the other. */
+  /**
+   * The text of each exported or local name, without comments; overloads and merged declarations are listed one after
+   * the other.
+   */
   readonly texts: ReadonlyMap<string, ReadonlyArray<string>>
-  /** The same texts, with the comments inside. */
+  /** The text of each exported or local name, including the comments inside. */
   readonly whole: ReadonlyMap<string, ReadonlyArray<string>>
   /** The doc comment above each exported or local name, without its stars. */
   readonly docs: ReadonlyMap<string, string>
@@ -56,7 +59,7 @@ const textOf = (source: string, node: Node, comments: ReadonlyArray<Node>): stri
 
 const isDoc = (comment: Node): boolean => comment.type === "Block" && comment.value.startsWith("*")
 
-/** A doc comment without its stars. */
+/** Returns a doc comment without its stars. */
 export const plain = (text: string): string =>
   text.slice(1).split("\n").map((line) => line.replace(/^\s*\* ?/, "").trimEnd()).join("\n").trim()
 
@@ -104,7 +107,7 @@ export const read = (path: string): Declarations => {
         exports.set(nameOf(exported), { from: node.source?.value, name: nameOf(local) })
       }
     } else if (node.type === "ImportDeclaration") {
-      // Imported names may be exported again.
+      // Imported names are recorded, because the file may export them again.
       for (const { imported, local } of node.specifiers as ReadonlyArray<Node>) {
         if (imported) texts.set(nameOf(local), [`import ${nameOf(imported)} from ${node.source.value}`])
       }
@@ -142,7 +145,7 @@ export const signature = (path: string, name: string, kind: "texts" | "whole" = 
   return base === undefined ? own : [...texts.get(base) ?? [], ...own]
 }
 
-/** One public module: its names in alphabetical order, each with its declaration. */
+/** Returns the text of one public module: its names in alphabetical order, each with its declaration. */
 export const page = (title: string, path: string): string => {
   const { exports, namespaces } = read(path)
   const names = [...exports.keys()].toSorted()
@@ -153,7 +156,7 @@ export const page = (title: string, path: string): string => {
   ].join("\n")
 }
 
-/** The modules of a package that its exports let in. */
+/** Returns the modules of a package to which its exports give access. */
 const modulesOf = (name: string): ReadonlyArray<string> => {
   const { exports } = JSON.parse(Fs.readFileSync(Path.join(root, "packages", name, "package.json"), "utf8")) as {
     readonly exports: Readonly<Record<string, unknown>>
@@ -165,7 +168,7 @@ const modulesOf = (name: string): ReadonlyArray<string> => {
     .toSorted()
 }
 
-/** A public module, by the name that a program imports. */
+/** A public module, with the name by which a program imports it. */
 export interface Module {
   readonly pack: string
   readonly module: string
@@ -174,7 +177,7 @@ export interface Module {
   readonly path: string
 }
 
-/** All public modules, package by package. */
+/** Returns all public modules, package by package. */
 export const modules = (): ReadonlyArray<Module> =>
   published.flatMap((pack) =>
     modulesOf(pack).map((module) => ({
@@ -187,7 +190,7 @@ export const modules = (): ReadonlyArray<Module> =>
 
 export const report = (): string => modules().map(({ path, title }) => page(title, path)).join("\n\n") + "\n"
 
-/** Lets the compiler write the declarations, and ends the script if it cannot. */
+/** Makes the compiler write the declarations, and ends the script if the compiler fails. */
 export const declare = (): void => {
   const tsc = Path.join(root, "node_modules", ".bin", "tsc")
   const { status } = ChildProcess.spawnSync(tsc, ["-b", "tsconfig.build.json"], { cwd: root, stdio: "inherit" })

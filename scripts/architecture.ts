@@ -13,7 +13,7 @@ import * as Section from "./lib/section.ts"
 export const root = Path.join(import.meta.dirname, "..")
 export const file = Path.join(root, "docs", "architecture.md")
 
-/** Leaves out arrows to layers that can be reached through other layers anyway. */
+/** Returns the layers that a layer imports, without those that it reaches through other layers anyway. */
 const direct = (from: string): ReadonlyArray<string> => {
   const imports = layers[from]!.imports.filter((name) => !leaves.includes(name))
   return imports.filter((name) => !imports.some((other) => other !== name && layers[other]!.imports.includes(name)))
@@ -50,11 +50,11 @@ export const pictureOf = (source: string): string | undefined => {
   return drawn.map((line) => line.startsWith(" ") ? line.slice(width) : line).join("\n").replace(/\n{3,}/g, "\n\n")
 }
 
-/** The title of a file: the first sentence of its doc comment. */
+/** Returns the title of a file: the first sentence of its doc comment. */
 const titleOf = (source: string): string =>
   (/^\/\*\*\n \* ([\s\S]*?[.:])(?:\s|$)/.exec(source)?.[1] ?? "").replaceAll("\n * ", " ").replace(/:$/, ".")
 
-/** The files that hold a machine: they export a step from one state to the next. */
+/** Returns the files that hold a machine, which export a step from one state to the next. */
 export const machines = (folder = root): ReadonlyArray<string> =>
   Fs.globSync("packages/{protocol,actor,node}/src/**/*.ts", { cwd: folder }).map((name) =>
     name.split(Path.sep).join("/")

@@ -82,7 +82,7 @@ export const page = (title: string, head: string, path: string): string => {
   ].filter((part) => part !== "").join("\n\n") + "\n"
 }
 
-/** All pages by their path below the folder; the first one lists the others. */
+/** Returns all pages by their path below the folder; the first page lists the others. */
 export const pages = (): ReadonlyMap<string, string> => {
   const made = new Map<string, string>()
   const index = [
@@ -123,7 +123,8 @@ if (import.meta.main) {
     for (const file of [...stale, ...left]) {
       console.error(`${folder}/${file} is not what the sources say: run \`npm run docs\``)
     }
-    // The pages of the protocol are for authors of other implementations, who read docs/protocol.md first.
+    // Names of the protocol may have no doc comment, because its pages are for authors of other implementations, who
+    // read docs/protocol.md first.
     const silent = unexplained().filter((name) => !name.startsWith("protocol/"))
     for (const name of silent) console.error(`${name} has no doc comment`)
     process.exitCode = stale.length + left.length + silent.length === 0 ? 0 : 1

@@ -6,7 +6,7 @@
  *     node scripts/language.ts --lower       takes back what files no longer need; without a budget, begins one
  *     node scripts/language.ts --sample SEED draws sixty sentences for a reader, who says of each whether it can be understood alone
  *
- * The budget only falls: no option raises it, and a file without a row may have no fault.
+ * The budget only falls: no option raises it, and a file that is not listed in scripts/language.json may have no fault.
  */
 import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
@@ -22,7 +22,7 @@ export interface Fault extends Sentence {
   readonly kind: Kind
 }
 
-/** Faults of each kind that a file may have. */
+/** The number of faults of each kind that a file may have. */
 export type Counts = Readonly<Record<Kind, number>>
 export type Budget = Readonly<Record<string, Counts>>
 
@@ -78,7 +78,10 @@ export interface Drawn extends Sentence {
   readonly file: string
 }
 
-/** Neither names of groups nor texts are drawn: the former have no verb, the latter are parts of sentences. */
+/**
+ * Short sentences and texts are not drawn: the former are names of groups without a verb, the latter are parts of
+ * sentences.
+ */
 const isDrawable = ({ place, text }: Sentence) => place !== "text" && text.split(" ").length > 4
 
 /** Draws sentences by a seed. When a sentence is rewritten, all others keep their order. */
@@ -103,7 +106,7 @@ export const count = (found: ReadonlyArray<Fault>): Budget => {
 
 const show = ({ file, kind, line, text }: Fault) => `${file}:${line} ${kind}: ${text}`
 
-/** Returns one line for each file and kind above its budget, followed by the faults that may be meant. */
+/** Returns one line for each file and kind of fault above its budget, followed by the faults of that file. */
 export const problems = (found: ReadonlyArray<Fault>, budget: Budget): ReadonlyArray<string> =>
   Object.entries(count(found)).flatMap(([file, counts]) =>
     kinds.filter((kind) => counts[kind] > (budget[file] ?? none)[kind]).flatMap((kind) => [
@@ -112,7 +115,7 @@ export const problems = (found: ReadonlyArray<Fault>, budget: Budget): ReadonlyA
     ])
   )
 
-/** Lowers the budget to the present faults, and never raises it. */
+/** Lowers the budget to the present number of faults, and never raises it. */
 export const lower = (found: ReadonlyArray<Fault>, budget: Budget | undefined): Budget => {
   const counts = count(found)
   if (budget === undefined) return counts
@@ -127,7 +130,9 @@ export const lower = (found: ReadonlyArray<Fault>, budget: Budget | undefined): 
 
 const total = (budget: Budget, kind: Kind) => Object.values(budget).reduce((sum, counts) => sum + counts[kind], 0)
 
-/** Each file has its own line, so that two branches that lower different files do not conflict. */
+/**
+ * Each file has its own line in scripts/language.json, so that two branches that lower different files do not conflict.
+ */
 const format = (budget: Budget) => {
   const rows = Object.entries(budget).sort(([a], [b]) => a < b ? -1 : 1).map(([file, { headless, riddle }]) =>
     `  ${JSON.stringify(file)}: { "headless": ${headless}, "riddle": ${riddle} }`

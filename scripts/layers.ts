@@ -1,7 +1,8 @@
 /**
  * Checks the layers of the runtime. The build fails for an import that goes up, or sideways where nothing is listed,
- * and for an import that a package may not have. It also fails for a cycle, for a file or function above its budget,
- * and for a call in the runtime that gets a turn, a clock or a random number without the context (`lib/seams.ts`).
+ * and for an import that a package may not have. The build also fails for a cycle, for a file or function above its
+ * budget, and for a call in the runtime that gets a turn, a clock or a random number without the context
+ * (`lib/seams.ts`).
  *
  * `lib/picture.ts` holds the picture; docs/architecture.md shows it (scripts/architecture.ts draws it).
  */
@@ -12,10 +13,10 @@ import * as Seams from "./lib/seams.ts"
 import type { Import, Source } from "./lib/source.ts"
 import * as SourceFile from "./lib/source.ts"
 
-/** Private packages that are tests as a whole. */
+/** Private packages that consist only of tests. */
 const tests: ReadonlySet<string> = new Set(["engines", "faults", "hosts", "simulation"])
 
-/** The packages that each published package may import. Private packages may import anything but testing. */
+/** The packages that each published package may import. Private packages may import every package except testing. */
 const published: Readonly<Record<string, ReadonlyArray<string>>> = {
   protocol: ["effect", "msgpackr"],
   actor: ["effect", "@furrow/protocol"],
@@ -115,7 +116,7 @@ const isClosed = (target: unknown): boolean =>
   typeof target === "object" && target !== null &&
     Object.keys(target).every((condition) => condition === "furrow-source")
 
-/** The check that a folder named internal is closed to other packages by the exports. */
+/** Returns the packages whose exports do not close a folder named `internal` to other packages. */
 const openInternals = (root: string, modules: ReadonlyArray<Module>): ReadonlyArray<string> =>
   Object.keys(published).flatMap((name) => {
     const paths = modules.filter((module) => module.package === name).map((module) => module.path)

@@ -1,7 +1,7 @@
 /**
  * Completes the lock files with missing platform builds. If a registry lacks some platform build of a package, npm
- * leaves this optional dependency out of the lock. Then `npm ci` of npm 11 refuses the lock ("Missing: ... from lock
- * file").
+ * leaves this optional dependency out of the lock. Without an entry for such a dependency `npm ci` of npm 11 refuses
+ * the lock ("Missing: ... from lock file").
  *
  *     node scripts/lock.ts           adds the missing entries (run it after every `npm install`)
  *     node scripts/lock.ts --check   fails if something is missing, or if the lock names a registry
@@ -45,15 +45,18 @@ const platformOf = (name: string) => {
 }
 
 /**
- * Returns the place where the package at `from` finds `name`: beside itself, or inside itself if another version is
- * there.
+ * Returns the place where the package at `from` finds `name`: in the same folder, or inside of `from` if another
+ * version is in that folder.
  */
 const placeFor = (lock: Lock, name: string, from: string): string => {
   const beside = `${/^(.*\/)?node_modules\//.exec(from)?.[0] ?? "node_modules/"}${name}`
   return lock.packages[beside] === undefined ? beside : Path.posix.join(from, "node_modules", name)
 }
 
-/** The package that Node finds as `name` from the package at `from`; npm counts it only when it is the version asked for. */
+/**
+ * Returns the package that Node finds as `name` from the package at `from`; undefined for another version than the
+ * requested one.
+ */
 const found = (lock: Lock, name: string, from: string): Entry | undefined => {
   const here = lock.packages[Path.posix.join(from, "node_modules", name)]
   if (here !== undefined || from === "") return here
@@ -63,7 +66,7 @@ const found = (lock: Lock, name: string, from: string): Entry | undefined => {
 
 const fits = (entry: Entry, range: string) => !/^\d/.test(range) || entry.version === range
 
-/** Finds optional dependencies without an entry in the lock, and makes the entry that npm would have written. */
+/** Finds optional dependencies that are missing in the lock, and makes the entries that npm would have written. */
 export const missing = (lock: Lock): ReadonlyArray<readonly [key: string, entry: Entry]> =>
   Object.entries(lock.packages).flatMap(([from, parent]) =>
     Object.entries(parent.optionalDependencies ?? {})
@@ -89,7 +92,10 @@ export const complete = (lock: Lock): Lock => ({
   )
 })
 
-/** Finds entries that would tie the lock to one registry. Workspace links are also resolved, but to folders. */
+/**
+ * Finds entries with an address, which would tie the lock to one registry. Links of workspaces also have an address,
+ * but it is that of a folder.
+ */
 export const resolved = (lock: Lock): ReadonlyArray<string> =>
   Object.keys(lock.packages).filter((key) => {
     const entry = lock.packages[key]!

@@ -1,5 +1,5 @@
 /**
- * Breaks the code on purpose, one fault at a time, and checks that the named test notices each.
+ * Changes the code on purpose, one fault at a time, and checks that the named test notices each fault.
  *
  *     npm run mutants                      every mutant: about a second each
  *     npm run mutants -- --only act-11     those whose name holds a text; may be given several times
@@ -8,8 +8,8 @@
  *     npm run mutants -- --check           applies none: each is found exactly once, and its test exists
  *
  * A mutant is a file in scripts/mutants; scripts/lib/mutants.ts describes its fields. Mutants are applied in a copy of
- * the repository, never in this checkout (scripts/lib/lanes.ts). The test must pass without the mutant and fail with
- * it. Otherwise the exit code is 1, and the last lines name the mutant.
+ * the repository, never in this checkout (scripts/lib/lanes.ts). A test must pass without its mutant and fail with it.
+ * For any other result the exit code is 1, and the last lines of the output name the mutant.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -21,14 +21,14 @@ import { document, rows } from "./parity.ts"
 
 export const folder = "scripts/mutants"
 
-/** A mutant, with everything that was found out about it. */
+/** A mutant with its edits and its test, ready to be tried. */
 export interface Ready {
   readonly mutant: Mutants.Mutant
   readonly changed: Mutants.Files
   readonly named: Named
 }
 
-/** Reads the mutants of the folder, and the problems of those that cannot be used. */
+/** Reads the mutants of the folder, and returns the problems of those that cannot be used. */
 export const prepare = (
   texts: ReadonlyMap<string, string>,
   sources: Mutants.Files,
@@ -54,7 +54,7 @@ export const prepare = (
   return { ready, problems }
 }
 
-/** The mutants of a checkout. */
+/** Reads the mutants of the checkout at `root`. */
 export const readAll = (root: string) => {
   const files = Fs.globSync(`${folder}/*.json`, { cwd: root }).sort()
   return prepare(
@@ -67,7 +67,7 @@ export const readAll = (root: string) => {
 
 export type Verdict = "killed" | "SURVIVED" | "BROKEN"
 
-/** Decides the verdict on a mutant, from the results of its test without it and with it. */
+/** Decides the verdict on a mutant, from the results of its test without the mutant and with it. */
 export const judge = (without: Shown, withIt: Shown): Verdict =>
   without === "passed" && (withIt === "failed" || withIt === "hung")
     ? "killed"
@@ -75,7 +75,7 @@ export const judge = (without: Shown, withIt: Shown): Verdict =>
     ? "SURVIVED"
     : "BROKEN"
 
-/** Runs each test without a fault, with the tests of one file together. */
+/** Runs the test of each mutant without a fault, with the tests of one file together. */
 const runSound = async (lanes: ReadonlyArray<Lane>, ready: ReadonlyArray<Ready>): Promise<Map<string, Shown>> => {
   const files = Map.groupBy(new Map(ready.map((each) => [each.mutant.test, each])).values(), ({ named }) => named.file)
   const sound = new Map<string, Shown>()
@@ -103,7 +103,7 @@ const runWith = async (lane: Lane, { changed, named }: Ready): Promise<Shown> =>
   }
 }
 
-/** Tries every mutant, in lanes that are copies of the checkout; `tell` is called for each as it is done. */
+/** Tries every mutant in lanes, which are copies of the checkout. Calls `tell` with each verdict. */
 export const hunt = async (
   root: string,
   ready: ReadonlyArray<Ready>,
@@ -128,7 +128,7 @@ export const hunt = async (
   }
 }
 
-/** The part `2/3` is every third mutant, from the second on. */
+/** Returns a filter for a part of the mutants: `2/3` selects every third mutant, beginning with the second. */
 export const partOf = (text: string): (place: number) => boolean => {
   const [, part, of] = (/^(\d+)\/(\d+)$/.exec(text) ?? []).map(Number)
   if (part === undefined || of === undefined || part < 1 || part > of) {

@@ -8,8 +8,8 @@
  *     npm run mutate -- --workers 1                 one test process, not two
  *     npm run mutate -- --floor 90                  fails below this score
  *
- * Stryker makes the changes and runs the tests, in a copy of the checkout; it is installed at the first run. A change that
- * survives is shown, unless the compiler refuses it or docs/mutation.md says why no test can notice it.
+ * Stryker makes the changes and runs the tests, in a copy of the checkout. Stryker is installed at the first run. A
+ * change that survives is shown, unless the compiler refuses it or docs/mutation.md says why no test can notice it.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -21,8 +21,8 @@ import * as Mutation from "./lib/mutation.ts"
 export const document = "docs/mutation.md"
 
 /**
- * The fate of a change of the code. `late`: tests did not end in time. `compiler`: no test notices the change, and it
- * does not compile.
+ * The result for a change of the code. `late` means that the tests did not end in time. `compiler` means that no test
+ * notices the change, but it does not compile.
  */
 type Fate = "killed" | "late" | "compiler" | "equivalent" | "SURVIVED"
 
@@ -47,7 +47,7 @@ const install = (folder: string): void => {
   if (status !== 0) throw new Error(`npm ci failed in ${folder}`)
 }
 
-/** Lets the compiler ignore unused and unreachable code, which does not make a program wrong. */
+/** Makes the compiler ignore unused and unreachable code, which does not make a program wrong. */
 const lenient = (at: string): void => {
   const file = Path.join(at, "tsconfig.base.json")
   const { compilerOptions, ...config } = JSON.parse(Fs.readFileSync(file, "utf8")) as { compilerOptions: object }
@@ -55,7 +55,7 @@ const lenient = (at: string): void => {
   Fs.writeFileSync(file, JSON.stringify({ ...config, compilerOptions: loose }))
 }
 
-/** Returns the compiler's messages about the sources of protocol and runtime, by file. */
+/** Returns the compiler's messages about the sources of the protocol and the runtime, by file. */
 const compiled = (at: string): ReadonlyMap<string, string> => {
   const tsc = Path.join(at, "node_modules/typescript/bin/tsc")
   const { stdout } = ChildProcess.spawnSync(process.execPath, [tsc, "-b", "packages/actor"], {
@@ -67,7 +67,10 @@ const compiled = (at: string): ReadonlyMap<string, string> => {
   )
 }
 
-/** Returns the compiler's refusals, by change. Several files are changed at the same time, each by one change. */
+/**
+ * Returns the compiler's message for each change that does not compile. Several files are changed at the same time,
+ * each by one change.
+ */
 const refusals = (at: string, changes: ReadonlyArray<Mutation.Change>): ReadonlyMap<Mutation.Change, string> => {
   const refused = new Map<Mutation.Change, string>()
   const compile = (round: ReadonlyArray<Mutation.Change>): void => {
@@ -104,7 +107,7 @@ interface Options {
   readonly skipStatic: boolean
 }
 
-/** Returns the fates of the changes that a seed chooses, and the number of changes to choose from. */
+/** Returns the results for the changes that a seed chooses, and the number of changes to choose from. */
 export const judge = async (
   root: string,
   files: ReadonlyArray<string>,

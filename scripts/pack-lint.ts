@@ -3,14 +3,15 @@
  * (arethetypeswrong) over each, as `npm run build` made it. The script fails for any message of publint, including
  * suggestions.
  *
- * The packages are ESM alone: Only Node's own `require` loads them, so attw runs with the profile `esm-only`.
+ * The packages contain only ESM: Only Node's own `require` can load the packages, so attw runs with the profile
+ * `esm-only`.
  */
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { commands, pack, published, root, run } from "./lib/tarballs.ts"
 
-/** Modules that the pattern `./*` exports: attw checks such a module only if it is named. */
+/** Returns the modules that the pattern `./*` exports, because attw checks such a module only if it is named. */
 const modules = (name: string): ReadonlyArray<string> => {
   const { exports } = JSON.parse(Fs.readFileSync(Path.join(root, "packages", name, "package.json"), "utf8")) as {
     readonly exports: Readonly<Record<string, unknown>>

@@ -1,8 +1,8 @@
 /**
  * Tests the packages as a user gets them: builds and packs them, installs the tarballs in a project outside of the
- * repository, and type-checks the programs of scripts/pack-test there. Then it runs these programs as plain JavaScript,
- * on this Node and on Node 22. In these programs, actors must run on the runtime bundle. They must run on separate
- * modules as soon as a file differs from the bundle's sources.
+ * repository, and type-checks the programs of scripts/pack-test there. The script then runs these programs as plain
+ * JavaScript, on this Node and on Node 22. In the test programs, actors must run on the runtime bundle. The actors must
+ * run on separate modules as soon as a file differs from the bundle's sources.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -32,7 +32,7 @@ const test = (project: string) => {
 
   const node22 = Path.join(project, "node_modules", "node", "bin", "node")
   const tsc = Path.join(root, "node_modules", ".bin", "tsc")
-  // A module that throws when an actor imports it.
+  // This module throws when an actor imports it.
   Fs.mkdirSync(Path.join(project, "out"), { recursive: true })
   Fs.writeFileSync(Path.join(project, "out", "thrower.mjs"), `throw new Error("license expired")\n`)
   run(project, tsc, "-p", ".", "--typeRoots", Path.join(root, "node_modules", "@types"))
@@ -65,7 +65,8 @@ const bumped = (text: string): string => text.replace(version, `"version": "4.1.
 const notice = /start two to three times slower/g
 
 /**
- * Runs the program whose two roots check which runtime their actors use. Each root logs once if that is not the bundle.
+ * Runs the program whose two roots check which runtime their actors use. Each root logs one line if its actors do not
+ * run on the bundle.
  */
 const runOn = (project: string, expected: "bundle" | "modules", notices: number, ...flags: ReadonlyArray<string>) => {
   const output = run(project, process.execPath, ...flags, runtime, expected)
@@ -76,7 +77,7 @@ const runOn = (project: string, expected: "bundle" | "modules", notices: number,
   }
 }
 
-/** The part of the programs about actors on separate modules: the reason, and the change that causes it. */
+/** The cases in which actors run on separate modules: the reason that is logged, and the change that causes it. */
 const testBundle = (project: string) => {
   const installed = (...path: ReadonlyArray<string>) => Path.join(project, "node_modules", ...path)
   const onModules = (why: string, notices = 2) => () => {

@@ -1,8 +1,7 @@
 /**
- * Writes the JavaScript of the packages that a root loads, next to the compiler's declarations: all modules of a
- * package in one file, `dist/internal/modules.js`, and a small file for each public module that exports from it.
- * Finding, reading and linking a file costs more than the content of most files
- * (docs/decisions/0020-one-file-a-package.md).
+ * Writes the JavaScript of the packages for a root, next to the compiler's declarations. All modules of a package are
+ * in one file, `dist/internal/modules.js`, and a small file for each public module exports from it. Finding, reading
+ * and linking a file costs more than the content of most files (docs/decisions/0020-one-file-a-package.md).
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -13,11 +12,14 @@ const root = Path.resolve(import.meta.dirname, "..")
 
 interface Package {
   readonly name: string
-  /** Files that are loaded by their own path. */
+  /** Files that are loaded by their own path, and so must exist. */
   readonly loaded: ReadonlyArray<string>
-  /** Files that run before an actor's runtime is known, and so contain no code of other files. */
+  /** Files that run before an actor knows which runtime it uses, and so contain no code of other files. */
   readonly apart: ReadonlyArray<string>
-  /** Files that an actor imports like a user's module: they contain no code of others, and import what users import. */
+  /**
+   * Files that an actor imports like a user's module. Such files contain no code of others, and import the same public
+   * modules as users.
+   */
   readonly asUsers: ReadonlyArray<string>
 }
 
@@ -49,7 +51,7 @@ const common = {
   logLevel: "warn"
 } as const
 
-/** Writes these modules, and returns the files that contain them. */
+/** Builds a list of modules into files, and returns the files that contain them. */
 const build = async (
   { name }: Package,
   modules: ReadonlyArray<string>,
@@ -62,8 +64,8 @@ const build = async (
   const { output } = await build.write({
     dir: at("dist"),
     format: "esm",
-    // Comments for readers are in the declarations. Comments for a user's bundler stay, because it needs to know which
-    // code has no effect.
+    // Comments for readers are left out, because the declarations have them. Comments for a user's bundler stay,
+    // because it needs to know which code has no effect.
     comments: { legal: true, annotation: true, jsdoc: false },
     sourcemap: true,
     sourcemapExcludeSources: true,
@@ -75,7 +77,7 @@ const build = async (
   return output.filter((chunk) => chunk.type === "chunk").filter(({ moduleIds }) => moduleIds.length > 0)
 }
 
-/** The runtime of an actor, which these files load when they know which one it is. */
+/** A plugin for files that load an actor's runtime only when they know which one it is. */
 const runtimeLater: Plugin = {
   name: "runtime-later",
   resolveId: (source) =>
@@ -92,8 +94,8 @@ const write = async (it: Package): Promise<void> => {
   if (strange.length > 0) throw new Error(`${name} is not one file: ${strange.join(", ")}`)
   if (asUsers.length > 0) await build(it, asUsers, [], undefined)
   if (apart.length === 0) return
-  // These files are built separately. One import of the others would load the whole package, and Effect with it, before
-  // the bundle is found.
+  // The files that run first are built apart from all others, which they must not import. One import of the other
+  // modules would load the whole package, and Effect with it, before the bundle is found.
   for (const { fileName, imports } of await build(it, apart, [runtimeLater], undefined)) {
     const early = imports.filter((id) => !id.startsWith("node:"))
     if (early.length > 0) {

@@ -16,7 +16,10 @@ export const document = "docs/parity.md"
 export const fates = ["kept", "changed", "replaced", "dropped", "later"] as const
 export type Fate = typeof fates[number]
 
-/** The number of rows in each area of the specification. Rows without a number are counted in their order there. */
+/**
+ * The number of rows that each area of the specification has. Rows without a number are counted in their order in the
+ * specification.
+ */
 export const areas: Readonly<Record<string, number>> = {
   ROOT: 19,
   ACT: 15,
@@ -56,15 +59,15 @@ export const areas: Readonly<Record<string, number>> = {
   P: 30
 }
 
-/** The parts of Furrow that are still to come: each row with the fate `later` names one. */
+/** The parts of Furrow that do not exist yet; each row with the fate `later` names one of them. */
 export const parts: ReadonlyArray<string> = ["developer tools", "distribution", "patterns", "drivers"]
 
 const idOf = (area: string, number: number): string => area.startsWith("W-") ? `${area}${number}` : `${area}-${number}`
 
-/** Matches a sentence that begins without a noun, which is a riddle in a table. */
+/** Matches a sentence that begins without a noun, which a reader of a table cannot understand. */
 const headless = /(?:^|[.;:!?] )(Who|Whoever|What|Whatever|Where|Nobody|So many)\b/
 
-/** The acceptance scenarios; the missing numbers are missing on purpose. */
+/** The ids of the acceptance scenarios, from which some numbers are missing on purpose. */
 export const scenarios: ReadonlyArray<string> = (
   "001 002 004 005 007 008 010 011 012 014 015 017 018 020 021 022 024 025 027 028 030 031 032 034 035 037 038 040 041 " +
   "042 044 045 047 048 050 051 052 054 055 057 058 060 061 062 064 065 067 068 070 071 072 074 075 077 078 080 081 082 " +

@@ -1,11 +1,12 @@
 /**
- * Simulates the runtime with a fault planted in it, one fault at a time: simulation must find each.
+ * Runs the simulation with faults planted in the runtime, one at a time, and checks that it finds each.
  *
  *     npm run planted                      every fault of scripts/planted.json
  *     npm run planted -- --only parts      those whose name holds a text
  *
- * The faults are mutants, which a named test finds as well (`npm run mutants`). The list says which kinds of steps are
- * tried, or several lists, one after the other; none means all of them. The lines are rows of the table in docs/simulation.md.
+ * The faults are mutants, which a named test finds as well (`npm run mutants`). Each fault has one or several lists of
+ * the kinds of steps that are tried. Without a list all kinds are tried. The output lines are rows of the table in
+ * docs/simulation.md.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -14,13 +15,15 @@ import { parseArgs } from "node:util"
 import { copy } from "./lib/lanes.ts"
 import { readAll } from "./mutants.ts"
 
-/** Seconds of processor time within which a fault must be found, and milliseconds after which the search ends. */
+/**
+ * The seconds of processor time within which a fault should be found, and the milliseconds after which the search ends.
+ */
 const wantedSeconds = 10
 const limitMillis = 60_000
 
 const root = Path.resolve(import.meta.dirname, "..")
 
-/** The first run that finds the fault: its seed, its check, and its seconds of processor time. */
+/** Returns the first run that finds the fault: its seed, its check, and its seconds of processor time. */
 const simulate = (at: string, kinds: string) => {
   const only = kinds === "" ? [] : ["--kinds", kinds]
   const main = Path.join(at, "packages/simulation/src/main.ts")

@@ -17,7 +17,7 @@ const marks = {
 
 export const file = Path.join(import.meta.dirname, "..", "docs", "protocol.md")
 
-/** One row for each word, in the order of the codes. */
+/** Writes one row for each word, in the order of the codes. */
 export const table = (): string => {
   const rows = Object.entries(words).map(([name, { code, fields, lane, says, when }]) => [
     String(code),

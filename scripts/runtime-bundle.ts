@@ -1,7 +1,8 @@
 /**
- * Builds the runtime bundle of actors, after the compiler (docs/decisions/0008-runtime-bundle.md): every built module
- * that an actor loads before the user's own, in `packages/node/dist/runtime.js`, and in `dist/runtime` a small file for
- * each of them that exports what it exports. packages/node/src/internal/runtimeBundle.ts uses it.
+ * Builds the runtime bundle of actors, after the compiler (docs/decisions/0008-runtime-bundle.md). The file
+ * `packages/node/dist/runtime.js` holds every built module that an actor loads before the user's own. For each of these
+ * modules, `dist/runtime` has a small file that exports the same names. The module
+ * packages/node/src/internal/runtimeBundle.ts uses the bundle.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -13,7 +14,10 @@ import { lean } from "./lib/lean.ts"
 
 const root = Path.resolve(import.meta.dirname, "..")
 const at = (...path: ReadonlyArray<string>): string => Path.join(root, ...path)
-/** The path is that of the bundle and not of its folder, because files are found next to it. */
+/**
+ * The folder of the bundle's own file, and not that of its small files, because other files are found relative to the
+ * bundle.
+ */
 const dist = at("packages/node/dist")
 const folder = Path.join(dist, "runtime")
 
@@ -23,7 +27,7 @@ interface Source {
   readonly probe: Manifest["packages"][number]["probe"]
 }
 
-/** Modules that users import themselves, whose imports must meet the copies in the bundle. */
+/** Packages whose modules a user's program imports itself, and must get from the bundle. */
 const sources: ReadonlyArray<Source> = [
   { name: "effect", folder: at("node_modules/effect"), probe: ["effect/Effect", "dist/Effect.js"] },
   { name: "@furrow/protocol", folder: at("packages/protocol"), probe: ["@furrow/protocol/Frame", "dist/Frame.js"] },
@@ -38,8 +42,8 @@ const publicOf = (name: string): ReadonlyArray<string> =>
     .map((file) => at("packages", name, "dist", file))
 
 /**
- * The actor's own start comes first, because its order of evaluation is that of the bundle. An actor may import the
- * main program, too.
+ * The actor's own start comes first, because its order of evaluation is that of the bundle. The public modules for a
+ * root are included, because an actor may import the main program.
  */
 const roots = [
   at("packages/node/dist/internal/runChild.js"),
@@ -47,8 +51,8 @@ const roots = [
 ]
 
 /**
- * The native part of msgpackr is left out: it is for long strings, which no envelope has, and looking for it costs
- * every actor milliseconds.
+ * The native part of msgpackr is left out. The native code of msgpackr speeds up only long strings, which no envelope
+ * has, and searching for it costs every actor milliseconds.
  */
 const pureMsgpackr = at("node_modules/msgpackr/index.js")
 
@@ -58,12 +62,16 @@ const pure: Plugin = {
 }
 
 /**
- * A single character outside of ASCII would make V8 store the source with two bytes per character, twice the memory.
+ * Replaces characters outside of ASCII by escapes. A single character outside of ASCII would make V8 store the source
+ * with two bytes per character.
  */
 const ascii = (code: string): string =>
   code.replace(/[^\p{ASCII}]/gv, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 
-/** Loaded where a group is served or called, or an exporter is set, and nowhere else: each would be a sixth of the bundle. */
+/**
+ * Matches modules that are left out, because only few actors use them: those for RpcGroups and exporters. Each of these
+ * groups of modules would be a sixth of the bundle.
+ */
 const rare = /^effect\/(?:rpc|observability|devtools)\/|^effect\/http\/FetchHttpClient$/
 
 const options: InputOptions = {
@@ -74,7 +82,7 @@ const options: InputOptions = {
   plugins: [lean, pure]
 }
 
-/** A module of a package that users import, and its path in there. */
+/** A module of a package that users import, with its path in the package. */
 interface Module {
   readonly source: Source
   readonly path: string
@@ -87,7 +95,7 @@ const locate = (id: string): ReadonlyArray<Module> =>
       .filter(({ path }) => path.startsWith("dist/"))
 
 const reachable = async (): Promise<ReadonlyArray<Module>> => {
-  // Unused exports are kept, because it is unknown here what the user's code needs.
+  // Unused exports are kept, because the user's code may need any of them.
   const build = await rolldown({ ...options, input: roots, treeshake: false })
   const { output } = await build.generate({ format: "esm" })
   await build.close()
@@ -99,7 +107,7 @@ const reachable = async (): Promise<ReadonlyArray<Module>> => {
 /** Nodes whose parts may stand on lines of their own. */
 const lists = new Set(["Program", "BlockStatement", "FunctionBody", "ClassBody", "StaticBlock"])
 
-/** The places where a statement or a member of a class begins. */
+/** Returns the places at which a statement or a member of a class begins. */
 const beginnings = (node: unknown, into: Set<number> = new Set()): ReadonlySet<number> => {
   if (typeof node !== "object" || node === null) return into
   const { body, type } = node as { readonly body?: unknown; readonly type?: unknown }
@@ -112,8 +120,8 @@ const beginnings = (node: unknown, into: Set<number> = new Set()): ReadonlySet<n
 
 /**
  * Removes text that Node would read and keep for no use: spaces, and the names of local variables of functions. The
- * names of functions and classes stay for stacks, and each statement keeps its own line: Node prints the line of source
- * that threw.
+ * names of functions and classes stay for stacks, and each statement keeps its own line: Node prints the source line
+ * that threw an error.
  */
 const shrunk = async (code: string): Promise<string> => {
   const { code: short, errors } = await minify("runtime.js", code, {

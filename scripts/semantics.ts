@@ -1,6 +1,6 @@
 /**
- * docs/semantics.md and the tests, checked against each other: every guarantee is named by the title of a test, every
- * guarantee that a title names exists, and every row of the table of cancellation has its test.
+ * Checks docs/semantics.md against the tests: a test's title names every guarantee, every guarantee that a title names
+ * exists, and every row of the table of cancellation has its test.
  *
  *     node scripts/semantics.ts
  *
@@ -12,10 +12,10 @@ import { read, type TestFile } from "./lib/tests.ts"
 
 export const document = "docs/semantics.md"
 
-/** Rows of the table that says which side sees which outcome. */
+/** The number of rows in the table that says which side sees which outcome. */
 const rows = 17
 
-/** The guarantees in the order of the document: each line begins with its number. */
+/** Returns the numbers of the guarantees in the order of the document, in which each begins a line. */
 export const guarantees = (text: string): ReadonlyArray<number> =>
   Array.from(text.matchAll(/^- \*\*G(\d+)\*\* /gm), ([, number]) => Number(number))
 

@@ -1,12 +1,15 @@
 /**
- * Runs a Vitest that stays alive: it starts once, and then runs one test after another while files change in between.
+ * Keeps one Vitest running in a process: it starts once, and then runs one test after another while files change in
+ * between.
  *
  * scripts/lib/lanes.ts starts this script in a copy of the checkout, and talks to it over IPC. The script ends when its
  * parent is gone.
  */
 import { createVitest, type TestCase, type TestSpecification } from "vitest/node"
 
-/** Runs these files with this pattern of names, after the files `changed` have been edited. Absolute paths. */
+/**
+ * An order to run test files with a pattern of test names, after the files `changed` have been edited. Absolute paths.
+ */
 export interface Order {
   readonly files: ReadonlyArray<string>
   readonly pattern: string
@@ -21,7 +24,10 @@ export interface Result {
   readonly state: "passed" | "failed"
 }
 
-/** A `Result` is sent as soon as its test has ended, and `end` when the worker has gone as well. */
+/**
+ * A message to the parent: a `Result` as soon as its test has ended, and `end` when the worker process has ended as
+ * well.
+ */
 export type Told = "ready" | "end" | Result
 
 const tell = (told: Told) => void process.send!(told)
@@ -52,7 +58,7 @@ const main = async (): Promise<void> => {
     for (const file of changed) vitest.invalidateFile(file)
     vitest.setGlobalTestNamePattern(pattern)
     const wanted = files.flatMap((file) => specifications.get(file) ?? [])
-    // If a run fails it has no results, which its parent notices.
+    // A run that fails sends no results, which the parent notices.
     vitest.runTestSpecifications(wanted).catch(() => undefined).finally(() => tell("end"))
   })
   tell("ready")

@@ -1,8 +1,8 @@
 /**
  * Lanes are copies of the checkout, each with a Vitest that stays alive, so that a test costs only its own time.
  *
- * Two lanes share no files that change. If the test of a lane hangs, the lane is killed with every process of its
- * group, and starts again.
+ * Two lanes share only files that never change. If the test of a lane hangs, the lane is killed with every process of
+ * its group, and starts again.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -12,15 +12,16 @@ import type { Order, Result, Told } from "./lane.ts"
 import * as Mutants from "./mutants.ts"
 import type { Named } from "./tests.ts"
 
-/** Milliseconds for one test, including its start. A test that hangs counts as one that has noticed the fault. */
+/** The longest milliseconds of one test, including its start. A test that hangs counts as having noticed the fault. */
 const testLimitMillis = 120_000
 
 /**
- * Milliseconds for the worker of a failed test to end: its result is known, and processes that it leaves are killed.
+ * Milliseconds that the worker of a failed test has to end. The result of such a test is known, and the processes that
+ * it leaves are killed.
  */
 const graceMillis = 1_000
 
-/** The outcome of a run of one test. */
+/** The outcome of running one test. */
 export type Shown = "passed" | "failed" | "hung" | "not run" | "broken"
 
 /**
@@ -52,13 +53,15 @@ export const copy = (root: string): string => {
   return to
 }
 
-/** A run of tests: their results, and how the run ended. */
+/** The report of a run of tests: their results, and how the run ended. */
 interface Report {
   readonly results: ReadonlyArray<Result>
   readonly end: "end" | "hung" | "broken"
 }
 
-/** Returns the result of one test, which may have several names. A file that does not load has no results at all. */
+/**
+ * Returns the result of one test, which may have several names. A test file that does not load has no results at all.
+ */
 const shownBy = ({ end, results }: Report, { file, fragment }: Named): Shown => {
   const pattern = new RegExp(Mutants.namePattern(fragment))
   const found = results.filter((result) =>
@@ -74,7 +77,7 @@ const unique = (texts: ReadonlyArray<string>): ReadonlyArray<string> => Array.fr
 export interface Lane {
   /** The copy. */
   readonly at: string
-  /** Runs one test. */
+  /** Runs one test in the lane, and returns its outcome. */
   readonly runOne: (test: Named) => Promise<Shown>
   /** Tells Vitest to read files again, by their paths below the copy, because they have changed. */
   readonly forget: (files: ReadonlyArray<string>) => void
@@ -97,11 +100,11 @@ export const open = (root: string, limitMillis = testLimitMillis): Lane => {
     try {
       process.kill(-pid, "SIGKILL")
     } catch {
-      // The process has gone already.
+      // The process has already ended.
     }
   }
 
-  /** Waits until the child sends something for which `decide` returns a value, at most for this time. */
+  /** Waits until the child sends a message for which `decide` returns a value, for at most a number of milliseconds. */
   const wait = <A>(from: ChildProcess.ChildProcess, millis: number, decide: (told: Told) => A | undefined) =>
     new Promise<A | "hung" | "broken">((resolve) => {
       const settle = (value: A | "hung" | "broken") => {
@@ -178,7 +181,7 @@ export const open = (root: string, limitMillis = testLimitMillis): Lane => {
   }
 }
 
-/** Does each piece of work in the next free lane. */
+/** Carries out each piece of work in the next free lane. */
 export const share = async <A>(
   lanes: ReadonlyArray<Lane>,
   work: ReadonlyArray<A>,

@@ -1,10 +1,10 @@
 /**
- * Avoids loading modules of Node completely: an import of one reads all its properties, some of which load a lot of
+ * Avoids loading whole modules of Node: an `import` of a module reads all its properties, and some of them load much
  * code.
  */
 import type { Plugin } from "rolldown"
 
-/** Turns imports of Node's modules into look-ups, which read only the modules that are used. */
+/** Turns imports of Node's modules into calls that load a module when it is used. */
 export const lean: Plugin = {
   name: "lean",
   renderChunk: (code) => ({
@@ -15,7 +15,7 @@ export const lean: Plugin = {
         (_, names: string, module: string) =>
           `const {${names.replaceAll(" as ", ": ")}} = process.getBuiltinModule(${module});`
       ),
-    // Lines keep their numbers.
+    // The plugin returns no source map, because every line keeps its number.
     map: null
   })
 }

@@ -1,17 +1,17 @@
 /**
  * Mutants are faults as data, each with the one test that must find it.
  *
- * An edit names a text and not a place. The text is searched in a whole folder, without regard to spaces and line
- * breaks, and must occur exactly once. So a mutant stays valid when a file is moved or reformatted, and is stale when
- * its code is gone.
+ * An edit contains the text that it replaces, and no line number. The text is searched in a whole folder, without
+ * regard to spaces and line breaks, and must occur exactly once. So a mutant stays valid when a file is moved or
+ * reformatted, and is stale when its code is gone.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import type { Named } from "./tests.ts"
 
-/** One replacement in one file. */
+/** One edit: the replacement of a text in one file. */
 export interface Edit {
-  /** A file, or a folder in which one file contains the text. */
+  /** The path of a file, or of a folder in which exactly one file contains the text. */
   readonly in: string
   readonly find: string
   readonly replace: string
@@ -62,8 +62,8 @@ export const parse = (name: string, text: string): Mutant | string => {
 const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&")
 
 /**
- * Makes a pattern for a text in any layout: words stay apart, all other parts may be closer or further apart, and a
- * list may end with a comma.
+ * Makes a pattern for a text in any layout: words stay apart, spaces between other parts do not matter, and a list may
+ * end with a comma.
  */
 export const pattern = (find: string): RegExp => {
   const tokens = find.match(/\w+|[^\w\s]/g) ?? []
@@ -78,10 +78,10 @@ export const pattern = (find: string): RegExp => {
   return new RegExp(`${start}${parts.join("")}${end}`, "g")
 }
 
-/** File texts by their paths below the root, with slashes. */
+/** The texts of files by their paths below the root, with slashes. */
 export type Files = ReadonlyMap<string, string>
 
-/** The sources of the packages. */
+/** Returns the sources of the packages. */
 export const sources = (root: string): Files =>
   new Map(
     Fs.globSync("packages/*/src/**/*.{ts,mjs}", { cwd: root })

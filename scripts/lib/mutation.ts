@@ -1,13 +1,13 @@
 /**
- * Describes the small changes of code that Stryker makes: which files are changed, which changes are tried, how a
- * change is shown, and which are known to have no effect.
+ * Describes the small changes of code that Stryker makes: the changed files, the changes to try, their presentation,
+ * and those that are known to have no effect.
  */
 import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { machines } from "../architecture.ts"
 
-/** Pure files of the runtime: machines, and code that decides something without other parts. */
+/** Pure files of the runtime: machines, and other code that only computes a result from its arguments. */
 const pure = [
   "packages/actor/src/internal/pool/Line.ts",
   "packages/actor/src/internal/pool/Waiting.ts",
@@ -17,7 +17,7 @@ const pure = [
   "packages/actor/src/internal/supervision/SupervisorState.ts"
 ]
 
-/** The files that are changed: the protocol, and the pure machines of the runtime. */
+/** Returns the files that are changed: the protocol, and the pure machines of the runtime. */
 export const changedFiles = (root: string): ReadonlyArray<string> =>
   Array.from(
     new Set([
@@ -27,7 +27,10 @@ export const changedFiles = (root: string): ReadonlyArray<string> =>
     ])
   ).sort()
 
-/** The tests that cover these files, by package. All run in one process, and without a runtime around the machine. */
+/**
+ * The tests that cover the changed files, by package. All tests of changed files run in one process, and without a
+ * runtime around the machine.
+ */
 export const seeingTests: Readonly<Record<"protocol" | "actor", ReadonlyArray<string>>> = {
   protocol: ["packages/protocol/test/**/*.test.ts"],
   actor: [
@@ -61,16 +64,16 @@ export interface Sample {
   readonly tests: ReadonlyArray<string>
 }
 
-/** Reads the sample, in a process whose working directory is the copy. */
+/** Reads the sample, in a process whose working directory is the copy of the checkout. */
 export const readSample = (): Sample => JSON.parse(Fs.readFileSync(sampleFile, "utf8")) as Sample
 
-/** A place in a file, as Stryker's plugins count: lines and columns from zero. */
+/** A place in a file in the numbering of Stryker's plugins: lines and columns begin at zero. */
 export interface Position {
   readonly line: number
   readonly column: number
 }
 
-/** A change in one file. */
+/** A change in one file, made by Stryker. */
 export interface Change {
   /** The path of the file below the root, with slashes. */
   readonly file: string
@@ -86,7 +89,10 @@ export const keyOf = ({ file, location: { end, start }, mutatorName, replacement
 const rankOf = (seed: number, change: Change): string =>
   Crypto.createHash("sha256").update(`${seed}\0${keyOf(change)}`).digest("hex")
 
-/** Returns the changes that a seed chooses: always the same, and mostly the same after an edit of one file. */
+/**
+ * Returns the changes that a seed chooses. A seed chooses the same changes each time, and mostly the same after an edit
+ * of one file.
+ */
 export const sample = <C extends Change>(changes: ReadonlyArray<C>, seed: number, count: number): ReadonlyArray<C> =>
   changes
     .map((change) => ({ change, rank: rankOf(seed, change) }))
@@ -103,7 +109,7 @@ export const made = (text: string, { location: { end, start }, replacement }: Ch
 
 const flat = (text: string): string => text.replace(/\s+/g, " ").trim()
 
-/** The number of characters that are shown of each side of a change. */
+/** The number of characters that are shown of the old and of the new text of a change. */
 const maxShown = 160
 
 const shortened = (text: string): string =>
@@ -126,7 +132,7 @@ export interface Equivalent {
   readonly why: string
 }
 
-/** Reads the table of such changes: rows of `| file | change | reason |` whose change is code. */
+/** Reads the table of changes without effect: rows of `| file | change | reason |` whose change is code. */
 export const equivalents = (document: string): ReadonlyArray<Equivalent> =>
   Array.from(
     document.matchAll(/^\| `(packages\/[^`]+)` \| (`+) ?(.*?) ?\2 \| (.+?) \|$/gm),
@@ -137,7 +143,7 @@ export const equivalents = (document: string): ReadonlyArray<Equivalent> =>
     })
   )
 
-/** Returns the row of one such change. */
+/** Returns the table row of one change without effect. */
 export const row = ({ file, shown, why }: Equivalent): string => {
   const fence = shown.includes("`") ? "``" : "`"
   const pad = fence.length > 1 ? " " : ""

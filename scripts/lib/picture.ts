@@ -4,7 +4,7 @@
  */
 
 export interface Layer {
-  /** The contents of the layer, as the picture's table says it. */
+  /** The contents of the layer, as the table of the page describes them. */
   readonly holds: string
   /** The layers that this layer may import, in values and in types. */
   readonly imports: ReadonlyArray<string>

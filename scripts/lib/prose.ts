@@ -10,11 +10,11 @@ export type Place = "comment" | "page" | "title" | "text"
 export interface Sentence {
   readonly place: Place
   readonly line: number
-  /** The words, with each span of code as `…`. */
+  /** The words of the sentence, with each span of code as `…`. */
   readonly text: string
-  /** The words as they are written, code included. */
+  /** The words of the sentence as they are written, code included. */
   readonly written: string
-  /** The sentence before it in its paragraph, as it is written; absent for a first one. */
+  /** The sentence before this one in its paragraph, as it is written; absent for a first sentence. */
   readonly before?: string
 }
 
@@ -30,7 +30,7 @@ const wordsOf = (text: string) => text.split(/\s+/).filter((word) => word !== ""
 
 /** Splits a text into sentences, and keeps the line of each sentence. */
 const split = (place: Place, written: string, line: number): ReadonlyArray<Sentence> => {
-  // Code is replaced by text of the same length, so that positions are equal in both texts.
+  // Code is replaced by text of the same length, so that positions are equal in the text with and without code.
   const text = written.replace(spans, (span) => `\`${"…".repeat(span.length - 2)}\``)
   const found: Array<Sentence> = []
   let before: string | undefined
@@ -62,14 +62,14 @@ const split = (place: Place, written: string, line: number): ReadonlyArray<Sente
 
 const blank = (text: string) => text.replace(/[^\n]/g, "")
 
-/** Parts of a page that a script draws: their sentences are checked in the sources. */
+/** Matches the parts of a page that a script draws, whose sentences are checked in the sources. */
 const drawn = /^<!-- \w+: drawn[^]*?^<!-- end of [^]*?-->$/gm
 
 const code = /^ *```[^]*?^ *```.*$/gm
 
 const heads = /^---\n[^]*?\n---\n/
 
-/** The sentences of a Markdown page. */
+/** Returns the sentences of a Markdown page. */
 export const ofPage = (text: string): ReadonlyArray<Sentence> =>
   split(
     "page",
@@ -125,7 +125,7 @@ const root = (node: unknown): string | undefined => {
 const suites: ReadonlySet<string> = new Set(["it", "test", "describe", "layer"])
 
 interface Kept {
-  /** A test file has titles; other sources have comments and the texts they write. */
+  /** True for a test file, whose titles are checked; other sources have comments and the texts they write. */
   readonly titles: boolean
 }
 

@@ -1,11 +1,12 @@
 /**
  * Compares the tables of docs/reference.md with docs/api.txt, which another check compares with the sources.
  *
- * A table stands below the mark of the type whose members its rows are: `<!-- members of Dialog.StreamOptions -->`, where
- * the type is an object, or `<!-- events of ActorEvent.ActorEvent -->`, where it is a union of objects with a `_tag`.
+ * A table stands below the mark of the type whose members its rows are: `<!-- members of Dialog.StreamOptions -->`,
+ * where the type is an object, or `<!-- events of ActorEvent.ActorEvent -->`, where it is a union of objects with a
+ * `_tag`.
  */
 
-/** A type of a public module: its fields, or those of each of its members by their tag. */
+/** A type of a public module: its fields, or the fields of each member of a union by its tag. */
 export interface Declared {
   readonly fields: ReadonlyArray<string>
   readonly members: ReadonlyMap<string, ReadonlyArray<string>>
@@ -18,7 +19,7 @@ const fieldsOf = (
   ...new Set(Array.from(text.matchAll(new RegExp(`^${indent}readonly (\\w+)\\??:`, "gm")), ([, name]) => name!))
 ]
 
-/** The types in the report of signatures, by `Module.Name`, where the module has no package name. */
+/** Returns the types in the report of signatures, by `Module.Name`, where the module has no package name. */
 export const declared = (api: string): ReadonlyMap<string, Declared> => {
   const types = new Map<string, Declared>()
   for (const [, module, text] of api.matchAll(/^## @furrow\/\w+\/(\w+)\n([^]*?)(?=^## |(?![^]))/gm)) {
@@ -125,7 +126,7 @@ export const problems = (page: string, api: string, facts: Facts): ReadonlyArray
   ]
 }
 
-/** Reads these facts from the text of the sources. */
+/** Reads the facts about bounds, variables and exit codes from the text of the sources. */
 export const factsOf = (
   sources: { readonly timeouts: string; readonly main: string; readonly all: ReadonlyArray<string> }
 ): Facts => {

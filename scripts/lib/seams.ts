@@ -1,14 +1,14 @@
 /**
  * Calls that the platform-neutral runtime must not make itself: they get turns of the event loop, clocks, random
- * numbers, or fibers without a context. The runtime takes all of these from its context, so that a simulation decides
- * every order.
+ * numbers, or fibers without a context. The runtime takes turns, clocks and random numbers from its context, so that a
+ * simulation decides every order.
  */
 import type { Call } from "./source.ts"
 
-/** The files that reach for the event loop, and for the loggers of the program. */
+/** The files that may use the event loop and the loggers of the program directly. */
 const exempt: ReadonlySet<string> = new Set(["actor/internal/settings/Turn.ts", "actor/internal/settings/Log.ts"])
 
-/** Packages that hold to the rules, and those of platforms, which hold to the ones that say so. */
+/** The packages to which all rules apply; packages of platforms follow only the rules that are marked so. */
 const bound: ReadonlySet<string> = new Set(["protocol", "actor"])
 const platforms: ReadonlySet<string> = new Set(["node"])
 

@@ -9,7 +9,7 @@ export interface Section {
   readonly text: string
 }
 
-/** Returns the document with this text in the section; throws if it has no such section. */
+/** Returns the document with this text in the section; throws if the document has no such section. */
 export const fill = (document: string, { begin, end, text }: Section): string => {
   const from = document.indexOf(begin)
   const to = document.indexOf(end)
@@ -18,8 +18,8 @@ export const fill = (document: string, { begin, end, text }: Section): string =>
 }
 
 /**
- * Writes the document that the code describes. With `--check` it only compares, and fails with the given problem if
- * they differ.
+ * Writes a document with the sections that the code describes. With `--check` the function only compares, and fails
+ * with the given problem if the document differs.
  */
 export const writeOrCheck = (file: string, complete: (document: string) => string, problem: string): boolean => {
   const document = Fs.readFileSync(file, "utf8")

@@ -20,7 +20,7 @@ export interface Body {
   readonly codeLines: number
 }
 
-/** A call, by the text of its callee; `new` stands before a constructor. */
+/** A call by the text of its callee; the text begins with `new` for a constructor. */
 export interface Call {
   readonly callee: string
   readonly args: number
@@ -44,7 +44,7 @@ interface Node {
 
 const isNode = (u: unknown): u is Node => typeof u === "object" && u !== null && typeof (u as Node).type === "string"
 
-/** Walks depth first with the nearest name above, because a function rarely has a name of its own. */
+/** Walks depth first, and passes on the nearest name above, because many functions have no name of their own. */
 const walk = (node: Node, name: string, visit: (node: Node, name: string) => void): void => {
   visit(node, name)
   const own = [node.id, node.key].find((id) => isNode(id) && id.type === "Identifier") as Node | undefined

@@ -7,14 +7,15 @@ import * as Path from "node:path"
 export const root = Path.resolve(import.meta.dirname, "../..")
 export const published = ["protocol", "actor", "node", "testing", "sql", "nats"]
 
-/** Published packages that bring a command, and nothing to import. */
+/** Published packages that contain a command, and no module to import. */
 export const commands: ReadonlyArray<string> = ["devtools"]
 
-// `npm run` tells child processes its own project, but the npm that is started here works in another project.
+// `npm run` passes its own project to child processes by variables. The variables are removed, because the npm that is
+// started here works in another project.
 const { npm_config_local_prefix: _, NODE_OPTIONS: __, ...rest } = process.env
 export const env: NodeJS.ProcessEnv = rest
 
-/** Runs a command, fails if it fails, and returns its output without stderr. */
+/** Runs a command and returns its stdout; fails if the command fails. */
 export const run = (cwd: string, command: string, ...args: ReadonlyArray<string>): string => {
   console.log(`$ ${[Path.basename(command), ...args].join(" ")}`)
   const { error, status, stdout } = ChildProcess.spawnSync(command, args, {

@@ -18,8 +18,8 @@ const titlesOf = (text: string): ReadonlyArray<string> =>
   Array.from(text.matchAll(literal), ([quoted]) => quoted.slice(1, -1).replace(/\\(.)/g, "$1"))
 
 /**
- * Finds every test file of the packages. Titles in the tests of the scripts are not counted, because they contain
- * examples.
+ * Finds every test file of the packages. The tests of the scripts themselves are left out, because they contain titles
+ * as examples.
  */
 export const read = (root: string): ReadonlyArray<TestFile> =>
   Fs.globSync("packages/*/test/**/*.test.ts", { cwd: root })
@@ -27,11 +27,11 @@ export const read = (root: string): ReadonlyArray<TestFile> =>
     .sort()
     .map((file) => ({ file, titles: titlesOf(Fs.readFileSync(Path.join(root, file), "utf8")) }))
 
-/** A test that was found in the repository. */
+/** A test that is named by a file and a fragment of a title, and was found in the repository. */
 export interface Named {
   readonly file: string
   readonly fragment: string
-  /** Titles that contain the fragment. */
+  /** The titles of the file that contain the fragment. */
   readonly titles: ReadonlyArray<string>
 }
 

@@ -7,7 +7,7 @@ import type { Mutant, MutantResult } from "./stryker.ts"
 
 type CheckResult = { readonly status: "passed" } | { readonly status: "compileError"; readonly reason: string }
 
-/** Stryker's interface of a checker. */
+/** The part of Stryker's interface for a checker that is used. */
 interface Checker {
   readonly init: () => Promise<void>
   readonly group: (mutants: ReadonlyArray<Mutant>) => Promise<ReadonlyArray<ReadonlyArray<string>>>

@@ -10,11 +10,11 @@ import * as Mutation from "../lib/mutation.ts"
 
 /**
  * Milliseconds by which tests with a change may take longer than without. An endless loop is found by counting its
- * rounds. This limit is for code that waits, and is long because a busy machine must not look like a fault.
+ * rounds. This limit is for code that waits. It is long, so that a busy host does not look like a fault.
  */
 const timeLimitMillis = 30_000
 
-/** Minutes for all tests without a change, which is more than they ever need. */
+/** Minutes that all tests without a change may take, which is more than they ever need. */
 const soundLimitMinutes = 30
 
 export interface Mutant extends Pick<Mutation.Change, "location" | "mutatorName" | "replacement"> {
@@ -48,7 +48,7 @@ const instance = async <A>(name: string, of: string, argument: object): Promise<
 /** A logger that prints nothing: its methods say whether a level is on, or accept a line. */
 const silent = new Proxy({}, { get: () => () => false })
 
-/** All changes that Stryker can make in these files. */
+/** Returns all changes that Stryker can make in these files. */
 export const changesOf = async (
   root: string,
   files: ReadonlyArray<string>
@@ -76,8 +76,8 @@ export interface Tried {
 }
 
 /**
- * Tries the chosen changes, which are named by `Mutation.keyOf`. `at` is a copy of the checkout, whose files are
- * changed.
+ * Tries the chosen changes, which are named by `Mutation.keyOf`. `at` is the path of a copy of the checkout, whose
+ * files are changed.
  */
 export const tryAll = async (
   at: string,
@@ -128,7 +128,7 @@ export const tryAll = async (
   }
 }
 
-/** Stryker's results count lines and columns from one. */
+/** Converts a place from Stryker's results, which count lines and columns from one. */
 const fromOne = <A extends Pick<Mutation.Change, "location">>(result: A): A => {
   const { end, start } = result.location
   const less = ({ column, line }: Mutation.Position) => ({ line: line - 1, column: column - 1 })

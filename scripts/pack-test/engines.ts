@@ -1,5 +1,6 @@
 /**
- * The engines, as npm installs them with what they need: without a server their operations fail typed.
+ * Uses the engines as npm installs them with their dependencies. Without a server their operations fail with a typed
+ * error.
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Discovery } from "@furrow/actor"
@@ -8,10 +9,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import assert from "node:assert/strict"
 
-/** No server listens there. */
+/** No server listens at this port. */
 const port = 1
 
-/** Declarations of @nats-io do not pass `exactOptionalPropertyTypes`: a user needs `skipLibCheck`, which this project does without. */
+/**
+ * The package is imported without types, because declarations of @nats-io fail under `exactOptionalPropertyTypes`. A
+ * user needs `skipLibCheck`, which this project does not set.
+ */
 const nats: string = "@furrow/nats/NatsDiscovery"
 const NatsDiscovery = await import(nats) as {
   readonly layer: (options: { readonly servers: string }) => Layer.Layer<Discovery.DiscoveryDriver>

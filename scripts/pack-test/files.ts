@@ -5,7 +5,10 @@
 import assert from "node:assert/strict"
 import { registerHooks } from "node:module"
 
-/** The public modules that only export, and the one file behind them in each of the three packages. */
+/**
+ * The largest number of files: the public modules that only export, and one file behind them in each of the three
+ * packages.
+ */
 const maxFiles = 30
 
 const loaded: Array<string> = []

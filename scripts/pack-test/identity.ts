@@ -1,6 +1,6 @@
 /**
- * Checks what an actor runs on, and that there is one copy of it: modules imported one by one, from the barrel, with
- * `require`, and by modules of Effect outside of the bundle must be the same.
+ * Checks that an actor has only one copy of each module: imported alone, from the barrel, with `require`, and by
+ * modules of Effect outside of the bundle.
  */
 import { Actor } from "@furrow/actor"
 import * as ActorModule from "@furrow/actor/Actor"
@@ -53,7 +53,7 @@ const thrower = (): never => {
   throw new Error("thrown on purpose")
 }
 
-/** The place where an error of the user's code is thrown, as the user reads it. */
+/** Returns the place where an error of the user's code is thrown, as the stack shows it. */
 export const stack = Actor.fn("stack", { module: import.meta.url, success: Schema.String })(() =>
   Effect.map(Effect.flip(Effect.try({ try: thrower, catch: (error) => error as Error })), (error) => error.stack ?? "")
 )

@@ -1,6 +1,6 @@
 /**
- * The command `furrow`, as it is installed, on the tree of this program and on the death of one of its actors. The argument is the
- * Node to run it with.
+ * Runs the installed command `furrow` on the tree of this program, and on the death of one of its actors. The argument
+ * is the path of the Node that runs the command.
  */
 import * as Actor from "@furrow/actor/Actor"
 import * as NodeActor from "@furrow/node/NodeActor"

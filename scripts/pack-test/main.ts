@@ -1,6 +1,6 @@
 /**
- * A program outside the repository: it has the packages as npm installs them, plain JavaScript, and nothing else. The
- * program starts real actors, with a call, a typed error, a stream, a dialog and a Service.
+ * A program outside the repository, in plain JavaScript, with only the packages that npm installs. The program starts
+ * real actors, with a call, a typed error, a stream, a dialog and a Service.
  */
 import { Actor, MemoryActor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"

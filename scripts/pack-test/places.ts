@@ -25,10 +25,10 @@ export const here = Effect.map(Where, (where): Place => ({
   ...counts
 }))
 
-/** The name of a place in the tree. */
+/** Returns the name of the actor's place in the tree. */
 export const look = Actor.fn("look", { module: import.meta.url, success: Place })(() => here)
 
-/** Looks for the other actor by name, and so does an actor of its own; returns the places of all of them. */
+/** Finds the other actor by name, in this actor and in a child of its own. Returns the places of all of them. */
 export const deep = Actor.fn("deep", {
   module: import.meta.url,
   payload: { other: Schema.String },
@@ -37,7 +37,7 @@ export const deep = Actor.fn("deep", {
   Actor.nursery(Effect.gen(function*() {
     const below = yield* Actor.start("grandchild", { expose: [meet, look] })
     const met = yield* below.run(meet({ other }))
-    // The child dials the other actor itself, too.
+    // The child dials the other actor by itself.
     yield* meet({ other })
     return { child: yield* here, grandchild: yield* below.run(look()), other: met }
   })).pipe(Actor.orDie)

@@ -1,6 +1,6 @@
 /**
  * A package outside of the repository with its own Transport, Discovery and Spawner. Every actor of the tree must use
- * them, and an error in one must name it.
+ * these parts, and an error in one of them must name it.
  */
 import * as Actor from "@furrow/actor/Actor"
 import { SpawnFailed } from "@furrow/actor/ActorError"
@@ -19,7 +19,7 @@ import { Counting, counts, hidden, Loop, secrets, Telemetry } from "./wire.js"
 
 const asked = { claims: 0, lists: 0, watches: 0 }
 
-/** The tree's own registrar, counted. */
+/** The tree's own registrar, with a count of its uses. */
 const CountedDiscovery = Layer.effect(
   Discovery,
   Effect.map(Discovery, (below) => ({
@@ -72,15 +72,16 @@ const usesAll = Effect.gen(function*() {
   for (const [name, place] of Object.entries(all)) assert.match(place.where, new RegExp(`^otel@${place.pid}$`), name)
   for (const [name, place] of Object.entries(all)) assert.equal(place.ambient, 1, name)
   assert.equal(new Set(Object.values(all).flatMap((place) => place.secrets)).size, 1, "one secret for one tree")
-  // Connections of the transport: the grandchild dialled the root (for the registry) and x, which both listen.
+  // Checks the connections: the grandchild has dialled the root (for the registry) and the actor x, and both of them
+  // listen.
   assert.ok(root.listened === 1 && other.listened === 1, "the root and x listen")
   assert.ok(grandchild.dialled >= 1 && child.dialled >= 1, "child and grandchild dial")
-  // Starts by the spawner: x and y by the root, the grandchild by y.
+  // Checks the starts: the spawner has started x and y in the root, and the grandchild in y.
   assert.deepEqual([root.spawned, child.spawned, grandchild.spawned], [2, 1, 0])
   assert.equal(child.spawnedBy, `mine/${root.pid}`)
   assert.equal(grandchild.spawnedBy, `mine/${child.pid}`)
-  // The Discovery stays in the root. The root and the child claimed names for their actors, the root listed names, and
-  // the child and the grandchild waited for names.
+  // Checks that only the root uses the Discovery. The root and the child claimed names for their actors, the root
+  // listed names, and the child and the grandchild waited for names.
   assert.deepEqual(asked, { claims: 3, lists: 1, watches: 2 })
   console.log("transport, spawner, discovery and ambient Layer are used in root, child and grandchild")
 })

@@ -1,6 +1,6 @@
 /**
- * The runtime of a project's actors. The first argument says which runtime it must be: `bundle` or `modules`. A second
- * argument is the URL of another module with the same endpoint.
+ * Checks which runtime the actors of a project use. The first argument is the expected runtime: `bundle` or `modules`.
+ * A second argument is the URL of another module with the same endpoint, which an actor imports instead.
  */
 import { Actor } from "@furrow/actor"
 import { NodeActor, NodeSpawner } from "@furrow/node"
@@ -13,13 +13,13 @@ import { divide, DividedByZero } from "./work.js"
 
 const [expected, elsewhere] = process.argv.slice(2)
 
-/** The same actor by name, which imports another file. */
+/** The same endpoint by name, in a module that imports another file. */
 const other = Actor.fn("identity", {
   module: elsewhere ?? import.meta.url,
   success: Schema.Struct({ effect: Schema.String, actor: Schema.String, differ: Schema.Array(Schema.String) })
 })(() => Effect.die("this one is not served"))
 
-/** Actors with a guard thread, whatever guard this platform has. */
+/** A root whose actors have a guard thread, also where the platform has a better guard. */
 const underThreads = NodeActor.layer.pipe(Layer.provide(NodeSpawner.layer({ guard: "thread" })))
 
 NodeActor.runMain(Effect.gen(function*() {

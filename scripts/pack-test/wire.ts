@@ -1,6 +1,6 @@
 /**
- * A platform of a user's own: a transport, a spawner around Node's processes, and an ambient Layer around every actor.
- * Each part counts its uses, in the process in which it is used.
+ * The platform of a user: a transport, a spawner around Node's processes, and an ambient Layer around every actor. Each
+ * part counts its uses, in the process in which it is used.
  */
 import * as Ambient from "@furrow/actor/Ambient"
 import { Credentials } from "@furrow/actor/Credentials"
@@ -17,7 +17,7 @@ import * as Net from "node:net"
 
 export const counts = { listened: 0, dialled: 0, spawned: 0, ambient: 0 }
 
-/** A digest of a value that a process must not show, so that two can still be compared. */
+/** The digests of values that a process must not show, so that two values can still be compared. */
 export const secrets = new Set<string>()
 
 const failed = (reason: string) => new TransportError({ gone: false, reason })
@@ -89,7 +89,7 @@ export const Counting = Spawner.portable("counting", {
     }))
   ))
 
-/** The actor in which a handler runs, as telemetry would know it. */
+/** The name of the actor in which a handler runs, as telemetry would report it. */
 export const Where: Context.Reference<string> = Context.Reference("consumer/Where", { defaultValue: () => "nowhere" })
 
 /** A Layer around every handler of the tree, which logs when it is flushed. */

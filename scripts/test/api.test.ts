@@ -10,7 +10,7 @@ afterEach(() => {
   for (const folder of made.splice(0)) Fs.rmSync(folder, { recursive: true })
 })
 
-/** The report of `index.d.ts` among these files. */
+/** Returns the API report for `index.d.ts` among these files. */
 const report = (files: Readonly<Record<string, string>>): string => {
   const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-api-"))
   made.push(folder)

@@ -4,12 +4,12 @@ import * as Architecture from "../architecture.ts"
 import { layers } from "../lib/picture.ts"
 
 describe("architecture", () => {
-  it("docs/architecture.md shows the pictures that the code says", () => {
+  it("docs/architecture.md shows the pictures that are drawn from the code", () => {
     const document = Fs.readFileSync(Architecture.file, "utf8")
     assert.strictEqual(Architecture.complete(document), document)
   })
 
-  it("the page shows every layer, and every file that exports a step", () => {
+  it("docs/architecture.md shows every layer, and every file that exports a step", () => {
     const document = Fs.readFileSync(Architecture.file, "utf8")
     for (const name of Object.keys(layers)) assert.include(document, `| \`${name}\` |`)
     const machines = Architecture.machines()
@@ -31,7 +31,7 @@ describe("architecture", () => {
     assert.throws(() => Architecture.complete("# Architecture"), /must hold "<!-- layers/)
   })
 
-  it("the drawing of a comment keeps its indented lines and its table, and drops the words", () => {
+  it("a picture taken from a comment keeps its indented lines and its table, and drops the sentences", () => {
     const source = `/**
  * A door, as a machine.
  *

@@ -5,7 +5,7 @@ import * as Path from "node:path"
 import { page, parse } from "../docs.ts"
 
 describe("A page of the reference", () => {
-  it("a doc comment is taken apart: text, examples, category and version", () => {
+  it("a doc comment is split into text, examples, category and version", () => {
     assert.deepStrictEqual(
       parse("Adds two.\n\nMore of it.\n\n@example\n```ts\nadd(1, 2) // 3\n```\n@category math\n@since 0.1.0"),
       {
@@ -17,7 +17,7 @@ describe("A page of the reference", () => {
     )
   })
 
-  it("a page shows a name of another file with its comment, its example, and the comments of its fields", () => {
+  it("a page of the reference shows a name from another file with its comment, its example, and the comments of its fields", () => {
     const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-docs-"))
     try {
       Fs.writeFileSync(

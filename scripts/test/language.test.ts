@@ -7,11 +7,11 @@ import * as Prose from "../lib/prose.ts"
 const root = Path.resolve(import.meta.dirname, "../..")
 const budget = JSON.parse(Fs.readFileSync(Path.join(root, "scripts/language.json"), "utf8")) as Language.Budget
 
-/** The faults of one file as `line kind`. */
+/** Returns the faults of one file as `line kind`. */
 const faults = (file: string, text: string) => Language.faultsOf(file, text).map(({ kind, line }) => `${line} ${kind}`)
 
 describe("language", () => {
-  it("the check finds a clause in the place of a noun in comments, and its line", () => {
+  it("the language check finds a clause in the place of a noun in comments, and its line", () => {
     const text = `const a = 1
 /**
  * The reader is slow. What it does not read
@@ -33,7 +33,7 @@ const c = 3 // Whether it was sent.
     ])
   })
 
-  it("the check leaves pictures, tables, code, tags and questions of comments alone", () => {
+  it("the language check ignores pictures, tables, code, tags and questions in comments", () => {
     const text = `/**
  * A machine of two states.
  *
@@ -55,7 +55,7 @@ const a = 1
     assert.deepStrictEqual(faults("a.ts", text), [])
   })
 
-  it("the check finds faults in texts that a source writes, and leaves short texts alone", () => {
+  it("the language check finds faults in texts that a source writes, and ignores short texts", () => {
     const text = `throw new Error(\`what is asked of \${actor} is no call\`)
 const tag = "whoever comes"
 fail({ reason: "The actor has ended. Whoever asks again is refused." })
@@ -63,7 +63,7 @@ fail({ reason: "The actor has ended. Whoever asks again is refused." })
     assert.deepStrictEqual(faults("a.ts", text), ["1 headless", "1 riddle", "3 headless", "3 riddle"])
   })
 
-  it("the check reads titles alone in test files, of every way to write a test", () => {
+  it("the language check reads only titles in test files, in every form of a test", () => {
     const text = `// Whoever reads this is fine.
 describe("whoever is late", () => {
   it.live("who asks is told so", () => {})
@@ -81,7 +81,7 @@ describe("whoever is late", () => {
     ])
   })
 
-  it("the check reads paragraphs and points of pages, not headings, tables, code and drawn parts", () => {
+  it("the language check reads paragraphs and list items of pages, but not headings, tables, code and drawn parts", () => {
     const text = `# What is a page
 
 The page begins. **Nobody** reads it here.
@@ -102,7 +102,7 @@ Whatever is drawn comes from the sources.
     assert.deepStrictEqual(faults("a.md", text), ["3 headless", "3 riddle", "5 headless"])
   })
 
-  it("a comparison with `so far as` and a word that only begins alike are no faults", () => {
+  it("a comparison with `so far as` and a word that only begins like a pronoun are no faults", () => {
     assert.deepStrictEqual(
       faults("a.md", "So far as it goes, the actor runs.\n\nWholesale changes of it are fine.\n"),
       []
@@ -112,7 +112,7 @@ Whatever is drawn comes from the sources.
 
   const two = Language.faultsOf("a.md", "What it is stays open.\n\nWhere it is stays open.\n")
 
-  it("a file may have as many faults as its budget, and one more is shown with all of its kind", () => {
+  it("a file may have as many faults as its budget, and one more makes the check show all of its kind", () => {
     assert.deepStrictEqual(Language.problems(two, { "a.md": { headless: 2, riddle: 0 } }), [])
     assert.deepStrictEqual(Language.problems(two, { "a.md": { headless: 1, riddle: 9 } }), [
       "a.md: 2 headless sentences, allowed are 1",
@@ -138,12 +138,12 @@ Whatever is drawn comes from the sources.
     })
   })
 
-  it("the repository keeps its budget, and the budget names no file that is gone", () => {
+  it("the repository keeps its budget, and every file of the budget exists", () => {
     assert.deepStrictEqual(Language.problems(Language.faults(root), budget), [])
     assert.deepStrictEqual(Object.keys(budget).filter((file) => !Fs.existsSync(Path.join(root, file))), [])
   })
 
-  it("a word in a span of code is no part of a sentence", () => {
+  it("a word in a span of code does not count as a word of the sentence", () => {
     assert.deepStrictEqual(
       faults("a.md", "The rule forbids `nobody` and `who is`.\n\n`What` is a noun of this page.\n"),
       []
@@ -154,7 +154,7 @@ Whatever is drawn comes from the sources.
     assert.deepStrictEqual(Prose.ofPage("# A\n\nOne two three.\nFour five six.\n").map(({ line }) => line), [3, 4])
   })
 
-  it("a draw is decided by its seed, and a rewritten sentence keeps the others in their order", () => {
+  it("a seed decides which sentences are drawn, and rewriting one keeps the others in their order", () => {
     const sentence = (n: number, written = `Sentence ${n} has five words.`): Language.Drawn => ({
       file: "a.md",
       line: n,

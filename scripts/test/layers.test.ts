@@ -9,11 +9,11 @@ afterEach(() => {
   for (const root of made.splice(0)) Fs.rmSync(root, { recursive: true })
 })
 
-/** What the check says about a repository of these files, given below packages/. */
+/** Returns the problems that the check finds in a repository of these files, given below packages/. */
 const check = (files: Readonly<Record<string, string>>) => {
   const root = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-layers-"))
   made.push(root)
-  // As in the repository, unless a test is about that.
+  // The exports close internal folders as in the repository, unless a test is about that.
   const closed = { "actor/package.json": JSON.stringify({ exports: { "./internal/*": null } }) }
   for (const [name, text] of Object.entries({ ...closed, ...files })) {
     const file = Path.join(root, "packages", name)
@@ -26,7 +26,7 @@ const check = (files: Readonly<Record<string, string>>) => {
 const lines = (count: number) => Array.from({ length: count }, (_, i) => `  f(${i})`).join("\n")
 
 describe("layers", () => {
-  it("an import that goes down is fine, in values and in types", () => {
+  it("an import of a lower layer is accepted, for values and types", () => {
     assert.deepStrictEqual(
       check({
         "actor/src/index.ts": `export * as Portal from "./internal/portal/Portal.ts"`,
@@ -39,7 +39,7 @@ describe("layers", () => {
     )
   })
 
-  it("an import that goes up fails, even of a type", () => {
+  it("an import of a higher layer fails, even of a type", () => {
     assert.deepStrictEqual(
       check({
         "actor/src/internal/portal/Portal.ts": `export type P = 1`,
@@ -58,14 +58,14 @@ describe("layers", () => {
     )
   })
 
-  it("a folder the picture does not know fails", () => {
+  it("a folder that the picture of the layers does not contain fails", () => {
     assert.lengthOf(
       check({ "actor/src/internal/utils/a.ts": `import * as Effect from "effect/Effect"\nexport default Effect` }),
       1
     )
   })
 
-  it("a package imports only what it may", () => {
+  it("a package imports only the packages that it may", () => {
     assert.deepStrictEqual(
       check({
         "protocol/src/A.ts": `import { Effect } from "effect"\nimport * as Fs from "node:fs"\nexport { Effect, Fs }`,
@@ -83,7 +83,7 @@ describe("layers", () => {
     )
   })
 
-  it("a cycle of values fails, while a cycle through a type does not", () => {
+  it("a cycle of value imports fails, while a cycle through a type does not", () => {
     assert.deepStrictEqual(
       check({
         "node/src/A.ts": `import { b } from "./B.ts"\nexport const a = b`,
@@ -96,7 +96,7 @@ describe("layers", () => {
     )
   })
 
-  it("comments and blank lines do not count, and code over the budget fails", () => {
+  it("comments and blank lines do not count as code, and a file over the budget fails", () => {
     assert.deepStrictEqual(
       check({
         "node/src/A.ts": `export const full = () => {\n  // free\n\n${lines(80)}\n}`,
@@ -111,7 +111,7 @@ describe("layers", () => {
     )
   })
 
-  it("an internal folder is closed where the exports give it to the sources alone, and open otherwise", () => {
+  it("an internal folder is closed where only the sources may import it, and open otherwise", () => {
     const withExport = (target: unknown) =>
       check({
         "actor/package.json": JSON.stringify({ exports: { "./*": "./dist/*.js", "./internal/*": target } }),
@@ -127,7 +127,7 @@ describe("layers", () => {
     assert.deepStrictEqual(withExport(undefined), [open])
   })
 
-  it("a published package that imports what another one keeps internal fails, a private one does not", () => {
+  it("a published package that imports an internal module of another one fails, a private one does not", () => {
     const files = (name: string) => ({ [`${name}/src/A.ts`]: `import "@furrow/actor/internal/portal/Portal"` })
     assert.deepStrictEqual(check(files("attack")), [])
     assert.deepStrictEqual(check(files("node")), [
@@ -136,7 +136,7 @@ describe("layers", () => {
     ])
   })
 
-  it("a call of the runtime that reaches around its context fails, and names the alternative", () => {
+  it("a call of the runtime that bypasses its context fails, and the problem names the alternative", () => {
     const calls = `import * as Effect from "effect/Effect"
 export const a = () => Promise.resolve().then(() => 1)
 export const b = () => { queueMicrotask(a); globalThis.setImmediate(a); setTimeout(a, 0) }

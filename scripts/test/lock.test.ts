@@ -42,7 +42,7 @@ describe("lock", () => {
     assert.deepStrictEqual(missing(complete(lock)), [])
   })
 
-  it("two versions of one tool have the builds of each, each beside its tool", () => {
+  it("the builds of two versions of one tool are each placed beside their version", () => {
     const tool = { version: "1.0.0", optionalDependencies: { "@tool/linux-x64-musl": "1.0.0" } }
     const older = { version: "0.9.0", optionalDependencies: { "@tool/linux-x64-musl": "0.9.0" } }
     const both = {
@@ -67,13 +67,13 @@ describe("lock", () => {
     for (const packages of [both.packages, neither, stale]) assert.deepStrictEqual(missing(complete({ packages })), [])
   })
 
-  it("a registry in the lock is found, a workspace link is not one", () => {
+  it("an address of a registry in the lock is found, while a workspace link is ignored", () => {
     assert.deepStrictEqual(resolved(lock), [])
     const tied = { packages: { "node_modules/a": { version: "1.0.0", resolved: "https://registry.example/a.tgz" } } }
     assert.deepStrictEqual(resolved(tied), ["node_modules/a"])
   })
 
-  it("an absent dependency of no recognisable platform is not guessed", () => {
+  it("a missing dependency without a recognisable platform gets no entry", () => {
     assert.throws(
       () => missing({ packages: { "node_modules/a": { optionalDependencies: { fast: "1.0.0" } } } }),
       /by hand/

@@ -26,7 +26,7 @@ const edit = { in: "packages/a/src", find: "return sum(a, 1)", replace: "return 
 const prepared = (given: object) => prepare(new Map([["m", JSON.stringify(given)]]), sources, tests, parity)
 
 describe("a mutant", () => {
-  it("a mutant is found by its text in a folder, however the text is laid out", () => {
+  it("a mutant is found by its text in a folder, whatever the layout of the text", () => {
     const { problems, ready } = prepared({ ...mutant, edits: [edit] })
     assert.deepStrictEqual(problems, [])
     assert.deepStrictEqual(Array.from(ready[0]!.changed), [
@@ -34,7 +34,7 @@ describe("a mutant", () => {
     ])
   })
 
-  it("a mutant changes several places, and takes a replacement as it is", () => {
+  it("a mutant can change several places, and inserts its replacement unchanged", () => {
     const second = { in: "packages/a/src/deep/two.ts", find: "const count = 2", replace: "const count = '$&'" }
     const { ready } = prepared({ ...mutant, edits: [edit, second] })
     assert.deepStrictEqual(
@@ -44,7 +44,7 @@ describe("a mutant", () => {
     assert.strictEqual(ready[0]!.changed.size, 2)
   })
 
-  it("a mutant is stale where its text is gone, and where it is there twice, with the places", () => {
+  it("a mutant is stale where its text is missing or occurs twice, and the problem names the places", () => {
     const gone = { ...edit, find: "return product(a, 1)" }
     assert.deepStrictEqual(prepared({ ...mutant, edits: [gone] }).problems, [
       `m: stale: "return product(a, 1)" is 0 times in packages/a/src`
@@ -62,7 +62,7 @@ describe("a mutant", () => {
     assert.isFalse(Mutants.pattern("const count").test("const counter"))
   })
 
-  it("a mutant names a test that exists and that is about what it breaks", () => {
+  it("a mutant names an existing test that is about the broken promise", () => {
     const broken = (change: object) => prepared({ ...mutant, edits: [edit], ...change }).problems
     assert.deepStrictEqual(broken({ test: "one: two is one more" }), [
       `m: packages/a/test/one.test.ts has no test "two is one more"`
@@ -77,7 +77,7 @@ describe("a mutant", () => {
     assert.match(broken({ violates: "everything" })[0]!, /is no row of docs\/parity.md, no guarantee/)
   })
 
-  it("a mutant has every field and no other, and changes something", () => {
+  it("a mutant must have every field and no other, and must change something", () => {
     assert.deepStrictEqual(prepare(new Map([["m", "{"]]), sources, tests, parity).problems.length, 1)
     assert.deepStrictEqual(prepared({ ...mutant }).problems, ["m: needs edits, a list of { in, find, replace }"])
     assert.deepStrictEqual(prepared({ ...mutant, edits: [edit], file: "x" }).problems, ["m: has unknown fields: file"])
@@ -97,7 +97,7 @@ describe("a mutant", () => {
   })
 })
 
-describe("the mutants of this repository", () => {
+describe("The mutants of this repository", () => {
   it("each mutant applies exactly once, and names a test that exists and is about its fault", () => {
     const { problems, ready } = readAll(root)
     assert.deepStrictEqual(problems, [])
@@ -105,7 +105,7 @@ describe("the mutants of this repository", () => {
   })
 })
 
-/** A checkout of one package with one test. */
+/** Makes a checkout of one package with one test. */
 const checkout = (): string => {
   const at = Fs.realpathSync(Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-mutants-test-")))
   const write = (file: string, text: string) => {
@@ -135,7 +135,7 @@ test("something else fails all the time", () => expect(more(1)).toBe(5))
   return at
 }
 
-/** A killed process is gone when its parent has reaped it: looks again for ten seconds. */
+/** A killed process has ended when its parent has reaped it, so the check is repeated for ten seconds. */
 const isGone = async (pid: number): Promise<boolean> => {
   for (const end = performance.now() + 10_000; performance.now() < end;) {
     try {
@@ -148,8 +148,8 @@ const isGone = async (pid: number): Promise<boolean> => {
   return false
 }
 
-describe("a part of the mutants", () => {
-  it("the parts of the mutants have each mutant once, and a part that there is not is refused", () => {
+describe("A part of the mutants", () => {
+  it("the parts of the mutants contain each mutant once, and an impossible part is refused", () => {
     const places = Array.from({ length: 10 }, (_, place) => place)
     const parts = [1, 2, 3].map((part) => places.filter(partOf(`${part}/3`)))
     assert.deepStrictEqual(parts, [[0, 3, 6, 9], [1, 4, 7], [2, 5, 8]])
@@ -157,8 +157,8 @@ describe("a part of the mutants", () => {
   })
 })
 
-describe("the hunt", () => {
-  it("the hunt applies each mutant in a copy, where packages import each other's copies, and leaves nothing", {
+describe("The run of all mutants", () => {
+  it("the run of all mutants applies each in a copy, where packages import each other's copies, and leaves no files", {
     timeout: 120_000
   }, async () => {
     const at = checkout()
@@ -199,7 +199,7 @@ describe("the hunt", () => {
     }
   })
 
-  it("the hunt counts a test that never ends as killed, ends its worker, and goes on", {
+  it("the run of all mutants counts a test that never ends as killed, ends its worker, and goes on", {
     timeout: 120_000
   }, async () => {
     const at = checkout()
@@ -235,7 +235,7 @@ describe("the hunt", () => {
     }
   })
 
-  it("the hunt copies workspace links as links into the copy", () => {
+  it("the run of all mutants copies workspace links as links into the copy", () => {
     const at = checkout()
     const made = copy(at)
     try {

@@ -8,7 +8,7 @@ const pages = Pages.read(root)
 
 const pagesOf = (files: Readonly<Record<string, string>>) => new Map(Object.entries(files))
 
-/** Dead links of a repository that holds these pages and nothing else. */
+/** Returns the dead links of a repository that contains only these pages. */
 const dead = (files: Readonly<Record<string, string>>) => {
   const all = pagesOf(files)
   return Pages.dead(all, (path) => all.has(path))
@@ -20,7 +20,7 @@ describe("links of pages", () => {
     assert.deepStrictEqual(Pages.dead(pages, (path) => Fs.existsSync(Path.join(root, path))), [])
   })
 
-  it("a link to a missing file or a missing heading is dead", () => {
+  it("a link to a missing file or a missing heading is reported", () => {
     assert.deepStrictEqual(
       dead({
         "docs/a.md": "# A\n\n[b](b.md) [gone](gone.md)\n[up](../README.md#the-end)\n[here](#a) [nowhere](#b)\n",
@@ -31,7 +31,7 @@ describe("links of pages", () => {
     )
   })
 
-  it("absolute links into this repository are checked, links elsewhere and code are not", () => {
+  it("absolute links into this repository are checked, while links to other sites and in code are not", () => {
     assert.deepStrictEqual(
       dead({
         "packages/a/README.md": `[a](https://github.com/furrow-effect/furrow/blob/main/docs/a.md)
@@ -46,7 +46,7 @@ describe("links of pages", () => {
     )
   })
 
-  it("headings that are alike are numbered, as GitHub does it", () => {
+  it("headings with equal text get numbered anchors, as on GitHub", () => {
     assert.deepStrictEqual([...Pages.anchors("# A b\n## A b\n### [A](x.md) _b_-c 1.2\n")], [
       "a-b",
       "a-b-1",
@@ -61,7 +61,7 @@ describe("commands of pages", () => {
   }
   const named = (text: string) => Array.from(text.matchAll(/npm run ([a-z][\w:-]*)/g), ([, name]) => name!)
 
-  it("every script that a page names exists", () => {
+  it("every npm script that a page names exists", () => {
     const missing = [...pages].flatMap(([page, text]) =>
       named(text).filter((name) => scripts[name] === undefined).map((name) => `${page} ${name}`)
     )
@@ -82,7 +82,7 @@ describe("docs/README.md", () => {
     assert.deepStrictEqual(Pages.unlisted(pages), [])
   })
 
-  it("the index misses a page that no group has, and one that two groups have", () => {
+  it("the check of docs/README.md reports a page in no group, and one in two groups", () => {
     const index =
       "# All\n\n## Tutorials\n\n- [A](a.md): first.\n\n## Reference\n\n- [A](a.md): again.\n- [C](c): all of c.\n"
     assert.deepStrictEqual(unlisted(index, "docs/a.md", "docs/b.md", "docs/c/d.md"), [
@@ -91,7 +91,7 @@ describe("docs/README.md", () => {
     ])
   })
 
-  it("the index refuses a point without a sentence, and a group of another name", () => {
+  it("the check of docs/README.md refuses a list item without a sentence, and a group of another name", () => {
     assert.deepStrictEqual(
       unlisted("## Tutorials\n\n- [A](a.md)\n\n## Others\n\n- [B](b.md): b.\n", "docs/a.md", "docs/b.md"),
       [

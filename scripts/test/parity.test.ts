@@ -7,7 +7,7 @@ import { document, problems } from "../parity.ts"
 const root = Path.resolve(import.meta.dirname, "..", "..")
 const text = Fs.readFileSync(Path.join(root, document), "utf8")
 
-/** What the check says when one line of the document is another one. */
+/** Returns the problems of the page when one of its lines is replaced. */
 const instead = (id: string, line: string) =>
   problems(text.split("\n").map((old) => old.startsWith(`| ${id} |`) ? line : old).join("\n"), read(root))
 
@@ -15,7 +15,7 @@ describe("parity", () => {
   it("every row of the parity page has a fate, and kept or changed rows name tests that exist", () =>
     assert.deepStrictEqual(problems(text, read(root)), []))
 
-  it("a row that is missing or twice, an unknown fate, a riddle, and a test that is not there are noticed", () => {
+  it("the check of docs/parity.md reports a missing or repeated row, an unknown fate, a riddle, and a test that does not exist", () => {
     assert.deepStrictEqual(instead("OVR-7", "gone"), [`${document}: OVR-7 is missing`])
     assert.deepStrictEqual(instead("OVR-7", "| OVR-7 | kept | Errors. | - |"), [
       `${document}: OVR-7: is kept and names no test`

@@ -26,7 +26,7 @@ describe("docs/reference.md", () => {
     assert.deepStrictEqual(problems(page), [])
   })
 
-  it("docs/reference.md is compared with facts that the check finds", () => {
+  it("docs/reference.md is compared with a complete set of facts from the sources", () => {
     assert.strictEqual(facts.timeouts.get("spawn"), 30_000)
     assert.strictEqual(facts.timeouts.size, 10)
     assert.includeMembers([...facts.variables], ["XDG_RUNTIME_DIR", "PATH", "NODE_OPTIONS", "FORCE_COLOR"])
@@ -36,7 +36,7 @@ describe("docs/reference.md", () => {
     assert.deepStrictEqual([...members.keys()].at(-1), "Violation")
   })
 
-  it("the check reports a missing bound, an option, an event, a variable and an exit code whose row is gone", () => {
+  it("the check of docs/reference.md reports a missing bound, option, event, variable and exit code", () => {
     assert.deepStrictEqual(problems(without(/^\| `explain` .*\n/m)), [
       "Timeouts.Timeouts: there is no row for explain",
       "Timeouts.explain: the default is 100, the page says undefined"
@@ -53,7 +53,7 @@ describe("docs/reference.md", () => {
     assert.deepStrictEqual(problems(without(/^\| 141 .*\n/m)), ["exit code 141: there is no row for it"])
   })
 
-  it("the check refuses rows of missing things, other defaults, and other fields", () => {
+  it("the check of docs/reference.md refuses rows of unknown things, other defaults, and other fields", () => {
     assert.deepStrictEqual(problems(page.replace("| `guard` |", "| `gaurd` |")), [
       "NodeSpawner.Options: there is no row for guard",
       "NodeSpawner.Options: gaurd is not there, or has two rows"
@@ -67,7 +67,7 @@ describe("docs/reference.md", () => {
     ])
   })
 
-  it("the check reports options without a table, and a table of a type that is gone", () => {
+  it("the check of docs/reference.md reports options without a table, and a table of a type that does not exist", () => {
     assert.deepStrictEqual(
       problems(page.replace("members of Dialog.SubscribeOptions", "members of Dialog.Subscribed")),
       [

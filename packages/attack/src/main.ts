@@ -1,10 +1,11 @@
 /**
  * `npm run attack`: attacks on a live tree, by processes that dial its actors.
  *
- * The tree works all the time: its actors call each other and stream, and measure how long that takes. This process is
- * the attacker: another one of the same user, who finds the sockets by looking around, and speaks raw bytes. A run fails
- * where a stranger got anything done, a call of the tree failed or took too long, memory or descriptors did not come
- * back, or the secret stands anywhere. SECURITY.md lists the attacks that are defended against, and those that are not.
+ * The tree works all the time: its actors call each other and read streams, and measure how long that takes. This
+ * process is the attacker. The attacker runs as the same user, finds the sockets in the file system, and sends raw
+ * bytes. A run fails where a stranger was served, where a call of the tree failed or took too long, where memory or
+ * descriptors were not freed, or where the secret appears in any output. SECURITY.md lists the attacks that are
+ * defended against, and those that are not.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -28,7 +29,7 @@ import { render } from "./table.ts"
 import { type Case, judge, type Verdict } from "./verdict.ts"
 import { type Transport, Victim } from "./victim.ts"
 
-// Squatting comes before the first question for the address of the actor whose place is taken.
+// The case `squat` runs first, because it needs an actor whose address no other actor has asked for.
 const cases: ReadonlyArray<Case> = [
   ...relays,
   ...strangers,
@@ -65,7 +66,7 @@ const assault = Effect.fnUntraced(
   }
 )
 
-/** The end of the tree is a verdict too, where something of it is left. */
+/** Adds a verdict about the end of the tree, where processes of it are left. */
 const end = Effect.fnUntraced(function*(victim: Victim, verdicts: Array<Verdict>) {
   const left = yield* Effect.promise(() => victim.stop())
   if (left.length > 0) {
@@ -86,7 +87,7 @@ const siege = Effect.fnUntraced(function*(transport: Transport, options: Options
   return verdicts
 })
 
-/** Ends the program with this exit code; what there was to say has been said. */
+/** Ends the program with this exit code, after all output has been printed. */
 class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code
   override readonly [Runtime.errorReported] = false

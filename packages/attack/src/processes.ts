@@ -1,11 +1,9 @@
-/**
- * Facts of /proc about the processes of the tree, and pauses.
- */
+/** Reads facts about the processes of the tree from /proc, and waits for conditions. */
 import * as Fs from "node:fs"
 
 export const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
-/** Checks a condition until it holds; says whether it did in time. */
+/** Checks a condition until it holds; returns whether it held in time. */
 export const until = async (holds: () => boolean, within: number, every = 20): Promise<boolean> => {
   const end = performance.now() + within
   for (;;) {
@@ -15,7 +13,7 @@ export const until = async (holds: () => boolean, within: number, every = 20): P
   }
 }
 
-/** Megabytes in memory. */
+/** Returns the memory of a process in megabytes. */
 export const memory = (pid: number): number => {
   const [, kilobytes] = /^VmRSS:\s+(\d+) kB/m.exec(Fs.readFileSync(`/proc/${pid}/status`, "utf8")) ?? []
   return Number(kilobytes) / 1024
@@ -32,7 +30,7 @@ export const isAlive = (pid: number): boolean => {
   }
 }
 
-/** The tcp ports on which a process listens, as any process of its user can find out. */
+/** Returns the TCP ports at which a process listens, as any process of its user can find out. */
 export const ports = (pid: number): ReadonlyArray<number> => {
   const sockets = new Set(
     Fs.readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {

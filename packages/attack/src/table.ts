@@ -1,6 +1,4 @@
-/**
- * The verdicts as one table.
- */
+/** Formats the verdicts as one table. */
 import type { Verdict } from "./verdict.ts"
 
 const number = (value: number, digits = 0): string => Number.isFinite(value) ? value.toFixed(digits) : "-"
@@ -33,7 +31,7 @@ const cells = (verdict: Verdict): ReadonlyArray<string> => [
   verdict.figures
 ]
 
-/** Columns of text to the left, of numbers to the right. */
+/** The columns of text, which are aligned to the left; numbers are aligned to the right. */
 const isText = new Set([0, 1, 2, heads.length - 1])
 
 export const render = (verdicts: ReadonlyArray<Verdict>): string => {

@@ -1,6 +1,6 @@
 /**
- * One attack on a live tree, and what became of the tree meanwhile: did it go on serving, did a stranger get in, did memory
- * and descriptors come back, did it keep its secret to itself.
+ * Carries out one attack on a live tree and judges it: whether the tree went on serving, whether a stranger got in,
+ * whether memory and descriptors were freed, and whether the secret stayed secret.
  */
 import * as Processes from "./processes.ts"
 import type { Victim } from "./victim.ts"
@@ -8,11 +8,11 @@ import type { Victim } from "./victim.ts"
 export interface Field {
   readonly victim: Victim
   readonly quick: boolean
-  /** The number in a full run, smaller in a quick one. */
+  /** Returns the first number in a full run, and the second in a quick one. */
   readonly scale: (full: number, quick: number) => number
 }
 
-/** Observations of the attacker: figures for the table, and what must not be. */
+/** The result of an attack as the attacker saw it: figures for the table, and faults. */
 export interface Outcome {
   readonly figures: string
   readonly problems: ReadonlyArray<string>
@@ -20,16 +20,22 @@ export interface Outcome {
 
 export interface Case {
   readonly name: string
-  /** The transports that an attack can use (default: both), and whether a quick run tries it over tcp too. */
+  /** The only transport over which the attack is tried; the default is Unix sockets and then TCP. */
   readonly over?: "unix" | undefined
   readonly quickTcp?: boolean | undefined
-  /** Left out of a quick run. */
+  /** The attack is left out of a quick run. */
   readonly slow?: boolean | undefined
-  /** Handlers that only attackers call run so often: members are served. */
+  /** The number of runs that the handler for attackers should have, because members may call it. */
   readonly opens?: number | undefined
-  /** Megabytes that one process may grow by (default 96): as much as one member may make it hold. */
+  /**
+   * Megabytes by which one process may grow. The default is 96 megabytes, as much as one member may make a process
+   * hold.
+   */
   readonly memory?: number | undefined
-  /** Milliseconds that a call of the tree may take (default 2500): one member may keep an actor busy for a while. */
+  /**
+   * Milliseconds that a call of the tree may take. The default is 2500 milliseconds, because one member may keep an
+   * actor busy for a while.
+   */
   readonly worst?: number | undefined
   readonly run: (field: Field) => Promise<Outcome>
 }
@@ -42,28 +48,28 @@ export interface Verdict {
   readonly calls: number
   readonly p99: number
   readonly worst: number
-  /** Megabytes, of the process that grew most: at its highest, and afterwards. */
+  /** Megabytes by which the largest process grew: at its peak, and afterwards. */
   readonly peak: number
   readonly kept: number
   readonly refused: number
   readonly problems: ReadonlyArray<string>
 }
 
-/** Facts that hold for every attack. */
+/** Bounds that hold for every attack. */
 const bounds = {
-  /** A call takes longer than this (milliseconds): the tree was not served any more. */
+  /** Milliseconds that a call of the tree may take before the tree counts as no longer serving. */
   worst: 2_500,
   memory: 96,
-  /** The bound until descriptors and connections are back at their first numbers. */
+  /** Milliseconds until descriptors and connections must be back at their numbers from before the attack. */
   settled: 6_000,
-  /** Milliseconds by which slices of work arrive later than they are made. */
+  /** Milliseconds by which reports about slices of work arrive later than the work was done. */
   late: 300
 }
 
 const quantile = (sorted: ReadonlyArray<number>, q: number): number =>
   sorted.length === 0 ? NaN : sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))]!
 
-/** Samples memory until it is told to stop. */
+/** Samples the memory of the tree until it is stopped. */
 const sampler = (victim: Victim) => {
   const before = victim.members.map(({ pid }) => Processes.memory(pid))
   let peak = 0
@@ -85,7 +91,7 @@ const service = (victim: Victim, from: number, to: number, worst: number) => {
   const loads = victim.loads.filter(({ at }) => at >= from && at <= to)
   const millis = loads.flatMap((load) => load.millis).toSorted((a, b) => a - b)
   const pairs = new Set(victim.loads.map(({ pair }) => pair))
-  // A pair that says nothing at all has stopped.
+  // A pair of actors without any report has stopped working.
   const silent = to - from < 1_000 ? [] : [...pairs].filter((pair) => !loads.some((load) => load.pair === pair))
   return {
     calls: millis.length,
@@ -99,7 +105,7 @@ const service = (victim: Victim, from: number, to: number, worst: number) => {
   }
 }
 
-/** Tries one attack. The tree must be alive. */
+/** Carries out one attack, and returns its verdict. The tree must be alive when the attack begins. */
 export const judge = async (attack: Case, field: Field): Promise<Verdict> => {
   const { victim } = field
   const openedBefore = victim.opened

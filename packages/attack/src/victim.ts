@@ -1,6 +1,4 @@
-/**
- * A live tree, seen from outside: its processes, its sockets as an attacker finds them, and what it tells of itself.
- */
+/** A live tree as an attacker sees it: its processes, its sockets, and its reports. */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
@@ -13,15 +11,17 @@ import type { Target } from "./wire.ts"
 
 const program = fileURLToPath(new URL("./tree/root.ts", import.meta.url))
 
-/** The counts of the watched actors in a calm tree: anvil two, left, right and the root one each. */
+/**
+ * The connections of the watched actors in a calm tree: two of `anvil`, and one each of `left`, `right` and the root.
+ */
 const connections = 5
 
 export type Transport = "unix" | "tcp"
 
-/** Every way in which the secret could be written down somewhere. */
+/** Returns every form in which the secret could be written down. */
 const spellings = (secret: Uint8Array): ReadonlyArray<string> => {
   const bytes = Buffer.from(secret)
-  // A half of the secret is too much already.
+  // Each half of the secret is searched for as well.
   return [bytes.subarray(0, 12), bytes.subarray(12, 24), bytes.subarray(20)].flatMap((part) => [
     part.toString("hex"),
     part.toString("hex").toUpperCase(),
@@ -43,7 +43,7 @@ export class Victim {
   private readonly arrivals = new Map<number, Extract<Line, { _tag: "Newcomer" }>>()
   private readonly process: ChildProcess.ChildProcess
   private readonly runtime: string
-  /** The lines that are not ours. */
+  /** The output of the tree that is not a report. */
   private text = ""
   private next = 0
 
@@ -107,12 +107,12 @@ export class Victim {
     return this.members.find((member) => member.name === name)!
   }
 
-  /** The path of an actor's socket, if it listens. */
+  /** Returns the path of an actor's socket, if the actor listens. */
   socket(name: string): string {
     return Path.join(this.folder, `${name}@${this.member(name).pid}.sock`)
   }
 
-  /** The address of an actor, as an intruder finds it out. */
+  /** Returns the address of an actor, as an attacker finds it. */
   target(name: string): Target {
     if (this.transport === "unix") return { path: this.socket(name) }
     const [port] = Processes.ports(this.member(name).pid)
@@ -120,7 +120,10 @@ export class Victim {
     return { host: "127.0.0.1", port }
   }
 
-  /** A new actor of the tree dials one of this name: how long that took, or why it was not to be. */
+  /**
+   * Makes a new actor of the tree dial the one of this name. Returns how long the dial of the new actor took, or its
+   * error.
+   */
   async newcomer(to: string): Promise<Extract<Line, { _tag: "Newcomer" }>> {
     const n = ++this.next
     this.process.stdin!.write(`${n} ${to}\n`)
@@ -134,13 +137,13 @@ export class Victim {
     return Array.from(latest.values()).reduce((sum, opened) => sum + opened, 0)
   }
 
-  /** Connections between actors, as they count them. */
+  /** The number of connections between actors, as the actors count them. */
   get peers(): number {
     const latest = new Map(this.sights.map(({ peers, who }) => [who, peers]))
     return Array.from(latest.values()).reduce((sum, peers) => sum + peers, 0)
   }
 
-  /** True when the secret stands anywhere in what the tree says, or in what can be read of its processes. */
+  /** Returns the places that contain the secret: the output of the tree, and files of /proc about its processes. */
   get leaks(): ReadonlyArray<string> {
     const places: Array<readonly [string, string]> = [
       ["what it writes", this.text],

@@ -1,5 +1,5 @@
 /**
- * The attacker's end of a connection: raw bytes out, words in, and the greeting of a peer that knows the secret.
+ * The attacker's end of a connection: sends raw bytes, reads words, and can greet like a peer that knows the secret.
  */
 import type { ActorId } from "@furrow/actor/internal/errors/ActorError"
 import { capability } from "@furrow/protocol/Arrival"
@@ -15,7 +15,7 @@ export type Target = { readonly path: string } | { readonly host: string; readon
 
 export const random = (size: number): Uint8Array => new Uint8Array(Crypto.randomBytes(size))
 
-/** An actor that does not exist. */
+/** Returns the id of an actor that does not exist. */
 export const nobody = (name = "traitor"): ActorId => ({ name, uuid: Crypto.randomUUID(), pid: process.pid })
 
 export const hello = (actor: ActorId, nonce: Uint8Array | null, rest: Partial<Hello> = {}): Hello => ({
@@ -41,7 +41,7 @@ export const u32 = (n: number): Uint8Array => {
   return bytes
 }
 
-/** Reads words from chunks of bytes, of any sender. */
+/** Reads words from chunks of bytes, from either end of a connection. */
 export class Ear {
   private state: Frame.State = Frame.initial
   readonly words: Array<Message> = []
@@ -60,7 +60,7 @@ export class Client {
   private readonly socket: Net.Socket
   private readonly ear = new Ear()
   private changed: Array<() => void> = []
-  /** Everything that was sent, for who wants to send it again. */
+  /** All bytes that were sent, so that an attack can send them again. */
   readonly sent: Array<Uint8Array> = []
   ended = false
 
@@ -79,7 +79,7 @@ export class Client {
     socket.on("error", () => {})
   }
 
-  /** Dials; where the queue is full it waits in line, as an attacker would. */
+  /** Dials an actor, and tries again where its queue is full, as an attacker would. */
   static async dial(target: Target): Promise<Client> {
     for (let attempt = 0;; attempt++) {
       const socket = Net.connect({ ...target, noDelay: true } as Net.NetConnectOpts)
@@ -110,7 +110,7 @@ export class Client {
     return this.raw(framed(...words))
   }
 
-  /** Waits until there is something, or the end. */
+  /** Waits until a function returns a value, or the connection ends. */
   async until<A>(look: () => A | undefined | false, within = 3_000): Promise<A | undefined> {
     const end = performance.now() + within
     for (;;) {
@@ -131,7 +131,7 @@ export class Client {
     return this.until(() => this.words.find((word): word is Extract<Message, { _tag: T }> => word._tag === tag), within)
   }
 
-  /** True when the other side closes in time. */
+  /** True when the other side closes the connection in time. */
   async closes(within = 3_000): Promise<boolean> {
     await this.until(() => false, within)
     return this.ended
@@ -159,7 +159,7 @@ export class Client {
 export const mac = (secret: Uint8Array, data: Uint8Array): Uint8Array =>
   new Uint8Array(Crypto.createHmac("sha256", secret).update(data).digest())
 
-/** Hello, Challenge, Proof: with whatever secret. Words that come then are to be heard. */
+/** Greets an actor with Hello and Proof, with any secret. Words after the greeting are read by the caller. */
 export const greet = async (client: Client, secret: Uint8Array, actor = nobody(), nonce = random(32)) => {
   const said = hello(actor, nonce)
   client.say(said)
@@ -170,7 +170,7 @@ export const greet = async (client: Client, secret: Uint8Array, actor = nobody()
   return challenge
 }
 
-/** A connection of a peer that knows the secret. */
+/** Opens a connection as a peer that knows the secret. */
 export const enter = async (target: Target, secret: Uint8Array, actor = nobody()): Promise<Client> => {
   const client = await Client.dial(target)
   await greet(client, secret, actor)

@@ -33,7 +33,7 @@ describe("npm run attack", () => {
   })
 
   it.live(
-    "npm run attack attacks a live tree, says that it holds, and leaves nothing",
+    "npm run attack attacks a live tree, reports that it withstands, and leaves no process",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const program = yield* Program.start(main, { args: ["--quick", "--only", "unix: wrong secret"] })
@@ -47,7 +47,7 @@ describe("npm run attack", () => {
     120_000
   )
 
-  it.live("npm run attack fails where nothing is tried", () =>
+  it.live("npm run attack fails where no attack is selected", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(main, { args: ["--only", "no attack is called so"] })
       assert.strictEqual((yield* program.ended()).code, 1)

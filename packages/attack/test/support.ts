@@ -3,7 +3,7 @@ import { Victim } from "../src/victim.ts"
 
 const started: Array<Victim> = []
 
-/** A live tree for the tests of a file, which ends with them. */
+/** Starts a live tree for the tests of a file, which ends after them. */
 export const victim = async (): Promise<Victim> => {
   const victim = await Victim.start("unix")
   started.push(victim)

@@ -1,4 +1,4 @@
-/** A verdict that could not be "FAILED" would prove nothing: each thing it watches over is broken here once. */
+/** Tests that a verdict can fail: each test breaks one of the things that a verdict checks. */
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { start } from "../src/cases/strangers.ts"
 import { pause } from "../src/processes.ts"
@@ -30,26 +30,26 @@ const opened = async (victim: Victim): Promise<Outcome> => {
 }
 
 describe("A verdict", () => {
-  it("a verdict is without problems where nothing happens, and has figures", async () => {
+  it("a verdict on a tree that is not attacked has no problems, and has figures", async () => {
     const { calls, p99, problems, worst } = await verdict(() => pause(1_200).then(() => fine))
     assert.deepStrictEqual(problems, [])
     assert.isAbove(calls, 50)
     assert.isTrue(p99 > 0 && p99 <= worst)
   })
 
-  it("a verdict holds what the attacker found, and an attack that could not be carried out", async () => {
+  it("a verdict contains what the attacker found, or that the attack could not be carried out", async () => {
     const found = await verdict(() => Promise.resolve({ figures: "", problems: ["it let me in"] }))
     assert.deepStrictEqual(found.problems, ["it let me in"])
     const failed = await verdict(() => Promise.reject(new Error("nobody is there")))
     assert.match(failed.problems.join(), /could not be carried out: nobody is there/)
   })
 
-  it("a verdict sees a handler that ran, unless it was meant to", async () => {
+  it("a verdict reports a handler that ran although it should not", async () => {
     assert.deepStrictEqual((await verdict(opened)).problems, ["1 handlers ran instead of 0"])
     assert.deepStrictEqual((await verdict(opened, { opens: 1 })).problems, [])
   })
 
-  it("a verdict sees a connection that stays", async () => {
+  it("a verdict reports a connection that stays open", async () => {
     const clients: Array<Client> = []
     const { problems } = await verdict(async (victim) => {
       for (let i = 0; i < 3; i++) clients.push(await enter(victim.target("anvil"), victim.secret))
@@ -60,7 +60,7 @@ describe("A verdict", () => {
     assert.match(problems.join(), /3 descriptors and 3 connections did not come back/)
   })
 
-  it("a verdict sees a tree that stands still", async () => {
+  it("a verdict reports a tree that stops serving", async () => {
     const { problems } = await verdict(async (victim) => {
       const { pid } = victim.member("anvil")
       process.kill(pid, "SIGSTOP")
@@ -72,12 +72,12 @@ describe("A verdict", () => {
     assert.match(problems.join("; "), /a call of the tree took \d+ ms/)
   }, 30_000)
 
-  it("a verdict sees a process that grows", async () => {
+  it("a verdict reports a process whose memory grows", async () => {
     const { problems } = await verdict(() => Promise.resolve(fine), { memory: -1 })
     assert.match(problems.join(), /a process grew by/)
   })
 
-  it("a verdict sees the secret wherever it is written down", () => {
+  it("a verdict reports the secret in every form in which it is written down", () => {
     const { secret } = victim
     assert.deepStrictEqual(victim.leaks, [])
     for (
@@ -97,7 +97,7 @@ describe("A verdict", () => {
     }
   })
 
-  it("a verdict sees an actor that dies", async () => {
+  it("a verdict reports an actor that dies", async () => {
     const { problems } = await verdict(async (victim) => {
       process.kill(victim.member("left").pid, "SIGKILL")
       await pause(300)

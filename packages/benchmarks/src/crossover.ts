@@ -1,8 +1,10 @@
 /**
- * `npm run crossover`: tasks of growing length over piscina's threads and over a pool of actors, as a table. A number is the
- * time of all tasks by their number: a way is worth it where that is less than the length of a task, its time here.
+ * `npm run crossover`: compares piscina's threads and a pool of actors for tasks of growing length, as a table. A cell
+ * holds the time of all tasks divided by their number. Using a pool pays where a task takes less time over the pool
+ * than in the main process.
  *
- * The ways take turns, and the quickest round of each counts: the others have met what else the machine does.
+ * The pools take turns, and the quickest round of each counts, because the other rounds were disturbed by other work of
+ * the host.
  */
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"
@@ -13,13 +15,16 @@ import * as Ways from "./ways.ts"
 /** Microseconds. */
 const lengths = [0, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000]
 const rounds = 40
-/** Milliseconds of work in one sample: short, so that some of them are not disturbed. */
+/** Milliseconds of work in one sample, short enough that some samples are not disturbed. */
 const sample = 12
 const fewest = 32
 const most = 600
 const lanes = 16 * Ways.size
 
-/** Turns in a microsecond, once the engine has compiled them; the quickest of some tries has met the fewest others. */
+/**
+ * Returns how many turns of the loop fit into a microsecond once the code is compiled. The quickest of several attempts
+ * counts, because it was disturbed least.
+ */
 const calibrate = (): number => {
   const count = 100
   const tries = Array.from({ length: 2_000 }, () => {

@@ -1,5 +1,6 @@
 /**
- * Everybody who can echo a payload: Furrow, a raw socket pair, and the peers that a user might take instead.
+ * The ways to echo a payload: by Furrow, by a raw pair of sockets, and by the other libraries
+ * that a user might choose.
  */
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import * as NodeWorker from "@effect/platform-node/NodeWorker"
@@ -25,14 +26,14 @@ import { type Call, fromJson, questions, toJson } from "./peers/wire.ts"
 import { forked } from "./processes.ts"
 import * as Raw from "./raw/client.ts"
 
-/** Asks for `count` echoes of a payload with a number in flight, and checks each. */
+/** Requests `count` echoes of a payload, with a number of them in flight, and checks each. */
 export type Echo = (payload: Payload, count: number, width: number) => Effect.Effect<void, unknown>
 
 type Open<R = never> = Effect.Effect<Echo, unknown, Scope.Scope | R>
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
-/** One after the other in a loop, or in lanes that take from one heap of work. */
+/** Makes the calls one after the other, or in several lanes that share one count of work. */
 const ofPromises = (call: Call): Echo => (payload, count, width) =>
   Effect.promise(async () => {
     let left = count
@@ -54,7 +55,7 @@ export const ofEffects = (call: (payload: any) => Effect.Effect<unknown, unknown
     return Effect.all(Array.from({ length: width }, () => lane), { concurrency: "unbounded", discard: true })
   })
 
-/** The call of each kind of payload. */
+/** Returns the call for each kind of payload. */
 const byKind =
   <A>(of: { readonly [K in "user" | "text" | "bytes" | "rows"]: (payload: any) => A }) => (payload: Payload): A =>
     typeof payload === "string"
@@ -65,7 +66,7 @@ const byKind =
       ? of.rows({ value: payload })
       : of.user(payload as typeof user)
 
-/** Furrow's side over a portal that exposes the four echoes. */
+/** Makes the echoes of Furrow, over a portal that exposes an endpoint for each kind of payload. */
 export const furrow = (
   portal: Actor.Portal<typeof echo | typeof echoText | typeof echoBytes | typeof echoRows>
 ): Echo =>
@@ -149,7 +150,7 @@ const rpcProcess: Open = Effect.gen(function*() {
   return yield* Effect.provideContext(overRpc, context)
 })
 
-/** Opens a side; it is closed with the Scope. */
+/** Opens one way to echo, which is closed with the Scope. */
 export const peers: { readonly [S in Side]?: Open } = {
   "raw": raw,
   "fork json": overFork("json"),

@@ -1,5 +1,6 @@
 /**
- * Large memories: how long a start blocks a parent of 1 GB, and what an actor keeps of items that are not read.
+ * Measures large memories: how long a start blocks a parent of 1 GB, and how much memory an actor needs for items that
+ * are not read.
  */
 import * as Actor from "@furrow/actor/Actor"
 import { NodeActor } from "@furrow/node"
@@ -15,7 +16,7 @@ import { sample, type Sides, type Take } from "./sides.ts"
 const piece = 100 * 1024 * 1024
 const megabyte = 1_000_000
 
-/** The longest time in which the loop did not turn while `work` ran, in milliseconds. */
+/** Returns the longest time, in milliseconds, for which the event loop was blocked while `work` ran. */
 const longestBlock = <E, R>(work: Effect.Effect<unknown, E, R>) =>
   Effect.gen(function*() {
     let worst = 0
@@ -34,7 +35,7 @@ const longestBlock = <E, R>(work: Effect.Effect<unknown, E, R>) =>
     return worst
   })
 
-/** Reads 3 of 64 items of 16 MB slowly; the memory that its actor has more than before, at its highest. */
+/** Reads 3 of 64 items of 16 MB slowly. Returns by how much the memory of the actor grew at most. */
 const slowReader = Effect.scoped(Effect.gen(function*() {
   const { actor, stream } = yield* Actor.startScoped("producer", { expose: [heavy] })
   const before = privateMiB(actor.pid)
@@ -71,13 +72,13 @@ NodeActor.runMain(
     const job = givenJob()
     const names = job.run.measures.map(({ name }) => name)
     const ballast = names.includes("blocked") ? Array.from({ length: 10 }, () => Buffer.alloc(piece, 1)) : []
-    // The first start of a large root is its own, and brings the starter.
+    // The first start of a large root is made by the root itself, and also begins the starter.
     if (ballast.length > 0) {
       yield* Effect.scoped(Actor.startScoped("first", { expose: [echo] }))
       yield* starterServes
     }
     yield* sample(yield* sidesOf(job), { ...job, amounts: { ...job.amounts, warmUp: 0 } })
-    // The ballast is needed until here.
+    // The length of the ballast is read here, so that the ballast is not collected before.
     if (ballast.length > 10) return
     process.disconnect()
   }),

@@ -1,10 +1,10 @@
 /**
- * `npm run bench`: Furrow against a raw baseline in the same run, as ratios.
+ * `npm run bench`: Compares Furrow with a raw baseline in the same run, as ratios.
  *
- * Absolute times belong to the machine and the hour; ratios of samples taken side by side are what this compares. Each
- * run is a process of its own (messages.ts, pools.ts, starts.ts, large.ts), over the built packages with everything at its
- * default: pinned to one core or free, installed or bundled. A missed gate is a line in the table, not a failure, unless
- * `--gate` asks for one.
+ * Absolute times depend on the host and its load; so the benchmark compares ratios of samples that were taken one right
+ * after the other. Each run is a process of its own (messages.ts, pools.ts, starts.ts, large.ts) with the built
+ * packages and default settings. A run is pinned to one core or free, and its actors are installed or bundled. A
+ * measure that misses its gate is marked in the table, and fails the run only with `--gate`.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -40,11 +40,11 @@ const programs: { readonly [P in Place]: string } = {
 /** Milliseconds after which a run counts as hung. */
 const patience = 15 * 60_000
 
-/** True when `npm run build` has run; messages and bundles are measured from sources else. */
+/** True when `npm run build` has run. Without a build, messages and bundles are measured from the sources. */
 const isBuilt = Fs.existsSync(file("../../node/dist/runtime/manifest.json"))
 const needBuild: ReadonlyArray<Place> = ["built", "spares", "large"]
 
-/** Why a run cannot be done on this machine. */
+/** Returns why a run cannot be done on this host. */
 const missing = (run: Run): string | undefined => {
   if (needBuild.includes(run.place) && !isBuilt) return "nothing is built: npm run build"
   if (run.place !== "pinned") return undefined
@@ -52,7 +52,7 @@ const missing = (run: Run): string | undefined => {
   return status === 0 ? undefined : "there is no taskset to pin processes with"
 }
 
-/** Memory is read from the kernel's account of private pages, and spares are seen in its list: both are Linux's own. */
+/** The measures that need Linux, because they read private pages or the list of processes from /proc. */
 const ofLinux: ReadonlyArray<string> = ["memory", "slow-reader", "spare"]
 
 const measurable = (run: Run): Run => ({
@@ -60,7 +60,7 @@ const measurable = (run: Run): Run => ({
   measures: run.measures.filter(({ name }) => process.platform === "linux" || !ofLinux.includes(name))
 })
 
-/** The whole program and everything it needs in one file. */
+/** Bundles the whole program and everything it needs into one file. */
 const bundle = async (folder: string): Promise<string> => {
   const { rolldown } = await import("rolldown")
   const build = await rolldown({
@@ -79,7 +79,7 @@ const bundle = async (folder: string): Promise<string> => {
 const attempt = <A>(run: (signal: AbortSignal) => Promise<A>) =>
   Effect.tryPromise({ try: run, catch: (error) => error as Error })
 
-/** The program that measures; a bundle lives as long as the scope. */
+/** Returns the program that measures; a bundle is deleted with the Scope. */
 const programOf = Effect.fnUntraced(function*({ place }: Run) {
   if (place !== "bundled") return programs[place]
   const fs = yield* FileSystem.FileSystem
@@ -138,7 +138,7 @@ const measureRun = Effect.fnUntraced(function*(run: Run, options: Options.Option
   })
 }, Effect.scoped)
 
-/** The measured cases, with versions and machine. */
+/** Prints the versions and the host of the measurements. */
 const header = () => {
   const version = (path: string) => (JSON.parse(Fs.readFileSync(path, "utf8")) as { readonly version: string }).version
   const cpus = Os.cpus()
@@ -167,19 +167,19 @@ const write = Effect.fnUntraced(function*(path: string, options: Options.Options
   yield* fs.writeFileString(path, `${JSON.stringify(all, null, 2)}\n`)
 })
 
-/** Ends the program with this exit code; what there was to say has been said. */
+/** Ends the program with this exit code, after all output has been printed. */
 class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code
   override readonly [Runtime.errorReported] = false
 }
 
-/** The rows of the wanted cases, and the runs that failed. */
+/** Measures the wanted cases, and returns their rows and the runs that failed. */
 const measureAll = Effect.fnUntraced(function*(wanted: (measure: Measure) => boolean, options: Options.Options) {
   const rows: Array<Report.Row> = []
   const failed: Array<Place> = []
   for (const run of runs(wanted, !options.quick)) {
     const measured = yield* Effect.catch(measureRun(run, options), (error) => {
-      // Results of the other runs are still worth their lines.
+      // The results of the other runs are still printed.
       failed.push(run.place)
       return Effect.as(Console.error(error), [])
     })
@@ -188,7 +188,7 @@ const measureAll = Effect.fnUntraced(function*(wanted: (measure: Measure) => boo
   return { rows, failed }
 })
 
-/** Measures cases over their limits again, because a busy machine alone must not fail a quick look. */
+/** Measures cases that exceed their limits again, so that a quick run does not fail only because the host is busy. */
 const settled = (rows: ReadonlyArray<Report.Row>, options: Options.Options) =>
   Regressions.settle(rows, (measures) =>
     Effect.gen(function*() {

@@ -1,9 +1,8 @@
 /**
- * The measures: what each compares Furrow with, the gate that it has to pass, and the floor that no work will get below
- * (the project's design, section 6).
+ * The measures: the base to which each compares Furrow, the gate that it has to pass, and its lower limit, the floor.
  *
- * A run is one process with all sides of its measures, so that every sample has its partners: the same machine, the same
- * second, the same cores. Everything is at its default, over the built packages.
+ * A run is one process with all sides of its measures, so that the samples that are compared come from the same host,
+ * second and cores. All settings are defaults, and the packages are built.
  */
 
 export type Name =
@@ -34,8 +33,9 @@ export type Name =
   | "slow-reader"
 
 /**
- * The sides of a measure. `raw` is a socket pair with length-prefixed msgpack, `bare` the smallest Node process; `call`
- * is a call of Furrow, where something dearer is compared with one; `portals` are those of as many actors as a pool has.
+ * The sides that a measure compares. `raw` is a socket pair with length-prefixed msgpack, and `bare` is the smallest
+ * Node process. `call` is a call of Furrow, with which slower operations are compared; `portals` are those of as many
+ * actors as a pool has.
  */
 export type Side =
   | "furrow"
@@ -53,24 +53,25 @@ export type Side =
   | "Effect rpc socket"
 
 /**
- * Messages run pinned to one core, or free; payloads, pools and large memories in a run each. Actors start from the built
- * packages with the user's own TypeScript module, without a spare process or of one, or from a bundle of the whole program.
+ * Messages run pinned to one core, or free; payloads, pools and large memories each have a run of their own. Actors
+ * start from the built packages with the user's own TypeScript module, with or without a spare process, or from a
+ * bundle of the whole program.
  */
 export type Place = "pinned" | "free" | "payloads" | "pools" | "built" | "spares" | "bundled" | "large"
 
-/** One process in which measures are taken. */
+/** One process that takes measurements. */
 export interface Run {
   readonly place: Place
   readonly measures: ReadonlyArray<{ readonly name: Name; readonly sides: ReadonlyArray<Side> }>
 }
 
-/** Times of each side, one right after the other. */
+/** The figures of each side, taken one right after the other. */
 export interface Sample {
   readonly name: Name
   readonly values: { readonly [S in Side]?: number }
 }
 
-/** A bound of the ratio to the base, of the difference from the base, or of the figure itself. */
+/** A bound for the ratio to the base, for the difference from the base, or for the figure itself. */
 export type Gate =
   | { readonly _tag: "AtMost"; readonly ratio: number }
   | { readonly _tag: "AtLeast"; readonly ratio: number }
@@ -89,9 +90,9 @@ export interface Measure {
   readonly unit: "us" | "ms" | "MiB" | "k/s"
   readonly base: Side
   readonly gate?: Gate
-  /** The floor that the machine itself allows, as the gate is counted; a text where it is no number. */
+  /** The floor that the host itself sets, in the unit of the gate; a text where it is not a number. */
   readonly floor?: number | string
-  /** The ratio that `npm run bench -- --quick` expects; twice as bad is a regression. */
+  /** The ratio that `npm run bench -- --quick` expects; twice this ratio counts as a regression. */
   readonly seen?: number
   readonly peers?: ReadonlyArray<Side>
 }
@@ -394,7 +395,7 @@ export interface Amounts {
   readonly chunked: number
   readonly cancels: number
   readonly tasks: number
-  /** MiB that cross in one sample of a payload. */
+  /** The MiB that are sent in one sample of a payload. */
   readonly payload: number
 }
 
@@ -423,12 +424,12 @@ export const amounts: { readonly full: Amounts; readonly quick: Amounts } = {
 
 const places: ReadonlyArray<Place> = ["pinned", "free", "payloads", "pools", "built", "spares", "bundled", "large"]
 
-/** The sides of a measure: Furrow, what it is compared with, and its peers where they are wanted. */
+/** Returns the sides of a measure, which are Furrow, the base, and the other libraries where they are wanted. */
 export const sidesOf = ({ base, peers = [] }: Measure, withPeers: boolean): ReadonlyArray<Side> => [
   ...new Set(["furrow" as const, base, ...(withPeers ? peers : [])])
 ]
 
-/** The runs that cover the wanted measures, most telling first. */
+/** Returns the runs that cover the wanted measures, with the most important run first. */
 export const runs = (wanted: (measure: Measure) => boolean, withPeers: boolean): ReadonlyArray<Run> =>
   places.map((place) => ({
     place,

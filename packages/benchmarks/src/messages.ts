@@ -1,6 +1,4 @@
-/**
- * Calls, streams, dialogs and cancels, between processes that are already there; and payloads of all sizes.
- */
+/** Measures calls, streams, dialogs and cancels between processes that already run, and payloads of all sizes. */
 import * as Actor from "@furrow/actor/Actor"
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"
@@ -38,7 +36,7 @@ const expect = (ok: boolean, what: string): void => {
   if (!ok) throw new Error(`wrong ${what}`)
 }
 
-/** Repeats an Effect, one after the other. */
+/** Repeats an Effect a number of times in sequence. */
 const repeated = (count: number, body: () => Effect.Effect<unknown, unknown>): Take =>
   micros(
     count,
@@ -66,7 +64,7 @@ const streams = (portal: Portal, raw: Raw.Client, count: number, chunk: number):
   )
 })
 
-/** The average time from the interrupt to the last word of a handler that is known to run, in milliseconds. */
+/** Returns the average time, in milliseconds, from an interruption to the last word of a handler that runs. */
 const cancels = Effect.fnUntraced(function*(portal: Portal, count: number) {
   let total = 0
   for (let i = 0; i < count; i++) {
@@ -79,7 +77,7 @@ const cancels = Effect.fnUntraced(function*(portal: Portal, count: number) {
   return total / count
 })
 
-/** A cancel right behind a number of bytes on its connection. */
+/** Measures a cancel that is sent right after a number of bytes on the same connection. */
 const cancelBehind = (portal: Portal, bytes: number): Take => {
   const value = new Uint8Array(bytes)
   return Effect.gen(function*() {
@@ -105,7 +103,7 @@ const dialog = (portal: Portal) =>
     })
   )
 
-/** Cases of Furrow alone, in its own terms. */
+/** Returns the functions that take samples of Furrow alone, for measures without another library. */
 const ownSides = (portal: Portal, group: Echo, amounts: Amounts): Sides => {
   const ask = furrow(portal)
   const call = micros(amounts.calls, ask(user, amounts.calls, 1))
@@ -123,7 +121,7 @@ const ownSides = (portal: Portal, group: Echo, amounts: Amounts): Sides => {
   }
 }
 
-/** The echo of each payload by each wanted side. */
+/** Returns the functions that echo each payload, by the library that is measured. */
 const echoSides = (name: Name, sides: ReadonlyMap<Side, Echo>, amounts: Amounts): Takes => {
   const takes: { [S in Side]?: Take } = {}
   const payload = name in large ? large[name as keyof typeof large] : undefined
@@ -137,7 +135,10 @@ const echoSides = (name: Name, sides: ReadonlyMap<Side, Echo>, amounts: Amounts)
   return takes
 }
 
-/** The group's actor, where it is measured: another process would not leave the others alone. */
+/**
+ * Starts the actor with an RpcGroup only where it is measured, because another process would disturb the other
+ * measures.
+ */
 const groupOf = (job: Job) =>
   Effect.gen(function*() {
     if (!job.run.measures.some(({ name }) => name.startsWith("group"))) return () => Effect.never
@@ -145,7 +146,7 @@ const groupOf = (job: Job) =>
     return ofEffects((payload) => client.echo(payload))
   })
 
-/** The connection of a raw stream, where one is measured. */
+/** Opens the connection of a raw stream, where one is measured. */
 const rawStreams = (job: Job) =>
   job.run.measures.some(({ name }) => name.startsWith("stream"))
     ? Effect.acquireRelease(Effect.sync(() => Raw.start(job.flags)), (client) => Effect.promise(() => client.close()))

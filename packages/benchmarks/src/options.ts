@@ -55,7 +55,7 @@ export const config = {
   )
 }
 
-/** The numbers of rounds and runs follow from what the run is for, where none is given. */
+/** Returns the options with numbers of rounds and runs that fit the kind of run, where the command line gives none. */
 export const resolve = (given: Command.Config.Infer<typeof config>) => ({
   ...given,
   rounds: given.rounds ?? (given.quick ? 5 : 15),

@@ -1,6 +1,4 @@
-/**
- * Echoed values: small and large, text, bytes and rows.
- */
+/** The values that are echoed: small and large, text, bytes and rows. */
 import * as Schema from "effect/Schema"
 
 export const User = Schema.Struct({ userId: Schema.String, limit: Schema.Number, active: Schema.Boolean })
@@ -40,7 +38,7 @@ export type Payload = typeof user | string | Uint8Array | ReadonlyArray<typeof R
 
 const isRows = (payload: Payload): payload is ReadonlyArray<typeof Row.Type> => Array.isArray(payload)
 
-/** Dies where an answer is not the echo of what was sent; looks at length and ends, not at all of it. */
+/** Dies where an answer is not the echo of what was sent. Compares only the length and both ends. */
 export const expectEcho = (sent: Payload, got: any): void => {
   const ok = typeof sent === "string"
     ? got.length === sent.length && got.endsWith(sent.slice(-20))

@@ -1,6 +1,6 @@
 /**
- * Empty tasks, as many at once on each side: a pool of actors against the bare portals of as many actors, and against
- * the pools of others.
+ * Measures empty tasks, with equally many at once on each side: a pool of actors, the portals of as many actors, and
+ * the pools of other libraries.
  */
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"
@@ -31,7 +31,7 @@ const sidesOf = (job: Job) =>
     return {
       "pool": { portals: bare(1), furrow: rate(furrow, 1) },
       "pool-pipelined": { portals: bare(pipelined), furrow: rate(wide, pipelined) },
-      // A queue that is never empty: as pools are used.
+      // The side for a filled queue gives the pool new tasks before others have ended, as programs usually do.
       "pool-queued": { ...others, furrow: rate(furrow, pipelined) }
     } satisfies Sides as Sides
   })

@@ -1,6 +1,4 @@
-/**
- * The processes that actors are compared with, and the memory of any process by Linux's own account.
- */
+/** Starts the processes with which actors are compared, and reads the memory of any process from /proc. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as ChildProcess from "node:child_process"
@@ -8,13 +6,13 @@ import * as Fs from "node:fs"
 import type * as Net from "node:net"
 import { fileURLToPath } from "node:url"
 
-/** MiB that would be free without the process: what it shares with others is not counted. */
+/** Returns the MiB that would be free without the process, not counting memory that it shares with others. */
 export const privateMiB = (pid: number): number => {
   const [, kib] = /^Private_Dirty:\s+(\d+) kB$/m.exec(Fs.readFileSync(`/proc/${pid}/smaps_rollup`, "utf8")) ?? []
   return Number(kib) / 1024
 }
 
-/** The word of a process that it waits is read in a later turn than its title is seen. */
+/** Milliseconds between the process title of a waiting process and the message by which it says that it waits. */
 const sayMillis = 50
 
 const isTitled = (title: string) => (pid: string): boolean => {
@@ -25,7 +23,7 @@ const isTitled = (title: string) => (pid: string): boolean => {
   }
 }
 
-/** Waits until a process of this title is beside the actors of this process, and has said so. */
+/** Waits until a process with this title runs beside the actors of this process, and has said that it waits. */
 const waitsFor = (title: string): Effect.Effect<void> =>
   Effect.suspend(() => {
     const children = Fs.readFileSync(`/proc/self/task/${process.pid}/children`, "latin1").trim().split(" ")
@@ -33,19 +31,19 @@ const waitsFor = (title: string): Effect.Effect<void> =>
     return Effect.flatMap(Effect.sleep(isThere ? sayMillis : 10), () => isThere ? Effect.void : waitsFor(title))
   })
 
-/** Waits until a spare of this process waits. */
+/** Waits until a spare of this process waits for a start. */
 export const spareWaits = waitsFor("furrow-spare[")
 
-/** Waits until the starter of this process, which is large, serves. */
+/** Waits until the starter of this large process serves. */
 export const starterServes = waitsFor("furrow-starter[")
 
-/** A process that is ready: how long that took, and its number. */
+/** A process that is ready, with the time that its start took, and its pid. */
 export interface Started {
   readonly millis: number
   readonly pid: number
 }
 
-/** Starts the smallest process; it ends with the scope. */
+/** Starts the smallest process, which ends with the Scope. */
 export const startBare = (bare: string): Effect.Effect<Started, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<Started & { readonly child: ChildProcess.ChildProcess }>((resume) => {
@@ -63,7 +61,7 @@ export const startBare = (bare: string): Effect.Effect<Started, never, Scope.Sco
       })
   )
 
-/** Forks a module, and waits for its first message; it ends with the scope. */
+/** Forks a module and waits for its first message; the process ends with the Scope. */
 export const forked = (module: string, args: ReadonlyArray<string>, options: ChildProcess.ForkOptions = {}) =>
   Effect.acquireRelease(
     Effect.promise(() =>

@@ -1,21 +1,21 @@
 /**
- * Gross regressions: cases whose ratio is over their limit each time that they are measured.
+ * Finds gross regressions: cases whose ratio exceeds its limit in every measurement.
  *
- * One look at a busy machine says little. So the ratio of the medians and of the best figures both have to be over the
- * limit, and such a case is measured again: its best ratio counts.
+ * A single measurement on a busy host proves little. So the ratio of the medians and the ratio of the best figures must
+ * both exceed the limit. A case over its limit is measured again, and its best ratio counts.
  */
 import * as Effect from "effect/Effect"
 import type { Measure } from "./measures.ts"
 import { isRate, type Row } from "./report.ts"
 
-/** How often a case is measured at most. */
+/** The largest number of measurements of one case. */
 export const mostLooks = 3
 
-/** The worst ratio that a quick look accepts, which is twice as bad as the expected one. */
+/** The worst ratio that a quick run accepts, which is twice the expected one. */
 export const limit = (measure: Measure): number | undefined =>
   measure.seen === undefined ? undefined : isRate(measure) ? measure.seen / 2 : measure.seen * 2
 
-/** The better ratio of those of a row: that of its twins, or that of the best figures. */
+/** Returns the better of a row's two ratios: that of the paired samples, or that of the best figures. */
 const telling = ({ measure, quiet, ratio }: Row): number =>
   isRate(measure) ? Math.max(ratio, quiet) : Math.min(ratio, quiet)
 
@@ -27,7 +27,10 @@ export const isOver = (row: Row): boolean => {
 
 const better = (a: Row, b: Row): Row => (isRate(a.measure) ? telling(b) > telling(a) : telling(b) < telling(a)) ? b : a
 
-/** Measures cases over their limits again, at most so often. The rows returned have their best ratios. */
+/**
+ * Measures cases that exceed their limits again, a limited number of times. The returned rows hold the best ratios of
+ * all measurements.
+ */
 export const settle = Effect.fnUntraced(function*<E, R>(
   rows: ReadonlyArray<Row>,
   again: (measures: ReadonlyArray<Measure>) => Effect.Effect<ReadonlyArray<Row>, E, R>
@@ -40,7 +43,7 @@ export const settle = Effect.fnUntraced(function*<E, R>(
   return best
 })
 
-/** The last lines of a quick look: each case over its limit, with its place, ratio and limit. */
+/** Returns the last lines of a quick run: each case over its limit, with its place, ratio and limit. */
 export const summary = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
   const over = rows.filter(isOver)
   if (over.length === 0) return ["No case is over its limit."]

@@ -15,9 +15,9 @@ export interface Row {
   readonly base: number
   readonly furrow: number
   readonly ratio: number
-  /** The ratio of the best figures of both, which a busy machine disturbs least. */
+  /** The ratio of the best figures of both sides, which a busy host disturbs least. */
   readonly quiet: number
-  /** `undefined` where the measure has no gate. */
+  /** True when the measure passes its gate; `undefined` for a measure without a gate. */
   readonly met: boolean | undefined
   readonly peers: ReadonlyArray<Peer>
 }
@@ -41,17 +41,17 @@ const meets = (gate: Gate, { base, furrow, ratio }: Pick<Row, "base" | "furrow" 
   }
 }
 
-/** Furrow's figure and a side's: medians, and the median of the ratios of each round. */
+/** Returns the figures of Furrow and of another side: their medians, and the median of the ratios of each round. */
 const beside = (samples: ReadonlyArray<Sample>, side: Side): Peer => ({
   side,
   value: median(samples.map(({ values }) => values[side]!)),
   ratio: median(samples.map(({ values }) => values.furrow! / values[side]!))
 })
 
-/** More is better where a rate is measured. */
+/** True for a measure of a rate, where a larger figure is better. */
 export const isRate = ({ unit }: Measure): boolean => unit === "k/s"
 
-/** Furrow's best figure to the best one of a side. */
+/** Returns the ratio of Furrow's best figure to the best figure of another side. */
 const bestBeside = (measure: Measure, samples: ReadonlyArray<Sample>): number => {
   const best = isRate(measure) ? Math.max : Math.min
   const of = (side: Side) => best(...samples.map(({ values }) => values[side]!))
@@ -92,7 +92,7 @@ const gateText = (gate: Gate | undefined, unit: string): string => {
 const floorText = (floor: Measure["floor"]): string =>
   floor === undefined ? "-" : typeof floor === "string" ? floor : floor.toFixed(2)
 
-/** A star where the peer is ahead. */
+/** Formats the ratio to a peer, with a star where the peer is better. */
 const peerText = (measure: Measure) => ({ ratio, side }: Peer): string =>
   `${side} ${ratio.toFixed(2)}${(isRate(measure) ? ratio < 1 : ratio > 1) ? "*" : ""}`
 
@@ -111,7 +111,7 @@ const cells = ({ base, furrow, measure, met, peers, ratio }: Row): ReadonlyArray
 const headings = ["case", "Furrow", "beside", "there", "ratio", "gate", "floor", "verdict", "Furrow to peers"]
 const texts = new Set([0, 2, 7, 8])
 
-/** A table that is also Markdown. */
+/** Formats the rows as a table that is also Markdown. */
 export const table = (rows: ReadonlyArray<Row>): string => {
   const lines = [headings, ...rows.map(cells)]
   const widths = headings.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)))

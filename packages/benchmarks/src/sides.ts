@@ -1,14 +1,12 @@
-/**
- * Samples of sides that are already there, each taken right after the other; every round begins with another side.
- */
+/** Takes samples of sides that are already open, one right after the other; every round begins with another side. */
 import * as Effect from "effect/Effect"
 import { type Job, report } from "./job.ts"
 import type { Name, Side } from "./measures.ts"
 
-/** One sample of a side: microseconds, milliseconds or thousands a second, as its measure has it. */
+/** Takes one sample of a side: microseconds, milliseconds or thousands a second, according to the measure. */
 export type Take = Effect.Effect<number, unknown>
 
-/** All sides of a run by measure. */
+/** All functions that take samples in a run, by their measure. */
 export type Sides = { readonly [N in Name]?: { readonly [S in Side]?: Take } }
 
 const timed = (of: (millis: number) => number) => <E>(work: Effect.Effect<unknown, E>): Effect.Effect<number, E> =>
@@ -17,17 +15,17 @@ const timed = (of: (millis: number) => number) => <E>(work: Effect.Effect<unknow
     return Effect.map(work, () => of(performance.now() - start))
   })
 
-/** Thousands a second. */
+/** Returns a rate in thousands a second. */
 export const thousands = <E>(count: number, work: Effect.Effect<unknown, E>): Effect.Effect<number, E> =>
   timed((millis) => count / millis)(work)
 
-/** Microseconds for one item, given the time of a number of items. */
+/** Returns the microseconds for one item, given the time for a number of items. */
 export const micros = <E>(count: number, work: Effect.Effect<unknown, E>): Effect.Effect<number, E> =>
   timed((millis) => millis * 1000 / count)(work)
 
 /**
- * Repeats all sides by turns, for a number of milliseconds each, until the engine has compiled what it will compile: the more
- * code a side has, the longer that takes, on one core above all.
+ * Runs all sides in turns, each for a number of milliseconds, until V8 has compiled their code. A side with more code
+ * needs longer, above all on one core.
  */
 export const warmUp = Effect.fnUntraced(function*(takes: ReadonlyArray<Take>, millis: number) {
   const end = performance.now() + takes.length * millis

@@ -1,13 +1,14 @@
 /**
- * Cold starts, idle memory and the first call to many: actors against a bare Node process that writes one byte, and
- * against what others start.
+ * Measures cold starts, idle memory, and the first call to many actors. Actors are compared with a Node process that
+ * writes one byte, and with what other libraries start.
  *
- * A start that takes a spare process is a case of its own: a spare waits when its time begins.
+ * A start that takes a spare process is a case of its own, in which the time begins when a spare waits.
  *
- * The bare process is JavaScript and synchronous, the least that Node can do. The actor is started with the default guard,
- * and its time ends where a program can use it: when `Actor.startScoped` resolves. A peer's ends with its first answer.
+ * The Node process for comparison runs synchronous JavaScript, which is the least that Node can do. The actor is
+ * started with the default guard. The start of an actor is over when a program can use the actor, which is when
+ * `Actor.startScoped` resolves. The start of another library ends with the first answer.
  *
- * A main program of its own, because it is also measured as one bundle.
+ * This file is a main program of its own, because it is also measured as one bundle.
  */
 import * as Actor from "@furrow/actor/Actor"
 import { NodeActor } from "@furrow/node"
@@ -20,13 +21,16 @@ import { user } from "./payloads.ts"
 import { forked, privateMiB, spareWaits, startBare, type Started } from "./processes.ts"
 import { sample, type Sides, type Take } from "./sides.ts"
 
-/** A start is over when memory has not fallen for so long, because its last step is a collection. */
+/**
+ * Milliseconds without a fall of memory, after which a start counts as over, because its last step is a collection of
+ * garbage.
+ */
 const settleMillis = 600
 const settleLimitMillis = 6000
 const lookMillis = 100
 const many = 32
 
-/** The private memory of a process at rest. */
+/** Returns the private memory of an idle process. */
 const memoryAtRest = Effect.fnUntraced(function*(pid: number) {
   let least = privateMiB(pid)
   let unchanged = 0
@@ -49,7 +53,7 @@ const startActor: Start = Effect.suspend(() => {
   )
 })
 
-/** A forked process that echoes what it is sent. */
+/** Starts a forked process that echoes what it gets. */
 const fork = forked("./peers/forked.ts", ["json"])
 
 const startFork: Start = Effect.suspend(() => {
@@ -57,7 +61,7 @@ const startFork: Start = Effect.suspend(() => {
   return Effect.map(fork, (child) => ({ millis: performance.now() - start, pid: child.pid! }))
 })
 
-/** Another peer, from echoes.ts; a bundle has none of them. */
+/** Starts another library from echoes.ts, which a bundle does not contain. */
 const startPeer = (side: Side): Start =>
   Effect.gen(function*() {
     const { peers } = yield* Effect.promise(() => import("./echoes.ts"))
@@ -66,7 +70,7 @@ const startPeer = (side: Side): Start =>
     return { millis: performance.now() - start, pid: 0 }
   })
 
-/** The first call to many at once, who are all there. */
+/** Makes the first call to each of many actors at once, when all of them are ready. */
 const firstCalls = <A>(
   one: Effect.Effect<A, unknown, Scope.Scope | Actor.ActorRuntime>,
   call: (far: A) => Effect.Effect<unknown, unknown>
@@ -115,7 +119,10 @@ const sidesOf = Effect.fnUntraced(function*(job: Job) {
   return Object.fromEntries(sides) as Sides
 })
 
-/** The first start fills the compile cache, the second one reads it from a cold disk. */
+/**
+ * Two starts come before the measurement: the first one fills the compile cache, and the second one reads it from the
+ * disk.
+ */
 const warm = (sides: Sides) => {
   const spawn = sides.spawn ?? sides.spare
   return spawn === undefined ? Effect.void : Effect.repeat(Effect.all(Object.values(spawn)), { times: 1 })
@@ -130,6 +137,6 @@ NodeActor.runMain(
     yield* sample(sides, { ...job, amounts: { ...job.amounts, warmUp: 0 } })
     process.disconnect()
   }),
-  // A cold start is one without a spare.
+  // A cold start uses no spare.
   { spares: job.run.place === "spares" ? "eager" : "off" }
 )

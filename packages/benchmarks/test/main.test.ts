@@ -22,7 +22,7 @@ const bench = (...args: ReadonlyArray<string>) =>
   run(process.execPath, ["--conditions=furrow-source", main, ...args], { timeout: 100_000 })
 
 test(
-  "A quick look at sequential calls prints a table of finite ratios, and exits with 0",
+  "A quick run of sequential calls prints a table of finite ratios, and exits with 0",
   { timeout: 120_000 },
   async () => {
     const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-bench-"))
@@ -53,7 +53,7 @@ const free = { name: "call", place: "free", title: "t", unit: "us", base: "raw" 
 const samplesOf = (pairs: ReadonlyArray<readonly [raw: number, furrow: number]>) =>
   pairs.map(([raw, furrow]) => ({ name: "call", values: { raw, furrow } }) as const)
 
-test("The ratio of a row is the median of the ratios of twins, not the ratio of medians", () => {
+test("The ratio of a row is the median of the ratios of paired samples, not the ratio of medians", () => {
   const samples = samplesOf([[1, 3], [10, 10], [100, 200]])
   const measure = { ...free, gate: { _tag: "AtMost", ratio: 2 } } as const
   expect(Report.row(measure, samples)).toMatchObject({ ratio: 2, base: 10, furrow: 10, met: true })
@@ -87,7 +87,7 @@ test("A figure twice as bad as the expected one is over its limit, for times and
   expect(Regressions.isOver(Report.row(free, samplesOf([[1, 1000]])))).toBe(false)
 })
 
-test("A case is within its limit where the best figures are, whatever the other rounds say", () => {
+test("A case is within its limit where the ratio of its best figures is, whatever the other rounds measured", () => {
   const over = (unit: "us" | "k/s", ...pairs: ReadonlyArray<readonly [number, number]>) =>
     Regressions.isOver(Report.row({ ...free, unit, seen: 1 }, samplesOf(pairs)))
   expect(over("us", [10, 15], [12, 90], [10, 80])).toBe(false)
@@ -95,7 +95,10 @@ test("A case is within its limit where the best figures are, whatever the other 
   expect(over("k/s", [90, 20], [80, 70], [90, 15])).toBe(false)
 })
 
-/** Measures a case whose figures are these, one a look: what settles, and how many looks that took. */
+/**
+ * Measures a case with the given figures, one for each measurement. Returns what settles, and how many measurements
+ * that took.
+ */
 const settle = (unit: "us" | "k/s", figures: ReadonlyArray<number>) =>
   Effect.gen(function*() {
     const rows = figures.map((figure) => rowOf(unit, 1, figure)).map((row, _, [first]) => ({
@@ -128,7 +131,7 @@ it.effect("A case over its limit is measured up to three times, and its best rat
     })
   }))
 
-test("Arguments that make no sense are refused with the option, what it takes, and exit code 2", async () => {
+test("Invalid arguments are refused with the option, its possible values, and exit code 2", async () => {
   const refusals = [
     [["--rounds", "many"], "--rounds: \"many\". Expected: a number of rounds from 1 on"],
     [["--rounds", "0"], "--rounds: \"0\". Expected: a number of rounds from 1 on"],
@@ -148,7 +151,7 @@ test("Help explains every option, exits with 0, and measures nothing", async () 
   expect(stdout).not.toContain("| ratio |")
 })
 
-test("The numbers of rounds and runs follow from what the run is for where none is given", () => {
+test("The numbers of rounds and runs follow from the kind of run where the command line sets none", () => {
   const given = {
     quick: false,
     only: "",

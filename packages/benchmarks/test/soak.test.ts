@@ -14,29 +14,29 @@ const soak = (...args: ReadonlyArray<string>) =>
 
 const problem = (...heaps: ReadonlyArray<number>) => judge(heaps.map((heap) => ({ heap })))[0]!.problem
 
-describe("the judgement of a series", () => {
-  test("the judgement of a series takes the least of several samples, for each resource that was measured", () => {
+describe("The judgement of a soak's series", () => {
+  test("the judgement of a soak takes the least of several samples, for each resource that was measured", () => {
     const samples: ReadonlyArray<Sample> = [{ heap: 40, fds: 20 }, { heap: 38, fds: 22 }, { heap: 90, fds: 21 }]
     expect(floor(samples)).toEqual({ heap: 38, fds: 20 })
   })
 
-  test("the judgement of a series lets memory grow once by what it is allowed, and no further", () => {
+  test("the judgement of a soak lets memory grow once by the allowed amount, and no further", () => {
     expect(problem(40)).toBe(undefined)
     expect(problem(40, 55.9)).toBe(undefined)
     expect(problem(40, 300, 41)).toBe(undefined)
     expect(problem(40, 41, 56.1)).toBe("grew by 16.1, 16 is allowed")
   })
 
-  test("the judgement of a series notices memory that grows at every checkpoint before it is too much", () => {
+  test("the judgement of a soak reports memory that grows at every checkpoint, before it exceeds the allowed amount", () => {
     expect(problem(40, 42, 44, 46, 48)).toBe("grew at each of the last 5 checkpoints, by 8")
     expect(problem(40, 42, 44, 43, 48)).toBe(undefined)
     expect(problem(40, 42, 44, 46)).toBe(undefined)
     expect(problem(40, 40.1, 40.2, 40.3, 40.4)).toBe(undefined)
-    // It has grown, and stopped.
+    // This resource has grown, and then stopped growing.
     expect(problem(40, 42, 44, 46, 48, 48)).toBe(undefined)
   })
 
-  test("the judgement of a series wants everything that is counted to be as it was, or less", () => {
+  test("the judgement of a soak requires every counted resource to return to its first value or less", () => {
     const judged = judge([{ fds: 20, dialogs: 0, names: 4 }, { fds: 21, dialogs: 0, names: 3 }])
     expect(judged.map(({ problem, resource }) => [resource, problem])).toEqual([
       ["fds", "grew by 1, 0 is allowed"],
@@ -49,7 +49,7 @@ describe("the judgement of a series", () => {
   })
 })
 
-describe("the report", () => {
+describe("The report of a soak", () => {
   const result = {
     processes: ["root", "one"],
     floors: [[{ heap: 40 }, { heap: 41 }], [{ heap: 40 }, { heap: 2_000 }]],
@@ -62,14 +62,14 @@ describe("the report", () => {
     done: 7
   }
 
-  test("the report shows the highest of each process by act", () => {
+  test("the report of a soak shows the peak of each process by act", () => {
     const lines = Report.peaks(result).split("\n")
     expect(lines[1]).toMatch(/^part +1\.0 +10 +2600$/)
     expect(lines[2]).toMatch(/^all at once +5\.0 +832 +7$/)
     expect(lines[3]).toMatch(/^highest in all.* 900 +2700$/)
   })
 
-  test("the report has a verdict for each resource, for each peak and for each act that went wrong", () => {
+  test("the report of a soak has a verdict for each resource, for each peak and for each act that went wrong", () => {
     const verdicts = Report.verdicts(result, 16)
     expect(verdicts.map(({ problem, what }) => [what, problem])).toEqual([
       ["root: heap", undefined],
@@ -82,8 +82,8 @@ describe("the report", () => {
   })
 })
 
-describe("the command", () => {
-  test("the command chooses acts by name", () => {
+describe("The command npm run soak", () => {
+  test("npm run soak selects acts by name", () => {
     const names = (options: { only?: ReadonlyArray<string>; skip?: ReadonlyArray<string> }) =>
       ["calls", "calls to a busy actor", "streams"].filter((name) =>
         Options.isWanted({ only: [], skip: [], ...options }, name)
@@ -93,14 +93,14 @@ describe("the command", () => {
     expect(names({ skip: ["calls"] })).toEqual(["streams"])
   })
 
-  test("the command refuses arguments that make no sense with exit code 2", async () => {
+  test("npm run soak refuses invalid arguments with exit code 2", async () => {
     for (const args of [["--minutes", "0"], ["--largest", "64"], ["--only", "lunch"], ["--fast"]]) {
       await expect(soak(...args)).rejects.toMatchObject({ code: 2 })
     }
   })
 
   test(
-    "the command measures root and actors around the chosen acts, and ends with 0 if all is back",
+    "npm run soak measures root and actors around the selected acts, and exits with 0 if all resources have returned",
     { timeout: 180_000 },
     async () => {
       const args = ["--minutes", "0.02", "--only", "registry,two-way,killed", "--largest", "1", "--seed", "3"]

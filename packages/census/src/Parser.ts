@@ -1,6 +1,6 @@
 /**
- * The parser of source files as a service. Its layer loads the native library, and only the actors provide it. The main
- * program knows the endpoint, but never loads what the endpoint needs.
+ * The parser of source files as a service. The layer of this service loads the native library, and only the actors
+ * provide it. The main program knows the endpoint, but never loads what the endpoint needs.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

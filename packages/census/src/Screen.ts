@@ -11,7 +11,7 @@ import type { Sources } from "./sources.ts"
 import * as Text from "./text.ts"
 
 export interface Progress {
-  /** Counts one more file as done. */
+  /** Counts one more file as done, and adds its bytes to the progress. */
   readonly advance: (bytes: number) => Effect.Effect<void>
   /** Prints a line while the progress is shown. */
   readonly say: (line: string) => Effect.Effect<void>

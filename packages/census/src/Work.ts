@@ -2,7 +2,7 @@
  * The files that are still to be counted, as batches for the next worker. The largest files go first, and batches
  * shrink towards the end. So all workers end at about the same time, whatever a file costs.
  *
- * Every file is in exactly one place. The batch of a lost actor comes back:
+ * Every file is in exactly one place: it waits, is in a batch, or is done. The batch of a lost actor is put back:
  *
  *     waiting --take--> left of a batch --finish, file by file--> done
  *        ^                   |
@@ -13,7 +13,10 @@ import type { Source } from "./sources.ts"
 export interface Batch {
   /** The files of the batch that are not done yet. */
   readonly left: Map<string, Source>
-  /** A batch of one file that may have killed an actor before. If it happens again, no other file can be the cause. */
+  /**
+   * True for a batch of one file that may have killed an actor before. If such a batch kills another actor, no other
+   * file can be the cause.
+   */
   readonly suspect: boolean
 }
 
@@ -21,7 +24,7 @@ const batchesPerActor = 4
 
 export class Work {
   readonly total: number
-  /** The waiting files with the largest last, because they are taken from the end. */
+  /** The waiting files, with the largest last, because files are taken from the end. */
   private readonly waiting: Array<Source>
   private readonly suspects: Array<Source> = []
   private readonly actors: number
@@ -55,15 +58,15 @@ export class Work {
     return left.size === 0 ? undefined : { left, suspect: false }
   }
 
-  /** A file of the batch is done. */
+  /** Marks a file of the batch as done. */
   finish(batch: Batch, file: string): void {
     if (!batch.left.delete(file)) throw new Error(`${file} was counted, and is not in the batch of its actor`)
     this.finished++
   }
 
   /**
-   * Takes back the batch of a lost actor. Its files become suspects, which are sent one by one to find the file that
-   * killed the actor.
+   * Takes back the batch of a lost actor. The files of the batch become suspects, which are sent one by one to find the
+   * file that killed the actor.
    */
   giveBack(batch: Batch, as: "waiting" | "suspects"): void {
     this[as].push(...batch.left.values())

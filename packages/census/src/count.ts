@@ -4,7 +4,7 @@
  *
  * The pool replaces a worker that dies, and another worker counts the rest of its batch. Rows that have arrived are
  * kept, so that no file is missed or counted twice. A file that kills its actor even when it is sent alone becomes a
- * row with that error.
+ * row with an error that says so.
  *
  * The option `crashes` makes the count itself kill actors: with SIGKILL, in the middle of a batch, at even distances.
  */
@@ -27,9 +27,9 @@ export interface Options {
 export interface Census {
   readonly rows: ReadonlyMap<string, Row>
   readonly actors: number
-  /** The time from the first start to the last actor ready. */
+  /** The time from the first start until the last actor is ready. */
   readonly starting: Duration.Duration
-  /** The time from all actors ready to the last row in this process. */
+  /** The time from the moment when all actors are ready until the last row has arrived in this process. */
   readonly counting: Duration.Duration
   readonly killed: number
   readonly replaced: number

@@ -1,8 +1,8 @@
 /**
  * Finds imports between files from the rows alone, as pure functions.
  *
- * A relative import of a counted file is inside. A relative import of any other file leads nowhere. All other imports
- * are packages.
+ * A relative import of a counted file counts as inside. A relative import of any other file leads nowhere. All other
+ * imports count as imports of packages.
  */
 import * as Graph from "effect/Graph"
 import * as Path from "node:path"
@@ -16,12 +16,12 @@ export interface Ranked {
 }
 
 export interface Dependencies {
-  /** Pairs of a file and a file that it imports, each pair once. */
+  /** The number of pairs of a file and a file that it imports, each pair counted once. */
   readonly inside: number
-  /** Pairs of a file and a package that it imports, each pair once. */
+  /** The number of pairs of a file and a package that it imports, each pair counted once. */
   readonly outside: number
   readonly nowhere: number
-  /** All packages; the first one has the most importers. */
+  /** All imported packages, sorted by their importers in descending order. */
   readonly imported: ReadonlyArray<Ranked>
   readonly importing: ReadonlyArray<Ranked>
   readonly packages: ReadonlyArray<Ranked>
@@ -30,8 +30,8 @@ export interface Dependencies {
 }
 
 /**
- * The source files that an import may mean: TypeScript imports a file under the name of its compiled form, and also
- * declarations.
+ * The extensions of the source files that an import may mean: TypeScript imports a file under the name of its compiled
+ * form, and may import declarations.
  */
 const sourceExtensions: { readonly [extension: string]: ReadonlyArray<string> } = {
   ".ts": [".d.ts"],
@@ -41,7 +41,7 @@ const sourceExtensions: { readonly [extension: string]: ReadonlyArray<string> } 
   ".cjs": [".cts", ".d.cts"]
 }
 
-/** The counted file that a relative import names. */
+/** Returns the counted file that a relative import names. */
 export const resolve = (file: string, specifier: string, known: ReadonlySet<string>): string | undefined => {
   const path = Path.posix.join(Path.posix.dirname(file), specifier)
   const extension = Path.posix.extname(path)
@@ -54,7 +54,7 @@ export const resolve = (file: string, specifier: string, known: ReadonlySet<stri
   ].find((candidate) => known.has(candidate))
 }
 
-/** `node:fs/promises` is `node:fs`, `@a/b/c` is `@a/b`. */
+/** Returns the package that a specifier names: `node:fs/promises` is `node:fs`, `@a/b/c` is `@a/b`. */
 export const packageOf = (specifier: string): string =>
   specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/")
 
@@ -79,7 +79,7 @@ const cyclesOf = (files: ReadonlyArray<Measured>, loads: ReadonlyMap<string, Rea
     const nodes = new Map(names.map((name) => [name, Graph.addNode(mutable, name)]))
     for (const [from, targets] of loads) {
       for (const to of targets) {
-        // Other files can still import a file that cannot be counted; its own imports are unknown.
+        // A file that cannot be counted can still be imported by others, while its own imports are unknown.
         const target = nodes.get(to)
         if (target !== undefined) Graph.addEdge(mutable, nodes.get(from)!, target, null)
       }

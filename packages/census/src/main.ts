@@ -1,6 +1,6 @@
 /**
  * The census: counts a folder of source files with one actor per core, and kills an actor in the middle of its work.
- * Then it counts again with one actor and no kill, to compare: the totals must be the same.
+ * The census then counts again with one actor and no kill, to compare: the totals must be the same.
  *
  *     main ── options, sources ── count ══ census-1 … census-N (actor.ts, measure.ts)
  *       └──── Screen              └─ Work: the files still to do
@@ -61,7 +61,7 @@ const command = Command.make("npm start --", Options.config, (options) =>
   )).pipe(Command.withDescription("Counts the source files of a folder with one actor per core."))
 
 const program = Command.run(command, { version: "0.0.0" }).pipe(
-  // An interruption arrives here after all finalizers, so every actor has ended.
+  // An interruption arrives at this handler after all finalizers, so every actor has ended.
   Effect.onInterrupt(() => complain("interrupted, and every actor has ended")),
   Effect.provide([Screen.layer, NodeServices.layer, CliConfig.layer({ builtIns: [GlobalFlag.Help] })])
 )

@@ -17,7 +17,7 @@ interface Node extends Span {
   readonly [field: string]: unknown
 }
 
-/** The offsets at which lines begin. A line break at the end of a text begins no further line. */
+/** Returns the offsets at which lines begin. A line break at the end of a text begins no further line. */
 const startsOfLines = (text: string): ReadonlyArray<number> => {
   const starts: Array<number> = []
   for (let at = 0; at < text.length;) {

@@ -11,12 +11,13 @@ export type ImportKind = typeof ImportKind.Type
 export const Import = Schema.Struct({ specifier: Schema.String, kind: ImportKind })
 export type Import = typeof Import.Type
 
-/** One function: where it begins, and how many lines it covers. */
+/** One function of a file: the line where it begins, and how many lines it covers. */
 export const FunctionSize = Schema.Struct({ name: Schema.String, line: Schema.Int, lines: Schema.Int })
 export type FunctionSize = typeof FunctionSize.Type
 
 /**
- * Every line is code, comment or blank. A line with code and a comment is code, an empty line in a comment is blank.
+ * Every line is code, comment or blank. A line with code and a comment counts as code; an empty line in a comment
+ * counts as blank.
  */
 export const Lines = Schema.Struct({ code: Schema.Int, comment: Schema.Int, blank: Schema.Int })
 export type Lines = typeof Lines.Type
@@ -51,7 +52,10 @@ export class CannotParse extends Schema.TaggedError<CannotParse>()("CannotParse"
   }
 }
 
-/** A row that the owner of an actor makes for a file that no actor could count. It is never sent. */
+/**
+ * A row that the owner of an actor makes for a file that no actor could count. A row for a file that killed its actor
+ * is never sent.
+ */
 export class KilledItsActor extends Schema.TaggedError<KilledItsActor>()("KilledItsActor", {
   file: Schema.String,
   reason: Schema.String

@@ -8,7 +8,7 @@ import type { PlatformError } from "effect/PlatformError"
 import * as Schema from "effect/Schema"
 
 export interface Source {
-  /** The path of the file below the folder, with `/`. */
+  /** The path of the file relative to the counted folder, with `/`. */
   readonly file: string
   readonly bytes: number
 }
@@ -33,7 +33,7 @@ export const extensions = [".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs",
 /** Installed packages and hidden folders are not the folder's own sources. */
 const isForeign = (name: string) => name === "node_modules" || name.startsWith(".")
 
-/** Symbolic links are not followed, so that nothing is counted twice and no walk is endless. */
+/** Symbolic links are not followed, so that no file is counted twice and the walk ends. */
 const walk: (
   folder: string,
   below: string
@@ -47,7 +47,7 @@ const walk: (
       if (type === "Directory") {
         if (!isForeign(name)) found.push(...yield* walk(folder, file))
       } else if (type === "File" && extensions.includes(paths.extname(name))) {
-        // A file that has gone by now is noticed by the actor that should read it.
+        // A file that was deleted in the meantime is noticed by the actor that should read it.
         const size = yield* Effect.orElseSucceed(
           Effect.map(fs.stat(paths.join(folder, file)), ({ size }) => Number(size)),
           () => 0

@@ -1,6 +1,4 @@
-/**
- * The sums over all rows: pure, and the same in whatever order the rows came.
- */
+/** The sums over all rows, which do not depend on the order of the rows. */
 import * as Crypto from "node:crypto"
 import { isMeasured, type Measured, type Row } from "./row.ts"
 
@@ -11,19 +9,17 @@ export interface Totals {
   readonly lines: Measured["lines"]
   readonly functions: number
   readonly imports: number
-  /**
-   * The fingerprint hashes every file's name and findings: two counts with the same findings have the same fingerprint.
-   */
+  /** A hash of every file's name and findings: two counts with the same findings have the same fingerprint. */
   readonly fingerprint: string
 }
 
-/** The findings for one file, as text. */
+/** Returns the findings for one file as text. */
 const said = (row: Row | undefined): string => {
   if (row === undefined) return "nothing"
   return JSON.stringify(isMeasured(row) ? row : row.message)
 }
 
-/** The files for which two counts have different findings. */
+/** Returns the files for which two counts have different findings. */
 export const differing = (a: ReadonlyMap<string, Row>, b: ReadonlyMap<string, Row>): ReadonlyArray<string> =>
   Array.from(new Set([...a.keys(), ...b.keys()])).filter((file) => said(a.get(file)) !== said(b.get(file))).sort()
 

@@ -4,7 +4,7 @@ import { type Batch, Work } from "../src/Work.ts"
 const sources = (...sizes: ReadonlyArray<number>) => sizes.map((bytes, n) => ({ file: `f${n}`, bytes }))
 const names = (batch: Batch | undefined) => batch === undefined ? undefined : Array.from(batch.left.keys())
 
-/** Takes and finishes everything; the batches in their order. */
+/** Takes and finishes all batches, and returns them in their order. */
 const drain = (work: Work): ReadonlyArray<ReadonlyArray<string>> => {
   const batches: Array<ReadonlyArray<string>> = []
   for (let batch = work.take(); batch !== undefined; batch = work.take()) {

@@ -12,7 +12,7 @@ const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
 const patience = { within: "100 seconds" } as const
 const timeout = 120_000
 
-/** Runs the census to its end. It must leave no process. */
+/** Runs the census to its end, and checks that it leaves no process. */
 const run = (...args: ReadonlyArray<string>) =>
   Effect.gen(function*() {
     const program = yield* Program.start(main, { args })
@@ -48,7 +48,7 @@ describe("The census of a folder", () => {
   )
 
   it.live(
-    "a census without options kills an actor in the middle, and has the totals of a count without a kill",
+    "a census without options kills an actor in the middle, and has the same totals as a count without a kill",
     () =>
       Effect.gen(function*() {
         const folder = yield* Folder.make(project())
@@ -65,7 +65,7 @@ describe("The census of a folder", () => {
   )
 
   it.live(
-    "the census of a folder comes out the same when actors are killed in the middle",
+    "a census has the same totals when actors are killed in the middle",
     () =>
       Effect.gen(function*() {
         const folder = yield* Folder.make(project())
@@ -80,7 +80,7 @@ describe("The census of a folder", () => {
     timeout
   )
 
-  it.live("the census kills its only actor, and goes on with another", () =>
+  it.live("a census kills its only actor, and goes on with another", () =>
     Effect.gen(function*() {
       const folder = yield* Folder.make(project())
       const { code, stdout } = yield* run(folder, "--actors", "1", "--crash", "1")
@@ -90,9 +90,9 @@ describe("The census of a folder", () => {
       assert.match(stdout, /1 actor killed, 1 actor replaced, \d+ files? sent again/)
     }), timeout)
 
-  it.live("the census names a file that kills its actor, and counts all others", () =>
+  it.live("a census names a file that kills its actor, and counts all others", () =>
     Effect.gen(function*() {
-      // So deep that the native parser runs out of stack: the whole process is gone, without a word.
+      // A source so deep that the native parser runs out of stack, which ends the whole process without a message.
       const abyss = `${"(".repeat(200_000)}1${")".repeat(200_000)}`
       const folder = yield* Folder.make({ ...project(), "src/abyss.ts": abyss })
       const { code, stdout } = yield* run(folder, "--actors", "2")
@@ -102,7 +102,7 @@ describe("The census of a folder", () => {
       assert.include(stdout, "both counts found the same")
     }), timeout)
 
-  it.live("the census of a folder is ended by SIGINT, with every actor", () =>
+  it.live("a census is ended by SIGINT together with every actor", () =>
     Effect.gen(function*() {
       const folder = yield* Folder.make(project())
       const program = yield* Program.start(main, { args: [folder, "--crash", "9"] })
@@ -115,8 +115,8 @@ describe("The census of a folder", () => {
     }), timeout)
 })
 
-describe("A census of nothing", () => {
-  it.live("a census of nothing says so, and fails", () =>
+describe("A census of an empty folder", () => {
+  it.live("a census of an empty folder prints that, and fails", () =>
     Effect.gen(function*() {
       const folder = yield* Folder.make({ "readme.md": "" })
       const missing = Path.join(folder, "missing")
@@ -137,7 +137,7 @@ describe("A census of nothing", () => {
 
 describe("The command line of the census", () => {
   it.live(
-    "the command line of the census is refused with the option, what it takes, and the usage",
+    "a wrong option of the census is refused with the option, its possible values, and the usage",
     () =>
       Effect.gen(function*() {
         const refusals = [
@@ -158,7 +158,7 @@ describe("The command line of the census", () => {
   )
 
   it.live(
-    "the command line of the census is explained by --help, and nothing is counted",
+    "the option --help explains the command line of the census, and counts nothing",
     () =>
       Effect.gen(function*() {
         const { code, stderr, stdout } = yield* run("--help")

@@ -9,7 +9,7 @@ import { measured } from "./support.ts"
 describe("The lines of a file", () => {
   const lines = (text: string, file?: string) => Effect.map(measured(text, file), (row) => row.lines)
 
-  it.effect("the lines of a file are code, comment or blank, and every line is one of them", () =>
+  it.effect("each line of a file counts as either code, comment or blank", () =>
     Effect.gen(function*() {
       const text = [
         "// a comment",
@@ -28,7 +28,7 @@ describe("The lines of a file", () => {
       assert.deepStrictEqual(yield* lines(text), { code: 4, comment: 4, blank: 4 })
     }))
 
-  it.effect("the lines of a file end with the text, whether or not a line break does", () =>
+  it.effect("the last line of a file counts once, whether or not a line break follows", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* lines(""), { code: 0, comment: 0, blank: 0 })
       assert.deepStrictEqual(yield* lines("\n"), { code: 0, comment: 0, blank: 1 })
@@ -36,15 +36,15 @@ describe("The lines of a file", () => {
       assert.deepStrictEqual(yield* lines("a\r\n\r\nb\r\n"), { code: 2, comment: 0, blank: 1 })
     }))
 
-  it.effect("the lines of a file count characters outside of ASCII as one text, not as bytes", () =>
+  it.effect("comments with characters outside of ASCII are counted by characters, not by bytes", () =>
     Effect.gen(function*() {
       const text = "const a = \"žluťoučký 🐎\" // 🐎\n// 🐎🐎🐎\nconst b = 1\n"
       assert.deepStrictEqual(yield* lines(text), { code: 2, comment: 1, blank: 0 })
     }))
 })
 
-describe("Size and digest", () => {
-  it.effect("Size and digest are of the bytes", () =>
+describe("Size and digest of a file", () => {
+  it.effect("the size and the digest of a file are those of its bytes", () =>
     Effect.gen(function*() {
       const text = "const a = \"🐎\"\n"
       const row = yield* measured(text)
@@ -53,7 +53,7 @@ describe("Size and digest", () => {
     }))
 })
 
-describe("Imports", () => {
+describe("Imports of a file", () => {
   it.effect("an import is an `import`, an `export from`, or an `import()` of a literal, each with its kind", () =>
     Effect.gen(function*() {
       const row = yield* measured(
@@ -84,7 +84,7 @@ describe("Imports", () => {
     }))
 })
 
-describe("The longest function", () => {
+describe("The longest function of a file", () => {
   const longest = (text: string, file?: string) => Effect.map(measured(text, file), (row) => row.longest)
 
   it.effect("the longest function is absent in a file without functions", () =>
@@ -104,15 +104,15 @@ describe("The longest function", () => {
       assert.strictEqual((yield* longest("export default () => {}"))?.name, "(anonymous)")
     }))
 
-  it.effect("the longest function is the first of those that are equally long, and all are counted", () =>
+  it.effect("the longest function is the first of those with equal length, and all functions are counted", () =>
     Effect.gen(function*() {
       const row = yield* measured("const a = () => {\n  const inner = () => 1\n}\nconst b = () => {\n\n}\n")
       assert.deepStrictEqual([row.functions, row.longest], [3, { name: "a", line: 1, lines: 3 }])
     }))
 })
 
-describe("A file that is not as usual", () => {
-  it.effect("a broken file says where it cannot be parsed", () =>
+describe("A file that is unusual", () => {
+  it.effect("a file with a syntax error has the place of the error", () =>
     Effect.gen(function*() {
       const parser = yield* Parser
       const row = measure(parser, "a.ts", new TextEncoder().encode("const a = 1\nconst = 2\n"))
@@ -120,7 +120,7 @@ describe("A file that is not as usual", () => {
       assert.deepInclude(row, { file: "a.ts", line: 2 })
     }).pipe(Effect.provide(Parser.layer)))
 
-  it.effect("a file is read as its extension says: JSX, scripts, CommonJS", () =>
+  it.effect("a file is parsed according to its extension: JSX, scripts, CommonJS", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* measured("const A = () => <p>{/* no */}</p>", "a.tsx")).functions, 1)
       assert.strictEqual((yield* measured("with (a) { b() }", "a.js")).lines.code, 1)

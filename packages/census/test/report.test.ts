@@ -34,8 +34,8 @@ const census = (given: Partial<Census> = {}): Census => ({
   ...given
 })
 
-describe("The findings", () => {
-  it("the findings are tables of the first rows, unmeasured files, dependencies and totals", () => {
+describe("The findings of a census", () => {
+  it("the report of a census has tables of the first rows, unmeasured files, dependencies and totals", () => {
     assert.deepStrictEqual(Report.findings(rows, style), [
       "",
       "Largest files",
@@ -67,26 +67,26 @@ describe("The findings", () => {
     ])
   })
 
-  it("the findings are the same in whatever order the rows came", () => {
+  it("the report of a census is the same in whatever order the rows came", () => {
     const reversed = new Map(Array.from(rows).reverse())
     assert.deepStrictEqual(Report.findings(reversed, style), Report.findings(rows, style))
   })
 
-  it("the findings have another fingerprint when anything else was found", () => {
+  it("the fingerprint of a census changes when any finding changes", () => {
     const other = new Map(rows).set("src/c.ts", row("src/c.ts", { bytes: 7, functions: 1 }))
     assert.notStrictEqual(Report.sums(other).at(-1), Report.sums(rows).at(-1))
   })
 
-  it("the findings keep to the width of the terminal, where paths give way", () => {
+  it("the report of a census fits the width of the terminal by shortening paths", () => {
     const long = rowsOf([row(`${"deep/".repeat(30)}a.ts`)])
     for (const line of Report.findings(long, { ...style, width: 80 })) assert.isAtMost(line.length, 80)
   })
 })
 
-describe("The speed", () => {
+describe("The speed of a census", () => {
   const idle = { cores: 2, load: 0.3 }
 
-  it("the speed is the time of one actor over the time of many, and names its parts", () => {
+  it("the speed of a census is the time of one actor divided by the time of many, and shows both", () => {
     const one = census({ actors: 1, counting: Duration.millis(1500), starting: Duration.millis(300) })
     assert.deepStrictEqual(Report.speed(census(), one, idle, style), [
       "",
@@ -102,7 +102,7 @@ describe("The speed", () => {
     ])
   })
 
-  it("the speed tells of kills, of two counts that differ, and of a busy machine", () => {
+  it("the speed of a census mentions kills, two counts that differ, and a busy host", () => {
     assert.include(
       Report.speed(census({ killed: 1 }), census({ actors: 1 }), idle, style).join("\n"),
       "both counts found the same: the first with 1 actor killed, the second with none"
@@ -119,13 +119,13 @@ describe("The speed", () => {
     assert.include(text, "shared with other work: load 7.3 when this began")
   })
 
-  it("the speed makes no claim when one actor did all the work", () => {
+  it("the speed of a census is left out when one actor did all the work", () => {
     assert.notInclude(Report.speed(census({ actors: 1 }), undefined, idle, style).join("\n"), "speed-up")
   })
 })
 
-describe("Texts", () => {
-  it("texts show numbers with units that fit", () => {
+describe("Formatted numbers and paths", () => {
+  it("numbers are shown in a suitable unit", () => {
     assert.deepStrictEqual([999, 1000, 1_500_000, 2_000_000_000].map(Text.bytes), [
       "999 B",
       "1.0 kB",
@@ -135,7 +135,7 @@ describe("Texts", () => {
     assert.deepStrictEqual([Text.many(1, "file"), Text.many(2000, "file")], ["1 file", "2,000 files"])
   })
 
-  it("texts keep their end when they are shortened", () => {
+  it("paths keep their end when they are shortened", () => {
     assert.strictEqual(Text.shorten("a/long/path.ts", 8), "…path.ts")
     assert.strictEqual(Text.shorten("path.ts", 8), "path.ts")
   })

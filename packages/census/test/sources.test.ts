@@ -7,7 +7,7 @@ import * as Path from "effect/Path"
 import { systemError } from "effect/PlatformError"
 import * as Sources from "../src/sources.ts"
 
-/** The tests may run as a user to whom no folder is closed. */
+/** A file system with a closed folder. The tests may run as a user for whom every folder is open. */
 const closedBelow = FileSystem.layerNoop({
   readDirectoryEntries: (path) =>
     path === "/project"
@@ -41,7 +41,7 @@ describe("The sources of a folder", () => {
       ])
     }).pipe(Effect.provide(NodeServices.layer)))
 
-  it.effect("the sources of a folder are refused with the name of a folder below that may not be read", () =>
+  it.effect("the sources of a folder fail with the name of a subfolder that may not be read", () =>
     Effect.gen(function*() {
       const refused = yield* Effect.flip(Sources.find("/project"))
       assert.strictEqual(refused.message, "nothing to count in /project/closed: it may not be read")

@@ -1,4 +1,4 @@
-/** Small sources, and the rows they come to. */
+/** Small source files, and the rows that a count of them returns. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -8,7 +8,7 @@ import { Parser } from "../src/Parser.ts"
 import { type Import, type ImportKind, isMeasured, type Measured, type Row } from "../src/row.ts"
 import * as Sources from "../src/sources.ts"
 
-/** Measures a text; fails where it cannot be parsed. */
+/** Measures a text, and fails where the text cannot be parsed. */
 export const measured = (text: string, file = "a.ts") =>
   Effect.map(Effect.provide(Parser, Parser.layer), (parser) => {
     const row = measure(parser, file, new TextEncoder().encode(text))
@@ -16,7 +16,7 @@ export const measured = (text: string, file = "a.ts") =>
     return row
   })
 
-/** A row about nothing in particular. */
+/** Returns a row with default values. */
 export const row = (file: string, given: Partial<Omit<Measured, "_tag" | "file">> = {}): Measured => ({
   _tag: "Measured",
   file,
@@ -35,7 +35,7 @@ export const imports = (specifiers: ReadonlyArray<string>, kind: ImportKind = "s
 export const rowsOf = (rows: ReadonlyArray<Row>): ReadonlyMap<string, Row> =>
   new Map(rows.map((each) => [each.file, each]))
 
-/** The same work without actors: the endpoint is called here. */
+/** Counts the folder without actors, by calling the endpoint in this process. */
 export const countedHere = (folder: string) =>
   Effect.gen(function*() {
     const { files } = yield* Sources.find(folder)
@@ -43,7 +43,7 @@ export const countedHere = (folder: string) =>
     return rowsOf(rows)
   }).pipe(Effect.provide([Parser.layer, NodeServices.layer]))
 
-/** Enough small files for two actors and some kills; two of them cannot be counted. */
+/** A project with enough small files for two actors and some kills, of which two cannot be counted. */
 export const project = (): { readonly [path: string]: string } => ({
   ...Object.fromEntries(Array.from({ length: 40 }, (_, n) => [
     `src/part${n}.ts`,

@@ -1,8 +1,9 @@
 /**
- * `npm run devtools-check`: what the command `furrow` promises, each row a line that passes or fails. It uses the built packages,
- * and says which rows of the design are not built.
+ * `npm run devtools-check`: checks the promises of the command `furrow`, with one line for each that passes or fails.
+ * The check uses the built packages, and names the rows of the design that are not built.
  *
- * Speed is a ratio to a bare start of Node in the same run. A busy machine makes rows 1, 3, 6 and 17 fail: run them alone.
+ * Speed is measured as a ratio to the start of an empty Node process in the same run. Rows 1, 3, 6 and 17 may fail on a
+ * busy host, so run them alone.
  */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
@@ -37,12 +38,12 @@ const furrow = (...args: ReadonlyArray<string>): Answer => run(pathOf("../dist/f
 
 const median = (all: ReadonlyArray<number>): number => all.toSorted((a, b) => a - b)[all.length >> 1]!
 
-/** Milliseconds that a tree has to come into its trouble. */
+/** Milliseconds in which a tree has to reach its state. */
 const patience = 60_000
 
 const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
 
-/** Runs a tree in one kind of trouble, and looks at it. */
+/** Runs a tree in one faulty state, and looks at it with `furrow`. */
 const inTree = async (
   args: ReadonlyArray<string>,
   ready: string,
@@ -71,7 +72,7 @@ const wants = (text: string, ...parts: ReadonlyArray<RegExp | string>): Readonly
 const hasCode = ({ code }: Answer, wanted: number): ReadonlyArray<string> =>
   code === wanted ? [] : [`exit code ${code}`]
 
-/** A figure beside its bound. */
+/** Returns a figure with its bound. */
 const atMost = (what: string, value: number, bound: number): ReadonlyArray<string> => {
   process.stdout.write(`      ${what} ${value.toFixed(2)}, at most ${bound}\n`)
   return value <= bound ? [] : [`${what} ${value.toFixed(2)} is above ${bound}`]
@@ -127,7 +128,7 @@ const cpuMillis = (): number => {
   return (user + system) / 1000
 }
 
-/** The processor time that a parent takes for the start and the end of an actor. */
+/** Returns the processor time that a parent needs for the start and the end of an actor. */
 const start = (observe: "look" | "off") =>
   Effect.runPromise(Effect.provide(
     Effect.gen(function*() {
@@ -171,7 +172,7 @@ const costs = async () => {
   return atMost("a parent's processor time for a start, look to off:", median(taken.look) / median(taken.off), 1.03)
 }
 
-/** The deaths that take everything along which an actor has in its memory. */
+/** The kinds of death that destroy everything an actor has in its memory. */
 const deaths = [
   ["a full heap", fillHeap(), "heap"],
   ["process.abort()", abort(), "abort"],
@@ -181,7 +182,7 @@ const deaths = [
 
 const graves = Path.join(folder, "graves")
 
-/** Lets an actor die in a call, and reads what its error says. */
+/** Lets an actor die in a call, and reads the cause from its error. */
 const death = ([what, call, death]: (typeof deaths)[number]) =>
   Effect.runPromise(
     Effect.scoped(Effect.gen(function*() {
@@ -230,10 +231,10 @@ const crowded = () =>
       yield* observer.snapshot
       const { channels, process: measured } = yield* observer.snapshot
       const open = channels.reduce((sum, channel) => sum + channel.dialogs.length, 0)
-      // A machine under load delays an actor that is left alone, too.
+      // A loaded host delays an idle actor too, so the check waits first.
       yield* Effect.sleep("500 millis")
       const alone = (yield* observer.snapshot).process!.loopDelayMillis
-      // The first look at fibers reads the list of scripts, once in the life of the actor.
+      // The first look at fibers is not measured, because it reads the list of scripts once in the life of the actor.
       yield* observer.fibers
       yield* observer.snapshot
       yield* observer.fibers

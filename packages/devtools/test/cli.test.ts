@@ -1,4 +1,4 @@
-/** The command `furrow` on trees that run: what it prints, and its exit code. */
+/** Tests the command `furrow` on running trees: its output and its exit code. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
@@ -15,7 +15,7 @@ const pathOf = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const lineOf = (text: string): number =>
   Fs.readFileSync(pathOf("./fixtures/actors.ts"), "utf8").split("\n").findIndex((line) => line.includes(text)) + 1
 
-/** The ports at which a process listens, by the sockets that it holds. */
+/** Returns the ports at which a process listens, found by its sockets. */
 const listening = (pid: number): ReadonlyArray<string> => {
   const held = new Set(
     Fs.readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
@@ -32,7 +32,7 @@ const listening = (pid: number): ReadonlyArray<string> => {
 
 const patient = { within: "60 seconds" } as const
 
-/** Starts the tree in one kind of trouble. */
+/** Starts a tree in one faulty state. */
 const tree = (kind: string, env: { readonly [name: string]: string } = {}) =>
   Effect.gen(function*() {
     const program = yield* Program.start(pathOf("./fixtures/main.ts"), {
@@ -50,7 +50,7 @@ const furrow = (...args: ReadonlyArray<string>) =>
     return { code, text: program.stdout(), errors: program.stderr() }
   })
 
-/** Asks until the answer holds: a tree needs a moment to come into its trouble. */
+/** Runs the command until its output is as expected, because a tree needs a moment to reach its state. */
 const answers = (
   args: ReadonlyArray<string>,
   check: (answer: { readonly code: number | null; readonly text: string }) => void
@@ -60,7 +60,7 @@ const answers = (
     { within: "90 seconds" }
   )
 
-/** The process of an actor of the tree: other trees of this machine may have one of its name. */
+/** Returns the pid of an actor of the tree, because other trees may have an actor of the same name. */
 const pidOf = (root: number | undefined, name: string) =>
   Effect.gen(function*() {
     let found = ""
@@ -77,7 +77,7 @@ const test = (title: string, body: Effect.Effect<void, unknown, Scope.Scope>) =>
 
 describe("furrow", () => {
   test(
-    "G250: why finds nothing stuck in two actors that sleep in calls to each other; tree shows all three",
+    "G250: `furrow why` finds nothing stuck in two actors that sleep in calls to each other, and `furrow tree` shows all three processes",
     Effect.gen(function*() {
       const { pid } = yield* tree("sleepers")
       yield* answers(["tree", String(pid)], ({ code, text }) => {
@@ -92,7 +92,7 @@ describe("furrow", () => {
   )
 
   test(
-    "G251: why says that an actor computes, and who waits for it, as a note; a stopped one is stuck",
+    "G251: `furrow why` notes an actor that computes, with its waiting callers, and reports a stopped actor as stuck",
     Effect.gen(function*() {
       const program = yield* tree("busy")
       const pid = String(program.pid)
@@ -111,7 +111,7 @@ describe("furrow", () => {
   )
 
   test(
-    "G252: why says that an actor waits for a name that no actor has, and --json says it as data",
+    "G252: `furrow why` reports an actor that waits for a name without an actor, and --json prints the finding as data",
     Effect.gen(function*() {
       const pid = String((yield* tree("name")).pid)
       yield* answers(["why", pid], ({ code, text }) => {
@@ -124,7 +124,7 @@ describe("furrow", () => {
   )
 
   test(
-    "G253: why names a deadlock over two processes and two locks, with the lines where the callers stand",
+    "G253: `furrow why` reports a deadlock over two processes and two locks, with the lines where the callers stand",
     Effect.gen(function*() {
       const pid = String((yield* tree("deadlock")).pid)
       yield* answers(["why", pid], ({ code, text }) => {
@@ -140,7 +140,7 @@ describe("furrow", () => {
   )
 
   test(
-    "G253: why names a dialog whose two ends both read, and is certain of it",
+    "G253: `furrow why` reports a dialog whose two ends both read as a certain deadlock",
     Effect.gen(function*() {
       const pid = String((yield* tree("readers")).pid)
       yield* answers(["why", pid], ({ code, text }) => {
@@ -158,7 +158,7 @@ describe("furrow", () => {
   )
 
   test(
-    "G259: graves lists an actor that ended its own process, and tells its story; nothing else is in the folder",
+    "G259: `furrow graves` lists an actor that ended its own process, and prints its story; the folder contains no other file",
     Effect.gen(function*() {
       const folder = Path.join(yield* Folder.make(), "graves")
       const program = yield* tree("exits", { FURROW_GRAVES: folder })
@@ -188,7 +188,7 @@ describe("furrow", () => {
 
   for (const signal of ["SIGUSR2", "SIGQUIT"] as const) {
     test(
-      `G260: ${signal} prints the tree of a root and what it waits for, and the program goes on`,
+      `G260: ${signal} makes a root print its tree and what it waits for, and the program goes on`,
       Effect.gen(function*() {
         const program = yield* tree("name")
         yield* Eventually.succeeds(
@@ -213,7 +213,7 @@ describe("furrow", () => {
   }
 
   test(
-    "G260: a listener of the program's own hears SIGUSR2 alone",
+    "G260: a listener of the program for SIGUSR2 replaces that of the root",
     Effect.gen(function*() {
       const program = yield* tree("own")
       yield* program.says(/^listens$/m, patient)
@@ -225,7 +225,7 @@ describe("furrow", () => {
   )
 
   test(
-    "G260: a root that may not be looked into is ended by SIGQUIT, as without us",
+    "G260: a root with observe off is ended by SIGQUIT, like a program without Furrow",
     Effect.gen(function*() {
       const program = yield* tree("sleepers", { FURROW_OBSERVE: "off" })
       process.kill(program.pid, "SIGQUIT")
@@ -234,7 +234,7 @@ describe("furrow", () => {
   )
 
   test(
-    "G287: stack names the function and the line of an actor in a loop; its port is shut again, and its output is its own",
+    "G287: `furrow stack` prints the function and line of an actor in a loop, then shuts the inspector again, and the actor's output is unchanged",
     Effect.gen(function*() {
       const program = yield* tree("busy")
       const [busy, idle] = [yield* pidOf(program.pid, "a"), yield* pidOf(program.pid, "b")]
@@ -250,7 +250,7 @@ describe("furrow", () => {
   )
 
   test(
-    "G287: stack of an actor that stands in a call of the kernel says which child it waits for, and opens no inspector",
+    "G287: `furrow stack` of an actor in a system call prints the child for which it waits, and opens no inspector",
     Effect.gen(function*() {
       const blocked = yield* pidOf((yield* tree("child")).pid, "a")
       yield* answers(["stack", blocked], ({ code, text }) => {
@@ -261,7 +261,7 @@ describe("furrow", () => {
   )
 
   test(
-    "G288, G289: events follow the calls of a tree, metrics count them; a profile and a heap need the level debug",
+    "G288, G289: `furrow events` and `furrow metrics` show the calls of a tree, while a profile and a heap need the level debug",
     Effect.gen(function*() {
       const pid = String((yield* tree("debug")).pid)
       const b = yield* pidOf(Number(pid), "b")
@@ -283,7 +283,7 @@ describe("furrow", () => {
   )
 
   test(
-    "G289: a profile and a heap are refused where the tree may only be looked at",
+    "G289: a profile and a heap are refused for a tree that may only be observed",
     Effect.gen(function*() {
       const b = yield* pidOf((yield* tree("sleepers")).pid, "b")
       const folder = yield* Folder.make()
@@ -296,7 +296,7 @@ describe("furrow", () => {
   )
 
   test(
-    "furrow says that there is no such tree",
+    "furrow fails with a message where the named tree does not exist",
     Effect.gen(function*() {
       const { code, errors } = yield* furrow("why", "999999999")
       assert.strictEqual(code, 4)

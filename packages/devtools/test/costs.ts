@@ -1,6 +1,6 @@
 /**
- * The processor time that the record of an actor costs: alternating pairs of the same calls to an actor with a record and to one
- * without, and beside them pairs of two without, which show the noise of the machine.
+ * Measures the processor time that the record of an actor costs. Pairs of the same calls alternate between an actor
+ * with a record and one without. Pairs of two actors without a record show the noise of the host.
  */
 import * as Actor from "@furrow/actor/Actor"
 import * as ActorRuntime from "@furrow/actor/ActorRuntime"
@@ -11,13 +11,16 @@ import * as Layer from "effect/Layer"
 import { answer, cpu } from "./fixtures/actors.ts"
 
 export const pairs = 60
-/** Pairs with the same processes; then others take their places, because no two are warm alike. */
+/**
+ * The number of pairs that use the same processes; later pairs use new processes, because no two processes are equally
+ * warm.
+ */
 const pairsOfOne = 10
 const calls = 800
 const inFlight = 64
 const warmups = 2
 
-/** Resamples of the bootstrap, and the quantile of its medians that is the bound. */
+/** The number of resamples of the bootstrap, and the quantile of their medians that is the bound. */
 const resamples = 2000
 const quantile = 0.9
 
@@ -26,7 +29,7 @@ const median = (all: ReadonlyArray<number>): number => {
   return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2
 }
 
-/** The upper bound of the median at 90 %, by a bootstrap whose seed is fixed. */
+/** Returns the upper bound of the median at 90 %, by a bootstrap with a fixed seed. */
 export const upperBound = (ratios: ReadonlyArray<number>): number => {
   let seed = 42
   const next = () => (seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31) / 2 ** 31
@@ -56,7 +59,7 @@ const open = (graves: string | undefined) =>
       Effect.forEach(times, (n) => portal.run(answer({ n })), { discard: true }),
       Effect.forEach(times, (n) => portal.run(answer({ n })), { discard: true, concurrency: inFlight })
     )
-    // Both sides: a record may not make its caller pay either.
+    // Measures caller and actor together, because a record must not slow down its caller either.
     const measured = Effect.gen(function*() {
       const before = own() + (yield* portal.run(cpu()))
       yield* work
@@ -67,13 +70,13 @@ const open = (graves: string | undefined) =>
   })
 
 export interface Costs {
-  /** With a record to without. */
+  /** Ratios of the time with a record to the time without. */
   readonly record: ReadonlyArray<number>
-  /** Without to without. */
+  /** Ratios of two times without a record. */
   readonly noise: ReadonlyArray<number>
 }
 
-/** Measures pairs, with the records in this folder. */
+/** Measures all pairs, with the records in the given folder. */
 export const measure = async (graves: string): Promise<Costs> => {
   const record: Array<number> = []
   const noise: Array<number> = []

@@ -1,4 +1,4 @@
-/** Findings about trees that are made by hand: the ones there must be, and those there must not. */
+/** Tests findings about trees that are made by hand: those that must be reported, and those that must not. */
 import { assert, describe, it } from "@effect/vitest"
 import type { FiberInspection } from "@furrow/actor/Inspect"
 import * as Findings from "@furrow/node/internal/diagnosis/Findings"
@@ -11,7 +11,10 @@ const kindsOf = (seen: ReadonlyArray<Seen>) =>
 
 const on = (peer: string, id: number, side: "caller" | "callee" = "caller") => ({ peer, id, side })
 
-/** Two actors that call each other under a lock: `a1` and `b2` hold theirs, `b1` and `a2` wait for them. */
+/**
+ * Two actors that call each other under a lock. The fibers `a1` and `b2` hold their locks, and `b1` and `a2` wait for
+ * them.
+ */
 const crossed = (wait: FiberInspection["waits"]["on"]) => [
   actor("root", {
     hasMain: true,
@@ -47,7 +50,7 @@ const crossed = (wait: FiberInspection["waits"]["on"]) => [
   ])
 ]
 
-/** A dialog whose ends both read. */
+/** A dialog of which both ends read. */
 const bothRead = (more: Partial<FiberInspection> = {}) => [
   actor("a", {
     channels: [
@@ -61,7 +64,7 @@ const bothRead = (more: Partial<FiberInspection> = {}) => [
 ]
 
 describe("A deadlock", () => {
-  it("G249: a deadlock over two processes and two locks is likely, and names each hop with its line", () => {
+  it("G249: a deadlock over two processes and two locks is reported as likely, with the line of each hop", () => {
     const [found] = Findings.findings(crossed("Semaphore"))
     assert.strictEqual(found?.kind, "DEADLOCK")
     assert.strictEqual(found?.certainty, "likely")
@@ -69,27 +72,27 @@ describe("A deadlock", () => {
     for (const part of ["a1", "b1", "a2", "b2", "shop.ts:12", "semaphore"]) assert.include(text, part)
   })
 
-  it("G249: a deadlock of two ends of a dialog that both read is certain", () => {
+  it("G249: a deadlock of two ends of a dialog that both read is reported as certain", () => {
     assert.deepStrictEqual(kindsOf(bothRead()), ["stuck DEADLOCK certain"])
   })
 
-  it("G250: a deadlock is none where the handlers sleep, or wait for something that is not known", () => {
+  it("G250: a cycle of calls is no deadlock where the handlers sleep, or wait for something unknown", () => {
     assert.deepStrictEqual(kindsOf(crossed("Timer")), [])
     assert.deepStrictEqual(kindsOf(crossed("Unknown")), [])
   })
 
-  it("G250: a deadlock is none where a fiber that is not seen may work for one of its ends", () => {
+  it("G250: a cycle of calls is no deadlock where a fiber that is not visible may work for one of its ends", () => {
     assert.deepStrictEqual(kindsOf(bothRead({ scoped: true })), [])
     assert.deepStrictEqual(kindsOf(bothRead({ children: [7] })), [])
   })
 
-  it("G250: a deadlock is none where one of the actors has not answered, or cannot show its fibers", () => {
+  it("G250: a cycle of calls is no deadlock where one of the actors has not answered, or cannot show its fibers", () => {
     const [root, a, b] = crossed("Semaphore")
     assert.deepStrictEqual(kindsOf([root!, a!]), [])
     assert.deepStrictEqual(kindsOf([root!, a!, { ...b!, fibers: undefined }]), [])
   })
 
-  it("G250: a deadlock is none where it is younger than the bound", () => {
+  it("G250: a cycle of calls is no deadlock while it is younger than the bound", () => {
     assert.deepStrictEqual(Findings.findings(bothRead(), { ...Findings.defaults, thanMillis: 60_000 }), [])
   })
 })
@@ -99,12 +102,12 @@ const waiting = (ageMillis: number) =>
   actor("root", { hasMain: true, channels: [channel("w", [dialog("caller", 1, "work", { ageMillis })])] })
 
 describe("A process that does not answer", () => {
-  it("G251: a process that does not answer computes, which is worth a note; it is stuck when its oldest caller waits for very long", () => {
+  it("G251: a process that does not answer because it computes is a note, and stuck when its oldest caller waits for very long", () => {
     assert.deepStrictEqual(kindsOf([waiting(2000), silent("w", ["R", "S", "R"], 0.9)]), ["note BUSY likely"])
     assert.deepStrictEqual(kindsOf([waiting(40_000), silent("w", ["R", "R", "R"], 1)]), ["stuck BUSY likely"])
   })
 
-  it("G251: a process that does not answer is stopped, or stands in a system call, and its callers are named", () => {
+  it("G251: a process that does not answer because it is stopped or in a system call is reported with its callers", () => {
     const [stopped] = Findings.findings([waiting(2000), silent("w", ["T", "T", "T"])])
     assert.strictEqual(stopped?.kind, "STOPPED")
     assert.include(Print.lines(stopped!).join("\n"), "waits for its answer to work")
@@ -124,7 +127,7 @@ describe("A process that does not answer", () => {
   })
 })
 
-describe("A tree that takes its time", () => {
+describe("A tree that is slow", () => {
   it("G250: a tree is not stuck while it starts, restarts or ends its actors, or waits for one that starts", () => {
     const starting = { actor: idOf("db"), state: "Starting", ageMillis: 20_000 }
     const tree = [
@@ -138,18 +141,18 @@ describe("A tree that takes its time", () => {
     assert.deepStrictEqual(kindsOf(tree).filter((kind) => kind.startsWith("stuck")), [])
   })
 
-  it("G252: a wait for a name that no actor has, or is to have, is stuck", () => {
+  it("G252: a wait for a name that no actor has, or will have, is reported as stuck", () => {
     assert.deepStrictEqual(kindsOf([actor("a", { names: [{ name: "nobody", ageMillis: 9000 }] })]), [
       "stuck NO SUCH NAME likely"
     ])
-    // One that has not answered may be starting it.
+    // An actor that has not answered may be starting the actor of that name.
     assert.deepStrictEqual(
       kindsOf([actor("a", { names: [{ name: "nobody", ageMillis: 9000 }] }), silent("b", ["R"])]),
       ["note BUSY likely", "note NO SUCH NAME likely"]
     )
   })
 
-  it("G252: a tree that takes its time has a cancel that did not end, and a reader that is slower than its writer", () => {
+  it("G252: a cancel that does not end, and a reader that is slower than its writer, are reported", () => {
     assert.deepStrictEqual(kindsOf([actor("a", { channels: [channel("b", [], 1)] })]), ["stuck STUCK CANCEL certain"])
     const writer = dialog("callee", 1, "feed", { kind: "stream", out: { items: 0, bytes: 0, waiting: true } })
     const reader = dialog("caller", 1, "feed", { kind: "stream", in: { items: 64, waiting: false } })
@@ -160,8 +163,8 @@ describe("A tree that takes its time", () => {
   })
 })
 
-describe("A name of the program", () => {
-  it("G250: a name of the program that holds terminal escapes is printed as text", () => {
+describe("A name with terminal escapes", () => {
+  it("G250: a name with terminal escapes is printed as harmless text", () => {
     const [found] = Findings.findings([
       actor("a", { names: [{ name: "\u001b]0;owned\u0007\u202e", ageMillis: 9000 }] })
     ])

@@ -1,4 +1,4 @@
-/** `furrow ls` and `furrow watch` at the engine of this host, with trees that run. */
+/** Tests `furrow ls` and `furrow watch` with the engine of this host and running trees. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
@@ -28,7 +28,10 @@ const furrow = (...args: ReadonlyArray<string>) =>
     return { code, text: program.stdout(), errors: program.stderr() }
   }))
 
-/** Asks until the answer holds: a tree is listed some milliseconds after its actors are ready. */
+/**
+ * Runs the command until its output is as expected, because a tree is listed some milliseconds after its actors are
+ * ready.
+ */
 const answers = (
   args: ReadonlyArray<string>,
   check: (answer: { readonly code: number | null; readonly text: string }) => void
@@ -49,12 +52,12 @@ interface Row {
 const test = (title: string, body: Effect.Effect<void, unknown, Scope.Scope>) =>
   it.live.skipIf(process.platform !== "linux")(title, () => Effect.scoped(body), 120_000)
 
-/** A name that clears the screen, in both spellings of the escape, and turns the text around. */
+/** A name that clears the screen, with both forms of the escape, and reverses the direction of the text. */
 const wicked = "a\u001b[2Jb\u009b2Jc\u202ed"
 
-describe("furrow, over an engine", () => {
+describe("furrow with an engine", () => {
   test(
-    "G290: ls lists the actors of all trees with their tree and host, also those of one host, and as JSON",
+    "G290: `furrow ls` lists the actors of all trees with their tree and host, or those of one host, also as JSON",
     Effect.gen(function*() {
       const folder = yield* Folder.make()
       const shop = yield* tree(folder, "shop", "prices")
@@ -72,7 +75,7 @@ describe("furrow, over an engine", () => {
       assert.isTrue(Processes.isAlive(prices.pid))
       assert.deepInclude(prices, { tree: "shop", host: "here", exposed: ["count"] })
       assert.include(rows.map(({ pid }) => pid), bank.pid)
-      // Another host does not see what is listed for this one alone.
+      // A filter for another host leaves out the actors of this host.
       const { text } = yield* furrow("ls", "--folder", folder, "--host", "there")
       assert.include(text, "prices")
       assert.notInclude(text, "neighbour")
@@ -85,7 +88,7 @@ describe("furrow, over an engine", () => {
   )
 
   test(
-    "G290: watch follows the actors that are there, that end, and that go with their tree",
+    "G290: `furrow watch` prints actors that exist, that end, and that are lost with their tree",
     Effect.gen(function*() {
       const folder = yield* Folder.make()
       const shop = yield* tree(folder, "shop", "prices")
@@ -104,7 +107,7 @@ describe("furrow, over an engine", () => {
   )
 
   test(
-    "G290: ls and watch print a name with escapes harmless, as text and as JSON that holds it",
+    "G290: `furrow ls` and `furrow watch` escape control characters in names, in text and in JSON",
     Effect.gen(function*() {
       const folder = yield* Folder.make()
       yield* tree(folder, wicked, wicked)
@@ -127,7 +130,7 @@ describe("furrow, over an engine", () => {
   )
 
   test(
-    "G290: ls and watch of a folder where no tree was listed say so, and leave the folder as it is",
+    "G290: `furrow ls` and `furrow watch` report a folder where no tree was listed, and do not change the folder",
     Effect.gen(function*() {
       const folder = Path.join(yield* Folder.make(), "mistyped")
       Fs.mkdirSync(folder, { mode: 0o755 })

@@ -1,4 +1,4 @@
-/** Deadlocks in graphs of work, drawn at random, against a search for each work by itself. */
+/** Tests deadlocks in random graphs of work, against a simple search that starts at each work. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Findings from "@furrow/node/internal/diagnosis/Findings"
 import type { Edge, Graph, Work } from "@furrow/node/internal/diagnosis/Graph"
@@ -28,7 +28,7 @@ const leaf = Schema.NullOr(Schema.Array(Schema.Int.check(Schema.isBetween({ mini
 const works = Arbitrary.array(
   Arbitrary.map(
     Arbitrary.array(Arbitrary.schema(leaf), { maxLength: 3 }),
-    // Most works wait: else hardly any of them would be stuck.
+    // Most works wait, because otherwise hardly any would be stuck.
     (leaves) => leaves.map((waits, i) => waits === null && i > 0 || waits?.length === 0 ? [0] : waits)
   ),
   { maxLength: 9 }
@@ -37,7 +37,7 @@ const works = Arbitrary.array(
 const graphOf = (all: ReadonlyArray<ReadonlyArray<ReadonlyArray<number> | null>>): Graph =>
   new Map(all.map((leaves, i) => [String(i), work(String(i), leaves.map((waits) => waits ?? undefined))]))
 
-/** Whether a work can come to one that goes on by itself, found by walking from it. */
+/** True when a path of waits leads from a work to one that may go on, found by walking the graph. */
 const mayGoOn = (graph: Graph, node: string, seen = new Set<string>()): boolean => {
   const found = graph.get(node)
   if (found === undefined) return true
@@ -46,9 +46,9 @@ const mayGoOn = (graph: Graph, node: string, seen = new Set<string>()): boolean 
   return found.leaves.some(({ waits }) => waits === undefined || waits.some(({ to }) => mayGoOn(graph, to, seen)))
 }
 
-describe("A graph of work", () => {
+describe("A graph of waiting works", () => {
   it.prop(
-    "G249: a graph of work names as stuck the work from which no way leads to a work that may go on, and no other",
+    "G249: a graph of works names as stuck exactly the works from which no path leads to one that may go on",
     { all: works },
     ({ all }) => {
       const graph = graphOf(all)
@@ -59,10 +59,10 @@ describe("A graph of work", () => {
   )
 })
 
-/** What fibers of random works wait for. */
+/** The things for which fibers of random works wait. */
 const kinds = ["Call", "Timer", "Unknown", "Semaphore"] as const
 
-/** Calls between a few actors, each call served, and each handler waiting for something. */
+/** Random calls between a few actors, in which each handler waits for something. */
 const small = (maximum: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum }))
 
 const Call = Schema.Struct({
@@ -78,7 +78,7 @@ type Calls = ReadonlyArray<typeof Call.Type>
 
 const nameOf = (i: number) => `a${i}`
 
-/** The same as trees: the handler of call `i` has the fiber `i`. */
+/** The same calls as trees, where fiber `i` belongs to the handler of call `i`. */
 const treeOf = (calls: Calls) =>
   [0, 1, 2, 3].map((self) => {
     const dialogs = calls.flatMap((call, i) => {
@@ -113,12 +113,12 @@ const treeOf = (calls: Calls) =>
     return actor(nameOf(self), { channels }, fibers)
   })
 
-describe("Findings about trees drawn at random", () => {
+describe("Findings about random trees", () => {
   it.prop(
-    "G250: no deadlock is found where every handler sleeps, or calls one that does",
+    "G250: no deadlock is found in a random tree where every handler sleeps, or calls one that sleeps",
     { calls },
     ({ calls }) => {
-      // Calls alone are a forest: each has one caller, and ends at a handler that may go on.
+      // Graphs of calls without locks contain no cycle: each call has one caller, and its handler may go on.
       const sleepy = calls.map((call) => ({
         ...call,
         waits: call.waits === "Semaphore" ? "Timer" as const : call.waits
@@ -129,14 +129,14 @@ describe("Findings about trees drawn at random", () => {
   )
 
   it.prop(
-    "G249: a deadlock is a circle: each hop waits for the next one, and the last one for the first",
+    "G249: every deadlock in a random tree is a cycle, in which each hop waits for the next one, and the last for the first",
     { calls },
     ({ calls }) => {
       for (const { cycle } of Findings.findings(treeOf(calls)).filter(({ kind }) => kind === "DEADLOCK")) {
         cycle.forEach((hop, i) => {
           const next = cycle[(i + 1) % cycle.length]!
           assert.include(["Call", "Semaphore"], hop.waits)
-          // A call leads to the actor that serves it, and a lock stays in its actor.
+          // A call leads to the actor that serves it, while a lock belongs to its own actor.
           if (hop.waits === "Call") assert.strictEqual(next.endpoint, hop.for)
           else assert.strictEqual(next.at.pid, hop.at.pid)
         })

@@ -1,4 +1,4 @@
-/** What the verbs that record make of what actors say: metrics as text, profiles as one file, events as lines. */
+/** Tests the output of the verbs that record: metrics as text, profiles as one file, events as lines. */
 import { assert, describe, it } from "@effect/vitest"
 import type { MetricInspection } from "@furrow/actor/Inspect"
 import { Arbitrary, Schema } from "effect"
@@ -17,11 +17,11 @@ const metric = (more: Partial<MetricInspection>): MetricInspection => ({
   ...more
 })
 
-/** A line of the text format of Prometheus. */
+/** Matches a line in the text format of Prometheus. */
 const sample = /^[a-zA-Z_:][a-zA-Z0-9_:]*(\{([a-zA-Z_]\w*="(\\.|[^"\\])*",?)*\})? (NaN|[+-]?Inf|[-+.e\d]+)$/
 
 describe("Metrics of several actors", () => {
-  it("G289: metrics of every type become text of Prometheus, with the actor and the process as labels", () => {
+  it("G289: metrics of every type become text for Prometheus, with the actor and the process as labels", () => {
     const text = Prometheus.text([
       {
         name: "a",
@@ -59,8 +59,8 @@ describe("Metrics of several actors", () => {
 
 const escape = "\u001b[2J\u001b]0;title\u0007\u202e"
 
-describe("Names that a terminal would obey", () => {
-  it("G288: events, stacks and metrics show control characters as what they are", () => {
+describe("Names with control characters", () => {
+  it("G288: events, stacks and metrics show control characters in names as escapes", () => {
     const event = { at: 0, event: escape, fields: { [escape]: escape } }
     const texts = [
       ...EventsView.lines(escape, { events: [event], dropped: 1 }),
@@ -81,7 +81,7 @@ const Profile = Schema.Struct({
   }))
 })
 
-/** A tree of nodes as V8 gives it: each hangs below one that is listed before it. */
+/** A tree of nodes in V8's format, in which each node comes after its parent. */
 const profileOf = ({ parents, samples }: typeof Profile.Type): Speedscope.CpuProfile => {
   const above = parents.map((parent, i) => parent % (i + 1))
   const nodes = Array.from({ length: parents.length + 1 }, (_, id) => ({
@@ -102,7 +102,7 @@ const profileOf = ({ parents, samples }: typeof Profile.Type): Speedscope.CpuPro
 
 describe("A profile of several actors", () => {
   it.prop(
-    "G289: a profile keeps the depth of each sample and all time between the first and the last one",
+    "G289: a profile in speedscope's format keeps the depth of each sample and the whole time between the first and the last one",
     { one: Arbitrary.schema(Profile), other: Arbitrary.schema(Profile) },
     ({ one, other }) => {
       const given = [profileOf(one), profileOf(other)]

@@ -1,8 +1,8 @@
-/** Trees as a tool sees them, made of a few words. */
+/** Makes trees as a tool sees them, from short descriptions. */
 import type { ActorInspection, DialogInspection, FiberInspection } from "@furrow/actor/Inspect"
 import type { Seen } from "@furrow/node/internal/diagnosis/Seen"
 
-/** The age of everything that is not said otherwise. */
+/** The age, in milliseconds, of everything without another age. */
 export const old = 5000
 
 export const idOf = (name: string) => ({
@@ -67,7 +67,7 @@ export const actor = (
   return { outside: silent(name).outside, inside, fibers }
 }
 
-/** One that does not. */
+/** An actor that does not answer. */
 export const silent = (
   name: string,
   states: ReadonlyArray<string> = ["S"],

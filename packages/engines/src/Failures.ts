@@ -1,6 +1,6 @@
 /**
- * Duties of every engine of leases when something fails: its server is killed, frozen, cut off or has lost its data, an answer
- * comes late, an owner dies or stands still. Each case ends with the server as it was.
+ * Tests for every engine of leases when something fails: its server is killed, frozen, cut off or has lost its data, an
+ * answer is late, or an owner dies or stops. Each case ends with a server that runs as before.
  */
 import * as Discovery from "@furrow/actor/Discovery"
 import type { Case } from "@furrow/testing/Contract"
@@ -19,15 +19,15 @@ import { elected } from "./elected.ts"
 import * as Proxy from "./Proxy.ts"
 import type { Server } from "./Server.ts"
 
-/** An engine, and how to reach it at a port that may be that of a proxy. */
+/** An engine, and a function that reaches it at a port, which may be that of a proxy. */
 export interface Engine {
   readonly server: Effect.Effect<Server>
   readonly layer: (port: number) => Layer.Layer<Discovery.DiscoveryDriver, unknown>
-  /** The name by which `elector.ts` knows it. */
+  /** The name of the engine for the program `elector.ts`. */
   readonly name: "postgres" | "nats"
 }
 
-/** The time of a lease in milliseconds: short enough to wait for its end, and long enough for a loaded machine. */
+/** The length of a lease in milliseconds: short enough to wait for its end, and long enough for a loaded host. */
 const ttl = 4_000
 const longTtl = 60_000
 const patience = { within: "60 seconds" } as const
@@ -45,7 +45,7 @@ interface Given extends Engine {
   readonly key: string
   readonly events: Array<Event>
   readonly leases: (port: number, millis?: number) => Layer.Layer<Discovery.Leases, unknown>
-  /** Starts a program that wants to lead over this port, until it is interrupted. */
+  /** Starts a program that wants to lead and reaches the engine over this port, until it is interrupted. */
   readonly elect: (
     who: string,
     port: number,
@@ -63,7 +63,7 @@ const leads = ({ events }: Given, who: string, after = 0) =>
 const stops = ({ events }: Given, who: string) =>
   Eventually.holds(`${who} stops`, () => events.findLast((event) => event.who === who)?.what === "stops", patience)
 
-/** One at a time, each with a larger token. */
+/** Checks that only one program leads at a time, each with a larger token than the one before. */
 const inTurn = ({ events }: Given) => {
   const wrong = events.filter(({ what }, i) => what !== (i % 2 === 0 ? "leads" : "stops"))
   Assert.deepEqual(wrong, [], `two at a time: ${JSON.stringify(events)}`)
@@ -75,7 +75,7 @@ type Row = (given: Given) => Effect.Effect<unknown, unknown, Scope.Scope>
 
 type Rows = Readonly<Record<string, Row>>
 
-/** Leaders whose engine fails them. */
+/** Cases in which the engine of a leader fails. */
 const leaders: Rows = {
   "a leader that is cut off stops before another leads, and leads no more when the cut has healed": (given) =>
     Effect.gen(function*() {
@@ -86,7 +86,7 @@ const leaders: Rows = {
       yield* proxy.hold
       yield* leads(given, "b", token)
       yield* proxy.pass
-      // A lease of a is renewed again, and b has the name.
+      // The lease of the program a is renewed again, and the program b has the name.
       const leases = yield* given.driver
       yield* Eventually.pause(ttl)
       const held = yield* leases.get(`elect/${given.key}`)
@@ -101,7 +101,7 @@ const leaders: Rows = {
       const { token } = yield* leads(given, "a")
       yield* given.up.freeze
       yield* stops(given, "a")
-      // Longer than the lease in all: it has expired when the server goes on.
+      // Both pauses of the test together are longer than the lease, so the lease has expired when the server goes on.
       yield* Eventually.pause(ttl)
       Assert.equal(given.events.length, 2)
       yield* given.up.thaw
@@ -142,7 +142,7 @@ const leaders: Rows = {
       yield* Eventually.pause(500)
       yield* proxy.pass
       const driver = yield* given.driver
-      // Longer than what was left of the lease: it was renewed since.
+      // The pause is longer than the remaining time of the lease, so the lease was renewed since.
       yield* Eventually.pause(21_000)
       const held = yield* driver.get(`elect/${given.key}`)
       Assert.equal(Option.getOrUndefined(Option.map(held, ({ token }) => token)), token)
@@ -153,14 +153,14 @@ const leaders: Rows = {
     Effect.gen(function*() {
       const proxy = yield* Proxy.make(given.up.port)
       const driver = yield* given.driver
-      // Connected, with a lease, and waiting for the name that b has.
+      // The program b is connected, has a lease, and waits for the name that another program holds.
       const b = yield* given.elect("b", given.up.port)
       const { token } = yield* leads(given, "b")
       const a = yield* given.elect("a", proxy.port)
       yield* Eventually.pause(ttl / 4)
       yield* proxy.holdAnswers
       yield* Fiber.interrupt(b)
-      // It may be granted the name now, and is fenced before it hears of that.
+      // The name may be granted to the program b now; then b is fenced before it hears of the grant.
       yield* Eventually.pause(ttl)
       yield* proxy.pass
       yield* leads(given, "a", token)
@@ -173,7 +173,7 @@ const leaders: Rows = {
     })
 }
 
-/** Owners that fail, and many that want one name. */
+/** Cases in which owners of names fail, or many want one name. */
 const owners: Rows = {
   "one of a hundred that ask over ten connections is granted a name, and all others hear of it": (given) =>
     Effect.gen(function*() {
@@ -231,7 +231,7 @@ const owners: Rows = {
     })
 }
 
-/** Programs while the engine is out of reach. */
+/** Cases with programs that run while the engine cannot be reached. */
 const outages: Rows = {
   "a follower that was cut off hears a snapshot, and of every name that has gone": (given) =>
     Effect.gen(function*() {
@@ -258,7 +258,7 @@ const outages: Rows = {
       yield* proxy.hold
       yield* Scope.close(going, Exit.void)
       yield* published("coming", "3")
-      // A look of the follower fails meanwhile.
+      // During this pause a read of the follower fails.
       yield* Eventually.pause(ttl)
       yield* proxy.pass
       const expected = ["coming 3", "staying 2"]
@@ -300,7 +300,7 @@ const outages: Rows = {
     })
 }
 
-/** An engine that has lost everything. */
+/** Cases with an engine that has lost all its data. */
 const losses: Rows = {
   "a name that was published comes back where the server has lost everything, with a larger token": (given) =>
     Effect.gen(function*() {
@@ -323,7 +323,7 @@ const losses: Rows = {
 
 const groups = { leaders, owners, outages, losses }
 
-/** The cases of one group, for this engine. */
+/** Registers the cases of one group for an engine. */
 export const failures = (group: keyof typeof groups, engine: Engine): ReadonlyArray<Case> =>
   Object.entries(groups[group]).map(([title, row]): Case => ({
     title,

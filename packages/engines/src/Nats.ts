@@ -1,4 +1,7 @@
-/** A private NATS server. `NATS_SERVER` names the program where it is not the one of the machine. */
+/**
+ * Runs a private NATS server for tests. `NATS_SERVER` names the program of the server, where it is not the installed
+ * one.
+ */
 import * as NatsDiscovery from "@furrow/nats/NatsDiscovery"
 import * as Path from "node:path"
 import * as Server from "./Server.ts"
@@ -14,5 +17,5 @@ export const make = Server.make({
   ready: (port) => Server.greets(port, /^INFO /)
 })
 
-/** An engine at this port, which may be that of a proxy. */
+/** The engine over a server at this port, which may be that of a proxy. */
 export const layer = (port: number) => NatsDiscovery.layer({ servers: `127.0.0.1:${port}` })

@@ -1,13 +1,13 @@
-/** A way to a server that a test can cut, hold up, or hold up in one direction. */
+/** A proxy before a server, with which a test can cut the connection, or hold its bytes in one or both directions. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
 
 export interface Proxy {
   readonly port: number
-  /** Lets all bytes through, also the bytes that were held. */
+  /** Passes all bytes on, including those that were held. */
   readonly pass: Effect.Effect<void>
-  /** Holds the bytes of both directions, as a pulled cable does: connections stay open. */
+  /** Holds the bytes of both directions while connections stay open, as an unplugged cable does. */
   readonly hold: Effect.Effect<void>
   /** Holds the answers of the server, and lets requests to the server through. */
   readonly holdAnswers: Effect.Effect<void>

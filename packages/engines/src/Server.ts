@@ -1,6 +1,6 @@
 /**
- * A server of a test's own: on a free port of the loopback, with its data in a temporary folder, ended with the Scope. A test may
- * kill it, freeze it and lose its data.
+ * Runs a server of its own for a test, on a free port of the loopback and with its data in a temporary folder. The
+ * server ends with the Scope. A test may kill the server, freeze it, and delete its data.
  */
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Processes from "@furrow/testing/Processes"
@@ -14,11 +14,11 @@ import * as Path from "node:path"
 
 export interface Server {
   readonly port: number
-  /** Starts the server again, with the data and on the port that it had. */
+  /** Starts the server again, with its former data and port. */
   readonly start: Effect.Effect<void, unknown>
   /** Kills the server and all its processes at once, as a loss of power would. */
   readonly kill: Effect.Effect<void, unknown>
-  /** Stops all processes of the server. Connections stay open, and requests get no answer. */
+  /** Stops all processes of the server. Connections to a frozen server stay open, and requests get no answer. */
   readonly freeze: Effect.Effect<void>
   readonly thaw: Effect.Effect<void>
   /** Throws away the data of the server, which must be dead. */
@@ -27,9 +27,9 @@ export interface Server {
   readonly restore: Effect.Effect<void, unknown>
 }
 
-/** The way to run one kind of server. */
+/** The commands that prepare, run and check one kind of server. */
 export interface Kind {
-  /** Makes the files that the server needs, in an empty folder. Default: makes no files. */
+  /** Makes the files that the server needs, in an empty folder. By default no files are made. */
   readonly prepare?: (folder: string, run: (command: string, args: ReadonlyArray<string>) => void) => void
   readonly command: string
   readonly args: (folder: string, port: number) => ReadonlyArray<string>
@@ -37,10 +37,10 @@ export interface Kind {
   readonly ready: (port: number) => Effect.Effect<unknown, unknown>
 }
 
-/** The bound of a server's start: longer than a server needs on a loaded machine. */
+/** The bound of a server's start, longer than a start on a loaded host. */
 const patience = { within: "60 seconds" } as const
 
-/** The path of the first of these programs that is installed; undefined when none is. */
+/** Returns the path of the first of these programs that is installed; undefined when none is. */
 export const installed = (candidates: ReadonlyArray<string>): string | undefined =>
   candidates.flatMap((candidate) =>
     candidate.includes("/")
@@ -63,7 +63,7 @@ interface User {
   readonly gid: number
 }
 
-/** Servers refuse to run as root: they run as a user without rights. */
+/** Returns a user without rights where this process is root, because servers refuse to run as root. */
 const otherUser = (): User | undefined => {
   if (process.getuid?.() !== 0) return undefined
   for (const name of ["postgres", "nobody"]) {
@@ -73,11 +73,11 @@ const otherUser = (): User | undefined => {
   throw new Error("a server that must not run as root needs the user postgres or the user without rights")
 }
 
-/** True where every user may go through these folders: that of temporary files may be private. */
+/** True where every user may pass through these folders; the folder of temporary files may be private. */
 const isOpen = (folder: string): boolean =>
   (Fs.statSync(folder).mode & 0o001) !== 0 && (Path.dirname(folder) === folder || isOpen(Path.dirname(folder)))
 
-/** A folder for the data of a server, which belongs to the user that it runs as. */
+/** Makes a folder for the data of a server, owned by the user that the server runs as. */
 const folderFor = (user: User | undefined): Effect.Effect<string, Error, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.try({
@@ -95,7 +95,7 @@ const folderFor = (user: User | undefined): Effect.Effect<string, Error, Scope.S
     (folder) => Effect.sync(() => Fs.rmSync(folder, { recursive: true, force: true }))
   )
 
-/** A server dies with the process that has started it, however that ends, where the kernel can see to it. */
+/** Returns a command that dies with this process, however this process ends, where the kernel supports that. */
 const tied = (user: User | undefined, command: string, args: ReadonlyArray<string>) => {
   const setpriv = process.platform === "linux" ? installed(["setpriv"]) : undefined
   if (setpriv === undefined) return { command, args, options: user ?? {} }
@@ -107,7 +107,7 @@ const signal = (pid: number, name: NodeJS.Signals): void => {
   try {
     process.kill(pid, name)
   } catch {
-    // It has ended.
+    // The process has already ended.
   }
 }
 
@@ -171,7 +171,7 @@ export const make = (kind: Kind): Effect.Effect<Server, unknown, Scope.Scope> =>
     return { port, start, kill, freeze: each("SIGSTOP"), thaw, wipe, restore }
   })
 
-/** Succeeds when something accepts a connection and says `greeting`, once it has heard `first`. */
+/** Succeeds when a server accepts a connection and answers `greeting`, after it has read `first`. */
 export const greets = (port: number, greeting: RegExp, first?: Uint8Array): Effect.Effect<void, string> =>
   Effect.callback<void, string>((resume) => {
     const socket = Net.connect(port, "127.0.0.1", () => void (first !== undefined && socket.write(first)))

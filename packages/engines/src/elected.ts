@@ -1,4 +1,4 @@
-/** A program that wants to lead, as a process of its own that a test may kill and freeze. */
+/** Runs a program that wants to lead in a process of its own, which a test may kill and freeze. */
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
 import * as Program from "@furrow/testing/Program"
@@ -17,7 +17,10 @@ interface Where {
   readonly up: Server
 }
 
-/** Starts a program that wants to lead. Programs that fence the same resource are given its name; the default is a new resource. */
+/**
+ * Starts the program, which then takes part in the election. Programs that should write to the same resource are given
+ * its name; the default is a new resource.
+ */
 export const elected = ({ key, name, up }: Where, ttlMillis: number, resource?: string) =>
   Effect.gen(function*() {
     const file = resource ?? Path.join(yield* Folder.make(), "resource")
@@ -28,7 +31,7 @@ export const elected = ({ key, name, up }: Where, ttlMillis: number, resource?: 
     return {
       program: started,
       resource: file,
-      /** Its token, which is larger than `after`. */
+      /** Waits until the program leads, and returns its token, which is larger than `after`. */
       leads: (after: number) =>
         Eventually.holds("the program leads", () => token() > after && token(), { within: "60 seconds" }),
       isInOrder: () => {

@@ -1,6 +1,7 @@
 /**
- * A program that wants to lead: `elector.ts <engine> <port> <name> <resource> <ttl millis>`. A leader writes its token to the resource
- * now and then, which refuses one that is smaller than it has seen.
+ * The program of a process that wants to lead: `elector.ts <engine> <port> <name> <resource> <ttl millis>`. While it
+ * leads, the program writes its token to the resource from time to time. The resource refuses a token that is smaller
+ * than one it has seen.
  */
 import * as Discovery from "@furrow/actor/Discovery"
 import * as Effect from "effect/Effect"

@@ -1,10 +1,10 @@
-/** Values that several tests of a file share: each is made before the first of them, and gone after the last. */
+/** Values that several tests of a file share; each is made before the first test and released after the last one. */
 import { afterAll, beforeAll } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 
-/** A server of a busy machine may need so long (milliseconds) to be made. */
+/** Milliseconds in which a server is started, also on a busy host. */
 const patienceMillis = 120_000
 
 export const shared = <A>(make: Effect.Effect<A, unknown, Scope.Scope>): Effect.Effect<A> => {

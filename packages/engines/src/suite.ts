@@ -1,8 +1,11 @@
-/** Tests of an engine: skipped where it is not installed, which is said, and failed there where it is needed. */
+/**
+ * Declares the tests of an engine. Without an installed engine the tests are skipped with a message, or fail if
+ * the engine is required.
+ */
 import { describe, it } from "@effect/vitest"
 import * as Assert from "node:assert/strict"
 
-/** `.ci/run` says that every engine is needed: one that is missing fails the tests then. */
+/** `.ci/run` sets FURROW_ENGINES to require every engine, so that a missing engine fails the tests. */
 const isNeeded = process.env["FURROW_ENGINES"] === "needed"
 
 export const suite = (title: string, program: string, isInstalled: boolean, tests: () => void): void => {

@@ -1,5 +1,5 @@
 /**
- * A sensor's stream that carries readings and also answers to questions: two conversations on one stream.
+ * A sensor's stream that carries readings as well as answers to questions: two conversations on one stream.
  *
  * The sensor sends readings all the time. A question is sent on the same stream with a number, and its answer comes
  * back between the readings. In this program one fiber reads everything, and hands each answer to its asker.
@@ -33,7 +33,7 @@ export const sensor = Actor.dialog("sensor", {
     Effect.sleep("2 millis")
   ))
   const answer = Stream.runForEach(stream.toStream, ({ celsius, id }) =>
-    // An answer takes a while, and readings go on meanwhile.
+    // An answer takes a while, and readings continue in the meantime.
     Effect.delay(stream.send({ _tag: "Answer", id, fahrenheit: celsius * 9 / 5 + 32 }), "20 millis"))
   yield* Effect.raceFirst(answer, read)
 }, Actor.orDie))

@@ -23,7 +23,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
-/** The events of this process; every actor has its own events. */
+/** The events of this process; each actor records its own events. */
 const diary: Array<string> = []
 
 export const watch = Actor.dialog("watch", { module: import.meta.url, started: Schema.String })((_, dialog) =>

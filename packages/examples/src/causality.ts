@@ -17,14 +17,14 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
-/** Returns its answer with the pid of its process. */
+/** An endpoint that returns its answer with the pid of its process. */
 export const multiply = Actor.fn("multiply", {
   module: import.meta.url,
   payload: { a: Schema.Int, b: Schema.Int },
   success: Schema.Struct({ product: Schema.Int, parent: Schema.Int })
 })(({ a, b }) => Effect.succeed({ product: a * b, parent: process.ppid }))
 
-/** Makes the answer come later, the larger the number is. */
+/** An endpoint that answers later, the larger the number is. */
 export const slowSquare = Actor.fn("slowSquare", {
   module: import.meta.url,
   payload: { n: Schema.Int },

@@ -1,9 +1,9 @@
 /**
  * The cost of a call to another process compared with a fiber in this process: the figures of the README, measured on
- * this machine.
+ * this host.
  *
  * The same sum is computed by a fiber that is forked and joined in this process, and by an actor. Each figure is the
- * median of several rounds. The figures differ between machines and runs, and their ratios less.
+ * median of several rounds. The figures differ between hosts and runs; their ratios differ less.
  *
  * Prints:
  *
@@ -35,7 +35,9 @@ export const count = Actor.stream("count", {
   success: Schema.Int
 })(({ to }) => Stream.range(1, to))
 
-/** Megabytes that would be free again without the actor, not counting memory that it shares with this process. */
+/**
+ * Returns the megabytes that would be free without the actor, not counting memory that it shares with other processes.
+ */
 export const ownMemory = Actor.fn("ownMemory", { module: import.meta.url, success: Schema.Finite })(() =>
   Effect.sync(() => {
     if (process.platform !== "linux") return process.memoryUsage().rss / 1e6
@@ -47,7 +49,7 @@ export const ownMemory = Actor.fn("ownMemory", { module: import.meta.url, succes
 const rounds = 7
 const calls = 2000
 
-/** The median time of one of `times` repetitions, in microseconds. */
+/** Returns the median time of one of `times` repetitions, in microseconds. */
 const measure = <E, R>(times: number, effect: Effect.Effect<unknown, E, R>) =>
   Effect.gen(function*() {
     const all: Array<number> = []

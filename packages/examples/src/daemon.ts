@@ -1,8 +1,8 @@
 /**
  * An actor that stays: it is started once, called repeatedly, and ended on request.
  *
- * Its state is in a `layer`, which is built once in the actor and closed when the actor ends. The program that calls
- * the actor never builds this layer.
+ * The actor's state is in a `layer`, which is built once in the actor and closed when the actor ends. The program that
+ * calls the actor never builds this layer.
  *
  * Prints:
  *

@@ -4,8 +4,8 @@
  *     root  --->  office  --->  field
  *
  * `Actor.timeout` is `Effect.timeout` that also tells every actor on the way how much time is left. The last actor
- * reads the deadline with `Timeouts.Deadline` and decides how thorough it can be. When the time is up, all of these
- * actors have been interrupted and have ended before the program goes on.
+ * reads the deadline with `Timeouts.Deadline` and decides how thorough it can be. When the time is up, all actors of
+ * the call have been interrupted and have ended before the program goes on.
  *
  * Prints:
  *

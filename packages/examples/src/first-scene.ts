@@ -1,9 +1,9 @@
 /**
  * Two actors that have never met find each other by name, and each receives a line from the other.
  *
- * The two actors are siblings, and each knows only the other's name. `Registry.wait` returns a portal to the actor of
- * that name when it is ready. The line runs over a direct connection between the two. When both have received their
- * line, the body of the nursery is done, which cancels them.
+ * The two actors are siblings, and each knows only the other's name. `Registry.wait` returns a portal to the actor of a
+ * name when that actor is ready. The line runs over a direct connection between the two actors. When both actors have
+ * received their line, the body of the nursery is done, which cancels them.
  *
  * Prints:
  *

@@ -31,7 +31,7 @@ export const hello = Actor.fn("hello", {
   return `${from} to ${name}: nice to meet you`
 }))
 
-/** Greets an actor to which this one has just been introduced. That actor only has to expose `hello`. */
+/** Greets an actor to which this one has just been introduced. The greeted actor only has to expose `hello`. */
 export const greet = Actor.fn("greet", {
   module: import.meta.url,
   payload: { whom: Actor.ref([hello]) },

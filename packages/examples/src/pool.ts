@@ -2,8 +2,8 @@
  * A pool with a progress bar, whose workers are killed while they work.
  *
  * A thumbnail may be made twice, so its endpoint is `idempotent`: the pool gives the task of a killed worker to another
- * one. A letter must be sent at most once: its caller hears that the worker was lost, and decides what to do. On a
- * terminal the progress bar stays on one line.
+ * one. A letter must be sent at most once: its caller gets the error that the worker was lost, and decides what to do.
+ * On a terminal the progress bar stays on one line.
  *
  * Prints:
  *
@@ -56,7 +56,7 @@ const bar = (done: number): string => {
   return `[${"#".repeat(filled)}${".".repeat(width - filled)}] ${done} of ${count}`
 }
 
-/** On a terminal the bar moves within its line; elsewhere it prints a line for each quarter. */
+/** On a terminal the bar is redrawn in its line; elsewhere a line is printed for each quarter. */
 const show = (done: number): void => {
   if (process.stdout.isTTY) process.stdout.write(`\r${bar(done)}${done === count ? "\n" : ""}`)
   else if (done % (count / 4) === 0) console.log(bar(done))

@@ -17,7 +17,7 @@ const readProc = (pid: string): ReadonlyArray<Row> => {
     const status = Fs.readFileSync(`/proc/${pid}/stat`, "utf8")
     return [{ pid: Number(pid), parent: Number(status.slice(status.lastIndexOf(")") + 4).split(" ")[0]), title }]
   } catch {
-    return [] // The process ended while it was being read.
+    return [] // The process ended while its file was being read.
   }
 }
 
@@ -34,7 +34,9 @@ const rows = (): ReadonlyArray<Row> =>
     ? Fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap(readProc) :
     readPs()
 
-/** The pids of all actors below a process, at any depth. The title of an actor's process is `furrow[name@pid]`. */
+/**
+ * Returns the pids of all actors below a process, at any depth. The title of an actor's process is `furrow[name@pid]`.
+ */
 export const actorsBelow = (root: number): ReadonlyArray<number> => {
   const all = rows()
   const below = (parent: number): ReadonlyArray<Row> =>

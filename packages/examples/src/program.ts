@@ -2,9 +2,9 @@
  * An external program as a supervised child.
  *
  * The server in this example is a shell script; a database or a compiler is run in the same way. The server is ready
- * when it prints its ready line. The server is killed, and its supervisor starts it again. The gauge behind it is a
- * program of its own, and is not restarted. At the end both programs are stopped, with all processes that they have
- * started.
+ * when it prints its ready line. The server is killed, and its supervisor starts it again. The gauge behind the server
+ * is a program of its own, and is not restarted. At the end both programs are stopped, with all processes that they
+ * have started.
  *
  * Prints:
  *

@@ -2,8 +2,9 @@
  * Two Services get new actors under load, one after the other, without a failed call.
  *
  * Shop runs in a process of its own, and uses Stock and Prices. Four customers order all the time, and a clerk asks
- * Stock directly, while both Services are replaced twice. Each time a new actor starts and takes the role over, and the
- * old one is drained and ended. Shop keeps its process and its count of orders, and its calls follow to the new actors.
+ * Stock directly, while both Services are replaced twice. For each replacement a new actor starts and takes the role
+ * over, and the old one is drained and ended. Shop keeps its process and its count of orders, and its calls follow to
+ * the new actors.
  *
  * Prints:
  *

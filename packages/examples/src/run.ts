@@ -1,5 +1,5 @@
 /**
- * Lists the examples, runs one, or runs all of them:
+ * Lists the examples, runs one of them, or runs all:
  *
  *     npm run example
  *     npm run example -- primes

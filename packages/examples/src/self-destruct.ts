@@ -1,10 +1,10 @@
 /**
  * A tree of processes that destroys itself: every actor starts two more, three levels deep, and one leaf fails. One
- * leaf fails. The error of that leaf climbs to the root, typed, and ends every actor on its way. The root goes on when
- * all actors have ended.
+ * leaf fails. The error of the failing leaf climbs to the root, typed, and ends every actor on its way. The root goes
+ * on when all actors have ended.
  *
- * The leaf waits until the whole tree is ready. Its error names every process it saw. The root then looks for these
- * processes in the list of the operating system.
+ * The leaf waits until the whole tree is ready. The error names every process that the leaf has seen. The root then
+ * looks for these processes in the list of the operating system.
  *
  * Prints:
  *

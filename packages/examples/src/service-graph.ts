@@ -43,7 +43,7 @@ export class Web extends Actor.Service<Web>()("Web", {
   uses: [Counter]
 }) {}
 
-/** Built once, in the actor. */
+/** The implementation is built once, in the actor. */
 export const counter = Counter.serve(Effect.gen(function*() {
   const total = yield* Ref.make(0)
   yield* Effect.acquireRelease(tellRoot("Counter opens"), () => tellRoot("Counter closes"))

@@ -1,12 +1,13 @@
 /**
  * Two programs, each with a tree of its own, find each other by a name.
  *
- * This file runs itself a second time as the program `shop`, which serves prices. The first one finds the actor `prices` by its
- * name, calls it, gets a typed error over there as its own class, and hears when the shop has ended. Both read one secret, which
- * the first of them has made. Nothing else is shared: names are held by one of the programs of this user on this machine.
+ * This file runs itself a second time as the program `shop`, which serves prices. The first program finds the actor
+ * `prices` by its name and calls it. The first program gets a typed error of the actor as an instance of its class, and
+ * is told when the shop has ended. Both programs read one file with a secret, which the first of them has made. The
+ * programs share nothing else; one of this user's programs on this host holds the names.
  *
- * On two hosts the programs are the same, and `platform` is another Layer. Each host has a certificate that names it
- * (docs/second-machine.md makes them), and NATS holds the names:
+ * On two hosts the programs are the same, and only the Layer `platform` differs. Each host has a certificate that names
+ * it (docs/second-machine.md makes them), and NATS holds the names:
  *
  *     const platform = Layer.merge(
  *       NodeTransport.layerTls({ host: "0.0.0.0", ports: [47_000, 47_100], advertise: "db1.internal", ca, cert, key }),
@@ -50,11 +51,11 @@ export const price = Actor.fn("price", {
   return found === undefined ? Effect.fail(new UnknownArticle({ article })) : Effect.succeed(found)
 })
 
-/** The folder in which the two meet. The second program is told it. */
+/** The folder in which the two programs find each other. The second program gets the folder as its argument. */
 const [given] = process.argv.slice(2)
 const folder = given ?? Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-two-"))
 
-/** The way to each other, and the names: what changes on two hosts. */
+/** The transport and the discovery, which are the only parts that change on two hosts. */
 const platform = Layer.merge(
   NodeTransport.layerUnix({ folder }),
   Discovery.layerShared().pipe(Layer.provide(NodeDiscovery.layerHost({ folder })))
@@ -66,7 +67,7 @@ const layerOf = (tree: string) =>
     (credentials) => NodeActor.layer({ credentials }).pipe(Layer.provide(platform))
   ))
 
-/** The program that serves, until its stdin ends. */
+/** The program `shop`, which serves until its stdin ends. */
 const shop = Effect.scoped(Effect.gen(function*() {
   yield* Actor.startScoped("prices", { expose: [price], unique: true })
   yield* Effect.promise(() => once(process.stdin.resume(), "end"))

@@ -12,10 +12,10 @@ const surface = published.flatMap(Surface.namesIn)
 const examples = [...published, "protocol"].flatMap(Examples.all)
 const run = examples.filter(({ run }) => run)
 
-/** Examples that need processes, need a test runner or an engine, or never end. */
+/** The number of examples that are not run, because they need processes, a test runner or an engine, or never end. */
 const onlyChecked = 15
 
-/** Inside this package, so that the examples find the packages they import. */
+/** The folder is inside this package, so that the examples find the packages they import. */
 const folder = Path.resolve(import.meta.dirname, "..", `.api-${process.pid}`)
 const report = Path.join(folder, "report.json")
 
@@ -69,11 +69,11 @@ describe("the examples of the API", () => {
 
   afterAll(() => Fs.rmSync(folder, { recursive: true, force: true }))
 
-  it("all but a few examples are run", () => {
+  it("all examples of the API but a few are run", () => {
     assert.isAtMost(examples.length - run.length, onlyChecked)
   })
 
-  it("all examples are free of type errors", { timeout: 120_000 }, () => {
+  it("all examples of the API are free of type errors", { timeout: 120_000 }, () => {
     const tsc = Path.join(Surface.packages, "..", "node_modules", ".bin", "tsc")
     const { status, stdout } = ChildProcess.spawnSync(tsc, ["-p", folder, "--pretty", "false"], {
       cwd: folder,
@@ -83,7 +83,7 @@ describe("the examples of the API", () => {
     assert.strictEqual(status, 0)
   })
 
-  it("every example that is run ends with the values it says", { timeout: 120_000 }, async () => {
+  it("every example that is run ends with the values that its comments state", { timeout: 120_000 }, async () => {
     const runner = Path.join(import.meta.dirname, "api-runner.ts")
     const { code, left, stderr } = await runNode([runner, folder, report, ...run.map(({ file }) => file)])
     const failures = JSON.parse(Fs.readFileSync(report, "utf8")) as Readonly<Record<string, string>>
@@ -93,7 +93,7 @@ describe("the examples of the API", () => {
   })
 })
 
-describe("the rules of examples", () => {
+describe("The rules for examples in doc comments", () => {
   const text = (...lines: ReadonlyArray<string>) => lines.join("\n") + "\n"
   const program = (...lines: ReadonlyArray<string>) => Examples.program({ text: text(...lines) }).split("\n")
 
@@ -110,7 +110,7 @@ describe("the rules of examples", () => {
     assert.notInclude(lines.join(), "running.")
   })
 
-  it("an exported statement stands above the generator", () => {
+  it("an exported statement of an example is placed above the generator", () => {
     const lines = program("export const a = fn({", "  b", "})", "a()")
     const generator = lines.findIndex((line) => line.includes("Effect.gen("))
     assert.isBelow(lines.indexOf("})"), generator)
@@ -126,16 +126,16 @@ describe("the rules of examples", () => {
     assert.include(lines, "runs(g())")
   })
 
-  it("a block of a language without a rule is refused", () => {
+  it("a code block of a language without a rule is refused", () => {
     assert.throws(() => Examples.blocks("```js\n1\n```"), /no rule for a block of `js`/)
     assert.deepStrictEqual(Examples.blocks("```ts check\n1\n```"), [{ text: "1\n", run: false }])
   })
 })
 
-describe("the rules of comments", () => {
+describe("The rules for comments of the API", () => {
   const complete = "Adds.\n\n@example\n```ts\n1 // 1\n```\n@category math\n@since 0.1.0"
 
-  it("a value lacks what its comment does not have", () => {
+  it("a comment that states more than its value has is noticed", () => {
     const lacks = (comment: string, kind: "value" | "type" = "value") => Surface.lacks({ comment, kind })
     assert.deepStrictEqual(lacks(complete), [])
     assert.deepStrictEqual(lacks(""), ["a meaning", "@category", "@since", "@example"])
@@ -143,7 +143,7 @@ describe("the rules of comments", () => {
     assert.deepStrictEqual(lacks("A sum.\n@category math\n@since 0.1.0", "type"), [])
   })
 
-  it("a declaration has the comment right above it", () => {
+  it("a declaration's comment is the one directly above it", () => {
     const source =
       "/** One. */\nexport const a = 1\n/** Lost. */\nconst b = 2\nexport const c = 3\nexport { type D as E }\n"
     const { declared, exports } = Surface.read("a.ts", `${source}/** Type. */\ntype D = 1\n`)

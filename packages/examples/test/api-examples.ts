@@ -1,32 +1,32 @@
 /**
- * The examples of doc comments as programs, by these rules:
+ * Makes programs from the examples in doc comments, by these rules:
  *
  *     ```ts         the body of a generator: it runs in a nursery, on a tree in memory
  *     ```ts check   the same, but only type-checked: it needs processes, or never ends
  *
- * A statement that begins with `export` stands at the top of the file instead, where actors find it. A statement that is an
- * expression, with a comment behind it on its last line, has the value that the comment says; without one it is no Effect,
- * which would not be run.
+ * A statement that begins with `export` stands at the top of the file instead, where actors find it. An expression with
+ * a comment after its last line must have the value in the comment. An expression without one must not be an Effect,
+ * because the Effect would not be run.
  *
- * Public modules, modules of Effect and what `api-prelude.ts` exports are imported where an example names them; what
- * `running` has there is started for it.
+ * An example imports the public modules, modules of Effect and exports of `api-prelude.ts` that it names. The actors in
+ * `running` that it names are started.
  */
 import * as Path from "node:path"
 import { names, running } from "./api-prelude.ts"
 import * as Surface from "./api-surface.ts"
 
 export interface Example {
-  /** The package whose source has the example. */
+  /** The name of the package whose source contains the example. */
   readonly package: string
-  /** Where it stands: the path below `packages`, and its number there. */
+  /** The place of the example: its path below `packages`, and its number in the file. */
   readonly title: string
-  /** The file that it becomes. */
+  /** The path of the file that the example becomes. */
   readonly file: string
   readonly text: string
   readonly run: boolean
 }
 
-/** The namespaces an example may use without importing them, with the module of each. */
+/** The namespaces that an example may use without importing them, with the module of each. */
 const namespaces: Readonly<Record<string, string>> = Object.fromEntries([
   ...["actor", "node", "sql", "nats"].flatMap((name) =>
     Surface.modulesOf(name).map((module) => [module, `@furrow/${name}/${module}`])
@@ -61,7 +61,9 @@ const namespaces: Readonly<Record<string, string>> = Object.fromEntries([
   ["Net", "node:net"]
 ])
 
-/** The modules of the package of an example go before those of other packages with the same names. */
+/**
+ * Returns namespaces in which the modules of the example's own package have precedence over those of other packages.
+ */
 const namespacesOf = (name: string): Readonly<Record<string, string>> => ({
   ...namespaces,
   ...Object.fromEntries(Surface.modulesOf(name).map((module) => [module, `@furrow/${name}/${module}`]))
@@ -70,7 +72,7 @@ const namespacesOf = (name: string): Readonly<Record<string, string>> => ({
 /** Names of the test runner, for examples that are only type-checked. */
 const ofRunner = ["assert", "it"]
 
-/** The examples of one comment. */
+/** Returns the examples of one comment. */
 export const blocks = (comment: string): ReadonlyArray<{ readonly text: string; readonly run: boolean }> =>
   Array.from(comment.matchAll(/^```(.*)\n([^]*?)^```$/gm), ([, language = "", text = ""]) => {
     if (language !== "ts" && language !== "ts check") {
@@ -79,7 +81,7 @@ export const blocks = (comment: string): ReadonlyArray<{ readonly text: string; 
     return { text, run: language === "ts" }
   })
 
-/** Every example in the sources of a package, also of what is not public. */
+/** Returns every example in the sources of a package, also those of names that are not public. */
 export const all = (name: string): ReadonlyArray<Example> =>
   Surface.sourcesOf(name).flatMap((path) => {
     const place = Path.relative(Surface.packages, path)
@@ -91,7 +93,7 @@ export const all = (name: string): ReadonlyArray<Example> =>
     }))
   })
 
-/** A statement at the top of the file ends where the next line is neither indented nor closes something. */
+/** A statement at the top of the file ends where the next line is neither indented nor closes a bracket. */
 const split = (text: string): { readonly top: string; readonly body: string } => {
   let top = ""
   let body = ""
@@ -106,7 +108,7 @@ const split = (text: string): { readonly top: string; readonly body: string } =>
 
 const opening = "function* example() {\n"
 
-/** Makes a check of every statement that is an expression. */
+/** Turns every statement that is an expression into a check of its value. */
 const checked = (body: string): string => {
   const { comments, program } = Surface.parse("example.ts", `${opening}${body}\n}`)
   const inset = opening.length
@@ -128,7 +130,7 @@ const uses = (text: string, name: string): boolean => new RegExp(`(?<![.\\w"])${
 const defines = (text: string, name: string): boolean =>
   new RegExp(`\\b(?:const|class|function|let) (?:${name}\\b|[\\[{][^=}\\]]*\\b${name}\\b)`).test(text)
 
-/** The file of an example. The prelude stands in the folder `test` beside its own. */
+/** Returns the program of an example. The file of the prelude is in the folder `test` of the package examples. */
 export const program = (
   { package: of = "actor", run = true, text }: Pick<Example, "text"> & Partial<Example>
 ): string => {

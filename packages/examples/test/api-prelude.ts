@@ -1,6 +1,6 @@
 /**
- * What the examples of doc comments may use without defining it: some endpoints, a Service, an RpcGroup, and actors that
- * are started for the example that names them.
+ * Names that the examples of doc comments may use without defining them: endpoints, a Service, an RpcGroup, and actors
+ * that are started for an example.
  */
 import * as Actor from "@furrow/actor/Actor"
 import { type ActorError, type ActorId, SpawnFailed } from "@furrow/actor/ActorError"
@@ -20,18 +20,18 @@ import * as Stream from "effect/Stream"
 import * as Assert from "node:assert/strict"
 import * as Net from "node:net"
 
-/** What an example is: a program for a tree. */
+/** The type of an example: a program for a tree. */
 export type Example = Effect.Effect<unknown, unknown, ActorRuntime>
 
-/** An example leaves no Effect that it does not run. */
+/** Checks by its type that an expression is not an Effect, which would not be run. */
 export const runs = <A>(_: A extends Effect.Effect<unknown, unknown, unknown> ? never : A): void => {}
 
-/** The value that an example says is the value it has. */
+/** Checks that an expression has the value in its comment. */
 export const shows = <A>(actual: A, said: NoInfer<A>): void => Assert.deepEqual(actual, said)
 
 export class TooSmall extends Schema.TaggedError<TooSmall>()("TooSmall", { n: Schema.Int }) {}
 
-/** A call with an error of its own. */
+/** A call with a typed error. */
 export const isPrime = Actor.fn("isPrime", {
   module: import.meta.url,
   payload: { n: Schema.Int },
@@ -50,7 +50,7 @@ export const count = Actor.stream("count", {
   success: Schema.Int
 })(({ to }) => Stream.range(1, to))
 
-/** A dialog: it greets, answers every message louder, and says in the end how many there were. */
+/** A dialog that greets, answers every message in capitals, and returns the number of messages. */
 export const chat = Actor.dialog("chat", {
   module: import.meta.url,
   payload: { room: Schema.String },
@@ -71,10 +71,10 @@ export const chat = Actor.dialog("chat", {
 /** A call that does not end by itself. */
 export const forever = Actor.fn("forever", { module: import.meta.url })(() => Effect.never)
 
-/** A call that dies. */
+/** A call that dies of a defect. */
 export const broken = Actor.fn("broken", { module: import.meta.url })(() => Effect.die(new Error("out of paper")))
 
-/** A call of the root, which serves it to every actor of the tree. */
+/** A call of the root, which every actor of the tree may call. */
 export const audit = Actor.fn("audit", {
   module: import.meta.url,
   payload: { what: Schema.String },
@@ -108,13 +108,13 @@ export const todosServed = Todos.serveRpc(TodoRpcs.toLayer(Effect.sync(() => {
 /** A program of actors. */
 export const program: Effect.Effect<boolean, ActorError | TooSmall, ActorRuntime> = Actor.runInActor(isPrime({ n: 7 }))
 
-/** A platform whose actors are processes: for examples that are not run. */
+/** A platform whose actors are processes, for examples that are not run. */
 export const Platform: Layer.Layer<ActorRuntime, RuntimeLayerError> = NodeActor.layer({ name: "shop" })
 
 /** The identity of an actor. */
 export const frankId: ActorId = { name: "frank", uuid: "9e8d3cb1-23d5-4a5c-9b67-7d6a53a1b4c2", pid: 4711 }
 
-/** A driver of a transport: plain tcp on one address. */
+/** A driver of a transport: plain TCP on one address. */
 export const openTcp = (host: string): Effect.Effect<TransportDriver["Service"]> =>
   Effect.succeed({
     dials: (address) => address.startsWith(`/ip4/${host}/`),
@@ -135,7 +135,7 @@ export const openTcp = (host: string): Effect.Effect<TransportDriver["Service"]>
       })
   })
 
-/** Two sockets, connected to each other; the second one was accepted and is paused. */
+/** Two connected sockets, of which the second one was accepted and is paused. */
 const socketPair = Effect.acquireRelease(
   Effect.callback<readonly [Net.Socket, Net.Socket]>((resume) => {
     const server = Net.createServer({ pauseOnConnect: true }, (far) => {
@@ -151,7 +151,7 @@ const socketPair = Effect.acquireRelease(
   (sockets) => Effect.sync(() => sockets.forEach((socket) => socket.destroy()))
 )
 
-/** What a platform brings to a process that starts no other. */
+/** The parts of a platform for a process that starts no other. */
 export const native: NativeProcess = {
   spawner: {
     spawn: ({ actor }) =>
@@ -170,7 +170,7 @@ export const native: NativeProcess = {
   importModule: (module) => import(module) as Promise<Record<string, unknown>>
 }
 
-/** What a parent tells an actor of the platform of their tree. */
+/** The data about the platform that a parent sends to an actor. */
 export const spec: PlatformSpec = {
   tree: "shop",
   run: "4700-0d8f5a0c",
@@ -182,7 +182,7 @@ export const spec: PlatformSpec = {
   graves: null
 }
 
-/** Actors, and a pair of sockets, that are there while an example runs. */
+/** Actors and a pair of sockets that exist while an example runs. */
 export const running = {
   frank: Actor.startScoped("frank", { expose: [isPrime, count, chat, forever, broken] }),
   counter: Actor.startScoped(Counter),
@@ -190,7 +190,7 @@ export const running = {
   todos: Actor.startScoped(Todos)
 }
 
-/** What an example may name. */
+/** The names that an example may use without an import. */
 export const names: ReadonlyArray<string> = [
   "Counter",
   "Platform",

@@ -1,6 +1,6 @@
 /**
- * Runs the examples in a folder, each on a tree of its own in memory, and writes what went wrong as JSON:
- * `node api-runner.ts FOLDER REPORT FILE...`
+ * Runs the examples in a folder, each on its own tree in memory, and writes their failures as JSON: `node api-runner.ts
+ * FOLDER REPORT FILE...`
  */
 import * as MemoryActor from "@furrow/actor/MemoryActor"
 import * as Cause from "effect/Cause"
@@ -15,7 +15,7 @@ const failures: Record<string, string> = {}
 const note = () => Fs.writeFileSync(report, JSON.stringify(failures))
 
 for (const file of files) {
-  // An example that ends this process, or keeps it for ever, has said so before.
+  // The failure is set before the example runs, because the example may end this process or never end.
   failures[file] = "it did not end"
   note()
   const load = Effect.promise(() => import(Path.join(folder, file)) as Promise<{ readonly example: Example }>)
@@ -29,5 +29,5 @@ for (const file of files) {
 }
 
 note()
-// A socket that an example leaves open is no reason to wait.
+// The process exits although an example may have left a socket open.
 process.exit()

@@ -1,5 +1,5 @@
 /**
- * The public names of a package and the comments on them, found in its sources: a module right below `src/` is public
+ * Finds the public names of a package and their comments in its sources. A module directly below `src/` is public
  * unless the package's `exports` close it. A name that is exported again is followed to its declaration.
  */
 import * as Fs from "node:fs"
@@ -20,10 +20,10 @@ interface Parsed {
   readonly program: { readonly body: ReadonlyArray<Node> }
 }
 
-/** A declaration of one file. A name may stand for a value and for a type. */
+/** A declaration in one file. The same name may declare a value and a type. */
 interface Declared {
   readonly kind: "value" | "type"
-  /** The comment right above it, without its stars; empty where there is none. */
+  /** The comment directly above the declaration, without its stars; empty without a comment. */
   readonly comment: string
 }
 
@@ -32,7 +32,9 @@ interface File {
   readonly exports: ReadonlyMap<string, Exported>
 }
 
-/** An exported name: declared here under some name, or in another file; of some, only the type is let out. */
+/**
+ * An exported name, declared in this file under some name or in another file. Of some names only the type is exported.
+ */
 interface Exported {
   readonly from: string | undefined
   readonly name: string
@@ -46,7 +48,7 @@ export interface Name extends Declared {
   readonly name: string
 }
 
-/** The text of a doc comment, its stars taken away. */
+/** Returns the text of a doc comment without its stars. */
 const textOf = (comment: Node): string =>
   (comment.value as string).slice(1).split("\n").map((line) => line.replace(/^\s*\* ?/, "").trimEnd()).join("\n").trim()
 
@@ -63,17 +65,17 @@ const namesOf = (node: Node): ReadonlyArray<string> =>
 
 const nameOf = (node: Node): string => (node.name ?? node.value) as string
 
-/** Parses a file of source; its comments come with it. */
+/** Parses a source file, and returns it with its comments. */
 export const parse = (path: string, source = Fs.readFileSync(path, "utf8")): Parsed => {
   const { comments, errors, program } = parseSync(path, source)
   if (errors.length > 0) throw new Error(`${path}: ${errors[0]!.message}`)
   return { comments, program } as unknown as Parsed
 }
 
-/** The doc comments of a file. */
+/** Returns the doc comments of a file. */
 export const comments = (path: string): ReadonlyArray<string> => parse(path).comments.filter(isDoc).map(textOf)
 
-/** What one file of source declares and exports. */
+/** Returns the declarations and exports of one source file. */
 export const read = (path: string, source = Fs.readFileSync(path, "utf8")): File => {
   const { comments, program } = parse(path, source)
   const declared = new Map<string, Declared>()
@@ -86,7 +88,8 @@ export const read = (path: string, source = Fs.readFileSync(path, "utf8")): File
   const declare = (node: Node, at: Node) => {
     const kind = typeNodes.includes(node.type) ? "type" : "value"
     for (const name of namesOf(node)) {
-      // The first of several overloads has the comment; a type beside a value is explained there.
+      // The first of several overloads has the comment; a type with the same name as a value is explained with the
+      // value.
       if (kind === "type" && declared.has(name) || declared.get(name)?.kind === "value") continue
       declared.set(name, { kind, comment: above(at) })
     }
@@ -123,7 +126,7 @@ const target = (from: string, specifier: string): string => {
     : Path.join(packages, name, "src", `${module}.ts`)
 }
 
-/** The declaration of an exported name, wherever it stands. */
+/** Finds the declaration of an exported name, in whatever file it is. */
 const find = (path: string, name: string): Declared => {
   const { declared, exports } = fileOf(path)
   const exported = exports.get(name)
@@ -134,19 +137,19 @@ const find = (path: string, name: string): Declared => {
   return exported?.isType === true ? { ...own, kind: "type" } : own
 }
 
-/** The public modules of a package. */
+/** Returns the public modules of a package. */
 export const modulesOf = (name: string): ReadonlyArray<string> => {
   const { exports } = JSON.parse(Fs.readFileSync(Path.join(packages, name, "package.json"), "utf8")) as {
     readonly exports: Readonly<Record<string, unknown>>
   }
   return Fs.readdirSync(Path.join(packages, name, "src")).filter((entry) => entry.endsWith(".ts"))
     .map((entry) => entry.slice(0, -".ts".length))
-    // The index only lists the modules.
+    // The index is left out, because it only lists the modules.
     .filter((module) => module !== "index" && exports[`./${module}`] !== null)
     .toSorted()
 }
 
-/** Every public name of a package, module by module. */
+/** Returns every public name of a package, module by module. */
 export const namesIn = (name: string): ReadonlyArray<Name> =>
   modulesOf(name).flatMap((module) => {
     const path = Path.join(packages, name, "src", `${module}.ts`)
@@ -158,7 +161,7 @@ export const namesIn = (name: string): ReadonlyArray<Name> =>
     }))
   })
 
-/** The parts of a comment that a caller needs and that it does not have. */
+/** Returns the parts of a comment that a caller needs and that are missing. */
 export const lacks = ({ comment, kind }: Declared): ReadonlyArray<string> => {
   const [meaning = ""] = comment.split(/^@/m)
   const has: ReadonlyArray<readonly [string, boolean]> = [
@@ -170,7 +173,7 @@ export const lacks = ({ comment, kind }: Declared): ReadonlyArray<string> => {
   return has.filter(([, there]) => !there).map(([what]) => what)
 }
 
-/** The sources of a package, those inside it too. */
+/** Returns all source files of a package, including internal ones. */
 export const sourcesOf = (name: string): ReadonlyArray<string> => {
   const folder = Path.join(packages, name, "src")
   return Fs.readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".ts")).toSorted()

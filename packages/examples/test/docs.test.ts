@@ -11,7 +11,7 @@ import { promised, runNode } from "./program.ts"
 
 const pages = Pages.all()
 const examples = Path.resolve(import.meta.dirname, "..")
-/** Inside this package, so that the programs find the packages they import. */
+/** The folder is inside this package, so that the programs find the packages they import. */
 const folder = Path.join(examples, `.docs-${process.pid}`)
 const folderOf = (page: Pages.Page) => Path.join(folder, page.path.replaceAll(/[^\w]/g, "-"))
 
@@ -49,7 +49,7 @@ describe("code in the documents", () => {
   const programs = pages.flatMap((page) => page.files.filter(Pages.isProgram).map((file) => ({ page, file })))
 
   it.each(programs.map(({ file, page }) => [page.path, file.name, page, file] as const))(
-    "%s: %s runs and prints what the page says",
+    "%s: %s runs and prints what the page states",
     { timeout: 120_000 },
     async (_path, name, page, file) => {
       const { code, left, stderr, stdout } = await runNode([Path.join(folderOf(page), name)])
@@ -66,13 +66,13 @@ describe("code in the documents", () => {
       cwd: folder,
       encoding: "utf8"
     })
-    // Other errors are those of the packages, which have a check of their own.
+    // Other errors belong to the packages, which are checked separately.
     const ours = stdout.split("\n").filter((line) => /error TS/.test(line) && !line.startsWith(".."))
     assert.deepStrictEqual(ours, [])
     if (status !== 0) assert.include(stdout, "error TS")
   })
 
-  it("its tests pass", { timeout: 240_000 }, async () => {
+  it("the tests in the documents pass", { timeout: 240_000 }, async () => {
     const vitest = Path.join(Path.dirname(fileURLToPath(import.meta.resolve("vitest/package.json"))), "vitest.mjs")
     const config = Path.join(folder, "vitest.config.ts")
     const report = Path.join(folder, "report.json")
@@ -140,7 +140,7 @@ describe("docs/01-tour.md", () => {
 
   it("docs/01-tour.md names a place in most of its steps", () => assert.isAbove(stops.length, 40))
 
-  it.each(stops)("in %s there is %s", (path, found) => {
+  it.each(stops)("the page %s contains %s", (path, found) => {
     const text = Fs.readFileSync(Path.join(Pages.root, path), "utf8")
     const defined = (name: string) =>
       new RegExp(`(?:const|class|type|get|case|readonly|private|async) "?${name}\\b|^  ${name}[(:]`, "m")
@@ -175,11 +175,11 @@ describe("docs/errors.md", () => {
   })
 })
 
-describe("the rules of blocks", () => {
+describe("The rules for code blocks of pages", () => {
   const block = (language: string, text: string) => `\`\`\`${language}\n${text}\`\`\`\n`
   const main = "// file: main.ts\nNodeActor.runMain(program)\n"
 
-  it("code is a file, and the text behind a program is its output", () => {
+  it("a code block is a file, and the text block after a program is its output", () => {
     const text = block("ts", main) + block("text", "a\nb\n") + block("text stderr", "c\n") + block("sh", "npm ci\n")
     const { commands, files } = Pages.parse("p", text)
     assert.deepStrictEqual(files, [
@@ -188,7 +188,7 @@ describe("the rules of blocks", () => {
     assert.deepStrictEqual(commands, ["npm ci"])
   })
 
-  it("a main program is known by what it calls or by its name", () => {
+  it("a main program is recognised by the functions that it calls or by its name", () => {
     const [called, named, check] = Pages.parse(
       "p",
       block("ts", "// file: a.ts\nNodeActor.runMain(program)\n") + block("ts", "// file: b-main.ts\n") +
@@ -203,5 +203,8 @@ describe("the rules of blocks", () => {
     ["output of nothing", block("text", "a\n"), /output without a program/],
     ["a module that nobody runs", block("ts", "// file: a.ts\n"), /never run/],
     ["an unknown language", block("js", "1\n"), /no rule/]
-  ])("a block is refused: %s", (_what, text, message) => assert.throws(() => Pages.parse("p", text), message))
+  ])(
+    "an invalid code block is refused: %s",
+    (_what, text, message) => assert.throws(() => Pages.parse("p", text), message)
+  )
 })

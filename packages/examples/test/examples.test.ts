@@ -10,7 +10,7 @@ afterEach(() => void vi.restoreAllMocks())
 
 const src = Path.resolve(import.meta.dirname, "../src")
 
-/** What the head of an example says that it prints. */
+/** Returns the output that the head comment of an example promises. */
 const promiseOf = (name: string): ReadonlyArray<string> => {
   const head = Fs.readFileSync(Path.join(src, `${name}.ts`), "utf8").split("*/", 1)[0]!
   const lines = head.slice(head.indexOf(" * Prints:\n")).split("\n").filter((line) => line.startsWith(" *     "))
@@ -18,15 +18,19 @@ const promiseOf = (name: string): ReadonlyArray<string> => {
 }
 
 describe("examples", () => {
-  it.each(names)("%s prints what its head says, and leaves nothing behind", { timeout: 120_000 }, async (name) => {
-    const promise = promiseOf(name)
-    assert.isAbove(promise.length, 2)
-    const { code, left, stderr, stdout } = await runNode([Path.join(src, `${name}.ts`)])
-    assert.strictEqual(stderr, "")
-    assert.match(stdout, promised(promise), stdout)
-    assert.strictEqual(code, 0)
-    assert.deepStrictEqual(left, [])
-  })
+  it.each(names)(
+    "%s prints the output in its head comment, and leaves no process",
+    { timeout: 120_000 },
+    async (name) => {
+      const promise = promiseOf(name)
+      assert.isAbove(promise.length, 2)
+      const { code, left, stderr, stdout } = await runNode([Path.join(src, `${name}.ts`)])
+      assert.strictEqual(stderr, "")
+      assert.match(stdout, promised(promise), stdout)
+      assert.strictEqual(code, 0)
+      assert.deepStrictEqual(left, [])
+    }
+  )
 
   it("every file with a main program is in the catalog", () => {
     const programs = Fs.readdirSync(src).filter((file) =>
@@ -70,7 +74,7 @@ describe("examples", () => {
 
 describe("runNode", () => {
   it.runIf(process.platform === "linux")(
-    "runNode notices a process that was left behind",
+    "runNode reports a process that was left behind",
     { timeout: 60_000 },
     async () => {
       const leaves = `
@@ -85,7 +89,7 @@ describe("runNode", () => {
 })
 
 describe("promised", () => {
-  it("promised holds lines to their text, with gaps where it says so", () => {
+  it("promised compares lines with their text, with gaps where the text has an ellipsis", () => {
     const promise = promised(["a: <n> ms", "<...>", "end."])
     assert.match("a: 12 ms\nend.\n", promise)
     assert.match("a: 1.5 ms\nx\ny\nend.\n", promise)

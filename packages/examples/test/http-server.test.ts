@@ -1,4 +1,7 @@
-/** The server of docs/http-server.md as its own process, over real HTTP, with jobs that go wrong. */
+/**
+ * Runs the server of docs/http-server.md as its own process and uses it over HTTP, with jobs that fail in different
+ * ways.
+ */
 import { afterAll, assert, beforeAll, beforeEach, describe, it } from "@effect/vitest"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
@@ -11,13 +14,13 @@ import * as Path from "node:path"
 import { secret } from "./fixtures/hashing.ts"
 import * as Pages from "./pages.ts"
 
-/** Inside this package, so that the server and its actors find the packages they import. */
+/** The folder is inside this package, so that the server and its actors find the packages they import. */
 const folder = Path.join(import.meta.dirname, "..", `.http-${process.pid}`)
 const evidence = (name: string) => Folder.lines(Path.join(folder, name)).map(Number)
 const temporary = Path.join(folder, "tmp")
 const patience = { within: "30 seconds" } as const
 
-/** What the page says of its pool. */
+/** The number of workers in the pool of the page. */
 const workers = 2
 const queue = 16
 
@@ -43,13 +46,13 @@ interface Answer {
 
 interface Client {
   readonly program: Program.Program
-  /** Posts a body; the connection closes where it is interrupted. */
+  /** Posts a body; an interruption closes the connection. */
   readonly post: (body: unknown) => Effect.Effect<Answer, Error>
-  /** Asks for a job. */
+  /** Requests a job. */
   readonly job: (text: string) => Effect.Effect<Answer, Error>
 }
 
-/** Runs the server around some clients, and ends it by SIGTERM: nothing may be left of it. */
+/** Runs the server while some clients run, and ends it by SIGTERM. Checks that it leaves no process. */
 const withServer = <A, E>(clients: (client: Client) => Effect.Effect<A, E>) =>
   Effect.gen(function*() {
     const program = yield* Program.start(Path.join(folder, "server-main.ts"), { env: { PORT: "0", TMPDIR: temporary } })
@@ -73,7 +76,7 @@ const withServer = <A, E>(clients: (client: Client) => Effect.Effect<A, E>) =>
     yield* program.signal("SIGTERM")
     yield* program.ended(patience)
     yield* Processes.gone([...started, ...program.left()].map(({ pid }) => pid))
-    // A worker that was killed leaves its story.
+    // A killed worker leaves its story in the folder.
     assert.deepStrictEqual(Array.from(Leaks.files({ folder: temporary, prefix: "" })), [])
     return program
   }).pipe(Effect.scoped)
@@ -82,8 +85,8 @@ const statuses = (answers: ReadonlyArray<Answer>) => answers.map(({ status }) =>
 const count = <A>(n: number, value: A): ReadonlyArray<A> => Array.from({ length: n }, () => value)
 const unbounded = { concurrency: "unbounded" } as const
 
-describe("The HTTP server of the page", { timeout: 120_000 }, () => {
-  it.live("the HTTP server of the page answers with what a worker says, and refuses a body that is no job", () =>
+describe("The HTTP server of docs/http-server.md", { timeout: 120_000 }, () => {
+  it.live("the page's HTTP server answers with the result of a worker, and refuses an invalid body", () =>
     withServer(({ job, post }) =>
       Effect.gen(function*() {
         assert.deepInclude(yield* job("hay"), { status: 200, text: "HAY" })
@@ -95,7 +98,7 @@ describe("The HTTP server of the page", { timeout: 120_000 }, () => {
       })
     ))
 
-  it.live("the page's server answers 429 at once when its queue is full, and 504 to a request that waits too long", () =>
+  it.live("the page's HTTP server answers 429 at once when its queue is full, and 504 to a request that waits too long", () =>
     withServer(({ job }) =>
       Effect.gen(function*() {
         const answers = yield* Effect.forEach(
@@ -110,7 +113,7 @@ describe("The HTTP server of the page", { timeout: 120_000 }, () => {
           assert.deepStrictEqual([text, retryAfter], ["too many requests", "1"])
           assert.isBelow(Duration.toMillis(took), 1500)
         }
-        // Tasks that are out of time let go, and their workers go on.
+        // Tasks that exceed their time end, and their workers go on.
         const pids = evidence("hold").slice(0, workers)
         assert.strictEqual((yield* job("hay")).status, 200)
         assert.include(pids, evidence("hay")[0]!)
@@ -121,7 +124,7 @@ describe("The HTTP server of the page", { timeout: 120_000 }, () => {
       })
     ))
 
-  it.live("the HTTP server of the page answers 504 to an endless task, kills its worker, and answers the next", () =>
+  it.live("the page's HTTP server answers 504 to an endless task, kills its worker, and answers the next request", () =>
     withServer(({ job }) =>
       Effect.gen(function*() {
         assert.deepInclude(yield* job("spin"), { status: 504, text: "it took too long" })
@@ -134,7 +137,7 @@ describe("The HTTP server of the page", { timeout: 120_000 }, () => {
       })
     ))
 
-  it.live("the page's server interrupts the task of a client that goes away: its finalizer runs in the worker, which goes on", () =>
+  it.live("the page's HTTP server interrupts the task of a client that disconnects; the finalizer runs in the worker, which goes on", () =>
     withServer(({ job }) =>
       Effect.gen(function*() {
         const client = yield* Effect.forkChild(Effect.exit(job("hold")))
@@ -142,10 +145,10 @@ describe("The HTTP server of the page", { timeout: 120_000 }, () => {
         const gone = performance.now()
         client.interruptUnsafe()
         yield* Eventually.holds("the finalizer has run", () => evidence("let-go").length === 1)
-        // Before its deadline would have done it.
+        // The task ended before its deadline would have ended it.
         assert.isBelow(performance.now() - gone, 1500)
         assert.deepStrictEqual(evidence("let-go"), evidence("hold"))
-        // As many as there are workers: one of them has this worker.
+        // There are as many clients as workers, so one of them uses this worker.
         const clients = yield* Effect.replicateEffect(Effect.forkChild(job("hold")), workers)
         yield* Eventually.holds("the next tasks have begun", () => evidence("hold").length === 1 + workers, patience)
         const [first, ...next] = evidence("hold")
@@ -154,13 +157,14 @@ describe("The HTTP server of the page", { timeout: 120_000 }, () => {
       })
     ))
 
-  it.live("the page's server answers a defect and two crashes of a task with a fixed text, one crash with an answer, and tells the log why", () =>
+  it.live("the page's HTTP server answers a defect and two crashes of a task with a fixed text, one crash with a result, and logs the reasons", () =>
     Effect.gen(function*() {
       const program = yield* withServer(({ job }) =>
         Effect.gen(function*() {
           const failed = { status: 500, text: "it did not work" }
           assert.deepInclude(yield* job("bug"), failed)
-          // While the other worker is there: a successor waits longer after each crash in a row.
+          // The other worker still lives, so the request does not wait for a successor, which waits longer after each
+          // crash in a row.
           assert.deepInclude(yield* job("crash-once"), { status: 200, text: "again" })
           assert.deepInclude(yield* job("crash"), failed)
         })
@@ -170,7 +174,7 @@ describe("The HTTP server of the page", { timeout: 120_000 }, () => {
       assert.include(log, "SIGABRT")
     }))
 
-  it.live("the HTTP server of the page answers open requests when it is told to end", () =>
+  it.live("the page's HTTP server answers open requests when it is asked to end", () =>
     Effect.gen(function*() {
       let last: Answer | undefined
       yield* withServer(({ job, program }) =>

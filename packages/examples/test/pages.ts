@@ -1,5 +1,5 @@
 /**
- * The documents as programs: what their code blocks say, by these rules.
+ * Makes programs from the code blocks of the documents, by these rules:
  *
  *     ```ts        begins with `// file: name.ts`, is written as that file, and is run: a main program by Node,
  *                  `name.test.ts` by vitest, any other module by whatever imports it.
@@ -19,14 +19,14 @@ export interface File {
   readonly name: string
   readonly text: string
   readonly run: boolean
-  /** Its output, if the page says so. */
+  /** The output of the program, if the page shows it. */
   prints: ReadonlyArray<string> | undefined
-  /** Its lines on stderr. */
+  /** The lines of the program on stderr, if the page shows them. */
   complains: ReadonlyArray<string> | undefined
 }
 
 export interface Page {
-  /** Its path below the root of the repository. */
+  /** The path of the page below the root of the repository. */
   readonly path: string
   readonly text: string
   readonly files: ReadonlyArray<File>
@@ -35,7 +35,7 @@ export interface Page {
 
 const lines = (block: string): ReadonlyArray<string> => block.split("\n").slice(0, -1)
 
-/** Reads a page; throws where a block follows no rule. */
+/** Reads a page, and throws where a block follows none of the rules. */
 export const parse = (path: string, text: string): Page => {
   const files: Array<File> = []
   const commands: Array<string> = []
@@ -81,7 +81,10 @@ export const isProgram = ({ name, run, text }: File): boolean =>
 
 const published = ["actor", "nats", "node", "protocol", "sql", "testing"]
 
-/** The READMEs of the repository and of the published packages, and every page below docs/ that is not written by a script. */
+/**
+ * Returns the READMEs of the repository and of the published packages, and every page below docs/ that no script
+ * writes.
+ */
 export const all = (): ReadonlyArray<Page> => {
   const docs = Fs.readdirSync(Path.join(root, "docs"), { recursive: true, encoding: "utf8" })
   const readmes = ["README.md", ...published.map((name) => `packages/${name}/README.md`)]
@@ -92,7 +95,7 @@ export const all = (): ReadonlyArray<Page> => {
     .map((path) => parse(path, Fs.readFileSync(Path.join(root, path), "utf8")))
 }
 
-/** Files and folders of this repository that a page names, with the section it links to where it does. */
+/** Returns files and folders of this repository that a page names, each with the section of its link, if any. */
 export const references = ({ path, text }: Page): ReadonlyArray<string> => {
   const prose = text.replaceAll(/^```[^]*?^```$/gm, "")
   const linked = Array.from(

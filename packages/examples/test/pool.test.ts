@@ -1,7 +1,4 @@
-/**
- * The pool of docs/from-workers.md, as the page has it, over real processes that spin, crash, are killed and are ended by
- * others.
- */
+/** Tests the pool of docs/from-workers.md over real processes that spin, crash, are killed and are ended by others. */
 import { afterAll, assert, beforeAll, beforeEach, describe, it } from "@effect/vitest"
 import { Actor, type Pool } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
@@ -19,7 +16,7 @@ import * as Pages from "./pages.ts"
 type Counters = Pool.Pool<typeof Counting.count>
 type Page = { readonly Counters: Pool.PoolClass<Counters, "Counters", typeof Counting.count, never> }
 
-/** Inside this package, so that the actors find the packages they import. */
+/** The folder is inside this package, so that the actors find the packages they import. */
 const folder = Path.join(import.meta.dirname, "..", `.pool-${process.pid}`)
 const evidence = (name: string) => Folder.lines(Path.join(folder, name)).map(Number)
 const broken = Path.join(folder, "broken")
@@ -49,18 +46,18 @@ afterAll(() => {
 })
 
 interface Crew {
-  /** Answers with `below` and the pid of the worker. */
+  /** Runs a task, which returns `below` and the pid of its worker. */
   readonly run: (below: number, options?: Pool.TaskOptions) => Effect.Effect<
     { readonly found: number; readonly pid: number },
     Actor.ActorError | Pool.PoolFull | Pool.TaskTimeout
   >
-  /** The pids of all workers, once as many are ready as there are to be. */
+  /** Waits until the pool has its full number of ready workers, and returns their pids. */
   readonly full: Effect.Effect<ReadonlyArray<number>, Eventually.NotInTime>
-  /** Waits until the pool has no worker whose process is gone. */
+  /** Waits until the pool has noticed the end of every dead worker. */
   readonly noticed: Effect.Effect<void, Eventually.NotInTime>
 }
 
-/** Runs a program over a pool; whatever is left of it fails the test. */
+/** Runs a program with a pool; a process that is left fails the test. */
 const withPool = <A, E>(
   size: number,
   program: (crew: Crew) => Effect.Effect<A, E, Actor.ActorRuntime>,
@@ -91,20 +88,20 @@ const withPool = <A, E>(
   )
 }
 
-/** Fails where it takes longer than it may. */
+/** Fails an effect that takes longer than a number of milliseconds. */
 const within = <A, E, R>(millis: number, effect: Effect.Effect<A, E, R>) =>
   Effect.suspend(() => {
     const start = performance.now()
     return Effect.tap(effect, () => Effect.sync(() => assert.isBelow(performance.now() - start, millis)))
   })
 
-/** A task may wait for a start beside workers that still spin; behind such a worker it would wait for ever. */
+/** The bound allows for a start beside spinning workers. A task behind a spinning worker would exceed any bound. */
 const prompt = <A, E, R>(effect: Effect.Effect<A, E, R>) => within(20_000, effect)
 
 const times = <A, E, R>(count: number, effect: Effect.Effect<A, E, R>) =>
   Effect.forEach(Array.from({ length: count }), () => effect, { concurrency: "unbounded" })
 
-/** Tasks that do not end by themselves, once they all have begun. */
+/** Runs tasks that do not end by themselves, and waits until all of them have begun. */
 const begin = ({ run }: Crew, job: "spin" | "sleep" | "cleanUp" | "nap", count = 1) =>
   Effect.gen(function*() {
     const begun = evidence(job).length + count
@@ -113,12 +110,15 @@ const begin = ({ run }: Crew, job: "spin" | "sleep" | "cleanUp" | "nap", count =
     return tasks
   })
 
-/** Ends the tasks. Their callers wait for the half second of `letGo`, and never for the end of a worker. */
+/**
+ * Interrupts the tasks. The callers of the tasks wait for the half second of `letGo`, and never for the end of a
+ * worker.
+ */
 const giveUp = (tasks: ReadonlyArray<Fiber.Fiber<unknown, unknown>>) => within(5000, Fiber.interruptAll(tasks))
 
 const starts = () => evidence("starts").length
 
-/** A while without a start: what starts workers again and again never has one. */
+/** Waits for a period without starts, which never comes if workers start again and again. */
 const quiet = Eventually.succeeds(
   Effect.suspend(() => {
     const before = starts()
@@ -127,8 +127,8 @@ const quiet = Eventually.succeeds(
   { what: "a while without a start", within: "20 seconds" }
 )
 
-describe("The pool of the page", { timeout: 60_000 }, () => {
-  it.live("the page's pool lets callers of workers that spin go, answers those behind them, and ends these workers", () =>
+describe("The pool of docs/pool.md", { timeout: 60_000 }, () => {
+  it.live("the page's pool goes on with callers whose workers spin, answers the tasks behind them, and ends these workers", () =>
     withPool(3, (crew) =>
       Effect.gen(function*() {
         const tasks = yield* begin(crew, "spin", 3)
@@ -145,7 +145,7 @@ describe("The pool of the page", { timeout: 60_000 }, () => {
         yield* crew.full
       })))
 
-  it.live("the page's pool frees the callers of endless tasks, answers the tasks behind them, and ends their workers", () =>
+  it.live("the page's pool goes on with callers of endless tasks, answers the tasks behind them, and ends their workers", () =>
     withPool(4, (crew) =>
       Effect.gen(function*() {
         const { full, run } = crew
@@ -175,7 +175,7 @@ describe("The pool of the page", { timeout: 60_000 }, () => {
           gone.push(...pids)
         }
         gone.push(...evidence("spin"))
-        // The crash is one of a task that may be repeated: it costs two workers.
+        // The crashed task may be repeated, so it costs two workers.
         assert.strictEqual(gone.length, 5 + 8)
         const answers = yield* times(12, prompt(run(7)))
         for (const { pid } of answers) assert.notInclude(gone, pid)
@@ -183,7 +183,7 @@ describe("The pool of the page", { timeout: 60_000 }, () => {
         yield* full
       })))
 
-  it.live("the page's pool gives no task to a worker that cleans up for longer than it may, and lets it finish", () =>
+  it.live("the page's pool gives no task to a worker whose cleanup exceeds its bound, and lets the cleanup finish", () =>
     withPool(1, (crew) =>
       Effect.gen(function*() {
         yield* giveUp(yield* begin(crew, "cleanUp"))
@@ -193,7 +193,7 @@ describe("The pool of the page", { timeout: 60_000 }, () => {
         assert.deepStrictEqual(evidence("cleaned"), first)
       })))
 
-  it.live("the page's pool is over when all of its workers are gone, even one with an endless task", () =>
+  it.live("the page's pool ends when all of its workers have ended, including one with an endless task", () =>
     withPool(
       2,
       (crew) => Effect.andThen(crew.full, Effect.flatMap(begin(crew, "spin"), giveUp)),
@@ -203,20 +203,20 @@ describe("The pool of the page", { timeout: 60_000 }, () => {
       })
     ))
 
-  it.live("the pool of the page answers the next task though every idle worker was killed", () =>
+  it.live("the page's pool answers the next task although every idle worker was killed", () =>
     withPool(5, ({ full, noticed, run }) =>
       Effect.gen(function*() {
         const before = yield* full
         for (const pid of before) process.kill(pid, "SIGKILL")
         yield* Processes.gone(before)
-        // A process is gone a moment before its connection says so: a task of this moment may reach nobody.
+        // A process ends a moment before its connection does, so a task in that moment could fail.
         yield* noticed
         assert.notInclude(before, (yield* prompt(run(7))).pid)
         yield* times(10, prompt(run(7)))
         yield* full
       })))
 
-  it.live("the page's pool keeps a worker that lets go of its task, has a defect, or refuses a call", () =>
+  it.live("the page's pool keeps a worker that ends a cancelled task in time, has a defect, or refuses a call", () =>
     withPool(1, (crew) =>
       Effect.gen(function*() {
         yield* giveUp(yield* begin(crew, "sleep"))
@@ -225,11 +225,11 @@ describe("The pool of the page", { timeout: 60_000 }, () => {
         assert.strictEqual((yield* Effect.flip(crew.run(counting.jobs.bug)))._tag, "RemoteActorError")
         assert.include(first, (yield* prompt(crew.run(7))).pid)
         assert.deepStrictEqual(evidence("starts"), first)
-        // A defect is not tried again.
+        // A task with a defect is not tried again.
         assert.deepStrictEqual(evidence("bug"), first)
       })))
 
-  it.live("the page's pool does not restart endlessly while its module cannot be imported, and answers once it can", () =>
+  it.live("the page's pool does not restart endlessly while its module cannot be imported, and answers once it can be", () =>
     withPool(2, (crew) =>
       Effect.gen(function*() {
         const { full, run } = crew
@@ -239,7 +239,7 @@ describe("The pool of the page", { timeout: 60_000 }, () => {
         yield* Processes.gone(before)
         for (const _ of [1, 2, 3]) assert.strictEqual((yield* prompt(Effect.flip(run(7))))._tag, "SpawnFailed")
         yield* quiet
-        // Two at first; three attempts for each of the two places, and for each task no more than that.
+        // Two workers start first, then three attempts for each of the two slots, and at most as many for each task.
         assert.isAtMost(starts(), 2 + 2 * 3 + 3 * 3)
         Fs.rmSync(broken)
         yield* times(10, prompt(run(7)))

@@ -1,6 +1,4 @@
-/**
- * Runs a program as a user does, in a process of its own, and says what it printed and what it left behind.
- */
+/** Runs a program in a process of its own, as a user does, and returns its output and the processes that it left. */
 import * as Processes from "@furrow/testing/Processes"
 import * as ChildProcess from "node:child_process"
 import { randomUUID } from "node:crypto"
@@ -10,11 +8,11 @@ export interface Ran {
   readonly stdout: string
   readonly stderr: string
   readonly code: number | null
-  /** Processes started by it that are still there some seconds after its end. */
+  /** Processes that the program started and that still live some seconds after its end. */
   readonly left: ReadonlyArray<Processes.Process>
 }
 
-/** Milliseconds after which a program is killed: then its exit code is `null`. */
+/** Milliseconds after which a program is killed, so that its exit code is `null`. */
 const deadline = 60_000
 const marker = "FURROW_EXAMPLE_RUN"
 
@@ -28,14 +26,15 @@ const leftBehind = async (mark: string, grace: number): Promise<ReadonlyArray<Pr
 }
 
 /**
- * Runs `node` with these arguments on the sources of this repository. What ends by itself once the program has ended
- * gets `grace` milliseconds to do so.
+ * Runs `node` with these arguments on the sources of this repository. Processes that end by themselves after the
+ * program get `grace` milliseconds to do so.
  */
 export const runNode = async (
   args: ReadonlyArray<string>,
   { grace = 10_000, within = deadline }: { readonly grace?: number; readonly within?: number } = {}
 ): Promise<Ran> => {
-  // Every process it starts inherits this mark, and is found by it wherever it stands in the tree of processes by then.
+  // Every process that the program starts inherits this mark, and is found by it wherever it is in the tree of
+  // processes.
   const mark = randomUUID()
   const child = ChildProcess.spawn(process.execPath, ["--conditions=furrow-source", ...args], {
     env: { ...withoutTests(process.env), [marker]: mark },
@@ -54,15 +53,15 @@ export const runNode = async (
   return { stdout, stderr, code, left: await leftBehind(mark, grace) }
 }
 
-/** What a test runner sets for its own workers is not what a user has. */
+/** Variables of the test runner are removed, because a user does not have them. */
 const withoutTests = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
   Object.fromEntries(
     Object.entries(env).filter(([name]) => !/^(VITEST|VITE|TEST$|NODE_ENV$|NODE_OPTIONS$|FORCE_COLOR$)/.test(name))
   )
 
 /**
- * Whether a text is what was promised. `<...>` alone on a line stands for any number of lines, any other word in angle
- * brackets for some text within its line.
+ * Returns a pattern for the promised lines of an output. The text `<...>` alone on a line stands for any number of
+ * lines; any other word in angle brackets stands for some text within its line.
  */
 export const promised = (lines: ReadonlyArray<string>): RegExp => {
   const escape = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")

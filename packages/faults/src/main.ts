@@ -1,8 +1,9 @@
 /**
- * `npm run faults` runs programs that failed once, each as its user runs it.
+ * `npm run faults`: runs programs that have failed in the past, each in the way its user runs it.
  *
- * A case is a small program of real processes with an exact expectation: its output, how it ends, and that no process
- * is left. The tests of the packages show how a guarantee is kept; a case shows that a user's program gets it.
+ * A case is a small program of real processes with an exact expectation: its output, its exit, and that no process is
+ * left. The tests of the packages check a guarantee inside the runtime; a case checks that a user's program has the
+ * guarantee.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"

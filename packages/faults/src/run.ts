@@ -1,6 +1,4 @@
-/**
- * Runs one case: starts the program as a process, and collects everything observed as lines that can be compared.
- */
+/** Runs one case: starts the program as a process, and collects what happens as lines that can be compared. */
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
 import * as Leaks from "@furrow/testing/Leaks"
@@ -23,12 +21,15 @@ export interface Verdict {
 export const isWanted = ({ case: { wanted }, seen, skipped }: Verdict): boolean =>
   skipped !== undefined || wanted.join("\n") === seen.join("\n")
 
-/** The bound for the end of a program and of all processes that it started. Only a case that hangs fails by it. */
+/**
+ * The bound for the end of a program and of all processes that it started. The bound is so long that only a case that
+ * hangs exceeds it.
+ */
 const patience = { within: "90 seconds", every: "50 millis" } as const
 
 /**
- * Replaces parts that differ from run to run by a word in angle brackets; of a stack only the program's own frames are
- * kept.
+ * Replaces text that differs from run to run by a word in angle brackets, and keeps only the program's own frames of a
+ * stack.
  */
 export const plain = (text: string, folder: string): string =>
   stripVTControlCharacters(text)
@@ -53,7 +54,7 @@ const lines = (text: string): ReadonlyArray<string> => {
 /** The compile cache is kept between cases, as it is between the runs of a user. */
 const compiled = Path.join(Os.tmpdir(), "node-compile-cache")
 
-/** A failed wait is also shown, and so is a process or a file that is left. */
+/** Adds lines for a wait that has failed, and for processes or files that are left. */
 const residue = Effect.fnUntraced(function*(program: Program.Program, temporary: string, millis = 15_000) {
   const alive = () => program.left().filter(({ state }) => state !== "Z" && state !== "X")
   const files = () => Array.from(Leaks.files({ folder: temporary }), (path) => Path.basename(path))
@@ -88,7 +89,7 @@ const watched = Effect.fnUntraced(function*(one: Case) {
   ]
 })
 
-/** Runs a case if this machine can. */
+/** Runs a case, or says why this host cannot run it. */
 export const run = (one: Case): Effect.Effect<Verdict> =>
   Effect.gen(function*() {
     const begin = performance.now()

@@ -18,7 +18,7 @@ const ended = (...args: ReadonlyArray<string>) =>
 
 describe("npm run faults", () => {
   it.live(
-    "npm run faults runs a case, shows its wanted and its actual output, and says that they are equal",
+    "npm run faults runs a case, shows its expected and its actual output, and says that they are equal",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { code, stdout } = yield* ended("--only", "keeps the exit code")
@@ -54,13 +54,13 @@ describe("npm run faults", () => {
 })
 
 describe("The cases", () => {
-  it("the cases name only guarantees that exist, and no title twice", () => {
+  it("the cases of npm run faults name only guarantees that exist, and use no title twice", () => {
     const semantics = read("../../../docs/semantics.md")
     for (const name of cases.flatMap(({ guarantees }) => guarantees)) assert.include(semantics, `- **${name}** `)
     assert.strictEqual(new Set(cases.map(({ title }) => title)).size, cases.length)
   })
 
-  it("the cases say how each program ends, and use every program", () => {
+  it("the cases of npm run faults say how each program ends, and use every program", () => {
     for (const { title, wanted } of cases) assert.match(wanted.at(-1)!, /^(exit code \d+|killed by SIG\w+)$/, title)
     const used = new Set(cases.map(({ program }) => program))
     const imported = ["alive.ts", "bundled", "flaky.ts", "mistaken"]

@@ -19,9 +19,9 @@ const seen = (lines: ReadonlyArray<string>): Verdict => ({
   skipped: undefined
 })
 
-describe("A case", () => {
+describe("A case of npm run faults", () => {
   it.live(
-    "a case sees what a program prints, how it ends, and each process that it leaves",
+    "a case of npm run faults records what a program prints, how it ends, and each process that it leaves",
     () =>
       Effect.gen(function*() {
         const verdict = yield* run({ ...leaves, residueMillis: 300 })
@@ -33,7 +33,7 @@ describe("A case", () => {
     60_000
   )
 
-  it.live("a case that the machine cannot play is skipped: its verdict has no findings and is as wanted", () =>
+  it.live("a case that the host cannot play is skipped, without findings and without failing the run", () =>
     Effect.gen(function*() {
       const verdict = yield* run({ ...leaves, cannot: () => "it needs root" })
       assert.deepStrictEqual(verdict.seen, [])
@@ -41,7 +41,7 @@ describe("A case", () => {
       assert.include(Render.verdict(verdict), "skipped: it needs root")
     }))
 
-  it("a case is found by its guarantee, its title and its program", () => {
+  it("a case of npm run faults can be selected by its guarantee, its title and its program", () => {
     assert.strictEqual(titleOf(leaves), "G1: a program that leaves a process")
     assert.strictEqual(titleOf({ ...leaves, guarantees: [] }), leaves.title)
     for (const text of ["", "G1:", "leaves a", "leaves.ts"]) assert.isTrue(matches(text)(leaves), text)
@@ -49,8 +49,8 @@ describe("A case", () => {
   })
 })
 
-describe("The verdict of a case", () => {
-  it("the verdict of a case is good if every line is the wanted one, and else shows both outputs", () => {
+describe("The verdict on a case", () => {
+  it("a verdict passes if every line of the output is as expected, and otherwise shows both outputs", () => {
     assert.isTrue(isWanted(seen(leaves.wanted)))
     for (const other of [[], leaves.wanted.slice(1), [...leaves.wanted, ""], leaves.wanted.toReversed()]) {
       assert.isFalse(isWanted(seen(other)), other.join("|"))
@@ -63,7 +63,7 @@ describe("The verdict of a case", () => {
     ])
   })
 
-  it("the verdict of a case is counted at the end, and so is what was skipped", () => {
+  it("passed, failed and skipped cases are counted at the end of a run", () => {
     const good = seen(leaves.wanted)
     assert.strictEqual(Render.summary([good, good], 3_000), "2 cases: all as wanted (3.0 s)")
     const skipped = { ...good, skipped: "it needs root" }
@@ -93,7 +93,7 @@ describe("The output of a case", () => {
     )
   })
 
-  it("the output of a case is looked at in a time that grows with its length alone", () => {
+  it("normalising the output of a case takes a time that grows only in proportion to its length", () => {
     const begin = performance.now()
     plain("x".repeat(1_000_000), "/tmp/x")
     assert.isBelow(performance.now() - begin, 5_000)

@@ -1,5 +1,6 @@
 /**
- * The cases: two hosts over mutual TLS that work together, lose each other, and heal. Each says what it has measured.
+ * The cases with several hosts: two trees over mutual TLS work together, lose each other, and find each other again.
+ * Each case returns what it has measured.
  */
 import type * as Eventually from "@furrow/testing/Eventually"
 import * as Effect from "effect/Effect"
@@ -15,20 +16,20 @@ export interface Case {
   ) => Effect.Effect<string, Network.NetworkError | Eventually.NotInTime, Scope.Scope>
 }
 
-/** Milliseconds from a cut to the failure of every call that was open over it. */
+/** Milliseconds from a cut to the failure of every call that was open over the cut connection. */
 const lostMillis = 11_000
-/** Milliseconds after the last renewal at which a leader stops, and at which its lease expires. */
+/** Milliseconds after the last renewal of a lease: when its leader stops, and when the lease expires. */
 const [fenceMillis, ttlMillis] = [11_250, 15_000]
-/** Milliseconds between two renewals: a lease may have been renewed so long before the cut. */
+/** Milliseconds between two renewals of a lease, because the last renewal may lie that long before a cut. */
 const renewalMillis = ttlMillis / 4
 
-/** Fails above a bound, to which the delay of this machine's timers is added. */
+/** Fails where a time exceeds its bound. The delay of this host's timers is added to the bound. */
 const within = (what: string, millis: number, bound: number, { delay }: Place): string => {
   Assert.ok(millis <= bound + delay(), `${what} took ${millis} ms, and ${bound} are allowed (timers: ${delay()} late)`)
   return `${what} ${millis} ms (at most ${bound})`
 }
 
-/** East calls an actor of west in each way, and holds three calls and a stream open. */
+/** The tree of east calls an actor of west in each way, and keeps three calls and a stream open. */
 const together = (place: Place) =>
   Effect.gen(function*() {
     const west = yield* place.tree("west", { starts: [{ name: "bert" }] })
@@ -46,7 +47,10 @@ const ready = (east: Tree, west: Tree, round: number) =>
 
 const failures = [/^call 1 of 1 (.*)$/, /^call 2 of 1 (.*)$/, /^call 3 of 1 (.*)$/, /^stream of 1 (.*)$/]
 
-/** Every open call of east fails typed: the milliseconds from the cut to the last failure. */
+/**
+ * Checks that every open call of east fails with a typed error. Returns the milliseconds from the cut to the last
+ * failure.
+ */
 const lost = (east: Tree, cutAt: number) =>
   Effect.gen(function*() {
     const ends: Array<Line> = []
@@ -91,7 +95,7 @@ const eastward = ({ network: { cut, hosts } }: Place) => cut(hosts.west, hosts.e
 const westward = ({ network: { cut, hosts } }: Place) => cut(hosts.east, hosts.west)
 const both = (place: Place) => Effect.andThen(eastward(place), westward(place))
 
-/** Cuts a host off from everything. */
+/** Cuts the connections of a host to all others. */
 const isolate = ({ network: { cut, hosts } }: Place, name: "east" | "west") =>
   Effect.forEach(
     Object.values(hosts).filter((host) => host.name !== name),
@@ -105,7 +109,7 @@ const loss: Case = {
     Effect.gen(function*() {
       const { east, west } = yield* together(place)
       const at = Date.now()
-      // No end of a connection leaves a host that has lost its power.
+      // A host that has lost its power cannot send the end of a connection, so its links are cut first.
       yield* isolate(place, "west")
       yield* west.kill
       const calls = within("failure of all calls", yield* lost(east, at), lostMillis, place)
@@ -117,7 +121,7 @@ const loss: Case = {
 interface Leadership {
   readonly of: number
   readonly at: number
-  /** Undefined at its end. */
+  /** The token of the leadership; undefined at its end. */
   readonly token: number | undefined
 }
 
@@ -128,7 +132,9 @@ const leaderships = (tree: Tree, of: number): ReadonlyArray<Leadership> =>
     return text === "leads no more" ? [{ of, at, token: undefined }] : []
   })
 
-/** Fails where a leadership of a tree begins before that of another has ended, or its token does not grow. */
+/**
+ * Fails where the leadership of a tree begins before that of another tree has ended, or where its token does not grow.
+ */
 const inTurn = (trees: ReadonlyArray<Tree>) => {
   const events = trees.flatMap(leaderships).toSorted((a, b) => a.at - b.at)
   const shown = JSON.stringify(events)

@@ -1,5 +1,5 @@
 /**
- * `npm run hosts`: trees on several hosts, which are network namespaces of this machine.
+ * `npm run hosts`: runs trees on several hosts, which are network namespaces of this computer.
  *
  *     npm run hosts                plays all cases, two at a time
  *     npm run hosts -- --only TEXT those whose title holds TEXT

@@ -1,6 +1,6 @@
 /**
- * Hosts on one machine: network namespaces, which a router joins. The router drops packets without a word where a link is cut, as
- * a broken cable does.
+ * Makes hosts on one computer: network namespaces that a router joins. The router drops the packets of a cut link
+ * without an answer, as a broken cable does.
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -8,7 +8,7 @@ import type * as Scope from "effect/Scope"
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 
-/** A command for the network that failed, with what it said. */
+/** A failed command for the network, with its output. */
 export class NetworkError
   extends Data.TaggedError("NetworkError")<{ readonly command: string; readonly said: string }>
 {
@@ -17,24 +17,24 @@ export class NetworkError
   }
 }
 
-/** One host, by the name of its namespace. */
+/** One host, which has a network namespace with a name. */
 export interface Host {
   readonly name: string
   /** IPv4. */
   readonly address: string
-  /** The command in front of a program of this host. */
+  /** The command that runs a program on this host. */
   readonly through: ReadonlyArray<string>
 }
 
 export interface Network<Name extends string> {
   readonly hosts: Readonly<Record<Name, Host>>
-  /** Drops what `from` sends to `to`, from now on. The other direction stays. */
+  /** Drops the packets that `from` sends to `to`, from now on. Packets in the other direction still arrive. */
   readonly cut: (from: Host, to: Host) => Effect.Effect<void, NetworkError>
-  /** Mends everything that was cut. */
+  /** Restores all connections that were cut. */
   readonly heal: Effect.Effect<void, NetworkError>
 }
 
-/** The reason why this machine can have no hosts of its own; undefined where it can. */
+/** Returns why this computer cannot have such hosts; undefined where it can. */
 export const cannot = (): string | undefined => {
   if (process.platform !== "linux") return "network namespaces are Linux's"
   if (process.geteuid?.() !== 0) return "network namespaces need root"
@@ -55,7 +55,7 @@ const run = (command: string, input = ""): Effect.Effect<void, NetworkError> =>
 const runAll = (commands: ReadonlyArray<string>) =>
   Effect.forEach(commands, (command) => run(command), { discard: true })
 
-/** Processes in a namespace keep its links alive when its name is gone, so they are killed first. */
+/** Processes in a namespace keep it alive after its name is removed, so they are killed first. */
 const remove = (name: string) =>
   Effect.suspend(() => {
     const { stdout } = ChildProcess.spawnSync("ip", ["netns", "pids", name], { encoding: "utf8" })
@@ -63,7 +63,7 @@ const remove = (name: string) =>
       try {
         process.kill(Number(pid), "SIGKILL")
       } catch {
-        // It has ended by itself.
+        // The process has already ended.
       }
     }
     return Effect.ignore(run(`ip netns del ${name}`))
@@ -73,7 +73,7 @@ const namespace = (name: string) => Effect.acquireRelease(run(`ip netns add ${na
 
 const prefix = "furrow"
 
-/** Names of the namespaces that networks of this machine have. */
+/** Returns the names of the namespaces that networks on this computer have. */
 export const namespaces = (): ReadonlyArray<string> => {
   try {
     return Fs.readdirSync("/var/run/netns").filter((name) => name.startsWith(`${prefix}-`))
@@ -82,21 +82,25 @@ export const namespaces = (): ReadonlyArray<string> => {
   }
 }
 
-/** Removes the namespaces of processes that were killed. */
+/** Removes the namespaces that killed processes have left behind. */
 const sweep = Effect.suspend(() =>
   Effect.forEach(namespaces().filter((name) => !Fs.existsSync(`/proc/${name.split("-")[1]}`)), remove, {
     discard: true
   })
 )
 
-/** The number of networks that this process has made: a part of the names of their namespaces. */
+/** The number of networks that this process has made, which is a part of the names of their namespaces. */
 let networks = 0
 
-/** The first three bytes of a host's addresses. Networks may use the same ones, since no packet leaves its namespaces. */
+/**
+ * Returns the first three bytes of a host's addresses. Several networks may use the same addresses, because no packet
+ * leaves its namespaces.
+ */
 const subnet = (host: number) => `10.77.${host}`
 
 /**
- * Hosts with these names, joined by a router. Namespaces, links and processes in them are gone when the Scope closes.
+ * Makes hosts with these names, joined by a router. The namespaces of the hosts, their links and their processes are
+ * removed when the Scope closes.
  */
 export const make = <const Name extends string>(
   names: ReadonlyArray<Name>

@@ -1,5 +1,6 @@
 /**
- * The place of one case: two hosts and an engine on a third one, with a certificate for each tree, and what the trees have said.
+ * The place of one case: two hosts, an engine on a third host, a certificate for each tree, and the output of the
+ * trees.
  */
 import * as Server from "@furrow/engines/Server"
 import * as Certificates from "@furrow/testing/Certificates"
@@ -15,19 +16,19 @@ import { monitorEventLoopDelay } from "node:perf_hooks"
 import * as Network from "./network.ts"
 import type { Settings } from "./programs/tree.ts"
 
-/** One line of a program: its time in milliseconds, and its text. */
+/** One line of a program's output: its time in milliseconds, and its text. */
 export interface Line {
   readonly at: number
   readonly text: string
 }
 
-/** A tree of one host. */
+/** The tree that runs on one host. */
 export interface Tree {
   readonly program: Program.Program
   readonly lines: () => ReadonlyArray<Line>
-  /** Waits for a line that matches, after the given time. */
+  /** Waits for a line that matches and is later than the given time. */
   readonly says: (text: RegExp, after?: number) => Effect.Effect<Line, Eventually.NotInTime>
-  /** Kills all of its processes at once. */
+  /** Kills all processes of the tree at once. */
   readonly kill: Effect.Effect<void>
 }
 
@@ -37,18 +38,18 @@ export interface Place {
     host: "east" | "west",
     settings?: Pick<Settings, "calls" | "elects" | "lists" | "starts">
   ) => Effect.Effect<Tree, never, Scope.Scope>
-  /** Milliseconds that timers of this machine were late at most, since the case began. */
+  /** Returns the milliseconds by which timers of this computer were late at most since the case began. */
   readonly delay: () => number
 }
 
-/** The bound of one step. Each takes seconds, and a loaded machine is late. */
+/** The bound of one step of a case. A step takes seconds, and may take much longer on a loaded computer. */
 const patience = { within: "90 seconds", every: "50 millis" } as const
 
 const port = 4222
 
 const server = Server.installed(["nats-server"])
 
-/** The reason why this machine cannot play the cases; undefined where it can. */
+/** Returns why this computer cannot play the cases; undefined where it can. */
 export const cannot = (): string | undefined =>
   Network.cannot() ??
     (server === undefined ? "there is no nats-server (Debian has a package of this name)" : undefined)
@@ -94,14 +95,17 @@ const treeOf = (program: Program.Program): Tree => {
         try {
           process.kill(pid, "SIGKILL")
         } catch {
-          // It has ended.
+          // The process has already ended.
         }
       }
     })
   }
 }
 
-/** Three hosts, of which the third has the engine. Nothing of them is left when the Scope closes. */
+/**
+ * Makes three hosts, of which the third one runs the engine. The hosts and their processes are removed when the Scope
+ * closes.
+ */
 export const make: Effect.Effect<Place, Network.NetworkError | Eventually.NotInTime, Scope.Scope> = Effect.gen(
   function*() {
     const folder = yield* Folder.make()

@@ -8,7 +8,7 @@ import * as Network from "../src/network.ts"
 
 const problem = Network.cannot()
 
-/** One host that sends a number each 20 ms to another, and prints each that it hears. */
+/** A program on one host that sends a number to another host every 20 ms, and prints each number that it receives. */
 const talker = `
 import { createSocket } from "node:dgram"
 const [own, other] = process.argv.slice(2)
@@ -19,7 +19,7 @@ socket.on("error", (error) => console.log(error.message))
 socket.bind(4711, own, () => setInterval(() => socket.send(String(++sent), 4711, other, () => {}), 20))
 `
 
-/** The largest number that a side has heard. */
+/** Returns the largest number that a program has received. */
 const heard = (program: Program.Program) => Number(/heard (\d+)\s*$/.exec(program.stdout())?.[1] ?? 0)
 
 const rises = (what: string, program: Program.Program) =>
@@ -28,10 +28,10 @@ const rises = (what: string, program: Program.Program) =>
     return Eventually.holds(what, () => heard(program) > before, { within: "30 seconds" })
   })
 
-/** Fails if a side hears more while another one hears three times more. */
+/** Fails if one side receives more numbers while another side receives three more. */
 const stands = (silent: Program.Program, lively: Effect.Effect<void, Eventually.NotInTime>) =>
   Effect.gen(function*() {
-    // A packet that was on its way when the link was cut may still arrive.
+    // A packet that was sent before the cut may still arrive, so the count begins later.
     yield* lively
     const before = heard(silent)
     yield* lively.pipe(Effect.repeat({ times: 2 }))
@@ -40,7 +40,7 @@ const stands = (silent: Program.Program, lively: Effect.Effect<void, Eventually.
 
 describe.skipIf(problem !== undefined)("A network of namespaces", () => {
   it.live(
-    "a cut drops what one host sends to another alone, until it is healed, and nothing is left of the network",
+    "a cut drops only packets from one host to another until it is healed, and removing the network leaves nothing",
     () =>
       Effect.gen(function*() {
         yield* Effect.scoped(Effect.gen(function*() {

@@ -23,31 +23,35 @@ import * as NodeSpawner from "./NodeSpawner.ts"
 import * as NodeTransport from "./NodeTransport.ts"
 
 /**
- * The root: its name, the endpoints it serves to its children, the surroundings of every actor, its credentials, and the
- * processes it keeps ready.
+ * The options of a root: its name, the endpoints for its children, the settings that every actor gets, its credentials,
+ * and the processes it keeps ready.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options extends RootOptions {
   /**
-   * The processes that the root keeps ready for the next starts, as in `NodeSpawner.layer`, where the context has no
-   * Spawner of its own. Default: the variable `FURROW_SPARES`, else `auto`.
+   * The processes that the root keeps ready for the next starts, as in `NodeSpawner.layer`. The option is used where
+   * the context has no Spawner. The default is the variable `FURROW_SPARES`, else `auto`.
    */
   readonly spares?: NodeSpawner.SparesMode | undefined
   /**
-   * The folder of the records of actors and of the stories of dead ones, or `off`, as in `NodeSpawner.layer`, where the context
-   * has no Spawner of its own. Default: the variable `FURROW_GRAVES`, else `graves` in the runtime folder.
+   * The folder for the records of living actors and the stories of dead ones, or `off`, as in `NodeSpawner.layer`. The
+   * option is used where the context has no Spawner. The default is the variable `FURROW_GRAVES`, else `graves` in the
+   * runtime folder.
    */
   readonly graves?: string | undefined
   /**
-   * The small process that starts the actors of a large root, as in `NodeSpawner.layer`, where the context has no Spawner
-   * of its own. Default: the variable `FURROW_STARTER`, else `auto`.
+   * The times at which a large root has a small process that starts its actors, as in `NodeSpawner.layer`. The option
+   * is used where the context has no Spawner. The default is the variable `FURROW_STARTER`, else `auto`.
    */
   readonly starter?: NodeSpawner.StarterMode | undefined
 }
 
-/** A part of the platform: the one in the context, or else the default. A Layer that is provided is never ignored. */
+/**
+ * Returns a part of the platform: the one in the context, or else the default. A Layer that the program provides is
+ * always used.
+ */
 const givenOr = <I, S>(
   context: Context.Context<never>,
   tag: Context.Key<I, S>,
@@ -69,14 +73,14 @@ const layerOf = ({ graves, spares, starter, ...options }: Options): Layer.Layer<
     )))
 
 /**
- * The runtime of a root whose actors are processes of this machine: `NodeActor.layer`, or `NodeActor.layer({ name:
- * "shop" })`. It is for programs that bring their own main, and does not handle signals.
+ * The runtime of a root whose actors are processes on this host: `NodeActor.layer`, or `NodeActor.layer({ name: "shop"
+ * })`. This Layer is for programs with a main function of their own, and does not handle signals.
  *
- * A Transport, a Discovery or a Spawner of the context is used. The defaults are Unix sockets, the tree's own
- * registrar, and processes.
+ * A Transport, a Discovery or a Spawner in the context is used instead of the default. The default parts are Unix
+ * sockets, the tree's own registrar, and Node processes.
  *
- * As a Layer it is one value: two of it in one graph are one runtime. It fails with `RuntimeLayerError` where a part of
- * the platform cannot be built.
+ * The Layer is one value, so a program that provides it in two places has one runtime. The Layer fails with
+ * `RuntimeLayerError` where a part of the platform cannot be built.
  *
  * @example
  * ```ts check
@@ -90,7 +94,10 @@ export const layer: OptionalLayer<Options, ActorRuntime, RuntimeLayerError> = op
 
 const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
-/** The exit code of a root whose output has no reader any more: that of a process ended by SIGPIPE, which Node ignores. */
+/**
+ * The exit code of a root whose output has lost its reader. The exit code equals that of a process that SIGPIPE has
+ * ended, because Node ignores SIGPIPE.
+ */
 const brokenPipeCode = 141
 /** The exit code of a root that an uncaught error ended (sysexits' EX_SOFTWARE). */
 const uncaughtCode = 70
@@ -106,9 +113,9 @@ export type MainOptions<E> =
   | (Options & { readonly layer?: never })
 
 /**
- * True in a process whose main program may run; false in the process of an actor below a root, which imports or runs the
- * same file to find its endpoints. A main program that `runMain` does not start asks this first: in a bundle, where
- * `import.meta.main` is true in actors too, nothing else keeps it out of them.
+ * True in a process whose main program may run; false in the process of an actor below a root, which imports or runs
+ * the same file to find its endpoints. A main program that does not use `runMain` must call `isRoot` first. In a bundle
+ * `import.meta.main` is true in actors too, so no other check keeps the main program from running in them.
  *
  * @example
  * ```ts
@@ -122,20 +129,22 @@ export type MainOptions<E> =
 export const isRoot: () => boolean = Child.isRoot
 
 /**
- * Runs a program as the root of a tree of actors: provides the runtime, interrupts the program when it is to end, and
- * waits for its finalizers. It does nothing in a child that imports this file again to find its endpoints.
+ * Runs a program as the root of a tree of actors. Provides the runtime, interrupts the program when it has to end, and
+ * waits for its finalizers. In an actor, which imports the same file to find its endpoints, the function does nothing.
  *
  * The program is interrupted at the first SIGINT, SIGTERM or SIGHUP, at an uncaught error, and when its output is
- * closed. A further SIGINT kills the tree, from a second after that on.
+ * closed. A further SIGINT kills the tree, if it comes at least a second after the first signal.
  *
- * Ctrl-Z stops the whole tree, and `fg` continues it. It works as PID 1.
+ * Ctrl-Z stops the whole tree, and `fg` continues it. The function also works in a process with pid 1, as in a
+ * container.
  *
- * Ctrl-\\ (SIGQUIT), or SIGUSR2, prints the tree and what it waits for on stderr, and the program goes on. A listener of the
- * program's own for one of these signals goes before. On Linux, and not where `observe` is `off`.
+ * Ctrl-\\ (SIGQUIT) or SIGUSR2 prints the tree and what its fibers wait for on stderr, and the program goes on. A
+ * listener of the program for SIGQUIT or SIGUSR2 replaces the printing of the tree. The printing of the tree at a
+ * signal works on Linux, unless `observe` is `off`.
  *
  * Exit codes:
  *
- * - 0, or what a program that succeeds has set `process.exitCode` to
+ * - 0, or the value of `process.exitCode` that a successful program has set
  * - 1 for a failure
  * - 130, 143, 129 for SIGINT, SIGTERM, SIGHUP
  * - 141 for a closed pipe
@@ -155,7 +164,7 @@ export const runMain = <A, E, E2 = never>(
 ): void => {
   if (!isRoot()) return
   let control: Control | undefined
-  // The runtime that the Layer makes, of any platform, knows how to stop and kill its tree.
+  // The runtime in the Layer, on any platform, has functions to stop and to kill its tree.
   const main = Effect.flatMap(Effect.context<ActorRuntime>(), (context) => {
     control = controlOf(Context.get(context, ActorRuntimes.ActorRuntime))
     return program
@@ -169,7 +178,8 @@ export const runMain = <A, E, E2 = never>(
         // A program that succeeds may have set `process.exitCode` itself.
         if (wanted !== 0) process.exitCode = wanted
         root.release()
-        // A success is not ended by force: its output may be on its way, and the runtime keeps the process alive no longer.
+        // A successful process is not ended by force: its output may not be written yet, and the runtime no longer
+        // keeps the process alive.
         if (Exit.isFailure(exit) || ended !== undefined) process.exit()
       })
     })
@@ -188,20 +198,22 @@ export const runMain = <A, E, E2 = never>(
 }
 
 interface RootWatch {
-  /** The exit code of the signal or error that ended the root from outside its program; undefined when nothing did. */
+  /**
+   * Returns the exit code for the signal or error that ended the root from outside its program; undefined without one.
+   */
   readonly code: () => number | undefined
   readonly release: () => void
 }
 
 /**
- * Milliseconds after the first signal in which a SIGINT counts as the same wish: npm and others pass on a signal of the
+ * Milliseconds after the first signal in which a SIGINT is ignored, because npm and others pass on a signal of the
  * terminal a second time.
  */
 const sameWishMillis = 1000
 
 /**
- * Watches for all that can end a root from outside its program. The first such event interrupts the program; a later SIGINT
- * kills the tree.
+ * Watches for every event that can end a root from outside its program: signals, uncaught errors, and closed output.
+ * The first such event from outside interrupts the program; a later SIGINT kills the tree.
  */
 const watchRoot = (control: () => Control | undefined, interrupt: () => void): RootWatch => {
   let code: number | undefined

@@ -1,5 +1,5 @@
 /**
- * The credentials of trees that know each other, from a file that their user alone can read.
+ * Reads the credentials of trees that know each other from a file that only their user can read.
  *
  * @since 0.2.0
  */
@@ -19,8 +19,8 @@ export interface FileOptions {
   /** The name of the tree, as other trees see it. Default: `tree`. */
   readonly tree?: string | undefined
   /**
-   * Makes a missing file, with a new secret. Programs that do so at the same time all get the same secret. Default: a missing file
-   * is an error.
+   * Makes a missing file, with a new random secret. Programs that make the file at the same time all get the same
+   * secret. By default a missing file is an error.
    */
   readonly create?: boolean | undefined
 }
@@ -39,7 +39,10 @@ const problemOf = (path: string): string | undefined => {
   return uid !== undefined && (stats.mode & 0o077) !== 0 ? "others can read it: chmod 600" : undefined
 }
 
-/** Makes the file of a secret by a link to a whole file: no reader sees half of it, and the first of several makers wins. */
+/**
+ * Makes the file of a secret by linking a complete file to the path. No reader sees a part of the file, and the first
+ * of several makers wins.
+ */
 const create = (path: string): void => {
   const made = `${path}.${process.pid}.${Crypto.randomBytes(4).toString("hex")}`
   Fs.writeFileSync(made, `${Crypto.randomBytes(minBytes).toString("hex")}\n`, { mode: 0o600, flag: "wx" })
@@ -67,11 +70,12 @@ const read = (path: string, wanted: boolean): Uint8Array => {
 }
 
 /**
- * Reads the secret that several trees share. Each program that knows the secret is a member of all these trees.
- * Copy the file to other hosts over a channel that you trust. The secret is the text of the file without line breaks at its end, 32 bytes at least.
+ * Reads the secret that several trees share. Each program that knows the secret is a member of every tree with this
+ * secret. Copy the file to other hosts over a channel that you trust. The secret is the text of the file without line
+ * breaks at its end, and has at least 32 bytes.
  *
- * It fails with `RuntimeLayerError` where the file is not there, others can read it, or the secret is too short. No error shows
- * any of it.
+ * The Layer fails with `RuntimeLayerError` where the file is missing, where other users can read it, or where the
+ * secret is too short. Errors never contain the secret.
  *
  * @example
  * ```ts check

@@ -1,5 +1,5 @@
 /**
- * Names that the programs of one user share on this machine, without a daemon and without an engine.
+ * Names that the programs of one user share on one host, without a daemon and without an engine.
  *
  * @since 0.2.0
  */
@@ -12,8 +12,8 @@ import * as HostDriver from "./internal/hostDriver.ts"
 import * as RuntimeFolder from "./internal/runtimeFolder.ts"
 
 /**
- * The folder in which the programs of this user meet. Default: `$XDG_RUNTIME_DIR/furrow`, or `furrow-<uid>` among the temporary
- * files.
+ * The options of names on one host: the folder of their socket. Default: The default is `$XDG_RUNTIME_DIR/furrow`, or
+ * `furrow-<uid>` among the temporary files.
  *
  * @category models
  * @since 0.2.0
@@ -23,11 +23,11 @@ export interface HostOptions {
 }
 
 /**
- * An engine for all programs of this user on this machine: `NodeDiscovery.layerHost`, or
- * `NodeDiscovery.layerHost({ folder: "/run/shop" })`. Not on Windows.
+ * A Layer of a discovery driver for all programs of this user on this host: `NodeDiscovery.layerHost`, or
+ * `NodeDiscovery.layerHost({ folder: "/run/shop" })`. The Layer does not work on Windows.
  *
- * The first program holds the names and answers the others by a socket that no other user can open. When it ends, also by
- * `kill -9`, another goes on with what was held: the state is written before each answer.
+ * The first program holds the names, and answers the others over a socket that no other user can open. When that
+ * program ends, also by `kill -9`, another one continues with the same names: the state is written before each answer.
  *
  * @example
  * ```ts

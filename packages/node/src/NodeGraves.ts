@@ -1,8 +1,9 @@
 /**
- * The stories of dead actors of this user on this machine: why each died, what it served then, and its last steps. The owner of
- * an actor writes one when the actor ends otherwise than it should.
+ * The stories of this user's dead actors on this host. A story says why an actor died, what it served then, and what
+ * its last steps were. The owner of an actor writes a story when the actor does not end in order.
  *
- * The newest 100 are kept. They hold names, numbers and times, and never a payload or the text of a message.
+ * The newest 100 stories are kept. The stories hold names, numbers and times, and never a payload or the text of a
+ * message.
  *
  * @since 0.2.0
  */
@@ -14,15 +15,15 @@ import { gravesFolder } from "./internal/gravesMode.ts"
 export type { Grave } from "./internal/graves.ts"
 export type { Step } from "./internal/recordFile.ts"
 
-/** The folder of stories: the one that is named, or else the folder that a root with this environment would use. */
+/** Returns the folder of stories: the named one, or else the folder that a root with this environment would use. */
 const folderOf = (folder: string | undefined): string =>
   folder === undefined
     ? gravesFolder(undefined, process.env, Graves.usualGraves()).folder ?? Graves.usualGraves()
     : Path.resolve(folder)
 
 /**
- * Lists the stories of a folder, the newest first. Default: the folder of the trees of this user. Records of actors that died
- * with their parents become stories now.
+ * Lists the stories of a folder, the newest first. The default is the folder of this user's trees. Before the listing,
+ * stories are written from the records of actors that died together with their parents.
  *
  * @example
  * ```ts
@@ -36,7 +37,7 @@ export const list = (folder?: string): Effect.Effect<ReadonlyArray<Graves.Grave>
   Effect.sync(() => Graves.list(folderOf(folder)))
 
 /**
- * Removes every story of a folder. Default: the folder of the trees of this user.
+ * Removes every story of a folder. The default is the folder of this user's trees.
  *
  * @example
  * ```ts

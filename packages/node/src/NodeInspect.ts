@@ -1,8 +1,10 @@
 /**
- * Looking into the actors of this machine from outside, for tools: which processes are actors, and a way into each of them.
+ * Lets tools look into the actors of this host from outside: finds the processes that are actors, and opens a
+ * connection to each.
  *
- * A tool knocks with the signal SIGURG, and the actor opens its door in the folder of its tree: a socket with a key beside it,
- * both for the user of the tree alone. Until then an actor has neither. On Linux only.
+ * A tool knocks with the signal SIGURG, and the actor opens its door in the folder of its tree. The door is a socket
+ * with a key beside it, and only the user of the tree can open both files. Before the first knock an actor has neither
+ * socket nor key. The module works only on Linux.
  *
  * @since 0.2.0
  */
@@ -21,7 +23,7 @@ import * as RuntimeFolder from "./internal/runtimeFolder.ts"
 import { connect } from "./internal/socket.ts"
 
 /**
- * A process that is an actor, or that may be one: it runs Node, belongs to this user, and listens for knocks.
+ * A process that is an actor, or may be one, because it runs Node, belongs to this user, and listens for knocks.
  *
  * @category models
  * @since 0.2.0
@@ -29,9 +31,12 @@ import { connect } from "./internal/socket.ts"
 export interface Candidate {
   readonly pid: number
   readonly parent: number
-  /** The name of the actor in the title of its process; undefined for a root, which has no name there. */
+  /** The name of the actor in the title of its process; undefined for a root, whose title has no name. */
   readonly name: string | undefined
-  /** The kernel's state of the process: `R` runs, `S` sleeps, `D` is in a system call, `T` is stopped, `Z` is dead. */
+  /**
+   * The state of the process by the kernel's letter: `R` runs, `S` sleeps, `D` is in a system call, `T` is stopped, `Z`
+   * is dead.
+   */
   readonly state: string
 }
 
@@ -43,7 +48,7 @@ const textOf = (path: string): string | undefined => {
   }
 }
 
-/** The bit of SIGURG, signal 23 on Linux, in the mask `SigCgt` of a process: an actor catches the knock. */
+/** The bit of SIGURG (signal 23 on Linux) in the mask `SigCgt` of a process, which is set in an actor. */
 const knockBit = 1n << 22n
 
 const lineOf = (status: string, name: string): string => new RegExp(`^${name}:\\s*(.*)$`, "m").exec(status)?.[1] ?? ""
@@ -73,7 +78,7 @@ const candidateOf = (pid: number): Candidate | undefined => {
 }
 
 /**
- * Lists the other processes of this user that may be actors. Each look reads `/proc` anew.
+ * Lists the other processes of this user that may be actors. Each run of the Effect reads `/proc` anew.
  *
  * @example
  * ```ts
@@ -93,7 +98,8 @@ export const candidates: Effect.Effect<ReadonlyArray<Candidate>> = Effect.sync((
 })
 
 /**
- * Lists the process of this program itself, where it is an actor that may be looked into: a program may look at its own tree.
+ * Lists the process of this program itself, where the process is an actor that may be observed. So a program can look
+ * into its own tree.
  *
  * @example
  * ```ts
@@ -111,13 +117,13 @@ export const self: Effect.Effect<ReadonlyArray<Candidate>> = Effect.sync(() => {
 const unreachable = (pid: number, why: ActorUnreachable["why"], reason: string) =>
   new ActorUnreachable({ actor: null, target: `process ${pid}`, why, reason })
 
-/** The path of a process's door among the sockets that the kernel lists; undefined while the door is shut. */
+/** Returns the path of a process's door among the sockets that the kernel lists; undefined while the door is shut. */
 const doorOf = (pid: number): string | undefined => {
   const listed = new RegExp(` (/.*/\\+[^/]*@${pid}\\.sock)$`, "m").exec(textOf("/proc/net/unix") ?? "")
   return listed?.[1]
 }
 
-/** Milliseconds between two looks for a door. */
+/** Milliseconds between two searches for a door. */
 const lookMillis = 5
 
 const knocked = (pid: number): Effect.Effect<string, ActorUnreachable> =>
@@ -145,21 +151,21 @@ const keyOf = (door: string): Effect.Effect<Uint8Array, ActorUnreachable> =>
   })
 
 /**
- * The bounds of a look.
+ * The options of an observer: the time that the actor has to answer.
  *
  * @category models
  * @since 0.2.0
  */
 export interface ObserveOptions {
-  /** The time that an actor has to open its door and to greet. Default: 1 second. */
+  /** The time that an actor has to open its door and to greet. The default is 1 second. */
   readonly within?: Duration.Input | undefined
 }
 
 const defaultWithin: Duration.Input = "1 second"
 
 /**
- * Looks into one actor as long as the Scope lasts: knocks, waits for the actor's door, and proves that it has read the key. It
- * fails with `ActorUnreachable` when the process is no actor, may not be looked into, or does not answer in time.
+ * Looks into one actor as long as the Scope lasts: knocks, waits for the actor's door, and proves that it has read the
+ * key. Fails with `ActorUnreachable` when the process is no actor, may not be observed, or does not answer in time.
  *
  * @example
  * ```ts

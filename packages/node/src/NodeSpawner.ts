@@ -1,5 +1,5 @@
 /**
- * Starts actors as processes of this machine.
+ * Starts actors as processes on this host.
  *
  * @since 0.1.0
  */
@@ -41,32 +41,33 @@ export type { SparesMode, StarterMode } from "./internal/modes.ts"
  */
 export interface Options {
   /**
-   * The guard that ends actors when their parent no longer can. Default: the best this platform has, `warden` on Linux
-   * with `setpriv`, `thread` elsewhere. A guard that cannot hold here is replaced, and the root logs a warning.
+   * The guard that ends an actor whose parent can no longer end it. The default is the best guard of the platform,
+   * which is `warden` on Linux with `setpriv`, and `thread` elsewhere. A guard that cannot work on this platform is
+   * replaced, and the root logs a warning.
    */
   readonly guard?: GuardMode | undefined
   /**
-   * The place where the stdout of the whole tree goes, unless a start says otherwise. Default: the root's stdout. An actor
-   * passes on what its own actors write, so it is the root that decides.
+   * The target for the stdout of all actors of the tree, which the option of a single start overrides. The default is
+   * the root's stdout. An actor passes on the output of its own actors, so the option of the root counts.
    */
   readonly stdout?: Output | undefined
-  /** The target of stderr, as `stdout` is for the other stream. Default: the root's stderr. */
+  /** The target for the stderr of all actors, as `stdout` is for the other stream. The default is the root's stderr. */
   readonly stderr?: Output | undefined
   /**
-   * The processes that the root keeps ready for the next starts. Default: the variable `FURROW_SPARES` of its
-   * environment, else `auto`. A value that is none of them is not followed, and the root logs a warning.
+   * The processes that the root keeps ready for the next starts. The default is the variable `FURROW_SPARES` of the
+   * root's environment, else `auto`. An unknown value is ignored, and the root logs a warning.
    */
   readonly spares?: SparesMode | undefined
   /**
-   * The folder in which each actor keeps a record of its calls while it lives, and the stories of dead ones are kept: an
-   * absolute path, or `off`. Default: the variable `FURROW_GRAVES` of the root's environment, else `graves` in the runtime
-   * folder. A path that is not absolute is not followed, and the root logs a warning.
+   * The folder for the records that actors keep of their calls, and for the stories of dead actors: an absolute path,
+   * or `off`. The default is the variable `FURROW_GRAVES` of the root's environment, else `graves` in the runtime
+   * folder. A path that is not absolute is ignored, and the root logs a warning.
    */
   readonly graves?: string | undefined
   /**
-   * The small process that starts the actors of a large root, which would stand still at each start. Default: the
-   * variable `FURROW_STARTER` of the root's environment, else `auto`. A value that is none of them is not followed, and the
-   * root logs a warning.
+   * The times at which a large root has a small process that starts its actors. A large root itself stops for some time
+   * at each start. The default is the variable `FURROW_STARTER` of the root's environment, else `auto`. An unknown
+   * value is ignored, and the root logs a warning.
    */
   readonly starter?: StarterMode | undefined
 }
@@ -119,7 +120,7 @@ const native = (
           const folder = folderOf(spec)
           const close = offer(observed, spec)
           if (residue.includes(folder)) return close
-          // The transport of this tree has no folder, so the spawner removes the folder of the doors.
+          // A transport other than Unix sockets has no folder, so the spawner removes the folder of the doors.
           guard.folder(folder)
           const remove = closeWithProcess(folder)
           return () => {
@@ -135,7 +136,8 @@ const native = (
   })
 
 /**
- * Every actor a process, under the best guard there is: `NodeSpawner.layer`, or `NodeSpawner.layer({ guard: "thread" })`.
+ * Starts every actor as a process, under the best available guard: `NodeSpawner.layer`, or `NodeSpawner.layer({ guard:
+ * "thread" })`.
  *
  * @example
  * ```ts check

@@ -1,6 +1,7 @@
 /**
- * How the actors of a tree reach each other: over Unix sockets in a private folder, over tcp, or over mutual TLS where they
- * are on several machines. All are plans like any other transport's, and every actor knows them without importing anything.
+ * The ways in which the actors of a tree reach each other: over Unix sockets in a private folder, over TCP, or over
+ * mutual TLS between several hosts. Each transport is a plan like that of any other transport, and every actor knows
+ * these plans without importing a module.
  *
  * @since 0.1.0
  */
@@ -19,9 +20,10 @@ import * as TcpSocket from "./internal/tcpSocket.ts"
 import * as TlsSocket from "./internal/tlsSocket.ts"
 
 /**
- * The folder of this user's trees. Default: `$XDG_RUNTIME_DIR/furrow`, or `furrow-<uid>` among the temporary files.
+ * The options of Unix sockets: the folder of this user's trees. Default: The default is `$XDG_RUNTIME_DIR/furrow`, or
+ * `furrow-<uid>` among the temporary files.
  *
- * It must be ours and open to us alone, or it is refused.
+ * The folder must belong to this user and be closed to all others; otherwise the transport fails.
  *
  * @category models
  * @since 0.1.0
@@ -30,10 +32,16 @@ export interface UnixOptions {
   readonly folder?: string | undefined
 }
 
-/** The name that plans of this package have in the place of a module: every actor knows these transports without an import. */
+/**
+ * The name that the plans of this package have in the place of a module. Every actor knows these transports without an
+ * import.
+ */
 const module = "furrow:node"
 
-/** The driver of Unix sockets in the root. The tree's folder is removed when the last actor has ended, or with the process. */
+/**
+ * The driver of Unix sockets in the root. The tree's folder is removed when the last actor has ended, or at the end of
+ * the process.
+ */
 const unixOfRoot = (base: string) =>
   Layer.effect(
     TransportDriver,
@@ -49,8 +57,8 @@ const unixOfRoot = (base: string) =>
   )
 
 /**
- * Unix sockets, mode 0600, in a private folder of the tree: `NodeTransport.layerUnix`, or
- * `NodeTransport.layerUnix({ folder: "/run/shop" })`. Not on Windows.
+ * Unix sockets of mode 0600 in a private folder of the tree: `NodeTransport.layerUnix`, or `NodeTransport.layerUnix({
+ * folder: "/run/shop" })`. The Layer does not work on Windows.
  *
  * @example
  * ```ts
@@ -62,7 +70,7 @@ const unixOfRoot = (base: string) =>
  */
 export const layerUnix: OptionalLayer<UnixOptions, Transport> = optional(
   ({ folder }: UnixOptions) =>
-    // The folder is decided in the root: actors may have another environment.
+    // The root chooses the folder, because actors may have another environment.
     Layer.sync(Transport, () => {
       const base = RuntimeFolder.runtimeFolder(folder)
       const data = { module, key: "unix", settings: base }
@@ -72,43 +80,55 @@ export const layerUnix: OptionalLayer<UnixOptions, Transport> = optional(
 )
 
 /**
- * The place where actors listen over tcp or TLS.
+ * The options of a place at which actors listen over TCP or TLS.
  *
  * @category models
  * @since 0.2.0
  */
 export interface PlaceOptions {
-  /** An IPv4 or IPv6 literal of this machine. Default of tcp: 127.0.0.1. */
+  /** An IPv4 or IPv6 address of this host. The default for TCP is 127.0.0.1. */
   readonly host?: string | undefined
-  /** The first and the last port of a range: each actor that listens takes a free one. Default: any free port. */
+  /**
+   * The first and the last port of a range, in which each listening actor takes a free port. By default any free port
+   * is used.
+   */
   readonly ports?: readonly [first: number, last: number] | undefined
-  /** The literal or name that others dial, which is `host` by default. Needed where that is every host (`0.0.0.0`, `::`). */
+  /**
+   * The address or host name that others dial. The default is `host`. The option is required where `host` stands for
+   * every address (`0.0.0.0`, `::`).
+   */
   readonly advertise?: string | undefined
 }
 
 /**
- * The place of tcp. Beyond the loopback everybody on the way can read and change what actors say: the proof of membership
- * hides nothing.
+ * The options of TCP. Beyond the loopback, everybody on the network path can read and change the messages of actors:
+ * the proof of membership encrypts nothing.
  *
  * @category models
  * @since 0.2.0
  */
 export interface TcpOptions extends PlaceOptions {
-  /** Allows an actor to listen beyond the loopback without encryption. Default: the Layer fails there; use `layerTls` instead. */
+  /**
+   * Allows an actor to listen beyond the loopback without encryption. Without the option `insecure` the Layer fails for
+   * a place beyond the loopback; use `layerTls` instead.
+   */
   readonly insecure?: "I know" | undefined
 }
 
 /**
- * The place of TLS, and the paths of three PEM files. Every actor of the tree reads them itself, so that keys never
- * cross.
+ * The options of TLS: the place to listen at, and the paths of three PEM files. Every actor of the tree reads these
+ * files itself, so that keys are never sent.
  *
  * @category models
  * @since 0.2.0
  */
 export interface TlsOptions extends PlaceOptions {
-  /** An IPv4 or IPv6 literal of this machine. */
+  /** An IPv4 or IPv6 address of this host. */
   readonly host: string
-  /** The path of the certificates of the trusted authorities. The system's own authorities are not trusted. */
+  /**
+   * The path of the certificates of the trusted authorities. The authorities that the operating system trusts are not
+   * used.
+   */
   readonly ca: string
   /** The path of this host's certificate, which names the host that others dial as a DNS name or an IP address. */
   readonly cert: string
@@ -140,11 +160,12 @@ const problemOfTcp = (options: TcpOptions & Place): string | undefined =>
     (Address.isLoopbackHost(options.host) || options.insecure === "I know" ? undefined : insecure(options.host))
 
 /**
- * Tcp: `NodeTransport.layerTcp` listens on 127.0.0.1, at a free port of each actor, and
- * `NodeTransport.layerTcp({ host: "::1" })` elsewhere. Any user of the machine can dial it; the proof of membership refuses
- * dialers that do not belong to the tree.
+ * Tcp: `NodeTransport.layerTcp` listens on 127.0.0.1, at a free port of each actor, and `NodeTransport.layerTcp({ host:
+ * "::1" })` elsewhere. Any user of the host can dial such a port; the proof of membership refuses diallers that do not
+ * belong to the tree.
  *
- * Beyond the loopback it fails with `RuntimeLayerError`, unless told `insecure: "I know"`: what actors say is not encrypted.
+ * Beyond the loopback the Layer fails with `RuntimeLayerError`, unless the option `insecure` is `"I know"`, because
+ * messages are not encrypted.
  *
  * @example
  * ```ts
@@ -164,10 +185,12 @@ export const layerTcp: OptionalLayer<TcpOptions, Transport> = optional(
 )
 
 /**
- * Tcp under mutual TLS 1.3, for trees on several machines: both ends show a certificate of one of the authorities in `ca`, and
- * the dialler checks that it names the host that it dialled. Membership is proven on top, bound to the channel.
+ * TCP under mutual TLS 1.3, for trees on several hosts. Both ends show a certificate of one of the authorities in `ca`,
+ * and the dialler checks that the certificate names the dialled host. Over the encrypted channel each actor also proves
+ * its membership of the tree; the proof is valid for this channel only.
  *
- * It fails with `RuntimeLayerError` where a file cannot be read, the files do not go together, or the place is none.
+ * The Layer fails with `RuntimeLayerError` where a file cannot be read, where key and certificate do not match, or
+ * where the place is invalid.
  *
  * @example
  * ```ts
@@ -196,7 +219,7 @@ export const layerTls = (options: TlsOptions): Layer.Layer<Transport> =>
   })
 
 /**
- * The default of this platform: Unix sockets, or tcp on Windows.
+ * The default transport of this platform: Unix sockets, or TCP on Windows.
  *
  * @example
  * ```ts
@@ -209,8 +232,8 @@ export const layerTls = (options: TlsOptions): Layer.Layer<Transport> =>
 export const layerDefault: Layer.Layer<Transport> = Drivers.hasUnixSockets ? layerUnix : layerTcp
 
 /**
- * Makes one of these transports in an actor, of the data that its parent told it. `undefined` for the data of any other
- * transport.
+ * Makes a transport of this package in an actor, from the data that its parent sent. Returns `undefined` for the data
+ * of any other transport.
  *
  * @example
  * ```ts

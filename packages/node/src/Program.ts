@@ -1,10 +1,12 @@
 /**
- * A program is any executable that an actor, or the root, runs beside itself: a database, a compiler, a shell script. It
- * lives in a Scope, in a process group of its own under the guard of the tree, and a supervisor can start it again.
+ * A program is any executable that an actor or the root runs as a process of its own: a database, a compiler, a shell
+ * script. A program lives in a Scope, in a process group of its own under the guard of the tree. A supervisor can start
+ * a program again.
  *
- * Its output is read to the end with or without readers: a program is never held up by a reader. Nothing of its group outlives
- * it, and it does not outlive the process that started it, not even after `kill -9` of the root. A process that leaves the
- * group, as daemons do, is outside that promise: run programs in the foreground.
+ * A program's output is read to the end, with or without readers, so that a slow reader does not stop the program. No
+ * process of the program's group outlives the program. The program does not outlive the process that started it, not
+ * even after `kill -9` of the root. A process that leaves the group, as daemons do, can outlive the program, so run
+ * programs in the foreground.
  *
  * @since 0.1.0
  */
@@ -39,8 +41,8 @@ const exitText = (exit: ProgramExit): string =>
   exit._tag === "Exited" ? `it exited with code ${exit.code}` : `it was killed by ${exit.signal}`
 
 /**
- * A program could not be started, or was not ready: it exited before, or took longer than its bound. `exit` is its end where
- * it had ended by itself, and `lines` holds its last lines of both streams.
+ * A program could not be started, or was not ready: it ended before it was ready, or took longer than its bound. `exit`
+ * is the program's end, where it ended by itself, and `lines` holds its last lines of both streams.
  *
  * @example
  * ```ts
@@ -71,7 +73,7 @@ export class ProgramFailed extends Data.TaggedError("ProgramFailed")<{
 }
 
 /**
- * A picture of a program: its state, and what it has written so far.
+ * A snapshot of a program: its state, and how much it has written so far.
  *
  * @category models
  * @since 0.1.0
@@ -84,8 +86,9 @@ export interface ProgramSnapshot {
 }
 
 /**
- * A program that runs, or has ended. Its Scope ends it: by the `killSignal` of its command (SIGTERM), and where it has not
- * ended within `forceKillAfter` (`Timeouts.finalizers`) by SIGKILL. Both go to its whole group.
+ * A program that runs, or has ended. Closing the Scope ends the program: by the `killSignal` of its command (SIGTERM),
+ * and by SIGKILL where it has not ended within `forceKillAfter` (`Timeouts.finalizers`). Both signals, the first one
+ * and SIGKILL, go to the program's whole process group.
  *
  * @category models
  * @since 0.1.0
@@ -93,32 +96,38 @@ export interface ProgramSnapshot {
 export interface Program {
   readonly name: string
   readonly pid: number
-  /** Waits for the end of the program's process, and of all that the program left in its group. */
+  /** Waits for the end of the program's process, and of all processes that are left in the program's group. */
   readonly exit: Effect.Effect<ProgramExit>
   /**
-   * The end of the program in the words of a supervisor: code 0 is `Returned`, another code is `Failed`, a signal is `Lost`, and its
-   * owner's stop is `Cancelled`.
+   * The end of the program as an `ActorExit`: code 0 is `Returned`, another code is `Failed`, a signal is `Lost`, and a
+   * stop by its owner is `Cancelled`.
    */
   readonly wait: Effect.Effect<ActorExit>
   /**
-   * The lines of both streams: the last 64, then those to come. Each reader may be 256 lines behind; then it misses the
-   * oldest, and sees so by their numbers. A line of more than 16384 characters comes in pieces.
+   * The lines of both streams: the last 64, and then all further lines. A reader may be up to 256 lines behind. A
+   * slower reader misses the oldest lines, and sees the gap in their numbers. A line of more than 16384 characters is
+   * split into several.
    */
   readonly output: Stream.Stream<Line>
-  /** Waits for a line that matches, of all that come from now on: it misses none. It waits for ever where none comes. */
+  /**
+   * Waits for the first line that matches, among all lines from now on; no line is missed. Without a matching line the
+   * wait never ends.
+   */
   readonly line: (pattern: RegExp | string) => Effect.Effect<Line>
   /** The program's last 20 lines of both streams. */
   readonly lastLines: Effect.Effect<ReadonlyArray<string>>
-  /** The program's stdin, when the command has the option `stdin: "pipe"`. Default: the program reads nothing. */
+  /**
+   * The program's stdin, when the command has the option `stdin: "pipe"`. By default the program has an empty stdin.
+   */
   readonly stdin: Sink.Sink<void, Uint8Array, never, PlatformError>
-  /** Sends a signal to the program's process alone, such as SIGHUP. A program that has ended is sent nothing. */
+  /** Sends a signal to the program's process only, such as SIGHUP. A program that has ended gets no signal. */
   readonly signal: (signal: ChildProcess.Signal) => Effect.Effect<void>
   readonly statistics: Effect.Effect<ProgramSnapshot>
 }
 
 /**
- * The sign by which a program is ready: an Effect that is done then. `line`, `port` and `socket` make one, and any function
- * of the program is one. Its own error fails the start.
+ * Says when a program is ready: an Effect that completes at that moment. `line`, `port` and `socket` return such a
+ * function, and a program may use its own. An error of the Effect that waits for readiness fails the start.
  *
  * @category models
  * @since 0.1.0
@@ -126,24 +135,25 @@ export interface Program {
 export type Ready<E = never, R = never> = (program: Program) => Effect.Effect<unknown, E, R>
 
 /**
- * The options of a program beside its command.
+ * The options of a program in addition to its command.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ProgramOptions<E = never, R = never> {
-  /** The sign by which the program is ready. Default: a program is ready once it runs. */
+  /** Says when the program is ready. By default a program is ready as soon as it runs. */
   readonly ready?: Ready<E, R> | undefined
-  /** The time that the program has to become ready. Default: `Timeouts.spawn`, 30 seconds. */
+  /** The time that the program has to become ready. Default: The default is `Timeouts.spawn`, which is 30 seconds. */
   readonly within?: Duration.Input | undefined
   /**
-   * Writes the program's lines to the log, with its name as the annotation `program`: stdout as Info, stderr as Warning. Default: true.
+   * Writes the program's lines to the log, with its name as the annotation `program`: stdout as Info, stderr as
+   * Warning. Default: true.
    */
   readonly log?: boolean | undefined
 }
 
 /**
- * Ready at the first line that matches, on whichever stream. It misses none, however fast they come.
+ * Makes a program ready at the first line of either stream that matches. No line is missed, however fast lines come.
  *
  * @example
  * ```ts
@@ -158,8 +168,8 @@ export interface ProgramOptions<E = never, R = never> {
 export const line = (pattern: RegExp | string): Ready => (program) => program.line(pattern)
 
 /**
- * Ready when a TCP port accepts, which is asked every 50 ms. Default of the host: `127.0.0.1`. A listener that was there
- * before counts, too.
+ * Makes a program ready when a TCP port accepts a connection, which is tried every 50 ms. The default host is:
+ * `127.0.0.1`. A listener that was at the port before the program counts as well.
  *
  * @example
  * ```ts
@@ -173,7 +183,7 @@ export const line = (pattern: RegExp | string): Ready => (program) => program.li
 export const port = (port: number, host = "127.0.0.1"): Ready => () => Probe.accepts({ port, host })
 
 /**
- * Ready when a unix socket accepts, which is asked every 50 ms.
+ * Makes a program ready when a Unix socket accepts a connection, which is tried every 50 ms.
  *
  * @example
  * ```ts
@@ -222,7 +232,7 @@ const programOf = (name: string, self: ActorId, running: Running): Program => ({
 
 interface Started {
   readonly running: Running
-  /** Lets the program begin, when its start waits for the guard. */
+  /** Lets the program begin, where its process waits until the guard knows it. */
   readonly open: Effect.Effect<void>
 }
 
@@ -259,7 +269,8 @@ const started = (
     const running = new Running(settings, handle, scope, yield* makeHub, guard ?? unguarded, child)
     yield* running.begin
     const { gate } = launch
-    // The program may have been killed meanwhile. Its exit tells that, so a failure to open the gate is ignored.
+    // The program may have been killed before its process could begin. The exit of the program reports such a kill, so
+    // a failure to let it begin is ignored.
     const open = gate === undefined
       ? Effect.void
       : Effect.ignore(Stream.run(Stream.make(new TextEncoder().encode("\n")), handle.getInputFd(gate)))
@@ -285,17 +296,18 @@ const awaitReady = <E, R>(
       orElse: () =>
         failed(`it was not ready within ${Duration.toMillis(bound)} ms; raise \`within\` if it needs longer`)
     })
-    // The wait for the sign starts before the program does, so that the program's first line is not missed.
+    // The wait for readiness starts before the program does, so that the program's first line is not missed.
     yield* Effect.all([isReady, open], { concurrency: 2, discard: true })
   })
 
 /**
- * Starts a program that lives as long as the Scope: it is ready when this returns. The command is Effect's own, from
- * `effect/process/ChildProcess`, and the `ChildProcessSpawner` that starts it is the platform's (`NodeServices.layer`).
+ * Starts a program that lives as long as the Scope, and returns when the program is ready. The command is Effect's own,
+ * from `effect/process/ChildProcess`. The `ChildProcessSpawner` that starts it is that of the platform
+ * (`NodeServices.layer`).
  *
- * It fails with `ProgramFailed` where the program cannot be started, exits before it is ready, or is not ready in time, and
- * with what `ready` fails with; nothing of it is left then. A command that takes its output away from here cannot be
- * started, nor can one that is not detached.
+ * Fails with `ProgramFailed` where the program cannot be started, exits before it is ready, or is not ready in time;
+ * also fails with an error of `ready`. When the start fails, no process of the program is left. A command that
+ * redirects its output, or that is not detached, is refused.
  *
  * @example
  * ```ts
@@ -334,11 +346,14 @@ export const make = <E = never, R = never>(
 export interface ProgramClass<in out Self, Name extends string, E, R> extends Context.Service<Self, Program> {
   new(_: never): Context.ServiceClass.Shape<Name, Program>
   readonly key: Name
-  /** Runs the program as long as the Layer lives, and tells its end to the supervisor, `Actor.launch` or actor around it. */
+  /**
+   * Runs the program as long as the Layer lives. Reports the program's end to the supervisor, the actor or the
+   * `Actor.launch` that holds the Layer.
+   */
   readonly layer: Layer.Layer<Self, ProgramFailed | E, ActorRuntime | ChildProcessSpawner | Exclude<R, Scope.Scope>>
 }
 
-/** Reports the end of a program whose Layer lives on to the supervisor or the actor above it. */
+/** Reports the end of the program to the supervisor or the actor above, while the program's Layer still lives. */
 const watch = (program: Program) =>
   Effect.gen(function*() {
     const escalate = yield* Escalation
@@ -351,10 +366,11 @@ const watch = (program: Program) =>
   })
 
 /**
- * Declares a program as a Service, whose `layer` starts it and ends it. `Supervisor.of(Redis.layer, { name: "redis" })` makes
- * it a child of a supervisor, which starts it again when it ends: a code other than 0 counts as `Failed`, a signal as `Lost`,
- * code 0 as `Returned`. `stopWithin` of the child bounds its stop, where its command has no `forceKillAfter`: one that is
- * longer outlasts the supervisor's patience, and two of the program may run then.
+ * Declares a program as a Service, whose `layer` starts it and ends it. `Supervisor.of(Redis.layer, { name: "redis" })`
+ * makes the program a child of a supervisor, which starts it again when it ends. A code other than 0 counts as
+ * `Failed`, a signal as `Lost`, and code 0 as `Returned`. The child's option `stopWithin` bounds the program's stop,
+ * where its command has no `forceKillAfter`. A longer `forceKillAfter` outlasts the supervisor's bound, so that two
+ * processes of the program may run at once.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * A `Connection` over any stream socket of Node: the socketpair on fd 3, a Unix socket, tcp, TLS.
+ * A `Connection` over any stream socket of Node: a socketpair, a Unix socket, TCP or TLS.
  *
  * @since 0.1.0
  */
@@ -8,16 +8,20 @@ import * as Fs from "node:fs"
 import type * as Net from "node:net"
 
 /**
- * The way a socket is read: without copies where its user has a place for what comes, and else through one buffer for all.
- * Node by itself makes one of 64 KiB for every chunk that arrives, however small.
+ * The way in which a socket is read: directly into the place of a large payload, where there is one, and else through
+ * one buffer that all sockets share. Without the shared buffer Node allocates 64 KiB for every chunk that arrives,
+ * however small.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Reader {
-  /** The reader of a socket, for the options that the socket is made with. */
+  /** The reader as the option `onread`, with which the socket must be made. */
   readonly onread: Net.OnReadOpts
-  /** Hands over the bytes that have been read already. The socket is not read on before, so resume it afterwards. */
+  /**
+   * Passes on the bytes that have already been read. The socket is not read further before the call of `subscribe`, so
+   * resume the socket afterwards.
+   */
   readonly subscribe: (handlers: Pick<ConnectionHandlers, "data" | "direct">) => void
 }
 
@@ -26,8 +30,9 @@ const bufferBytes = 128 * 1024
 let shared: Uint8Array | undefined
 
 /**
- * The buffer of a socket. All sockets share one where the kernel fills it in the step that hands it over: Windows may
- * write to it at any time between two reads.
+ * Returns the buffer of a socket. All sockets share one buffer where the kernel fills it in the same step that passes
+ * the bytes on. On Windows each socket has its own buffer, because the kernel may write to it at any time between two
+ * reads.
  */
 const makeBuffer = (): Uint8Array =>
   process.platform === "win32" ? new Uint8Array(bufferBytes / 2) : shared ??= new Uint8Array(bufferBytes)
@@ -72,10 +77,10 @@ export const makeReader = (): Reader => {
   }
 }
 
-/** The bytes of a Buffer as a plain Uint8Array, because a Buffer must not appear in payloads of the user. */
+/** Returns the bytes of a Buffer as a plain Uint8Array, because payloads of the user must not contain a Buffer. */
 const plain = (chunk: Buffer) => new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
 
-/** Codes of the errors of a write to a peer that has closed its end. */
+/** Codes of the errors of a write to a peer that has closed the connection. */
 const peerHasClosed: ReadonlySet<string | undefined> = new Set(["EPIPE", "ECONNRESET"])
 
 interface Destroyable {
@@ -84,8 +89,8 @@ interface Destroyable {
 }
 
 /**
- * Reads the last words of a peer that has closed before it is found out by a write. A write that fails destroys the
- * socket, and bytes that the kernel still holds for us would be lost with it.
+ * Reads the last words of a peer that has closed the connection, before a write fails. A failed write destroys the
+ * socket, and bytes that the kernel still holds for this process would be lost.
  */
 const readLastWords = (socket: Net.Socket, read: (bytes: Uint8Array) => void): void => {
   const inner = socket as unknown as Destroyable
@@ -112,9 +117,11 @@ const readRest = (fd: number, read: (bytes: Uint8Array) => void): void => {
 }
 
 /**
- * Makes a connection of a socket, and of the reader it was made with. Errors of the socket are its end: nothing throws.
+ * Makes a connection from a socket, and from the reader that the socket was made with. An error of the socket ends the
+ * connection, and no function of the connection throws.
  *
- * It is read from `start` on. A socket that was accepted is to be paused until then, where it would read by itself.
+ * The socket is read only after the call of `start`. An accepted socket must be paused until the call of `start`,
+ * because it would be read otherwise.
  *
  * @example
  * ```ts
@@ -139,9 +146,10 @@ export const make = (socket: Net.Socket, reader?: Reader): Connection => {
   socket.on("error", (error) => {
     reason = error.message
   })
-  // Under TLS the kernel holds ciphertext, which only the socket can read.
+  // Under TLS the kernel holds encrypted bytes, which only the socket can read.
   if (!("encrypted" in socket)) readLastWords(socket, (bytes) => ended || handlers?.data(bytes))
-  // Both are heard from the beginning, because the dialler may be gone before its bytes are read.
+  // The events `end` and `close` have a listener from the beginning, because the dialler may be gone before its bytes
+  // are read.
   socket.on("end", end)
   socket.on("close", end)
   return {
@@ -149,7 +157,7 @@ export const make = (socket: Net.Socket, reader?: Reader): Connection => {
       handlers = given
       if (reader !== undefined) reader.subscribe(given)
       else socket.on("data", (chunk: Buffer) => given.data(plain(chunk)))
-      // An accepted socket was paused until it had a reader.
+      // An accepted socket was paused until it had a reader, so it is resumed.
       socket.resume()
       socket.on("drain", () => given.drain())
       if (ended) setImmediate(() => given.end(reason))
@@ -163,7 +171,7 @@ export const make = (socket: Net.Socket, reader?: Reader): Connection => {
       socket.uncork()
       return room
     },
-    // A socket that is destroyed may be in the middle of a write.
+    // A destroyed socket may be in the middle of a write, so its bytes have not left.
     hasLeft: () => !socket.destroyed && socket.writableLength === 0,
     end: () => {
       if (!socket.destroyed) socket.end()

@@ -1,8 +1,8 @@
 /**
- * The first lines of every actor's process: what must be in place before anything is imported.
+ * The first lines of every actor's process, which must run before any module is imported.
  *
- * The compile cache comes first, so that it covers the runtime itself; the runtime is then imported dynamically, from the
- * bundle where that may be used.
+ * The compile cache is turned on first, so that it covers the runtime itself. The runtime is then imported dynamically,
+ * from the bundle where the bundle may be used.
  *
  * @since 0.1.0
  */
@@ -18,10 +18,11 @@ if (bundle === undefined) {
   installOneEffect(undefined)
   await runChild()
 } else {
-  // This comes before any import, so that imports of the user's module get the modules of the bundle.
+  // The hooks are installed before any import, so that imports of the user's module get the modules of the bundle.
   installOneEffect(bundle)
   const { runChild } = await import(bundle.entry) as { readonly runChild: typeof RunChild }
-  // The bundle has no source map. Enabled earlier, Node would search the whole bundle for one.
+  // Source maps are turned on after the bundle was loaded, because the bundle has none. If source maps were on earlier,
+  // Node would search the whole bundle for one.
   process.setSourceMapsEnabled(true)
   await runChild()
 }

@@ -1,4 +1,4 @@
-/** One call to many actors, by Effect's own means: docs/patterns.md. */
+/** Tests one call to many actors, made with functions of Effect as in docs/patterns.md. */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor } from "@furrow/actor"
 import type { Portal } from "@furrow/actor"
@@ -19,7 +19,7 @@ const voters = (count: number) =>
     { concurrency: "unbounded" }
   )
 
-/** The answers of all, each a success or a failure, as they come. */
+/** The answers of all actors as they come, each a success or a failure. */
 const asked = (voters: ReadonlyArray<Voter>, file: string, millis: (i: number) => number) =>
   Stream.fromIterable(voters.map((voter, i) => [voter, millis(i)] as const)).pipe(
     Stream.mapEffect(
@@ -42,7 +42,7 @@ describe("One call to many actors", () => {
         assert.deepStrictEqual(yield* everybody((i) => 100 - 50 * i), ["voter 0", "voter 1", "voter 2"])
         const error = yield* Effect.flip(everybody((i) => i === 1 ? -1 : 20_000))
         assert.strictEqual(error._tag === "Declined" && error.by, "voter 1")
-        // The finalizers of the others have run by then.
+        // The finalizers of the other calls have run by then.
         assert.sameMembers([...Folder.lines(file)], ["voter 0", "voter 2"])
       })),
     60_000
@@ -71,7 +71,7 @@ describe("One call to many actors", () => {
   )
 
   it.live(
-    "G198: One call to many actors takes a quorum, and has interrupted the rest, with their finalizers, when it goes on",
+    "G198: One call to many actors takes a quorum of replies, and interrupts the other calls, whose finalizers run before it returns",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence

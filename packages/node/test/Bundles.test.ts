@@ -1,5 +1,6 @@
 /**
- * Programs as bundlers leave them (docs/bundling.md): each form is built once, and its programs run in real processes.
+ * Tests programs as bundlers write them (docs/bundling.md): each form is built once, and its programs run in real
+ * processes.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Folder from "@furrow/testing/Folder"
@@ -18,7 +19,7 @@ interface Form {
   readonly bundler: "esbuild" | "rolldown"
   readonly format: "esm" | "cjs"
   readonly shape: "one file" | "chunks"
-  /** Effect and Furrow: in the bundle, or installed beside it. */
+  /** The place of Effect and Furrow: in the bundle, or installed beside it. */
   readonly packages: "inside" | "outside"
   readonly names?: "minified"
 }
@@ -36,7 +37,7 @@ const forms: ReadonlyArray<Form> = [
 
 const conditions = ["furrow-source", "import", "node"]
 const modules = Path.resolve(import.meta.dirname, "../../../node_modules")
-/** Native, and optional. */
+/** A native and optional package. */
 const native = "msgpackr-extract"
 
 /** The two options that give a CommonJS bundle of esbuild its URL, as docs/bundling.md says. */
@@ -78,7 +79,7 @@ const byRolldown = async (entry: string, dir: string, form: Form) => {
     format: form.format,
     entryFileNames: `[name].${extension}`,
     chunkFileNames: `[name]-[hash].${extension}`,
-    // Names of functions are kept by a call of a helper inside of them.
+    // The bundler keeps names of functions by a call of a helper inside of them.
     ...(form.names === undefined ? {} : { minify: true, keepNames: true }),
     codeSplitting: form.shape === "chunks"
       ? {
@@ -119,7 +120,8 @@ describe.each(forms.map((form) => [titleOf(form), form] as const))("A bundle (%s
   afterAll(() => Fs.rmSync(folder, { recursive: true, force: true }))
 
   const mains = [["effect", "warden"], ["promise", "thread"]] as const
-  // From the sources, a process with everything outside starts slowly: one kind of main is enough there.
+  // A process with all packages outside of the bundle starts slowly from the sources, so only one kind of main runs
+  // then.
   const tried = form.packages === "inside" ? mains : [mains[form.bundler === "esbuild" ? 0 : 1]]
 
   it.live.each(tried)(
@@ -138,7 +140,10 @@ describe.each(forms.map((form) => [titleOf(form), form] as const))("A bundle (%s
 })
 
 const page = Fs.readFileSync(Path.resolve(import.meta.dirname, "../../../docs/bundling.md"), "utf8")
-/** The files of the page, and its commands of esbuild. The API of rolldown builds above what its commands say. */
+/**
+ * The files of the page, and its commands of esbuild. The API of rolldown does above what the page's command of
+ * rolldown does.
+ */
 const files = Object.fromEntries(
   Array.from(page.matchAll(/^```ts\n\/\/ file: (\S+)\n([^]*?)^```$/gm), ([, name, text]) => [name!, text!])
 )
@@ -148,7 +153,7 @@ describe("docs/bundling.md", () => {
   it("docs/bundling.md has commands of esbuild", () => assert.strictEqual(commands.length, 3))
 
   it.live.each(commands)(
-    "a bundler builds a program that runs by: %s",
+    "a bundler builds a program that runs, by the command: %s",
     (command) =>
       Effect.scoped(Effect.gen(function*() {
         const folder = yield* Folder.make(files)
@@ -165,7 +170,7 @@ describe("docs/bundling.md", () => {
 
 const oneFile: Form = { bundler: "esbuild", format: "esm", shape: "one file", packages: "inside" }
 
-/** Builds one form, and runs its program to the end. */
+/** Builds one form, and runs its program to its end. */
 const ran = (entry: string, form: Form, args: ReadonlyArray<string>, more?: Esbuild.BuildOptions) =>
   Effect.gen(function*() {
     const folder = yield* Folder.make()
@@ -196,12 +201,12 @@ describe("The compile cache of a bundle's actor", () => {
 
   it.live.each(
     [
-      ["is on where the program says nothing", [], { used: true, asked: null }],
-      ["is the program's own", [`NODE_COMPILE_CACHE=${own}`], { used: true, asked: own }],
-      ["is off where the program wants none", ["NODE_DISABLE_COMPILE_CACHE=1"], { used: false, asked: null }]
+      ["is on where the program sets no variable", [], { used: true, asked: null }],
+      ["is the one that the program has chosen", [`NODE_COMPILE_CACHE=${own}`], { used: true, asked: own }],
+      ["is off where the program turns it off", ["NODE_DISABLE_COMPILE_CACHE=1"], { used: false, asked: null }]
     ] as const
   )(
-    "%s, and the actor's own processes are not asked for one",
+    "the compile cache of an actor %s, and the runtime leaves no variable of its own to processes that the actor starts",
     ([, words, cache]) =>
       Effect.scoped(Effect.gen(function*() {
         const folder = yield* Folder.make()
@@ -216,7 +221,7 @@ describe("The compile cache of a bundle's actor", () => {
 
 describe("A bundle that cannot hold actors", () => {
   it.live(
-    "G126: a bundle that cannot hold actors starts no process where every actor would run its main again, and says the line to write",
+    "G126: a bundle that cannot hold actors starts no process that would run its main program again, and its error shows the line to write",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { code, stdout } = yield* ran("program", oneFile, ["unguarded"])
@@ -232,7 +237,7 @@ describe("A bundle that cannot hold actors", () => {
   )
 
   it.live(
-    "G126: a bundle that cannot hold actors is refused in its actor where another file imports it, with the same line",
+    "G126: a bundle that cannot hold actors fails in its actor where another file imports it, and the error shows the line to write",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const folder = yield* Folder.make({ "launcher.mjs": `await import("./program.mjs")` })
@@ -249,7 +254,7 @@ describe("A bundle that cannot hold actors", () => {
   )
 
   it.live(
-    "G126: a bundle that cannot hold actors says that a CommonJS file of esbuild has no URL, and what gives it one",
+    "G126: a CommonJS bundle of esbuild fails with the error that it has no URL, and the flags that set one",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const form = { ...oneFile, format: "cjs" } as const
@@ -269,9 +274,9 @@ describe("A bundle that cannot hold actors", () => {
   )
 })
 
-describe("A bundle of effect alone", () => {
+describe("A bundle that contains only effect", () => {
   it.live(
-    "G126: a bundle of effect alone says that it holds a second copy, and where Furrow's is",
+    "G126: a bundle that contains effect but not Furrow fails with the error that there are two copies, and the path of Furrow's copy",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const more: Esbuild.BuildOptions = { packages: "bundle", external: ["@furrow/*", native] }
@@ -303,7 +308,7 @@ describe("Two endpoints of one name in one bundle", () => {
   )
 
   it.live(
-    "G127: two endpoints of one name in one bundle are told apart by a mark behind the URL",
+    "G127: two endpoints of one name in one bundle are told apart by a fragment that is added to the URL of each",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { stdout } = yield* ran("namesakes", oneFile, ["marked"])

@@ -11,7 +11,7 @@ import { who, whoBelow } from "./fixtures/identity.ts"
 import { fixture, lineOf, withActors } from "./support.ts"
 
 describe("A call in another process", () => {
-  it.live("a call in another process answers from there, and the actor is gone when the answer is here", () =>
+  it.live("a call in another process is answered by that process, whose actor has ended when the answer arrives", () =>
     withActors(Effect.gen(function*() {
       const answer = yield* Actor.runInActor(who())
       assert.deepStrictEqual(answer, {
@@ -25,7 +25,7 @@ describe("A call in another process", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     })))
 
-  it.live("a call in another process carries dates, bytes, bigints and maps unharmed", () =>
+  it.live("a call in another process carries dates, bytes, bigints and maps unchanged", () =>
     withActors(Effect.gen(function*() {
       const payload = {
         text: "žluťoučký 🐎",
@@ -37,7 +37,7 @@ describe("A call in another process", () => {
       assert.deepStrictEqual(yield* Actor.runInActor(echo(payload)), payload)
     })))
 
-  it.live("G23: a call in another process brings a typed error back as its class, to be caught by its tag", () =>
+  it.live("G23: a call in another process fails with a typed error as an instance of its class, which can be caught by its tag", () =>
     withActors(Effect.gen(function*() {
       const hint = yield* Actor.runInActor(isPrime({ n: 1 })).pipe(
         Effect.catchTag("TooSmall", (error) => {
@@ -48,7 +48,7 @@ describe("A call in another process", () => {
       assert.strictEqual(hint, "1 is below 2")
     })))
 
-  it.live("a far call refuses a wrong payload here, before anything is sent, and a wrong answer there", () =>
+  it.live("a call in another process fails for an invalid payload before it is sent, and for an invalid answer in the other process", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const portal = yield* Actor.start("checked", { expose: [isPrime, liar] })
       const before = (yield* portal.statistics).channel.sent.frames
@@ -60,7 +60,7 @@ describe("A call in another process", () => {
       assert.strictEqual(yield* portal.run(isPrime({ n: 7 })), true)
     }))))
 
-  it.live("a call in another process knows its ancestors at any depth", () =>
+  it.live("an actor knows all its ancestors, at any depth of the tree", () =>
     withActors(Effect.gen(function*() {
       const { above, name } = yield* Actor.runInActor(whoBelow())
       assert.strictEqual(name, "below")
@@ -71,7 +71,7 @@ describe("A call in another process", () => {
 })
 
 describe("A defect in another process", () => {
-  it.live("G24: a defect in another process arrives boxed, with the line it happened at and its chain of causes", () =>
+  it.live("G24: a defect in another process arrives boxed, with the line at which it happened and its chain of causes", () =>
     withActors(Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(boom()))
       assert.instanceOf(error, ActorError.RemoteActorError)
@@ -108,7 +108,7 @@ describe("A defect in another process", () => {
       assert.strictEqual(yield* portal.run(isPrime({ n: 7 })), true)
     }))))
 
-  it.live("a defect beside a typed error rides along, and leaves the error typed", () =>
+  it.live("a defect beside a typed error is attached to the error, which stays typed", () =>
     withActors(Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.runInActor(twofold()))
       assert.isTrue(Exit.isFailure(exit))
@@ -123,13 +123,13 @@ describe("A defect in another process", () => {
 })
 
 describe("A stream from another process", () => {
-  it.live("a stream from another process gives every item in order, and ends its actor at its end", () =>
+  it.live("a stream from another process returns every item in order, and ends its actor when it ends", () =>
     withActors(Effect.gen(function*() {
       const items = yield* Stream.runCollect(Actor.streamInActor(count({ to: 5000 })))
       assert.deepStrictEqual(items, Array.from({ length: 5000 }, (_, i) => i + 1))
     })))
 
-  it.live("a stream from another process gives what came before its error, then the error, typed", () =>
+  it.live("a stream from another process returns the items that were sent before its error, and then fails with the typed error", () =>
     withActors(Effect.gen(function*() {
       const seen: Array<number> = []
       const error = yield* Actor.streamInActor(countUntil({ at: 300 })).pipe(
@@ -154,7 +154,7 @@ describe("A nursery", () => {
       assert.deepStrictEqual(answers, [[true, true, false, true], [1, 2, 3]])
     })))
 
-  it.live("a nursery joins a job in the background, and takes its error for its own, typed", () =>
+  it.live("a nursery waits for a job in the background, and fails with the typed error of the job", () =>
     withActors(Effect.gen(function*() {
       const answer = yield* Actor.nursery(Effect.gen(function*() {
         const job = yield* Actor.forkInActor(isPrime({ n: 11 }))
@@ -168,7 +168,7 @@ describe("A nursery", () => {
       assert.instanceOf(error, TooSmall)
     })))
 
-  it.live("a nursery leaves an actor in a plain Scope alone", () =>
+  it.live("a nursery does not end an actor that a plain Scope owns", () =>
     withActors(Effect.gen(function*() {
       const portal = yield* Effect.scoped(Effect.gen(function*() {
         const portal = yield* Actor.startScoped("scoped", { expose: [isPrime] })

@@ -13,14 +13,14 @@ import { isPrime } from "./fixtures/arithmetic.ts"
 import { delegate, hold, remaining, remainingInside, stored, storedAgain, ticks } from "./fixtures/evidence.ts"
 import { evidence, timed, withActors } from "./support.ts"
 
-/** Looked at once, on purpose: who resumes before the far finalizer has run sees too little. */
+/** The file is read once, on purpose: a caller that goes on before the finalizer has run would see too few lines. */
 const lines = Folder.lines
 
 const runs = (file: string, label: string) =>
   Eventually.holds(`${label} runs`, () => lines(file).includes(`${label} runs`))
 
 describe("Interrupting a call", () => {
-  it.live("G11: interrupting a call waits for the far finalizer, which reads who cancelled and why", () =>
+  it.live("G11: interrupting a call waits for the finalizer in the other process, which can read who cancelled it and why", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Actor.nursery(Effect.gen(function*() {
@@ -35,7 +35,7 @@ describe("Interrupting a call", () => {
       }))
     })))
 
-  it.live("interrupting a call in an actor of its own waits for the finalizer and for the process", () =>
+  it.live("interrupting a call for which an actor was started waits for the finalizer and for the end of the process", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const call = yield* Effect.forkChild(Actor.runInActor(hold({ file, label: "own", millis: 300 })))
@@ -46,7 +46,7 @@ describe("Interrupting a call", () => {
       assert.isFalse(Processes.isAlive(actor!.pid))
     })))
 
-  it.live("interrupting a call reaches an actor two hops away in the same name, and comes back in order", () =>
+  it.live("interrupting a call reaches an actor two hops away with the name of the first caller, and the finalizers run in order", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const call = yield* Effect.forkChild(Actor.runInActor(delegate({ file, label: "outer", millis: 200 })))
@@ -59,7 +59,7 @@ describe("Interrupting a call", () => {
       ])
     })))
 
-  it.live("interrupting a call by a timeout is bounded, and gives the timeout's error", () =>
+  it.live("interrupting a call by a timeout is bounded, and fails with the timeout's error", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Actor.nursery(Effect.gen(function*() {
@@ -72,12 +72,12 @@ describe("Interrupting a call", () => {
         assert.deepStrictEqual(lines(file), ["late runs", "late ended by root: interrupted"])
         assert.isBelow(millis, 5000)
       }))
-      // Also while the actor is still booting.
+      // A call of an actor that is still starting is interrupted as well.
       const error = yield* Effect.flip(Effect.timeout(Actor.runInActor(isPrime({ n: 7 })), "100 millis"))
       assert.isTrue(Cause.isTimeoutError(error))
     })))
 
-  it.live("interrupting a call tells every actor below how long it has", () =>
+  it.live("interrupting a call tells every actor below how much time it has for its finalizers", () =>
     withActors(Effect.gen(function*() {
       assert.strictEqual(yield* Actor.runInActor(remaining()), null)
       const left = yield* Actor.timeout("20 seconds")(Actor.runInActor(remainingInside()))
@@ -117,7 +117,7 @@ describe("Cancelling an actor", () => {
           expose: [hold, stored, storedAgain],
           env: { set: { EVIDENCE: file } }
         })
-        // One layer behind two endpoints is built once.
+        // One layer that two endpoints use is built once.
         assert.deepStrictEqual([yield* frank.run(stored()), yield* frank.run(storedAgain())], [file, file])
         const call = yield* Effect.forkChild(Effect.flip(frank.run(hold({ file, label: "call", millis: 100 }))))
         yield* runs(file, "call")
@@ -136,7 +136,7 @@ describe("Cancelling an actor", () => {
       }))
     })))
 
-  it.live("cancelling an actor at the end of its nursery says that the nursery is done", () =>
+  it.live("an actor that is cancelled at the end of its nursery is told that the nursery is done", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Actor.nursery(Effect.gen(function*() {
@@ -170,7 +170,7 @@ describe("Cancelling an actor", () => {
       )
     })))
 
-  it.live("cancelling an actor is seen by itself alone: an actor cancels nothing of its siblings", () =>
+  it.live("cancelling an actor does not affect its siblings", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Actor.nursery(Effect.gen(function*() {

@@ -23,7 +23,7 @@ const cleanups = [["dies", dies, /^the release broke$/], ["never ends", hangs, /
 
 type Way = (portal: Actor.Portal<typeof dies | typeof hangs | typeof escape>) => Effect.Effect<unknown, unknown, any>
 
-/** Every way for an actor to end while its parent lives. */
+/** Every way in which an actor ends while its parent lives. */
 const ways: Readonly<Record<string, Way>> = {
   "portal.cancel": (portal) => portal.cancel("done"),
   "a third party": (portal) =>
@@ -35,11 +35,11 @@ const ways: Readonly<Record<string, Way>> = {
   "an uncaught error": (portal) => Effect.exit(portal.run(escape()))
 }
 
-describe("An actor whose release", () => {
+describe("An actor with a layer whose release fails or hangs", () => {
   for (const [how, endpoint, message] of cleanups) {
     for (const guard of guards) {
       it.live(
-        `an actor whose release ${how} ends all the same under guard ${guard}, whatever ended it, and its owner hears of it (G72)`,
+        `an actor whose release ${how} ends under guard ${guard}, whatever ended it, and its owner is told of the release (G72)`,
         () => {
           const errors: Array<string> = []
           const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
@@ -62,7 +62,7 @@ describe("An actor whose release", () => {
                 const gone = yield* Effect.timeout(portal.wait, "15 seconds")
                 assert.isFalse(Processes.isAlive(portal.actor.pid), `${name}: ${gone._tag}`)
               })
-              // A failure after its owner had ended it fails the owner's Scope.
+              // A failure after the owner has ended the actor fails the owner's Scope.
               const closed = yield* Effect.exit(Effect.scoped(life))
               assert.strictEqual(Exit.isFailure(closed), how === "dies" && name === "portal.cancel", name)
             }
@@ -97,14 +97,14 @@ describe("An actor whose release", () => {
   }
 })
 
-describe("An actor whose runtime fails at the end", () => {
-  it.live("an actor whose runtime fails at the end exits all the same (G72)", () =>
+describe("An actor whose runtime fails at its end", () => {
+  it.live("an actor whose runtime fails at its end exits nevertheless (G72)", () =>
     withActors(Effect.gen(function*() {
       const portal = yield* Actor.startScoped("thrower", { expose: [throwAtExit] })
       yield* portal.run(throwAtExit())
       process.kill(portal.actor.pid, "SIGTERM")
       const exit = yield* Effect.timeout(portal.wait, "15 seconds")
-      // It had said its last word: what its process does after it is a part of its cleanup.
+      // The actor had sent its last word, so the end of its process is a part of its cleanup.
       assert.deepInclude(exit, { _tag: "Cancelled", reason: "SIGTERM" })
       assert.strictEqual(exit.cleanup.length, 1)
       assert.match(exit.cleanup[0]!.message, /its process exited with code 70/)
@@ -112,8 +112,8 @@ describe("An actor whose runtime fails at the end", () => {
     })))
 })
 
-describe("An actor with an uncaught error that throws where it is shown", () => {
-  it.live("an uncaught error that throws where it is shown fails its actor after the finalizers (G87)", () =>
+describe("An uncaught error that throws when it is formatted", () => {
+  it.live("an uncaught error that throws when it is formatted fails its actor after the finalizers (G87)", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const env = { set: { FURROW_TEST_FILE: file } }
@@ -127,9 +127,9 @@ describe("An actor with an uncaught error that throws where it is shown", () => 
     })))
 })
 
-describe("An actor that has replaced the write of its output", () => {
+describe("An actor that has replaced process.stdout.write", () => {
   for (const how of ["keeps", "throws"] as const) {
-    it.live(`an actor that has replaced the write of its output by one that ${how} ends in order, and at once (G72)`, () =>
+    it.live(`an actor that has replaced process.stdout.write by a function that ${how} ends in order, and without a delay (G72)`, () =>
       withActors(Effect.gen(function*() {
         const portal = yield* Actor.startScoped("capturing", { expose: [captures] })
         yield* portal.run(captures({ how }))

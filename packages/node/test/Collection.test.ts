@@ -1,4 +1,4 @@
-/** The one collection of an actor that waits (docs/lifetimes.md, What a start costs). */
+/** Tests the one collection of garbage in an idle actor (docs/lifetimes.md, What a start costs). */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, Timeouts } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
@@ -7,7 +7,7 @@ import { busyFor } from "./fixtures/busy.ts"
 import { hangs } from "./fixtures/cleanup.ts"
 import { withActors } from "./support.ts"
 
-/** Starts an actor whose collections are in what it writes. */
+/** Starts an actor that prints its collections. */
 const traced = <const Exposed extends typeof busyFor | typeof hangs>(exposed: Exposed) =>
   Effect.gen(function*() {
     let text = ""
@@ -16,33 +16,41 @@ const traced = <const Exposed extends typeof busyFor | typeof hangs>(exposed: Ex
       execArgv: ["--trace-gc"],
       stdout: (bytes) => void (text += Buffer.from(bytes).toString())
     })
-    /** Collections of the whole heap to make it small. */
+    /** Returns the collections of the whole heap that made it smaller. */
     return { portal, reduced: () => text.split("\n").filter((line) => line.includes("Mark-Compact (reduce)")).length }
   })
 
 describe("An actor that waits", () => {
-  it.live("G204: an actor that waits gives back the memory of its start", () =>
+  it.live("G204: an idle actor returns the memory of its start to the system", () =>
     withActors(Effect.gen(function*() {
       const { portal, reduced } = yield* traced(busyFor)
       yield* Eventually.holds("its heap is collected to be small", () => reduced() > 0, { within: "30 seconds" })
       yield* portal.run(busyFor({ millis: 1 }))
     })), 60_000)
 
-  it.live("G204: an actor that waits is not held up by that while it works", () =>
-    withActors(Effect.gen(function*() {
-      const { portal, reduced } = yield* traced(busyFor)
-      yield* portal.run(busyFor({ millis: 2_000 }))
-      assert.strictEqual(reduced(), 0)
-    })), 60_000)
-
-  it.live("G223: an actor that waits is not held up by that while it waits for its last finalizer", () =>
-    withActors(
-      Effect.gen(function*() {
-        const { portal, reduced } = yield* traced(hangs)
-        yield* portal.cancel("done")
-        // Two looks would have found it quiet meanwhile.
-        assert.strictEqual((yield* portal.wait)._tag, "Cancelled")
+  it.live(
+    "G204: a busy actor is not delayed by the collection of its garbage",
+    () =>
+      withActors(Effect.gen(function*() {
+        const { portal, reduced } = yield* traced(busyFor)
+        yield* portal.run(busyFor({ millis: 2_000 }))
         assert.strictEqual(reduced(), 0)
-      }).pipe(Timeouts.provide({ finalizers: 1_500 }))
-    ), 60_000)
+      })),
+    60_000
+  )
+
+  it.live(
+    "G223: an actor that waits for its last finalizer is not delayed by the collection of its garbage",
+    () =>
+      withActors(
+        Effect.gen(function*() {
+          const { portal, reduced } = yield* traced(hangs)
+          yield* portal.cancel("done")
+          // In this time two checks would have found the actor quiet.
+          assert.strictEqual((yield* portal.wait)._tag, "Cancelled")
+          assert.strictEqual(reduced(), 0)
+        }).pipe(Timeouts.provide({ finalizers: 1_500 }))
+      ),
+    60_000
+  )
 })

@@ -16,7 +16,7 @@ import * as Cutter from "./fixtures/cutter.ts"
 import { attach, plant, visit } from "./fixtures/peers.ts"
 import { evidence } from "./support.ts"
 
-/** An address of this machine that is not on its loopback. */
+/** An address of this host that is not on the loopback. */
 const outside = Object.values(Os.networkInterfaces()).flat().find((at) =>
   at?.internal === false && at.family === "IPv4"
 )
@@ -37,7 +37,9 @@ const transports = {
   }
 }
 
-/** Two actors whose connection goes over a cable; a call, a stream and a dialog of one on the other are open. */
+/**
+ * Starts two actors whose connection goes through a proxy, with an open call, stream and dialog from one to the other.
+ */
 const overCable = (host: string, layer: (typeof transports)["tls"]["layer"], cut: Cutter.Cut) =>
   Effect.gen(function*() {
     const cable = yield* Cutter.cable
@@ -65,11 +67,11 @@ const overCable = (host: string, layer: (typeof transports)["tls"]["layer"], cut
   })
 
 for (const [name, { host, layer }] of Object.entries(transports)) {
-  describe.skipIf(host === undefined)(`A cable under ${name}`, () => {
+  describe.skipIf(host === undefined)(`A cut network connection under ${name}`, () => {
     const rows = [["both", "Silent"], ["there", "ConnectionClosed"], ["back", "Silent"]] as const
     for (const [cut, how] of rows) {
       it.live(
-        `G236: a cable under ${name} that is cut (${cut}) ends every open call with an ActorLost, and carries a new dial when it is mended`,
+        `G236: a network connection under ${name} that is cut (${cut}) fails every open call with ActorLost, and actors connect again when it is repaired`,
         () =>
           Effect.gen(function*() {
             const { again, dialledAgain, ended } = yield* overCable(host!, layer, cut)

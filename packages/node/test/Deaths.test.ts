@@ -1,4 +1,7 @@
-/** The twelve deaths of an actor: each by a real process, each named by the error of its call or by its grave. */
+/**
+ * Tests the twelve deaths of an actor, each in a real process. The error of the call or the story of the death must
+ * name the cause.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, ActorError, Timeouts } from "@furrow/actor"
 import type { ActorRuntime } from "@furrow/actor/ActorRuntime"
@@ -21,17 +24,17 @@ const lost = (error: unknown): ActorError.ActorLost => {
   return error as ActorError.ActorLost
 }
 
-/** The machine may be busy with other tests. */
+/** The bound is long, because the host may be busy with other tests. */
 const patient = { within: "60 seconds" } as const
 
 const graves = () => Graves.list(Graves.usualGraves())
 
 const named = (name: string) => graves().find(({ actor }) => actor.name === name)
 
-/** The grave of an actor of this name, once it is there. */
+/** Waits for the story of an actor with this name. */
 const graveOf = (name: string) => Eventually.holds(`there is a grave of ${name}`, () => named(name), patient)
 
-/** Waits until an actor has written that it serves a call. */
+/** Waits until the record of an actor says that it serves a call. */
 const serves = (pid: number) =>
   Eventually.holds(
     `${pid} serves a call`,
@@ -39,13 +42,13 @@ const serves = (pid: number) =>
     patient
   )
 
-/** It sleeps elsewhere than in its event loop, or waits for a program. */
+/** True for a process that sleeps outside of its event loop, or waits for a program. */
 const isBlocked = (pid: number): boolean => {
   const state = stateOf(pid)
   return state?.is === "asleep" && (state.command?.startsWith("sleep") === true || /pipe|partner/.test(state.at ?? ""))
 }
 
-/** The calls of an actor as its error tells them, without their times. */
+/** Returns the calls in the error of a lost actor, without their times. */
 const doing = (error: ActorError.ActorLost) =>
   error.doing.map(({ caller, endpoint, recorded }) => [endpoint, caller.replace(/@\d+/, ""), recorded])
 
@@ -54,7 +57,7 @@ const dies = (title: string, body: Effect.Effect<void, unknown, ActorRuntime | S
 
 describe("The death of an actor", () => {
   dies(
-    "G257: a full heap is named, with its level and the call that filled it",
+    "G257: the error of an actor with a full heap names that cause, the memory limit and the call that filled the heap",
     Effect.gen(function*() {
       const error = lost(yield* Effect.flip(Actor.runInActor(Fixture.fillHeap(), { memoryLimit: 64 })))
       assert.strictEqual(error.hint?.death, "heap")
@@ -64,7 +67,7 @@ describe("The death of an actor", () => {
   )
 
   dies(
-    "G257: process.abort() is named, and the call that did it",
+    "G257: the error of an actor that calls process.abort() names that cause and the call that did it",
     Effect.gen(function*() {
       const error = lost(yield* Effect.flip(Actor.runInActor(Fixture.abort())))
       assert.strictEqual(error.hint?.death, "abort")
@@ -74,7 +77,7 @@ describe("The death of an actor", () => {
   )
 
   dies(
-    "G257: SIGKILL from outside is named, with the calls of the parent and of a peer, and without their payloads",
+    "G257: the error of an actor killed from outside names that cause and the calls of the parent and of a peer, without their payloads",
     Effect.gen(function*() {
       const victim = yield* Actor.startScoped("victim", { expose: [Fixture.hold, Fixture.quick] })
       const other = yield* Actor.startScoped("other", { expose: [Fixture.askHold] })
@@ -106,7 +109,7 @@ describe("The death of an actor", () => {
   )
 
   dies(
-    "G257: the ladder of its owner is named where it computes without a pause",
+    "G257: the error of an actor that computes without a pause names the shutdown ladder of its owner as the cause",
     Effect.gen(function*() {
       yield* Effect.scoped(Effect.gen(function*() {
         const busy = yield* Actor.startScoped("busy", { expose: [Fixture.spin] })
@@ -126,7 +129,7 @@ describe("The death of an actor", () => {
     ] as const
   ) {
     dies(
-      `G257: an uncaught ${what} is named in its grave, with the line and without its message`,
+      `G257: the story of an actor that died of an uncaught ${what} names the line of the error, without its message`,
       Effect.gen(function*() {
         const portal = yield* Actor.startScoped(`careless-${what}`, { expose: [endpoint, Fixture.quick] })
         yield* Effect.flip(portal.run(endpoint()))
@@ -142,7 +145,7 @@ describe("The death of an actor", () => {
   }
 
   dies(
-    "G257: process.exit is named with its line, whatever the code",
+    "G257: the error of an actor that calls process.exit names the line of that call, whatever the exit code",
     Effect.gen(function*() {
       for (const code of [0, 3]) {
         const error = lost(yield* Effect.flip(Actor.runInActor(Fixture.leave({ code }))))
@@ -154,7 +157,7 @@ describe("The death of an actor", () => {
   )
 
   dies(
-    "G257: an import that throws is named by the failed start",
+    "G257: the error of a start names an import that throws",
     Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(unborn()))
       if (error._tag !== "SpawnFailed") return assert.fail(error._tag)
@@ -167,7 +170,7 @@ describe("The death of an actor", () => {
 
   for (const [name, endpoint] of [["spinner", Fixture.spinsInRelease], ["waiter", Fixture.waitsInRelease]] as const) {
     dies(
-      `G257: a release that hangs is named: a ${name}`,
+      `G257: the error of an actor names a release that hangs: a ${name}`,
       Effect.gen(function*() {
         yield* Effect.scoped(
           Effect.flatMap(Actor.startScoped(name, { expose: [endpoint] }), (actor) => actor.run(endpoint()))
@@ -190,7 +193,7 @@ describe("The death of an actor", () => {
     ] as const
   ) {
     dies(
-      `G257: an actor that its owner ends in a call of the kernel is named: a ${name}`,
+      `G257: the error of an actor that its owner ends names the system call in which it stood: a ${name}`,
       Effect.gen(function*() {
         const call = yield* start
         yield* Effect.scoped(Effect.gen(function*() {
@@ -207,7 +210,7 @@ describe("The death of an actor", () => {
   }
 
   dies(
-    "G257: an actor whose parent is lost has a grave that names the parent",
+    "G257: the story of an actor whose parent was lost names the parent",
     Effect.gen(function*() {
       const call = yield* Effect.forkChild(Effect.flip(Actor.runInActor(Fixture.delegate())))
       yield* Eventually.holds("the actor below runs", () => Processes.titled("furrow[hold@").length === 1, patient)
@@ -224,7 +227,7 @@ describe("The death of an actor", () => {
   )
 
   dies(
-    "G258: a tree that ends in order leaves no record and no grave",
+    "G258: a tree that ends in order leaves no record and no story",
     Effect.gen(function*() {
       Graves.clear(Graves.usualGraves())
       yield* Effect.scoped(

@@ -1,4 +1,4 @@
-/** Dialogs between processes: scenarios S054 to S080, and an actor that dies while a dialog is open. */
+/** Tests dialogs between processes, and an actor that dies while a dialog is open. */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, ActorError, Dialog } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
@@ -17,7 +17,7 @@ import { evidence, timed, withActors } from "./support.ts"
 const expose = [greet, remembered, pingPong, park, echo, quit, isPrime, ticks, wrap] as const
 type Portal = Actor.Portal<typeof expose[number]>
 
-/** A test with an actor called bob, and a file that he writes to. */
+/** Runs a test with an actor called bob, and a file to which he writes. */
 const withBob = <A, E>(body: (bob: Portal, file: string) => Effect.Effect<A, E, Actor.ActorRuntime>) =>
   withActors(Effect.gen(function*() {
     const file = yield* evidence
@@ -43,8 +43,8 @@ const callable = (bob: Portal) =>
     assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
   })
 
-describe("a handshake, a result and a cleanup", () => {
-  it.live("a dialog gives its sides the first value, the current dialog and the result, and is forgotten afterwards", () =>
+describe("The first value, the result and the cleanup of a dialog", () => {
+  it.live("a dialog gives both sides the first value, the current dialog and the result, and is removed when it is over", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const result = yield* bob.open(
@@ -77,9 +77,9 @@ describe("a handshake, a result and a cleanup", () => {
     ))
 })
 
-describe("ping-pong", () => {
+describe("A dialog in which both sides answer each other", () => {
   for (const style of ["receive", "stream"] as const) {
-    it.live(`ping-pong runs ten times, the callee by ${style}`, () =>
+    it.live(`a dialog in which both sides answer each other runs ten times, with a callee that reads by ${style}`, () =>
       withBob((bob) =>
         Effect.gen(function*() {
           const count = yield* bob.open(
@@ -107,14 +107,14 @@ describe("ping-pong", () => {
 })
 
 describe("cancelling a dialog", () => {
-  it.live("cancelling a dialog by its caller is absorbed, is its outcome, and leaves the actor callable", () =>
+  it.live("cancelling a dialog as its caller ends it with that cancel as its outcome, and the actor can be called again", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         const dialog = yield* bob.open(
           park({ file, label: "park", millis: 50 }),
           Effect.fnUntraced(function*(dialog) {
             yield* dialog.cancel("enough")
-            // Its cleanup has run over there.
+            // The cleanup of the dialog has run in the actor.
             assert.deepStrictEqual(Folder.lines(file), ["park: cancelled by root: enough"])
             ours(yield* Effect.flip(dialog.result), "enough")
             assert.deepStrictEqual(yield* dialog.state, {
@@ -132,7 +132,7 @@ describe("cancelling a dialog", () => {
       })
     ))
 
-  it.live("cancelling a dialog with a cancelled actor raises it, by the author of that cancel", () =>
+  it.live("a dialog fails with the cancel of another actor, and names that actor's canceller", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(bob.open(
@@ -181,7 +181,7 @@ describe("cancelling a dialog", () => {
       ))
   }
 
-  it.live("cancelling a dialog after waiting for a result in vain ends it", () =>
+  it.live("a dialog whose result did not come in time ends when it is cancelled", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         yield* bob.open(
@@ -198,7 +198,7 @@ describe("cancelling a dialog", () => {
       })
     ))
 
-  it.live("a cancel by the callee before the first value is raised as its own, and ends its sleep at once", () =>
+  it.live("a cancel by the callee before the first value fails the caller with the callee as author, and interrupts the callee's sleep at once", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         let body = 0
@@ -215,7 +215,7 @@ describe("cancelling a dialog", () => {
       })
     ))
 
-  it.live("a parked body wakes when another fiber cancels the dialog, then the actor", () =>
+  it.live("a waiting body of a dialog wakes when another fiber cancels the dialog, or the actor", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         let cancel: ((reason: string) => Effect.Effect<void>) | undefined
@@ -236,7 +236,7 @@ describe("cancelling a dialog", () => {
       })
     ))
 
-  it.live("a cancel of the actor alone by another fiber is raised", () =>
+  it.live("a waiting body of a dialog fails when another fiber cancels only the actor", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         const open = Effect.flip(bob.open(park({ file, label: "park", millis: 0 }), () =>
@@ -247,7 +247,7 @@ describe("cancelling a dialog", () => {
       })
     ))
 
-  it.live("a cancel through a dialog that keeps an actor of its own ends both, with the author of the cancel", () =>
+  it.live("cancelling a dialog for which an actor was started ends both, with the author of the cancel", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         const inner = yield* bob.open(wrap({ file }), (dialog) => Effect.as(dialog.cancel("over"), dialog.first))
@@ -284,7 +284,7 @@ describe("cancelling a dialog", () => {
     ))
 })
 
-describe("an actor that is killed while a dialog is open", () => {
+describe("An actor that is killed while a dialog is open", () => {
   const victim = (body: (bob: Portal, file: string) => Effect.Effect<void, unknown, any>) =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
@@ -293,7 +293,7 @@ describe("an actor that is killed while a dialog is open", () => {
     }) as Effect.Effect<void, unknown, any>)
   const kill = (bob: Portal) => Effect.sync(() => process.kill(bob.actor.pid, "SIGKILL"))
 
-  it.live("a killed callee fails what waits for an item, for room, or for the result, at once and for good", () =>
+  it.live("a killed callee fails every wait of its caller for an item, for room, or for the result, at once and also later", () =>
     victim(Effect.fnUntraced(function*(bob, file) {
       const dialogs = yield* Effect.all(
         Array.from({ length: 3 }, (_, n) => bob.openScoped(park({ file, label: `park ${n}`, millis: 0 })))
@@ -320,7 +320,7 @@ describe("an actor that is killed while a dialog is open", () => {
       }
     })))
 
-  it.live("a killed callee wakes a body that waits for something else, and is raised by open", () =>
+  it.live("a killed callee wakes a body that waits for anything else, and makes `open` fail", () =>
     victim(Effect.fnUntraced(function*(bob, file) {
       let interrupted = false
       const opening = bob.open(
@@ -338,7 +338,7 @@ describe("an actor that is killed while a dialog is open", () => {
       killed(yield* Effect.flip(bob.open(park({ file, label: "late", millis: 0 }), () => Effect.never)))
     })))
 
-  it.live("an actor that is killed while a dialog is open fails a dialog that is just being cancelled", () =>
+  it.live("a killed actor fails a dialog that is being cancelled at the same moment", () =>
     victim(Effect.fnUntraced(function*(bob, file) {
       const dialog = yield* bob.openScoped(park({ file, label: "park", millis: 60_000 }))
       const cancelling = yield* Effect.forkChild(dialog.cancel("enough"))
@@ -349,7 +349,7 @@ describe("an actor that is killed while a dialog is open", () => {
       killed(yield* Effect.flip(dialog.result))
     })))
 
-  it.live("a killed actor ends no dialog with another actor", () =>
+  it.live("a killed actor does not end dialogs with other actors", () =>
     victim(Effect.fnUntraced(function*(bob, file) {
       const alice = yield* Actor.startScoped("alice", { expose })
       const heard = yield* alice.open(

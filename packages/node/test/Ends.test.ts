@@ -1,4 +1,4 @@
-/** Ends of actors, told to everybody, with real processes. */
+/** Tests that every watcher of an actor in a real process is told its end. */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, Nursery, Portal } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
@@ -25,7 +25,7 @@ const ends: ReadonlyArray<readonly [string, (portal: Victim) => Effect.Effect<un
 
 describe("The end of an actor", () => {
   for (const [how, end, expected] of ends) {
-    it.live(`G120: an actor that ${how} has the same end for its owner, for a peer, and for a monitor`, () =>
+    it.live(`G120: the owner, a peer and a monitor of an actor that ${how} are told the same exit`, () =>
       withActors(Effect.scoped(Effect.gen(function*() {
         const file = yield* evidence
         const [portal, peer] = yield* Effect.all([startVictim, Actor.startScoped("peer", { expose: watcher })])
@@ -36,13 +36,13 @@ describe("The end of an actor", () => {
           peer.run(watches({ who: portal.ref, how: "reference", file }))
         ], (effect) => Effect.forkChild(effect))
         yield* Eventually.holds("the peer has a portal", () => Folder.lines(file).includes("connected"))
-        // Our two calls of the peer, and its two questions of us.
+        // The peer has two open calls of this process and has asked two questions itself.
         yield* Eventually.succeeds(
           Effect.map(peer.statistics, ({ channel }) => assert.isAtLeast(channel.dialogs, 4)),
           { what: "the peer watches" }
         )
         yield* end(portal)
-        // A question that comes too late is answered, too.
+        // A question after the end of the actor is answered, too.
         const late = yield* peer.run(watches({ who: portal.ref, how: "reference", file }))
         const told = yield* Effect.forEach(watching, (fiber) => Fiber.join(fiber))
         assert.strictEqual(new Set([...told, late]).size, 1, [...told, late].join("\n"))
@@ -50,7 +50,7 @@ describe("The end of an actor", () => {
       }))))
   }
 
-  it.live("G122: the end of an actor of a process that is killed is read, and its nursery starts another", () =>
+  it.live("G122: a nursery can read the exit of a killed actor, and start another actor", () =>
     withActors(Effect.gen(function*() {
       const names = yield* Actor.nursery(Effect.gen(function*() {
         const reading = yield* Nursery.exits.pipe(
@@ -73,7 +73,7 @@ describe("The end of an actor", () => {
 
 describe("Calls over the kill of an actor", () => {
   for (const from of ["owner", "peer"] as const) {
-    it.live(`G124: of a thousand calls that the ${from} makes over a kill, none that says it has not begun has run`, () =>
+    it.live(`G124: a thousand calls that the ${from} makes while the actor is killed have not run where their error says that they had not begun`, () =>
       withActors(Effect.scoped(Effect.gen(function*() {
         const file = yield* evidence
         const [portal, peer] = yield* Effect.all([startVictim, Actor.startScoped("peer", { expose: watcher })])

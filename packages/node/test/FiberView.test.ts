@@ -1,4 +1,7 @@
-/** Fibers of Effect as an observer sees them: this pins the parts of Effect that are not public and are read for it. */
+/**
+ * Tests fibers of Effect as an observer sees them, and so the parts of Effect that are read although they are not
+ * public.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import type { WaitInspection, Works } from "@furrow/actor/Inspect"
 import { view } from "@furrow/node/internal/fiberView"
@@ -19,7 +22,7 @@ const worksOf = (fiber: Fiber.Fiber<unknown, unknown>, holds: Works["holds"] = n
   holds
 })
 
-/** The things that the fibers of an effect wait for, those without fibers of their own. */
+/** Returns the things for which the fibers of an effect wait, except other fibers. */
 const waits = (effect: Effect.Effect<unknown, unknown>, expected: ReadonlyArray<WaitInspection["on"]>) =>
   Effect.scoped(Effect.gen(function*() {
     const fiber = yield* Effect.forkScoped(effect, { startImmediately: true })
@@ -35,15 +38,15 @@ const taken = Effect.gen(function*() {
   return lock
 })
 
-describe("A fiber that is looked at", () => {
-  it.live("G253: a fiber that is looked at waits for a semaphore, by permits or as a lock", () =>
+describe("The fibers of an actor, as an observer sees them", () => {
+  it.live("G253: a fiber that waits for a semaphore, by permits or as a lock, is shown as waiting for it", () =>
     Effect.gen(function*() {
       const lock = yield* taken
       yield* waits(lock.take(1), ["Semaphore"])
       yield* waits(lock.withPermits(1)(Effect.void), ["Semaphore"])
     }))
 
-  it.live("G253: a fiber that is looked at sleeps, or waits for a value, a queue, or something outside", () =>
+  it.live("G253: a fiber that sleeps, or waits for a value, a queue or something outside of Effect, is shown with that wait", () =>
     Effect.gen(function*() {
       yield* waits(Effect.sleep("1 hour"), ["Timer"])
       yield* waits(Deferred.await(Deferred.makeUnsafe()), ["Deferred"])
@@ -52,7 +55,7 @@ describe("A fiber that is looked at", () => {
       yield* waits(Effect.never, ["Unknown"])
     }))
 
-  it.live("G253: a fiber that holds a lock is not taken for one that waits for it", () =>
+  it.live("G253: a fiber that holds a lock is not shown as waiting for the lock", () =>
     Effect.gen(function*() {
       const lock = yield* Semaphore.make(1)
       yield* waits(lock.withPermits(1)(Effect.never), ["Unknown"])
@@ -61,21 +64,21 @@ describe("A fiber that is looked at", () => {
       yield* waits(lock.withPermits(1)(Effect.callback(() => Effect.sync(() => void lock))), ["Unknown"])
     }))
 
-  it.live("G253: a fiber that is looked at waits for its fibers, also in a race, a timeout and a join", () =>
+  it.live("G253: a fiber that waits for other fibers, also in a race, a timeout or a join, is shown as waiting for these fibers", () =>
     Effect.gen(function*() {
       const lock = yield* taken
       yield* waits(Effect.timeout(lock.take(1), "1 hour"), ["Semaphore", "Timer"])
       yield* waits(Effect.raceFirst(lock.take(1), Effect.never), ["Semaphore", "Unknown"])
       yield* waits(Effect.all([lock.take(1), lock.take(1)], { concurrency: 2 }), ["Semaphore", "Semaphore"])
       yield* waits(Effect.flatMap(Effect.forkChild(Effect.sleep("1 hour")), Fiber.join), ["Timer"])
-      // A fiber of its Scope works for it, too.
+      // A fiber in the Scope of the work also belongs to it.
       yield* waits(
         Effect.scoped(Effect.andThen(Effect.forkScoped(Effect.sleep("1 hour")), lock.take(1))),
         ["Semaphore", "Timer"]
       )
     }))
 
-  it.live("G253: a fiber that is looked at waits for what its actor says that it holds", () =>
+  it.live("G253: a fiber that waits for a dialog, a start or another thing of its actor is shown with that wait", () =>
     Effect.scoped(Effect.gen(function*() {
       const first = Deferred.makeUnsafe<void>()
       const fiber = yield* Effect.forkScoped(Deferred.await(first), { startImmediately: true })
@@ -84,7 +87,7 @@ describe("A fiber that is looked at", () => {
       assert.deepStrictEqual(seen?.waits, held)
     })))
 
-  it.live("G253: a fiber that is looked at stands at the lines of its generators, the innermost first", () =>
+  it.live("G253: a fiber is shown with the lines of its generators, the innermost first", () =>
     Effect.scoped(Effect.gen(function*() {
       const inner = Effect.gen(function*() {
         yield* Effect.never
@@ -97,12 +100,12 @@ describe("A fiber that is looked at", () => {
       )
       const [seen] = yield* Effect.promise(() => view(worksOf(fiber)))
       const [first, second] = seen!.frames
-      // The tests run on transformed code: its lines are others, in the same order.
+      // The tests run on transformed code with other line numbers, which are in the same order.
       assert.deepStrictEqual([first?.file, second?.file], [here, here])
       assert.isBelow(first!.line, second!.line)
     })))
 
-  it.live("G253: a fiber of another shape has no lines, and waits for something unknown", () =>
+  it.live("G253: a fiber whose internals are unknown is shown without lines and with an unknown wait", () =>
     Effect.scoped(Effect.gen(function*() {
       const fiber = yield* Effect.forkScoped(Effect.sleep("1 hour"), { startImmediately: true })
       const strange = Object.create(fiber, { _stack: { value: undefined } }) as Fiber.Fiber<unknown, unknown>

@@ -1,4 +1,7 @@
-/** Flow control between processes: a slow reader slows its writer, memory stays flat, and nothing holds up a cancel. */
+/**
+ * Tests flow control between processes: a slow reader slows its writer, memory stays flat, and a full stream delays no
+ * cancel.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import type { Dialog } from "@furrow/actor"
 import { Actor } from "@furrow/actor"
@@ -38,12 +41,15 @@ const withBob = <A, E>(body: (bob: Portal, file: string) => Effect.Effect<A, E, 
 
 const MiB = 1024 * 1024
 const block = 64 * 1024
-/** More than anybody reads. */
+/** The number of items, more than any test reads. */
 const endless = 1_000_000_000
-/** The bytes that a window of 1 MiB lets be on their way, at both ends, with room for items being made or decoded. */
+/**
+ * The bytes that may be on their way in a window of 1 MiB, at both ends, with room for items that are being encoded or
+ * decoded.
+ */
 const bound = 8 * MiB
 
-/** Watches both processes: no sample may hold more than the first one and the window. */
+/** Watches the memory of both processes, which may exceed the first sample only by the window. */
 const watch = (bob: Portal) =>
   Effect.gen(function*() {
     const before = { here: held(), there: yield* bob.run(memory()) }
@@ -64,7 +70,7 @@ const watch = (bob: Portal) =>
     return { sample, check }
   })
 
-/** Waits until the writer makes no more; gives how many it made. */
+/** Waits until the writer makes no further items, and returns their number. */
 const stopped = (made: Effect.Effect<number, Actor.ActorError>) => {
   let last = -1
   let same = 0
@@ -76,17 +82,17 @@ const stopped = (made: Effect.Effect<number, Actor.ActorError>) => {
   }))
 }
 
-/** The time of a round trip: the slowest of some. */
+/** Returns the time of a round trip, the slowest of several. */
 const roundTrip = (bob: Portal) =>
   Effect.gen(function*() {
     let slowest = 0
     for (let i = 0; i < 20; i++) slowest = Math.max(slowest, (yield* timed(bob.run(ping())))[1])
     return slowest
   })
-/** Generous, because the machine may be busy with something else: what is held up here is held up for ever. */
+/** The bound is generous, because the host may be busy; a call that is delayed by the stream would wait for ever. */
 const soon = (trip: number) => 20 * trip + 2000
 
-describe("memory stays flat", () => {
+describe("Memory of streams and dialogs", () => {
   for (
     const [what, size, items] of [["2.1 million small items", 0, 2_100_000], [
       "1500 blocks of 64 KiB",
@@ -94,10 +100,10 @@ describe("memory stays flat", () => {
       1500
     ]] as const
   ) {
-    /** Reads everything, and looks at both processes ten times on the way. */
+    /** Reads the whole stream, and samples the memory of both processes ten times in between. */
     const read = <E>(bob: Portal, stream: Stream.Stream<unknown, E>) =>
       Effect.gen(function*() {
-        // Compiled code that both sides keep is not held for a stream.
+        // A part of the stream is read first, because both sides keep the memory of compiled code.
         yield* Stream.runDrain(bob.stream(pour({ items: Math.floor(items / 50), size })))
         const { check, sample } = yield* watch(bob)
         let seen = 0
@@ -124,16 +130,16 @@ describe("memory stays flat", () => {
   }
 
   for (const [what, size, window] of [["numbers", 0, 1024], ["blocks of 64 KiB", block, 16]] as const) {
-    it.live(`memory stays flat while a reader of ${what} has stopped: its writer stops at the window`, () =>
+    it.live(`memory stays flat while a reader of ${what} has stopped, because its writer stops at the window`, () =>
       withBob((bob) =>
         bob.open(gush({ items: endless, size }), ({ cancel, stream }) =>
           Effect.gen(function*() {
             const { check } = yield* watch(bob)
             const made = yield* stopped(bob.run(progress()))
-            // The window, and the chunk in the writer's hands.
+            // The items of the window, and the chunk that the writer is sending.
             assert.isAtMost(made, size === 0 ? 2 * window : window + 1)
             yield* check
-            // It goes on when somebody reads, no further than it was let.
+            // The writer goes on when items are read, and no further than the window.
             for (let n = 0; n < 2 * window; n++) yield* stream.receive
             const more = yield* stopped(bob.run(progress()))
             assert.isAbove(more, made)
@@ -143,7 +149,7 @@ describe("memory stays flat", () => {
           }))
       ))
 
-    it.live(`memory stays flat while a reader of ${what} is slow: its writer is never further ahead than the window`, () =>
+    it.live(`memory stays flat while a reader of ${what} is slow, because its writer is never further ahead than the window`, () =>
       withBob((bob) =>
         Effect.gen(function*() {
           const { check, sample } = yield* watch(bob)
@@ -155,7 +161,7 @@ describe("memory stays flat", () => {
             Stream.runForEachArray(Effect.fnUntraced(function*(chunk) {
               seen += chunk.length
               yield* Effect.sleep(10)
-              // On its way, unpacked by the reader, and in the hands of the writer.
+              // Memory may hold the items on their way, those that the reader has decoded, and those of the writer.
               assert.isAtMost(yield* sample, seen + 3 * window)
             }))
           )
@@ -165,7 +171,7 @@ describe("memory stays flat", () => {
       ))
   }
 
-  it.live("memory stays flat while an actor does not read what it is sent", () =>
+  it.live("memory stays flat while an actor does not read its messages", () =>
     withBob((bob) =>
       bob.open(deaf(), ({ cancel, stream }) =>
         Effect.gen(function*() {
@@ -184,7 +190,7 @@ describe("memory stays flat", () => {
     ))
 })
 
-describe("memory follows the items that were read, and not all items", () => {
+describe("memory grows with the items that were read, and not with all items of the stream", () => {
   for (
     const [what, small, largest] of [["64 items of 16 MiB", 0, 16], [
       "pages of 2 MiB behind small items",
@@ -192,7 +198,7 @@ describe("memory follows the items that were read, and not all items", () => {
       2
     ]] as const
   ) {
-    it.live(`G85: the writer of three of ${what} holds two of them, and gives them back`, () =>
+    it.live(`G85: the writer of three of ${what} holds only two of them in memory, and frees them`, () =>
       withBob((bob) =>
         Effect.gen(function*() {
           const before = yield* bob.run(memory())
@@ -206,7 +212,7 @@ describe("memory follows the items that were read, and not all items", () => {
               })
             )
           )
-          // The page itself, two in flight, and the windows.
+          // Memory may hold the page itself, two pages on their way, and the windows.
           assert.isBelow(during, 64 * MiB + 2 * largest * MiB)
           const after = yield* bob.run(memory())
           assert.isBelow(after.used - before.used, bound, "kept by the writer")
@@ -214,7 +220,7 @@ describe("memory follows the items that were read, and not all items", () => {
       ))
   }
 
-  it.live("G86: 300 calls with 1 MiB each to an actor that is busy: few of them are encoded, and all are answered", () =>
+  it.live("G86: 300 calls with 1 MiB each to a busy actor are encoded a few at a time, and all are answered", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const bytes = new Uint8Array(MiB)
@@ -225,7 +231,7 @@ describe("memory follows the items that were read, and not all items", () => {
         const calls = yield* Effect.forkChild(
           Effect.forEach(Array.from({ length: 300 }), () => bob.run(swallow({ bytes })), { concurrency: "unbounded" })
         )
-        // A start that is interrupted while it waits leaves nothing behind, and nothing has been sent.
+        // A start that is interrupted while it waits leaves no memory behind, and has sent nothing.
         const waits = yield* Effect.forkChild(bob.run(swallow({ bytes })))
         yield* Effect.sleep(100)
         assert.isBelow(held().used - before.used, 32 * MiB)
@@ -237,10 +243,10 @@ describe("memory follows the items that were read, and not all items", () => {
     ))
 })
 
-describe("nothing is held up by a stream that is full", () => {
+describe("A connection with a full stream", () => {
   type Gush = Dialog.Dialog<void, string, number | Uint8Array, number, Told>
 
-  /** A dialog whose writer has stopped at the window; gives its exit, and how long it took from `go` on. */
+  /** Runs a dialog whose writer has stopped at the window. Returns its exit, and the time that it took after `go`. */
   const whenFull = (bob: Portal, size: number, go: (dialog: Gush) => Effect.Effect<unknown, Actor.ActorError | Told>) =>
     Effect.gen(function*() {
       const trip = yield* roundTrip(bob)
@@ -255,7 +261,7 @@ describe("nothing is held up by a stream that is full", () => {
     })
 
   for (const [what, size] of [["numbers", 0], ["blocks of 64 KiB", block]] as const) {
-    it.live(`a cancel is not held up by a stream that is full of ${what}`, () =>
+    it.live(`a full stream of ${what} does not delay a cancel`, () =>
       withBob((bob) =>
         Effect.gen(function*() {
           const { exit, millis, trip } = yield* whenFull(
@@ -271,7 +277,7 @@ describe("nothing is held up by a stream that is full", () => {
         })
       ))
 
-    it.live(`a message the other way and an error are not held up by a stream that is full of ${what}`, () =>
+    it.live(`a full stream of ${what} delays neither a message in the other direction nor an error`, () =>
       withBob((bob) =>
         Effect.gen(function*() {
           const { exit, millis, trip } = yield* whenFull(bob, size, (dialog) =>
@@ -282,7 +288,7 @@ describe("nothing is held up by a stream that is full", () => {
       ))
   }
 
-  it.live("a call is not held up by a full stream on the same connection", () =>
+  it.live("a full stream does not delay a call on the same connection", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         let during = 0
@@ -302,8 +308,8 @@ const callable = (bob: Portal) =>
     assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
   })
 
-describe("a window of one message", () => {
-  it.live("a window of one message carries everything, both ways at once", () =>
+describe("A window of one message", () => {
+  it.live("a dialog with a window of one message carries all messages in both directions at once", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         const numbers = Array.from({ length: 500 }, (_, n) => n)
@@ -322,8 +328,8 @@ describe("a window of one message", () => {
     ))
 })
 
-describe("a local fan-out", () => {
-  it.live("a local fan-out gives 22 subscribers the same items, and all end when the callee ends its stream", () =>
+describe("Subscribers of a stream in one process", () => {
+  it.live("a stream gives 22 subscribers in one process the same items, and all end when the callee ends its stream", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const { counts, result } = yield* bob.open(counting(), ({ result, stream }) =>
@@ -354,11 +360,11 @@ describe("a local fan-out", () => {
     ))
 })
 
-describe("overruns, where only one item fits the window of the slow side", () => {
+describe("Overruns of a side with room for one item", () => {
   const sizes = { batches: 2, size: 10 }
   type Side = "opener" | "responder"
 
-  /** The grants to the slow side: `wait` waits for it, `error` fails it. */
+  /** The policies of the slow side: `wait` waits for the reader, and `error` fails the reader. */
   const run = (bob: Portal, slow: Side, allowed: ReadonlyArray<Side>, parks: boolean) => {
     const overflow = (side: Side) => allowed.includes(side) ? "wait" as const : "error" as const
     const window = (side: Side) => slow === side ? 1 : sizes.size
@@ -390,7 +396,7 @@ describe("overruns, where only one item fits the window of the slow side", () =>
   const allowed: ReadonlyArray<ReadonlyArray<Side>> = [["opener"], ["responder"], [], ["opener", "responder"]]
   for (const slow of ["opener", "responder"] as const) {
     for (const parks of [false, true]) {
-      it.live(`a slow ${slow} with room for one item, ended by ${parks ? "a cancel" : "its result"}, waits if allowed, else fails in its name`, () =>
+      it.live(`a slow ${slow} with room for one item, ended by ${parks ? "a cancel" : "its result"}, waits if the policy allows it, and else fails with its own name in the error`, () =>
         withBob((bob) =>
           Effect.gen(function*() {
             for (const sides of allowed) {

@@ -1,4 +1,4 @@
-/** Trees of one machine in processes of their own: what they find, how they call, and how they lose each other. */
+/** Tests trees of one host in processes of their own: what they find, how they call, and how they lose each other. */
 import { assert, describe, it } from "@effect/vitest"
 import { RuntimeLayerError } from "@furrow/actor/ActorRuntime"
 import * as NodeCredentials from "@furrow/node/NodeCredentials"
@@ -18,7 +18,7 @@ const late = { within: "60 seconds" } as const
 const authority = Certificates.sign({ name: "authority" })
 const host = Certificates.sign({ name: "host", hosts: ["127.0.0.1"], by: authority })
 
-/** Everything that trees of one test share. */
+/** Values that all trees of one test share. */
 const meadow = (transport: Settings["transport"]) =>
   Effect.gen(function*() {
     const folder = yield* Folder.make()
@@ -49,7 +49,7 @@ const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 for (const transport of ["unix", "tcp", "tls"] as const) {
   describe.skipIf(process.platform === "win32")(`Two trees of one host over ${transport}`, () => {
     it.live(
-      `G263: two programs over ${transport} find and call each other, and a tree that is killed is lost: its calls at once, its names with its lease`,
+      `G263: two programs over ${transport} find and call each other, and when one tree is killed its calls fail at once and its names end with its lease`,
       () =>
         Effect.gen(function*() {
           const tree = yield* meadow(transport)
@@ -65,7 +65,7 @@ for (const transport of ["unix", "tcp", "tls"] as const) {
           const lost = yield* timed(left.says(/^failed ActorLost ConnectionClosed$/m, late))
           yield* left.says(/^ended Lost$/m, late)
           const down = yield* timed(left.says(/^down bert$[^]*^down right$|^down right$[^]*^down bert$/m, late))
-          // A loaded machine is late, and not by a whole lease.
+          // A loaded host may be late, but not by a whole lease.
           assert.isBelow(lost + down, 2 * ttl + 1_000)
         }),
       180_000
@@ -75,11 +75,11 @@ for (const transport of ["unix", "tcp", "tls"] as const) {
 
 describe.skipIf(process.platform === "win32")("Two trees of one host", () => {
   it.live(
-    "G263: a tree that is stopped is lost by its silence over tls, and listed again when it goes on",
+    "G263: a tree over TLS that is stopped is lost because of its silence, and is listed again when it goes on",
     () =>
       Effect.gen(function*() {
         const tree = yield* meadow("tls")
-        // The first one holds the names of the host: it is not the one that is stopped.
+        // The first tree holds the names of the host, so another one is stopped.
         const left = yield* tree("left", { calls: "bert", silence: 4_000 })
         yield* left.says(/up\n/, late)
         const right = yield* tree("right", { starts: [{ name: "bert" }] })
@@ -96,7 +96,7 @@ describe.skipIf(process.platform === "win32")("Two trees of one host", () => {
   )
 
   it.live(
-    "G265: two programs that start an actor of one unique name get one actor, and its name is free after a kill",
+    "G265: two programs that start an actor with the same unique name share one actor, and its name is free after a kill",
     () =>
       Effect.gen(function*() {
         const tree = yield* meadow("unix")
@@ -115,7 +115,7 @@ describe.skipIf(process.platform === "win32")("Two trees of one host", () => {
 
   for (const transport of ["tcp", "tls"] as const) {
     it.live(
-      `G267: a root over ${transport} that has no relation to a tree and no engine is reached at its address`,
+      `G267: an actor reaches a root over ${transport} by its address, without an engine and without a common tree`,
       () =>
         Effect.gen(function*() {
           const tree = yield* meadow(transport)
@@ -134,7 +134,7 @@ describe.skipIf(process.platform === "win32")("Two trees of one host", () => {
   }
 
   it.live(
-    "G266: trees of different secrets reach each other by certificates where both trust them, and else not",
+    "G266: trees with different secrets connect by certificates where both trust them, and otherwise not",
     () =>
       Effect.gen(function*() {
         const tree = yield* meadow("tls")
@@ -162,7 +162,7 @@ describe.skipIf(process.platform === "win32")("A secret in a file", () => {
       return error.reason
     })
 
-  it.live("G268: programs that make a secret at once all have the same one, which others cannot read", () =>
+  it.live("G268: programs that make a secret file at the same time all get the same secret, which other users cannot read", () =>
     Effect.gen(function*() {
       const path = yield* at
       const all = yield* Effect.forEach(
@@ -178,7 +178,7 @@ describe.skipIf(process.platform === "win32")("A secret in a file", () => {
       assert.deepStrictEqual(Fs.readdirSync(Path.dirname(path)), ["secret"])
     }))
 
-  it.live("G268: a secret that others can read, is too short or is not there is refused, and no error shows it", () =>
+  it.live("G268: a secret file that other users can read, that is too short or that is missing is refused, and no error shows the secret", () =>
     Effect.gen(function*() {
       const path = yield* at
       assert.match(yield* reason(path), /cannot be read \(ENOENT\)/)

@@ -1,4 +1,4 @@
-/** References to actors that cross between processes: who gets one can use the actor, and nothing but what it exposes. */
+/** Tests references to actors between processes: a holder can use the actor, but only what the actor exposes. */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, Registry } from "@furrow/actor"
 import * as Processes from "@furrow/testing/Processes"
@@ -9,7 +9,7 @@ import { entries, inTree, listsOnly, tcpConnections, treeFolder, unixConnections
 import { Counter, Doubler } from "./fixtures/services.ts"
 
 describe("A reference", () => {
-  it.live("a reference from a parent opens a portal to a sibling, with its answers and its own errors", () =>
+  it.live("a reference from a parent opens a portal to a sibling, whose answers and typed errors arrive", () =>
     inTree(["a", "b", "p", "p/c"], (tree) =>
       Effect.gen(function*() {
         const { ref } = yield* tree.at("b")
@@ -17,17 +17,17 @@ describe("A reference", () => {
           const portal = yield* tree.at(name)
           assert.strictEqual(yield* portal.run(visit({ to: ref, n: 2 })), ref.actor.pid)
           assert.strictEqual(yield* portal.run(visit({ to: ref, n: -2 })), "Negative")
-          // The connection stays for the next visit.
+          // The connection stays open for the next visit.
           assert.include(yield* portal.run(peers()), "b")
         }
         const b = yield* tree.at("b")
-        // To its parent and to itself it needs none.
+        // An actor needs no connection to its parent or to itself.
         assert.strictEqual(yield* b.run(visit({ to: ref, n: 2 })), "ActorUnreachable")
         assert.deepStrictEqual(yield* b.run(peers()), ["a", "c"])
         assert.strictEqual(unixConnections(treeFolder(tree.runtime)), 3)
       })))
 
-  it.live("a reference that a child answers with, or hands up over any number of levels, works for every holder", () =>
+  it.live("a reference that a child returns, over any number of levels, works for every holder", () =>
     inTree(["a", "p", "p/q", "p/q/r"], (tree) =>
       Effect.gen(function*() {
         const a = yield* tree.at("a")
@@ -47,7 +47,7 @@ describe("A reference", () => {
         }))
       }), { expose: [introduce] }))
 
-  it.live("a reference of a Service is that Service, with its state, for every holder, and nothing else passes for one", () =>
+  it.live("a reference to a Service reaches that Service with its state for every holder, and no other value is accepted as one", () =>
     inTree(["a", "p", "p/c"], (tree) =>
       Effect.gen(function*() {
         const counter = yield* Counter
@@ -56,7 +56,7 @@ describe("A reference", () => {
         assert.strictEqual(yield* a.run(bump({ to: counter.ref, by: 1 })), 1)
         assert.strictEqual(yield* c.run(bump({ to: counter.ref, by: 10 })), 11)
         assert.strictEqual(yield* Counter.calls.increment({ by: 100 }), 111)
-        // Found by its class it is the same.
+        // A Service that is found by its class is the same actor.
         const found = yield* Registry.wait(Counter)
         assert.deepStrictEqual(found.actor, counter.actor)
         const error = yield* Effect.flip(a.run(bump({ to: c.ref as never, by: 1 })))
@@ -64,7 +64,7 @@ describe("A reference", () => {
         assert.include(error.message, "it is no Service, not \"Counter\"")
       }).pipe(Effect.provide(Counter.layer))))
 
-  it.live("G71: a reference opens nothing but exposed endpoints: no other handlers, no services of the runtime", () =>
+  it.live("G71: a reference gives access only to exposed endpoints, neither to other handlers nor to services of the runtime", () =>
     inTree(["a", "p", "p/c"], (tree) =>
       Effect.gen(function*() {
         const shy = yield* Actor.start("shy", { expose: [square] })
@@ -78,7 +78,7 @@ describe("A reference", () => {
         }
       })))
 
-  it.live("a reference to an actor that has ended says so, and at once", () =>
+  it.live("a call by a reference to an actor that has ended fails at once and says so", () =>
     inTree(["a", "p", "p/c"], (tree) =>
       Effect.gen(function*() {
         const a = yield* tree.at("a")
@@ -88,7 +88,7 @@ describe("A reference", () => {
         const error = yield* Effect.flip(Effect.scoped(Actor.portal(c.ref)))
         assert.match(error.message, new RegExp(`^c@${c.actor.pid} cannot be reached: .*has no such child any more`))
         assert.strictEqual(yield* a.run(visit({ to: c.ref, n: 1 })), "ActorUnreachable")
-        // An actor of that name that comes later is another one.
+        // A later actor with the same name is another actor.
         yield* Actor.start("c", { expose: [square] })
         assert.strictEqual(yield* a.run(visit({ to: c.ref, n: 1 })), "ActorUnreachable")
       })))
@@ -96,7 +96,7 @@ describe("A reference", () => {
 
 describe("A Service that uses another", () => {
   for (const transport of ["unix", "tcp"] as const) {
-    it.live(`a Service that uses another dials it itself, over ${transport}: its parent has nothing to pass on`, () =>
+    it.live(`a Service that uses another one dials it directly over ${transport}, and its parent relays nothing`, () =>
       inTree([], (tree) =>
         Effect.gen(function*() {
           const [counter, doubler] = [yield* Counter, yield* Doubler]

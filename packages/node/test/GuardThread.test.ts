@@ -1,4 +1,7 @@
-/** The thread by which an actor notices the end of its parent, started as every actor under the guard `thread` does. */
+/**
+ * Tests the thread by which an actor notices the death of its parent, started in the same way as under the guard
+ * `thread`.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Leaks from "@furrow/testing/Leaks"
@@ -9,7 +12,7 @@ import type * as Net from "node:net"
 import { source } from "../src/internal/guardThread.ts"
 import "./support.ts"
 
-/** An actor in miniature: it has one group below it, says so, and computes. */
+/** A small program in the place of an actor: it has one process group below it, prints that, and computes. */
 const actor = `
 const { Worker } = require("node:worker_threads")
 const thread = new Worker(process.argv[1], { eval: true, execArgv: [] })
@@ -29,9 +32,9 @@ interface Said {
   readonly own: number
 }
 
-describe("The thread of an actor", () => {
+describe("The guard thread of an actor", () => {
   it.live(
-    "the guard thread kills the actors below it and its own group when its parent is gone, and no ended actor",
+    "the guard thread kills the actors below its actor and its own group when the parent dies, but no group of an ended actor",
     () =>
       Leaks.withoutLeaks(Effect.scoped(Effect.gen(function*() {
         const child = ChildProcess.spawn(process.execPath, ["-e", actor, source], {
@@ -49,14 +52,14 @@ describe("The thread of an actor", () => {
         assert.isTrue([said.ended, said.below, said.own].every(Processes.isAlive))
         ;(child.stdio[4] as Net.Socket).destroy()
         yield* Processes.gone([child.pid!, said.below, said.own])
-        // It is somebody else's by now.
+        // The number of the ended group belongs to another process by now.
         assert.isTrue(Processes.isAlive(said.ended))
         process.kill(said.ended, "SIGKILL")
         yield* Processes.gone([said.ended])
       })))
   )
 
-  it("the thread of an actor is a text that stands by itself", () => {
+  it("the guard thread runs from a text that refers to nothing outside of itself", () => {
     assert.notMatch(source, /\bimport\b|__vite|__name/)
     assert.doesNotThrow(() => new Function("require", source))
   })

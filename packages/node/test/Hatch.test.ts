@@ -1,4 +1,4 @@
-/** The door of an actor for observers: who gets in, what is seen, and what is left of it. */
+/** Tests the door of an actor for observers: who gets in, what is seen, and which files are left. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Actor from "@furrow/actor/Actor"
 import type { ActorInspection, Observer } from "@furrow/actor/Inspect"
@@ -17,7 +17,7 @@ const patient = { within: "25 seconds" } as const
 const look = (pid: number) =>
   Effect.scoped(Effect.flatMap(NodeInspect.observe(pid, patient), (observer) => observer.snapshot))
 
-/** Looks until it is as it should be. */
+/** Inspects the actor until the answer is as expected. */
 const sees = (observer: Observer, check: (seen: ActorInspection) => void) =>
   Eventually.succeeds(Effect.map(observer.snapshot, check), patient)
 
@@ -25,7 +25,7 @@ const dialogsOf = (seen: ActorInspection, endpoint: string) =>
   seen.channels.flatMap(({ dialogs, peer }) => dialogs.map((dialog) => ({ ...dialog, peer: peer?.name })))
     .filter((dialog) => dialog.endpoint === endpoint)
 
-/** The files of doors in the folder of temporary files. */
+/** Returns the files of doors in the folder of temporary files. */
 const doorFiles = (): ReadonlyArray<string> => {
   const base = Path.join(process.env["TMPDIR"]!, `furrow-${process.geteuid!()}`)
   if (!Fs.existsSync(base)) return []
@@ -34,8 +34,8 @@ const doorFiles = (): ReadonlyArray<string> => {
 
 const secret = "the-payload-is-secret"
 
-describe.skipIf(process.platform !== "linux")("The hatch", () => {
-  it.live("G246: a tool sees both ends of every dialog, whose work has opened it, and no payload", () =>
+describe.skipIf(process.platform !== "linux")("The door of an actor for tools", () => {
+  it.live("G246: a tool sees both ends of every dialog and which work has opened it, and sees no payload", () =>
     withActors(Effect.gen(function*() {
       const b = yield* Actor.startScoped("b", { expose: [wait] })
       const a = yield* Actor.startScoped("a", { expose: [ask] })
@@ -61,11 +61,11 @@ describe.skipIf(process.platform !== "linux")("The hatch", () => {
       assert.isAbove(seenA.process!.rssBytes, 1_000_000)
       const others = [yield* atA.metrics, yield* atA.fibers, yield* atB.metrics, yield* atB.fibers]
       assert.notInclude(JSON.stringify([seenA, seenB, others]), secret)
-      // An actor shows the stacks of its children alone.
+      // An actor shows only the stacks of its children.
       assert.match(String(yield* Effect.flip(atA.stack(b.actor.pid))), /is no child of a/)
     })))
 
-  it.live("G246: a tool sees the names that are waited for, and the children of the root", () =>
+  it.live("G246: a tool sees the names for which actors wait, and the children of the root", () =>
     withActors(Effect.gen(function*() {
       const a = yield* Actor.startScoped("a", { expose: [ask] })
       yield* Effect.forkScoped(a.run(ask({ name: "nobody-has-it", secret })))
@@ -73,7 +73,7 @@ describe.skipIf(process.platform !== "linux")("The hatch", () => {
       yield* sees(observer, ({ names }) => assert.deepStrictEqual(names.map(({ name }) => name), ["nobody-has-it"]))
     })))
 
-  it.live("G247: an actor has no socket and no file of its door until a tool knocks; its key is private, and no secret", () =>
+  it.live("G247: an actor has neither a door nor its socket before a tool knocks, and the key of the door is private and differs from the secret", () =>
     withActors(Effect.gen(function*() {
       const a = yield* Actor.startScoped("a", { expose: [wait] })
       assert.deepStrictEqual(doorFiles(), [])
@@ -99,7 +99,7 @@ describe.skipIf(process.platform !== "linux")("The hatch", () => {
       assert.include(error.message, "the dialler's proof is wrong")
     })))
 
-  it.live("G248: a tree with observe off hears no knock, and no actor of it", () =>
+  it.live("G248: a tree with the option observe off ignores knocks in all its actors", () =>
     WithActors.provide(NodeActor.layer({ observe: "off" }))(Effect.gen(function*() {
       const a = yield* Actor.startScoped("a", { expose: [wait] })
       for (const pid of [a.actor.pid, process.pid]) {

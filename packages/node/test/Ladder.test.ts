@@ -13,18 +13,18 @@ import { grow, LeafFailed, wither } from "./fixtures/family.ts"
 import { blocked, blockedBelow, litter, stubborn } from "./fixtures/stuck.ts"
 import { evidence, timed, withActors } from "./support.ts"
 
-/** The ladder's own bounds for a blocked actor are 0.5 s + 0.5 s; the rest is for a machine with other things to do. */
+/** Milliseconds to end a blocked actor: the shutdown ladder takes 0.5 s + 0.5 s, and the rest is for a busy host. */
 const aboutASecond = 4000
 
-/** The actor that wrote `label PID`, once it has. */
+/** Waits until an actor has written `label PID`, and returns its pid. */
 const written = (file: string, label: string) =>
   Eventually.holds(`${label} is written`, () => {
     const line = Folder.lines(file).find((line) => line.startsWith(`${label} `))
     return line === undefined ? undefined : Number(line.slice(label.length + 1))
   })
 
-describe("An actor that does not let go", () => {
-  it.live("G13: a blocked actor is ended in about a second, however it blocks its thread, with its subprocesses", () =>
+describe("An actor that does not end when asked", () => {
+  it.live("G13: a blocked actor is killed in about a second with its subprocesses, in whatever way its thread is blocked", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const ways = ["spin", "wait", "subprocess"]
@@ -37,7 +37,7 @@ describe("An actor that does not let go", () => {
       yield* Processes.gone([sleeper.pid])
     })))
 
-  it.live("an actor that does not let go climbs the ladder rung by rung: asked, terminated, killed", () =>
+  it.live("an actor that does not end when asked is asked, terminated and killed, in this order", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const rungs: Array<string> = []
@@ -55,7 +55,7 @@ describe("An actor that does not let go", () => {
       yield* Fiber.interrupt(watching)
     })))
 
-  it.live("an actor that does not let go is ended while it is stopped by SIGSTOP", () =>
+  it.live("an actor that is stopped by SIGSTOP is killed", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const call = yield* Effect.forkChild(Actor.runInActor(hold({ file, label: "stopped", millis: 0 })))
@@ -68,7 +68,7 @@ describe("An actor that does not let go", () => {
       assert.isFalse(Processes.isAlive(pid))
     })))
 
-  it.live("a stuck actor is ended when its fiber is not interruptible, after the bound for finalizers", () =>
+  it.live("an actor whose fiber is uninterruptible is killed after the bound for finalizers", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const call = yield* Effect.forkChild(
@@ -78,13 +78,13 @@ describe("An actor that does not let go", () => {
       )
       const pid = yield* written(file, "stubborn")
       const [, millis] = yield* timed(Fiber.interrupt(call))
-      // Half of the bound: the rest is for its last words.
+      // Half of the bound is for the actor's answer, and the other half for its last words.
       assert.isAtLeast(millis, 250)
       assert.isBelow(millis, aboutASecond)
       assert.isFalse(Processes.isAlive(pid))
     })))
 
-  it.live("a stuck actor keeps a caller that does not own it no longer than the bound, and stays listed as stuck", () =>
+  it.live("a stuck actor delays a caller that does not own it no longer than the bound, and is still listed as stuck", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Effect.provideService(
@@ -96,7 +96,7 @@ describe("An actor that does not let go", () => {
           assert.isAtLeast(millis, 300)
           assert.isBelow(millis, aboutASecond)
           assert.strictEqual((yield* portal.statistics).channel.stuck, 1)
-          // Only its owner may end it: for others it goes on.
+          // Only the owner may end the actor, which therefore goes on for other callers.
           assert.strictEqual(yield* portal.run(isPrime({ n: 7 })), true)
         })),
         Timeouts.Timeouts,
@@ -104,7 +104,7 @@ describe("An actor that does not let go", () => {
       )
     })))
 
-  it.live("an actor two levels down that does not let go is ended by its own parent, while the root fails with its own error", () =>
+  it.live("an actor two levels down that does not end is killed by its own parent, while the root fails with its own error", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const outcome = Actor.nursery(Effect.gen(function*() {
@@ -121,7 +121,7 @@ describe("An actor that does not let go", () => {
       assert.isFalse(Processes.isAlive(pid))
     })))
 
-  it.live("an actor that does not let go takes along what it started and left behind", () =>
+  it.live("an actor that is killed takes the processes with it that it has started and left behind", () =>
     withActors(Effect.gen(function*() {
       const pid = yield* Actor.runInActor(litter())
       yield* Processes.gone([pid])
@@ -130,7 +130,7 @@ describe("An actor that does not let go", () => {
 
 describe("A tree", () => {
   it.live(
-    "a tree three levels deep is cancelled inside one bound, leaves first",
+    "a tree three levels deep is cancelled within one bound, leaves first",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
@@ -152,7 +152,7 @@ describe("A tree", () => {
   )
 
   it.live(
-    "a tree with failing leaves brings their error to the root, typed, through every level",
+    "a tree with failing leaves passes their typed error through every level to the root",
     () =>
       withActors(Effect.gen(function*() {
         const error = yield* Effect.flip(Actor.runInActor(wither({ depth: 2, width: 2 })))
@@ -165,7 +165,7 @@ describe("A tree", () => {
 
 describe("An interruption during the start of an actor", () => {
   it.live(
-    "G4: an interruption during the start of an actor never leaves a process, at whatever moment of the boot it comes",
+    "G4: an interruption during the start of an actor leaves no process, at whatever moment of the start it comes",
     () =>
       withActors(Effect.gen(function*() {
         const moments = [0, 1, 2, 5, 10, 20, 35, 50, 75, 100, 130, 160, 200, 250, 300, 350, 400, 500]
@@ -176,7 +176,7 @@ describe("An interruption during the start of an actor", () => {
           yield* Fiber.interrupt(call)
           const exit = yield* Fiber.await(call)
           if (exit._tag === "Failure") interrupted++
-          // Not a matter of time: whoever resumes finds nobody.
+          // The check does not wait, because no process may be left when the caller goes on.
           const left = Processes.titled("childMain").concat(Processes.titled("furrow["))
           assert.deepStrictEqual(left.map(Processes.describe), [], `after ${moment} ms`)
           assert.deepStrictEqual((yield* Actor.statistics).children, [])

@@ -20,7 +20,7 @@ const lost = (error: unknown): ActorError.ActorLost => {
 }
 
 describe("An actor killed by a signal", () => {
-  it.live("G7: an actor killed by a signal fails every open call and stream at once, and portal.wait tells it", () =>
+  it.live("G7: an actor killed by a signal fails every open call and stream at once, and `portal.wait` returns its exit", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const portal = yield* Actor.startScoped("victim", { expose: [hold, ticks, isPrime] })
@@ -52,7 +52,7 @@ describe("An actor killed by a signal", () => {
       assert.deepStrictEqual(lost(late).how, { _tag: "Signalled", signal: "SIGKILL" })
     })))
 
-  it.live("an actor killed by a signal fails its nursery, which ends everybody else", () =>
+  it.live("an actor killed by a signal fails its nursery, which ends its other actors", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const error = yield* Effect.flip(Actor.nursery(Effect.gen(function*() {
@@ -66,7 +66,7 @@ describe("An actor killed by a signal", () => {
       assert.deepStrictEqual(Folder.lines(file), ["other runs", "other ended by root: nursery failed"])
     })))
 
-  it.live("G1: an actor that is killed in the middle of a tree takes the actors below along, and its caller hears of it", () =>
+  it.live("G1: an actor that is killed in the middle of a tree ends together with the actors below it, and its caller gets ActorLost", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const call = yield* Effect.forkChild(Effect.flip(Actor.runInActor(delegate({ file, label: "mid", millis: 0 }))))
@@ -91,22 +91,22 @@ describe("An actor that exits", () => {
       )
     })))
 
-  it.live("an actor that exits with 0 without being asked is lost", () =>
+  it.live("an actor that exits with code 0 without being asked is lost", () =>
     withActors(Effect.gen(function*() {
       const error = lost(yield* Effect.flip(Actor.runInActor(exit({ code: 0 }))))
       assert.deepStrictEqual(error.how, { _tag: "Exited", code: 0 })
     })))
 
-  it.live("an actor that exits has no last lines where its streams are inherited", () =>
+  it.live("an actor that exits has no last lines in its error where its streams are inherited", () =>
     withActors(Effect.gen(function*() {
       const error = lost(yield* Effect.flip(Actor.runInActor(exit({ code: 3 }), { stderr: "inherit" })))
       assert.deepStrictEqual([error.how, error.stderr], [{ _tag: "Exited", code: 3 }, []])
     })))
 })
 
-describe("an uncaught error beside a handler", () => {
+describe("An uncaught error outside of a handler", () => {
   for (const how of ["throw", "reject"] as const) {
-    it.live(`an uncaught error beside a handler (${how}) is the actor's failure, its finalizers run, and it exits with 70`, () =>
+    it.live(`an uncaught error outside of a handler (${how}) is the actor's failure, its finalizers run, and it exits with 70`, () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
         const portal = yield* Actor.startScoped("careless", { expose: [beside, isPrime] })
@@ -122,7 +122,7 @@ describe("an uncaught error beside a handler", () => {
         assert.deepInclude(ended.error.boxed, { type: "RangeError", message: "nobody catches this" })
         assert.include(ended.error.remoteStack, "fixtures/dying.ts")
         assert.strictEqual(ended.error.origin.name, "careless")
-        // A call that comes too late hears how the process went, too.
+        // A call after the death fails with the same description of how the process ended.
         const late = yield* Effect.flip(portal.run(isPrime({ n: 7 })))
         assert.match(late.message, /nobody catches this/)
       })))
@@ -130,7 +130,7 @@ describe("an uncaught error beside a handler", () => {
 })
 
 describe("An actor over its memory limit", () => {
-  it.live("G106: an actor over its memory limit is lost with that limit, says so on stderr, and its siblings go on", () =>
+  it.live("G106: an actor over its memory limit is lost with that limit in the error and on stderr, and its siblings go on", () =>
     withActors(Effect.gen(function*() {
       const other = yield* Actor.startScoped("other", { expose: [count] })
       const error = lost(yield* Effect.flip(Actor.runInActor(hoard(), { memoryLimit: 64 })))

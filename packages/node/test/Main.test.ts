@@ -10,7 +10,7 @@ import { evidence, fixture, timed } from "./support.ts"
 
 const patient = { within: "20 seconds" } as const
 
-/** Starts the program, with a file for what its actors write down. */
+/** Starts the program with a file into which its actors write. */
 const start = (how: string) =>
   Effect.gen(function*() {
     const file = yield* evidence
@@ -48,7 +48,7 @@ describe("A main program", () => {
   )
 
   test(
-    "a main program exits with 1 when it fails or dies, and shows the error once",
+    "a main program exits with 1 when it fails or dies, and prints the error once",
     Effect.gen(function*() {
       for (const [how, text] of [["fail", "the program's own error"], ["die", "a defect of the program"]] as const) {
         const { program } = yield* start(how)
@@ -60,7 +60,7 @@ describe("A main program", () => {
   )
 
   test(
-    "a main program exits with 1 when an actor it needs is lost, and says which and how",
+    "a main program exits with 1 when an actor that it needs is lost, and prints which actor and how it was lost",
     Effect.gen(function*() {
       const { program } = yield* start("lost")
       yield* program.says(/ready/, patient)
@@ -106,7 +106,7 @@ describe("A main program", () => {
   )
 
   test(
-    "G64: a main program kills a tree that hangs at the second SIGINT, at once",
+    "G64: a main program kills a hanging tree at once at the second SIGINT",
     Effect.gen(function*() {
       const { program } = yield* start("hung")
       yield* program.says(/ready/, patient)
@@ -122,7 +122,7 @@ describe("A main program", () => {
   )
 
   test(
-    "G64: a main program takes two SIGINTs within a second for one Ctrl-C, and runs every finalizer",
+    "G64: a main program treats two SIGINTs within a second as one Ctrl-C, and runs every finalizer",
     Effect.gen(function*() {
       const { file, program } = yield* start("tree")
       yield* program.says(/ready/, patient)
@@ -137,7 +137,7 @@ describe("A main program", () => {
   )
 
   test(
-    "G64: a main program takes a SIGINT within a second of a SIGTERM for the same wish, and runs every finalizer",
+    "G64: a main program treats a SIGINT within a second of a SIGTERM as the same request, and runs every finalizer",
     Effect.gen(function*() {
       const { file, program } = yield* start("tree")
       yield* program.says(/ready/, patient)
@@ -163,7 +163,7 @@ describe("A main program", () => {
   )
 
   test(
-    "a main program says what it can of an error that throws where it is shown, and exits with 70",
+    "a main program prints as much as possible of an error that throws when it is formatted, and exits with 70",
     Effect.gen(function*() {
       const { program } = yield* start("uncaughtUnshowable")
       assert.deepStrictEqual(yield* program.ended(patient), { code: 70, signal: null })
@@ -172,7 +172,7 @@ describe("A main program", () => {
   )
 
   test(
-    "a main program exits with 141 when its output has no reader any more, after the finalizers of every actor",
+    "a main program exits with 141 when its output has lost its reader, after the finalizers of every actor",
     Effect.gen(function*() {
       const { file, program } = yield* start("chatter")
       yield* program.says(/ready/, patient)
@@ -220,7 +220,7 @@ describe("A main program", () => {
   )
 
   test(
-    "a main program hands its own arguments to its actors and theirs, or those that a start gives",
+    "a main program passes its arguments to all its actors, except where a start sets others",
     Effect.gen(function*() {
       const file = fixture("mains/arguments.ts")
       const program = yield* Program.start(file, { args: ["a b", "--shout", "--", "--name"] })
@@ -236,7 +236,7 @@ describe("A main program", () => {
   )
 
   test(
-    "a main program may serve its children, in one file with what they run",
+    "a main program may serve endpoints to its children that are defined in the same file",
     Effect.gen(function*() {
       const program = yield* Program.start(fixture("mains/parent.ts"))
       assert.deepStrictEqual(yield* program.ended(patient), { code: 0, signal: null })

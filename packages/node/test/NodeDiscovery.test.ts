@@ -14,17 +14,17 @@ import { fixture } from "./support.ts"
 
 const driver = (folder: string) => DriverSuite.fromLayer(NodeDiscovery.layerHost({ folder }))
 
-/** A folder that goes when its users are gone. */
+/** A folder that is removed after its users have ended. */
 const folder = Folder.make()
 
-describe.skipIf(process.platform === "win32")("The names of a host", () => {
-  describe("The names of a host, as the first process has them", () => {
+describe.skipIf(process.platform === "win32")("The names of one user on one host", () => {
+  describe("The names of one user on one host, in the process that holds them", () => {
     for (const { run, title } of DriverSuite.contract(Effect.flatMap(folder, driver))) {
       it.live(title, () => run, 120_000)
     }
   })
 
-  describe("The names of a host, as another process asks for them", () => {
+  describe("The names of one user on one host, in another process", () => {
     const asked = Effect.gen(function*() {
       const at = yield* folder
       const first = yield* driver(at)
@@ -34,7 +34,7 @@ describe.skipIf(process.platform === "win32")("The names of a host", () => {
     for (const { run, title } of DriverSuite.contract(asked)) it.live(title, () => run, 120_000)
   })
 
-  it.live("G239: the names of a host are open to their user alone", () =>
+  it.live("G239: the names on a host are in files that only their user can read", () =>
     Effect.gen(function*() {
       const at = yield* folder
       const first = yield* driver(at)
@@ -46,7 +46,7 @@ describe.skipIf(process.platform === "win32")("The names of a host", () => {
       assert.deepStrictEqual(modes, ["host 700", "keys.json 600", "keys.sock 600"])
     }))
 
-  it.live("G239: the names of a host are held on when the process that had them ends", () =>
+  it.live("G239: the names on a host stay when the process that holds them ends", () =>
     Effect.gen(function*() {
       const at = yield* folder
       const scope = yield* Scope.make()
@@ -67,7 +67,7 @@ describe.skipIf(process.platform === "win32")("The names of a host", () => {
     }))
 })
 
-/** Programs that want to lead, and the resource that their leader writes to. */
+/** Starts programs that take part in an election, with the resource to which their leader writes. */
 const electors = (count: number, ttlMillis: number) =>
   Effect.gen(function*() {
     const at = yield* folder
@@ -83,15 +83,15 @@ const electors = (count: number, ttlMillis: number) =>
 
 const tokenOf = ({ stdout }: Program.Program) => Number(/leads (\d+)(?![^]*leads)/.exec(stdout())?.[1] ?? 0)
 
-/** The program that leads with a larger token than `before`. */
+/** Waits for the program that leads with a larger token than `before`. */
 const leaderAfter = (programs: ReadonlyArray<Program.Program>, before = 0) =>
   Eventually.holds("one of them leads", () => programs.find((program) => tokenOf(program) > before), {
     within: "60 seconds"
   })
 
-describe.skipIf(process.platform === "win32")("Programs of one host that want to lead", () => {
+describe.skipIf(process.platform === "win32")("Programs of one host that take part in an election", () => {
   it.live(
-    "G237, G239: programs of one host that want to lead have another leader with a larger token when theirs is killed, also where it held the names",
+    "G237, G239: the programs of an election on one host get another leader with a larger token when the leader is killed, also where it held the names",
     () =>
       Effect.gen(function*() {
         let programs = yield* electors(3, 6_000)
@@ -109,10 +109,10 @@ describe.skipIf(process.platform === "win32")("Programs of one host that want to
   )
 
   it.live(
-    "G238: programs of one host that want to lead have a leader that was frozen write nothing behind its successor",
+    "G238: a leader on one host that was frozen writes nothing after its successor has begun",
     () =>
       Effect.gen(function*() {
-        // The one that holds the names is another program: it goes on.
+        // Another program holds the names, and goes on.
         const at = yield* folder
         const resource = Path.join(at, "resource")
         Fs.writeFileSync(resource, "")

@@ -1,4 +1,4 @@
-/** The spawner of processes under each of its guards, and a program's own around it. */
+/** Tests the spawner of processes under each of its guards, and a program's own spawner around it. */
 import { describe, it } from "@effect/vitest"
 import * as NodeSpawner from "@furrow/node/NodeSpawner"
 import * as Leaks from "@furrow/testing/Leaks"
@@ -16,7 +16,7 @@ for (const guard of guards) {
   })
 }
 
-describe("A spawner of the program's around processes", () => {
+describe("A spawner of the program that wraps the spawner of processes", () => {
   const make = SpawnerSuite.fromLayer(Counted.pipe(Layer.provide(NodeSpawner.layer)))
   for (const { run, title } of SpawnerSuite.contract(make)) it.live(title, () => Leaks.withoutLeaks(run))
 })

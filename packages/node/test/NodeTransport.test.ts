@@ -22,7 +22,7 @@ import { fixture } from "./support.ts"
 
 const isLinux = process.platform === "linux"
 
-/** A network whose files go with the Scope. */
+/** A network whose files are removed when the Scope closes. */
 const network = (transport: "unix" | "tcp") =>
   Effect.acquireRelease(
     Effect.sync(() => Networks.network({ transport })),
@@ -49,7 +49,7 @@ const transports = {
   "a transport of the program's": TransportSuite.fromLayer(Loop({ host: "127.0.0.1" }))
 }
 
-/** As the end of a login does: with all that is around it. */
+/** Removes the folder of a socket with its parents, as the end of a login does. */
 const takeAway = (address: string) => Fs.rmSync(Path.dirname(socketOf(address)), { recursive: true })
 
 for (const [transport, make] of Object.entries(transports)) {
@@ -68,7 +68,7 @@ for (const [transport, make] of Object.entries(transports)) {
     for (const { run, title } of ConnectionSuite.contract(pair)) it.live(title, () => Leaks.withoutLeaks(run))
   })
 
-  describe(`A connection over ${transport} that is as bad as it may be`, () => {
+  describe(`A connection over ${transport} that is cut, slow and full`, () => {
     const pair = Effect.map(TransportSuite.dialled(make), ([near, far]) =>
       [
         FaultyTransport.wrap(near, { seed: 7, delay: 1, split: 0.3, join: 0.3 }).connection,
@@ -100,7 +100,7 @@ describe("A tree that listens with Unix sockets", () => {
       Networks.close(network)
     }))
 
-  it.live("a tree that listens with Unix sockets keeps the folder of all trees for the others", () =>
+  it.live("a tree that listens with Unix sockets leaves the folder of all trees in place for other trees", () =>
     Effect.scoped(Effect.gen(function*() {
       const [one, two] = [yield* network("unix"), yield* network("unix")]
       yield* listen(Networks.make(one), actor("frank"))
@@ -110,7 +110,7 @@ describe("A tree that listens with Unix sockets", () => {
       ;(yield* Networks.make(one).dial(address)).destroy()
     })))
 
-  it.live("a tree that listens with Unix sockets leaves a folder to its owner that was asked for", () =>
+  it.live("a tree that listens with Unix sockets does not remove a folder that an option named", () =>
     Effect.scoped(Effect.gen(function*() {
       const runtimeFolder = yield* Folder.make()
       const network = Networks.network({ transport: "unix", runtimeFolder })
@@ -119,7 +119,7 @@ describe("A tree that listens with Unix sockets", () => {
       assert.deepStrictEqual(Fs.readdirSync(runtimeFolder), [])
     })))
 
-  it.live("a tree replaces the socket of a dead process, and refuses where an actor listens", () =>
+  it.live("a tree replaces the socket of a dead process, and refuses an address at which an actor listens", () =>
     Effect.scoped(Effect.gen(function*() {
       const transport = Networks.make(yield* network("unix"))
       const first = yield* listen(transport, actor("frank"))
@@ -137,7 +137,7 @@ describe("A tree that listens with Unix sockets", () => {
       ;(yield* transport.dial(again.address)).destroy()
     })))
 
-  it.live("a tree does not replace a file that is no socket", () =>
+  it.live("a tree does not replace a file that is not a socket", () =>
     Effect.scoped(Effect.gen(function*() {
       const { folder, ...rest } = yield* network("unix")
       const transport = Networks.make({ folder, ...rest })
@@ -159,7 +159,7 @@ describe("A tree that listens with Unix sockets", () => {
       ;(yield* transport.dial(two.address)).destroy()
     })))
 
-  it.live("a listening tree knows its own addresses: of two transports of a tree each dials what it listens at", () =>
+  it.live("a tree with two transports dials each of its addresses by the transport that listens there", () =>
     Effect.scoped(Effect.gen(function*() {
       const [unix, tcp] = [
         Networks.make(yield* network("unix")),
@@ -175,7 +175,7 @@ describe("A tree that listens with Unix sockets", () => {
       assert.isFalse((yield* Effect.flip(unix.dial(atTcp.address))).gone)
     })))
 
-  it("a tree believes no actor of another tree, and signs nothing twice", () => {
+  it("a tree accepts no actor of another tree, and never signs the same challenge twice", () => {
     const secret = (byte: number) => new Uint8Array(32).fill(byte)
     const [one, again, two] = [authenticator(secret(1)), authenticator(secret(1)), authenticator(secret(2))]
     const said = new TextEncoder().encode("who I am")
@@ -186,7 +186,7 @@ describe("A tree that listens with Unix sockets", () => {
 })
 
 describe("A dial", () => {
-  it.live("a dial that is too long for a socket says so instead of dialling another path", () =>
+  it.live("dialling a path that is too long for a socket fails with that reason, and dials no other path", () =>
     Effect.scoped(Effect.gen(function*() {
       const transport = Networks.make(yield* network("unix"))
       const error = yield* Effect.flip(transport.dial(`/unix/${"x".repeat(200)}`))
@@ -195,12 +195,12 @@ describe("A dial", () => {
     })))
 
   it.live.skipIf(!isLinux)(
-    "a failed dial to an actor that is alive and takes no connections is no proof of its death",
+    "dialling a living actor that accepts no connections fails without the claim that the actor is dead",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const folder = yield* Folder.make()
         const path = Path.join(folder, "full.sock")
-        // A listener of one place that never accepts: it is stopped.
+        // A stopped process with a listener that has room for one connection and never accepts.
         const program = yield* Effect.acquireRelease(
           Effect.sync(() =>
             ChildProcess.spawn(process.execPath, [
@@ -220,7 +220,7 @@ describe("A dial", () => {
           transport.dial(`/unix${path}`),
           (connection) => Effect.sync(() => connection.destroy())
         )
-        // A dial that fits into its queue is connected; another waits, and gets in when there is room.
+        // A dial that fits into the queue is connected; another one waits until there is room.
         let [connected, failed] = [0, 0]
         yield* Effect.forkScoped(
           Effect.forEach(
@@ -238,9 +238,9 @@ describe("A dial", () => {
       }))
   )
 
-  // Only root can become somebody else.
+  // Only root can change its user.
   it.live.skipIf(process.geteuid!() !== 0)(
-    "a dial that is not permitted says which users may connect",
+    "a dial that is not permitted fails with an error that says which users may connect",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const given = yield* network("unix")
@@ -252,8 +252,8 @@ describe("A dial", () => {
   )
 })
 
-describe("A process without descriptors left", () => {
-  it.live("a process without descriptors can neither listen nor dial, says what to raise, and takes no actor for dead", () =>
+describe("A process without free file descriptors", () => {
+  it.live("a process without free file descriptors can neither listen nor dial, its error names the limit to raise, and it takes no actor for dead", () =>
     Effect.scoped(Effect.gen(function*() {
       const { address } = yield* listen(Networks.make(yield* network("unix")), actor("frank"))
       const program = yield* Program.start(fixture("dialler.ts"), {
@@ -270,7 +270,7 @@ describe("A process without descriptors left", () => {
 })
 
 describe("A listener", () => {
-  it.live("a listener keeps no process alive", () =>
+  it.live("a listener does not keep its process alive", () =>
     Effect.scoped(Effect.gen(function*() {
       for (const transport of ["unix", "tcp"]) {
         const program = yield* Program.start(fixture("listener.ts"), { args: [transport] })
@@ -280,8 +280,8 @@ describe("A listener", () => {
     })))
 })
 
-describe("a connection that is not read yet", () => {
-  /** Writes until it is full; the whole of `most` is never room, it is what somebody takes in who should not. */
+describe("A connection that is not read yet", () => {
+  /** Writes until the connection is full. The limit `most` is reached only by a reader that should not read. */
   const most = 64 * 1024 * 1024
   const fill = (connection: Connection) => {
     const chunk = new Uint8Array(1024 * 1024)
@@ -294,7 +294,7 @@ describe("a connection that is not read yet", () => {
   }
 
   for (const [name, turn] of [["accepted", 0], ["dialled", 1]] as const) {
-    it.live(`a connection that is not read yet holds its writer up where it was ${name}`, () =>
+    it.live(`a connection that is not read yet stops its writer where it was ${name}`, () =>
       Effect.scoped(Effect.gen(function*() {
         const ends = yield* TransportSuite.dialled(Effect.map(network("unix"), Networks.make))
         const [writer, reader] = [ends[turn], ends[1 - turn]!]
@@ -314,7 +314,7 @@ describe("a connection that is not read yet", () => {
 describe("Leftovers of dead actors", () => {
   const dead = () => ChildProcess.spawnSync("true").pid
 
-  /** The socket of a process that had no time to remove it. */
+  /** Leaves the socket of a process that could not remove it. */
   const leave = (folder: string, name: string, pid: number) =>
     Effect.callback<string>((resume) => {
       const path = Path.join(folder, `${name}@${pid}.sock`)
@@ -324,7 +324,7 @@ describe("Leftovers of dead actors", () => {
       })
     })
 
-  it.live("the parent of a dead actor removes its socket, and those of all dead actors", () =>
+  it.live("the parent of a dead actor removes the sockets of that actor and of all other dead actors", () =>
     Effect.scoped(Effect.gen(function*() {
       const given = yield* network("unix")
       const transport = Networks.make(given)
@@ -339,12 +339,12 @@ describe("Leftovers of dead actors", () => {
       assert.isTrue(Fs.existsSync(socketOf(address)))
     })))
 
-  it.live("leftovers of a dead actor are removed a moment after its death, also where it was not reaped", () =>
+  it.live("leftovers of a dead actor are removed soon after its death, also where the process was not reaped", () =>
     Effect.scoped(Effect.gen(function*() {
       const given = yield* network("unix")
       const transport = Networks.make(given)
       yield* listen(transport, actor("alive"))
-      // A shell that becomes `sleep` reaps nobody: the other stays a zombie.
+      // A shell that has become `sleep` reaps no child, so the other process stays a zombie.
       const shell = yield* Effect.acquireRelease(
         Effect.sync(() =>
           ChildProcess.spawn("/bin/sh", ["-c", "sleep 1000 & echo $!; exec sleep 1000"], {
@@ -365,7 +365,7 @@ describe("Leftovers of dead actors", () => {
       yield* Eventually.holds("its socket is removed", () => !Fs.existsSync(left))
     })))
 
-  it.live("a folder is swept once more after every death, also where one sweep is still to come", () =>
+  it.live("the folder of a tree is searched for leftovers after every death, also while a later search is pending", () =>
     Effect.scoped(Effect.gen(function*() {
       const given = yield* network("unix")
       const transport = Networks.make(given)
@@ -377,7 +377,7 @@ describe("Leftovers of dead actors", () => {
       }
     })))
 
-  it.live("leftovers do not concern a tree that made no folder, or has removed it", () =>
+  it.live("a death removes no files where the tree has made no folder, or has already removed it", () =>
     Effect.scoped(Effect.gen(function*() {
       const given = yield* network("unix")
       Networks.make(given).forget!(actor("child", dead()))
@@ -387,7 +387,7 @@ describe("Leftovers of dead actors", () => {
       Networks.close(long)
     })))
 
-  it.live("the folder of a tree whose root is dead is removed when the next tree listens", () =>
+  it.live("the next tree that listens removes the folder of a tree whose root is dead", () =>
     Effect.scoped(Effect.gen(function*() {
       const runtimeFolder = yield* Folder.make()
       const folderOf = (pid: number, suffix = "0123abcd") => {
@@ -399,15 +399,15 @@ describe("Leftovers of dead actors", () => {
       yield* leave(gone[0]!, "actor", dead())
       Fs.writeFileSync(Path.join(gone[1]!, "a file"), "")
       const kept = [folderOf(process.ppid), folderOf(process.pid), folderOf(1)]
-      // Neither looks like a tree's.
+      // Neither of these files has the name of a tree's folder.
       for (const name of ["notes", `${dead()}-notes`]) {
         kept.push(Path.join(runtimeFolder, name))
         Fs.mkdirSync(kept.at(-1)!)
       }
-      // The link is of a tree that is dead, what it leads to is not.
+      // The link has the name of a dead tree, and its target does not belong to the tree.
       const elsewhere = yield* Folder.make({ "precious": "yes" })
       Fs.symlinkSync(elsewhere, Path.join(runtimeFolder, `${dead()}-0123abcd`))
-      // Its root cannot be seen from here, but somebody answers.
+      // The root of this tree is not visible from this process, but an actor answers at its socket.
       const unseen = folderOf(dead())
       const server = Net.createServer().listen({ path: Path.join(unseen, `actor@${dead()}.sock`) })
       yield* Effect.addFinalizer(() => Effect.sync(() => void server.close()))
@@ -441,7 +441,7 @@ describe("The warden", () => {
   )
 
   it.live.skipIf(!isLinux)(
-    "the warden follows no symbolic link, wherever one is put",
+    "the warden follows no symbolic link, in whatever place it is found",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const elsewhere = yield* Folder.make({ "precious": "" })
@@ -465,7 +465,7 @@ describe("The warden", () => {
       }))
   )
 
-  it.live("the next tree removes what a killed root left where the warden was killed too", () =>
+  it.live("the next tree removes the folder of a killed root where the warden was killed too", () =>
     Effect.scoped(Effect.gen(function*() {
       const runtimeFolder = yield* Folder.make()
       const root = yield* Program.start(fixture("killedRoot.ts"), { args: ["thread", runtimeFolder] })

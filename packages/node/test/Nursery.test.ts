@@ -21,7 +21,7 @@ const nobody = Effect.gen(function*() {
 })
 
 describe("A nursery of processes", () => {
-  it.live("a nursery of processes cancels daemons and jobs alike when a call on one of them fails", () =>
+  it.live("a nursery of processes cancels daemons and jobs in the same way when a call of one of them fails", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const error = yield* Effect.flip(Actor.nursery(Effect.gen(function*() {
@@ -48,7 +48,7 @@ describe("A nursery of processes", () => {
       yield* nobody
     })))
 
-  it.live("a nursery of processes fails with the first of several failures, typed; the others ride along as data", () =>
+  it.live("a nursery of processes fails with the first of several failures as a typed error, to which the others are attached", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const exit = yield* Effect.exit(Actor.nursery(Effect.gen(function*() {
@@ -63,7 +63,7 @@ describe("A nursery of processes", () => {
       assert.deepStrictEqual(exit.cause.reasons.map((reason) => reason._tag), ["Fail"])
       assert.deepInclude(Cause.squash(exit.cause), { _tag: "Refused", who: "first" })
       const others = Context.getOption(Cause.annotations(exit.cause) as Context.Context<any>, ActorError.OtherFailures)
-      // What only answered the cancel does not count.
+      // A failure that only follows from the cancel does not count.
       assert.deepStrictEqual(
         Option.getOrElse(others, () => []).map(({ message, type }) => `${type}: ${message}`),
         ["RangeError: fell while leaving"]
@@ -71,7 +71,7 @@ describe("A nursery of processes", () => {
       yield* nobody
     })))
 
-  it.live("a nursery of processes fails when a job fails late, while its daemons answer well", () =>
+  it.live("a nursery of processes fails when a job fails late, although calls of its daemons succeed", () =>
     withActors(Effect.gen(function*() {
       const answers: Array<boolean> = []
       const error = yield* Effect.flip(Actor.nursery(Effect.gen(function*() {
@@ -84,7 +84,7 @@ describe("A nursery of processes", () => {
       yield* nobody
     })))
 
-  it.live("a nursery of processes is left by a deadline over a daemon that streams for ever", () =>
+  it.live("a nursery of processes ends at a deadline although one of its daemons streams for ever", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       let seen = 0
@@ -136,7 +136,7 @@ describe("A nursery of processes", () => {
       yield* nobody
     })))
 
-  it.live("a nursery that is interrupted while several actors boot leaves none of them", () =>
+  it.live("a nursery that is interrupted while several actors start leaves no process", () =>
     withActors(Effect.gen(function*() {
       for (const moment of [30, 150, 300]) {
         const region = yield* Effect.forkChild(

@@ -12,7 +12,7 @@ import { delegate } from "./fixtures/evidence.ts"
 import { process_, processBelow } from "./fixtures/identity.ts"
 import { evidence, withActors } from "./support.ts"
 
-/** What is written to our stderr meanwhile: what actors write there is copied to it. */
+/** Collects what is written to stderr of this process, to which the stderr of actors is copied. */
 const withStderr = <A, E, R>(use: (written: () => string) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.suspend(() => {
     let text = ""
@@ -25,7 +25,7 @@ const withStderr = <A, E, R>(use: (written: () => string) => Effect.Effect<A, E,
     return Effect.ensuring(use(() => text), Effect.sync(() => void (stderr.write = write)))
   })
 
-/** A debugger can connect there. */
+/** True when a debugger can connect at this address. */
 const opens = (url: string) =>
   Effect.callback<void, Error>((resume) => {
     const socket = new WebSocket(url)
@@ -35,7 +35,7 @@ const opens = (url: string) =>
   })
 
 describe("The process of an actor", () => {
-  it.live("the process of an actor is known by its title, in ps and in its command line", () =>
+  it.live("the process of an actor shows the actor's name in its title, in ps and in its command line", () =>
     withActors(Effect.gen(function*() {
       const portal = yield* Actor.startScoped("proctitle_boi", { expose: [process_] })
       const { pid, title } = yield* portal.run(process_())
@@ -43,11 +43,11 @@ describe("The process of an actor", () => {
       assert.strictEqual(pid, portal.actor.pid)
       assert.match(Fs.readFileSync(`/proc/${pid}/cmdline`, "utf8"), /^furrow\[proctitle_boi@\d+\]/)
       assert.deepStrictEqual(Processes.titled("furrow[proctitle_boi@").map(({ pid }) => pid), [pid])
-      // The kernel keeps fifteen letters of it.
+      // The kernel keeps only fifteen letters of the title.
       assert.strictEqual(Fs.readFileSync(`/proc/${pid}/comm`, "utf8"), "furrow[proctitl\n")
     })))
 
-  it.live("the process of an actor may have a name of any length and any letters", () =>
+  it.live("the process of an actor can be started with a name of any length and any letters", () =>
     withActors(Effect.gen(function*() {
       for (const name of ["a", "žluťoučký kůň / 🐎 [x]", "n".repeat(200), "--inspect", "-e"]) {
         const portal = yield* Actor.startScoped(name, { expose: [process_] })
@@ -57,7 +57,7 @@ describe("The process of an actor", () => {
       }
     })))
 
-  it.live("an actor's process is our child, with our folder, our environment and our runtime's flags", () =>
+  it.live("an actor's process is a child of this process, with the same folder, environment and flags of the runtime", () =>
     withActors(Effect.gen(function*() {
       const child = yield* Actor.runInActor(process_())
       assert.strictEqual(child.ppid, process.pid)
@@ -67,7 +67,7 @@ describe("The process of an actor", () => {
       assert.include(child.execArgv, "--conditions=furrow-source")
     })))
 
-  it.live("an actor's process has the folder, the environment and the flags asked for, and nothing else", () =>
+  it.live("an actor's process gets the folder, the environment and the flags of its options, and nothing else", () =>
     withActors(Effect.gen(function*() {
       const folder = yield* Folder.make()
       const child = yield* Actor.runInActor(process_(), {
@@ -83,11 +83,11 @@ describe("The process of an actor", () => {
         "--max-old-space-size=200",
         "--no-warnings"
       ])
-      // V8 adds room for young objects to the limit of old ones.
+      // V8 adds room for young objects to the limit for old ones.
       assert.isBelow(child.heapLimit, 2 * 200 * 1024 * 1024)
     })))
 
-  it.live("the process of an actor is not started with a heap limit that is not positive and finite", () =>
+  it.live("a start of an actor fails for a heap limit that is not positive and finite", () =>
     withActors(Effect.gen(function*() {
       for (const memoryLimit of [-5, 0, NaN, Infinity, "200" as unknown as number]) {
         const error = yield* Effect.flip(Actor.runInActor(process_(), { memoryLimit }))
@@ -102,14 +102,14 @@ describe("The process of an actor", () => {
       }
     })))
 
-  it.live("the process of an actor keeps its heap limit to itself: its own actors have the runtime's", () =>
+  it.live("an actor does not pass its heap limit on, so its own actors have the default of the runtime", () =>
     withActors(Effect.gen(function*() {
       const below = yield* Actor.runInActor(processBelow(), { memoryLimit: 200 })
       assert.notInclude(below.execArgv, "--max-old-space-size=200")
       assert.isAbove(below.heapLimit, 2 * 200 * 1024 * 1024)
     })))
 
-  it.live("an actor listens for a debugger on request, says port and id on stderr alone, and its children do not", () =>
+  it.live("an actor that is started with `inspect` prints the debugger's port and id only on stderr, and its children have no debugger", () =>
     withActors(
       withStderr((written) =>
         Effect.gen(function*() {
@@ -121,7 +121,7 @@ describe("The process of an actor", () => {
             "the port is said",
             () => /Debugger listening on ws:\/\/127\.0\.0\.1:(\d+)\//.exec(written()) ?? undefined
           )
-          // Any user of the machine can ask the port: it must not tell the id, which lets in.
+          // Any user of the host can ask the port, which must not reveal the id that gives access.
           const [, id] = /Debugger listening on ws:\/\/127\.0\.0\.1:\d+\/([\w-]+)/.exec(written())!
           const published = yield* Effect.promise(() =>
             fetch(`http://127.0.0.1:${port}/json/list`).then((answer) => answer.text(), (error: Error) => error.message)
@@ -138,7 +138,7 @@ describe("The process of an actor", () => {
 })
 
 describe("Several runtimes in one process", () => {
-  it.live("several runtimes in one process add one listener for its exit, and none when they are gone", () =>
+  it.live("several runtimes in one process share one listener for its exit, which is removed with the last of them", () =>
     Effect.promise(async () => {
       const before = process.listenerCount("exit")
       const runtimes = Array.from({ length: 11 }, () => ManagedRuntime.make(NodeActor.layer))

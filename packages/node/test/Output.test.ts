@@ -19,7 +19,7 @@ import { evidence, fixture, withActors } from "./support.ts"
 
 const many = 10_000
 
-/** Every line of every speaker, whole and in order; nothing else. */
+/** Checks that the text has every line of every speaker, whole and in order, and nothing else. */
 const check = (text: string, count: number, step: number, last: boolean) => {
   assert.isTrue(text.endsWith("\n"))
   const lines = text.slice(0, -1).split("\n")
@@ -27,7 +27,7 @@ const check = (text: string, count: number, step: number, last: boolean) => {
     const expected = Array.from({ length: count / step }, (_, i) => line(speaker, i * step))
     if (last) expected.push(`${speaker} has no more to say`)
     const said = lines.filter((line) => line.startsWith(`${speaker} `))
-    // A comparison of the whole would print megabytes.
+    // Only the lengths are compared first, because a difference of the texts would print megabytes.
     assert.strictEqual(said.length, expected.length)
     assert.isUndefined(said.find((line, i) => line !== expected[i]))
   }
@@ -37,21 +37,21 @@ const check = (text: string, count: number, step: number, last: boolean) => {
 
 describe("The output of actors", () => {
   it.live(
-    "the output of actors is copied through line by line: two that write at once never tear each other's lines",
+    "the output of two actors that write at once is passed on in whole lines",
     () =>
       Effect.gen(function*() {
         const program = yield* Program.start(fixture("mains/talk.ts"), { args: [yield* evidence, String(many)] })
         assert.deepStrictEqual(yield* program.ended({ within: "40 seconds" }), { code: 0, signal: null })
         const lines = check(program.stdout(), many, 1, true)
         check(program.stderr(), many, 10, false)
-        // They did speak at once: otherwise nothing was tested.
+        // The speakers did write at once, because otherwise the test would prove nothing.
         const changes = lines.filter((line, i) => i > 0 && line.slice(0, 4) !== lines[i - 1]!.slice(0, 4)).length
         assert.isAbove(changes, 5)
       }).pipe(Effect.scoped),
     60_000
   )
 
-  it.live("the output of actors goes to the parent's own streams where they are inherited", () =>
+  it.live("the output of an actor whose streams are inherited goes directly to the streams of its parent", () =>
     Effect.gen(function*() {
       const program = yield* Program.start(fixture("mains/talk.ts"), { args: [yield* evidence, "100", "inherit"] })
       assert.deepStrictEqual(yield* program.ended(), { code: 0, signal: null })
@@ -59,7 +59,7 @@ describe("The output of actors", () => {
       assert.include(program.stderr(), line("bert", 90))
     }).pipe(Effect.scoped))
 
-  it.live("the output of actors is put together again where it arrives in pieces of characters", () =>
+  it.live("the characters in an actor's output are put together again where they arrive in parts", () =>
     withActors(Effect.gen(function*() {
       const written: Array<Buffer> = []
       const write = process.stderr.write.bind(process.stderr)
@@ -76,12 +76,12 @@ describe("The output of actors", () => {
       assert.strictEqual(Buffer.concat(written).toString(), "první řádek 🐎\ndruhý řádek 🦄\n")
     })))
 
-  it.live("output that is read slowly arrives whole: an actor that has answered waits until it has left", () =>
+  it.live("an actor that has answered ends only when its output has been read to the end by a slow reader", () =>
     withActors(Effect.gen(function*() {
       let lines = 0
       const write = process.stderr.write.bind(process.stderr)
       process.stderr.write = ((chunk: string) => {
-        // At first more than an actor is given to leave once it has said Bye.
+        // The first pause is longer than the time that an actor has to exit after its Bye.
         setTimeout(() => process.stderr.emit("drain"), lines === 0 ? 1500 : 0)
         lines += String(chunk).split("\n").length - 1
         return false
@@ -95,7 +95,7 @@ describe("The output of actors", () => {
       assert.strictEqual(lines, 5000)
     })))
 
-  it.live("G109: output is passed on as it is: a line of 200 KB, bytes that are no text, progress without an end", () =>
+  it.live("G109: output is passed on unchanged: a line of 200 KB, bytes that are not UTF-8, and progress without a newline", () =>
     Effect.gen(function*() {
       const print = (what: string) => Program.start(fixture("mains/print.ts"), { args: [what] })
       const long = yield* print("long")
@@ -110,7 +110,7 @@ describe("The output of actors", () => {
       assert.strictEqual(progress.stdout(), "20%")
     }).pipe(Effect.scoped))
 
-  it.live("the output of actors stays known by its last twenty lines on stderr", () =>
+  it.live("an actor's error shows the last twenty lines of its stderr", () =>
     withActors(Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(shout({ lines: 50 })))
       assert.instanceOf(error, ActorError.ActorLost)
@@ -123,7 +123,7 @@ describe("The output of actors", () => {
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
-/** Sources that are copied to one target, and what has arrived there. */
+/** Copies several sources to one target, and returns what has arrived. */
 const joined = (count: number) => {
   const target = new PassThrough()
   let arrived = Buffer.alloc(0)
@@ -136,7 +136,7 @@ const joined = (count: number) => {
 }
 
 describe("The options stdout and stderr", () => {
-  /** The output of a root whose actor says "said" on stdout and "complained" on stderr. */
+  /** Returns the output of a root whose actor prints "said" on stdout and "complained" on stderr. */
   const outputOf = (start: object, tree: object = {}) =>
     Effect.gen(function*() {
       const args = ["lines", JSON.stringify(start), JSON.stringify(tree)]
@@ -146,7 +146,7 @@ describe("The options stdout and stderr", () => {
     })
 
   it.live(
-    "G110: stdout and stderr options send each stream through, to the other one, or nowhere",
+    "G110: stdout and stderr options send each stream to the parent's stream, to its other stream, or nowhere",
     () =>
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* outputOf({}), { stdout: "said\n", stderr: "complained\n" })
@@ -160,7 +160,7 @@ describe("The options stdout and stderr", () => {
   )
 
   it.live(
-    "G110: stdout and stderr options hold for the whole tree in the layer, and a start may say otherwise",
+    "G110: stdout and stderr options of the layer hold for the whole tree, and a start may override them",
     () =>
       Effect.gen(function*() {
         const tree = { stdout: "stderr", stderr: "ignore" }
@@ -173,7 +173,7 @@ describe("The options stdout and stderr", () => {
     30_000
   )
 
-  it.live("G110: stdout and stderr options log each line with the actor it comes from, stderr as a warning", () =>
+  it.live("G110: stdout and stderr options can log each line with its actor, and those of stderr as warnings", () =>
     withActors(Effect.gen(function*() {
       const logged: Array<readonly [level: string, message: unknown, actor: unknown]> = []
       const logger = Logger.make<unknown, void>(({ fiber, logLevel, message }) => {
@@ -189,7 +189,7 @@ describe("The options stdout and stderr", () => {
       ])
     })))
 
-  it.live("G110: stdout and stderr options hand all bytes to a function", () =>
+  it.live("G110: stdout and stderr options can pass all bytes to a function", () =>
     withActors(Effect.gen(function*() {
       const pieces: Array<Uint8Array> = []
       let busy = 0
@@ -206,7 +206,7 @@ describe("The options stdout and stderr", () => {
       assert.strictEqual(most, 1)
     })))
 
-  it.live("G110: an output function gets one piece after the other, each after the promise of the last", () =>
+  it.live("G110: an output function gets each piece only after the promise for the piece before has resolved", () =>
     Effect.promise(async () => {
       const source = new PassThrough()
       const pieces: Array<string> = []
@@ -227,7 +227,7 @@ describe("The options stdout and stderr", () => {
       assert.deepStrictEqual(pieces, ["first", "second"])
     }))
 
-  it.live("G110: stdout and stderr options give nothing more to a function that fails, and log that once; the actor goes on", () =>
+  it.live("G110: an output function that fails gets no further output, the failure is logged once, and the actor goes on", () =>
     withActors(Effect.gen(function*() {
       const logged: Array<unknown> = []
       const logger = Logger.make<unknown, void>(({ message }) => void logged.push(message))
@@ -245,7 +245,7 @@ describe("The options stdout and stderr", () => {
       )
     })))
 
-  it.live("stdout and stderr options keep the last lines of stderr for errors, wherever they go", () =>
+  it.live("an error contains the last lines of stderr, whatever the option stderr does with them", () =>
     withActors(Effect.gen(function*() {
       for (const stderr of ["ignore", "log", () => {}] as const) {
         const error = yield* Effect.flip(Actor.runInActor(shout({ lines: 2 }), { stderr })).pipe(
@@ -255,7 +255,7 @@ describe("The options stdout and stderr", () => {
       }
     })))
 
-  it.live("the options stdout and stderr are refused where they say nothing that is known", () =>
+  it.live("the options stdout and stderr are refused where their value is unknown", () =>
     withActors(Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(shout({ lines: 2 }), { stderr: "pipe" as "log" }))
       assert.instanceOf(error, ActorError.SpawnFailed)
@@ -267,7 +267,7 @@ describe("The options stdout and stderr", () => {
 })
 
 describe("Copying lines", () => {
-  it.live("copying lines slows the source when the target is slow, and keeps no more than one line and a piece", () =>
+  it.live("copying lines pauses the source when the target is slow, and keeps at most one line and one piece in memory", () =>
     Effect.promise(async () => {
       const source = new PassThrough()
       const target = new PassThrough({ highWaterMark: 16 })
@@ -280,7 +280,7 @@ describe("Copying lines", () => {
       assert.isFalse(source.isPaused())
     }))
 
-  it.live("copying lines reads what an exited process has left, though the target still has no room", () =>
+  it.live("copying lines reads the rest of an exited process's output although the target has no room yet", () =>
     Effect.promise(async () => {
       const source = new PassThrough()
       const target = new PassThrough({ highWaterMark: 16 })
@@ -296,7 +296,7 @@ describe("Copying lines", () => {
       assert.include(tail.last, "the last words")
     }))
 
-  it.live("copied lines wait once for a slow target of many sources, and all sources go on when it has no reader any more", () =>
+  it.live("several sources wait for a slow target together, and all of them go on when the target loses its reader", () =>
     Effect.promise(async () => {
       const target = new PassThrough({ highWaterMark: 16 })
       const sources = Array.from({ length: 20 }, () => new PassThrough())
@@ -314,7 +314,7 @@ describe("Copying lines", () => {
       assert.strictEqual(listening(), 0)
     }))
 
-  it.live("G109: copying lines leaves lines of 100 KB whole where two sources write them at once in pieces", () =>
+  it.live("G109: copying lines keeps lines of 100 KB whole where two sources write them at once in pieces", () =>
     Effect.gen(function*() {
       const { text, sources: [a, b] } = joined(2)
       const lines = ["a", "b"].map((letter) => letter.repeat(100_000))
@@ -329,7 +329,7 @@ describe("Copying lines", () => {
       assert.sameMembers(text().slice(0, -1).split("\n"), lines)
     }))
 
-  it.live("G109: copying lines keeps bytes that are no text, and adds none at the end", () =>
+  it.live("G109: copying lines keeps bytes that are not UTF-8, and adds none at the end", () =>
     Effect.gen(function*() {
       const { bytes, sources: [source] } = joined(1)
       const written = Buffer.from([0x1f, 0x8b, 0xff, 0x0a, 0xfe, 0x80, 0x00])
@@ -356,7 +356,7 @@ describe("Copying lines", () => {
       yield* Eventually.holds("so is what follows it", () => text() === "20%\r40%" || undefined)
     }))
 
-  it.live("G109: copying lines keeps no more than a bounded part of a line, and lets others wait until it ends", () =>
+  it.live("G109: copying lines keeps only a bounded part of an unfinished line, and other sources wait until the line ends", () =>
     Effect.gen(function*() {
       const { sources: [long, short], text } = joined(2)
       long!.write("x".repeat(maxLineBytes + 1))
@@ -369,7 +369,7 @@ describe("Copying lines", () => {
       assert.strictEqual(text(), `${"x".repeat(2 * maxLineBytes + 1)}\nnext\nshort\n`)
     }))
 
-  it.live("G109: copying lines lets others write when a line that was passed on does not end", () =>
+  it.live("G109: copying lines lets other sources write when an unfinished line does not end in time", () =>
     Effect.gen(function*() {
       const { sources: [prompt, other], text } = joined(2)
       prompt!.write("Password: ")
@@ -381,7 +381,7 @@ describe("Copying lines", () => {
       assert.isFalse(other!.isPaused())
     }))
 
-  it.live("G109: copying lines passes on the lines that wait when the source of an unfinished line ends", () =>
+  it.live("G109: copying lines passes on the waiting lines of other sources when the source of an unfinished line ends", () =>
     Effect.gen(function*() {
       const { sources: [first, second], text } = joined(2)
       first!.write("unfinished")
@@ -396,8 +396,8 @@ describe("Copying lines", () => {
     }))
 })
 
-describe("The tail of a stream", () => {
-  it("the tail of a stream keeps twenty lines, the unfinished one among them, and cuts long ones", () => {
+describe("The last lines of a stream", () => {
+  it("the last lines of a stream are twenty, including an unfinished one, and long lines are cut", () => {
     const tail = new Tail()
     for (const byte of Buffer.from("kůň\n")) tail.write(Buffer.from([byte]))
     assert.deepStrictEqual(tail.last, ["kůň"])
@@ -442,7 +442,7 @@ describe("The command line of an actor", () => {
     ])
   })
 
-  it("the command line of an actor drops the value that stands behind a dropped flag", () => {
+  it("the command line of an actor has neither a dropped flag nor the value behind the flag", () => {
     assert.deepStrictEqual(
       inheritedFlags([
         "--inspect-port",
@@ -470,7 +470,7 @@ describe("The command line of an actor", () => {
     assert.isFalse(isPreloading([]))
   })
 
-  it("the command line of an actor resolves relative paths in the folder where the parent was started", () => {
+  it("relative paths on an actor's command line are resolved in the folder in which the parent was started", () => {
     const flags = [
       "--env-file=my.env",
       "--env-file-if-exists",
@@ -503,7 +503,7 @@ describe("The command line of an actor", () => {
     })
   })
 
-  it.live("the command line of an actor has the flags of the parent in a folder of its own too", () =>
+  it.live("an actor with another working directory gets the flags of its parent too", () =>
     Effect.gen(function*() {
       const cwd = yield* Folder.make()
       const elsewhere = yield* Folder.make()
@@ -517,7 +517,7 @@ describe("The command line of an actor", () => {
       assert.strictEqual(stdout, `yes ${elsewhere}\n`)
     }).pipe(Effect.scoped))
 
-  it("the command line of an actor has the allowed environment, the variables that are set, and colours on a terminal", () => {
+  it("an actor gets the allowed variables of the environment, the variables of its options, and FORCE_COLOR on a terminal", () => {
     const ours = { PATH: "/bin", SECRET: "s", NOTHING: undefined }
     assert.deepStrictEqual(environment(ours, undefined, false, "/started"), ours)
     assert.deepStrictEqual(environment(ours, { inherit: ["PATH"], set: { A: "1" } }, false, "/started"), {

@@ -1,4 +1,4 @@
-/** Large payloads between processes: they leave in parts, and hold up nothing else on their connection. */
+/** Tests large payloads between processes: they are sent in parts, and delay nothing else on their connection. */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, ActorError } from "@furrow/actor"
 import * as Cause from "effect/Cause"
@@ -19,7 +19,7 @@ const patterned = (size: number, seed: number) =>
   Uint8Array.from({ length: size }, (_, i) => (i >>> 10) + i + seed & 255)
 
 describe("A large payload", () => {
-  it.live("a large payload arrives whole in both directions, beside others and small calls", () =>
+  it.live("a large payload arrives whole in both directions at once, while other large and small calls are made", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const sent = [5 * MiB, 2 * MiB, 70_000, 64 * 1024, 12 * MiB + 17, 1_200_000].map(patterned)
@@ -30,20 +30,20 @@ describe("A large payload", () => {
       })
     ))
 
-  it.live("G229: a large payload is that of the beginning of its call, though its sender changes it later", () =>
+  it.live("G229: a large payload arrives as it was when its call began, although its sender changes the value later", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const bytes = new Uint8Array(24 * MiB).fill(1)
         const call = yield* Effect.forkChild(bob.run(torn({ bytes })), { startImmediately: true })
         bytes.fill(2)
-        // Detached: its memory is another one's by now.
+        // Detaches the buffer, whose memory then belongs to another one.
         structuredClone(bytes, { transfer: [bytes.buffer] })
         assert.strictEqual(yield* Fiber.join(call), 0)
         assert.isTrue(yield* bob.run(nod()))
       })
     ))
 
-  it.live("G225: a large payload lets the cancel of another call pass, long before it has arrived", () =>
+  it.live("G225: a cancel of another call overtakes a large payload on the same connection", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const hanging = yield* Effect.forkChild(bob.run(hang()), { startImmediately: true })
@@ -62,7 +62,7 @@ describe("A large payload", () => {
       })
     ))
 
-  it.live("G228: a large payload that is cancelled while it leaves has not begun, and the connection goes on", () =>
+  it.live("G228: a call that is cancelled while its large payload is being sent has not begun, and the connection stays usable", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         for (const size of [60, 20, 3]) {
@@ -77,7 +77,7 @@ describe("A large payload", () => {
       })
     ))
 
-  it.live("a large payload whose actor dies before it has arrived fails with a loss that has not begun", () =>
+  it.live("a call fails with an ActorLost that has not begun, if the actor dies before the large payload has arrived", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const call = yield* Effect.forkChild(Effect.flip(bob.run(torn({ bytes: new Uint8Array(60 * MiB) }))), {

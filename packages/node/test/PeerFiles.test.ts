@@ -1,4 +1,4 @@
-/** The visible traces of a tree whose actors dial each other: its folder, its sockets, and never its secret. */
+/** Tests the visible traces of a tree whose actors dial each other: its folder and sockets, and never its secret. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
@@ -17,7 +17,7 @@ const patient = { within: "25 seconds" } as const
 
 const mode = (path: string) => (Fs.lstatSync(path).mode & 0o777).toString(8)
 
-/** Which actors have a socket in a folder. */
+/** Returns the names of the actors that have a socket in a folder. */
 const listening = (folder: string) => entries(folder).map((name) => name.replace(/@\d+\.sock$/, "")).sort()
 
 const nothingIn = (runtime: string) =>
@@ -48,7 +48,7 @@ const test = (title: string, effect: Effect.Effect<void, unknown, Scope.Scope>) 
   it.live(title, () => Leaks.withoutLeaks(Effect.scoped(effect)))
 
 describe("The folder of a tree", () => {
-  it.live("a tree's folder and its sockets are private, and each socket goes with its actor, however that ends", () =>
+  it.live("a tree's folder and its sockets are private, and each socket is removed with its actor, however the actor ends", () =>
     inTree(["a", "p", "p/b", "q", "q/c"], (tree) =>
       Effect.gen(function*() {
         const a = yield* tree.at("a")
@@ -87,7 +87,7 @@ describe("The folder of a tree", () => {
           else for (const name of entries(folder)) Fs.rmSync(Path.join(folder, name))
           const met = yield* b.run(meet({ name: "c", file: tree.file }))
           assert.strictEqual(met.pid, c.pid)
-          // The connection that was there before is the same one still.
+          // The connection from before is still the same.
           assert.strictEqual((yield* a.run(meet({ name: "c", file: tree.file }))).pid, c.pid)
           assert.deepStrictEqual(mode(treeFolder(tree.runtime)), "700")
           assert.include(listening(treeFolder(tree.runtime)), "c")
@@ -97,7 +97,7 @@ describe("The folder of a tree", () => {
 
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     test(
-      `the folder of a tree is gone after ${signal} to the root, and so was everybody's name before that`,
+      `the folder of a tree is removed after ${signal} to the root, and all names were removed before it`,
       Effect.gen(function*() {
         const { program, runtime } = yield* start("tree")
         assert.deepStrictEqual(listening(treeFolder(runtime)), ["a", "b"])
@@ -112,7 +112,7 @@ describe("The folder of a tree", () => {
   }
 
   test(
-    "the folder of a tree is gone after SIGKILL of the root: the warden takes it along",
+    "the folder of a tree is removed by the warden after SIGKILL of the root",
     Effect.gen(function*() {
       const { program, runtime } = yield* start("tree")
       yield* program.signal("SIGKILL")
@@ -123,7 +123,7 @@ describe("The folder of a tree", () => {
   )
 
   test(
-    "the folder of a tree is gone after a second Ctrl-C, though an actor that listens hangs, and without a warden too",
+    "the folder of a tree is removed after a second Ctrl-C although a listening actor hangs, also without a warden",
     Effect.gen(function*() {
       const { program, runtime } = yield* start("stuck", "none")
       assert.deepStrictEqual(listening(treeFolder(runtime)), ["a", "b", "stuck"])
@@ -133,7 +133,7 @@ describe("The folder of a tree", () => {
         { within: "20 seconds", what: "those that can have ended" }
       )
       assert.isTrue(Processes.isAlive(program.pid))
-      // One within a second would be the same Ctrl-C.
+      // A second SIGINT within one second would count as the same Ctrl-C.
       yield* Eventually.pause("1200 millis")
       yield* program.signal("SIGINT")
       assert.deepStrictEqual(yield* program.ended(patient), { code: 130, signal: null })
@@ -143,14 +143,14 @@ describe("The folder of a tree", () => {
   )
 })
 
-/** How bytes look where somebody shows them. */
+/** Returns the forms in which bytes may be printed. */
 const forms = (secret: Buffer): ReadonlyArray<string> => {
   const piece = secret.subarray(4, 16)
   const numbers = Array.from(piece)
   return [
     piece.toString("hex"),
     numbers.map((n) => n.toString(16).padStart(2, "0")).join(" "),
-    // Base64 of a part lines up with that of the whole where it begins at a multiple of three bytes.
+    // The base64 of a part equals a part of the whole base64 where it begins at a multiple of three bytes.
     secret.subarray(3, 18).toString("base64"),
     secret.subarray(3, 18).toString("base64url"),
     numbers.join(","),
@@ -159,12 +159,12 @@ const forms = (secret: Buffer): ReadonlyArray<string> => {
   ]
 }
 
-/** As `inspect` shows it, over several lines or in one. */
+/** The form that `inspect` prints, over several lines or in one. */
 const flat = (text: string) => text.replace(/\s+/g, " ")
 
 describe("The secret of a tree", () => {
   test(
-    "the secret of a tree is in no command line, no environment, no file, and in nothing a program shows",
+    "the secret of a tree appears in no command line, no environment, no file and no output of a program",
     Effect.gen(function*() {
       const folder = yield* Folder.make()
       const [runtime, secretFile, said] = ["run", "secret", "said"].map((name) => Path.join(folder, name))
@@ -175,7 +175,7 @@ describe("The secret of a tree", () => {
       const secret = Fs.readFileSync(secretFile!)
       assert.strictEqual(secret.length, 32)
       const processes = [program.pid, ...program.left().map(({ pid }) => pid)]
-      // The root, its five that are left, and the warden.
+      // The processes are the root, its five remaining actors, and the warden.
       assert.isAtLeast(processes.length, 7)
       const raw = processes.flatMap((pid) =>
         ["cmdline", "environ"].map((name) => [`${name} of ${pid}`, Fs.readFileSync(`/proc/${pid}/${name}`)] as const)
@@ -183,7 +183,7 @@ describe("The secret of a tree", () => {
       yield* program.signal("SIGINT")
       assert.deepStrictEqual(yield* program.ended(patient), { code: 130, signal: null })
       const shown = program.stdout() + program.stderr()
-      // There was something to see, in every place that is looked at.
+      // Every searched place did contain output, so that the search means something.
       const signs = "PeerConnected SpawnFailed ActorLost ActorUnreachable statistics everything DEBUG TRACE channel"
       for (const sign of signs.split(" ")) assert.include(shown, sign)
       const texts = [...raw, ["output", Buffer.from(shown)], ["what was said", Fs.readFileSync(said!)]] as const
@@ -196,7 +196,7 @@ describe("The secret of a tree", () => {
     })
   )
 
-  it("the secret of a tree would be seen in every form it is looked for", () => {
+  it("the search for the secret of a tree finds it in every encoding", () => {
     const secret = Buffer.from(Array.from({ length: 32 }, (_, n) => (n * 37 + 11) % 256))
     const bytes = new Uint8Array(secret)
     const shown = [

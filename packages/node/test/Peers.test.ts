@@ -1,4 +1,7 @@
-/** Actors that are neither parent nor child of each other, in processes of their own: they find, call and lose each other. */
+/**
+ * Tests actors that are neither parent nor child of each other, in processes of their own: they find, call and lose
+ * each other.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, Registry, Timeouts } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
@@ -20,7 +23,7 @@ import {
 } from "./fixtures/peersTree.ts"
 import { timed } from "./support.ts"
 
-/** Who is whose peer: both ends of every connection say the same. */
+/** Returns the peers of an actor; both ends of every connection must agree. */
 const peersOf = (tree: Planted, name: string) =>
   name === "root"
     ? Effect.map(Actor.statistics, ({ peers }) => peers.map(({ actor }) => actor.name).sort())
@@ -31,13 +34,13 @@ const attached = (tree: Planted, label: string) =>
 
 for (const transport of ["unix", "tcp"] as const) {
   describe(`Actors that are not related, over ${transport}`, () => {
-    it.live("G67: unrelated actors over ${transport} find each other by name, and have one connection for each pair", () =>
+    it.live("G67: unrelated actors find each other by name, and have one connection for each pair", () =>
       inTree(["a", "a/b", "a/b/c", "d", "d/e", "d/e/f"], (tree) =>
         Effect.gen(function*() {
           const all = ["a", "b", "c", "d", "e", "f"]
           const pids = new Map<string, number>()
           for (const name of all) pids.set(name, (yield* tree.at(name)).actor.pid)
-          // Everybody with everybody, both ways, at the same moment: their dials cross.
+          // Every actor calls every other one at the same moment, so that their dials cross.
           const pairs = all.flatMap((from) => all.filter((to) => to !== from).map((to) => ({ from, to })))
           yield* Effect.forEach(pairs, ({ from, to }) =>
             Effect.gen(function*() {
@@ -60,7 +63,7 @@ for (const transport of ["unix", "tcp"] as const) {
               Effect.map(peersOf(tree, name), (found) => assert.deepStrictEqual(found, others)),
               { what: `the peers of ${name}` }
             ))
-          // The kernel counts the same: a dial that crossed another one left nothing.
+          // The kernel counts the same connections, so a crossing dial has left none behind.
           const count = () =>
             transport === "tcp"
               ? tcpConnections([process.pid, ...pids.values()])
@@ -69,7 +72,7 @@ for (const transport of ["unix", "tcp"] as const) {
           if (transport === "tcp") assert.deepStrictEqual(entries(tree.runtime), [])
         }), { transport }))
 
-    it.live("G69: a killed callee over ${transport} is lost at once to a call, a stream and a dialog of two actors", () =>
+    it.live("G69: a killed callee is lost at once to a call, a stream and a dialog of two actors", () =>
       inTree(["caller", "p", "p/callee", "q", "q/cousin"], (tree) =>
         Effect.gen(function*() {
           const callers = yield* Effect.forEach(["caller", "cousin"], (name) =>
@@ -92,7 +95,7 @@ for (const transport of ["unix", "tcp"] as const) {
           assert.notInclude(late, "callee")
         }), { transport }))
 
-    it.live("G69: a killed caller over ${transport} is lost at once: its handlers are interrupted, and the callee goes on", () =>
+    it.live("G69: a killed caller is lost at once: its handlers are interrupted, and the callee goes on", () =>
       inTree(["callee", "p", "p/caller"], (tree) =>
         Effect.gen(function*() {
           const caller = yield* tree.at("caller")
@@ -114,7 +117,7 @@ for (const transport of ["unix", "tcp"] as const) {
 }
 
 describe("A stopped peer", () => {
-  it.live("a call waits for a stopped peer, may be left within a bound, and goes on after SIGCONT", () =>
+  it.live("a call to a stopped peer waits, can be interrupted within a bound, and goes on after SIGCONT", () =>
     inTree(["caller", "p", "p/callee"], (tree) =>
       Effect.gen(function*() {
         const caller = yield* tree.at("caller")
@@ -136,7 +139,7 @@ describe("A stopped peer", () => {
         assert.isBelow(bound, 4000)
         assert.isAtMost(yield* asked, before + 1)
         assert.isUndefined(waiting.pollUnsafe())
-        // It is listed all the while: it has not ended.
+        // The stopped actor stays listed, because it has not ended.
         assert.isTrue(Option.isSome(yield* Registry.query("callee")))
         process.kill(callee.actor.pid, "SIGCONT")
         assert.strictEqual((yield* Fiber.join(waiting)).pid, callee.actor.pid)
@@ -145,8 +148,8 @@ describe("A stopped peer", () => {
       }), { timeouts: { ...Timeouts.defaults, cancel: 1000 } }))
 })
 
-describe("a tree without calls between actors", () => {
-  it.live("a tree without calls between actors makes no folder and no socket, though its registry is asked", () =>
+describe("A tree without calls between actors", () => {
+  it.live("a tree without calls between actors makes no folder and no socket, although its registry is used", () =>
     inTree(["a", "p", "p/b"], (tree) =>
       Effect.gen(function*() {
         const a = yield* tree.at("a")
@@ -160,7 +163,7 @@ describe("a tree without calls between actors", () => {
         assert.deepStrictEqual(yield* a.run(peers()), [])
         assert.deepStrictEqual((yield* Actor.statistics).peers, [])
         assert.deepStrictEqual(entries(tree.runtime), [])
-        // Only who is called has a socket; and it has one only from now on.
+        // Only an actor that is called has a socket, and only from its first call on.
         yield* a.run(meet({ name: "b", file: tree.file }))
         assert.deepStrictEqual(entries(treeFolder(tree.runtime)), [`b@${entry.actor.pid}.sock`])
         assert.deepStrictEqual(Folder.lines(tree.file), ["meeting runs", "meeting: returned"])

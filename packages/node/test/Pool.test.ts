@@ -17,7 +17,7 @@ const make = (options: Omit<Pool.Options<typeof expose>, "expose">) => Pool.make
 
 const pidsOf = (file: string) => Folder.lines(file).map(Number)
 
-/** The memory of all processes below this one in MiB, without pages that a process shares with any other. */
+/** Returns the memory of all processes below this one in MiB, without pages that a process shares with another. */
 const memoryBelow = (): number => {
   const kibibytes = Processes.descendants().map(({ pid }) =>
     Number(/^Private_Dirty:\s+(\d+) kB$/m.exec(Fs.readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1])
@@ -26,7 +26,7 @@ const memoryBelow = (): number => {
 }
 
 describe("A pool of processes", () => {
-  it.live("G137: a pool frees the caller of an endless loop at its deadline, kills that worker, and answers all others", () =>
+  it.live("G137: a pool goes on with the caller of an endless loop at its deadline, kills the worker, and answers all other tasks", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const pool = yield* make({ size: 2 })
@@ -46,7 +46,7 @@ describe("A pool of processes", () => {
     })))
 
   it.live.runIf(process.platform === "linux")(
-    "G137: a pool of processes has as much memory after endless loops as before, frees their callers as soon as a timer could, and harms no call",
+    "G137: a pool of processes needs no more memory after endless loops than before, fails their callers as early as a timer could, and affects no other call",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
@@ -74,7 +74,7 @@ describe("A pool of processes", () => {
           yield* Processes.gone(pidsOf(file))
           yield* full
         }
-        // The quickest of each: the others have met what else the machine does.
+        // The quickest time of each counts, because the others were disturbed by other work of the host.
         assert.isBelow(Math.min(...frees), 1.5 * Math.min(...sleeps))
         assert.strictEqual(new Set(pidsOf(file)).size, 3)
         const answers = yield* calls
@@ -85,7 +85,7 @@ describe("A pool of processes", () => {
         yield* Eventually.succeeds(
           Effect.sync(() => {
             assert.isBelow(memoryBelow(), 1.05 * before.below)
-            // What this process holds for its workers and tasks.
+            // The memory that this process needs for its workers and tasks.
             assert.isBelow(held().used, 1.05 * before.root)
           }),
           {
@@ -99,7 +99,7 @@ describe("A pool of processes", () => {
     60_000
   )
 
-  it.live("G144: a pool of processes answers or fails typed every task while its workers are killed under load", () =>
+  it.live("G144: a pool of processes ends every task with an answer or a typed failure while its workers are killed under load", () =>
     withActors(Effect.gen(function*() {
       const pool = yield* make({ size: 3, queue: 1000 })
       const results = { answered: 0, lost: 0, other: [] as Array<string> }
@@ -130,12 +130,12 @@ describe("A pool of processes", () => {
       assert.strictEqual(results.answered + results.lost, tried)
       const { replaced, running, waiting } = yield* pool.statistics
       assert.isAtLeast(replaced.lost, 1)
-      // One task at a time: a kill costs one task at most.
+      // Each worker has one task at a time, so a kill costs at most one task.
       assert.isAtMost(results.lost, 5)
       assert.deepStrictEqual([running, waiting], [0, 0])
     })))
 
-  it.live("G146: a pool of processes repeats idempotent tasks elsewhere: none is lost to a worker that is killed", () =>
+  it.live("G146: a pool of processes repeats idempotent tasks in other workers, so that no task is lost with a killed worker", () =>
     withActors(Effect.gen(function*() {
       const pool = yield* make({ size: 2 })
       const task = yield* Effect.forkChild(pool.run(recompute({ millis: 1000 })))
@@ -151,7 +151,7 @@ describe("A pool of processes", () => {
       assert.notStrictEqual(yield* Fiber.join(task), victim)
     })))
 
-  it.live("a pool of processes replaces a worker that has too much resident memory, though its heap is small", () =>
+  it.live("a pool of processes replaces a worker whose resident memory is too large, although its heap is small", () =>
     withActors(Effect.gen(function*() {
       const pool = yield* make({ size: 1, recycle: { memory: 400 } })
       const first = yield* pool.run(compute({ millis: 0 }))
@@ -175,7 +175,7 @@ describe("A pool of processes", () => {
       yield* Processes.gone([pid])
     })))
 
-  it.live("a pool of processes fails the caller of a crash with its signal, and answers the next", () =>
+  it.live("a pool of processes fails the caller of a task that crashes its worker with the signal, and answers the next task", () =>
     withActors(Effect.gen(function*() {
       const pool = yield* make({ size: 1 })
       const error = yield* Effect.flip(pool.run(crash()))

@@ -1,4 +1,4 @@
-/** External programs as real processes: how they start, end, and are ended. */
+/** Tests external programs as real processes: how they start, end, and are ended. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, Supervisor } from "@furrow/actor"
@@ -35,14 +35,14 @@ const run = <A, E>(program: Effect.Effect<A, E, ActorRuntime | ChildProcessSpawn
 
 const quiet = { log: false } as const
 
-/** The same spawner, whose handles are changed. */
+/** A spawner whose process handles are changed by a function. */
 const changing = (change: (handle: ChildProcessHandle) => Effect.Effect<ChildProcessHandle, never, Scope.Scope>) =>
   Effect.updateService(
     ChildProcessSpawner,
     ({ spawn }) => makeSpawner((command) => Effect.flatMap(spawn(command), change))
   )
 
-/** Descriptors of this process that are open. */
+/** Returns the number of open descriptors of this process. */
 const descriptors = (): number => Fs.readdirSync("/proc/self/fd").length
 
 const gone = (pids: ReadonlyArray<number>) =>
@@ -53,7 +53,7 @@ const gone = (pids: ReadonlyArray<number>) =>
 
 describe("A program", () => {
   it.live(
-    "G172: a program is ready at a line that matches, and is gone with its group when its Scope closes",
+    "G172: a program is ready at a line that matches, and has ended with its group when its Scope has closed",
     () =>
       run(Effect.gen(function*() {
         const numbers = yield* Effect.scoped(Effect.gen(function*() {
@@ -70,7 +70,7 @@ describe("A program", () => {
   )
 
   it.live(
-    "G172: a program is ready at a line that it says at once, also where this process is slow to start it",
+    "G172: a program is ready at a line that it prints at once, also where this process is slow to start it",
     () =>
       run(
         changing((handle) =>
@@ -93,33 +93,41 @@ describe("A program", () => {
     60_000
   )
 
-  it.live("G172: a program begins also where its sign is there before", () =>
-    run(Effect.gen(function*() {
-      const program = yield* Program.make("begins", sh("echo up"), { ...quiet, ready: () => Effect.void })
-      assert.deepInclude(yield* program.exit, { _tag: "Exited", code: 0, lines: ["up"] })
-    })), 15_000)
+  it.live(
+    "G172: a program begins also where its condition for readiness holds already",
+    () =>
+      run(Effect.gen(function*() {
+        const program = yield* Program.make("begins", sh("echo up"), { ...quiet, ready: () => Effect.void })
+        assert.deepInclude(yield* program.exit, { _tag: "Exited", code: 0, lines: ["up"] })
+      })),
+    15_000
+  )
 
-  it.live("G172: a program is ready when its port accepts, and when its socket does", () =>
-    run(Effect.gen(function*() {
-      const path = `${yield* evidence}.sock`
-      const listening = (where: string) =>
-        ChildProcess.make(process.execPath, [
-          "-e",
-          `setTimeout(() => require("net").createServer().listen(${where}), 200)`
-        ])
-      const free = yield* Effect.acquireUseRelease(
-        Effect.promise(async () => {
-          const server = (await import("node:net")).createServer()
-          await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-          return server
-        }),
-        (server) => Effect.sync(() => (server.address() as { readonly port: number }).port),
-        (server) => Effect.promise(() => new Promise<void>((resolve) => void server.close(() => resolve())))
-      )
-      yield* Program.make("tcp", listening(`${free}, "127.0.0.1"`), { ...quiet, ready: Program.port(free) })
-      yield* Program.make("unix", listening(JSON.stringify(path)), { ...quiet, ready: Program.socket(path) })
-      assert.isTrue(Fs.existsSync(path))
-    })), 60_000)
+  it.live(
+    "G172: a program is ready when its port or its socket accepts a connection",
+    () =>
+      run(Effect.gen(function*() {
+        const path = `${yield* evidence}.sock`
+        const listening = (where: string) =>
+          ChildProcess.make(process.execPath, [
+            "-e",
+            `setTimeout(() => require("net").createServer().listen(${where}), 200)`
+          ])
+        const free = yield* Effect.acquireUseRelease(
+          Effect.promise(async () => {
+            const server = (await import("node:net")).createServer()
+            await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+            return server
+          }),
+          (server) => Effect.sync(() => (server.address() as { readonly port: number }).port),
+          (server) => Effect.promise(() => new Promise<void>((resolve) => void server.close(() => resolve())))
+        )
+        yield* Program.make("tcp", listening(`${free}, "127.0.0.1"`), { ...quiet, ready: Program.port(free) })
+        yield* Program.make("unix", listening(JSON.stringify(path)), { ...quiet, ready: Program.socket(path) })
+        assert.isTrue(Fs.existsSync(path))
+      })),
+    60_000
+  )
 
   it.live(
     "G173: a program that exits before it is ready fails the start with its code and its last lines",
@@ -141,7 +149,7 @@ describe("A program", () => {
   )
 
   it.live(
-    "G173: a program that is not ready in time fails the start with its last lines, and nothing of it is left",
+    "G173: a program that is not ready in time fails the start with its last lines, and none of its processes is left",
     () =>
       run(Effect.gen(function*() {
         const error = yield* Effect.flip(Effect.scoped(
@@ -174,7 +182,7 @@ describe("A program", () => {
   )
 
   it.live(
-    "G173: a program that cannot be started fails with the reason, by name and by path",
+    "G173: a program that cannot be started, by its name or by its path, fails with the reason",
     () =>
       run(Effect.gen(function*() {
         const failed = (command: ChildProcess.StandardCommand) => Effect.flip(Program.make("x", command, quiet))
@@ -197,7 +205,7 @@ describe("A program", () => {
   )
 
   it.live(
-    "G174: a program that floods its output is read to the end: no reader, a slow one and a line without end hold it up",
+    "G174: a program that floods its output is read to the end, and is stopped by neither a missing reader, a slow reader nor an endless line",
     () =>
       run(Effect.gen(function*() {
         const flood = sh(
@@ -216,7 +224,7 @@ describe("A program", () => {
         assert.strictEqual(lines, 20_000 + Math.ceil(300_000 / 16_384) + 1)
         const read = yield* Fiber.join(slow)
         assert.isBelow(read.length, lines)
-        // It has missed the oldest, and the numbers say so.
+        // The reader has missed the oldest lines, and their numbers show the gap.
         assert.isAbove(read.at(-1)!.number, read.length)
       })),
     120_000
@@ -236,7 +244,7 @@ describe("A program", () => {
   }, 60_000)
 
   it.live(
-    "G174: a program that has left a process outside of its group is not waited for, and no descriptor stays",
+    "G174: a program that has left a process outside of its group ends without waiting for that process, and no descriptor stays open",
     () =>
       run(Effect.gen(function*() {
         const before = descriptors()
@@ -253,7 +261,7 @@ describe("A program", () => {
         }
         yield* Effect.addFinalizer(() => Effect.sync(() => daemons.forEach((pid) => process.kill(pid, "SIGKILL"))))
         assert.isTrue(daemons.every(Processes.isAlive))
-        // Each would keep this process from ending, too.
+        // Each open descriptor would also keep this process running.
         yield* Eventually.succeeds(Effect.sync(() => assert.isAtMost(descriptors(), before + 2)), {
           what: "descriptors are closed"
         })
@@ -262,7 +270,7 @@ describe("A program", () => {
   )
 
   it.live(
-    "G174: a program gets the variables of its environment whole, whatever they are called",
+    "G174: a program gets all variables of its environment, whatever their names are",
     () =>
       run(Effect.gen(function*() {
         const env = { "discovery.type": "single-node", "-x": "a b", "SECRET-KEY": Redacted.make("s=1"), PLAIN: "1" }
@@ -274,7 +282,7 @@ describe("A program", () => {
   )
 
   it.live(
-    "G174: a program gives a later reader its last lines, and its output ends with it",
+    "G174: a program gives a late reader its last lines, and its output ends when it ends",
     () =>
       run(Effect.gen(function*() {
         const command = sh("i=0; while [ $i -lt 100 ]; do i=$((i+1)); echo $i; done")
@@ -331,7 +339,7 @@ describe("A program", () => {
   )
 
   it.live(
-    "G175: a program is stopped by the signal of its command, and has its bound to end in order",
+    "G175: a program is stopped by the signal of its command, and may end in order within its bound",
     () =>
       run(Effect.gen(function*() {
         const polite = "trap 'echo bye; exit 0' HUP; echo up; while :; do sleep 0.05; done"
@@ -346,13 +354,17 @@ describe("A program", () => {
     60_000
   )
 
-  it.live("G175: a program that ends takes with it what it has left in its group", () =>
-    run(Effect.gen(function*() {
-      const program = yield* Program.make("leaver", sh("sleep 1000 >/dev/null 2>&1 & echo $!"), quiet)
-      const exit = yield* program.exit
-      assert.deepInclude(exit, { _tag: "Exited", code: 0 })
-      yield* gone(exit.lines.map(Number))
-    })), 60_000)
+  it.live(
+    "G175: a program that ends takes the processes with it that are left in its group",
+    () =>
+      run(Effect.gen(function*() {
+        const program = yield* Program.make("leaver", sh("sleep 1000 >/dev/null 2>&1 & echo $!"), quiet)
+        const exit = yield* program.exit
+        assert.deepInclude(exit, { _tag: "Exited", code: 0 })
+        yield* gone(exit.lines.map(Number))
+      })),
+    60_000
+  )
 
   it.live("G175: a program whose input fails is ended with its group", () =>
     run(Effect.gen(function*() {
@@ -369,7 +381,7 @@ describe("A program", () => {
     })), 60_000)
 
   it.live(
-    "G175: a program that has ended is let go at once, not when its Scope closes: its number may be reused",
+    "G175: a program that has ended is released at once, before its Scope closes, because its number may be used again",
     () => {
       let released = 0
       const counting = changing((handle) =>
@@ -385,7 +397,7 @@ describe("A program", () => {
   )
 
   it.live(
-    "G176: a program tells its end as an exit and as an ActorExit: returned, failed, lost",
+    "G176: a program returns its end as a program exit and as an ActorExit: returned, failed or lost",
     () =>
       run(Effect.gen(function*() {
         const ended = (script: string) => Effect.flatMap(Program.make("ends", sh(script), quiet), ({ wait }) => wait)
@@ -405,7 +417,7 @@ describe("A program", () => {
 })
 
 describe("A program under a guard", () => {
-  it("G177: a guarded program begins only when the guard knows its group, and never where its parent is gone", async () => {
+  it("G177: a guarded program begins only when the guard knows its group, and never where its parent has died", async () => {
     const guard = { prefix: () => [], enter: () => () => {}, signal: () => {} }
     const { command, gate } = prepare(sh("echo ran"), guard, 1000)
     const started = (word: string) =>
@@ -423,7 +435,7 @@ describe("A program under a guard", () => {
     assert.strictEqual(await started(""), "1")
   })
 
-  it("G177: a program under a guard is started as it is where there is no guard to wait for", () => {
+  it("G177: a program is started without a waiting shell where the guard does not need to know it first", () => {
     const guard = { prefix: () => undefined, enter: () => () => {}, signal: () => {} }
     for (const around of [guard, undefined]) {
       const { command, gate } = prepare(sh("echo ran"), around, 1000)
@@ -442,7 +454,7 @@ describe("The life of a program", () => {
       Life.initial
     )
 
-  it("G175: a program is sent no signal once its process is gone, while its output is still being read", () => {
+  it("G175: a program gets no signal after its process has ended, while its output is still being read", () => {
     assert.isTrue(Life.hasProcess(through()))
     assert.isTrue(Life.hasProcess(through("Stop")))
     assert.isFalse(Life.hasProcess(through("Gone")))
@@ -450,7 +462,7 @@ describe("The life of a program", () => {
     assert.isFalse(Life.hasProcess(through("Gone", "Stop")))
   })
 
-  it("G176: a program was stopped by its owner where that came before its end, and ended itself otherwise", () => {
+  it("G176: a program counts as stopped by its owner where the stop came before its end, and as ended by itself otherwise", () => {
     assert.deepStrictEqual(through("Stop", "Gone", "Read"), { _tag: "Ended", exit, asked: true })
     assert.deepStrictEqual(through("Gone", "Stop", "Read"), { _tag: "Ended", exit, asked: false })
     assert.deepStrictEqual(through("Gone", "Read", "Stop"), { _tag: "Ended", exit, asked: false })
@@ -458,7 +470,7 @@ describe("The life of a program", () => {
 })
 
 describe("The lines of a program", () => {
-  it("G174: the lines of a program come in pieces where they do not end, and whole where a character or a line is cut", () => {
+  it("G174: the lines of a program come in pieces where they do not end, and whole where a character or a line arrives in two parts", () => {
     const lines = new Lines()
     const text = (bytes: string | Buffer) => lines.write(Buffer.from(bytes as string)).map((line) => line.length)
     assert.deepStrictEqual(text("x".repeat(40_000)), [16_384, 16_384])
@@ -473,7 +485,7 @@ describe("The lines of a program", () => {
 
 describe("A supervised program", () => {
   it.live(
-    "G176: a supervised program is started again when it is killed, and the supervisor is told why",
+    "G176: a supervised program is started again when it is killed, and the supervisor gets its exit",
     () =>
       run(Effect.gen(function*() {
         const folder = Path.dirname(yield* evidence)
@@ -504,7 +516,7 @@ describe("A supervised program", () => {
   )
 
   it.live(
-    "G176: a supervised program below an actor fails the actor when it is killed, and goes with it",
+    "G176: a supervised program below an actor fails the actor when it is killed, and ends with the actor",
     () =>
       run(Effect.gen(function*() {
         const keeper = yield* Actor.startScoped(Keeper)
@@ -519,7 +531,7 @@ describe("A supervised program", () => {
   )
 
   it.live(
-    "G177: a supervised program below an actor that is killed by SIGKILL is gone with its group",
+    "G177: a supervised program below an actor ends with its group when the actor is killed by SIGKILL",
     () =>
       run(Effect.gen(function*() {
         const keeper = yield* Actor.startScoped(Keeper)
@@ -533,7 +545,7 @@ describe("A supervised program", () => {
 
   for (const guard of ["warden", "thread"] as const) {
     it.live(
-      `G177: a supervised program of a root that is killed by SIGKILL is gone with its group, under the guard ${guard}`,
+      `G177: a supervised program of a root ends with its group when the root is killed by SIGKILL, under the guard ${guard}`,
       () =>
         Effect.scoped(Effect.gen(function*() {
           const root = yield* RootProgram.start(fixture("programRoot.ts"), { args: [guard] })

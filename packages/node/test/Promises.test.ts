@@ -1,5 +1,6 @@
 /**
- * Furrow from code that knows promises and AbortSignals alone: a `ManagedRuntime` over real processes (docs/promises.md).
+ * Tests Furrow from code that uses only promises and AbortSignals: a `ManagedRuntime` over real processes
+ * (docs/promises.md).
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, ActorError } from "@furrow/actor"
@@ -38,7 +39,7 @@ class Worker extends Context.Service<
 
 type Runtime = ManagedRuntime.ManagedRuntime<ActorRuntime | Worker, Actor.ActorError | RuntimeLayerError>
 
-/** A test of promises: it has a runtime and a file for evidence, and whatever is left behind fails it. */
+/** Runs a test of promises with a runtime and a file for evidence; a process that is left fails the test. */
 const withRuntime = (body: (runtime: Runtime, file: string) => Promise<void>) => () =>
   Effect.runPromise(Leaks.withoutLeaks(Effect.scoped(Effect.gen(function*() {
     const file = Path.join(yield* Folder.make(), "evidence")
@@ -60,12 +61,12 @@ const rejection = async (promise: Promise<unknown>): Promise<unknown> => {
   throw new Error("it was resolved")
 }
 
-/** Looked at once, on purpose: who resumes before the far finalizer has run sees too little. */
+/** The file is read once, on purpose: a caller that goes on before the finalizer has run would see too few lines. */
 const lines = Folder.lines
 
 describe("An aborted signal", () => {
   it(
-    "G11: an aborted signal interrupts the far handler, whose finalizer has run when the promise rejects",
+    "G11: an aborted signal interrupts the handler in the actor, whose finalizer has run when the promise rejects",
     withRuntime(async (runtime, file) => {
       const abort = new AbortController()
       const call = runtime.runPromise(run(hold({ file, label: "call", millis: 300 })), { signal: abort.signal })
@@ -73,16 +74,16 @@ describe("An aborted signal", () => {
       abort.abort(new Error("no one reads this"))
       const error = await rejection(call)
       assert.deepStrictEqual(lines(file), ["call runs", "call ended by root: interrupted"])
-      // What is thrown is Effect's word for it, not the signal's reason.
+      // The promise rejects with Effect's error for an interruption, not with the signal's reason.
       assert.instanceOf(error, Error)
       assert.notInclude(String(error), "no one reads this")
-      // The actor goes on.
+      // The actor still answers calls.
       assert.isTrue(await runtime.runPromise(run(isPrime({ n: 7 }))))
     })
   )
 
   it(
-    "an aborted signal ends the actor of a call that has one of its own before the promise rejects",
+    "an aborted signal ends the actor that was started for the call before the promise rejects",
     withRuntime(async (runtime, file) => {
       const abort = new AbortController()
       const call = runtime.runPromise(Actor.runInActor(hold({ file, label: "own", millis: 300 })), {
@@ -98,7 +99,7 @@ describe("An aborted signal", () => {
   )
 
   it(
-    "an aborted signal is an exit that holds an interruption, where exits are asked for",
+    "an aborted signal resolves to an exit with an interruption, where the call returns exits",
     withRuntime(async (runtime, file) => {
       const abort = new AbortController()
       const call = runtime.runPromiseExit(run(hold({ file, label: "call", millis: 0 })), { signal: abort.signal })
@@ -110,7 +111,7 @@ describe("An aborted signal", () => {
   )
 
   it(
-    "an aborted signal that was aborted before is not looked at before the call is on its way: what began there has ended, too",
+    "a signal that was aborted before the call lets the call begin, and then ends whatever began in the actor",
     withRuntime(async (runtime, file) => {
       await runtime.runPromise(run(isPrime({ n: 7 })))
       const call = run(hold({ file, label: "call", millis: 100 }))
@@ -152,7 +153,7 @@ describe("An aborted signal", () => {
 describe("A promise that a handler waits for", () => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     it(
-      `a handler's promise is aborted by a ${signal} to its actor, which cleans up and tells its caller who it was`,
+      `a handler's promise is aborted by a ${signal} to its actor, which cleans up and tells its caller who ended it`,
       withRuntime(async (runtime, file) => {
         const worker = await runtime.runPromise(Worker)
         const call = rejection(runtime.runPromise(run(listens({ file }))))
@@ -171,7 +172,7 @@ describe("A promise that a handler waits for", () => {
 
 describe("A rejected promise", () => {
   it(
-    "a rejected promise holds the error of the contract, an instance of its class",
+    "a rejected promise holds the typed error of the contract, as an instance of its class",
     withRuntime(async (runtime) => {
       const url = "http://127.0.0.1:1/"
       const error = await rejection(runtime.runPromise(run(get({ url }))))
@@ -183,7 +184,7 @@ describe("A rejected promise", () => {
   )
 
   it(
-    "a rejected promise holds an ActorLost once the actor is gone, and goes on doing so: a layer is built once",
+    "a rejected promise holds an ActorLost once the actor is gone, also for later calls, because a layer is built once",
     withRuntime(async (runtime, file) => {
       const worker = await runtime.runPromise(Worker)
       const call = runtime.runPromise(run(hold({ file, label: "call", millis: 0 })))
@@ -195,8 +196,8 @@ describe("A rejected promise", () => {
   )
 })
 
-describe("A Layer that did not build", () => {
-  it("a Layer that did not build is not tried again: every call is rejected with the same SpawnFailed", () =>
+describe("A Layer that could not be built", () => {
+  it("a Layer that could not be built is not tried again, so every call is rejected with the same SpawnFailed", () =>
     Effect.runPromise(Leaks.withoutLeaks(Effect.promise(async () => {
       const layer = Layer.effectDiscard(Actor.startScoped("odd", { expose: [isPrime], execArgv: ["--no-such-flag"] }))
       const runtime = ManagedRuntime.make(Layer.provideMerge(layer, NodeActor.layer))
@@ -209,7 +210,7 @@ describe("A Layer that did not build", () => {
 
 describe("Disposing the runtime", () => {
   it(
-    "G2: disposing the runtime interrupts what runs, waits for the far finalizers, and ends every actor",
+    "G2: disposing the runtime interrupts all running calls, waits for the finalizers in the actors, and ends every actor",
     withRuntime(async (runtime, file) => {
       const worker = await runtime.runPromise(Worker)
       const call = rejection(runtime.runPromise(run(hold({ file, label: "call", millis: 300 }))))
@@ -249,7 +250,7 @@ describe("A stream as an async iterable", () => {
   )
 
   it(
-    "an async iterable ends from outside with `return`, while a reader waits for the next item",
+    "an async iterable ends when another fiber calls `return`, while a reader waits for the next item",
     withRuntime(async (runtime, file) => {
       const silent = Stream.unwrap(
         Effect.map(Worker, (worker) => Stream.fromEffect(worker.run(hold({ file, label: "silent", millis: 200 }))))

@@ -1,4 +1,6 @@
-/** Payloads that do not match, from and to another process: what their reader's receiver makes of them. */
+/**
+ * Tests payloads that do not match their schema, in both directions between processes, and the decisions of receivers.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, PayloadReceiver } from "@furrow/actor"
 import * as Effect from "effect/Effect"
@@ -11,8 +13,8 @@ const withBob = <A, E>(
   body: (bob: Actor.Portal<typeof utter | typeof numbers | typeof hears>) => Effect.Effect<A, E, Actor.ActorRuntime>
 ) => withActors(Actor.nursery(Effect.flatMap(Actor.start("bob", { expose: [utter, numbers, hears] }), body)))
 
-describe("payloads of a process that do not match", () => {
-  it.live("G129: bad payloads are repaired, answered or dropped by a handler, and the others arrive in order", () =>
+describe("Payloads of another process that do not match", () => {
+  it.live("G129: a handler repairs, answers or drops invalid payloads, and the others arrive in order", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const receiver = PayloadReceiver.make(({ sent }) => {
@@ -38,7 +40,7 @@ describe("payloads of a process that do not match", () => {
       })
     ))
 
-  it.live("G129, G134: invalid items are dropped from a stream of a hundred thousand, and slow its producer down by none", () =>
+  it.live("G129, G134: a stream of a hundred thousand items drops the invalid ones without slowing down its producer", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const sum = yield* Stream.runFold(

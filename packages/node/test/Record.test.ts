@@ -1,4 +1,4 @@
-/** The record of an actor as bytes, the counters of the kernel, and the folder of graves. */
+/** Tests the record of an actor as bytes, the counters of the kernel, and the folder of stories. */
 import { assert, describe, it } from "@effect/vitest"
 import { Autopsy } from "@furrow/node/internal/autopsy"
 import * as Graves from "@furrow/node/internal/graves"
@@ -23,7 +23,7 @@ const owner: RecordFile.Owner = {
   origin: 1000
 }
 
-/** A number no process has. */
+/** A pid that no process has. */
 const nobody = 2 ** 22 + 1
 
 const Steps = Schema.Array(Schema.Union([
@@ -33,7 +33,7 @@ const Steps = Schema.Array(Schema.Union([
 
 describe("The record of an actor", () => {
   it.prop(
-    "G255: a record of any calls shows those that are open, by endpoint and caller, and its last steps",
+    "G255: a record shows the open calls by endpoint and caller, and the last steps of its actor",
     { steps: Steps },
     ({ steps }) => {
       const page = new RecordFile.Page(owner)
@@ -68,7 +68,7 @@ describe("The record of an actor", () => {
     }
   )
 
-  it("G255: a record counts the calls for which it has no place", () => {
+  it("G255: a record counts the open calls for which it has no place", () => {
     const page = new RecordFile.Page(owner)
     const places = Array.from({ length: RecordFile.maxCalls + 5 }, (_, i) => page.begin(page.number("hash"), 0, i, i))
     assert.deepInclude(RecordFile.read(page.bytes), { beyond: 5, begun: RecordFile.maxCalls + 5 })
@@ -77,7 +77,7 @@ describe("The record of an actor", () => {
     assert.deepStrictEqual([record.beyond, record.calls], [0, []])
   })
 
-  it("G255: a record of more names than it has room for calls the others so", () => {
+  it("G255: a record names calls `others` for which it has no room for a name", () => {
     const page = new RecordFile.Page(owner)
     for (let i = 0; i < 1000; i++) page.begin(page.number(`endpoint-with-a-long-name-${i}`), 0, i, i)
     const { calls } = RecordFile.read(page.bytes)!
@@ -85,7 +85,7 @@ describe("The record of an actor", () => {
     assert.include(new Set(RecordFile.read(page.bytes)!.steps.map(({ endpoint }) => endpoint)), "(other)")
   })
 
-  it("G255: bytes that are no record are none", () => {
+  it("G255: bytes of another format are not read as a record", () => {
     assert.isUndefined(RecordFile.read(new Uint8Array(0)))
     assert.isUndefined(RecordFile.read(new Uint8Array(RecordFile.recordBytes)))
     const cut = new RecordFile.Page(owner).bytes.subarray(0, RecordFile.fixedBytes)
@@ -97,14 +97,14 @@ describe("The kernel's counts of kills for memory", () => {
   const events = "low 0\nhigh 12\nmax 40\noom 3\noom_kill 2\noom_group_kill 0\n"
   const control = "oom_kill_disable 0\nunder_oom 0\noom_kill 5\n"
 
-  it("G257: a count is read from the files of both versions of control groups, and from that of the machine", () => {
+  it("G257: a count of kills is read from the files of both versions of control groups, and from that of the host", () => {
     assert.strictEqual(killsIn(events), 2)
     assert.strictEqual(killsIn(control), 5)
     assert.strictEqual(killsIn("pgfault 8\noom_kill 1\nnuma_hit 3\n"), 1)
     assert.isUndefined(killsIn("oom_kill_disable 0\nunder_oom 0\n"))
   })
 
-  it("G257: the files of a process are those of its groups and of the groups above", () => {
+  it("G257: the counter files of a process are those of its control groups and of the groups above", () => {
     assert.deepStrictEqual(counterFiles("0::/system.slice/shop.service\n"), [[
       "/sys/fs/cgroup/system.slice/shop.service/memory.events",
       "/sys/fs/cgroup/system.slice/memory.events",
@@ -120,7 +120,7 @@ describe("The kernel's counts of kills for memory", () => {
 
   for (const [version, text] of [["1", control], ["2", events]] as const) {
     it.live.skipIf(process.platform !== "linux")(
-      `G257: a process that is killed while the count of a control group of version ${version} rises was killed for memory`,
+      `G257: a process that is killed while the count of a control group of version ${version} rises counts as killed for memory`,
       () =>
         Effect.scoped(Effect.gen(function*() {
           const file = Path.join(yield* Folder.make(), "counter")
@@ -141,7 +141,7 @@ describe("The kernel's counts of kills for memory", () => {
   }
 })
 
-describe("The folder of graves", () => {
+describe("The folder of stories of dead actors", () => {
   const story = (pid: number) => ({
     actor: { name: "a", uuid: `a${pid}`, pid },
     above: ["root@1"],
@@ -151,7 +151,7 @@ describe("The folder of graves", () => {
     doing: []
   })
 
-  it("G258: a folder of graves is chosen by the option, then by the environment, and a path that leads nowhere is told", () => {
+  it("G258: a folder of stories is chosen by the option, then by the environment, and a path that cannot be used is reported", () => {
     const of = (option: unknown, variable?: string) => gravesFolder(option, { FURROW_GRAVES: variable }, "/usual")
     assert.deepStrictEqual(of(undefined), { folder: "/usual", warning: undefined })
     assert.strictEqual(of(undefined, "/var/graves").folder, "/var/graves")
@@ -163,7 +163,7 @@ describe("The folder of graves", () => {
     )
   })
 
-  it.live("G258: the graves of a folder are bounded, of its user alone, and the newest are kept", () =>
+  it.live("G258: the stories in a folder are bounded in number, readable only by their user, and the newest are kept", () =>
     Effect.scoped(Effect.gen(function*() {
       const folder = Path.join(yield* Folder.make(), "graves")
       for (let i = 1; i <= Graves.maxGraves + 20; i++) Graves.bury(folder, story(i), undefined, undefined)
@@ -178,7 +178,7 @@ describe("The folder of graves", () => {
       assert.isFalse(Fs.existsSync(folder))
     })))
 
-  it.live("G258: the graves of a folder are bounded by their bytes, too", () =>
+  it.live("G258: the stories in a folder are bounded by their bytes, too", () =>
     Effect.scoped(Effect.gen(function*() {
       const folder = Path.join(yield* Folder.make(), "graves")
       const long = { ...story(1), hint: "x".repeat(Graves.maxGraveBytes / 4) }
@@ -193,7 +193,7 @@ describe("The folder of graves", () => {
       assert.isAtLeast(bytes.length, 2)
     })))
 
-  it.live("G258: a record whose actor and parent are gone becomes a grave; of others it stays, and of a broken one nothing is left", () =>
+  it.live("G258: a record becomes a story when its actor and the parent have ended; other records stay, and broken ones are removed", () =>
     Effect.scoped(Effect.gen(function*() {
       const folder = yield* Folder.make()
       const put = (pid: number, parent: number) => {

@@ -1,4 +1,7 @@
-/** The registry of a tree of processes: who is listed, from when, until when, and as seen from where. */
+/**
+ * Tests the registry of a tree of processes: which actors are listed, from when, until when, and as seen from which
+ * process.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, Registry } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
@@ -17,7 +20,7 @@ import { doomed, late } from "./fixtures/peersBooting.ts"
 import { inTree, listsOnly, names, type Planted, type Station, wrote } from "./fixtures/peersTree.ts"
 import { evidence, timed, withActors } from "./support.ts"
 
-/** The changes that the registry tells an actor somewhere in the tree, as they come. */
+/** Collects the changes that the registry reports to an actor in the tree. */
 const watched = (portal: Station) =>
   Effect.gen(function*() {
     const heard: Array<string> = []
@@ -34,14 +37,14 @@ const watched = (portal: Station) =>
     return { heard, hears, stop: Fiber.interrupt(fiber) }
   })
 
-/** Both see the same: the registry where it is, and an actor that asks it. */
+/** Checks that the registry lists the same actors in the root and for an actor that asks it. */
 const agree = (tree: Planted, from: string, expected: ReadonlyArray<string>) =>
   Effect.gen(function*() {
     yield* listsOnly(expected)
     assert.deepStrictEqual(yield* (yield* tree.at(from)).run(listed()), [...expected].sort())
   })
 
-describe("An actor is listed", () => {
+describe("The entry of an actor in the registry", () => {
   it.live("an actor is listed when it is ready, not when it is started, and never when its start is interrupted", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
@@ -57,7 +60,7 @@ describe("An actor is listed", () => {
         assert.deepStrictEqual(yield* names, ["root"])
         Fs.writeFileSync(file, "")
         const portal = yield* Fiber.join(again)
-        // At once: start resolves when it can be found.
+        // The entry exists at once, because a start completes when the actor can be found.
         const entry = Option.getOrThrow(yield* Registry.query("late"))
         assert.deepStrictEqual([entry.actor, entry.path], [portal.actor, portal.ref.path])
         assert.isTrue(Option.isSome(yield* Effect.scoped(Registry.find([late], "late"))))
@@ -110,7 +113,8 @@ describe("An actor is listed", () => {
           yield* left("exits")
           process.kill((yield* tree.at("killed")).actor.pid, "SIGKILL")
           yield* left("killed")
-          // s is our own, so that it must not fail our nursery: t is below it, with u below t.
+          // The actor s belongs to a Scope of its own, so that it does not fail the nursery: t is below s, and u is
+          // below t.
           const below = yield* Effect.forEach(["u", "v"], (name) => Effect.map(tree.at(name), ({ actor }) => actor.pid))
           process.kill((yield* tree.at("t")).actor.pid, "SIGKILL")
           yield* left("t", "u", "v")
@@ -118,7 +122,7 @@ describe("An actor is listed", () => {
         })
     ))
 
-  it.live("an actor that cannot be built is never listed, and its name is free again", () =>
+  it.live("an actor whose layer cannot be built is never listed, and its name is free again", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.start("name", { expose: [doomed], unique: true }))
       assert.deepInclude(error, { _tag: "SpawnFailed", step: "layer" })
@@ -128,10 +132,10 @@ describe("An actor is listed", () => {
     }))))
 })
 
-describe("Each actor leaves the registry", () => {
+describe("The end of an actor's entry in the registry", () => {
   for (const streaming of [false, true]) {
     for (const how of ["fails", "is interrupted"] as const) {
-      it.live(`each actor leaves the registry when a body ${how} whose three actors ${streaming ? "are read from" : "do nothing"}`, () =>
+      it.live(`the registry removes each actor when a body ${how} whose three actors ${streaming ? "are read from" : "do nothing"}`, () =>
         inTree(["asker"], (tree) =>
           Effect.gen(function*() {
             const asker = yield* tree.at("asker")
@@ -162,14 +166,14 @@ describe("Each actor leaves the registry", () => {
             )
             if (how === "fails") assert.deepStrictEqual(exit, Exit.fail("Ctrl-C"))
             assert.isBelow(millis, 5000)
-            // At once: who has left the nursery finds none of them listed.
+            // No entry is left at once, because the nursery waits for its actors.
             assert.deepStrictEqual(yield* names, ["asker", "root"])
             assert.deepStrictEqual(yield* asker.run(listed()), ["asker", "root"])
           })))
     }
   }
 
-  it.live("each actor leaves the registry when its stream is closed first, and its nursery fails then", () =>
+  it.live("the registry removes an actor whose stream is closed before its nursery fails", () =>
     inTree(["asker"], (tree) =>
       Effect.gen(function*() {
         const asker = yield* tree.at("asker")
@@ -190,8 +194,8 @@ describe("Each actor leaves the registry", () => {
       })))
 })
 
-describe("Names", () => {
-  it.live("a shared name finds the actor that was ready last, lists all its holders, and they end together", () =>
+describe("Names that several actors ask for", () => {
+  it.live("a shared name finds the actor that was ready last, lists all its holders, and all of them end together", () =>
     inTree(["asker"], (tree) =>
       Effect.gen(function*() {
         const asker = yield* tree.at("asker")
@@ -213,7 +217,7 @@ describe("Names", () => {
         assert.deepStrictEqual(yield* asker.run(listed()), ["asker", "root"])
       })))
 
-  it.live("G66: a name that is asked for alone is refused to others in every process, until its holder ends", () =>
+  it.live("G66: a unique name is refused to other actors in every process, until its holder ends", () =>
     inTree(["a", "p", "p/b"], (tree) =>
       Effect.gen(function*() {
         const b = yield* tree.at("b")
@@ -226,7 +230,7 @@ describe("Names", () => {
           error.message,
           `the name "only" is taken by only@${holder.actor.pid}: choose another, or share it`
         )
-        // A name that others share cannot be had alone either.
+        // A name that other actors share cannot become unique either.
         assert.strictEqual(
           yield* Effect.scoped(Effect.map(b.openScoped(contend({ name: "a" })), ({ first }) => first)),
           "NameTaken: a"
@@ -239,7 +243,7 @@ describe("Names", () => {
       })))
 
   it.live(
-    "a name that two far actors ask for alone at once goes to exactly one of them, ten times",
+    "a unique name that two actors in different processes ask for at once goes to exactly one of them, ten times",
     () =>
       inTree(["a", "a/b", "c", "c/d"], (tree) =>
         Effect.gen(function*() {

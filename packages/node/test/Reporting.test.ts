@@ -17,7 +17,7 @@ interface Record {
   readonly annotations: { readonly [name: string]: unknown }
 }
 
-/** Collects what the root's loggers are given. */
+/** Collects the records that the root's loggers get. */
 const recording = <A, E, R>(use: (records: ReadonlyArray<Record>) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.suspend(() => {
     const records: Array<Record> = []
@@ -33,7 +33,7 @@ const recording = <A, E, R>(use: (records: ReadonlyArray<Record>) => Effect.Effe
   })
 
 describe("Logs of actors", () => {
-  it.live("logs of actors reach the root's loggers with their levels, annotations and who wrote them, in order", () =>
+  it.live("logs of actors reach the root's loggers in order, with their levels, annotations and the name of their actor", () =>
     recording((records) =>
       withActors(Effect.gen(function*() {
         yield* Effect.annotateLogs(Actor.runInActor(speak()), { user: "u1", n: 7 })
@@ -55,7 +55,7 @@ describe("Logs of actors", () => {
       }))
     ))
 
-  it.live("logs of an actor have the level of its caller", () =>
+  it.live("logs of an actor are filtered by the level of its caller", () =>
     recording((records) =>
       withActors(Effect.gen(function*() {
         yield* Effect.provideService(Actor.runInActor(speak()), References.MinimumLogLevel, "Trace")
@@ -75,7 +75,7 @@ describe("Logs of actors", () => {
       }))
     ))
 
-  it.live("logs of actors lose nothing, however many they are, and come before the answer that followed them", () =>
+  it.live("no log line of an actor is lost, however many there are, and all arrive before the answer that followed them", () =>
     recording((records) =>
       withActors(Effect.gen(function*() {
         yield* Actor.runInActor(chatter({ count: 3000 }))
@@ -96,7 +96,7 @@ describe("Logs of actors", () => {
 })
 
 describe("The trace of three actors", () => {
-  it.live("the trace of three actors is one tree, as each of them exports its spans", () =>
+  it.live("the trace of three actors is one tree, although each of them exports its own spans", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Effect.withSpan(

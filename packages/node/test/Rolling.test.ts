@@ -1,4 +1,4 @@
-/** Rolls and standbys of real processes, under load and under kills. */
+/** Tests rolls and standbys of real processes, under load and under kills. */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, Supervisor } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
@@ -19,7 +19,7 @@ const kill = (pid: number) =>
     )
   })
 
-/** Waits until the supervisor has a standby that is ready, and nothing else under way. */
+/** Waits until the supervisor has a ready standby and nothing else in progress. */
 const standbyIsReady = Eventually.succeeds(
   Effect.map(Actor.statistics, ({ supervisors }) => {
     const counter = supervisors[0]!.children.find(({ child }) => child === "Counter")!
@@ -30,7 +30,7 @@ const standbyIsReady = Eventually.succeeds(
 
 describe("A roll of processes", () => {
   it.live(
-    "G210: a roll of processes fails no call under load, of users here and in another process, which keeps its own",
+    "G210: a roll of processes fails no call under load, neither of users here nor of one in another process, which keeps running",
     () =>
       withActors(
         Effect.gen(function*() {
@@ -68,7 +68,7 @@ const kills = 50
 
 describe("A standby of processes", () => {
   it.live(
-    `G212: a standby takes over after each of ${kills} kills, fails no call that was held, and is faster than a start`,
+    `G212: a standby takes over after each of ${kills} kills, fails no waiting call, and is faster than a start`,
     () =>
       withActors(
         Effect.gen(function*() {
@@ -78,7 +78,7 @@ describe("A standby of processes", () => {
           for (let i = 0; i < kills; i++) {
             yield* standbyIsReady
             yield* kill(yield* counter.run(pid()))
-            // A user here, and one in another process: both have to find the successor.
+            // One user is in this process and one in another, and both have to find the successor.
             const [, millis] = yield* timed(Effect.andThen(counter.run(pid()), web.run(pids())))
             takeovers.push(Math.round(millis))
           }

@@ -1,4 +1,4 @@
-/** An RpcGroup served by an actor beside the same group served by Effect: the same answers, row by row. */
+/** Tests that an RpcGroup served by an actor gives the same answers as the same group served by Effect, row by row. */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, ActorError } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
@@ -42,12 +42,12 @@ const everything = {
   seed: new Seed({ name: "rye", at: new Date(0) }),
   map: new Map([["a", 1]]),
   big: 5n,
-  // A Duration crosses as nanoseconds, whatever it was made of.
+  // A Duration is sent as nanoseconds, from whatever unit it was made.
   wait: Option.some(Duration.nanos(1_000_000_000n)),
   bytes: Uint8Array.of(0, 255)
 }
 
-/** Questions of a client, by their titles. Their answers are the same on both sides. */
+/** The questions of a client by their titles. The answers to the questions must be the same from both servers. */
 const rows = <E>(client: Client<E>): Readonly<Record<string, Effect.Effect<unknown, unknown, Scope.Scope>>> => ({
   "middleware lets in and provides a service": client.Who(),
   "middleware refuses": Effect.provideService(client.Who(), Token, "wrong"),
@@ -124,7 +124,7 @@ const rows = <E>(client: Client<E>): Readonly<Record<string, Effect.Effect<unkno
 const ended = <A, E>(queue: Queue.Dequeue<A, E>) =>
   Effect.map(Effect.exit(Queue.take(queue)), (exit) => Exit.isFailure(exit) && Cause.hasFails(exit.cause))
 
-/** Items of a stream before its failure, and the failure. */
+/** Collects the items of a stream before its failure, and the failure. */
 const collected = <A, E>(stream: Stream.Stream<A, E>) => {
   const items: Array<A> = []
   return Effect.map(
@@ -139,7 +139,7 @@ const eventuallyEnded = <E>(client: Client<E>, key: string) =>
     return "ended"
   }))
 
-/** An exit as text: interruptions have no numbers there, because those belong to one process. */
+/** Formats an exit as text, without the numbers of interrupted fibers, because these belong to one process. */
 const shown = (exit: Exit.Exit<unknown, unknown>): unknown =>
   Exit.isSuccess(exit) ? { success: exit.value } : exit.cause.reasons.map((reason) => {
     switch (reason._tag) {
@@ -156,7 +156,7 @@ const shown = (exit: Exit.Exit<unknown, unknown>): unknown =>
 
 const control = Effect.provide(RpcTest.makeClient(Everything, { disableFatalDefects: true }), EverythingLive)
 
-/** A client of an actor of its own. */
+/** Runs a test with a client of its own actor. */
 const withClient = <A, E>(
   body: (
     client: ActorClient,
@@ -170,7 +170,7 @@ const withClient = <A, E>(
     })).pipe(Effect.provide(Layer.merge(Svc.layer, AuthClient)))
   )
 
-/** Times of an effect in milliseconds. */
+/** Returns the time of an effect in milliseconds. */
 const millis = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.map(timed(effect), ([, took]) => took)
 
 const failure = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
@@ -178,12 +178,12 @@ const failure = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 
 const begun = (portal: Actor.Portal<Svc>, requests: number) =>
   Eventually.succeeds(
-    // The session of the client is a dialog, too.
+    // The session of the client is also a dialog.
     Effect.map(portal.statistics, ({ channel }) => assert.strictEqual(channel.dialogs, requests + 1))
   )
 
 describe("An RpcGroup in an actor", () => {
-  it.live("G60: an RpcGroup in an actor means what it means over Effect's own server and client, row by row", () =>
+  it.live("G60: an RpcGroup in an actor behaves as over Effect's own server and client, in every row of a table", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
         assert.notStrictEqual(portal.actor.pid, process.pid)
@@ -196,7 +196,7 @@ describe("An RpcGroup in an actor", () => {
       })
     ))
 
-  it.live("G102: an RpcGroup in an actor dies as its schema of defects says, and one request's defect is its own", () =>
+  it.live("G102: a defect of an RpcGroup in an actor is encoded by its schema of defects, and fails only its own request", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
         const streaming = yield* Effect.forkChild(Stream.runDrain(client.ScopedStream({ key: "beside" })))
@@ -276,7 +276,7 @@ describe("A request that is interrupted", () => {
       })
     ))
 
-  it.live("G98: a request that is interrupted tells its handler who interrupted it", () =>
+  it.live("G98: an interrupted request tells its handler who interrupted it", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
         const running = yield* Effect.forkChild(client.Slow({ key: "a", finalizer: 0 }))
@@ -296,7 +296,7 @@ describe("A request that is interrupted", () => {
     ))
 
   it.live(
-    "G98: requests interrupted at random leave nothing running and hold up no other request",
+    "G98: requests that are interrupted at random leave no handler running and delay no other request",
     () =>
       withClient((client, portal) =>
         Effect.gen(function*() {
@@ -347,7 +347,7 @@ describe("The actor of a client", () => {
       })
     ))
 
-  it.live("G99: an actor that is ended by its owner tells its open requests by whom, and refuses later ones", () =>
+  it.live("G99: an actor that its owner ends tells its open requests who ended it, and refuses later ones", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
         const call = yield* Effect.forkChild(Effect.flip(client.Slow({ key: "ended", finalizer: 0 })))
@@ -365,7 +365,7 @@ describe("The actor of a client", () => {
 })
 
 describe("Two clients of one actor", () => {
-  it.live("G100: two clients of one actor are told apart by handlers that are built once", () =>
+  it.live("G100: two clients of one actor have different ids for handlers that are built once", () =>
     withClient((one, portal) =>
       Effect.gen(function*() {
         const two = yield* Actor.rpcClient(portal, Everything)
@@ -375,7 +375,7 @@ describe("Two clients of one actor", () => {
       })
     ))
 
-  it.live("G100: two clients of one actor end apart: the Scope of one waits for its requests, and the other goes on", () =>
+  it.live("G100: two clients of one actor end separately: the Scope of one waits for its requests, and the other goes on", () =>
     withClient((one, portal) =>
       Effect.gen(function*() {
         const staying = yield* Effect.forkChild(one.Slow({ key: "staying", finalizer: 0 }))
@@ -414,10 +414,10 @@ describe("The reader of a stream", () => {
       return settled - before - read
     })
 
-  it.live("G101: a reader of a stream is at most a few windows of 16 items behind, or of the size it asks for", () =>
+  it.live("G101: a reader of a stream is at most a few windows behind, which have 16 items or the requested number", () =>
     withClient((client) =>
       Effect.gen(function*() {
-        // RpcClient buffers as many, and as many are on the way; each step between them holds half a window at most.
+        // RpcClient buffers one window and another is on the way; each step in between holds at most half a window.
         assert.isBelow(yield* ahead(client, client.Count({ to: 1_000_000 })), 4 * 16)
         assert.isBelow(yield* ahead(client, client.Queued({ to: 1_000_000 })), 4 * 16)
         const large = yield* ahead(client, client.Count({ to: 1_000_000 }, { streamBufferSize: 256 }))

@@ -15,7 +15,7 @@ const somebodyElse = 65_534
 
 const mode = (path: string) => Fs.lstatSync(path).mode & 0o777
 
-/** What it says where it does not hold; nothing may have changed by the attempt. */
+/** Returns the refusal of a runtime folder, and checks that the attempt has changed nothing. */
 const refusal = (runtime: string) => {
   const before = Fs.lstatSync(runtime)
   try {
@@ -36,20 +36,20 @@ const refusal = (runtime: string) => {
 const within = <A>(files: Readonly<Record<string, string>>, body: (folder: string) => A) =>
   Effect.scoped(Effect.map(Folder.make(files), body))
 
-/** The bytes before the runtime folder, so that a path in it gets as long as wanted. */
+/** Returns a runtime folder whose path has a number of bytes. */
 const treeOf = (length: number) => `/${"x".repeat(length - 1)}`
 
 describe("The name of a socket", () => {
   const tree = "/tmp/furrow-0/12345-0123abcd"
   const name = (name: string, pid = 77) => Path.relative(tree, RuntimeFolder.socketPath(tree, { name, pid }))
 
-  it("the name of a socket is the actor's where it is short and plain", () => {
+  it("the name of a socket is the actor's name where that is short and plain", () => {
     for (const plain of ["frank", "worker-3", "Counter", "a.b", "x@y", "_1", "web:main"]) {
       assert.strictEqual(name(plain), `${plain}@77.sock`)
     }
   })
 
-  it("the name of a socket is a short form of it where it is long, in many bytes, or like a path", () => {
+  it("the name of a socket is a hash where the actor's name is long, has many bytes, or looks like a path", () => {
     const odd = [
       "",
       ".",
@@ -75,7 +75,7 @@ describe("The name of a socket", () => {
     assert.deepStrictEqual(odd.map((odd) => name(odd)), found)
   })
 
-  it("the name of a socket is never another actor's: no plain name looks like a short form", () => {
+  it("the name of a socket never equals another actor's, because no plain name begins like a hash", () => {
     const short = name("a/b").slice(0, -"@77.sock".length)
     assert.notStrictEqual(name(short), name("a/b"))
   })
@@ -96,7 +96,7 @@ describe("The name of a socket", () => {
   })
 
   it.live.skipIf(process.platform !== "linux")(
-    "the room for a socket's name is really there, and no byte more",
+    "the room for a socket's name is usable to its last byte, and a longer name fails",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const folder = yield* Folder.make()
@@ -134,7 +134,7 @@ describe("The runtime folder", () => {
   }
   const own = () => Path.dirname(Networks.network().folder)
 
-  it.effect("the runtime folder is in XDG_RUNTIME_DIR where that is a folder of ours, else among temporary files", () =>
+  it.effect("the runtime folder is XDG_RUNTIME_DIR where this user owns that folder, and otherwise a folder of temporary files", () =>
     within({ "file": "" }, (folder) => {
       const otherwise = Path.join(Os.tmpdir(), `furrow-${process.geteuid!()}`)
       settings({ XDG_RUNTIME_DIR: folder }, () => assert.strictEqual(own(), Path.join(folder, "furrow")))
@@ -150,14 +150,14 @@ describe("The runtime folder", () => {
       assert.deepStrictEqual(Fs.readdirSync(folder).sort(), ["file", "link"])
     }))
 
-  it("the runtime folder that is not absolute is meant from where the root was started", () => {
+  it("a relative path of the runtime folder is resolved in the folder where the root was started", () => {
     assert.strictEqual(
       Path.dirname(Networks.network({ runtimeFolder: "some/where" }).folder),
       Path.resolve("some/where")
     )
   })
 
-  it.effect("the runtime folder is made with all that is missing above it, for us alone, whatever the umask", () =>
+  it.effect("the runtime folder is made with all missing folders above it, only for its user, whatever the umask", () =>
     within({}, (folder) => {
       const before = process.umask(0)
       try {
@@ -170,7 +170,7 @@ describe("The runtime folder", () => {
       }
     }))
 
-  it.effect("the runtime folder of ours that others may read is closed to them, and so is a tree's", () =>
+  it.effect("the runtime folder that other users may read is closed to them, and so is the folder of a tree", () =>
     within({}, (folder) => {
       const runtime = Path.join(folder, "furrow")
       const tree = Path.join(runtime, "1-0123abcd")
@@ -242,7 +242,7 @@ describe("The runtime folder", () => {
       )
     }))
 
-  // Only root can give a folder away.
+  // Only root can give a folder to another user.
   it.effect.skipIf(!isRoot)(
     "a runtime folder of another user is refused, and so is the folder of a tree",
     () =>
@@ -263,10 +263,10 @@ describe("The runtime folder", () => {
       })
   )
 
-  it.effect("the runtime folder that is taken away while it is made is made again", () =>
+  it.effect("the runtime folder that is removed while it is made is made again", () =>
     within({}, (folder) => {
       const tree = Path.join(folder, "furrow", "1-0123abcd")
-      // Another tree ends again and again, and removes the folder of all trees with it.
+      // Another tree ends repeatedly, and removes the folder of all trees each time.
       const other = ChildProcess.spawn("/bin/sh", ["-c", `while :; do rmdir ${Path.dirname(tree)} 2>/dev/null; done`], {
         stdio: "ignore"
       })
@@ -280,9 +280,9 @@ describe("The runtime folder", () => {
       }
     }))
 
-  // Root may write everywhere.
+  // The test is skipped for root, who may write everywhere.
   it.effect.skipIf(isRoot)(
-    "a runtime folder in a folder that we may not write to is refused",
+    "a runtime folder in a folder without permission to write is refused",
     () =>
       within({}, (folder) => {
         Fs.chmodSync(folder, 0o500)
@@ -296,7 +296,7 @@ describe("The runtime folder", () => {
 })
 
 describe("A process number", () => {
-  it("a process number is free when no process has it, and taken as long as that cannot be told", () => {
+  it("a process number counts as free when no process has it, and as used as long as the system does not tell", () => {
     assert.isTrue(RuntimeFolder.isDead(ChildProcess.spawnSync("true").pid))
     assert.isFalse(RuntimeFolder.isDead(process.pid))
     assert.isFalse(RuntimeFolder.isDead(1))

@@ -1,4 +1,4 @@
-/** Scenarios of single actors and of nurseries, between real processes: those that no other file here is about. */
+/** Tests single actors and nurseries between real processes, as far as no other test file is about them. */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, ActorError, Timeouts } from "@furrow/actor"
 import * as NodeActor from "@furrow/node/NodeActor"
@@ -21,8 +21,8 @@ import { region, unsayable } from "./fixtures/peersRegion.ts"
 import { stubborn } from "./fixtures/stuck.ts"
 import { evidence, withActors } from "./support.ts"
 
-describe("A process of one's own", () => {
-  it.live("a process of one's own runs one function, is a child and no root, and is gone with its answer", () =>
+describe("An actor in another process", () => {
+  it.live("an actor in another process runs one function, is not a root, and has ended when its answer arrives", () =>
     withActors(Effect.gen(function*() {
       const children: Array<number> = []
       const watching = yield* Effect.forkChild(
@@ -39,7 +39,7 @@ describe("A process of one's own", () => {
       assert.isFalse(Processes.isAlive(pid))
     })))
 
-  it.live("a process of one's own answers the same question twice, until it is cancelled", () =>
+  it.live("an actor in another process answers the same question twice, until it is cancelled", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const daemon = yield* Actor.start("daemon", { expose: [isPrime] })
       for (let n = 0; n < 2; n++) assert.isTrue(yield* daemon.run(isPrime({ n: 7 })))
@@ -47,7 +47,7 @@ describe("A process of one's own", () => {
       assert.isFalse(Processes.isAlive(daemon.actor.pid))
     }))))
 
-  it.live("a process of one's own calls what its root exposes, however far above it is", () =>
+  it.live("an actor in another process calls endpoints of its root, at any depth of the tree", () =>
     Leaks.withoutLeaks(
       Effect.gen(function*() {
         introduced.length = 0
@@ -59,7 +59,7 @@ describe("A process of one's own", () => {
       }).pipe(Effect.provide(NodeActor.layer({ expose: [introduce] })))
     ))
 
-  it.live("a process refuses a call of an unknown endpoint or with a payload that does not fit, and goes on", () =>
+  it.live("an actor refuses a call of an unknown endpoint or with an invalid payload, and goes on", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const daemon = yield* Actor.start("daemon", { expose: [isPrime] })
       const unknown = yield* Effect.flip(
@@ -73,18 +73,18 @@ describe("A process of one's own", () => {
       assert.isTrue(yield* daemon.run(isPrime({ n: 7 })))
     }))))
 
-  it.live("a process boxes an error that its contract lacks, whether its caller still waits or not, and goes on", () =>
+  it.live("an actor boxes an error that its contract lacks, whether its caller still waits or not, and goes on", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const daemon = yield* Actor.start("daemon", { expose: [unsayable, isPrime] })
       const error = yield* Effect.flip(daemon.run(unsayable()))
       assert.instanceOf(error, ActorError.RemoteActorError)
       assert.strictEqual((error as ActorError.RemoteActorError).type, "Even")
-      // A caller that has gone hears nothing, and nobody is harmed.
+      // A caller that has gone gets no error, and the actor goes on.
       yield* Effect.timeoutOption(daemon.run(unsayable()), 0)
       assert.isTrue(yield* daemon.run(isPrime({ n: 7 })))
     }))))
 
-  it.live("a process of one's own runs its finalizers when its owner's Scope closes, its layers' last", () =>
+  it.live("an actor in another process runs its finalizers when its owner's Scope closes, those of its layers last", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Effect.scoped(Effect.gen(function*() {
@@ -106,7 +106,7 @@ describe("A process of one's own", () => {
 })
 
 describe("A nursery of processes, at its limits", () => {
-  it.live("a nursery fails with one of many failures at once, typed; the others ride along", () =>
+  it.live("a nursery fails with one of many simultaneous failures as a typed error, to which the others are attached", () =>
     withActors(Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.nursery(Effect.forEach(
         Array.from({ length: 12 }, (_, n) => n),
@@ -122,7 +122,7 @@ describe("A nursery of processes, at its limits", () => {
       assert.deepStrictEqual(Processes.titled("furrow[").map(Processes.describe), [])
     })))
 
-  it.live("a nursery is left with the defect that its body dies of; its actors are gone then", () =>
+  it.live("a nursery fails with the defect of its body after its actors have ended", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const pids: Array<number> = []
@@ -140,7 +140,7 @@ describe("A nursery of processes, at its limits", () => {
       assert.deepStrictEqual(pids.filter(Processes.isAlive), [])
     })))
 
-  it.live("an interrupted nursery tells all its actors at once, also where its body waits for one of them", () =>
+  it.live("an interrupted nursery cancels all its actors at once, also where its body waits for one of them", () =>
     withActors(
       Effect.gen(function*() {
         const file = yield* evidence
@@ -159,13 +159,13 @@ describe("A nursery of processes, at its limits", () => {
           "the other has ended",
           () => Folder.lines(file).includes("other ended by root: nursery interrupted")
         )
-        // The slow one has until the bound of its own.
+        // The slow actor has until the bound of its own.
         assert.isBelow(performance.now() - since, 2500)
         yield* Fiber.await(body)
       }).pipe(Timeouts.provide({ cancel: 4000, finalizers: 1000 }))
     ))
 
-  it.live("a task that others start in an actor's nursery, and that fails, is a failure of that actor", () =>
+  it.live("a failed task that other actors start in an actor's nursery is a failure of that actor", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const file = yield* evidence
       const actor = yield* Actor.start("region", { expose: [region.keep, region.task] })

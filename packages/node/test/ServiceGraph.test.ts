@@ -1,4 +1,4 @@
-/** Services over processes as one graph: their order, what passes through the parent between them, and what is lost. */
+/** Tests Services in processes as one graph: their order, what the parent between them relays, and what is lost. */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, ActorError } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
@@ -14,7 +14,7 @@ import { evidence, timed, withActors } from "./support.ts"
 
 const App = Web.layer.pipe(Layer.provideMerge(Store.layer), Layer.provideMerge(Db.layer))
 
-/** The services write to a file, which they find in their environment. */
+/** Runs a test whose Services write to a file that their environment names. */
 const withDiary = <A, E>(body: (file: string) => Effect.Effect<A, E, Actor.ActorRuntime>) =>
   withActors(Effect.gen(function*() {
     const file = yield* evidence
@@ -27,7 +27,7 @@ const withDiary = <A, E>(body: (file: string) => Effect.Effect<A, E, Actor.Actor
 const wrote = (file: string, line: string) => Eventually.holds(line, () => Folder.lines(file).includes(line))
 
 describe("A graph of Services", () => {
-  it.live("G58: a graph starts in the order of its uses, stops in reverse, and a stopping Service can call those it uses", () =>
+  it.live("G58: a graph starts in the order of its uses and stops in reverse, so that a stopping Service can call those it uses", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         const pids = yield* Effect.provide(Effect.all([Db.calls.pid(), Store.calls.pid(), Web.calls.pid()]), App)
@@ -45,7 +45,7 @@ describe("A graph of Services", () => {
       })
     ))
 
-  it.live("G59: a graph passes calls, their own errors, streams and dialogs on through the parent, two hops far", () =>
+  it.live("G59: a graph relays calls, typed errors, streams and dialogs through a parent, over two hops", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         assert.strictEqual(yield* Web.calls.get({ key: "answer" }), "42")
@@ -75,7 +75,7 @@ describe("A graph of Services", () => {
       }).pipe(Effect.provide(App))
     ))
 
-  it.live("a graph of Services passes a defect on with its origin, and the deadline of the caller less the way", () =>
+  it.live("a graph of Services relays a defect with its origin, and a deadline less the time of the relay", () =>
     withDiary(() =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(Store.calls.bug())
@@ -85,7 +85,7 @@ describe("A graph of Services", () => {
           "the disk is full",
           "Db"
         ])
-        // A quick way takes less than the whole milliseconds a deadline has: some of them pass before it.
+        // The deadline has whole milliseconds, and the delay makes sure that some of them pass before the call.
         const left = yield* Actor.timeout("20 seconds")(Effect.delay(Store.calls.deadline(), "5 millis"))
         assert.isBelow(left!, 20_000)
         assert.isAbove(left!, 5000)
@@ -93,7 +93,7 @@ describe("A graph of Services", () => {
       }).pipe(Effect.provide(App))
     ))
 
-  it.live("a graph of Services passes a cancel on with its author, and waits for the finalizers of the last one", () =>
+  it.live("a graph of Services relays a cancel with its author, and waits for the finalizers of the last Service", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         const call = yield* Effect.forkChild(Web.calls.hold({ label: "hold" }))
@@ -115,7 +115,7 @@ describe("A graph of Services", () => {
       }).pipe(Effect.provide(App))
     ))
 
-  it.live("a graph of Services may grow in one of its actors: a Service started there uses those that the actor was given", () =>
+  it.live("an actor of a graph can start another Service, which uses the Services that the actor was given", () =>
     withDiary(() =>
       Effect.gen(function*() {
         const [probe, db] = yield* Web.calls.nested()
@@ -126,8 +126,8 @@ describe("A graph of Services", () => {
     ))
 })
 
-describe("A used Service that dies", () => {
-  it.live("a lost Service is named by ActorLost to who uses it, in a call that runs and in the next one", () =>
+describe("A Service that dies while others use it", () => {
+  it.live("a lost Service is named in the ActorLost of its users, in a running call and in the next one", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         const call = yield* Effect.forkChild(Web.calls.sees())
@@ -138,16 +138,16 @@ describe("A used Service that dies", () => {
         const [answer, millis] = yield* timed(Fiber.join(call))
         assert.strictEqual(answer, "ActorLost of Db: ConnectionClosed")
         assert.isBelow(millis, 3000)
-        // The handlers in between did not expect it: for our own call it is a defect of theirs, or the loss they passed on.
+        // The handlers in between did not expect the error, so the caller gets a defect, or the loss that they relayed.
         const error = yield* Fiber.join(through)
         assert.include(error.message, "Db@")
         assert.strictEqual(yield* Web.calls.sees(), "ActorLost of Db: ConnectionClosed")
-        // They themselves live on.
+        // The Services in between still live.
         assert.notStrictEqual(yield* Web.calls.pid(), yield* Store.calls.pid())
       }).pipe(Effect.provide(App))
     ))
 
-  it.live("a used Service that dies ends its callers' work there when a caller dies: reason caller-lost", () =>
+  it.live("a used Service interrupts the work of a caller that dies, with the reason caller-lost", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         yield* Effect.forkChild(Effect.exit(Store.calls.hold({ label: "hold" })))
@@ -160,7 +160,7 @@ describe("A used Service that dies", () => {
 })
 
 describe("Actor.launch", () => {
-  it.live("Actor.launch fails when an actor of the graph is lost later, and the rest stops in reverse order", () =>
+  it.live("Actor.launch fails when an actor of the graph is lost later, and stops the others in reverse order", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         const pids: Array<number> = []
@@ -206,8 +206,8 @@ describe("Actor.launch", () => {
     ))
 })
 
-describe("a client, a service that starts actors on request, and one it started", () => {
-  it.live("a client, a service and the actor that it started are cancelled dialog by dialog, and none is left", () =>
+describe("A client, a Service that starts actors on request, and one such actor", () => {
+  it.live("a client, a Service and an actor that it started are cancelled dialog by dialog, and no process is left", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         const context = yield* Layer.build(Client.layer.pipe(Layer.provideMerge(Spawner.layer)))

@@ -10,7 +10,7 @@ import { Absent, Astray, Unserved } from "./fixtures/wrong/unserved.ts"
 import { evidence, withActors } from "./support.ts"
 
 describe("A Service in another process", () => {
-  it.live("a Service in another process is one actor for as long as its Layer, and keeps its state", () =>
+  it.live("a Service in another process is one actor for as long as its Layer lives, and keeps its state", () =>
     withActors(
       Effect.gen(function*() {
         assert.deepStrictEqual([
@@ -22,7 +22,7 @@ describe("A Service in another process", () => {
       }).pipe(Effect.provide(Counter.layer))
     ))
 
-  it.live("a Service in another process reaches the Services it uses, which are the same actors for everybody", () =>
+  it.live("a Service in another process uses other Services, which are the same actors for all their users", () =>
     withActors(
       Effect.gen(function*() {
         assert.strictEqual(yield* Doubler.calls.increment({ by: 1 }), 2)
@@ -40,7 +40,7 @@ describe("A Service in another process", () => {
       }).pipe(Effect.provide(Heavy.layer))
     ))
 
-  it.live("a Service that is not served fails the start with its module, its contents and the line to write", () =>
+  it.live("a start of a Service without an implementation fails with its module, the exports of the module, and the line to write", () =>
     withActors(Effect.gen(function*() {
       const start = (layer: Layer.Layer<any, Actor.ActorError, Actor.ActorRuntime>) =>
         Effect.map(Effect.flip(Effect.scoped(Layer.build(layer))), (error) => {
@@ -87,7 +87,7 @@ describe("A dialog with another process", () => {
       assert.deepStrictEqual(Folder.lines(file), [])
     }))))
 
-  it.live("a far dialog brings its error typed, wakes a body that waits, and is cancelled when its body leaves", () =>
+  it.live("a dialog with another process fails with its typed error, wakes a waiting body, and is cancelled when its body leaves", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const file = yield* evidence
       const portal = yield* Actor.start("host", { expose: [chat] })
@@ -101,7 +101,7 @@ describe("A dialog with another process", () => {
       assert.deepStrictEqual(Folder.lines(file), ["left alone"])
     }))))
 
-  it.live("a far dialog fails with ActorLost when the actor is killed, also while its body does something else", () =>
+  it.live("a dialog with another process fails with ActorLost when the actor is killed, whatever its body waits for", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const portal = yield* Actor.startScoped("host", { expose: [chat] })

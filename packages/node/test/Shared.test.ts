@@ -1,4 +1,4 @@
-/** Actors that many share, over real processes. */
+/** Tests shared actors over real processes. */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, Registry } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
@@ -22,13 +22,13 @@ const words = (file: string) => Folder.lines(file).map((line) => line.split(" ")
 const pidsIn = (file: string, word: string) =>
   Folder.lines(file).filter((line) => line.startsWith(word)).map((line) => Number(line.split(" ")[1]))
 
-/** Waits until the file has a line that satisfies. */
+/** Waits until a line of the file satisfies a condition. */
 const written = (file: string, what: string, holds: () => boolean) =>
   Eventually.holds(what, holds, { within: "40 seconds" })
 
 describe("A shared actor among processes", () => {
   it.live(
-    "G193: a shared actor among processes is one for 20 askers in 4 actors at the same time",
+    "G193: a shared actor is the same for 20 users in 4 processes that ask for it at the same time",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
@@ -50,7 +50,7 @@ describe("A shared actor among processes", () => {
   )
 
   it.live(
-    "G194: a shared actor among processes outlives the actor that asked first, and ends with the last one",
+    "G194: a shared actor outlives the actor that asked for it first, and ends with its last user",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
@@ -76,7 +76,7 @@ describe("A shared actor among processes", () => {
   )
 
   it.live(
-    "G194: a shared actor among processes is gone, with its cleanup, when the last Scope is closed",
+    "G194: a shared actor has ended, with its cleanup, when the last Scope has closed",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
@@ -94,7 +94,7 @@ describe("A shared actor among processes", () => {
   )
 
   it.live(
-    "G195: a shared actor among processes that cannot start fails typed for all who wait, in every process",
+    "G195: a shared actor that cannot start fails with a typed error for all who wait, in every process",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
@@ -114,7 +114,7 @@ describe("A shared actor among processes", () => {
   )
 
   it.live(
-    "G197: a shared actor among processes is started again when it is killed, and all who use it reach the successor",
+    "G197: a shared actor is started again when it is killed, and all its users reach the successor",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
@@ -126,7 +126,7 @@ describe("A shared actor among processes", () => {
         process.kill(first, "SIGKILL")
         const [second] = yield* Effect.retry(desk.run(take()), { times: 3 })
         assert.notStrictEqual(second, first)
-        // A call that was in flight may have failed its user: the others see the successor.
+        // A call that was running may have failed its user, and the other users reach the successor.
         yield* written(file, "a user sees the successor", () =>
           pidsIn(file, "sees").includes(second) || staying.every((fiber) =>
             fiber.pollUnsafe() !== undefined

@@ -9,7 +9,7 @@ import { fixture, withActors } from "./support.ts"
 
 const patient = { within: "20 seconds" } as const
 
-/** How often: more by hand than in every run. */
+/** The number of rounds, which can be raised by hand. */
 const rounds = Number(process.env["FURROW_SIGNAL_ROUNDS"] ?? 3)
 
 describe("A signal to every process of a tree at once", () => {
@@ -23,7 +23,7 @@ describe("A signal to every process of a tree at once", () => {
               const program = yield* Program.start(fixture("mains/signalled.ts"))
               const [, store, web] = yield* program.says(/working (\d+) (\d+)/, patient)
               const pids = [Number(store), program.pid, Number(web)]
-              // Another first one each time: all orders of arrival are met.
+              // Each round begins with another process, so that all orders of arrival occur.
               for (let i = 0; i < pids.length; i++) process.kill(pids[(i + round) % pids.length]!, signal)
               const { code } = yield* program.ended(patient)
               assert.strictEqual(code, signal === "SIGTERM" ? 143 : 129)
@@ -43,7 +43,7 @@ describe("A signal to every process of a tree at once", () => {
 
 describe("A signal to one actor", () => {
   it.live(
-    "a signal to one actor ends it, and the tree goes on (G90)",
+    "a signal to one actor ends that actor, and the tree goes on (G90)",
     () =>
       withActors(Effect.gen(function*() {
         const frank = yield* Actor.startScoped("frank", { expose: [square] })

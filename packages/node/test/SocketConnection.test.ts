@@ -9,7 +9,7 @@ import * as Net from "node:net"
 import * as Path from "node:path"
 import { fixture } from "./support.ts"
 
-/** Both ends of one connection to a server that accepts only this one. */
+/** Makes both ends of one connection to a server that accepts only this one. */
 const connected = (listen: Net.ListenOptions, onread?: Net.OnReadOpts) =>
   Effect.callback<readonly [Net.Socket, Net.Socket]>((resume) => {
     const server = Net.createServer().listen(listen, () => {
@@ -55,14 +55,14 @@ for (const [name, make] of Object.entries(transports)) {
 
 const ends = [
   ["a Unix socket", unix, false],
-  ["a Unix socket, read into one buffer,", unix, true],
+  ["a Unix socket with one shared buffer", unix, true],
   ["tcp", Effect.succeed({ port: 0, host: "127.0.0.1" }), false],
-  ["tcp, read into one buffer,", Effect.succeed({ port: 0, host: "127.0.0.1" }), true]
+  ["TCP with one shared buffer", Effect.succeed({ port: 0, host: "127.0.0.1" }), true]
 ] as const
 
 for (const [name, listen, isReadInto] of ends) {
   describe(`A connection over ${name} whose peer closes`, () => {
-    it.live("G220: a closed connection over ${name} hands over its last words, though a write finds the end first", () =>
+    it.live("G220: a connection that its peer has closed passes on the last words, although a write notices the end first", () =>
       Effect.gen(function*() {
         const reader = isReadInto ? SocketConnection.makeReader() : undefined
         const [near, far] = yield* connected(yield* listen, reader?.onread)
@@ -72,7 +72,7 @@ for (const [name, listen, isReadInto] of ends) {
           drain: () => {},
           end: () => void heard.push("end")
         })
-        // All of it within one turn: nothing is read in between.
+        // Everything is written in one turn, so that nothing is read in between.
         far.write("the last words")
         far.destroy()
         for (let i = 0; i < 3 && !near.destroyed; i++) near.write("more")
@@ -84,14 +84,18 @@ for (const [name, listen, isReadInto] of ends) {
   })
 }
 
-describe("Connections that say nothing", () => {
-  it.live.each(["unix", "tcp"])("cost at most 16 KiB an end over %s", (kind) =>
-    Effect.gen(function*() {
-      const path = Path.join(yield* Folder.make(), "socket")
-      const program = yield* Program.start(fixture("mains/idleEnds.ts"), { args: [kind, path] })
-      assert.deepStrictEqual(yield* program.ended({ within: "60 seconds" }), { code: 0, signal: null })
-      const bytes = Number(program.stdout())
-      assert.isAbove(bytes, 1024)
-      assert.isAtMost(bytes, 16 * 1024)
-    }).pipe(Effect.scoped), 90_000)
+describe("The memory of idle connections", () => {
+  it.live.each(["unix", "tcp"])(
+    "an idle connection needs at most 16 KiB at each end over %s",
+    (kind) =>
+      Effect.gen(function*() {
+        const path = Path.join(yield* Folder.make(), "socket")
+        const program = yield* Program.start(fixture("mains/idleEnds.ts"), { args: [kind, path] })
+        assert.deepStrictEqual(yield* program.ended({ within: "60 seconds" }), { code: 0, signal: null })
+        const bytes = Number(program.stdout())
+        assert.isAbove(bytes, 1024)
+        assert.isAtMost(bytes, 16 * 1024)
+      }).pipe(Effect.scoped),
+    90_000
+  )
 })

@@ -1,4 +1,4 @@
-/** Spares as processes: taken, lost, and gone with their owner. */
+/** Tests spares as processes: used for a start, lost, and ended with their owner. */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, ActorError, Registry } from "@furrow/actor"
 import * as NodeActor from "@furrow/node/NodeActor"
@@ -22,7 +22,7 @@ import { exit } from "./fixtures/dying.ts"
 import { process_, who } from "./fixtures/identity.ts"
 import { fixture } from "./support.ts"
 
-/** Vitest preloads a module of its own, and a spare runs nothing of the program: without that flag there are spares. */
+/** Vitest preloads a module, and a program that preloads has no spares. So the flag is removed here. */
 const preloaded = process.execArgv.indexOf("--require")
 if (preloaded >= 0) process.execArgv.splice(preloaded, 2)
 
@@ -31,7 +31,7 @@ const patient = { within: "40 seconds" } as const
 
 const sparesOf = (root?: number) => Processes.titled("furrow-spare[", root)
 
-/** The spare of this process, or of another root, once it waits. */
+/** Waits for the spare of this process, or of another root, until it waits for a start. */
 const waiting = (root?: number) =>
   Eventually.succeeds(
     Effect.suspend(() => {
@@ -41,7 +41,7 @@ const waiting = (root?: number) =>
     patient
   )
 
-/** The word of a spare that it waits is read in a later turn than its title is seen. */
+/** The message that a spare waits is read in a later turn than its process title changes. */
 const heard = Effect.sleep("50 millis")
 
 const spare = Effect.tap(waiting(), () => heard)
@@ -56,7 +56,7 @@ const pidOf = (options: Actor.SpawnOptions = {}) =>
 describe("A spare", () => {
   for (const guard of guards) {
     it.live(
-      `G241: a spare becomes the actor of the next plain start under guard ${guard}, and is a full actor`,
+      `G241: a spare becomes the actor of the next plain start under guard ${guard}, and behaves like any actor`,
       () =>
         Effect.gen(function*() {
           yield* pidOf()
@@ -76,14 +76,14 @@ describe("A spare", () => {
     )
   }
 
-  it.live("G241: a spare is there before the first start where it is asked for eagerly", () =>
+  it.live("G241: a spare exists before the first start where the option is eager", () =>
     Effect.gen(function*() {
       const found = yield* spare
       assert.strictEqual((yield* pidOf()).pid, found)
     }).pipe(run({ spares: "eager" })), 90_000)
 
   it.live(
-    "G242: a spare is in no list: neither children nor the registry nor events know it",
+    "G242: a spare is listed nowhere: neither among children, nor in the registry, nor by events",
     () =>
       Effect.gen(function*() {
         yield* spare
@@ -94,7 +94,7 @@ describe("A spare", () => {
   )
 
   it.live(
-    "G244: a spare is not taken by a start with options of its own, nor where the environment has changed",
+    "G244: a spare is not used for a start with options of its own, nor after the environment has changed",
     () =>
       Effect.gen(function*() {
         const found = yield* spare
@@ -115,7 +115,7 @@ describe("A spare", () => {
 
   for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
     it.live(
-      `G244: a spare that is hit by ${signal} is replaced by a start of the usual kind, and nothing is said`,
+      `G244: a spare that is hit by ${signal} is replaced by a usual start, without a message`,
       () =>
         Effect.gen(function*() {
           const found = yield* spare
@@ -130,7 +130,7 @@ describe("A spare", () => {
   }
 
   it.live(
-    "G241: a spare passes on what it writes once it is an actor, and its last lines",
+    "G241: a spare that has become an actor passes on its output, and keeps its last lines",
     () =>
       Effect.gen(function*() {
         const found = yield* spare
@@ -156,7 +156,7 @@ describe("A spare", () => {
     }).pipe(run({ spares: "off" })), 90_000)
 
   it.live(
-    "G242: a spare runs nothing of the program: where a module is preloaded there is none",
+    "G242: a spare runs no code of the program, so a program that preloads a module has no spare",
     () =>
       Effect.gen(function*() {
         const root = yield* Program.start(fixture("spareRoot.ts"), {
@@ -172,7 +172,7 @@ describe("A spare", () => {
 
   for (const guard of guards) {
     it.live(
-      `G243: a spare is gone with a root that is killed under guard ${guard}, while it waits and while it starts`,
+      `G243: a spare ends with a root that is killed under guard ${guard}, while it waits and while it starts`,
       () =>
         Effect.gen(function*() {
           for (const when of ["waits", "starts"] as const) {
@@ -190,7 +190,7 @@ describe("A spare", () => {
   }
 
   it.live(
-    "G243: a spare is gone when the runtime of its root is closed, and the process goes on",
+    "G243: a spare ends when the runtime of its root is closed, and the process goes on",
     () =>
       Effect.gen(function*() {
         const runtime = NodeActor.layer.pipe(Layer.provide(NodeSpawner.layer({ spares: "eager" })))
@@ -200,7 +200,7 @@ describe("A spare", () => {
     90_000
   )
 
-  it.live("G243: a spare does not keep a root from ending whose program is over", () =>
+  it.live("G243: a spare does not keep a root running whose program is over", () =>
     Effect.gen(function*() {
       const root = yield* Program.start(fixture("spareRoot.ts"), { args: ["warden", "auto"] })
       yield* root.says(/up/, patient)
@@ -209,7 +209,7 @@ describe("A spare", () => {
       yield* Processes.gone([root.pid, found], patient)
     }).pipe(Effect.scoped), 90_000)
 
-  it.live("a spare rehearses a start to its end, which imports the module of the rehearsal each time", () =>
+  it.live("a spare rehearses a whole start, which imports the module of the rehearsal each time", () =>
     Effect.gen(function*() {
       const guard = new Guard({ mode: "none" })
       const native = {

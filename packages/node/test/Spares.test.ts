@@ -1,11 +1,11 @@
-/** The table of spare processes, and the option by which a root has them. */
+/** Tests the machine of spare processes, and the option by which a root has them. */
 import { assert, describe, it } from "@effect/vitest"
 import { sparesMode } from "@furrow/node/internal/modes"
 import * as Spares from "@furrow/node/internal/spares"
 
 type Tag = Spares.Input["_tag"]
 
-/** The actions of the last of these inputs, and the state behind it. */
+/** Returns the actions of the last of these inputs, and the state after it. */
 const after = (...inputs: ReadonlyArray<Spares.Input>) => {
   let step: Spares.Step = [Spares.initial, []]
   for (const input of inputs) step = Spares.step(step[0], input)
@@ -18,27 +18,27 @@ const of = (tag: Exclude<Tag, "Take" | "Due" | "Close">, id = 1) => ({ _tag: tag
 const close = { _tag: "Close" } as const
 const waiting = [take(), due, of("Greeted")]
 
-describe("The table of spares", () => {
-  it("the table of spares wants a spare after the first start of a kind, and starts it when the pause is over", () => {
+describe("The machine of spares", () => {
+  it("the machine of spares requests a spare after the first start of a kind, and starts it after the pause", () => {
     assert.deepStrictEqual(after(take()).actions, [{ _tag: "Pause" }])
     assert.deepStrictEqual(after(take(), take()).actions, [])
     assert.deepStrictEqual(after(take(), take(), due).actions, [{ _tag: "Start", id: 1, kind: "a" }])
     assert.deepStrictEqual(after(take(), due, due).actions, [])
   })
 
-  it("the table of spares gives a spare that waits to a start of its kind, and wants the next one", () => {
+  it("the machine of spares gives a waiting spare to a start of its kind, and requests the next one", () => {
     assert.deepStrictEqual(after(...waiting, take()).actions, [{ _tag: "Give", id: 1 }, { _tag: "Pause" }])
     assert.deepStrictEqual(after(...waiting, take("b")).actions, [{ _tag: "Pause" }])
     assert.deepStrictEqual(after(take(), due, take()).actions, [{ _tag: "Pause" }])
     assert.deepStrictEqual(after(...waiting, take(), take()).actions, [])
   })
 
-  it("the table of spares forgets a spare that is taken, and refills behind it", () => {
+  it("the machine of spares forgets a spare that has become an actor, and starts another", () => {
     assert.deepStrictEqual(after(...waiting, take()).state.spares, [])
     assert.deepStrictEqual(after(...waiting, take(), due).actions, [{ _tag: "Start", id: 2, kind: "a" }])
   })
 
-  it("G245: the table of spares has no more than one spare of a kind and two in all: the oldest of another kind makes room", () => {
+  it("G245: the machine of spares has at most one spare of a kind and two in all, and ends the oldest of another kind to make room", () => {
     const kinds = after(...waiting, take("b"), take(), due).state.spares.map(({ kind, phase }) => `${kind} ${phase}`)
     assert.deepStrictEqual(kinds, ["b starting", "a starting"])
     assert.deepStrictEqual(after(take("a"), take("b"), take("c"), due).state.spares.map(({ kind }) => kind), ["b", "c"])
@@ -51,20 +51,20 @@ describe("The table of spares", () => {
     ])
   })
 
-  it("G245: the table of spares ends a spare of its age, and leaves one alone that is taken", () => {
+  it("G245: the machine of spares ends a spare that reaches its age, and leaves a spare alone that has become an actor", () => {
     assert.deepStrictEqual(after(...waiting, of("Old")).actions, [{ _tag: "Kill", id: 1 }])
     assert.deepStrictEqual(after(take(), due, of("Old")).actions, [{ _tag: "Kill", id: 1 }])
     assert.deepStrictEqual(after(...waiting, take(), of("Old")).actions, [])
     assert.deepStrictEqual(after(...waiting, of("Old"), of("Old")).actions, [])
   })
 
-  it("the table of spares does not give a spare that is lost", () => {
+  it("the machine of spares does not use a spare that is lost", () => {
     assert.deepStrictEqual(after(...waiting, of("Lost")).actions, [{ _tag: "Kill", id: 1 }])
     assert.deepStrictEqual(after(...waiting, of("Lost"), take()).actions, [{ _tag: "Pause" }])
     assert.deepStrictEqual(after(...waiting, take(), of("Lost")).actions, [])
   })
 
-  it("G243: the table of spares ends all spares when its owner ends, and starts none any more", () => {
+  it("G243: the machine of spares ends all spares when its owner ends, and starts none afterwards", () => {
     assert.deepStrictEqual(after(...waiting, take("b"), due, close).actions, [
       { _tag: "Kill", id: 1 },
       { _tag: "Kill", id: 2 }
@@ -75,7 +75,7 @@ describe("The table of spares", () => {
 })
 
 describe("The option spares", () => {
-  it("the option spares comes before the environment, and a value that is none is said and not followed", () => {
+  it("the option spares has precedence over the environment, and an unknown value is reported and ignored", () => {
     const of = (option: unknown, variable?: string) => sparesMode(option, { FURROW_SPARES: variable })
     assert.strictEqual(of(undefined).mode, sparesMode("", {}).mode)
     assert.strictEqual(of(undefined, "eager").mode, "eager")

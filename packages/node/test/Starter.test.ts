@@ -1,4 +1,4 @@
-/** The table of the starter, and its option. */
+/** Tests the machine of the starter, and its option. */
 import { assert, describe, it } from "@effect/vitest"
 import { starterMode } from "@furrow/node/internal/modes"
 import * as Starter from "@furrow/node/internal/starter"
@@ -6,7 +6,7 @@ import { Arbitrary, Schema } from "effect"
 
 const Input = Schema.Literals(["Wanted", "Ready", "Began", "Ended", "Silent", "Lost", "Close"])
 
-/** The state after these inputs, and the actions of the last one. */
+/** Returns the state after these inputs, and the actions of the last one. */
 const after = (...given: ReadonlyArray<Starter.Input>) =>
   given.reduce<Starter.Step>(([state], input) => Starter.step(state, input), [Starter.initial, []])
 
@@ -15,25 +15,25 @@ const actionsAfter = (...given: ReadonlyArray<Starter.Input>) => after(...given)
 
 const serving = ["Wanted", "Ready"] as const
 
-describe("The table of the starter", () => {
-  it("G278: the table of the starter begins one, and sends it what has waited when it is ready", () => {
+describe("The machine of the starter", () => {
+  it("G278: the machine of the starter begins a starter, and sends it the waiting starts when it is ready", () => {
     assert.deepStrictEqual(actionsAfter("Wanted"), ["Begin"])
     assert.deepStrictEqual(actionsAfter("Wanted", "Wanted"), [])
     assert.deepStrictEqual(actionsAfter(...serving), ["Send"])
     assert.strictEqual(phaseAfter(...serving), "Serving")
   })
 
-  it("G279: the table of the starter ends its processes with it, and the root begins what it was asked for", () => {
+  it("G279: the machine of the starter ends all processes of a dead starter, and lets the root begin the open requests", () => {
     assert.deepStrictEqual(actionsAfter(...serving, "Began", "Lost"), ["Decline", "Lose"])
     assert.deepStrictEqual(actionsAfter("Wanted", "Lost"), ["Decline", "Lose"])
     assert.deepStrictEqual(actionsAfter(...serving, "Lost", "Wanted"), ["Begin"])
   })
 
-  it("the table of the starter tries none again that did not come up", () => {
+  it("the machine of the starter makes no second attempt after a starter that did not become ready", () => {
     assert.deepStrictEqual(actionsAfter("Wanted", "Lost", "Wanted"), [])
   })
 
-  it("G280: the table of the starter ends one with the last of its processes when its owner ends", () => {
+  it("G280: the machine of the starter ends a starter with the last of its processes when its owner ends", () => {
     assert.deepStrictEqual(actionsAfter(...serving, "Close"), ["Decline", "End"])
     assert.deepStrictEqual(actionsAfter(...serving, "Began", "Close"), ["Decline"])
     assert.deepStrictEqual(actionsAfter(...serving, "Began", "Close", "Ended"), ["End"])
@@ -42,7 +42,7 @@ describe("The table of the starter", () => {
     assert.deepStrictEqual(actionsAfter("Close", "Wanted"), [])
   })
 
-  it("G281: the table of the starter asks one that is silent for nothing more, and ends it with its last process", () => {
+  it("G281: the machine of the starter sends no requests to a silent starter, and ends it with its last process", () => {
     assert.deepStrictEqual(actionsAfter(...serving, "Silent"), ["Decline", "End"])
     assert.deepStrictEqual(actionsAfter(...serving, "Began", "Silent"), ["Decline"])
     assert.deepStrictEqual(actionsAfter(...serving, "Began", "Silent", "Ended"), ["End"])
@@ -50,14 +50,14 @@ describe("The table of the starter", () => {
   })
 
   it.prop(
-    "G280: the table of the starter has no starter without an end, whatever happens",
+    "G280: the machine of the starter ends every starter that it begins, in random orders of events",
     { given: Arbitrary.array(Arbitrary.schema(Input), { maxLength: 40 }) },
     ({ given }) => {
       let state = Starter.initial
       let begun = 0
       let ending = 0
       for (const input of given) {
-        // A starter that is not there says and loses nothing.
+        // A starter that does not exist sends nothing and cannot be lost.
         if (begun === 0 && input !== "Wanted" && input !== "Close") continue
         const [next, actions] = Starter.step(state, input)
         if (input === "Lost") begun--
@@ -76,7 +76,7 @@ describe("The table of the starter", () => {
 })
 
 describe("The option starter", () => {
-  it("the option starter comes before the environment, and a value that is none is said and not followed", () => {
+  it("the option starter has precedence over the environment, and an unknown value is reported and ignored", () => {
     const of = (option: unknown, variable?: string) => starterMode(option, { FURROW_STARTER: variable })
     assert.strictEqual(of(undefined).mode, "auto")
     assert.strictEqual(of(undefined, "off").mode, "off")

@@ -1,4 +1,4 @@
-/** The starter as a process: actors of it, its death, its silence, and its end with its root. */
+/** Tests the starter as a process: its actors, its death, its silence, and its end with its root. */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, ActorError } from "@furrow/actor"
 import * as NodeActor from "@furrow/node/NodeActor"
@@ -18,7 +18,7 @@ import { process_, who } from "./fixtures/identity.ts"
 import { litter } from "./fixtures/stuck.ts"
 import { evidence, fixture } from "./support.ts"
 
-// The test runner preloads a file of its own, and a program that preloads has no spares.
+// The test runner preloads a file, and a program that preloads has no spares. So the flag is removed here.
 const preloaded = process.execArgv.indexOf("--require")
 if (preloaded >= 0) process.execArgv.splice(preloaded, 2)
 
@@ -27,7 +27,7 @@ const patient = { within: "60 seconds" } as const
 
 const starterOf = (root?: number) => Processes.titled("furrow-starter[", root)
 
-/** The starter of this process, or of another root, once it serves. */
+/** Waits for the starter of this process, or of another root, until it serves. */
 const serving = (root?: number) =>
   Eventually.succeeds(
     Effect.suspend(() => {
@@ -48,7 +48,7 @@ const parentOf = (pid: number) => Processes.find(pid)?.parent
 describe("A starter", () => {
   for (const guard of guards) {
     it.live(
-      `G278: a start through a starter under guard ${guard} gives a full actor of the root`,
+      `G278: a start through a starter under guard ${guard} gives an actor that behaves like one started by the root`,
       () =>
         Effect.gen(function*() {
           const starter = yield* serving()
@@ -80,7 +80,7 @@ describe("A starter", () => {
     )
 
     it.live(
-      `G279: the death of a starter under guard ${guard} ends its actors and what they left, and their owners hear it`,
+      `G279: the death of a starter under guard ${guard} ends its actors and the processes that they left, and their owners are told`,
       () =>
         Effect.gen(function*() {
           const starter = yield* serving()
@@ -93,7 +93,7 @@ describe("A starter", () => {
           assert.deepStrictEqual({ ...how }, { _tag: "Signalled", signal: "SIGKILL" })
           assert.match(stderr.at(-1) ?? "", /its starter \(furrow-starter, process \d+\) has ended/)
           yield* Processes.gone([starter, frank.actor.pid, left], patient)
-          // The next start is the root's own.
+          // The root itself begins the next start.
           const next = yield* start("next")
           assert.strictEqual(parentOf(next.actor.pid), process.pid)
         }).pipe(run({ guard, starter: "eager" })),
@@ -101,10 +101,10 @@ describe("A starter", () => {
     )
   }
 
-  // Under none a busy actor is left behind, and a stopped starter too: there is nothing to end it.
+  // Under the guard `none` a busy actor is left behind, and so is a stopped starter, because nothing ends them.
   for (const guard of guards.filter((guard) => guard !== "none")) {
     it.live(
-      `G280: a starter, its actors and what they left are gone with a root that is killed under guard ${guard}`,
+      `G280: a starter, its actors and the processes that they left end with a root that is killed under guard ${guard}`,
       () =>
         Effect.gen(function*() {
           const file = yield* evidence
@@ -124,7 +124,7 @@ describe("A starter", () => {
   }
 
   it.live(
-    "G278: an exit, last words and output of an actor that a starter has started are the actor's own",
+    "G278: an actor that a starter has started reports its own exit, last words and output",
     () =>
       Effect.gen(function*() {
         yield* serving()
@@ -138,7 +138,7 @@ describe("A starter", () => {
   )
 
   it.live(
-    "G279: starts that wait for a starter that is killed, and one it has just been asked for, are begun by the root",
+    "G279: the root itself begins the starts that were requested from a killed starter",
     () =>
       Effect.gen(function*() {
         const starter = yield* serving()
@@ -154,7 +154,7 @@ describe("A starter", () => {
   )
 
   it.live(
-    "G281: a starter that was stopped is continued: a start ends, and so does the end of its actor",
+    "G281: a stopped starter is continued, so that a start completes and the end of an actor is noticed",
     () =>
       Effect.gen(function*() {
         const starter = yield* serving()
@@ -171,7 +171,7 @@ describe("A starter", () => {
   )
 
   it.live(
-    "G281: signals that a service manager sends to every process leave a starter and its actors alone",
+    "G281: a starter and its actors ignore signals that a service manager sends to every process",
     () =>
       Effect.gen(function*() {
         const starter = yield* serving()
@@ -185,7 +185,7 @@ describe("A starter", () => {
   )
 
   it.live(
-    "G280: a starter ends with the runtime of its root, and keeps no root from ending",
+    "G280: a starter ends with the runtime of its root, and does not keep a root running",
     () =>
       Effect.gen(function*() {
         const runtime = NodeActor.layer.pipe(Layer.provide(NodeSpawner.layer({ spares: "off", starter: "eager" })))
@@ -203,7 +203,7 @@ describe("A starter", () => {
   )
 
   it.live(
-    "G282: a root has no starter where it is small or the option is off, and one after a start once it is large",
+    "G282: a small root or one with the option off has no starter, and a root that is large has one after its next start",
     () =>
       Effect.gen(function*() {
         const first = yield* start("first")
@@ -223,7 +223,7 @@ describe("A starter", () => {
   )
 
   it.live(
-    "G278: a spare is started by the starter, and is the actor of the next plain start",
+    "G278: a spare that the starter has started becomes the actor of the next plain start",
     () =>
       Effect.gen(function*() {
         const root = yield* Program.start(fixture("starterRoot.ts"), { args: ["warden", "eager", yield* evidence] })

@@ -10,7 +10,7 @@ const perParent = 2 * availableParallelism()
 
 describe("Many starts at once", () => {
   it.live(
-    "many starts at once take turns: no more processes boot than the machine has use for, and none is too late for it",
+    "many starts at once are limited to twice the cores of the host, and each still meets its deadline",
     () => {
       let starting = 0
       let most = 0
@@ -37,7 +37,7 @@ describe("Many starts at once", () => {
   )
 
   it.live(
-    "many starts at once give their turn back when they are interrupted while they wait for it",
+    "many starts at once give up their place when they are interrupted while they wait",
     () =>
       Effect.gen(function*() {
         const crowd = Effect.forEach(

@@ -8,13 +8,13 @@ const patient = { within: "60 seconds" } as const
 
 describe("A root that is stopped during a start", () => {
   it.live(
-    "a root that is stopped during a start has its actor when it goes on: the time in which it stood still does not count (G92)",
+    "a root that is stopped during a start gets its actor when it goes on, because the time of the stop does not count (G92)",
     () =>
       Leaks.withoutLeaks(Effect.scoped(Effect.gen(function*() {
         const root = yield* Program.start(fixture("mains/stopped.ts"))
         yield* root.says(/building/, patient)
         yield* root.signal("SIGSTOP")
-        // Longer than the whole bound of a start.
+        // The pause is longer than the whole bound of a start.
         yield* Effect.sleep("9 seconds")
         yield* root.signal("SIGCONT")
         const { code } = yield* root.ended(patient)

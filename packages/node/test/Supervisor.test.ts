@@ -1,4 +1,4 @@
-/** Supervisors of real processes, which are killed from outside. */
+/** Tests supervisors of real processes that are killed from outside. */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, Supervisor } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
@@ -64,7 +64,7 @@ describe("A supervisor of processes", () => {
   }
 
   it.live(
-    "G156: a supervisor of processes gives up in a storm of restarts, and names its children, deaths and exits",
+    "G156: a supervisor of processes gives up after too many restarts, and names its children, deaths and exits",
     () =>
       withActors(Effect.gen(function*() {
         const Storm = Layer.effectDiscard(Effect.forkScoped(Effect.forever(Effect.gen(function*() {
@@ -86,7 +86,7 @@ describe("A supervisor of processes", () => {
   )
 
   it.live(
-    "G155: a supervisor fails the call in flight of a killed process, and holds the next one for its successor",
+    "G155: a supervisor fails the running call of a killed process, and the next call waits for the successor",
     () =>
       withActors(
         Effect.gen(function*() {

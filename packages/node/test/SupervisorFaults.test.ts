@@ -1,4 +1,6 @@
-/** Supervisors of real processes that hang, die at the wrong moment, or are watched from elsewhere. */
+/**
+ * Tests supervisors of real processes that hang, that die at a bad moment, or that are watched from another process.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, type Portal, Supervisor } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
@@ -19,14 +21,14 @@ const { of } = Supervisor
 
 const killed = (pid: number) => Effect.sync(() => process.kill(pid, "SIGKILL"))
 
-/** The supervisor of this process. */
+/** Returns the supervisor of this process. */
 const supervisor = Effect.map(Actor.statistics, ({ supervisors }) => supervisors[0]!)
 const states = Effect.map(supervisor, ({ children }) => children.map(({ child, state }) => `${child} ${state}`))
 
 const becomes = <A>(look: Effect.Effect<A, never, Actor.ActorRuntime>, expected: A) =>
   Eventually.succeeds(Effect.map(look, (seen) => assert.deepStrictEqual(seen, expected)), { within: "30 seconds" })
 
-/** A Layer of one moody child, and the folder of its mood. */
+/** A Layer of one child that misbehaves on request, and the folder of the file that says how. */
 const moody = (given: Supervisor.Policy, options: Supervisor.ChildOptions = {}) =>
   Effect.map(Folder.make(), (folder) => ({
     folder,
@@ -40,7 +42,7 @@ const processTest = (
 
 describe("A supervisor of processes that misbehave", () => {
   processTest(
-    "G151: is closed while the build of a start again hangs, and leaves nothing",
+    "G151: a supervisor is closed while the build of a restarted child hangs, and leaves no process",
     Effect.gen(function*() {
       const { folder, layer } = yield* moody(policy)
       yield* Effect.provide(
@@ -57,7 +59,7 @@ describe("A supervisor of processes that misbehave", () => {
   )
 
   processTest(
-    "G185: replaces a child whose finalizer hangs when its time is over",
+    "G185: a supervisor replaces a child whose finalizer hangs, after the bound",
     Effect.gen(function*() {
       const { folder, layer } = yield* moody(policy, { stopWithin: "1 second" })
       yield* setMood(folder, "finalizer hangs")
@@ -77,7 +79,7 @@ describe("A supervisor of processes that misbehave", () => {
   )
 
   processTest(
-    "G156: gives up on a child that dies as soon as it is up, and names its deaths",
+    "G156: a supervisor gives up on a child that dies as soon as it is ready, and names its deaths",
     Effect.gen(function*() {
       const { folder, layer } = yield* moody({ ...policy, intensity: { restarts: 3, within: "5 minutes" } })
       const error = yield* Effect.provide(
@@ -98,7 +100,7 @@ describe("A supervisor of processes that misbehave", () => {
   )
 
   processTest(
-    "G155: ends streams and calls in flight with their actor, and opens others at the successor",
+    "G155: running streams and calls of a supervised actor end with it, and new ones reach the successor",
     Effect.gen(function*() {
       const { layer } = yield* moody(policy)
       yield* Effect.provide(
@@ -120,7 +122,7 @@ describe("A supervisor of processes that misbehave", () => {
   )
 
   processTest(
-    "G156: is one more death for the supervisor above, when it is in an actor and gives up",
+    "G156: a supervisor in an actor that gives up counts as one death for the supervisor above",
     Effect.provide(
       Effect.gen(function*() {
         const portal = yield* Shop
@@ -131,7 +133,7 @@ describe("A supervisor of processes that misbehave", () => {
         yield* killed(mail)
         const { _tag } = yield* Fiber.join(call)
         assert.include(["RemoteActorError", "ActorLost", "ContextCancelled"], _tag)
-        // A call that meets the end of Shop is cancelled with it.
+        // A call that is open when Shop ends is cancelled with it.
         assert.notStrictEqual(yield* Effect.retry(portal.run(pid()), { times: 3 }), mail)
         assert.notStrictEqual(portal.actor.pid, actor.pid)
         assert.strictEqual((yield* supervisor).deaths, 1)
@@ -141,7 +143,7 @@ describe("A supervisor of processes that misbehave", () => {
   )
 
   processTest(
-    "G183: a supervisor is killed, and its children end with it",
+    "G183: the children of a supervisor that is killed end with it",
     Effect.gen(function*() {
       const shop = yield* Actor.startScoped(Shop)
       const mail = yield* shop.run(pid())
@@ -151,7 +153,7 @@ describe("A supervisor of processes that misbehave", () => {
   )
 
   processTest(
-    "G151: shuts itself down when its significant child returns",
+    "G151: a supervisor shuts itself down when its significant child returns",
     Effect.gen(function*() {
       const { layer } = yield* moody(
         { ...policy, autoShutdown: "any-significant" },
@@ -171,7 +173,7 @@ describe("A supervisor of processes that misbehave", () => {
 
 describe("A supervised portal over processes", () => {
   processTest(
-    "G152: lets all users wait before any call of theirs could meet the dead one",
+    "G152: a supervised portal makes all users wait before one of their calls could reach the dead actor",
     Effect.provide(
       Effect.gen(function*() {
         const [store, counter, web] = [yield* Store, yield* Counter, yield* Web]
@@ -203,7 +205,7 @@ describe("A supervised portal over processes", () => {
   )
 
   processTest(
-    "G158: leads a third process to each successor, and its cancel means the actor of the moment",
+    "G158: a supervised portal in a third process reaches each successor, and its cancel ends the current actor",
     Effect.provide(
       Effect.scoped(Effect.gen(function*() {
         const mail = yield* Mail
@@ -232,7 +234,7 @@ describe("A supervised portal over processes", () => {
   )
 
   processTest(
-    "G188: waits for a start by hand, and its child is a new process then",
+    "G188: a call by a supervised portal waits for a start by hand, after which the child is a new process",
     Effect.provide(
       Effect.gen(function*() {
         const [store, web] = [yield* Store, yield* Web]
@@ -252,7 +254,7 @@ describe("A supervised portal over processes", () => {
 
 describe("A dynamic supervisor of processes", () => {
   processTest(
-    "G159: has all its children again when they are killed at once, and stops all at once",
+    "G159: a dynamic supervisor restarts all its children when they are killed at once, and stops all of them together",
     Effect.gen(function*() {
       const mails = yield* Supervisor.dynamic(Mail, {
         intensity: { restarts: 50, within: "5 minutes" },

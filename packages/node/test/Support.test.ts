@@ -4,8 +4,8 @@ import * as Effect from "effect/Effect"
 import { unsupported } from "../src/internal/support.ts"
 import { fixture } from "./support.ts"
 
-describe("A runtime that is too old, or none of Node", () => {
-  it("a runtime that is too old, or none of Node is told from one that will do, in one sentence", () => {
+describe("An unsupported JavaScript runtime", () => {
+  it("an unsupported runtime, which is too old or not Node, gets one sentence, and a supported one gets none", () => {
     for (const node of ["22.19.0", "22.20.1", "24.0.0", "100.1.0"]) assert.isUndefined(unsupported({ node }), node)
     for (const node of ["20.20.2", "22.18.9", "18.0.0"]) {
       const text = `Furrow needs Node 22.19 or newer, and this is Node ${node}: install a newer one`
@@ -15,7 +15,7 @@ describe("A runtime that is too old, or none of Node", () => {
     assert.match(unsupported({ node: "24.0.0", deno: "2.6.0" })!, /and this is Deno 2\.6\.0: run it with Node$/)
   })
 
-  it.live("an unfit runtime ends a main program once, with one sentence, and starts nothing", () =>
+  it.live("an unsupported runtime ends a main program once, with one sentence, and starts no process", () =>
     Effect.scoped(Effect.gen(function*() {
       const old = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.1.0' } })"
       const program = yield* Program.start(fixture("mains/arguments.ts"), {

@@ -1,4 +1,4 @@
-/** Traces, metrics and logs of a tree of processes, as a collector over HTTP gets them. */
+/** Tests traces, metrics and logs of a tree of processes, as a collector over HTTP gets them. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Actor from "@furrow/actor/Actor"
 import * as Telemetry from "@furrow/actor/Telemetry"
@@ -53,7 +53,7 @@ interface LogLine {
 /** Data of one kind, each with the path of the actor that sent it. */
 type From<A> = ReadonlyArray<{ readonly path: string; readonly it: A }>
 
-/** The requests of a collector, as they came. */
+/** The requests of a collector in the order of their arrival. */
 class Collected {
   readonly requests: Array<{ readonly url: string; readonly key: string | undefined; readonly body: any }> = []
 
@@ -160,7 +160,7 @@ describe("Telemetry of a tree", () => {
         )
         const starts = spans.filter((span) => nameOf(span) === "furrow.start")
         for (const { it } of starts) {
-          // The layers are a step only where their build takes a moment.
+          // The step `layers` occurs only where building the layers takes a while.
           const steps = it.events.map(({ name }) => name).filter((name) => name !== "layer")
           assert.deepStrictEqual(steps, ["process", "import", "ready"])
         }
@@ -179,7 +179,7 @@ describe("Telemetry of a tree", () => {
           1
         ]])
         assert.deepStrictEqual(metrics.get("root/above furrow.start.duration")?.map((point) => point.count), [1])
-        // The program's own metric is its actor's alone.
+        // The metric of the program exists only in its own actor.
         assert.deepStrictEqual(metrics.get("root/above/below doubled")?.map((point) => point.asDouble ?? point.asInt), [
           2
         ])
@@ -192,9 +192,9 @@ describe("Telemetry of a tree", () => {
     120_000
   )
 
-  it.live("G284: a tree runs and ends with a collector that is not there", () =>
+  it.live("G284: a tree runs and ends in order with a collector that cannot be reached", () =>
     Effect.gen(function*() {
-      // The port of a server that is gone.
+      // The port of a server that has ended.
       const scope = yield* Scope.make()
       const { url } = yield* Scope.provide(collector, scope)
       yield* Scope.close(scope, Exit.void)
@@ -206,7 +206,7 @@ describe("Telemetry of a tree", () => {
     }), 120_000)
 
   it.live(
-    "G285: a subsystem has a log level of its own, and calls do not carry it to other actors",
+    "G285: a subsystem has its own log level, which calls do not carry to other actors",
     () =>
       Effect.gen(function*() {
         const lines: Array<string> = []

@@ -1,6 +1,6 @@
 /**
- * The views of an actor's end by a third party that does not own it, between real processes: the rows of table 26.1
- * that need three of them.
+ * Tests how an actor's end looks to a third actor that does not own it, between real processes: the rows of table 26.1
+ * with three actors.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, Timeouts } from "@furrow/actor"
@@ -17,15 +17,15 @@ import { timed } from "./support.ts"
 
 const reason = "needed elsewhere"
 
-/** The third actor asks the callee's to end. */
+/** The third actor asks the callee's actor to end. */
 const cancels = (tree: Planted, name = "r") =>
   Effect.flatMap(tree.at("t"), (third) => third.run(dismiss({ name, reason })))
 
 const stay = (tree: Planted, name: string, body: Effect.Effect<unknown, Actor.ActorError> = Effect.never) =>
   Effect.flatMap(tree.at(name), (portal) => portal.open(echo({ file: tree.file, label: name }), () => body))
 
-describe("A third actor that cancels the callee's actor", () => {
-  it.live("a third actor that cancels is named to all callers; the owner goes on, and the actors below end (26.1 row 5)", () =>
+describe("A cancel by a third actor, which is neither caller nor owner", () => {
+  it.live("a third actor's cancel is reported with its name to all callers; the owner goes on, and the actors below end (26.1 row 5)", () =>
     inTree(["o", "t", "p", "p/r", "p/r/x"], (tree) =>
       Effect.gen(function*() {
         const opener = yield* tree.at("o")
@@ -60,7 +60,7 @@ describe("A third actor that cancels the callee's actor", () => {
         assert.strictEqual((yield* (yield* tree.at("p")).run(square({ n: 2 }))).n, 4)
       })))
 
-  it.live("G70: a third actor's cancel is no failure of the nursery that owns it, whose other actors go on", () =>
+  it.live("G70: a third actor's cancel does not fail the nursery of the cancelled actor, whose other actors go on", () =>
     inTree(["r", "t", "other"], (tree) =>
       Effect.gen(function*() {
         const r = yield* tree.at("r")
@@ -72,13 +72,13 @@ describe("A third actor that cancels the callee's actor", () => {
         assert.strictEqual((yield* (yield* tree.at("other")).run(square({ n: 2 }))).n, 4)
         assert.isUndefined(other.pollUnsafe())
         const late = yield* Effect.flip(r.run(square({ n: 2 })))
-        // Its owner did not end it, and has not lost it either.
+        // The owner did not end the actor, and has not lost it either.
         assert.deepInclude(late, { _tag: "ChannelClosed", side: "peer" })
         assert.deepStrictEqual((yield* Actor.statistics).children.map(({ actor }) => actor.name).sort(), ["other", "t"])
         yield* Fiber.interrupt(other)
       })))
 
-  it.live("a third actor's cancel does not win over a failure in its handling, which cancels the scope (26.1 row 12)", () =>
+  it.live("a third actor's cancel does not replace a failure that occurs while it is handled, and the failure cancels the scope (26.1 row 12)", () =>
     inTree(["first", "second", "p", "p/r", "t"], (tree) =>
       Effect.gen(function*() {
         const inner = stay(tree, "r").pipe(
@@ -103,7 +103,7 @@ describe("A third actor that cancels the callee's actor", () => {
         ])
       })))
 
-  it.live("a third actor's cancel is the error of every dialog it passes through, and cancels them (26.1 row 13)", () =>
+  it.live("a third actor's cancel fails every dialog that it passes through, and cancels them (26.1 row 13)", () =>
     inTree(["first", "second", "p", "p/r", "t"], (tree) =>
       Effect.gen(function*() {
         const fiber = yield* Effect.forkChild(Effect.flip(
@@ -120,7 +120,7 @@ describe("A third actor that cancels the callee's actor", () => {
         yield* listsOnly(["root", "first", "second", "p", "t"])
       })))
 
-  it.live("a third actor's cancel stays the author over any number of hops between processes (26.1 row 14)", () =>
+  it.live("a third actor's cancel keeps its author over any number of hops between processes (26.1 row 14)", () =>
     inTree(["a", "b", "p", "p/c", "q", "q/r", "t"], (tree) =>
       Effect.gen(function*() {
         const a = yield* tree.at("a")
@@ -142,12 +142,12 @@ describe("A third actor that cancels the callee's actor", () => {
         yield* listsOnly(["root", "p", "t"])
       })))
 
-  it.live("a third actor's cancel of a stopped actor waits no longer than the owner's, and reaches it afterwards", () =>
+  it.live("a third actor's cancel of a stopped actor waits no longer than that of the owner, and takes effect when the actor goes on", () =>
     inTree(["p", "p/r", "t"], (tree) =>
       Effect.gen(function*() {
         const r = yield* tree.at("r")
         const third = yield* tree.at("t")
-        // The connection is there before: who is stopped lets nobody in.
+        // The connection exists before, because a stopped actor accepts none.
         yield* Effect.forkChild(third.run(attach({ name: "r", file: tree.file, label: "t" })))
         yield* wrote(tree.file, "t/dialog runs")
         process.kill(r.actor.pid, "SIGSTOP")

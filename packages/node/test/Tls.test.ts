@@ -73,7 +73,7 @@ describe("A connection that was accepted over TLS", () => {
 let actors = 0
 const actor = () => ({ name: "victim", uuid: `00000000-0000-4000-8000-${String(++actors).padStart(12, "0")}`, pid: 1 })
 
-/** A listener, and everybody who was handed over to it. */
+/** A listener, and the connections that it has passed on. */
 const door = ({ listen }: Effect.Success<ReturnType<typeof driverOf>>) =>
   Effect.gen(function*() {
     const guests: Array<Connection> = []
@@ -88,10 +88,10 @@ const door = ({ listen }: Effect.Success<ReturnType<typeof driverOf>>) =>
     return { guests, address, port: Number(address.split("/")[4]) }
   })
 
-/** A listener of the tree. */
+/** A listener of the tree under attack. */
 const victim = Effect.flatMap(driverOf(host), door)
 
-/** Dials with whatever means: true where the listener has taken it. */
+/** Dials with the given options, and returns true where the listener has passed the connection on. */
 const isTaken = (port: number, options: Tls.ConnectionOptions) =>
   Effect.callback<boolean>((resume) => {
     const socket = Tls.connect({ host: "127.0.0.1", port, ca: authority.pem, ...options })
@@ -113,7 +113,7 @@ const shown = ({ key, pem }: Certificates.Signed) => ({
 const hosts = ["127.0.0.1"]
 
 describe("A stranger at a listener with TLS", () => {
-  it.live("G232: a stranger at a listener with TLS is not handed over without a certificate that the authority signed and that is valid now, nor below TLS 1.3", () =>
+  it.live("G232: a stranger is refused by a listener with TLS without a certificate that the authority signed and that is valid now, and below TLS 1.3", () =>
     Effect.gen(function*() {
       const { guests, port } = yield* victim
       const wrong: Record<string, Tls.ConnectionOptions> = {
@@ -133,7 +133,7 @@ describe("A stranger at a listener with TLS", () => {
       yield* Eventually.holds("the right one is handed over", () => guests.length === 1)
     }))
 
-  it.live("a stranger at a listener with TLS is closed where it speaks no TLS, and the listener goes on", () =>
+  it.live("a stranger that does not use TLS is disconnected by a listener with TLS, and the listener goes on", () =>
     Effect.gen(function*() {
       const { guests, port } = yield* victim
       const closed = yield* Effect.callback<boolean>((resume) => {
@@ -158,7 +158,7 @@ describe("A dial over TLS", () => {
       return (error as Error).message
     })
 
-  it.live("G232: a dial over TLS fails where the certificate there is of another authority, or its own is", () =>
+  it.live("G232: a dial over TLS fails where the listener's certificate is from another authority, or the dialler's own is", () =>
     Effect.gen(function*() {
       const own = Certificates.sign({ name: "m", hosts, by: stranger })
       assert.match(yield* refused(own, stranger), /is not one of this tree's authority/)
@@ -167,7 +167,7 @@ describe("A dial over TLS", () => {
       assert.match(yield* refused(expired), /our own certificate was refused/)
     }))
 
-  it.live("G232: a dial over TLS fails where the certificate there is not for the host that was dialled, or has expired", () =>
+  it.live("G232: a dial over TLS fails where the listener's certificate is for another host than the dialled one, or has expired", () =>
     Effect.gen(function*() {
       const elsewhere = Certificates.sign({ name: "m", hosts: ["10.0.0.4", "db1.internal"], by: authority })
       const expired = Certificates.sign({ name: "m", hosts, by: authority, hours: [-3, -1] })
@@ -181,7 +181,7 @@ describe("A dial over TLS", () => {
       }
     }))
 
-  it.live("a dial over TLS reaches a host by its name, and fails typed where no resolver knows the name", () =>
+  it.live("a dial over TLS reaches a host by its name, and fails with a typed error for an unknown name", () =>
     Effect.gen(function*() {
       const named = Certificates.sign({ name: "named", hosts: ["localhost"], by: authority })
       const driver = yield* make("127.0.0.1", named, { advertise: "localhost" })
@@ -193,19 +193,20 @@ describe("A dial over TLS", () => {
       assert.deepStrictEqual([error.gone, error.message.includes("/dns4/furrow.invalid/tcp/4711/tls")], [false, true])
     }))
 
-  it.live("a dial over TLS finds no TLS behind a port that speaks none", () =>
+  it.live("a dial over TLS fails at a port whose listener does not use TLS", () =>
     Effect.gen(function*() {
       const { dial } = yield* driverOf(host)
       const plain = yield* TransportSuite.fromLayer(NodeTransport.layerTcp)
       const { address, guests } = yield* door(plain)
-      const dialling = yield* Effect.forkChild(Effect.flip(dial(`${address}/tls`))) // It waits for a greeting, which never comes.
+      // The dialler waits for a greeting that never comes.
+      const dialling = yield* Effect.forkChild(Effect.flip(dial(`${address}/tls`)))
       ;(yield* Eventually.holds("it is handed over", () => guests[0])).end()
       const error = yield* Fiber.join(dialling)
       assert.isFalse(error.gone)
     }))
 })
 
-/** An insider's relay: it has a right certificate, and passes on what it hears between two channels. */
+/** A malicious relay: it has a valid certificate, and passes bytes on between two channels. */
 const relay = (target: number) =>
   Effect.acquireRelease(
     Effect.callback<Tls.Server>((resume) => {
@@ -223,7 +224,7 @@ const relay = (target: number) =>
 const portOf = (server: Net.Server) => (server.address() as Net.AddressInfo).port
 
 describe("A tree over TLS", () => {
-  it.live("G233: a tree over TLS refuses a proof that was made on another channel, though the relay between has a right certificate", () =>
+  it.live("G233: a tree over TLS refuses a proof from another channel, although the relay in between has a valid certificate", () =>
     Effect.gen(function*() {
       const files = yield* filesOf(host)
       let relayed = 0
@@ -245,7 +246,7 @@ describe("A tree over TLS", () => {
     }))
 
   it.live(
-    "G232, G234: calls, errors, streams and dialogs cross between processes, and no key is seen beside its file",
+    "G232, G234: calls, errors, streams and dialogs cross between processes, and the private key appears nowhere but in its file",
     () =>
       Effect.gen(function*() {
         const files = yield* filesOf(host)
@@ -280,7 +281,7 @@ const problemOf = (layer: Parameters<typeof TransportSuite.fromLayer>[0]) =>
   )
 
 describe("A place to listen at", () => {
-  it.live("G235: a place to listen at is refused beyond the loopback without TLS, unless the program says that it knows", () =>
+  it.live("G235: a place to listen at beyond the loopback is refused without TLS, unless the program sets `insecure`", () =>
     Effect.gen(function*() {
       for (const host of ["0.0.0.0", "10.0.0.4", "::", "2001:db8::1"]) {
         const message = yield* problemOf(NodeTransport.layerTcp({ host, advertise: "db1.internal" }))
@@ -293,7 +294,7 @@ describe("A place to listen at", () => {
       connection.destroy()
     }))
 
-  it.live("a place to listen at is a literal of this machine, a range of ports, and a host that others can dial", () =>
+  it.live("a place to listen at needs an address of this host, a range of ports, and a host that others can dial", () =>
     Effect.gen(function*() {
       const wrong: ReadonlyArray<readonly [NodeTransport.TcpOptions, string]> = [
         [{ host: "localhost" }, "\"localhost\" is none"],
@@ -309,7 +310,7 @@ describe("A place to listen at", () => {
       }
     }))
 
-  it.live("a place to listen at gives each actor a port of the range, and says so where none is left", () =>
+  it.live("a place to listen at gives each actor a port of its range, and its error says when no port is free", () =>
     Effect.gen(function*() {
       const taken = yield* Effect.acquireRelease(
         Effect.callback<Net.Server>((resume) => {
@@ -327,7 +328,7 @@ describe("A place to listen at", () => {
       assert.isAbove((yield* door(wider)).port, port)
     }))
 
-  it.live("G234: files that cannot be read or do not go together are named, and their content is not", () =>
+  it.live("G234: errors name files of TLS that cannot be read or do not match, and do not show their content", () =>
     Effect.gen(function*() {
       const files = yield* filesOf(host)
       const other = yield* filesOf(Certificates.sign({ name: "m", hosts, by: authority }))

@@ -1,4 +1,4 @@
-/** A contract whose schemas come from a second copy of Effect, as a package manager may install one. */
+/** Tests a contract whose schemas come from a second copy of Effect, as a package manager may install one. */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor } from "@furrow/actor"
 import * as Folder from "@furrow/testing/Folder"
@@ -14,7 +14,7 @@ import { pathToFileURL } from "node:url"
 const ours = Path.dirname(Module.createRequire(import.meta.url).resolve("effect/package.json"))
 const module = import.meta.url
 
-/** The Schema of another copy, and its folder. */
+/** Returns the module Schema of another copy of Effect, and the folder of that copy. */
 const secondCopy = Effect.gen(function*() {
   const folder = yield* Folder.make({})
   const copy = Path.join(folder, "node_modules", "effect")
@@ -36,7 +36,7 @@ const message = (define: () => unknown): string => {
 }
 
 describe("A contract with schemas of a second copy of effect", () => {
-  it.live("G117: a contract of a second copy of effect is refused where it is defined, with both folders", () =>
+  it.live("G117: a contract with schemas of a second copy of effect is refused at its definition, with both folders in the error", () =>
     Effect.scoped(Effect.gen(function*() {
       const { copy, Second } = yield* secondCopy
       class Svc extends Second.Class<Svc>("Svc")({ n: Second.Int }) {}

@@ -1,4 +1,4 @@
-/** The warden and its watch, as shells of their own: the groups here are not actors, but any processes. */
+/** Tests the warden and its watch as shells: the groups in these tests belong to any processes, not to actors. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Leaks from "@furrow/testing/Leaks"
@@ -17,10 +17,10 @@ import "./support.ts"
 
 const linux = process.platform === "linux"
 
-/** A warden of the test's own, gone with the Scope. */
+/** A warden for one test, which ends with the Scope. */
 const warden = Effect.acquireRelease(Effect.sync(() => Warden.open([])), (warden) => Effect.sync(() => warden.close()))
 
-/** A process that leads a group, killed with the Scope; what else it is told to do comes first. */
+/** A process that leads a group and is killed with the Scope; its script runs first. */
 const leader = (script = "exec sleep 1000", ...fds: ReadonlyArray<number>) =>
   Effect.acquireRelease(
     Effect.sync(() =>
@@ -35,13 +35,16 @@ const leader = (script = "exec sleep 1000", ...fds: ReadonlyArray<number>) =>
       })
   )
 
-/** The registration of a group: below this parent, and as it is or as an older process of that number was. */
+/**
+ * Returns the line that registers a group below a parent, with its real start time or that of an older process with the
+ * same number.
+ */
 const registration = (group: number, parent: number, start = startOf(group)) => `+ ${group} ${parent} ${start}`
 
-/** A parent that is nobody. */
+/** The number of a parent that does not exist. */
 const parent = 7
 
-/** The last line that was said has been heard when this one has been. */
+/** Waits until the warden has read all earlier lines, by a last line whose effect is visible. */
 const heard = (warden: Warden.Warden) =>
   Effect.gen(function*() {
     const sign = yield* leader()
@@ -55,7 +58,7 @@ const test = (title: string, body: Effect.Effect<void, unknown, Scope.Scope>) =>
 
 describe("The warden", () => {
   test(
-    "the warden kills the actors below an actor that has ended, and nothing else",
+    "the warden kills the actors below an actor that has ended, and no other process",
     Effect.gen(function*() {
       const { registry } = yield* warden
       const [child, below, other] = yield* Effect.all([leader(), leader(), leader()])
@@ -69,7 +72,7 @@ describe("The warden", () => {
   )
 
   test(
-    "G75: the warden leaves a group alone whose number another process has now",
+    "G75: the warden does not kill a group whose number another process has by now",
     Effect.gen(function*() {
       const own = yield* warden
       const [innocent, stillOurs] = yield* Effect.all([leader(), leader()])
@@ -87,7 +90,7 @@ describe("The warden", () => {
   )
 
   test(
-    "the warden tells two actors of one number apart: what the first had started is killed when the second comes",
+    "the warden distinguishes two actors with the same number, and kills what the first has started when the second begins",
     Effect.gen(function*() {
       const own = yield* warden
       const [reused, belowFirst, belowSecond] = yield* Effect.all([leader(), leader(), leader()])
@@ -104,7 +107,7 @@ describe("The warden", () => {
   )
 
   test(
-    "the warden kills what a leader has left in its group when it is gone itself",
+    "the warden kills the processes that a leader has left in its group when the leader has ended",
     Effect.gen(function*() {
       const { registry } = yield* warden
       const group = yield* leader("sleep 1000 & sleep 1")
@@ -118,7 +121,7 @@ describe("The warden", () => {
   )
 
   test(
-    "the warden sends what a parent may not send any more",
+    "the warden sends a signal that the kernel refuses to the parent",
     Effect.gen(function*() {
       const { registry } = yield* warden
       const polite = yield* leader("trap 'exit 0' TERM; sleep 1000 & wait")
@@ -130,7 +133,7 @@ describe("The warden", () => {
   )
 
   test(
-    "the warden kills everything when the root is gone, though an actor computes and holds its registry",
+    "the warden kills all processes when the root is gone, although an actor that computes holds its registry open",
     Effect.gen(function*() {
       const own = yield* warden
       const orphan = yield* leader("while :; do :; done", own.registry)
@@ -141,11 +144,12 @@ describe("The warden", () => {
   )
 
   test(
-    "the warden kills a registered actor at once when the root is gone already",
+    "the warden kills an actor at once that is registered after the root has gone",
     Effect.gen(function*() {
       const own = yield* warden
       const late = yield* leader()
-      // It waits for the end of the root, and then registers that other one, as an actor does whose start was under way.
+      // The process waits for the end of the root, and then registers another group, as an actor does whose start was
+      // in progress.
       const script = `while [ -e /proc/$1 ]; do sleep 0.05; done; echo "+ $2 ${parent} -" >&3; exec sleep 1000`
       const watch = Processes.titled("furrow-watch")[0]!.pid
       yield* leader(script.replace("$1", String(watch)).replace("$2", String(late)), own.registry)
@@ -157,7 +161,7 @@ describe("The warden", () => {
 
 describe("A group whose leader was reaped", () => {
   test(
-    "G75: a group whose leader was reaped is not killed where another process has its number now",
+    "G75: a group whose leader was reaped is not killed where another process has its number by now",
     Effect.gen(function*() {
       const innocent = yield* leader()
       assert.strictEqual(killLeftIn(innocent), "nobody")
@@ -166,7 +170,7 @@ describe("A group whose leader was reaped", () => {
   )
 
   test(
-    "a group whose leader was reaped is killed where something is left in it",
+    "a group whose leader was reaped is killed where it still has a process",
     Effect.gen(function*() {
       const group = yield* leader("sleep 1000 & sleep 1")
       yield* Eventually.holds("the leader is reaped", () => send(group, 0) === "nobody")
@@ -177,7 +181,7 @@ describe("A group whose leader was reaped", () => {
   )
 })
 
-describe("A program that the kernel takes for a privileged one", () => {
+describe("A program that the kernel treats as privileged", () => {
   const auxv = (secure: bigint | undefined) => {
     const file = Path.join(Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-auxv-")), "auxv")
     const entries = [[6n, 4096n], ...secure === undefined ? [] : [[23n, secure]], [0n, 0n]]
@@ -185,7 +189,7 @@ describe("A program that the kernel takes for a privileged one", () => {
     return file
   }
 
-  it("a program that the kernel takes for a privileged one loses the death signal, and no other does", () => {
+  it("an actor loses the death signal in a program that the kernel treats as privileged, and in no other", () => {
     assert.isTrue(losesDeathSignal(auxv(1n)))
     assert.isFalse(losesDeathSignal(auxv(0n)))
     assert.isFalse(losesDeathSignal(auxv(undefined)))

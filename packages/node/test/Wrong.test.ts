@@ -19,7 +19,7 @@ import { getHidden, visible } from "./fixtures/wrong/hidden.ts"
 import { dying, endless, failing } from "./fixtures/wrong/layers.ts"
 import { fixture, timed, withActors } from "./support.ts"
 
-/** Starting `call` in an actor fails; how. */
+/** Starts an actor for `call`, which must fail, and returns the failure. */
 const failure = (definition: any, options = {}) =>
   Effect.map(
     Effect.flip(Actor.runInActor(definition(), options) as Effect.Effect<unknown, unknown, Actor.ActorRuntime>),
@@ -31,10 +31,10 @@ const failure = (definition: any, options = {}) =>
 
 const url = (name: string) => pathToFileURL(fixture(`wrong/${name}`)).href
 
-/** An endpoint that says it lives in this module. */
+/** An endpoint whose definition names the given module. */
 const at = (module: string, name = "answer") => Actor.fn(name, { module })(() => Effect.void)
 
-/** The text of the failure, step and all, without what changes from run to run. */
+/** Returns the text of the failure with its step, without parts that change from run to run. */
 const said = (error: ActorError.SpawnFailed, ...parts: ReadonlyArray<string | RegExp>) => {
   if (process.env["SHOW"]) console.log(error.message + "\n")
   for (const part of parts) {
@@ -44,7 +44,7 @@ const said = (error: ActorError.SpawnFailed, ...parts: ReadonlyArray<string | Re
 }
 
 describe("A module that an actor cannot serve from", () => {
-  it.live("a module that cannot serve is refused before there is a process: a test file, something that is no file", () =>
+  it.live("a module that cannot serve is refused before a process starts: a test file, or a URL that is not a file", () =>
     withActors(Effect.gen(function*() {
       said(
         yield* failure(at(import.meta.url, "inTest")),
@@ -148,7 +148,7 @@ describe("A module that only a loader of the program can load", () => {
       return program.stdout()
     }))
 
-  it.live("G128: a loader's module is told from a broken one, with the flag that gives the loader to actors", () =>
+  it.live("G128: a module for a loader is distinguished from a broken one, and the error names the flag that gives the loader to actors", () =>
     Effect.gen(function*() {
       const text = yield* run(["inside"], [])
       assert.include(text, "answer.custom, or something it imports, is of a kind that Node does not load by itself: ")
@@ -159,14 +159,14 @@ describe("A module that only a loader of the program can load", () => {
       )
     }))
 
-  it.live("G128: a loader's module is served where `--import` registers the loader", () =>
+  it.live("G128: a module for a loader is served where `--import` registers the loader", () =>
     Effect.gen(function*() {
       assert.include(yield* run([], ["--import", pathToFileURL(fixture("loaders/loader.mjs")).href]), "answered")
     }))
 })
 
 describe("An unhandled rejection", () => {
-  it.live("G128: an unhandled rejection ends an actor and a root under --unhandled-rejections=warn, and says so", () =>
+  it.live("G128: an unhandled rejection ends an actor and a root under --unhandled-rejections=warn, with a message", () =>
     Effect.scoped(Effect.gen(function*() {
       const execArgv = ["--unhandled-rejections=warn"]
       const program = yield* Program.start(fixture("mains/rejecting.ts"), { execArgv })
@@ -187,7 +187,7 @@ describe("An endpoint that an actor looks for by its name", () => {
       yield* Actor.runInActor(at(url("passedOn.ts"), "visible")())
     })))
 
-  it.live("a call of an endpoint that its module lacks fails with that name and the exported ones", () =>
+  it.live("a call of an endpoint that its module lacks fails with the name of the endpoint and those of the exported ones", () =>
     withActors(Effect.gen(function*() {
       said(
         yield* failure(at(url("hidden.ts"), "absent")),
@@ -208,7 +208,7 @@ describe("An endpoint that an actor looks for by its name", () => {
       yield* Actor.runInActor(alone())
     })))
 
-  it.live("an endpoint that stands twice in one `expose` is refused before a start", () =>
+  it.live("an endpoint that occurs twice in one `expose` is refused before a start", () =>
     withActors(Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.nursery(Actor.start("double", { expose: [first, second] })))
       assert.isTrue(Exit.isFailure(exit))
@@ -247,7 +247,7 @@ describe("Calling what an actor does not expose", () => {
 
 describe("Starting an actor while its module is being imported", () => {
   for (const awaited of ["yes", "no"]) {
-    it.live(`a start during an import is refused, and the guard explained (program ${awaited === "yes" ? "awaited" : "in the background"})`, () =>
+    it.live(`a start during an import is refused, with an error that explains the guard (program ${awaited === "yes" ? "awaited" : "in the background"})`, () =>
       Effect.scoped(Effect.gen(function*() {
         const program = yield* Program.start(fixture("wrong/unguarded.ts"), { env: { AWAITED: awaited } })
         assert.deepStrictEqual(yield* program.ended({ within: "20 seconds" }), { code: 1, signal: null })
@@ -259,7 +259,7 @@ describe("Starting an actor while its module is being imported", () => {
       })))
   }
 
-  it.live("starting an actor while its module is being imported works where the main program is guarded by hand", () =>
+  it.live("a start during an import works where a condition keeps the main program from running in its actors", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(fixture("wrong/guarded.ts"))
       assert.deepStrictEqual(yield* program.ended({ within: "20 seconds" }), { code: 0, signal: null })
@@ -268,7 +268,7 @@ describe("Starting an actor while its module is being imported", () => {
 })
 
 describe("A layer that cannot be built", () => {
-  it.live("a layer that cannot be built fails the start with its own error, boxed; a defect too", () =>
+  it.live("a layer that cannot be built, by an error or a defect, fails the start with its own error, boxed", () =>
     withActors(Effect.gen(function*() {
       const [failed, died] = yield* Effect.all([failure(failing), failure(dying)], { concurrency: 2 })
       assert.deepStrictEqual([failed.step, died.step], ["layer", "layer"])
@@ -278,7 +278,7 @@ describe("A layer that cannot be built", () => {
       assert.strictEqual(died.failure?.type, "TypeError")
     })))
 
-  it.live("a layer that cannot be built in time fails at the deadline, and so does a module that never ends", () =>
+  it.live("a layer or a module that takes too long fails the start at the deadline", () =>
     withActors(Effect.scoped(Effect.gen(function*() {
       const folder = yield* Folder.make({ "endless.mjs": `await new Promise((r) => setTimeout(r, 1e8))` })
       const module = pathToFileURL(Path.join(folder, "endless.mjs")).href
@@ -296,14 +296,14 @@ describe("A layer that cannot be built", () => {
 })
 
 describe("A process that cannot be started", () => {
-  it.live("a process that cannot be started names the working directory that does not exist", () =>
+  it.live("a process that cannot be started fails with the name of the missing working directory", () =>
     withActors(Effect.gen(function*() {
       const error = yield* failure(process_, { cwd: "/does/not/exist" })
       assert.strictEqual(error.step, "process")
       said(error, "does the working directory /does/not/exist exist?")
     })))
 
-  it.live("a process that cannot be started shows what the runtime says of a flag it does not know", () =>
+  it.live("a process that is given an unknown flag fails with the message of the runtime", () =>
     withActors(Effect.gen(function*() {
       const error = yield* failure(process_, { execArgv: ["--no-such-flag"] })
       assert.strictEqual(error.step, "process")
@@ -316,7 +316,7 @@ const ourEffect = Path.dirname(require.resolve("effect/package.json"))
 const ourVersion = (JSON.parse(Fs.readFileSync(Path.join(ourEffect, "package.json"), "utf8")) as { version: string })
   .version
 
-/** A project with a copy of Effect of its own, which must not be loaded. */
+/** Makes a project with its own copy of Effect, which must not be loaded. */
 const project = (version: string) =>
   Effect.map(
     Folder.make({
@@ -342,8 +342,8 @@ const project = (version: string) =>
     }
   )
 
-describe("A module that brings a copy of Effect of its own", () => {
-  it.live("a second copy of Effect is refused where it is another version, naming both and where they are", () =>
+describe("A module that imports its own copy of Effect", () => {
+  it.live("a second copy of Effect is refused where its version differs, with both versions and folders", () =>
     withActors(Effect.scoped(Effect.gen(function*() {
       const { folder, module } = yield* project("4.0.0")
       const error = yield* failure(at(module))
@@ -357,7 +357,7 @@ describe("A module that brings a copy of Effect of its own", () => {
       )
     }))))
 
-  it.live("a module that brings a copy of Effect of its own is given ours where it is the same version", () =>
+  it.live("a module with its own copy of Effect gets the copy of the runtime where the versions are the same", () =>
     withActors(Effect.scoped(Effect.gen(function*() {
       const { module } = yield* project(ourVersion)
       yield* Actor.runInActor(at(module)())
@@ -365,7 +365,7 @@ describe("A module that brings a copy of Effect of its own", () => {
 })
 
 describe("Cause.pretty of an actor that did not start or failed", () => {
-  it.live("Cause.pretty of a failed actor shows the frames of the user's far code, and none of the runtime's", () =>
+  it.live("Cause.pretty of a failed actor shows the frames of the user's code in the actor, and none of the runtime's", () =>
     withActors(Effect.gen(function*() {
       const layer = yield* Effect.exit(Actor.runInActor(dying()))
       const folder = yield* Folder.make({

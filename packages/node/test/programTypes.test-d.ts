@@ -1,4 +1,4 @@
-/** The promises of the types of programs: compiled by `tsc -b`, never run. */
+/** Tests the types of programs: this file is compiled by `tsc -b` and never run. */
 import type { ActorRuntime } from "@furrow/actor/ActorRuntime"
 import * as Supervisor from "@furrow/actor/Supervisor"
 import { Program } from "@furrow/node"
@@ -24,7 +24,7 @@ is<Program.ProgramFailed | "refused", ActorRuntime | ChildProcessSpawner | Scope
   Program.make("p", command, { ready: () => asks })
 )
 is<Program.ProgramFailed, ActorRuntime | ChildProcessSpawner>()(Family.layer)
-// What its sign holds is held by the Layer.
+// The Layer of a program keeps what its condition for readiness has acquired.
 class Held extends Program.Service<Held>()("held", {
   command,
   ready: () => Effect.acquireRelease(asks, () => Effect.void)

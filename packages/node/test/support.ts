@@ -1,4 +1,4 @@
-/** The surroundings of every test of real processes. */
+/** Helpers for tests of real processes. */
 import { afterAll } from "@effect/vitest"
 import type { ActorRuntime } from "@furrow/actor/internal/settings/ActorRuntime"
 import * as NodeActor from "@furrow/node/NodeActor"
@@ -13,8 +13,8 @@ import * as Path from "node:path"
 import { fileURLToPath } from "node:url"
 
 /**
- * A folder for temporary files of this test file and its actors alone, so that files of others are not taken for leaks.
- * The compile cache stays where everybody's is.
+ * A folder for temporary files of only this test file and its actors, so that files of other tests are not taken for
+ * leaks. The compile cache stays in the shared folder.
  */
 const shared = Os.tmpdir()
 const own = Fs.mkdtempSync(Path.join(shared, "furrow-node-test-"))
@@ -25,25 +25,25 @@ afterAll(() => {
   Fs.rmSync(own, { recursive: true, force: true })
 })
 
-/** Runs a program over real processes; whatever it leaves behind fails the test, and so does its deadline. */
+/** Runs a program over real processes. A process or file that it leaves fails the test, and so does its deadline. */
 export const withActors = <A, E>(
   program: Effect.Effect<A, E, ActorRuntime | Scope.Scope>,
   leaks: Leaks.Options = {}
 ) => WithActors.provide(NodeActor.layer, { leaks })(program)
 
-/** A file for evidence, gone with the Scope. */
+/** A file for evidence, which is removed when the Scope closes. */
 export const evidence = Effect.map(Folder.make(), (folder) => Path.join(folder, "evidence"))
 
-/** How long an effect took, beside what it gave. */
+/** Runs an effect, and returns its result with the time that it took. */
 export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.suspend(() => {
     const start = performance.now()
     return Effect.map(effect, (answer) => [answer, performance.now() - start] as const)
   })
 
-/** The path of a fixture. */
+/** Returns the path of a fixture. */
 export const fixture = (name: string) => fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url))
 
-/** The number of the one line of a fixture that holds this text. */
+/** Returns the number of the only line of a fixture that holds this text. */
 export const lineOf = (name: string, text: string) =>
   Fs.readFileSync(fixture(name), "utf8").split("\n").findIndex((line) => line.includes(text)) + 1

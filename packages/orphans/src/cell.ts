@@ -1,6 +1,6 @@
 /**
- * One cell, played: starts the tree, waits until everybody is up and in its state, lets the one die, and measures until
- * nothing of the tree is left.
+ * Plays one cell of the matrix: starts the tree, waits until every actor is in its state, makes one process die, and
+ * measures the time until all processes of the tree are gone.
  */
 import * as Effect from "effect/Effect"
 import * as ChildProcess from "node:child_process"
@@ -31,21 +31,21 @@ import { giveGo, type Report, reports } from "./tree/report.ts"
 
 export interface Verdict {
   readonly cell: Cell
-  /** Milliseconds until everything was gone; `undefined` where a process stayed. */
+  /** Milliseconds until all processes were gone; `undefined` where a process stayed. */
   readonly millis: number | undefined
-  /** The faults: the cell failed. */
+  /** The faults of the cell; without a fault the cell has passed. */
   readonly problems: ReadonlyArray<string>
-  /** The reason for which this machine cannot play the cell. */
+  /** The reason why this host cannot play the cell. */
   readonly skipped: string | undefined
-  /** Subprocesses that had left the group of their actor, and lived on. */
+  /** The number of subprocesses that left the group of their actor and lived on. */
   readonly detached: number
 }
 
 const root = fileURLToPath(new URL("./tree/root.ts", import.meta.url))
 
-/** A tree of six processes on a busy machine. */
+/** Milliseconds for the start of a tree of six processes on a busy host. */
 const startBound = 60_000
-/** A process that lives longer than this after its bound is left for good. */
+/** Milliseconds after the bound of a cell, after which a living process counts as left for good. */
 const slack = 4_000
 
 type Tagged<Tag extends Report["_tag"]> = Extract<Report, { readonly _tag: Tag }>
@@ -68,7 +68,7 @@ class Scene {
       JSON.stringify(cell),
       this.folder
     ]
-    // A killed matrix leaves no root behind, either.
+    // The root is started so that it dies with this process, also when this process is killed.
     const [file, ...args] = cell.rights === "capable"
       ? [...Privileged.asNobody, "--pdeathsig", "KILL", "--", Privileged.shared().file]
       : ["setpriv", "--pdeathsig", "KILL", "--", process.execPath]
@@ -100,20 +100,20 @@ class Scene {
   }
 }
 
-/** The actors of the cell, in the order of the chain, the one that dies first where it is an inner one. */
+/** Returns the actors of the cell in the order of the chain, beginning with an inner actor that dies first. */
 const chain = (scene: Scene) => scene.all("Up").filter(({ name }) => name !== "root")
 
-/** The spare of the root, while it starts or when it waits. */
+/** Returns the pid of the root's spare, which is starting or waits. */
 const spareOf = (scene: Scene, what: "starts" | "waits"): number | undefined =>
   marked(scene.mark).find(({ command }) =>
     what === "waits" ? command.startsWith("furrow-spare[") : / spare spare [a-z]/.test(command)
   )?.pid
 
-/** The starter of the root, once it serves. */
+/** Returns the pid of the root's starter, once the starter serves. */
 const starterOf = (scene: Scene): number | undefined =>
   marked(scene.mark).find(({ command }) => command.startsWith("furrow-starter["))?.pid
 
-/** Finds out whether the starter has started the first of the actors, and stops it where the cell says so. */
+/** Checks that the starter has started the first of the actors, and stops the starter where the cell says so. */
 const prepareStarter = async (scene: Scene): Promise<string | undefined> => {
   const starter = starterOf(scene)
   if (starter === undefined) return "there is no starter"
@@ -128,7 +128,7 @@ const stop = async (pids: ReadonlyArray<number>): Promise<boolean> => {
   return until(() => pids.every((pid) => stateOf(pid) === "T"), startBound)
 }
 
-/** Brings the spare of the root into the state of the cell: one that starts is stopped there. */
+/** Brings the spare of the root into the state of the cell; a spare that is starting is stopped there. */
 const prepareSpare = async (scene: Scene): Promise<string | undefined> => {
   const what = scene.cell.state === "spare starts" ? "starts" : "waits"
   if (!await until(() => spareOf(scene, what) !== undefined, startBound, 1)) return `no spare ${what}`
@@ -166,7 +166,7 @@ const prepare = async (scene: Scene): Promise<string | undefined> => {
   return await stop(stopped) ? undefined : "not stopped in time"
 }
 
-/** Brings the death about; the time from which the bound counts. */
+/** Makes the process of the cell die, and returns the time from which the bound counts. */
 const kill = async (scene: Scene): Promise<number> => {
   const { how, who } = scene.cell
   const pid = who === "root"
@@ -178,12 +178,12 @@ const kill = async (scene: Scene): Promise<number> => {
   if (how === "pipe") scene.child.stdout!.destroy()
   else signal(pid, how.startsWith("SIG") ? how as NodeJS.Signals : "SIGUSR2")
   if (!isAbrupt(scene.cell) || how === "SIGKILL") return start
-  // Running out of memory takes its time: the bound counts from the death.
+  // Running out of memory takes a while, so the bound counts from the death of the process.
   await until(() => !isAlive(pid), startBound, 1)
   return performance.now()
 }
 
-/** The processes of the tree that must be gone and are not. */
+/** Returns the processes of the tree that must be gone, but still exist. */
 const left = (scene: Scene): { readonly tree: ReadonlyArray<Found>; readonly detached: number } => {
   const staying = scene.cell.who !== "root"
     ? (found: Found) =>
@@ -213,7 +213,8 @@ const checkRoot = async (scene: Scene): Promise<ReadonlyArray<string>> => {
 }
 
 /**
- * The words that the caller of a dead actor must hear, and its owner: an actor that could still speak said why itself.
+ * Returns what the caller and the owner of a dead actor must be told. An actor that could still send a word has said
+ * itself why it ended.
  */
 const heardOf = ({ how }: Cell): { readonly call: string; readonly end: string } => {
   const code = exitCodes[how]
@@ -273,7 +274,7 @@ const judge = async (scene: Scene): Promise<Verdict> => {
   return { cell, skipped: undefined, ...measured, problems: [...measured.problems, ...said] }
 }
 
-/** An interrupt ends the scene, too: nothing of it is left behind. */
+/** An interruption also ends the tree of the cell, so that no process stays behind. */
 export const play = (cell: Cell): Effect.Effect<Verdict> =>
   Effect.suspend(() => {
     const skipped = unplayable(cell)

@@ -1,6 +1,7 @@
 /**
- * The costs of each guard: the time from the start of an actor until it is ready, and the memory it has for itself
- * while it does nothing. The three are measured in turns in one process, so that the machine's moods hit them alike.
+ * Measures the costs of each guard: the time from the start of an actor until it is ready, and the memory that only it
+ * uses while idle. The three guards are measured in turns in one process, so that changes of the host's load affect all
+ * of them.
  */
 import * as Actor from "@furrow/actor/Actor"
 import { NodeActor, NodeSpawner } from "@furrow/node"
@@ -16,10 +17,10 @@ import { ping } from "./tree/actors.ts"
 
 const modes: ReadonlyArray<GuardMode> = ["none", "warden", "thread"]
 
-/** How long an actor is left alone before its memory is read: what start-up still had to do is done then. */
+/** The time for which an actor is left idle before its memory is read, so that the work after its start is over. */
 const settle = "500 millis"
 
-/** Memory of this process alone, in MiB: pages that no other process shares. */
+/** Returns the memory of a process in MiB that no other process shares. */
 const privateMiB = (pid: number): number => {
   const text = Fs.readFileSync(`/proc/${pid}/smaps_rollup`, "utf8")
   return [...text.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm)].reduce((sum, [, kib]) => sum + Number(kib), 0) /
@@ -56,7 +57,7 @@ const rowOf = (mode: GuardMode, own: ReadonlyArray<Sample>, base: ReadonlyArray<
   ]
 }
 
-/** The table, and what the warden itself takes. */
+/** Returns the table of costs, and the memory of the warden. */
 export const run = async (rounds: number): Promise<string> => {
   const mark = Crypto.randomUUID()
   process.env[variable] = mark
@@ -64,7 +65,7 @@ export const run = async (rounds: number): Promise<string> => {
     ManagedRuntime.make(NodeActor.layer.pipe(Layer.provide(NodeSpawner.layer({ guard, spares: "off" }))))
   )
   const samples = new Map(modes.map((mode) => [mode, [] as Array<Sample>]))
-  // Runs one more round to warm up, and begins each round with another mode.
+  // The first round only warms up, and each round begins with another guard.
   for (let round = -1; round < rounds; round++) {
     for (let turn = 0; turn < modes.length; turn++) {
       const i = (turn + round + 1) % modes.length
@@ -72,7 +73,7 @@ export const run = async (rounds: number): Promise<string> => {
       if (round >= 0) samples.get(modes[i]!)!.push(taken)
     }
   }
-  // Two of the three have one.
+  // Two of the three guards have a warden, which consists of shells.
   const shells = marked(mark).filter(({ command }) => /furrow-(warden|watch)/.test(command))
   const mib = shells.reduce((sum, { pid }) => sum + privateMiB(pid), 0) / 2
   const shell = shells.length === 0 ? "" : `\n\nthe warden and its watch: ${mib.toFixed(1)} MiB, once per tree`

@@ -1,6 +1,6 @@
 /**
- * The tables of docs/lifetimes.md. Those of measurements are written there by a run with `--write`; the ladder is made
- * from the code, and a test fails where the document says something else.
+ * Writes the tables of docs/lifetimes.md. A run with `--write` writes the tables of measurements. The table of the
+ * shutdown ladder is made from the code, and a test fails where the document differs.
  */
 import * as Ladder from "@furrow/actor/internal/supervision/ShutdownLadder"
 import { defaults as defaultTimeouts } from "@furrow/actor/Timeouts"
@@ -23,7 +23,7 @@ const place = (document: string, section: Section): readonly [number, number] =>
   return [from + begin(section).length, to]
 }
 
-/** The text of a section. */
+/** Returns the text of a section in the document. */
 export const read = (document: string, section: Section): string => document.slice(...place(document, section)).trim()
 
 export const replace = (document: string, section: Section, text: string): string => {
@@ -31,7 +31,7 @@ export const replace = (document: string, section: Section, text: string): strin
   return `${document.slice(0, from)}\n${text}\n${document.slice(to)}`
 }
 
-/** Writes a section. A matrix of some cells leaves the others as they were. */
+/** Writes a section into the document. A run of a part of the matrix leaves the other cells of the table unchanged. */
 export const write = Effect.fnUntraced(function*(section: Section, text: string) {
   const fs = yield* FileSystem.FileSystem
   const document = yield* fs.readFileString(file)
@@ -60,7 +60,7 @@ const atMost = (bound: Ladder.Bound): string => {
   return bound in defaultTimeouts ? `${millis} (\`Timeouts.${bound}\`)` : millis
 }
 
-/** The step from each rung to the next, and the event that each waits for. */
+/** The rungs of the shutdown ladder from each to the next, with the event that each waits for. */
 const rungs: ReadonlyArray<readonly [Ladder.Rung, Ladder.Rung, Ladder.Input, string]> = [
   ["LeaveRequested", "Running", "leave", "its owner ends it, in the owner's order"],
   ["Discarded", "Running", "discard", "its exit, or `Ready`: then it is asked"],
@@ -71,7 +71,7 @@ const rungs: ReadonlyArray<readonly [Ladder.Rung, Ladder.Rung, Ladder.Input, str
   ["Killed", "Terminating", "elapsed", "its exit, from the kernel"]
 ]
 
-/** The ladder as the code climbs it. */
+/** Returns the table of the shutdown ladder, made from the code. */
 export const ladder = (): string => {
   const rows = rungs.map(([rung, from, input, waited]) => {
     const [reached, actions] = Ladder.step(from, input)

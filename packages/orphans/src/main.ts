@@ -1,9 +1,10 @@
 /**
- * `npm run orphans`: the processes that a tree leaves behind when one of them dies.
+ * `npm run orphans`: checks which processes a tree leaves behind when one of its processes dies.
  *
- * Every cell of the matrix is a tree of real processes. It fails where anything of Furrow is left after the bound, where
- * a root does not go on after the death of one of its actors, or where a caller or an owner gets the wrong end. A cell that the
- * machine cannot play is skipped with a reason. The peers are measured and shown, and fail nothing.
+ * Every cell of the matrix is a tree of real processes. A run fails where a process of Furrow is left after the bound,
+ * where a root does not go on after the death of one of its actors, or where a caller or an owner is told the wrong
+ * end. A cell that the host cannot play is skipped with a reason. The other runtimes are measured and shown, and cannot
+ * fail a run.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -38,13 +39,13 @@ const line = ({ cell, detached, millis, problems, skipped }: Verdict): string =>
   )
 }
 
-/** Ends the program with this exit code; what there was to say has been said. */
+/** Ends the program with this exit code, after all output has been printed. */
 class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code
   override readonly [Runtime.errorReported] = false
 }
 
-/** A table on the screen and, where that is asked for, in the document. */
+/** Prints a table, and writes it into the document where the options ask for it. */
 const show = ({ write }: Options.Options, section: Doc.Section, title: string, text: string) =>
   Effect.andThen(Console.log(`\n${title}\n\n${text}`), write ? Doc.write(section, text) : Effect.void)
 

@@ -1,5 +1,6 @@
 /**
- * The cells of the matrix: who dies, how, what the actors below are doing, how deep they are, and under which guard.
+ * The cells of the matrix: which process dies, how, what the actors below are doing, how deep they are, and under which
+ * guard.
  *
  *   who     root; an actor between the root and the actors that must go; or the starter of the root, which has started them
  *   how     abrupt (nothing of it runs any more) or graceful (its finalizers run, the shutdown ladder is climbed)
@@ -61,8 +62,9 @@ export const explained: { readonly [How in Cell["how"]]: string } = {
 export const isAbrupt = ({ how }: Pick<Cell, "how">): boolean => how === "SIGKILL" || how === "oom" || how === "exit"
 
 /**
- * Milliseconds within which everything must be gone: from the death where it was abrupt, from what brought it about
- * where it was graceful. The second is the ladder's: 0.5 s to answer, 5 s for finalizers, 0.5 s to terminate.
+ * Returns the milliseconds within which all processes must be gone. The milliseconds count from an abrupt death, or
+ * from the cause of a graceful one. The bound of a graceful death is that of the shutdown ladder: 0.5 s to answer, 5 s
+ * for finalizers, 0.5 s to terminate.
  */
 export const boundOf = (cell: Cell): number => isAbrupt(cell) ? 1_000 : 6_000
 
@@ -70,19 +72,22 @@ export const boundOf = (cell: Cell): number => isAbrupt(cell) ? 1_000 : 6_000
 export const whoOf = ({ rights, who }: Pick<Cell, "rights" | "who">): string =>
   ({ usual: who, capable: `${who}, with file capabilities`, changed: `${who} that changed its user` })[rights]
 
-/** Why a cell cannot be played on this machine. */
+/** Returns why a cell cannot be played on this host. */
 export const unplayable = ({ rights }: Cell): string | undefined => {
   if (rights === "usual") return undefined
   const capable = rights === "capable" ? Privileged.capableNode() : undefined
   return capable !== undefined && "problem" in capable ? capable.problem : Privileged.rootless()
 }
 
-/** A release is one however its end was brought about: some of the ways, and no more than one actor below another. */
+/**
+ * The ways to die for cells about releases. A release does not depend on the way, so only some ways are played, with at
+ * most one actor below another.
+ */
 const releasing: ReadonlyArray<Cell["how"]> = ["SIGKILL", "SIGTERM", "throw"]
-/** The kernel's treatment of signals, and the guard's answer to it. */
+/** The ways to die for cells about signals, in which the kernel's rules and the guard's answer differ. */
 const signalling: ReadonlyArray<Cell["how"]> = ["SIGKILL", "SIGTERM"]
 const reached: ReadonlyArray<Cell["state"]> = ["idle", "spinning", "subprocesses"]
-/** The states of actors whose starter dies. */
+/** The states of actors in cells whose starter dies. */
 const below: ReadonlyArray<Cell["state"]> = ["idle", "spinning", "blocked", "stopped", "subprocesses", "programs"]
 
 /** True where the actors of the root are started by its starter. */
@@ -90,12 +95,12 @@ export const hasStarter = ({ state, who }: Pick<Cell, "state" | "who">): boolean
   who === "starter" || state.startsWith("starter")
 
 const makesSense = ({ depth, guard, how, rights, state, where, who }: Cell): boolean => {
-  // An actor's stdout is read by its parent.
+  // The stdout of an inner actor is read by its parent, so its pipe cannot break.
   if (who === "inner" && how === "pipe") return false
-  // A starter has nothing to clean up, and takes no signal that asks.
+  // A starter has no finalizers and ignores the signals that ask it to end, so only SIGKILL is played.
   if (who === "starter" && (how !== "SIGKILL" || rights !== "usual" || !below.includes(state))) return false
   if (rights !== "usual") {
-    // In a privileged program both guards are the same one.
+    // In a privileged program both guards are the same, so only one is played.
     if (rights === "capable" && guard === "thread") return false
     if (who === "inner" || depth > 2 || !signalling.includes(how) || !reached.includes(state)) return false
   }
@@ -108,7 +113,7 @@ const makesSense = ({ depth, guard, how, rights, state, where, who }: Cell): boo
   return where === "all" || depth > 1 && state !== "idle" && state !== "subprocesses"
 }
 
-/** Every cell, in a fixed order. */
+/** All cells in a fixed order. */
 export const cells: ReadonlyArray<Cell> = guards.flatMap((guard) =>
   rights.flatMap((rights) =>
     whos.flatMap((who) =>

@@ -1,6 +1,6 @@
 /**
- * A small set of cells in which every two values that can occur together do: most faults need no more than two
- * conditions to meet. Greedy, and the same every time.
+ * Chooses a small set of cells in which every pair of values occurs that can occur together. Most faults need at most
+ * two conditions. The choice is greedy, and the same in every run.
  */
 
 const valuesOf = (row: object): ReadonlyArray<string> =>
@@ -11,7 +11,9 @@ const pairsOf = (values: ReadonlyArray<string>): ReadonlyArray<string> =>
 
 export const pairwise = <Row extends object>(
   rows: ReadonlyArray<Row>,
-  /** The values of a row that are to meet; two that must meet all others together are made one here. */
+  /**
+   * Returns the values of a row that are combined. Two values that must both occur with all others are joined to one.
+   */
   values: (row: Row) => object = (row) => row
 ): ReadonlyArray<Row> => {
   const candidates = rows.map((row) => {
@@ -24,7 +26,8 @@ export const pairwise = <Row extends object>(
   while (missing.size > 0) {
     const gains = candidates.map(({ pairs }) => pairs.filter((pair) => missing.has(pair)).length)
     const most = Math.max(...gains)
-    // Of several that are as good, the one whose values were used least: no value is met by its pairs alone.
+    // Among equally good rows, the one whose values were used least is chosen, so that no value occurs only in its
+    // pairs.
     const wear = candidates.map(({ values }, i) =>
       gains[i] === most ? values.reduce((sum, value) => sum + (used.get(value) ?? 0), 0) : Infinity
     )

@@ -1,18 +1,18 @@
 /**
- * A Node with file capabilities, and a user without any: for the trees whose processes the kernel treats as privileged
- * programs. Neither can be had everywhere.
+ * Tools for trees whose processes the kernel treats as privileged: a Node with file capabilities, and a user without
+ * rights. Some hosts have neither such a Node nor such a user.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 
-/** The user `nobody`, who has no rights, and whose processes root may end. */
+/** The number of the user `nobody`, which has no rights, and whose processes root may end. */
 export const nobody = 65_534
 
-/** The command that becomes nobody. */
+/** The command that runs another command as the user `nobody`. */
 export const asNobody = ["setpriv", "--reuid", String(nobody), "--regid", String(nobody), "--clear-groups"] as const
 
-/** Why no tree can change its user here. */
+/** Returns why no tree can change its user on this host. */
 export const rootless = (): string | undefined => process.geteuid?.() === 0 ? undefined : "it needs root"
 
 export interface Tools {
@@ -50,7 +50,7 @@ const heeded = (setcap: string, everybodys: string): string | undefined => {
   }
 }
 
-/** The maker of a Node with file capabilities, or the reason why there is none here. */
+/** Returns the tools for a Node with file capabilities, or the reason why this host has none. */
 export const capableNode = (): Tools | { readonly problem: string } => known ??= lookForTools()
 
 let known: Tools | { readonly problem: string } | undefined
@@ -68,7 +68,7 @@ const lookForTools = (): Tools | { readonly problem: string } => {
   return unheeded === undefined ? { setcap, everybodys } : { problem: unheeded }
 }
 
-/** A copy of this Node that has a capability, in a folder of its own. */
+/** Makes a copy of this Node that has a capability, in a folder of its own. */
 export const install = (
   tools: Tools | { readonly problem: string }
 ): { readonly file: string; readonly folder: string } => {
@@ -83,7 +83,7 @@ export const install = (
   return { file, folder }
 }
 
-/** The value that all cases of a run share. */
+/** The copy of Node that all cases of a run share. */
 export const shared = (() => {
   let installed: { readonly file: string; readonly folder: string } | undefined
   return () => {

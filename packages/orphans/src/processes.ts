@@ -1,43 +1,43 @@
 /**
- * The processes of this machine as the matrix needs them, read from /proc: who carries a mark in its environment, and
- * who can still do anything. A mark is inherited by everything a process starts, so what a tree left behind is found
- * even after everybody who knew it is dead. Dead processes that were not reaped (state Z) count as gone: reaping is
- * the work of PID 1.
+ * Finds processes of this host in /proc by a mark in their environment, and tells whether they still run. Every process
+ * that a marked process starts inherits the mark. So the processes that a tree left behind are found even after all
+ * their ancestors are dead. A dead process that was not reaped (state Z) counts as gone, because reaping is the work of
+ * PID 1.
  */
 import * as Fs from "node:fs"
 
 export interface Found {
   readonly pid: number
   readonly state: string
-  /** The process's command line, or the title it gave itself. */
+  /** The process's command line, or the title that it has set. */
   readonly command: string
 }
 
-/** The variable that carries the mark. */
+/** The name of the variable whose value is the mark. */
 export const variable = "FURROW_ORPHANS_MARK"
 
 const read = (path: string): string | undefined => {
   try {
     return Fs.readFileSync(path, "utf8")
   } catch {
-    // The process ended while we looked.
+    // The process ended while its files were read.
     return undefined
   }
 }
 
-/** The kernel's letter for what a process does: its name before that may hold anything. */
+/** Returns the letter for the state of a process, read behind the name in brackets, which may hold any character. */
 export const stateOf = (pid: number): string | undefined => {
   const stat = read(`/proc/${pid}/stat`)
   return stat === undefined ? undefined : stat.charAt(stat.lastIndexOf(")") + 2)
 }
 
-/** The user that the process runs as. */
+/** Returns the number of the user that the process runs as. */
 export const userOf = (pid: number): number | undefined => {
   const [, user] = /^Uid:\s+(\d+)/m.exec(read(`/proc/${pid}/status`) ?? "") ?? []
   return user === undefined ? undefined : Number(user)
 }
 
-/** The parent of the process. */
+/** Returns the pid of the process's parent. */
 export const parentOf = (pid: number): number | undefined => {
   const [, parent] = /^PPid:\s+(\d+)/m.exec(read(`/proc/${pid}/status`) ?? "") ?? []
   return parent === undefined ? undefined : Number(parent)
@@ -48,7 +48,7 @@ export const isAlive = (pid: number): boolean => {
   return state !== undefined && state !== "Z" && state !== "X"
 }
 
-/** Everything alive that carries this mark, or one made from it by a dash and more. */
+/** Returns all living processes with this mark, or with a mark that adds a dash and more text to it. */
 export const marked = (mark: string): ReadonlyArray<Found> => {
   const entry = `${variable}=${mark}`
   const carries = (line: string) => line === entry || line.startsWith(`${entry}-`)
@@ -71,7 +71,7 @@ export const signal = (pid: number, name: NodeJS.Signals): void => {
   }
 }
 
-/** Ends whatever carries the mark, until nothing does. */
+/** Kills every process with the mark, until none is left. */
 export const killMarked = async (mark: string): Promise<void> => {
   for (let found = marked(mark); found.length > 0; found = marked(mark)) {
     for (const { pid } of found) signal(pid, "SIGKILL")
@@ -81,7 +81,7 @@ export const killMarked = async (mark: string): Promise<void> => {
 
 export const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
-/** Checks a condition until it holds; says whether it did in time. */
+/** Checks a condition until it holds; returns whether it held in time. */
 export const until = async (holds: () => boolean, within: number, every = 10): Promise<boolean> => {
   const end = performance.now() + within
   for (;;) {

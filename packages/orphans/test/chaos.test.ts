@@ -7,17 +7,17 @@ import { plan, random } from "../src/chaos/plan.ts"
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
 
-describe("A plan of chaos", () => {
-  it("a plan of chaos is the same for the same seed and round", () => {
+describe("The plan of a round of chaos", () => {
+  it("the plan of a round of chaos is the same for the same seed and round", () => {
     for (const round of [0, 1, 77]) assert.deepStrictEqual(plan(42, round), plan(42, round))
   })
 
-  it("a plan of chaos is another one for another seed or round", () => {
+  it("the plan of a round of chaos differs for another seed or round", () => {
     const plans = Array.from({ length: 200 }, (_, i) => JSON.stringify({ ...plan(i % 4, i >> 2), round: 0 }))
     assert.isAbove(new Set(plans).size, 195)
   })
 
-  it("a plan of chaos tries every fault, every owner, and every way to have enough", () => {
+  it("plans of chaos contain every fault, every owner, and every way in which an owner ends its tree", () => {
     const plans = Array.from({ length: 200 }, (_, round) => plan(1, round))
     const distinct = (values: ReadonlyArray<string>) => new Set(values).size
     assert.strictEqual(distinct(plans.flatMap(({ faults }) => faults.map(({ kind }) => kind))), 5)
@@ -26,7 +26,7 @@ describe("A plan of chaos", () => {
     assert.strictEqual(distinct(plans.map(({ tree }) => tree.work)), 8)
   })
 
-  it("a plan of chaos is made of numbers that are spread evenly", () => {
+  it("plans of chaos use random numbers that are spread evenly", () => {
     const next = random(7)
     const numbers = Array.from({ length: 10_000 }, next)
     const average = numbers.reduce((sum, n) => sum + n, 0) / numbers.length
@@ -37,7 +37,7 @@ describe("A plan of chaos", () => {
 
 describe("Random kills, cancels and timeouts over random trees", () => {
   it.live(
-    "random kills and cancels end every call, and leave nothing: no process, no descriptor, no file",
+    "random kills and cancels end every call, and leave no process, no descriptor and no file",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const program = yield* Program.start(main, { args: ["--chaos", "1", "--minutes", "0.3"] })

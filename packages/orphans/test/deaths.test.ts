@@ -10,24 +10,21 @@ import { timed, withActors } from "./support.ts"
 type Way = typeof ways[number]
 
 interface Told {
-  /** The error of the open call, and what it says of the cause. */
+  /** The tag of the open call's error, with its cause. */
   readonly call: string
   readonly how: ActorError.ActorLost["how"]
-  /** How it ended for its owner: lost, unless it could still say why. */
+  /** The exit that the owner is told; lost, unless the actor could still say why it ended. */
   readonly exit?: "Failed" | "Cancelled"
-  /** A line among its last ones on stderr. */
+  /** A pattern for one of the actor's last lines on stderr. */
   readonly stderr?: RegExp
-  /** The type of the error that nobody caught. */
+  /** The type of the uncaught error. */
   readonly failure?: string
 }
 
 const exited = (code: number) => ({ _tag: "Exited", code }) as const
 const signalled = (signal: string) => ({ _tag: "Signalled", signal }) as const
 
-/**
- * The words to the caller and to the owner: an actor that could still speak says itself why it ended, and its owner
- * learns how.
- */
+/** The results for the caller and for the owner. An actor that could still send a word says itself why it ended. */
 const told: { readonly [W in Way]: Told } = {
   throw: {
     call: "RemoteActorError: RangeError",
@@ -46,7 +43,7 @@ const told: { readonly [W in Way]: Told } = {
   exit: { call: "ActorLost", how: exited(0) },
   memory: { call: "ActorLost", how: { _tag: "OutOfMemory", limit: 64 }, stderr: /heap out of memory/ },
   SIGSEGV: { call: "ActorLost", how: signalled("SIGSEGV") },
-  // Node's own report is longer than what is kept.
+  // Node's own report is longer than the lines that are kept.
   abort: { call: "ActorLost", how: signalled("SIGABRT"), stderr: /^----- JavaScript stack trace/ },
   SIGKILL: { call: "ActorLost", how: signalled("SIGKILL") },
   SIGTERM: { call: "ContextCancelled: SIGTERM", how: exited(143), exit: "Cancelled" },
@@ -61,7 +58,7 @@ const told: { readonly [W in Way]: Told } = {
   disconnect: { call: "ActorLost", how: { _tag: "ConnectionClosed" } }
 }
 
-/** Far below every bound that something could wait for in vain: 5 s of a cancel, 30 s of a start. */
+/** Milliseconds far below every bound: 5 s of a cancel, 30 s of a start. */
 const atOnce = 4_500
 
 const summary = (error: unknown): string => {
@@ -77,7 +74,7 @@ const dying = (way: Way) =>
     const options = way === "memory" ? { memoryLimit: 64 } : {}
     const victim = yield* Actor.startScoped("victim", { expose: [die, isDying, pid], ...options })
     const dies = yield* Effect.forkChild(Effect.flip(victim.run(die({ way }))))
-    // An actor without a connection notices as soon as it writes: this one has nothing to say.
+    // An actor without a connection notices that only when it writes, and this one writes nothing.
     const bystander = way === "disconnect"
       ? dies
       : yield* Effect.forkChild(Effect.flip(Effect.forever(victim.run(pid()))))
@@ -101,7 +98,7 @@ const dying = (way: Way) =>
       assert.deepStrictEqual(found, how)
       assert.strictEqual(actor.uuid, victim.actor.uuid)
       assert.isTrue(lines.some((line) => stderr.test(line)), `its last lines: ${lines.join("\n")}`)
-      // A call that comes too late hears the same.
+      // A call after the death fails with the same error.
       assert.deepInclude(late, { _tag: "ActorLost", how })
     } else assert.isTrue(Actor.isActorError(late))
     if (error instanceof ActorError.ActorLost) assert.deepStrictEqual(error.how, how)

@@ -5,11 +5,11 @@ import * as Doc from "../src/doc.ts"
 const document = Fs.readFileSync(Doc.file, "utf8")
 
 describe("docs/lifetimes.md", () => {
-  it("docs/lifetimes.md says of the ladder what the code says (npm run orphans -- --costs --write)", () => {
+  it("docs/lifetimes.md shows the shutdown ladder of the code (npm run orphans -- --costs --write)", () => {
     assert.strictEqual(Doc.read(document, "ladder"), Doc.ladder())
   })
 
-  it("docs/lifetimes.md holds the tables of a run in which nothing was left", () => {
+  it("docs/lifetimes.md holds the tables of a run in which no process was left", () => {
     for (const section of ["warden", "thread", "peers", "costs"] as const) {
       const text = Doc.read(document, section)
       assert.match(text, /^\| /, section)
@@ -17,7 +17,7 @@ describe("docs/lifetimes.md", () => {
     }
   })
 
-  it("docs/lifetimes.md is changed between its marks and nowhere else", () => {
+  it("docs/lifetimes.md is changed only between its marks", () => {
     const changed = Doc.replace(document, "costs", "| new |")
     assert.strictEqual(Doc.read(changed, "costs"), "| new |")
     assert.strictEqual(Doc.replace(changed, "costs", Doc.read(document, "costs")), document)

@@ -12,12 +12,12 @@ import { timed, withActors } from "./support.ts"
 
 type How = typeof hows[number]
 
-/** Short for what must run into a bound; the others are the defaults. */
+/** The bound for finalizers is short, because some actors must exceed it; the others are the defaults. */
 const bounds = { ...Timeouts.defaults, finalizers: 1_000 }
-/** 0.5 s to answer, 1 s to finalize, 0.5 s to terminate; the rest is for a machine with other things to do. */
+/** Milliseconds: 0.5 s to answer, 1 s to finalize, 0.5 s to terminate, and more for a busy host. */
 const withinBounds = 4_000
 
-/** The process that does it, once it does. */
+/** Waits until a process is stuck in the given way, and returns its pid. */
 const doing = (file: string, how: How) =>
   Eventually.holds(`an actor ${how}`, () => {
     const line = Folder.lines(file).find((line) => line.startsWith(how))
@@ -27,11 +27,11 @@ const doing = (file: string, how: How) =>
 const endedInTime = (pid: number, millis: number) =>
   Effect.sync(() => {
     assert.isBelow(millis, withinBounds)
-    // Not a matter of time: whoever resumes finds nobody.
+    // The check does not wait, because the process must have ended before its owner goes on.
     assert.isFalse(Processes.isAlive(pid))
   })
 
-/** All of them at once: they wait more than they work. */
+/** All tests run at once, because they wait more than they compute. */
 const each = (test: (how: How, file: string) => Effect.Effect<void, unknown, any>) =>
   withActors(
     Effect.gen(function*() {

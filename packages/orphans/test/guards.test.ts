@@ -18,7 +18,7 @@ const nothingLeft = (program: Program.Program) =>
   )
 
 describe("The warden", () => {
-  it.live("the warden is one for a tree, and ends with it", () =>
+  it.live("a tree has one warden, which ends with it", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(fixture("main.ts"), { args: ["warden"] })
       yield* program.says(/tick 3/, patient)
@@ -28,7 +28,7 @@ describe("The warden", () => {
       yield* nothingLeft(program)
     })))
 
-  it.live("a missing warden is not noticed until it is needed: the actors of a killed root end without it", () =>
+  it.live("a missing warden is noticed only when it is needed, and the actors of a killed root end without it", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(fixture("main.ts"), { args: ["warden"] })
       yield* program.says(/tick 3/, patient)
@@ -39,7 +39,7 @@ describe("The warden", () => {
       yield* Eventually.holds("the actors are gone", () => actors().length === 0)
     })))
 
-  it.live("the warden holds for actors that were given another environment", () =>
+  it.live("the warden works for actors that were given another environment", () =>
     withActors(Effect.gen(function*() {
       assert.deepStrictEqual(
         yield* Actor.runInActor(relayed(), { env: { inherit: [] } }),
@@ -51,7 +51,7 @@ describe("The warden", () => {
       )
     })))
 
-  it.live("the warden is replaced by threads if it cannot hold, and the root says so", () =>
+  it.live("the warden is replaced by guard threads where it cannot work, and the root logs it", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(fixture("main.ts"), { env: { PATH: "/nowhere" } })
       yield* program.says(/tick 3/, patient)
@@ -85,8 +85,8 @@ describe("The subprocess of an actor that was killed while the root computed", (
   }
 })
 
-describe("No guard at all", () => {
-  it.live("no guard at all is said at start, and idle actors end all the same", () =>
+describe("A tree without a guard", () => {
+  it.live("a tree without a guard logs that at its start, and idle actors still end with their root", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(fixture("main.ts"), { args: ["none"] })
       yield* program.says(/tick 3/, patient)
@@ -101,7 +101,7 @@ describe("No guard at all", () => {
 })
 
 describe("A root without file descriptors", () => {
-  it.live("a root without descriptors is told which limit it reached, and starts actors again when it has some", () =>
+  it.live("a root without file descriptors gets an error that names the limit, and starts actors again when descriptors are free", () =>
     Effect.sync(() => {
       const { status, stderr, stdout } = ChildProcess.spawnSync(
         "/bin/sh",
@@ -122,13 +122,13 @@ describe("A root without file descriptors", () => {
     }))
 })
 
-describe("A tree that comes and goes", () => {
-  it.live("a tree that comes and goes leaves nothing in the root: no process, no descriptor", () =>
+describe("A tree that starts and ends repeatedly", () => {
+  it.live("a tree that starts and ends repeatedly leaves no process and no descriptor in the root", () =>
     withActors(
       Effect.forEach(Array.from({ length: 12 }, (_, i) => i), () => Actor.runInActor(pid()), { concurrency: 4 })
     ))
 
-  it.live("a tree that comes and goes leaves nothing in the root under threads either", () =>
+  it.live("a tree that starts and ends repeatedly leaves nothing in the root under guard threads either", () =>
     withActors(
       Effect.forEach(Array.from({ length: 8 }, (_, i) => i), () => Actor.runInActor(pid()), { concurrency: 4 }),
       "thread"

@@ -14,15 +14,15 @@ import {
 import { pairwise } from "../src/pairwise.ts"
 import { matrix, merged } from "../src/tables.ts"
 
-/** Every pair of values of a list of cells. */
+/** Returns every pair of values that occurs in a list of cells. */
 const pairs = (chosen: ReadonlyArray<Cell>): ReadonlySet<string> =>
   new Set(chosen.flatMap((cell) => {
     const values = Object.entries(cell).map(([name, value]) => `${name} ${value}`)
     return values.flatMap((left, i) => values.slice(i + 1).map((right) => `${left}, ${right}`))
   }))
 
-describe("The matrix", () => {
-  it("the matrix has every way to die in every state, at every depth, under both guards", () => {
+describe("The matrix of orphans", () => {
+  it("the matrix of orphans has every way to die in every state, at every depth, under both guards", () => {
     for (const guard of guards) {
       for (const who of whos) {
         for (const how of hows) {
@@ -44,7 +44,7 @@ describe("The matrix", () => {
     }
   })
 
-  it("the matrix has a release that fails and one that hangs, file capabilities and a changed user, under each guard they are for", () => {
+  it("the matrix of orphans has a release that fails and one that hangs, file capabilities and a changed user, under each guard that applies", () => {
     for (const guard of guards) {
       for (const state of ["release fails", "release hangs"]) {
         for (const who of ["root", "inner"]) {
@@ -59,7 +59,7 @@ describe("The matrix", () => {
     }
   })
 
-  it("the matrix has programs below a root and below an actor that die, under each guard", () => {
+  it("the matrix of orphans has programs below a root and below an actor that die, under each guard", () => {
     for (const guard of guards) {
       for (const who of ["root", "inner"]) {
         for (const how of ["SIGKILL", "SIGTERM"]) {
@@ -72,23 +72,23 @@ describe("The matrix", () => {
     }
   })
 
-  it("the matrix says why it does not play a cell, and plays the usual ones everywhere", () => {
+  it("the matrix of orphans gives the reason for each cell that it cannot play, and plays the ordinary cells everywhere", () => {
     for (const cell of cells) {
       const reason = unplayable(cell)
       assert.isTrue(reason === undefined || cell.rights !== "usual" && reason.length > 0)
     }
   })
 
-  it("the matrix describes every cell differently", () => {
+  it("the matrix of orphans describes every cell differently", () => {
     assert.strictEqual(new Set(cells.map(described)).size, cells.length)
   })
 
-  it("the matrix gives a second to a killed actor, and the ladder's bound to one that is asked to end", () => {
+  it("the matrix of orphans allows a second after a kill, and the bound of the shutdown ladder after a request to end", () => {
     assert.deepStrictEqual([...new Set(cells.filter(({ how }) => how === "SIGKILL").map(boundOf))], [1_000])
     assert.deepStrictEqual([...new Set(cells.filter(({ how }) => how === "SIGTERM").map(boundOf))], [6_000])
   })
 
-  it("the matrix has a spare of the root that starts, waits and is taken, in every way to die, under each guard", () => {
+  it("the matrix of orphans has a spare that starts, waits and is used, in every way its root can die, under each guard", () => {
     for (const guard of guards) {
       for (const how of hows) {
         const found = cells.filter((cell) => cell.guard === guard && cell.how === how && cell.state.startsWith("spare"))
@@ -101,7 +101,7 @@ describe("The matrix", () => {
     }
   })
 
-  it("the matrix has a starter that dies, and one that serves, is stopped and is asked when its root dies, under each guard", () => {
+  it("the matrix of orphans has a starter that dies, and one that serves, is stopped or has a request when its root dies, under each guard", () => {
     for (const guard of guards) {
       const dying = cells.filter((cell) => cell.guard === guard && cell.who === "starter")
       assert.deepStrictEqual([...new Set(dying.map(({ how, state }) => `${how}, ${state}`))], [
@@ -125,18 +125,18 @@ describe("The matrix", () => {
     }
   })
 
-  it("the matrix is covered pairwise by few cells: every two values that can meet do", () => {
+  it("a few cells cover the matrix of orphans pairwise: every two values that can occur together do", () => {
     const chosen = pairwise(cells)
     assert.deepStrictEqual([...pairs(chosen)].toSorted(), [...pairs(cells)].toSorted())
     assert.isBelow(chosen.length, 110)
   })
 
-  it("the matrix is covered by the same cells every time", () => {
+  it("the cells that cover the matrix of orphans are the same in every run", () => {
     assert.deepStrictEqual(pairwise(cells), pairwise(cells))
   })
 })
 
-describe("The table", () => {
+describe("The table of the matrix", () => {
   const cell: Cell = {
     who: "root",
     how: "SIGKILL",
@@ -149,7 +149,7 @@ describe("The table", () => {
   const verdict = { cell, millis: 12.2, problems: [], skipped: undefined, detached: 0 }
   const cellsOf = (text: string) => text.split("\n")[2]!.split("|").map((part) => part.trim()).slice(2, -1)
 
-  it("the table shows the longest of all depths", () => {
+  it("a cell of the table shows the longest time of all depths", () => {
     const table = matrix([verdict, { ...verdict, cell: { ...cell, depth: 2 }, millis: 40.1 }])
     assert.deepStrictEqual(cellsOf(table), [
       "SIGKILL (killed from outside)",
@@ -159,7 +159,7 @@ describe("The table", () => {
     ])
   })
 
-  it("the table shows a failure over everything else, and what was skipped where nothing was played", () => {
+  it("a cell of the table shows a failure before any time, and a skipped cell only where none was played", () => {
     const skipped = { ...verdict, millis: undefined, skipped: "it needs root" }
     assert.strictEqual(cellsOf(matrix([verdict, skipped]))[2], "13 ms")
     assert.strictEqual(cellsOf(matrix([skipped]))[2], "skipped")
@@ -169,7 +169,7 @@ describe("The table", () => {
     )
   })
 
-  it("the table keeps what was not played this time, also of rows that were not played at all", () => {
+  it("the table keeps cells that were not played this time, also in rows that were not played at all", () => {
     const before = matrix([verdict, { ...verdict, cell: { ...cell, how: "SIGTERM" }, millis: 7 }])
     const now = matrix([
       { ...verdict, cell: { ...cell, state: "spinning" }, millis: 5 },
@@ -183,7 +183,7 @@ describe("The table", () => {
     ])
   })
 
-  it("the table has a row of its own for a root that changed its user", () => {
+  it("the table has a separate row for a root that changed its user", () => {
     const changed = { ...verdict, cell: { ...cell, rights: "changed" as const } }
     const rows = matrix([verdict, changed]).split("\n").slice(2).map((row) => row.split("|")[1]!.trim())
     assert.deepStrictEqual(rows, ["root", "root that changed its user"])

@@ -8,7 +8,7 @@ import { rateOf } from "../src/pool/options.ts"
 
 const main = fileURLToPath(new URL("../src/pool/main.ts", import.meta.url))
 
-/** A run of three tasks: one was answered, one failed, one began twice and may. */
+/** A run of three tasks: one was answered, one failed, and an idempotent one began twice. */
 const good: Judge.Run = {
   tried: 3,
   answered: new Set([0, 2]),
@@ -33,20 +33,20 @@ const good: Judge.Run = {
   }
 }
 
-describe("The judgement of a run", () => {
-  it("the judgement of a run has no problem where callers, tasks and the pool agree", () => {
+describe("The judgement of a run of a pool", () => {
+  it("the judgement of a pool's run finds no problem where the counts of callers, tasks and pool agree", () => {
     assert.deepStrictEqual(Judge.judge(good), [])
     assert.strictEqual(Judge.repeated(good.begun), 1)
   })
 
-  it("the judgement of a run names a task that began twice and may not, and one that was answered and never began", () => {
+  it("the judgement of a pool's run names a task that began twice without being idempotent, and one that was answered but never began", () => {
     assert.deepStrictEqual(Judge.judge({ ...good, begun: Judge.beginnings("0\n0\n1\n") }), [
       "task 0, which is not idempotent, began 2 times",
       "task 2 was answered, and had never begun"
     ])
   })
 
-  it("the judgement of a run names tasks that are lost, that hang, and that the pool counts otherwise", () => {
+  it("the judgement of a pool's run names tasks that are lost, that hang, and that the pool counts differently", () => {
     assert.deepStrictEqual(Judge.judge({ ...good, tried: 4 }), ["1 tasks are lost"])
     assert.deepStrictEqual(Judge.judge({ ...good, tried: 4, hung: 1 }), [
       "1 tasks hang",
@@ -58,7 +58,7 @@ describe("The judgement of a run", () => {
     ])
   })
 
-  it("the judgement of a run names kills that the pool has not noticed", () => {
+  it("the judgement of a pool's run names kills that the pool has not noticed", () => {
     const replaced = { ...good.statistics.replaced, lost: 0 }
     assert.deepStrictEqual(Judge.judge({ ...good, statistics: { ...good.statistics, replaced } }), [
       "1 workers were killed, and the pool has lost none"
@@ -67,12 +67,12 @@ describe("The judgement of a run", () => {
 })
 
 describe("A pool whose workers are killed under load", () => {
-  it("a pool whose workers are killed under load reads a rate of kills", () => {
+  it("npm run pool reads a rate of kills", () => {
     assert.deepStrictEqual(["5/s", "0.5/s", "5", "0/s", "many"].map(rateOf), [5, 0.5, undefined, undefined, undefined])
   })
 
   it.live(
-    "a pool whose workers are killed under load accounts for every task, and leaves no process",
+    "a pool whose workers are killed under load ends every task, and leaves no process",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const program = yield* Program.start(main, { args: ["--kill", "2/s", "--seconds", "3", "--seed", "1"] })
@@ -88,7 +88,7 @@ describe("A pool whose workers are killed under load", () => {
   )
 
   it.live(
-    "G169: a pool whose workers are killed under load accounts for every task of a mix with keys, deadlines, retries and interruptions while workers are recycled, too",
+    "G169: a pool whose workers are killed and recycled under load ends every task of a mix with keys, deadlines, retries and interruptions",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const args = ["--kill", "4/s", "--seconds", "3", "--seed", "2", "--recycle", "9", "--mixed"]
@@ -104,7 +104,7 @@ describe("A pool whose workers are killed under load", () => {
   )
 
   it.live(
-    "a pool whose workers are killed under load refuses arguments that make no sense with exit code 2",
+    "npm run pool refuses invalid arguments with exit code 2",
     () =>
       Effect.scoped(Effect.gen(function*() {
         for (const args of [["--kill", "5"], ["--seconds", "0"], ["--size", "0.5"]]) {

@@ -15,7 +15,7 @@ const named = (program: Program.Program, name: string): Processes.Process => {
 
 const counted = (program: Program.Program): number => program.stdout().split("tick ").length
 
-/** All that count are alive: root, actor and the actor's actor. */
+/** Checks that the root, its actor and the actor below that one are alive. */
 const goesOn = (program: Program.Program) =>
   Effect.suspend(() => {
     const before = counted(program)
@@ -28,13 +28,13 @@ const nothingLeft = (program: Program.Program) =>
     { what: "nothing is left of the program" }
   )
 
-describe("Ctrl-Z, which the terminal sends to the root alone,", () => {
+describe("Ctrl-Z at the terminal of a root", () => {
   for (const guard of ["warden", "thread"] as const) {
-    it.live(`Ctrl-Z to the root alone stops everything under the guard ${guard}, and fg continues it`, () =>
+    it.live(`Ctrl-Z stops the whole tree under the guard ${guard}, and fg continues it`, () =>
       Effect.scoped(Effect.gen(function*() {
         const program = yield* Program.start(fixture("main.ts"), { args: [guard] })
         yield* program.says(/tick 3/, patient)
-        // The warden and its watch must go on: they end the tree if the root is killed now.
+        // The warden and its watch must go on during a stop, because they end the tree if the root is killed.
         const tree = [
           program.pid,
           ...program.left().filter(({ command }) => !/furrow-(warden|watch)/.test(command)).map((p) => p.pid)
@@ -54,7 +54,7 @@ describe("Ctrl-Z, which the terminal sends to the root alone,", () => {
       })))
   }
 
-  it.live("G1: SIGKILL of a tree that Ctrl-Z has stopped leaves nothing under the warden", () =>
+  it.live("G1: SIGKILL of a root whose tree Ctrl-Z has stopped leaves no process under the warden", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(fixture("main.ts"), { args: ["warden"] })
       yield* program.says(/tick 3/, patient)
@@ -66,20 +66,20 @@ describe("Ctrl-Z, which the terminal sends to the root alone,", () => {
     })))
 })
 
-/** Why the first process of a namespace cannot be tried here. */
+/** Returns why this host cannot run a first process of a namespace; undefined where it can. */
 const noNamespace = ((): string | undefined => {
   if (process.platform !== "linux") return `PID namespaces are Linux's, and this is ${process.platform}`
   const { status } = ChildProcess.spawnSync("unshare", ["--pid", "--fork", "--mount-proc", "true"], { stdio: "ignore" })
   return status === 0 ? undefined : "unshare --pid is not allowed here"
 })()
 
-describe(`As PID 1${noNamespace === undefined ? "" : ` (skipped: ${noNamespace})`}`, () => {
-  /** The root as we see it from outside its namespace. */
+describe(`A root with pid 1${noNamespace === undefined ? "" : ` (skipped: ${noNamespace})`}`, () => {
+  /** Returns the pid of the root outside of its namespace. */
   const rootOf = (program: Program.Program) =>
     program.left().find(({ command }) => command.includes("main.ts") && !command.startsWith("unshare"))!
 
   it.live.skipIf(noNamespace !== undefined)(
-    "a root ends its tree at SIGTERM, and exits with 143",
+    "a root with pid 1 ends its tree at SIGTERM, and exits with 143",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const program = yield* Program.start(fixture("pid1.ts"))
@@ -91,7 +91,7 @@ describe(`As PID 1${noNamespace === undefined ? "" : ` (skipped: ${noNamespace})
   )
 
   it.live.skipIf(noNamespace !== undefined)(
-    "a root outlives its actors, and nothing below a killed one is left",
+    "a root with pid 1 outlives its actors, and no process below a killed actor is left",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const program = yield* Program.start(fixture("pid1.ts"))

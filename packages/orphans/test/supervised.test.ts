@@ -8,7 +8,10 @@ import { plan } from "../src/supervised/plan.ts"
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
 
-/** Two callers: `a` lives and `b` was killed in a call. One call failed as not begun, an idempotent one began twice. */
+/**
+ * Two callers: Records of a round in which the caller `a` lives and the caller `b` was killed in a call. One call
+ * failed as not begun, and an idempotent one began twice.
+ */
 const good = [
   "caller a 1",
   "caller b 2",
@@ -38,22 +41,22 @@ const verdict = (lines: ReadonlyArray<string>, left: ReadonlyArray<string> = [])
 const without = (line: string) => good.filter((other) => other !== line)
 
 describe("The judgement of a supervised tree", () => {
-  it("the judgement has no problem where each call is answered, has failed, or has died with its caller", () => {
+  it("the judgement of a supervised tree finds no problem where each call is answered, has failed, or has died with its caller", () => {
     const { bereft, problems, repeated } = verdict(good)
     assert.deepStrictEqual(problems, [])
     assert.deepStrictEqual([bereft, repeated], [1, 1])
   })
 
-  it("the judgement of a supervised tree names a call of a live caller that has not ended", () => {
+  it("the judgement of a supervised tree names an open call whose caller lives", () => {
     assert.deepStrictEqual(verdict(without("answered a.1")).problems, ["1 calls hang: a.1"])
   })
 
-  it("the judgement of a supervised tree names a call that ran twice, and one that had not begun and ran", () => {
+  it("the judgement of a supervised tree names a call that ran twice, and one that ran although it had not begun", () => {
     assert.deepStrictEqual(verdict([...good, "begun a.1"]).problems, ["1 calls ran twice: a.1"])
     assert.deepStrictEqual(verdict([...good, "begun a.2"]).problems, ["1 calls had not begun, and ran: a.2"])
   })
 
-  it("the judgement names an end that is no end of an open call, and a failure without a type", () => {
+  it("the judgement of a supervised tree names an end without an open call, and a failure without a type", () => {
     assert.deepStrictEqual(verdict([...good, "answered a.1"]).problems, [
       "a call has ended that was not open: answered a.1",
       "-1 calls are lost"
@@ -66,20 +69,20 @@ describe("The judgement of a supervised tree", () => {
     ])
   })
 
-  it("the judgement names actors that do not answer in the end, and processes that are left", () => {
+  it("the judgement of a supervised tree names actors that do not answer in the end, and processes that are left", () => {
     assert.deepStrictEqual(verdict([...without("roll 8"), "roll 7"]).problems, ["in the end 7 of 8 actors answer"])
     assert.deepStrictEqual(verdict(good, ["4711"]).problems, ["left in the end: 4711"])
   })
 })
 
 describe("The plan of a round over a supervised tree", () => {
-  it("a plan is the same for the same seed and round, and another one for another", () => {
+  it("the plan for a supervised tree is the same for the same seed and round, and differs for others", () => {
     assert.deepStrictEqual(plan(1, 2, 30, 30), plan(1, 2, 30, 30))
     const plans = [plan(1, 2, 30, 30), plan(2, 2, 30, 30), plan(1, 3, 30, 30)]
     assert.strictEqual(new Set(plans.map(({ strikes }) => JSON.stringify(strikes))).size, 3)
   })
 
-  it("a plan has about as many actors as are asked for, and every strategy, strike and end", () => {
+  it("the plan for a supervised tree has about as many actors as requested, and every strategy, signal and end occurs", () => {
     const plans = Array.from({ length: 8 }, (_, round) => plan(1, round, 30, 30))
     assert.deepStrictEqual(new Set(plans.map(({ actors }) => actors)), new Set([28]))
     assert.strictEqual(new Set(plans.map(({ strategy }) => strategy)).size, 4)
@@ -90,7 +93,7 @@ describe("The plan of a round over a supervised tree", () => {
 
 describe("A supervised tree under kills, stops and cancels", () => {
   it.live(
-    "a supervised tree under kills, stops and cancels accounts for every call, and leaves no process",
+    "a supervised tree under kills, stops and cancels ends every call, and leaves no process",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const args = ["--supervised", "8", "--minutes", "0.1", "--seed", "3"]

@@ -1,4 +1,4 @@
-/** The surroundings of every test of real processes. */
+/** Helpers for tests of real processes. */
 import type { ActorRuntime } from "@furrow/actor/internal/settings/ActorRuntime"
 import { NodeActor, NodeSpawner } from "@furrow/node"
 import type { GuardMode } from "@furrow/node/NodeSpawner"
@@ -11,23 +11,23 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import { fileURLToPath } from "node:url"
 
-// A folder for temporary files of this test file's own: what others leave there meanwhile is not ours.
+// A folder for temporary files of only this test file, so that files of other tests are not taken for leaks.
 const temporary = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-orphans-test-"))
 process.env["TMPDIR"] = temporary
 process.on("exit", () => Fs.rmSync(temporary, { recursive: true, force: true }))
 
-/** Runs a program over real processes; whatever it leaves behind fails the test. */
+/** Runs a program over real processes; a process or file that it leaves fails the test. */
 export const withActors = <A, E>(program: Effect.Effect<A, E, ActorRuntime | Scope.Scope>, guard?: GuardMode) =>
   Leaks.withoutLeaks(
     Effect.scoped(program).pipe(Effect.provide(NodeActor.layer.pipe(Layer.provide(NodeSpawner.layer({ guard })))))
   )
 
-/** How long an effect took, beside what it gave. */
+/** Runs an effect, and returns its result with the time that it took. */
 export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.suspend(() => {
     const start = performance.now()
     return Effect.map(effect, (answer) => [answer, performance.now() - start] as const)
   })
 
-/** The path of a fixture. */
+/** Returns the path of a fixture. */
 export const fixture = (name: string) => fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url))

@@ -1,4 +1,7 @@
-/** Trees whose processes may not all signal each other, because one has changed its user or is a privileged program. */
+/**
+ * Tests trees whose processes may not all signal each other, because one has changed its user or is a privileged
+ * program.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
@@ -34,7 +37,7 @@ const test = (title: string, body: Effect.Effect<void, unknown, Scope.Scope>) =>
 describe("A root that changes its user (skipped where the tests do not run as root)", () => {
   for (const guard of ["warden", "thread"]) {
     test(
-      `G73: a root that changes its user ends an actor that computes, by the warden, and says that it could not itself (${guard})`,
+      `G73: a root that changes its user ends a computing actor by the warden, and logs that it could not signal the actor itself (${guard})`,
       Effect.gen(function*() {
         const program = yield* started(guard, "ends")
         const start = performance.now()
@@ -49,7 +52,7 @@ describe("A root that changes its user (skipped where the tests do not run as ro
     )
 
     test(
-      `G73: a root that changes its user leaves no actor that computes when it is killed (${guard})`,
+      `G73: a root that has changed its user leaves no computing actor when it is killed (${guard})`,
       Effect.gen(function*() {
         const program = yield* started(guard, "stays")
         yield* program.signal("SIGKILL")
@@ -59,7 +62,7 @@ describe("A root that changes its user (skipped where the tests do not run as ro
   }
 
   test(
-    "G74: an owner that may not signal its actor stops waiting, goes on, and an error says what to do",
+    "G74: an owner that may not signal its actor stops waiting and goes on, and an error says what to do",
     Effect.gen(function*() {
       const program = yield* started("none", "ends")
       assert.deepStrictEqual(yield* program.ended(patient), { code: 0, signal: null }, program.stderr())
@@ -76,7 +79,7 @@ const capable = Privileged.capableNode()
 
 describe(`A Node with file capabilities${"problem" in capable ? ` (skipped: ${capable.problem})` : ""}`, () => {
   it.live.skipIf("problem" in capable)(
-    "G73: is guarded by threads, which the root says, and a killed root leaves no actor that computes",
+    "G73: a tree of a Node with file capabilities has guard threads, which the root logs, and a killed root leaves no computing actor",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { file, folder } = yield* Effect.acquireRelease(

@@ -1,5 +1,6 @@
 /**
- * The guarantees that a history decides: each check is a pure function of a history, and gives its faults.
+ * Checks whether the history of a run keeps the guarantees. Each check is a pure function from a history to the faults
+ * found in it.
  */
 import { defaults } from "@furrow/actor/Timeouts"
 import * as Simulation from "@furrow/testing/Simulation"
@@ -10,18 +11,18 @@ import * as Rest from "./restChecks.ts"
 import type { Result } from "./Run.ts"
 import * as Streams from "./streamChecks.ts"
 
-/** G1, G7, G12, G13, G72: nothing hangs, nothing is left, nothing goes on. */
+/** G1, G7, G12, G13, G72: no call hangs, no actor is left over, and no handler goes on after the end of the run. */
 const comesToRest: Check = ({ run }) => [
   ...Simulation.problems(run)
 ]
 
-/** G7: every call that was made is answered. */
+/** G7: every call that was made gets an answer. */
 const answersAll: Check = ({ of }) => {
   const answered = new Set(of("Answered").map(({ key }) => key))
   return of("Called").filter(({ key }) => !answered.has(key)).map(({ key }) => `${key} was called and never answered`)
 }
 
-/** G10, G155: a call runs once, whatever is repeated below it. */
+/** G10, G155: a handler runs once for each call, also where the runtime repeats parts of the call. */
 const runsOnce: Check = ({ of }) => {
   const seen = new Set<number>()
   return of("Began").flatMap(({ actor, key }) => {
@@ -31,7 +32,7 @@ const runsOnce: Check = ({ of }) => {
   })
 }
 
-/** G9, G23: each caller hears its own answer. */
+/** G9, G23: each caller gets the answer to its own call. */
 const hearsItsOwn: Check = ({ of }) => {
   const kinds = new Map(of("Called").map(({ key, kind }) => [key, kind]))
   return of("Answered").flatMap(({ how, key }) => {
@@ -45,11 +46,15 @@ const hearsItsOwn: Check = ({ of }) => {
   })
 }
 
-/** G11, G12: an interrupted caller resumes when the far finalizers have run, or when the bound has passed. */
+/**
+ * G11, G12: an interrupted caller resumes when the finalizers in the other actor have run, or when the bound has
+ * passed.
+ */
 const acknowledges: Check = ({ events, hurtAt, indexOf, of, slackMillis }) => {
   const began = new Map(of("Began").map((event) => [event.key, event]))
   const ended = new Map(of("Ended").map((event) => [event.key, event]))
-  // The handler of a call that an actor passes on runs elsewhere, and is cut off with that actor.
+  // An actor may pass a call on. The handler of such a call then runs in another actor, and is interrupted when the
+  // first actor ends.
   const called = new Map(of("Called").map(({ actor, key }) => [key, actor]))
   return of("Interrupted").flatMap((event) => {
     const { at, key } = event
@@ -64,18 +69,18 @@ const acknowledges: Check = ({ events, hurtAt, indexOf, of, slackMillis }) => {
       ]
     }
     if (start === undefined || end !== undefined && indexOf(end) < indexOf(event)) return []
-    // A cleanup that never ends is cut off when its actor ends; in a deep tree that is earlier.
+    // A cleanup that never ends is interrupted when its actor ends, which happens earlier in a deep tree.
     const isGone = of("Gone").some((gone) => gone.actor === start.actor && indexOf(gone) < indexOf(event))
     if (end === undefined && isGone) return []
     const bound = end === undefined ? defaults.finalizers / 2 : defaults.cancel
     if (hurtAt(start.actor) < Infinity || hurtAt(called.get(key) ?? "") < Infinity || at - since >= bound) return []
-    // The handler that had not begun when its caller went on has begun later.
+    // A handler that had not begun when its caller went on has begun later, which is a fault.
     if (indexOf(start) > indexOf(event)) return [`${key} began in ${start.actor} after its caller had gone`]
     return [`${key} was interrupted, and its caller went on while its handler still ran in ${start.actor}`]
   })
 }
 
-/** G78, G144: a call is lost only with an actor that was hurt. */
+/** G78, G144: a call fails with `ActorLost` only if its actor was hurt. */
 const isNotLost: Check = ({ isHurt, of }) => {
   const called = new Map(of("Called").map((event) => [event.key, event]))
   return of("Answered").flatMap(({ how, key }) => {
@@ -87,7 +92,7 @@ const isNotLost: Check = ({ isHurt, of }) => {
   })
 }
 
-/** G80, G124: a call that has not begun has not run. */
+/** G80, G124: the handler of a call has not run where the caller was told that the call had not begun. */
 const hasNotBegun: Check = ({ of }) => {
   const began = new Map(of("Began").map(({ actor, key }) => [key, actor]))
   const called = new Map(of("Called").map((event) => [event.key, event]))
@@ -98,7 +103,7 @@ const hasNotBegun: Check = ({ of }) => {
   )
 }
 
-/** Checks that are decided from the whole history. */
+/** Checks that compare events of the whole history. */
 const decided: Readonly<Record<string, Check>> = {
   comesToRest,
   answersAll,
@@ -112,11 +117,11 @@ const decided: Readonly<Record<string, Check>> = {
   ...Owners
 }
 
-/** Faults that a step found on the spot, under the name of its check. */
+/** Returns the faults that a step recorded while the program ran, for the check of this name. */
 const comparedAs = (name: string): Check => ({ of }) =>
   of("Wrong").filter(({ check }) => check === name).map(({ text }) => text)
 
-/** All checks, by their names. */
+/** All checks by their names. */
 export const checks: Readonly<Record<string, Check>> = Object.fromEntries(
   [...new Set([...Object.keys(decided), ...compared])].map((name): [string, Check] => {
     const own = decided[name]
@@ -124,7 +129,7 @@ export const checks: Readonly<Record<string, Check>> = Object.fromEntries(
   })
 )
 
-/** The faults of a run, each with the name of the check that found it. */
+/** Returns the faults of a run, each with the name of the check that found it. */
 export const problems = (result: Result): ReadonlyArray<{ readonly check: string; readonly text: string }> => {
   const facts = factsOf(result)
   return Object.entries(checks).flatMap(([check, find]) => find(facts).map((text) => ({ check, text })))

@@ -1,5 +1,6 @@
 /**
- * The history of a run, as data: handlers and callers write it on the spot, and checks read it when all is over.
+ * The history of a run as data: handlers and callers record events when they happen, and checks read the events after
+ * the run.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -7,11 +8,11 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fs from "node:fs"
 
-/** The end of a call or a handler, in words that can be compared. */
+/** The end of a call or of a handler, in words that checks can compare. */
 export interface How {
-  /** "ok", "interrupted", "Fail ActorLost", "Die Error" and others, each once. */
+  /** Words such as "ok", "interrupted", "Fail ActorLost" or "Die Error", each of them once. */
   readonly words: ReadonlyArray<string>
-  /** The field `began` of the first typed error. */
+  /** The field `began` of the first typed error in the exit. */
   readonly began?: string | undefined
   readonly reason?: string | undefined
   readonly by?: string | undefined
@@ -31,12 +32,12 @@ export type Event =
     readonly _tag: "Began"
     readonly key: number
     readonly actor: string
-    /** True when the cleanup of the work never ends. */
+    /** True when the cleanup of the handler never ends. */
     readonly isEndless?: boolean
   }
   | { readonly _tag: "Ended"; readonly key: number; readonly how: How }
   | { readonly _tag: "Answered"; readonly key: number; readonly how: How }
-  /** A reader read the item `item` of a stream. */
+  /** A reader read the item with this number from a stream. */
   | { readonly _tag: "Read"; readonly key: number; readonly reader: string; readonly item: number }
   /** A reader was told that a stream of `count` items has ended, after the reader had read it to its end. */
   | { readonly _tag: "Completed"; readonly key: number; readonly reader: string; readonly count: number }
@@ -44,7 +45,7 @@ export type Event =
   | { readonly _tag: "Interrupting"; readonly key: number }
   | { readonly _tag: "Interrupted"; readonly key: number }
   | { readonly _tag: "Hurt"; readonly actor: string; readonly what: string }
-  /** The connection of an actor, as `wires.ts` names the actor, is held for `millis` milliseconds. */
+  /** The connection of an actor, which `wires.ts` names, is held for `millis` milliseconds. */
   | { readonly _tag: "Held"; readonly actor: string; readonly millis: number }
   | {
     readonly _tag: "Ending"
@@ -53,31 +54,31 @@ export type Event =
     readonly reason: string
     readonly bound: number
   }
-  /** A watcher of an actor heard how it ended. */
+  /** A watcher of an actor was told how the actor ended. */
   | { readonly _tag: "Heard"; readonly actor: string; readonly watcher: string; readonly exit: string }
   | { readonly _tag: "Gone"; readonly actor: string }
   | { readonly _tag: "Started"; readonly actor: string; readonly parent: string }
   | { readonly _tag: "LeftOwner"; readonly owner: string }
-  /** The program has rested for a while, so all work that ends by itself has ended. */
+  /** The program has done nothing for a while, so all work that ends by itself has ended. */
   | { readonly _tag: "Rests" }
-  /** The number of dialogs between the root and its actor when every call of the program is over. */
+  /** The number of open dialogs between the root and an actor after every call of the program. */
   | { readonly _tag: "Open"; readonly actor: string; readonly dialogs: number }
-  /** A handler saw that something it uses was released before it had ended. */
+  /** A handler saw that a service it uses was released before the handler had ended. */
   | { readonly _tag: "UsedReleased"; readonly key: number; readonly what: string }
   | { readonly _tag: "Holds"; readonly key: number; readonly name: string }
   | { readonly _tag: "LetGo"; readonly key: number; readonly name: string }
   | { readonly _tag: "Logged"; readonly actor: string; readonly key: number; readonly line: number }
   | { readonly _tag: "Opened"; readonly name: string }
   | { readonly _tag: "Shut"; readonly name: string }
-  /** A holder has a shared actor from this event on, until its `Unshares`. */
+  /** A holder has a shared actor from this event until its event `Unshares`. */
   | { readonly _tag: "Shares"; readonly key: number; readonly name: string; readonly uuid: string }
   | { readonly _tag: "Unshares"; readonly key: number; readonly name: string }
-  /** An actor plays a role from this event on, because its main has begun. */
+  /** An actor plays a role from this event on, because its main program has begun. */
   | { readonly _tag: "Leads"; readonly name: string; readonly uuid: string }
-  /** A worker has begun a task of a group, or is done with it. */
+  /** A worker has begun or finished a task of a group. */
   | { readonly _tag: "Works"; readonly key: number; readonly group: string; readonly worker: string }
   | { readonly _tag: "Worked"; readonly key: number; readonly group: string; readonly worker: string }
-  /** A watcher of the registry heard of an actor. */
+  /** A watcher of the registry was told of an actor. */
   | {
     readonly _tag: "Seen"
     readonly watcher: number
@@ -85,11 +86,11 @@ export type Event =
     readonly uuid: string
     readonly name: string
   }
-  /** A stream is to fail after this number of items. */
+  /** A stream fails on purpose after this number of items. */
   | { readonly _tag: "Failing"; readonly key: number; readonly count: number }
-  /** A caller heard nothing of a cleanup that died. */
+  /** A caller was not told of a cleanup that died. */
   | { readonly _tag: "Unsaid"; readonly key: number; readonly actor: string }
-  /** A call with a deadline was over. */
+  /** A call with a deadline is over. */
   | {
     readonly _tag: "Timed"
     readonly key: number
@@ -97,10 +98,10 @@ export type Event =
     readonly millis: number
     readonly within: number
   }
-  /** A step compared two things on the spot: the check of this name has found a fault. */
+  /** A step compared two values while the program ran, and found a fault for this check. */
   | { readonly _tag: "Wrong"; readonly check: Compared; readonly text: string }
 
-/** Checks whose faults steps find on the spot. */
+/** Checks whose faults are found by steps while the program runs. */
 export const compared = [
   "comesToRest",
   "readsInOrder",
@@ -123,13 +124,19 @@ export type Timed = Event & { readonly at: number }
 
 export type Recorder = (event: Timed) => void
 
-/** The variable that names the file of a history which several processes write. */
+/** The environment variable that names the file of a history which several processes write. */
 export const fileVariable = "FURROW_SIMULATION_HISTORY"
 
-/** Appends each event as a line, at once. A kill takes no line back, and lines stand in the order of their events. */
+/**
+ * Appends each event to the file as one line, at once. A kill removes no line, and the lines are in the order of their
+ * events.
+ */
 export const fileRecorder = (file: string): Recorder => (event) => Fs.appendFileSync(file, `${JSON.stringify(event)}\n`)
 
-/** The recorder of the run we are in: every actor in memory inherits it, and a process is told its file. */
+/**
+ * The recorder of the current run. Actors in memory inherit the recorder, and a process is told the file of the
+ * history.
+ */
 export const Recorder: Context.Reference<Recorder> = Context.Reference<Recorder>("simulation/Recorder", {
   defaultValue: () => {
     const file = process.env[fileVariable]
@@ -137,7 +144,7 @@ export const Recorder: Context.Reference<Recorder> = Context.Reference<Recorder>
   }
 })
 
-/** Writes down one event, in one operation: nothing comes between the fact and its record. */
+/** Records one event in a single operation, so that no other event comes between the fact and its record. */
 export const record = (event: Event): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     const at = Number(fiber.getRef(Clock.Clock).monotonicTimeNanosUnsafe() / 1_000_000n)
@@ -178,5 +185,5 @@ const text = (value: unknown): string => {
   ).join(" ")
 }
 
-/** An event as a line. */
+/** Formats an event as a line. */
 export const show = ({ _tag, at, ...fields }: Timed): string => `${at} ${_tag} ${text(fields)}`

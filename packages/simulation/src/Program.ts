@@ -1,10 +1,10 @@
 /**
- * Random programs over the public API, as data. Every field is a number or a word, and 0 is the simplest of each: the rest
- * of a program that was shrunk is a program.
+ * Random programs over the public API, as data. Every field is a number or a word, and 0 is the simplest number. So a
+ * program stays valid when shrinking removes parts of it.
  */
 import * as Seed from "@furrow/testing/internal/simulation/Seed"
 
-/** The kinds of steps; `Steps.ts` says what each does, and docs/simulation.md which faults it makes reachable. */
+/** The kinds of steps. `Steps.ts` says what each kind does, and docs/simulation.md says which faults it can reach. */
 export const kinds = [
   "run",
   "stream",
@@ -85,16 +85,19 @@ export interface Step {
 }
 
 export interface Program {
-  /** The seed of the schedule: the seed of the program is gone once it is made. */
+  /** The seed of the schedule. The seed from which the program was made is not kept. */
   readonly schedule: number
-  /** Choices that the seed does not make, which shrinking has found to be of no use. */
+  /**
+   * Ranges of random choices that the scheduler does not make, because shrinking has found that the failure does not
+   * need them.
+   */
   readonly calm?: ReadonlyArray<readonly [from: number, to: number]>
   readonly actors: number
   readonly owner: "scope" | "nursery"
   readonly steps: ReadonlyArray<Step>
 }
 
-/** The weight with which each kind of step is picked. */
+/** The weight with which each kind of step is chosen. */
 const weights: Readonly<Record<Kind, number>> = {
   run: 6,
   stream: 6,
@@ -163,7 +166,9 @@ const weights: Readonly<Record<Kind, number>> = {
   hooks: 2
 }
 
-/** Steps that hurt an actor: every second program has none, and comes further. */
+/**
+ * Steps that hurt an actor. Every second program contains no step that hurts an actor, and so its calls get further.
+ */
 export const hurting: ReadonlySet<Kind> = new Set<Kind>([
   "kill",
   "break",
@@ -183,7 +188,7 @@ export const generate = (seed: number, only: ReadonlyArray<Kind> = kinds): Progr
   const bag = only.filter((kind) => !calm || !hurting.has(kind)).flatMap((kind) =>
     Array.from({ length: weights[kind] }, () => kind)
   )
-  // A swarm: each program knows some of the kinds only, and so more of each of them.
+  // Each program uses only some of the kinds, and so uses each of them more often.
   const some = bag.filter(() => below(3) > 0)
   const pick = some.length === 0 ? bag.length === 0 ? only : bag : some
   return {
@@ -201,7 +206,7 @@ export const generate = (seed: number, only: ReadonlyArray<Kind> = kinds): Progr
   }
 }
 
-/** A program as a short list. */
+/** Returns a program as a short text. */
 export const show = ({ actors, calm = [], owner, schedule, steps }: Program): string =>
   [
     `${actors} actor(s) in a ${owner}, schedule ${schedule}`,

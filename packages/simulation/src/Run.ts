@@ -1,6 +1,4 @@
-/**
- * Runs one program under its seed, and keeps all that happened.
- */
+/** Runs one program under its seed, and records all its events. */
 import { Actor } from "@furrow/actor"
 import type { ActorRuntime } from "@furrow/actor/ActorRuntime"
 import type { ProcessHandle } from "@furrow/actor/Spawner"
@@ -22,7 +20,7 @@ import { calls, deeds, elsewhere } from "./Steps.ts"
 import * as Unplugged from "./unplugged.ts"
 import * as Wide from "./wide.ts"
 
-/** All that the actors of a program serve. */
+/** All endpoints that the actors of a program serve. */
 const served = [
   ...exposed,
   ...Peers.endpoints,
@@ -36,13 +34,13 @@ export interface Result {
   readonly program: Program
   readonly run: Simulation.Run
   readonly events: ReadonlyArray<Timed>
-  /** Milliseconds that are added to every bound. Default: the slack of virtual time. */
+  /** Milliseconds that are added to every bound. The default is the slack for virtual time. */
   readonly slackMillis?: number | undefined
 }
 
-/** Milliseconds after the last step, after which calls that have not ended are interrupted. */
+/** Milliseconds after the last step, after which calls that are still open are interrupted. */
 const patienceMillis = 2_000
-/** Milliseconds that an actor has to end by itself, before its owner ends it. */
+/** Milliseconds in which an actor may end by itself, before its owner ends it. */
 const exitPatienceMillis = 8_000
 
 /** Faults of the wires that a program asks for. */
@@ -109,7 +107,7 @@ const body = (program: Program, hooks: Hooks) =>
     }
   })
 
-/** A connection that throws at its user once its actor is broken. */
+/** Wraps a connection so that it throws at its user once its actor is marked as broken. */
 export const breakable = (process: ProcessHandle, isBroken: (actor: string) => boolean): ProcessHandle => ({
   ...process,
   connection: {
@@ -121,7 +119,7 @@ export const breakable = (process: ProcessHandle, isBroken: (actor: string) => b
   }
 })
 
-/** Runs a program in its owner: a nursery, or a Scope, which no death of an actor interrupts. */
+/** Runs a program in its owner. The owner is a nursery, or a Scope, which the death of an actor does not interrupt. */
 const owned = (program: Program, hooks: Hooks) =>
   (program.owner === "nursery"
     ? Actor.nursery(body(program, hooks))
@@ -131,7 +129,7 @@ const owned = (program: Program, hooks: Hooks) =>
       ActorRuntime
     >
 
-/** Runs a program in its owner, and writes down each actor that is left. */
+/** Runs a program in its owner, and then records each actor that still lives. */
 export const whole = (program: Program, hooks: Hooks): Effect.Effect<void, never, ActorRuntime> =>
   Effect.flatMap(
     Effect.exit(owned(program, hooks)),
@@ -141,7 +139,8 @@ export const whole = (program: Program, hooks: Hooks): Effect.Effect<void, never
         const { children } = yield* Actor.statistics
         const isHurting = program.steps.some(({ kind }) => hurting.has(kind))
         for (const { actor, state } of children) {
-          // The root owns a shared actor: where its last holder was killed, it ends once that is heard, without a wait.
+          // The root owns a shared actor. When the actor's last holder was killed, the root ends the actor as soon as
+          // it is told, and waits for nothing.
           if (actor.name.startsWith("shared") && (state !== "Running" || isHurting)) continue
           yield* wrong("comesToRest", `left: ${actor.name} is ${state}`)
         }
@@ -151,7 +150,7 @@ export const whole = (program: Program, hooks: Hooks): Effect.Effect<void, never
       })
   )
 
-/** `around` stands between each actor and its parent. */
+/** `around` wraps the connection between each actor and its parent. */
 export const run = (
   program: Program,
   around: (process: ProcessHandle) => ProcessHandle = (process) => process

@@ -1,18 +1,20 @@
 /**
- * Makes a failing program small: steps go, then actors, then numbers, as long as the same check still fails.
+ * Makes a failing program smaller as long as the same check still fails: removes steps, then actors, and then lowers
+ * numbers.
  *
- * A smaller program meets another schedule, so each candidate is tried under several. At last its schedule is made small:
- * ranges of choices become calm, half of all first, then quarters and so on.
+ * A smaller program runs under another schedule, so each candidate is tried with several seeds of the schedule. Last,
+ * the schedule is made simpler: the scheduler makes no random choices in whole ranges, first in a half of the run, then
+ * in quarters and so on.
  */
 import * as Effect from "effect/Effect"
 import type { Program, Step } from "./Program.ts"
 
-/** How many schedules each candidate is tried under. */
+/** The number of schedules under which each candidate is tried. */
 const schedules = 20
 
 const numbers = ["wait", "actor", "a", "b", "c"] as const
 
-/** Candidates that are smaller than the program, the smallest first. */
+/** Returns smaller variants of a program, with the smallest first. */
 const smaller = (program: Program): ReadonlyArray<Program> => {
   const { actors, steps } = program
   const without = (from: number, count: number): Program => ({
@@ -35,10 +37,10 @@ const smaller = (program: Program): ReadonlyArray<Program> => {
   return found
 }
 
-/** The number of parts of all choices from which a range is not divided further. */
+/** The largest number of ranges into which the random choices of a run are divided. */
 const leastPart = 64
 
-/** Joins ranges that touch each other. */
+/** Joins ranges of choices that touch each other. */
 const merged = (ranges: Program["calm"] & {}): Program["calm"] & {} => {
   const found: Array<[number, number]> = []
   for (const [from, to] of ranges.toSorted(([a], [b]) => a - b)) {
@@ -49,7 +51,10 @@ const merged = (ranges: Program["calm"] & {}): Program["calm"] & {} => {
   return found
 }
 
-/** `choices` is how many the program takes. Each range is kept where the program still fails with it. */
+/**
+ * Finds ranges of random choices that the failure does not need, where `choices` is the number of choices in the run. A
+ * range is kept as calm where the program still fails without its choices.
+ */
 export const calmed = (
   program: Program,
   choices: number,
@@ -71,11 +76,11 @@ export const calmed = (
 
 export interface Shrunk {
   readonly program: Program
-  /** How many runs the shrinking took. */
+  /** The number of runs that the shrinking took. */
   readonly runs: number
 }
 
-/** `fails` says whether a program still fails as the first one did. */
+/** Shrinks a program, where `fails` says whether a smaller program still fails in the same check. */
 export const shrink = (
   program: Program,
   fails: (program: Program) => Effect.Effect<boolean>,

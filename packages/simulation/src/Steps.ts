@@ -1,6 +1,4 @@
-/**
- * The steps of a program: each makes a call, or does something to an actor.
- */
+/** Carries out the steps of a program: each step makes a call, or does something to an actor. */
 import { Portal } from "@furrow/actor"
 import { defaults } from "@furrow/actor/Timeouts"
 import * as Effect from "effect/Effect"
@@ -24,7 +22,10 @@ import * as Topics from "./topics.ts"
 import * as Wide from "./wide.ts"
 import * as Wires from "./wires.ts"
 
-/** Calls: steps that are answered. Those of `elsewhere` use other actors than the one of the step. */
+/**
+ * Steps that make a call, and wait for its answer. The steps of the kinds in `elsewhere` also use other actors than the
+ * actor of the step.
+ */
 export const calls: Partial<Record<Kind, Does>> = {
   run: (stage) => stage.portal.run(job({ work: workOf(stage) })),
   stream: (stage) => Talking.stream(stage, 0),
@@ -111,7 +112,7 @@ export const elsewhere: ReadonlySet<Kind> = new Set<Kind>([
   "hooks"
 ])
 
-/** Ends an actor in the name of its owner, or of another actor that was given a reference. */
+/** Ends an actor, as its owner or as another actor that was given a reference. */
 const end = (
   actor: string,
   by: string,
@@ -133,7 +134,7 @@ const interrupt: Does = ({ calls, step: { c } }) => {
   )
 }
 
-/** Steps that are done and not answered. */
+/** Steps that do something to an actor, and wait for no answer. */
 export const deeds: Partial<Record<Kind, Does>> = {
   interrupt,
   end: ({ key, name, portal }) => end(name, "root", `end ${key}`, portal.cancel(`end ${key}`)),

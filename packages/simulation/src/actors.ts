@@ -1,6 +1,6 @@
 /**
- * The endpoints of the actors in a random program. Each handler writes into the history when it begins and when its own
- * finalizer is done.
+ * The endpoints of the actors in a random program. Each handler records in the history when it begins, and when its own
+ * finalizer has run.
  */
 import { Actor } from "@furrow/actor"
 import type { ActorRuntime } from "@furrow/actor/ActorRuntime"
@@ -16,13 +16,13 @@ export class Oops extends Schema.TaggedError<Oops>()("Oops", { key: Schema.Int }
 
 const module = import.meta.url
 
-/** The time of a cleanup that never ends. */
+/** The number of milliseconds that stands for a cleanup that never ends. */
 export const never = -1
 
 export const pause = (millis: number): Effect.Effect<void> =>
   millis === never ? Effect.never : millis > 0 ? Effect.sleep(millis) : Effect.void
 
-/** The work of one call: what it does, how it ends, and how long its cleanup takes. */
+/** The work of one call: how long it waits, how it ends, and how long its cleanup takes. */
 export const Work = Schema.Struct({
   key: Schema.Int,
   wait: Schema.Int,
@@ -31,7 +31,7 @@ export const Work = Schema.Struct({
 })
 export type Work = typeof Work.Type
 
-/** A handler, from its begin to the end of its finalizer. */
+/** Runs a handler, and records its begin and the end of its finalizer. */
 export const handled = <A, E, R>(key: number, cleanup: number, body: Effect.Effect<A, E, R>) =>
   Effect.flatMap(Actor.current, ({ name }) =>
     Effect.onExit(
@@ -55,7 +55,7 @@ const ended = ({ end, key }: Work): Effect.Effect<number, Oops> => {
   }
 }
 
-/** Something that a handler uses, and that its actor releases when no handler runs any more. */
+/** A service that a handler uses, and that its actor releases when no handler runs any more. */
 class Used extends Context.Service<Used, { isAlive: boolean }>()("simulation/Used") {}
 const used = Layer.effect(
   Used,
@@ -76,7 +76,7 @@ export const job = Actor.fn("job", { module, payload: { work: Work }, success: S
   }
 )
 
-/** Takes a payload as large as its caller likes, and answers how long it is. */
+/** An endpoint that takes a payload of any size, and returns the payload's length. */
 export const weigh = Actor.fn("weigh", { module, payload: { text: Schema.String }, success: Schema.Int })(({ text }) =>
   Effect.succeed(text.length)
 )
@@ -144,7 +144,7 @@ export const talk = Actor.dialog("talk", {
   )
 )
 
-/** Reads to the end what its caller says, and answers how many there were. */
+/** An endpoint that reads all messages of its caller, and returns their number. */
 export const listen = Actor.dialog("listen", {
   module,
   payload: { key: Schema.Int, every: Schema.Int },
@@ -171,7 +171,7 @@ export const listen = Actor.dialog("listen", {
   )
 )
 
-/** Answers each message with the next number, so that each side waits for the other. */
+/** An endpoint that answers each message with the next number, so that each side waits for the other. */
 export const reply = Actor.dialog("reply", {
   module,
   payload: { key: Schema.Int },
@@ -193,7 +193,10 @@ export const reply = Actor.dialog("reply", {
   )
 )
 
-/** A tree below the actor: nurseries in nurseries, with the work at its end. */
+/**
+ * An endpoint that starts actors below its own, each in the nursery of the one above. The last of these actors does the
+ * work.
+ */
 export const hop = Actor.fn("hop", {
   module,
   payload: { depth: Schema.Int, work: Work },
@@ -218,14 +221,14 @@ class Leaky extends Context.Service<Leaky, object>()("simulation/Leaky") {}
 const leakyOf = (release: Effect.Effect<void>) =>
   Layer.effect(Leaky, Effect.acquireRelease(Effect.succeed({}), () => release))
 
-/** An endpoint whose layer cannot be released: the release dies. */
+/** An endpoint whose layer fails at its release, because its finalizer dies. */
 export const leaky = Actor.fn("leaky", {
   module,
   payload: { key: Schema.Int, wait: Schema.Int },
   layer: leakyOf(Effect.die(new Error("the release died")))
 })(({ key, wait }) => handled(key, 0, pause(wait)))
 
-/** An endpoint whose layer cannot be released: the release never ends. */
+/** An endpoint whose layer cannot be released, because its finalizer never ends. */
 export const clinging = Actor.fn("clinging", {
   module,
   payload: { key: Schema.Int, wait: Schema.Int },

@@ -1,5 +1,6 @@
 /**
- * Steps about starts and regions: starts that fail, hang or are interrupted, nurseries, and cleanups that die.
+ * Steps about starts and nurseries: starts that fail, hang or are interrupted, ways to leave a nursery, and cleanups
+ * that die.
  */
 import { Actor, Nursery, Registry } from "@furrow/actor"
 import * as Cause from "effect/Cause"
@@ -23,7 +24,7 @@ const needed = (acquire: Effect.Effect<object, Error>) =>
 
 const nothing = { module, payload: { key: Schema.Int } }
 
-/** Layers whose acquisition fails, dies, never ends, or takes long. */
+/** Endpoints with layers whose acquisition fails, dies, never ends, or takes long. */
 export const failing = Actor.fn("failing", { ...nothing, layer: needed(Effect.fail(new Error("not acquired"))) })(
   ({ key }) => handled(key, 0, Effect.void)
 )
@@ -37,7 +38,7 @@ export const slow = Actor.fn("slow", { ...nothing, layer: needed(Effect.as(Effec
   ({ key }) => handled(key, 0, Effect.void)
 )
 
-/** Faults of an owner that was left: its actor still lives. */
+/** Records a fault where the actor of an owner that has been left still lives. */
 const leavesNothing = ({ key, world }: Stage, actor: string) =>
   Effect.flatMap(
     world.alive,
@@ -45,7 +46,10 @@ const leavesNothing = ({ key, world }: Stage, actor: string) =>
       alive.includes(actor) ? wrong("leavesNothing", `${key}: ${actor} lives on, its owner was left`) : Effect.void
   )
 
-/** A start that fails at its layer says so, and leaves nothing; one that hangs is given up by its caller. */
+/**
+ * Starts an actor whose layer fails or hangs. A failed start says so and leaves no process; the caller of a start that
+ * hangs gives up.
+ */
 export const build: Does = (stage) => {
   const { key, step: { a, b } } = stage
   const actor = `own${key}`
@@ -64,7 +68,7 @@ export const build: Does = (stage) => {
   )
 }
 
-/** Interrupts a start at any moment. */
+/** Interrupts a start after a random number of turns. */
 export const birth: Does = (stage) => {
   const { key, step: { a, b, c } } = stage
   const actor = `own${key}`
@@ -77,7 +81,7 @@ export const birth: Does = (stage) => {
   })
 }
 
-/** Cancels an actor as soon as it can be found: its owner may still wait for its start. */
+/** Cancels an actor as soon as the registry lists it, when its owner may still be waiting for its start. */
 export const ambush = Actor.fn("ambush", { module, payload: { name: Schema.String } })(({ name }) =>
   Effect.scoped(Effect.flatMap(
     Registry.wait([job], name, { within: "5 seconds" }),
@@ -104,7 +108,10 @@ export const ambushed: Does = (stage) => {
 
 // ---- nurseries ------------------------------------------------------------------------------------------------------
 
-/** How a nursery is left: by its body, its failure, a lost actor, a job, a reader of exits, or an actor that is awaited. */
+/**
+ * Leaves a nursery in one of six ways: by its body's end or failure, after a lost actor, after a failed job, after an
+ * exit was read, or by waiting for an actor.
+ */
 export const nursery: Does = (stage) => {
   const { key, step: { a, b }, world } = stage
   const names = [`own${key}`, `own${key}x`] as const
@@ -146,7 +153,7 @@ export const nursery: Does = (stage) => {
 
 // ---- cleanups that die ----------------------------------------------------------------------------------------------
 
-/** A handler whose cleanup dies, whatever it ends with. */
+/** An endpoint whose cleanup dies, however its handler ends. */
 export const spoil = Actor.fn("spoil", { module, payload: { work: Work }, success: Schema.Int, error: Oops })(
   ({ work: { cleanup, end, key, wait } }) =>
     Effect.ensuring(
@@ -162,7 +169,10 @@ export const spoil = Actor.fn("spoil", { module, payload: { work: Work }, succes
     )
 )
 
-/** Its caller hears of the dead cleanup, as of one of its own; interrupted, where the cancel was acknowledged. */
+/**
+ * Calls an endpoint whose cleanup dies. The caller is told of the dead cleanup as if it were its own. An interrupted
+ * caller is told of it where the cancel was acknowledged.
+ */
 export const spoils: Does = (stage) => {
   const { key, name, portal, step: { b, c } } = stage
   const work = { ...workOf(stage), end: b === 1 ? "fail" as const : b < 3 ? "return" as const : "hang" as const }

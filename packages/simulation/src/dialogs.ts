@@ -1,6 +1,4 @@
-/**
- * Steps with large words, items that do not match, and slow readers of each kind.
- */
+/** Steps with large messages, items that do not match the reader's schema, and slow readers of each kind. */
 import { Actor, PayloadReceiver } from "@furrow/actor"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -13,10 +11,10 @@ import { completed, counts, type Does, read, waits, windows } from "./stage.ts"
 
 const module = import.meta.url
 
-/** A word as long as `size`, which says where it belongs. */
+/** Returns a text of `size` letters that begins with its key and number. */
 const cloth = (key: number, i: number, size: number): string => String((key + i) % 10).repeat(size)
 
-/** Says and hears large words at the same time, as its caller does. */
+/** An endpoint that sends and receives large messages at the same time, as its caller does. */
 export const weave = Actor.dialog("weave", {
   module,
   payload: { key: Schema.Int, opening: Schema.String, sizes: Schema.Array(Schema.Int) },
@@ -44,7 +42,10 @@ export const weave = Actor.dialog("weave", {
 
 const sizes = [10, 70_000, 400_000, 1_200_000, 300_000, 1] as const
 
-/** Large words in both directions at once, the first of them with the start; half are left early. */
+/**
+ * Opens a dialog with large messages in both directions at once, the first in the start. Half of the dialogs with large
+ * messages are left early.
+ */
 export const large: Does = ({ key, portal, step: { a, b, c } }) => {
   const all = Array.from({ length: 1 + c % 3 }, (_, i) => sizes[(a + i) % 6]!)
   const opening = cloth(key, 0, sizes[b]!)
@@ -66,12 +67,12 @@ export const large: Does = ({ key, portal, step: { a, b, c } }) => {
   return c > 2 ? Effect.raceFirst(whole, pause(waits[b]!)) : whole
 }
 
-/** The window of a writer whose readers write nothing down. */
+/** The window that the caller states for a stream whose readers record no items, so that no check limits its writer. */
 const noWindow = 1_000_000
 
 const even = Schema.Int.check(Schema.isMultipleOf(2))
 
-/** The reader takes even items alone, and says what becomes of the odd ones. */
+/** Reads a stream with a schema for even numbers, where a receiver decides what becomes of the odd items. */
 export const refuse: Does = ({ key, portal, step: { a, b, c } }) => {
   const count = Math.min(counts[a]!, 70)
   const receivers = [
@@ -108,7 +109,9 @@ export const refuse: Does = ({ key, portal, step: { a, b, c } }) => {
     })), { window: { items: windows[c]! } })
 }
 
-/** Readers beside each other that are slow in three ways: each keeps to its own. */
+/**
+ * Reads one stream with three slow readers at once, each with a policy of its own, and checks that each policy holds.
+ */
 export const lag: Does = ({ key, portal, step: { a, b, c } }) => {
   const count = Math.min(counts[a]!, 150)
   const call = talk({ key, count, batch: 1 + b, window: windows[b]! + 1 + c, end: "return", cleanup: 0 })
@@ -127,7 +130,8 @@ export const lag: Does = ({ key, portal, step: { a, b, c } }) => {
             pause(reader === "slow" && item < 20 ? millis : 0)
           )
       }
-      // A reader that lags is told so once, and goes on with the items that are kept.
+      // A reader that is too slow fails with StreamOverrun. The reader is then started again, and goes on with the
+      // items that are kept.
       const lagging = rising("slow", 2)
       const again = (left: number): Effect.Effect<void, unknown> =>
         Effect.catchIf(
@@ -143,7 +147,10 @@ export const lag: Does = ({ key, portal, step: { a, b, c } }) => {
     })), { window: { items: windows[b]! } })
 }
 
-/** Our own slowness, decided where the items arrive: they wait, fail us, or are dropped at either end. */
+/**
+ * Reads a stream too slowly under one of four policies: the items wait, the reader fails, or the oldest or newest items
+ * are dropped.
+ */
 export const overflow: Does = ({ key, portal, step: { a, b, c } }) => {
   const count = Math.min(counts[a]!, 150)
   const how = (["wait", "error", "drop-oldest", "drop-newest"] as const)[b % 4]!

@@ -1,6 +1,4 @@
-/**
- * A history, looked at from several sides: the facts that checks decide by.
- */
+/** Facts about the history of a run, by which checks decide. */
 import type * as Simulation from "@furrow/testing/Simulation"
 import type { How, Timed } from "./History.ts"
 import type { Program } from "./Program.ts"
@@ -8,20 +6,22 @@ import type { Result } from "./Run.ts"
 
 type Of<Tag extends Timed["_tag"]> = Extract<Timed, { readonly _tag: Tag }>
 
-/** A history, looked at from several sides. */
+/** A history with lookups that the checks share. */
 export interface Facts {
   readonly program: Program
   readonly run: Simulation.Run
   readonly events: ReadonlyArray<Timed>
   readonly of: <Tag extends Timed["_tag"]>(tag: Tag) => ReadonlyArray<Of<Tag>>
-  /** The place of an event in the history. */
+  /** Returns the position of an event in the history. */
   readonly indexOf: (event: Timed) => number
-  /** When an actor, or one that it lives in, was hurt first, as an index; Infinity for never. */
+  /**
+   * Returns the position in the history at which an actor, or one above it, was hurt first; Infinity where none was.
+   */
   readonly hurtAt: (actor: string) => number
   readonly isHurt: (actor: string) => boolean
-  /** True when actors were stopped for a while, which makes all others late. */
+  /** True when actors were stopped for a while, so that every other actor may be late. */
   readonly isStopped: boolean
-  /** The time in milliseconds at which the last held connection is free again; 0 when none was held. */
+  /** The time in milliseconds at which the last held connection was released; 0 when no connection was held. */
   readonly heldUntil: number
   /** Milliseconds that are added to every bound. */
   readonly slackMillis: number
@@ -46,11 +46,11 @@ export const factsOf = ({ events, program, run, slackMillis = virtualSlackMillis
   const indexOf = indices(events)
   const first = new Map<string, number>()
   for (const hurt of of("Hurt")) if (!first.has(hurt.actor)) first.set(hurt.actor, indexOf(hurt))
-  // An actor that is ended while its connection is held does not hear of it, and is killed at last.
+  // An actor that is ended while its connection is held does not get the word, and is killed in the end.
   for (const held of of("Held")) {
     if (isKilled(run, held.actor) && !first.has(held.actor)) first.set(held.actor, indexOf(held))
   }
-  // The name of an actor below another one begins with its parent's.
+  // The name of an actor begins with the name of its parent.
   const hurtAt = (actor: string) =>
     Math.min(
       Infinity,
@@ -74,8 +74,11 @@ export const has = ({ words }: How, word: string): boolean => words.includes(wor
 
 export type Check = (facts: Facts) => ReadonlyArray<string>
 
-/** Virtual time passes while work is done, and the machine is shared: every bound gets this much more. */
+/**
+ * Milliseconds that are added to every bound, because virtual time passes while work is done, and the work of all
+ * actors shares one process.
+ */
 const virtualSlackMillis = 1_500
 
-/** Kinds whose calls reach other actors than the one they are made to. */
+/** Kinds of steps whose calls reach other actors than the called one. */
 export const farther: ReadonlySet<string> = new Set(["far", "cross", "find", "hasty", "shared", "census", "ambush"])

@@ -1,6 +1,6 @@
 /**
- * `npm run simulate`: runs random programs, each under its seed, and checks their histories. A failure is made small and
- * printed with the seed that shows it again. `options.ts` has the command line.
+ * `npm run simulate`: runs random programs, each under its seed, and checks their histories. A failing program is
+ * shrunk, and printed with the seed that shows the failure again. `options.ts` reads the command line.
  */
 import * as Effect from "effect/Effect"
 import * as Crypto from "node:crypto"
@@ -78,7 +78,9 @@ const one = async () => {
   return found.length === 0
 }
 
-/** The first seed. Seeds of the time fit into 31 bits, and differ from second to second. */
+/**
+ * Returns the seed of the first program. A seed from the clock fits into 31 bits, and differs from second to second.
+ */
 const first = () => {
   if (options.from !== "now") return options.from
   const from = Math.floor(Date.now() / 1000) % 2 ** 30
@@ -94,7 +96,7 @@ const digests = async () => {
   return true
 }
 
-/** Seeds whose digests another process has not said, or says otherwise. */
+/** Returns the seeds for which the other process has no digest, or another one. */
 const unlikeIn = async (twin: Twin.Twin, here: ReadonlyMap<number, string>) => {
   const there = await twin.digests
   const unlike = Array.from(here.keys()).filter((seed) => there.get(seed) !== here.get(seed))
@@ -150,7 +152,7 @@ const many = async () => {
   return failed.size === 0 && unlike.size === 0
 }
 
-/** The programs of these options, for a run without replay. */
+/** Returns random programs, for a run of a kind that cannot be repeated. */
 const programs = function*(): Iterable<Program.Program> {
   if (isOne) return yield options.program ?? Program.generate(options.seed!, kinds)
   const from = first()

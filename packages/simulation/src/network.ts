@@ -16,7 +16,7 @@ export const far: Does = ({ key, other, portal, step: { a, b } }) =>
     work: { key: keyBelow(key, 0), wait: waits[b]!, end: "return", cleanup: 0 }
   }))
 
-/** Two actors dial each other in the same moment. */
+/** Makes two actors dial each other at the same moment. */
 export const cross: Does = (stage) =>
   Effect.all([
     far(stage),

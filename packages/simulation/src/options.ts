@@ -27,7 +27,7 @@ export interface Options {
   readonly program: Program.Program | undefined
   readonly twice: boolean
   readonly processes: boolean
-  /** For the other process of `--twice`: a line for each seed, and nothing else. */
+  /** Prints one line for each seed and nothing else, for the second process of `--twice`. */
   readonly digests: boolean
   readonly isKeptGoing: boolean
   readonly shrinks: boolean
@@ -77,7 +77,7 @@ const programOf = (text: string | undefined): Program.Program | undefined => {
   }
 }
 
-/** Reads the command line: options, the request for the usage, or the problem in words. */
+/** Parses the command line: returns options, the request for the usage, or the problem in words. */
 export const parse = (args: ReadonlyArray<string>): Options | "help" | { readonly problem: string } => {
   try {
     const { values } = Util.parseArgs({ args: [...args], options: flags })

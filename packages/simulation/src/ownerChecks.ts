@@ -1,14 +1,12 @@
-/**
- * Checks of owners, names, ends and what the tree says about itself.
- */
+/** Checks of owners, names and ends, and of what the tree reports about itself. */
 import { type Check, farther, has } from "./facts.ts"
 import { linesOf } from "./sinks.ts"
 
-/** G2, G72: what a handler uses is released when it has ended. */
+/** G2, G72: a service that a handler uses is released only after the handler has ended. */
 export const releasesLast: Check = ({ of }) =>
   of("UsedReleased").map(({ key, what }) => `${what} was released before the handler of ${key} had ended`)
 
-/** G2, G13, G53: an owner is left when no handler of its actors runs, or the bound for that has passed. */
+/** G2, G13, G53: an owner ends when no handler of its actors runs any more, or when the bound for that has passed. */
 export const leavesLast: Check = ({ events, hurtAt, indexOf, of }) => {
   const ended = new Map(of("Ended").map((event) => [event.key, event]))
   const [left] = of("LeftOwner")
@@ -16,7 +14,7 @@ export const leavesLast: Check = ({ events, hurtAt, indexOf, of }) => {
   const late = of("Began").flatMap(({ actor, at, key }) => {
     const end = ended.get(key)
     if (end === undefined || indexOf(end) < indexOf(left) || hurtAt(actor) < Infinity) return []
-    // A root is no actor of its owner: it ends with its program.
+    // The root is not an actor of an owner: it ends with its program.
     if (actor === "root") return []
     return at > left.at
       ? [`${key} began in ${actor} after its owner was left`]
@@ -26,7 +24,7 @@ export const leavesLast: Check = ({ events, hurtAt, indexOf, of }) => {
   return last === left ? late : [...late, "the owner was left twice"]
 }
 
-/** G66: a name that was asked for alone has one holder at a time. */
+/** G66: a unique name has one holder at a time. */
 export const holdsAlone: Check = ({ events }) => {
   const holders = new Map<string, number>()
   return events.flatMap((event) => {
@@ -38,7 +36,7 @@ export const holdsAlone: Check = ({ events }) => {
   })
 }
 
-/** G14, G15, G70: a cancel is heard in the name of its author. */
+/** G14, G15, G70: a cancelled handler is told the name of the actor that cancelled it. */
 export const namesAuthors: Check = ({ of }) => {
   const said = new Map(of("Ending").map(({ by, reason }) => [reason, by]))
   return of("Answered").flatMap(({ how, key }) => {
@@ -50,11 +48,12 @@ export const namesAuthors: Check = ({ of }) => {
   })
 }
 
-/** G12, G13: ending an actor takes no longer than all rungs of the ladder. */
+/** G12, G13: ending an actor takes no longer than all steps of the shutdown ladder. */
 export const endsInTime: Check = ({ isStopped, of, slackMillis }) => {
   if (isStopped) return []
   const gone = of("Gone")
-  // The call by which an actor ends itself may be interrupted before it has asked for the end.
+  // An actor may end itself in a call. The call by which an actor ends itself may be interrupted before it has asked
+  // for the end.
   const taken = new Set(of("Interrupting").map(({ key }) => `exit ${key}`))
   return of("Ending").flatMap(({ actor, at, bound, reason }) => {
     if (taken.has(reason)) return []
@@ -65,7 +64,7 @@ export const endsInTime: Check = ({ isStopped, of, slackMillis }) => {
   })
 }
 
-/** G93, G120: everybody hears the same end of an actor. */
+/** G93, G120: all watchers of an actor are told the same end. */
 export const tellsOneEnd: Check = ({ of }) => {
   const ends = new Map<string, string>()
   return of("Heard").flatMap(({ actor, exit, watcher }) => {
@@ -78,8 +77,8 @@ export const tellsOneEnd: Check = ({ of }) => {
 }
 
 /**
- * G61, G274: the logs of an actor reach the root in order and once; those of a call that was answered reach it whole,
- * whatever another sink of the root does.
+ * G61, G274: the log lines of an actor reach the root once and in order. All lines of an answered call arrive, also
+ * where another log sink of the root throws.
  */
 export const logsInOrder: Check = ({ isHurt, of, program, run }) => {
   const next = new Map<string, number>()
@@ -102,9 +101,9 @@ export const logsInOrder: Check = ({ isHurt, of, program, run }) => {
   return [...wrong, ...lost]
 }
 
-/** G58: a Service that is used is there before, and until after, its user. */
+/** G58: a Service that another one uses is built before its user, and released after its user. */
 export const nestsServices: Check = ({ events, of, run }) => {
-  // A start that is interrupted ends its actor by a signal: what it had opened is not shut in order.
+  // An interrupted start ends its actor by a signal, so that what the actor had opened is not closed in order.
   const isSignalled = run.history.some(({ text }) => text.startsWith("exits: SIG"))
   if (of("Hurt").length > 0 || isSignalled) return []
   let stock = 0
@@ -118,7 +117,7 @@ export const nestsServices: Check = ({ events, of, run }) => {
   })
 }
 
-/** G193, G194: all who hold a shared actor of one name at the same time hold the same one. */
+/** G193, G194: all holders of a shared actor's name hold the same actor. */
 export const sharesOne: Check = ({ events, isHurt }) => {
   const holders = new Map<string, Map<number, string>>()
   return events.flatMap((event) => {
@@ -132,7 +131,7 @@ export const sharesOne: Check = ({ events, isHurt }) => {
   })
 }
 
-/** G65: a watcher of the registry hears of each actor that it comes, once, and that it goes. */
+/** G65: a watcher of the registry is told of each actor once that it came, and afterwards that it went. */
 export const seesInOrder: Check = ({ of }) => {
   const there = new Map<string, boolean>()
   return of("Seen").flatMap(({ name, uuid, watcher, what }) => {
@@ -144,7 +143,7 @@ export const seesInOrder: Check = ({ of }) => {
   })
 }
 
-/** G123, G136, G158: a call that was refused before it began has not run. */
+/** G123, G136, G158: the handler of a call that was refused before it began has not run. */
 export const refusesUnrun: Check = ({ of }) => {
   const began = new Set(of("Began").map(({ key }) => key))
   const far = new Set(of("Called").filter(({ kind }) => farther.has(kind)).map(({ key }) => key))
@@ -156,13 +155,13 @@ export const refusesUnrun: Check = ({ of }) => {
   )
 }
 
-/** G20, G72: a handler that began is ended, unless its actor was hurt or its cleanup never ends. */
+/** G20, G72: a handler that began also ends, unless its actor was hurt or its cleanup never ends. */
 export const endsHandlers: Check = ({ isHurt, of }) => {
   const ended = new Set(of("Ended").map(({ key }) => key))
   const endless = of("Began").filter(({ isEndless }) => isEndless).map(({ actor }) => actor)
   return of("Began").flatMap(({ actor, key }) =>
-    // A root ends with its program, and does not wait for what it still serves.
-    // A cleanup that never ends is cut off, and so is every handler above it that waits for its actor.
+    // The root ends with its program, and does not wait for handlers that it still serves. A cleanup that never ends is
+    // interrupted, and so is every handler above it that waits for its actor.
     actor === "root" || endless.some((below) => below.startsWith(actor)) || ended.has(key) || isHurt(actor) ||
       actor.startsWith("pool")
       ? []
@@ -170,7 +169,7 @@ export const endsHandlers: Check = ({ isHurt, of }) => {
   )
 }
 
-/** G82: a caller hears of a cleanup that died, also one that was interrupted. */
+/** G82: a caller is told of a cleanup that died, also when the caller was interrupted. */
 export const tellsCleanups: Check = ({ indexOf, isHurt, of }) =>
   of("Unsaid").flatMap((event) => {
     const end = of("Ended").find(({ key }) => key === event.key)
@@ -179,10 +178,10 @@ export const tellsCleanups: Check = ({ indexOf, isHurt, of }) =>
       : [`the cleanup of ${event.key} died, and its caller heard nothing of it`]
   })
 
-/** G19: a failure is not masked by a cancel that comes after it. */
+/** G19: a failure is still reported when a cancel comes after it. */
 export const keepsFailures: Check = ({ of }) => {
   const called = new Map(of("Called").map(({ actor, key }) => [key, actor]))
-  // A failure further below may still be on its way when an actor in between is cancelled.
+  // A failure of an actor further below may not have arrived yet when an actor in between is cancelled.
   const own = new Set(of("Began").filter(({ actor, key }) => called.get(key) === actor).map(({ key }) => key))
   const failed = new Set(
     of("Ended").filter(({ how, key }) => own.has(key) && has(how, "Fail Oops") && !has(how, "interrupted"))

@@ -1,6 +1,4 @@
-/**
- * Steps that own actors: of one call, in Scopes and nurseries, with starts and releases that fail or hang.
- */
+/** Steps that own actors: for one call, in Scopes and in nurseries, with starts and releases that fail or hang. */
 import { Actor } from "@furrow/actor"
 import * as Simulation from "@furrow/testing/Simulation"
 import * as Cause from "effect/Cause"
@@ -10,7 +8,7 @@ import { clinging, job, leaky, pause } from "./actors.ts"
 import { record, wrong } from "./History.ts"
 import { type Does, waits, workOf } from "./stage.ts"
 
-/** An actor of its own for one call; its handler may hang in its cleanup. */
+/** Starts an actor for one call, whose handler may hang in its cleanup. */
 export const own: Does = (stage) => {
   const actor = `own${stage.key}`
   return Effect.andThen(
@@ -19,7 +17,10 @@ export const own: Does = (stage) => {
   )
 }
 
-/** An actor of its own whose layer cannot be released. A release that dies fails its owner; one that is cut off does not. */
+/**
+ * Starts an actor whose layer cannot be released. A release that dies fails the owner of the actor, while a release
+ * that is interrupted at its bound does not.
+ */
 export const release: Does = ({ key, step: { a, b } }) => {
   const actor = `own${key}`
   const dies = b % 2 === 0

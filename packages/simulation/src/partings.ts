@@ -1,5 +1,6 @@
 /**
- * Steps about sides that part: ends of one half, bodies that leave early, calls on a parent, and an owner that is not heard.
+ * Steps about sides that leave a dialog at different times: ends of one direction, bodies that leave early, calls on a
+ * parent, and actors that do not answer their owner.
  */
 import { Actor } from "@furrow/actor"
 import { defaults } from "@furrow/actor/Timeouts"
@@ -12,7 +13,7 @@ import { type Does } from "./stage.ts"
 
 const module = import.meta.url
 
-/** Calls its parent, and does the work there. */
+/** An endpoint that calls its parent, which does the work. */
 export const up = Actor.fn("up", { module, payload: { work: Work }, success: Schema.Int, error: Oops })(({ work }) =>
   Effect.flatMap(Actor.orDie(Actor.parent([job])), (parent) => parent.run(job({ work }))).pipe(
     Effect.catchIf(
@@ -22,7 +23,10 @@ export const up = Actor.fn("up", { module, payload: { work: Work }, success: Sch
   )
 )
 
-/** Ends its half of the dialog, or the whole of it, when it has said its items; hears the other half to the end. */
+/**
+ * An endpoint that sends its items, then ends its direction of the dialog or cancels the dialog, and reads the other
+ * direction to its end.
+ */
 export const halve = Actor.dialog("halve", {
   module,
   payload: { key: Schema.Int, count: Schema.Int, cancels: Schema.Boolean },
@@ -58,7 +62,10 @@ const counts = [3, 10, 40, 1, 0, 70] as const
 
 const read = (key: number) => (item: number) => record({ _tag: "Read", key, reader: "caller", item })
 
-/** One side ends its half and hears on: the other side is told, and goes on saying. */
+/**
+ * Opens a dialog in which one side ends its direction and reads on. The other side of the dialog is told of the end of
+ * the direction, and continues to send.
+ */
 export const halves: Does = ({ key, portal, step: { a, b, c } }) =>
   portal.open(halve({ key, count: counts[a]!, cancels: c === 5 }), ({ result, stream }) =>
     Effect.gen(function*() {
@@ -70,10 +77,13 @@ export const halves: Does = ({ key, portal, step: { a, b, c } }) =>
       return yield* result
     }), { window: { items: 1 + b } })
 
-/** Milliseconds of cleanup of the handler that is left. */
+/** Milliseconds of the cleanup of a handler whose caller leaves. */
 export const leaveCleanups = [0, 3, 20, 60, 200, 0] as const
 
-/** The body of a dialog leaves while its handler hangs: by itself, with an error, or cancelled inside or outside. */
+/**
+ * Leaves a dialog while its handler hangs: by returning, with an error, by a cancel inside the body, or by one outside
+ * of it.
+ */
 export const leave: Does = ({ key, portal, step: { a, b, c } }) => {
   const start = talk({ key, count: 1 + b, batch: 1, window: 64, end: "hang", cleanup: leaveCleanups[a]! })
   if (c > 3) {
@@ -92,10 +102,10 @@ export const leave: Does = ({ key, portal, step: { a, b, c } }) => {
     }))
 }
 
-/** Milliseconds for which an actor stands still that cannot be ended by a word. */
+/** Milliseconds for which an actor is stopped, so that no word can end it. */
 const frozenMillis = 60_000
 
-/** An actor stands still and is ended: its owner waits for no answer, and kills. */
+/** Stops an actor and ends it. The owner of a stopped actor cannot get an answer, and kills the actor. */
 export const freeze: Does = ({ key, name, portal, world }) => {
   const bound = defaults.cancelAck + defaults.terminate + defaults.finalizers
   return Effect.gen(function*() {

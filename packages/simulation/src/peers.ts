@@ -1,6 +1,4 @@
-/**
- * Endpoints by which actors deal with each other: over references in payloads and over names in the registry.
- */
+/** Endpoints by which actors use each other: by references in payloads, and by names in the registry. */
 import { Actor, Portal, Registry } from "@furrow/actor"
 import { defaults } from "@furrow/actor/Timeouts"
 import * as Effect from "effect/Effect"
@@ -12,7 +10,7 @@ import { record } from "./History.ts"
 
 const module = import.meta.url
 
-/** Calls another actor, once or until it fails. */
+/** An endpoint that calls another actor, once or until a call fails. */
 export const far = Actor.fn("far", {
   module,
   payload: { key: Schema.Int, times: Schema.Int, work: Work, whom: Actor.ref([job]) },
@@ -29,13 +27,13 @@ export const far = Actor.fn("far", {
   ).pipe(Effect.scoped, Actor.orDie, Effect.catchTag("Oops", ({ key }: Oops) => Effect.succeed(key)))
 )
 
-/** Ends another actor, which its owner has not asked for. */
+/** An endpoint that ends another actor without an order of that actor's owner. */
 export const retire = Actor.fn("retire", { module, payload: { whom: Actor.ref([job]), reason: Schema.String } })(
   ({ reason, whom }) =>
     Effect.scoped(Effect.flatMap(Actor.portal(whom), (portal) => portal.cancel(reason))).pipe(Actor.orDie)
 )
 
-/** Looks an actor up by its name and calls it. */
+/** An endpoint that finds an actor by its name and calls it. */
 export const seek = Actor.fn("seek", {
   module,
   payload: { name: Schema.String, work: Work },
@@ -52,7 +50,7 @@ export const seek = Actor.fn("seek", {
   ).pipe(Actor.orDie, Effect.catchTag("Oops", ({ key }: Oops) => Effect.succeed(key)))
 )
 
-/** Waits for the end of another actor, and says how it was. */
+/** An endpoint that waits for the end of another actor, and records how the actor ended. */
 export const watch = Actor.fn("watch", { module, payload: { actor: Schema.String, whom: Actor.ref([job]) } })((
   { actor, whom }
 ) =>
@@ -65,7 +63,7 @@ export const watch = Actor.fn("watch", { module, payload: { actor: Schema.String
   )
 )
 
-/** Ends the actor it runs in. */
+/** An endpoint that ends its own actor. */
 export const leave = Actor.fn("leave", { module, payload: { key: Schema.Int, cleanup: Schema.Int } })((
   { cleanup, key }
 ) =>
@@ -80,7 +78,7 @@ export const leave = Actor.fn("leave", { module, payload: { key: Schema.Int, cle
   )
 )
 
-/** Logs some lines, one after the other. */
+/** An endpoint that logs some lines in order. */
 export const chat = Actor.fn("chat", { module, payload: { key: Schema.Int, lines: Schema.Int } })(({ key, lines }) =>
   handled(
     key,
@@ -89,7 +87,7 @@ export const chat = Actor.fn("chat", { module, payload: { key: Schema.Int, lines
   )
 )
 
-/** Logs to a sink of its own, which throws. */
+/** An endpoint that logs to a sink of its own, which throws. */
 export const grumble = Actor.fn("grumble", { module, payload: { key: Schema.Int } })(({ key }) =>
   handled(key, 0, Effect.log(`grumble ${key}`)).pipe(
     Effect.provide(Logger.layer([Logger.make<unknown, void>(() => {

@@ -24,7 +24,7 @@ export const pool: Does = ({ key, step: { a, b, c } }) =>
     }, { concurrency: "unbounded", discard: true })
   }))
 
-/** A task of a group, which says in which worker it runs. */
+/** An endpoint for a task of a group, which records the worker that runs the task. */
 export const chore = Actor.fn("chore", {
   module: import.meta.url,
   payload: { group: Schema.String, work: Work },
@@ -45,7 +45,9 @@ export const chore = Actor.fn("chore", {
     ))
 )
 
-/** Keys, deadlines, workers that are recycled or die, and the end of the pool while tasks wait. */
+/**
+ * Runs tasks in a pool with keys, deadlines, and workers that are recycled or die. The pool may end while tasks wait.
+ */
 export const tasks: Does = ({ key, step: { a, b, c }, world }) => {
   const name = `pool${key}`
   const size = { min: c % 2, max: 1 + b % 3, idle: "50 millis" } as const
@@ -72,7 +74,7 @@ export const tasks: Does = ({ key, step: { a, b, c }, world }) => {
     })
     if (b === 3) yield* Effect.forkChild(Effect.andThen(pause(waits[c]! + 30), hurt(name, "kill", world.kill(name))))
     if (b < 5) return yield* all
-    // It drains, or its Scope closes, while tasks wait: each of them is answered.
+    // The pool drains, or its Scope closes, while tasks wait, and each waiting task gets an answer.
     const fiber = yield* Effect.forkScoped(all, { startImmediately: true })
     yield* pause(waits[c]!)
     if (a % 2 === 0) {
@@ -90,7 +92,7 @@ export const tasks: Does = ({ key, step: { a, b, c }, world }) => {
   )
 }
 
-/** Items of a map, whose callback about its progress throws. */
+/** Runs a map over items in a pool, whose callback for progress throws. */
 export const maps: Does = ({ key, step: { a, b, c } }) =>
   Effect.scoped(Effect.gen(function*() {
     const pool = yield* Pool.make({ expose: [chore], name: `pool${key}`, size: 1 + b % 2 })

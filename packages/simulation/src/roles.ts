@@ -18,7 +18,10 @@ export const graph: Does = ({ key, step: { a, b } }) =>
     yield* pause(waits[b]!)
   }).pipe(Effect.provide(Services.Shop.layer), Effect.provide(Services.Stock.layer))
 
-/** Calls that have not begun in one incarnation reach the next one. */
+/**
+ * Makes calls of a supervised Service that is killed. A call that has not begun in one incarnation reaches the next
+ * one.
+ */
 export const supervised: Does = ({ key, step: { a, b } }) =>
   Effect.gen(function*() {
     for (let i = 0; i <= a; i++) {
@@ -46,12 +49,12 @@ export const rpc: Does = ({ key, step: { a, b } }) =>
 
 const intensity = { restarts: 100, within: "1 minute" } as const
 
-/** The actor of a step: other steps have their own. */
+/** Returns the name of the actor of a step, so that each step has an actor of its own. */
 const nameOf = (key: number): string => `till${key}`
 
 const isFailure = (words: ReadonlyArray<string>) => !words.includes("ok")
 
-/** The users of one step: once it is interrupted, its Layer closes, and what they hear then is no fault. */
+/** Uses the role of one step. After the step is interrupted its Layer closes, and errors of its users are no faults. */
 const usersOf = (key: number) => {
   let isOver = false
   const over = Effect.sync(() => void (isOver = true))
@@ -68,7 +71,10 @@ const usersOf = (key: number) => {
   return { calls, during }
 }
 
-/** A roll fails no call of those that are made meanwhile; interrupted, it leaves the old actor or the new one. */
+/**
+ * Rolls an actor to a new one while calls are made, and checks that no call fails. An interrupted roll leaves either
+ * the old actor or the new one.
+ */
 export const roll: Does = ({ key, step: { a, b, c }, world }) => {
   const name = nameOf(key)
   const users = usersOf(key)
@@ -103,7 +109,7 @@ export const roll: Does = ({ key, step: { a, b, c }, world }) => {
   return Effect.provide(users.during(body), layer)
 }
 
-/** A standby takes over when the actor in front of it dies; calls go on. */
+/** Kills an actor that has a standby, and checks that the standby takes over and that calls go on. */
 export const standby: Does = ({ key, step: { a, b, c }, world }) => {
   const name = nameOf(key)
   const users = usersOf(key)
@@ -132,7 +138,7 @@ export const standby: Does = ({ key, step: { a, b, c }, world }) => {
   return Effect.provide(users.during(body), Supervisor.layer({ intensity }, [child]))
 }
 
-/** Children that come and go by their names, from several fibers; a stopped one is gone for good. */
+/** Adds and removes children by their names from several fibers, and checks that a stopped child does not come back. */
 export const dynamic: Does = ({ key, step: { a, b, c }, world }) =>
   Effect.scoped(Effect.gen(function*() {
     const tills = yield* Supervisor.dynamic(Services.Till, { intensity })
@@ -163,7 +169,7 @@ export const dynamic: Does = ({ key, step: { a, b, c }, world }) =>
       })
     const turns = Array.from({ length: 2 + a }, (_, i) => Effect.exit(one(i)))
     yield* Effect.all(turns, { concurrency: 2, discard: true })
-    // The name is free now: it can be started again.
+    // The last child has ended and its name is free, so a child of that name can be started again.
     const last = name(0)
     yield* tills.stop(last)
     const exit = yield* Effect.exit(tills.start(last))
@@ -172,7 +178,10 @@ export const dynamic: Does = ({ key, step: { a, b, c }, world }) =>
     }
   }))
 
-/** A supervisor below a supervisor: deaths beyond the one's intensity are deaths of the other's child. */
+/**
+ * Uses a supervisor below another one. When the child of the lower supervisor dies more often than its intensity
+ * allows, that supervisor itself counts as a child that died.
+ */
 export const nested: Does = ({ key, step: { a, b, c }, world }) => {
   const name = nameOf(key)
   const inner = Supervisor.layer({ intensity: { restarts: b % 3, within: "5 seconds" } }, [
@@ -191,7 +200,7 @@ export const nested: Does = ({ key, step: { a, b, c }, world }) => {
   }).pipe(Effect.provide(outer))
 }
 
-/** An actor with a main of its own, and a fiber beside its handlers: either ends as it is told. */
+/** Starts an actor with a main program and a fiber beside its handlers, each of which ends in the ordered way. */
 export const main: Does = ({ key, step: { a, b } }) =>
   Effect.scoped(Effect.gen(function*() {
     if (b > 3) {
@@ -208,7 +217,8 @@ export const main: Does = ({ key, step: { a, b } }) =>
     yield* Effect.exit(portal.run(Services.serves({ key: keyBelow(key, 0) })))
     if (how === "background") {
       yield* pause(500)
-      // A fiber beside the handlers fails alone where there is a main: its actor goes on.
+      // A fiber beside the handlers fails alone where the actor has a main program, so the actor goes on and is
+      // cancelled here.
       return yield* portal.cancel(`main ${key}`)
     }
     const { _tag } = yield* portal.wait
@@ -216,7 +226,7 @@ export const main: Does = ({ key, step: { a, b } }) =>
     if (_tag !== wanted) yield* wrong("failsFirst", `${key}: its main was told to ${how}, and it ended as ${_tag}`)
   }))
 
-/** A stream of a group that is slow, fails, or is left early. */
+/** Reads a stream of an RpcGroup that is slow, fails, or is left early. */
 export const ticks: Does = ({ key, step: { a, b, c } }) =>
   Effect.scoped(Effect.gen(function*() {
     const client = yield* Actor.rpcClient(yield* Services.Adder, Services.Sums)

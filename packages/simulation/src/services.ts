@@ -1,6 +1,4 @@
-/**
- * Services of random programs: a graph of two, one that a supervisor starts again, and one of a group of procedures.
- */
+/** The Services in random programs: a graph of two, one that a supervisor restarts, and one of an RpcGroup. */
 import { Actor } from "@furrow/actor"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -24,7 +22,7 @@ export const crash = Actor.endpoint("crash", { payload: key })
 export class Stock extends Actor.Service<Stock>()("Stock", { module, endpoints: [take, crash] }) {}
 export class Shop extends Actor.Service<Shop>()("Shop", { module, endpoints: [order], uses: [Stock] }) {}
 
-/** A thing that a Service acquires when it is built, and releases when it ends. */
+/** Acquires a resource for a Service, and records when the resource is opened and shut. */
 const open = (name: string) =>
   Effect.acquireRelease(record({ _tag: "Opened", name }), () => record({ _tag: "Shut", name }))
 
@@ -45,7 +43,10 @@ export const shop = Shop.serve(Effect.gen(function*() {
 export const ring = Actor.endpoint("ring", { payload: { key: Schema.Int, wait: Schema.Int }, success: Schema.Int })
 export const quit = Actor.endpoint("quit", { payload: key })
 
-/** A role that is rolled, restarted and stood by for: its main says when it plays it. */
+/**
+ * A role that is rolled, restarted, and taken over by a standby; its main program records when its actor plays the
+ * role.
+ */
 export class Till extends Actor.Service<Till>()("Till", { module, endpoints: [ring, quit] }) {}
 export const till = Till.serve({
   ring: ({ key, wait }) => handled(key, 0, Effect.as(pause(wait), key)),
@@ -62,11 +63,11 @@ export const finish = Actor.endpoint("finish", {
   payload: { how: Schema.Literals(["return", "fail", "die", "background"]), after: Schema.Int }
 })
 
-/** Its main returns at once: its last word may arrive together with its Ready. */
+/** A Service whose main program returns at once, so that its last word may arrive together with `Ready`. */
 export class Brief extends Actor.Service<Brief>()("Brief", { module, endpoints: [serves] }) {}
 export const brief = Brief.serve({ serves: ({ key }) => handled(key, 0, Effect.succeed(key)) }, { main: Effect.void })
 
-/** The orders that the main of a worker, and the fiber beside its handlers, wait for. */
+/** The orders for which a worker's main program and the fiber beside its handlers wait. */
 class Orders extends Context.Service<Orders, {
   readonly main: Deferred.Deferred<void, Error>
   readonly beside: Deferred.Deferred<void, Error>
@@ -80,7 +81,7 @@ const orders = Layer.effect(
   )
 )
 
-/** Its main, and the fiber that its build forks, end as they are told. */
+/** A Service whose main program, and a fiber forked by its build, end as the orders say. */
 export class Worker extends Actor.Service<Worker>()("Worker", { module, endpoints: [serves, finish] }) {}
 export const worker = Worker.serve(
   Effect.gen(function*() {

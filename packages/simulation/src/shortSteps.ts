@@ -6,15 +6,15 @@ import { leaveCleanups } from "./partings.ts"
 import type { Step } from "./Program.ts"
 import { cleanups, ends, waits } from "./stage.ts"
 
-/** Cleanups and waits that are over long before the last call is interrupted, in milliseconds. */
+/** The longest cleanup or wait, in milliseconds, that certainly ends before the last call is interrupted. */
 const shortMillis = 300
 
-/** The longest wait of each of up to six calls of one actor on another one, in milliseconds. */
+/** The longest wait of a call, in milliseconds, where one actor makes up to six calls of another. */
 const shortFarMillis = 40
 
 const isShort = (cleanup: number): boolean => cleanup !== never && cleanup <= shortMillis
 
-/** The cleanup of the handler of a call, in milliseconds; undefined where the step decides none. */
+/** Returns the milliseconds of a handler's cleanup; undefined where the step does not set them. */
 const cleanupOf = ({ a, c, kind }: Step): number | undefined => {
   switch (kind) {
     case "run":
@@ -36,10 +36,10 @@ const cleanupOf = ({ a, c, kind }: Step): number | undefined => {
   }
 }
 
-/** True when nothing of an interrupted call may be left. */
+/** True when an interrupted call of this step must end soon, because its cleanup is short. */
 export const isOverOnceLeft = (step: Step): boolean => isShort(cleanupOf(step) ?? never)
 
-/** True when a call ends by itself. */
+/** True when a call of this step ends without being interrupted. */
 export const endsByItself = (step: Step): boolean => {
   const { a, b, c, kind } = step
   if (!isOverOnceLeft(step)) return false

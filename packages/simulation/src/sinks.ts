@@ -1,5 +1,6 @@
 /**
- * Log sinks that throw, and readers of events that die: those of the program's own, beside others that must lose nothing.
+ * Steps with log sinks that throw and readers of events that die, beside other sinks and readers that must lose
+ * nothing.
  */
 import { Actor } from "@furrow/actor"
 import * as Effect from "effect/Effect"
@@ -10,10 +11,10 @@ import { wrong } from "./History.ts"
 import * as Peers from "./peers.ts"
 import { type Does, keyBelow } from "./stage.ts"
 
-/** Ways in which a logger of the program throws. */
+/** The ways in which a logger of the program throws. */
 const ways = ["always", "undefined", "every second", "at errors", "frozen", "at lines"] as const
 
-/** Milliseconds for which it throws. */
+/** Milliseconds for which the logger throws. */
 const badMillis = [5, 100, 3_000, 20, 500, 1] as const
 
 export const make = () => {
@@ -48,23 +49,26 @@ export const make = () => {
   return { logger, spoilLogs }
 }
 
-/** How many lines an actor logs in this step. */
+/** Returns the number of lines that an actor logs in this step. */
 export const linesOf = (a: number): number => 1 + a * 3
 
-/** An actor logs while a sink of the root throws; or its handler has a sink of its own that does. */
+/** Makes an actor log while a sink of the root throws, or while a sink in the actor's own handler throws. */
 export const sink: Does = ({ key, portal, spoilLogs, step: { a, b, c } }) =>
   Effect.andThen(
     Effect.forkChild(spoilLogs(b, badMillis[a]!), { startImmediately: true }),
     portal.run(c === 5 ? Peers.grumble({ key }) : Peers.chat({ key, lines: linesOf(a) }))
   )
 
-/** Milliseconds in which a reader comes to its stream, or hears what was said. */
+/** Milliseconds in which a reader subscribes to its stream, or gets the events of the past. */
 const settleMillis = 100
 
 /** The events of one actor that is started, used and ended. */
 const wanted = ["ActorSpawning", "ActorReady", "ActorEnded"]
 
-/** Two read the events of the root while an actor comes and goes: one dies at an event, and the other hears them all. */
+/**
+ * Reads the events of the root with two readers while an actor comes and goes. One reader dies at an event, and the
+ * other must get all events.
+ */
 export const hooks: Does = ({ key, step: { a, b } }) => {
   const name = `hook${key}`
   return Effect.scoped(Effect.gen(function*() {
@@ -83,7 +87,7 @@ export const hooks: Does = ({ key, step: { a, b } }) => {
     for (const reader of isFirst ? [dying, hearing] : [hearing, dying]) {
       yield* Effect.forkScoped(Effect.exit(reader), { startImmediately: true })
     }
-    // Both read by now.
+    // After this pause both readers are subscribed.
     yield* Effect.sleep(settleMillis)
     const one = Effect.scoped(Effect.flatMap(
       Actor.startScoped(name, { expose: [job] }),

@@ -1,6 +1,4 @@
-/**
- * The stage of one step: the actor it is about, and the numbers and helpers that all steps share.
- */
+/** The context of one step: the actor of the step, and the numbers and helpers that all steps share. */
 import type { Portal } from "@furrow/actor/Portal"
 import type * as Simulation from "@furrow/testing/Simulation"
 import * as Effect from "effect/Effect"
@@ -29,27 +27,27 @@ export interface Call {
   readonly fiber: Fiber.Fiber<unknown, unknown>
 }
 
-/** One step with all it may use. */
+/** One step with all values and functions that it may use. */
 export interface Stage {
   readonly key: number
   readonly step: Step
-  /** The actor of the step, by its name and its portal, and another one where there is one. */
+  /** The actor of the step by its name and its portal, and another actor where the program has several. */
   readonly name: string
   readonly portal: Served
   readonly other: Served
   readonly otherName: string
-  /** The calls before it. */
+  /** The calls that the program has made before this step. */
   readonly calls: ReadonlyArray<Call>
   readonly world: Simulation.World["Service"]
-  /** From now on its connection throws at its parent. */
+  /** Makes the connection of an actor throw at its parent from now on. */
   readonly breakConnection: (actor: string) => void
-  /** The transport of the tree fails in this way for a while. */
+  /** Makes the transport of the tree fail for a while, in one of several ways. */
   readonly unplug: (how: number, millis: number) => Effect.Effect<void>
-  /** A log sink of the root throws in this way for a while. */
+  /** Makes a log sink of the root throw for a while, in one of several ways. */
   readonly spoilLogs: (how: number, millis: number) => Effect.Effect<void>
 }
 
-/** Keys of the calls that a step makes beside its own. */
+/** Returns keys for calls that a step makes in addition to its own. */
 export const keyBelow = (key: number, i: number): number => (key + 1) * 10_000 + i
 
 export type Does = (stage: Stage) => Effect.Effect<unknown, unknown, any>
@@ -74,6 +72,6 @@ export const read = (key: number, reader: string) => (item: number) => record({ 
 export const completed = (key: number, reader: string, count: number) =>
   record({ _tag: "Completed", key, reader, count })
 
-/** The fault befalls the actor: from now on calls may be lost with it. */
+/** Hurts an actor, and records it first, so that checks allow its calls to be lost from now on. */
 export const hurt = (actor: string, what: string, does: Effect.Effect<void>) =>
   Effect.andThen(record({ _tag: "Hurt", actor, what }), does)

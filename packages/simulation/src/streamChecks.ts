@@ -6,12 +6,15 @@ import { never } from "./actors.ts"
 import { type Check, has } from "./facts.ts"
 import { cleanups } from "./stage.ts"
 
-/** G28, G31, G50, G51: every reader reads in order and without a gap; a stream that ended well was read whole. */
+/**
+ * G28, G31, G50, G51: every reader gets the items of a stream in order and without a gap. A stream that ended without
+ * an error was read to its end.
+ */
 export const readsInOrder: Check = ({ of }) => {
   const next = new Map<string, number>()
   const wrong = of("Read").flatMap(({ item, key, reader }) => {
     const id = `${key} ${reader}`
-    // A second subscriber begins where the first one does not.
+    // A second subscriber may begin at a later item than the first.
     const expected = next.get(id) ?? (reader === "beside" ? item : 0)
     next.set(id, item + 1)
     return item === expected ? [] : [`${key}, ${reader}: item ${item} was read where ${expected} was next`]
@@ -23,21 +26,21 @@ export const readsInOrder: Check = ({ of }) => {
   return [...wrong, ...short]
 }
 
-/** G31: a writer is no further ahead of its reader than its window. */
+/** G31: a writer is ahead of its reader by no more items than the reader's window. */
 export const keepsCredit: Check = ({ events }) => {
   const read = new Map<number, number>()
   return events.flatMap((event) => {
     if (event._tag === "Read") read.set(event.key, Math.max(read.get(event.key) ?? 0, event.item + 1))
     if (event._tag !== "Wrote") return []
     const ahead = event.item + 1 - (read.get(event.key) ?? 0)
-    // One more is in the hands of its reader and not written down yet.
+    // One further item may be read but not yet recorded.
     return ahead <= event.window + 1
       ? []
       : [`${event.key}: a writer is ${ahead} items ahead, its window is ${event.window}`]
   })
 }
 
-/** G29: a stream gives all that was sent before its failure. */
+/** G29: a reader gets all items that were sent before a stream's failure. */
 export const failsLast: Check = ({ of, program }) => {
   const read = new Map<number, number>()
   for (const { key } of of("Read")) read.set(key, (read.get(key) ?? 0) + 1)
@@ -67,19 +70,22 @@ export const keepsGroups: Check = ({ events, isHurt }) => {
   })
 }
 
-/** G21, G92, G137: a caller with a deadline goes on at it, or when its cancel has been acknowledged or is out of time. */
+/**
+ * G21, G92, G137: a caller with a deadline goes on at the deadline, or when its cancel has been acknowledged or has
+ * exceeded its bound.
+ */
 export const keepsDeadlines: Check = ({ isStopped, of, slackMillis }) =>
   isStopped ? [] : of("Timed").flatMap(({ actor, key, millis, within }) => {
     const bound = within + slackMillis + (actor.startsWith("pool") ? 0 : defaults.cancel)
     return millis <= bound ? [] : [`${key} went on ${millis} ms after its call, its deadline was ${within} ms`]
   })
 
-/** G17: a cancel overtakes data: an interrupted caller whose handler can end at once goes on soon. */
+/** G17: a cancel overtakes data, so an interrupted caller whose handler can end at once goes on soon. */
 export const overtakes: Check = ({ heldUntil, of, program }) => {
   if (of("Hurt").length > 0 || heldUntil > 0) return []
   const since = new Map(of("Interrupting").map(({ at, key }) => [key, at]))
   const slow = new Set(of("Began").filter(({ isEndless }) => isEndless).map(({ key }) => key))
-  // A handler that was interrupted in the operation that writes `Began` has its cleanup all the same.
+  // A handler that was interrupted while it recorded `Began` still runs its cleanup.
   const began = new Set(of("Began").map(({ key }) => key))
   const isEndless = (key: number) => slow.has(key) || !began.has(key) && cleanups[program.steps[key]!.c] === never
   return of("Interrupted").flatMap(({ at, key }) => {
@@ -91,7 +97,7 @@ export const overtakes: Check = ({ heldUntil, of, program }) => {
   })
 }
 
-/** Kinds of calls that wait for nothing but their own handler. */
+/** Kinds of calls that wait only for their own handler. */
 const prompt: ReadonlySet<string> = new Set(["run", "stream", "bytes", "ask", "large", "lag", "overflow", "subscribe"])
-/** The longest cleanup of a handler that ends, and the way there and back, in milliseconds. */
+/** The milliseconds of the longest cleanup that ends, with time for the messages in both directions. */
 const promptMillis = 300 + 1_500

@@ -1,6 +1,4 @@
-/**
- * Steps that talk with one actor: calls, streams, dialogs and their subscribers, small and large.
- */
+/** Steps that use one actor: calls, streams, dialogs and their subscribers, small and large. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -57,7 +55,10 @@ export const converse: Does = ({ key, portal, step: { a, b, c } }) => {
   )
 }
 
-/** Subscribers come and go, one after the other and beside each other; between them one reader reads alone. */
+/**
+ * Reads a stream with subscribers that come and go, one after the other and at the same time. In between the
+ * subscribers, one reader reads alone.
+ */
 export const subscribe: Does = ({ key, portal, step: { a, b, c } }) => {
   const count = counts[a]!
   return portal.open(
@@ -87,7 +88,7 @@ export const subscribe: Does = ({ key, portal, step: { a, b, c } }) => {
   )
 }
 
-/** The callee reads what we say, at its own pace. */
+/** Sends items that the called actor reads at its own pace. */
 export const say: Does = ({ key, portal, step: { a, b } }) =>
   portal.open(listen({ key, every: b > 2 ? 1 : 0 }), (dialog) =>
     Effect.gen(function*() {
@@ -98,7 +99,7 @@ export const say: Does = ({ key, portal, step: { a, b } }) =>
       if (heard !== count) yield* wrong("comesToRest", `${key}: the callee heard ${heard} of ${count} items`)
     }))
 
-/** Each side waits for the other: no later item can hide a missed one. */
+/** Opens a dialog in which each side waits for the other, so that no later item can hide a missed one. */
 export const ask: Does = ({ key, portal, step: { a, b } }) =>
   portal.open(reply({ key }), ({ result, stream }) =>
     Effect.gen(function*() {
@@ -115,7 +116,7 @@ export const ask: Does = ({ key, portal, step: { a, b } }) =>
       yield* result
     }), { window: { items: windows[b]! } })
 
-/** Calls of one loop: enough to meet what happens to the actor. */
+/** The largest number of calls in one loop, enough for an actor to be hurt during one of them. */
 export const maxLoops = 40
 
 export const loop: Does = ({ key, portal }) =>
@@ -125,7 +126,7 @@ export const loop: Does = ({ key, portal }) =>
     }
   })
 
-/** A tree below the actor, which loses its parent while it works or cleans up. */
+/** Starts a tree below an actor, and loses an actor in between while the last one works or cleans up. */
 export const orphan: Does = (stage) => {
   const { key, name, portal, step: { a, c }, world } = stage
   const work: Work = { key, wait: 0, end: "hang", cleanup: cleanups[c]! }
@@ -133,7 +134,10 @@ export const orphan: Does = (stage) => {
   return Effect.raceFirst(portal.run(hop({ depth: a % 2, work })), Effect.andThen(pause(30 + waits[a]!), kill))
 }
 
-/** Calls whose payloads leave in parts, and a small one behind them; half are cancelled, begun or not. */
+/**
+ * Makes calls whose payloads are sent in parts, followed by a small call. Half of the calls are cancelled, before or
+ * after they began.
+ */
 export const lift = ({ key, portal, step: { a, b } }: Stage) => {
   const one = weighed(key, portal, (b + 3) * 400_000)
   const call = Effect.all([one, one, weighed(key, portal, 10)], { concurrency: 3, discard: true })

@@ -1,12 +1,12 @@
 /**
- * Runs of the same seeds in another process: each prints its digest, and both sides must have said the same.
+ * Runs the same seeds in another process. Each process prints a digest for each seed, and the digests must be equal.
  */
 import * as ChildProcess from "node:child_process"
 import * as Path from "node:path"
 import * as Readline from "node:readline"
 
 export interface Twin {
-  /** The digests of its runs, by their seeds, once it has ended. */
+  /** The digests of the other process's runs by their seeds, available once that process has ended. */
   readonly digests: Promise<ReadonlyMap<number, string>>
   readonly end: () => void
 }

@@ -1,13 +1,14 @@
-/**
- * A transport between actors that fails, as a driver of the program's own may: for a while, in one way.
- */
+/** A transport between actors that fails for a while in one way, as the driver of a program may. */
 import { type TransportDriver, TransportError } from "@furrow/actor/Transport"
 import * as Effect from "effect/Effect"
 
-/** Ways in which the transport of a peer fails: no answer, an error, a defect, a function that throws, slowness, and a listener or `forget` that fails. */
+/**
+ * The ways in which the transport to a peer fails: no answer, an error, a defect, a function that throws, slowness, and
+ * a listener or `forget` that fails.
+ */
 const ways = ["hangs", "fails", "dies", "throws", "is slow", "listens badly"] as const
 
-/** Milliseconds of a slow dial. */
+/** Milliseconds that a slow dial takes. */
 const slowMillis = 700
 
 const thrown = (what: string): never => {

@@ -1,5 +1,5 @@
 /**
- * Endpoints and steps that reach through the whole tree: shared actors, watchers of the registry, dials that are cut short.
+ * Endpoints and steps that use the whole tree: shared actors, watchers of the registry, and dials that are interrupted.
  */
 import { Actor, Registry } from "@furrow/actor"
 import * as Effect from "effect/Effect"
@@ -14,7 +14,7 @@ import { type Does, ends, keyBelow, type Stage, waits, workOf } from "./stage.ts
 
 const module = import.meta.url
 
-/** Finds or starts the shared actor of a name, and holds it for a while. */
+/** Finds or starts the shared actor of a name, and holds a share for a while. */
 const holding = (key: number, name: string, millis: number) =>
   Effect.scoped(Effect.gen(function*() {
     const portal = yield* Registry.findOrStart(Services.Till, { name })
@@ -31,7 +31,7 @@ export const hold = Actor.fn("hold", {
   payload: { key: Schema.Int, name: Schema.String, millis: Schema.Int }
 })(({ key, millis, name }) => handled(keyBelow(key, 8), 0, holding(key, name, millis)).pipe(Actor.orDie))
 
-/** Two ask for one actor at once, here and in another actor; it ends with the last of them. */
+/** Asks for one shared actor in the root and in another actor at once. The shared actor ends with its last holder. */
 export const shared: Does = ({ key, other, step: { a, b, c } }) => {
   const name = `shared${c % 2}`
   return Effect.all([
@@ -40,7 +40,7 @@ export const shared: Does = ({ key, other, step: { a, b, c } }) => {
   ], { concurrency: 2, discard: true })
 }
 
-/** Watches the registry until its caller leaves. */
+/** Watches the registry until the caller interrupts the watch. */
 const watching = (watcher: number) =>
   Stream.runForEach(
     Registry.watch(),
@@ -55,7 +55,7 @@ export const census = Actor.fn("census", { module, payload: { key: Schema.Int } 
 
 export const censuses: Does = ({ key, other, step: { b } }) => b % 2 === 0 ? watching(key) : other.run(census({ key }))
 
-/** A call over a reference that is left while the two still greet each other. */
+/** Makes a call over a reference, and interrupts it while the two actors still open their connection. */
 export const hasty: Does = (stage) => {
   const { key, other, otherName, step: { a, b, c } } = stage
   return Effect.gen(function*() {
@@ -65,13 +65,13 @@ export const hasty: Does = (stage) => {
     for (let turn = 0; turn < a * 18 + b * 3; turn++) yield* Effect.yieldNow
     if (c > 2) yield* pause(c)
     yield* Fiber.interrupt(fiber)
-    // The connection of the two is as good as new for the next call.
+    // After the interruption, the connection between the two actors must work for the next call.
     const exit = yield* Effect.exit(far({ ...stage, key: key + 5000, otherName, other }))
     yield* record({ _tag: "Answered", key: key + 5000, how: howOf(exit) })
   })
 }
 
-/** A deadline that travels, under clocks that are set. */
+/** An endpoint that waits for some milliseconds, and is called with a deadline while wall clocks are set. */
 export const hurry = Actor.fn("hurry", { module, payload: { key: Schema.Int, millis: Schema.Int } })((
   { key, millis }
 ) => handled(key, 0, pause(millis)))
@@ -98,7 +98,7 @@ export const deadline: Does = (stage) => {
   })
 }
 
-/** A call to an actor that was drained meanwhile. */
+/** Makes many calls of one actor at the same time, while another step may drain the actor. */
 export const crowd: Does = (stage: Stage) => {
   const { key, portal, step: { a, b } } = stage
   const one = (i: number) => {

@@ -1,22 +1,25 @@
 /**
- * Steps about the network between two actors: a connection that is held, cut in one direction, or cut behind some bytes.
+ * Steps that disturb the connection between two actors: hold it, cut it in one direction, or cut it after some bytes.
  */
 import type * as Simulation from "@furrow/testing/Simulation"
 import * as Effect from "effect/Effect"
 import { record } from "./History.ts"
 import { type Does, hurt, type Stage } from "./stage.ts"
 
-/** Milliseconds of a hold: the longest is longer than the bound of a cancel. */
+/** Milliseconds of a hold; the longest hold exceeds the bound of a cancel. */
 const holds = [5, 100, 400, 1_500, 9_000, 30] as const
-/** Bytes that still pass on a connection that is cut behind them: within a word, or behind many. */
+/** The number of bytes that still pass on a connection before it is cut, from a part of one word to many words. */
 const passing = [1, 100, 1_000, 10_000, 100_000, 17] as const
 const oneWay: ReadonlyArray<Simulation.Direction> = ["incoming", "outgoing"]
 const anyWay: ReadonlyArray<Simulation.Direction> = ["both", ...oneWay]
 
-/** The other end of the connection: the parent, or with a third of all numbers another actor of the program. */
+/** Returns the other end of the connection: the parent, or in a third of the cases another actor of the program. */
 const peerOf = ({ name, otherName, step: { b } }: Stage) => b > 3 && otherName !== name ? otherName : undefined
 
-/** The connection of an actor with its parent is the actor to checks, and that with a peer is not. */
+/**
+ * Returns the name of a connection for the checks: that of the actor for the connection with its parent, and another
+ * name for a connection with a peer.
+ */
 const wireOf = (stage: Stage): string => {
   const peer = peerOf(stage)
   return peer === undefined ? stage.name : `${stage.name}~${peer}`

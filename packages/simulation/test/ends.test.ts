@@ -11,14 +11,14 @@ import { Brief } from "../src/services.ts"
 
 const hanging = job({ work: { key: 1, wait: 0, end: "hang", cleanup: 0 } })
 
-describe("The end of an actor, under every schedule", () => {
-  it.live("G78, G119: the end of an actor is told to its open calls before its exit, however late its last words are", () =>
+describe("The end of an actor, under random schedules", () => {
+  it.live("G78, G119: the open calls of an actor fail before the actor's exit is reported, however late its last words arrive", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const portal = yield* Actor.startScoped("a", { expose: [job, leave] })
         const exits = yield* Effect.all([
           Effect.exit(portal.run(hanging)),
-          // The other call has begun by then: one that comes behind the end is refused.
+          // The other call has begun before, because a call after the end would be refused.
           Effect.delay(Effect.exit(portal.run(leave({ key: 2, cleanup: 0 }))), 200)
         ], { concurrency: 2 })
         const { _tag } = yield* portal.wait
@@ -33,7 +33,7 @@ describe("The end of an actor, under every schedule", () => {
       assert.strictEqual(runs, 100)
     }))
 
-  it.live("G87, G93: the end of an actor is Returned where its main returns at once, however close its last word is to its Ready", () =>
+  it.live("G87, G93: the exit of an actor whose main returns at once is Returned, however soon its last word follows its Ready", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const { _tag } = yield* (yield* Actor.startScoped(Brief, { name: "brief" })).wait
@@ -47,7 +47,7 @@ describe("The end of an actor, under every schedule", () => {
       assert.strictEqual(runs, 150)
     }))
 
-  it.live("G72, G119: the end of an actor comes within its bound where the actor ends itself and a cleanup never ends", () =>
+  it.live("G72, G119: an actor that ends itself ends within its bound although a cleanup never ends", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const world = yield* Simulation.World
@@ -63,7 +63,7 @@ describe("The end of an actor, under every schedule", () => {
     }))
 
   it.live(
-    "G19, G29: the end of an actor masks no failure of a stream that has sent all it made",
+    "G19, G29: the end of an actor hides no failure of a stream that has sent all its items",
     () =>
       Effect.gen(function*() {
         for (let seed = 1; seed <= 300; seed++) {
@@ -74,7 +74,7 @@ describe("The end of an actor, under every schedule", () => {
     60_000
   )
 
-  it.live("G29: a stream that fails while its connection is full gives all its items first", () =>
+  it.live("G29: a stream that fails while its connection is full delivers all its items first", () =>
     Effect.gen(function*() {
       const step = { wait: 0, actor: 0, a: 0, b: 0, c: 0 }
       const program: Program.Program = {

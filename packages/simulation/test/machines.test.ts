@@ -1,6 +1,6 @@
 /**
- * Bugs planted in the pure machines themselves: what `Dialog` and `ShutdownLadder` decide is changed on its way to the
- * runtime, in this test file only. The random programs find each.
+ * Plants bugs in the pure machines: the decisions of `Dialog` and `ShutdownLadder` are changed on their way to the
+ * runtime, only in this test file. The random programs must find each bug.
  */
 import { assert, describe, it } from "@effect/vitest"
 import type * as Ladder from "@furrow/actor/internal/supervision/ShutdownLadder"
@@ -21,7 +21,7 @@ type Caller = (
 type Step = (typeof Ladder)["step"]
 
 interface Bug {
-  /** Kinds of programs that meet it soon. Default: all that talk. */
+  /** The kinds of steps that find the bug soonest. The default is every kind of step that talks with an actor. */
   readonly kinds?: ReadonlyArray<Kind>
   readonly callee?: (real: Callee) => Callee
   readonly caller?: (real: Caller) => Caller
@@ -43,7 +43,7 @@ vi.mock("@furrow/actor/internal/supervision/ShutdownLadder", async (original) =>
   return { ...real, step }
 })
 
-/** Does one kind of action twice. */
+/** Makes a machine do one kind of action twice. */
 const twice =
   <S, I, A extends { readonly _tag: string }>(tag: A["_tag"]) =>
   (real: (state: S, input: I) => readonly [S, ReadonlyArray<A>]) =>
@@ -52,7 +52,7 @@ const twice =
     return [next, actions.flatMap((action): ReadonlyArray<A> => action._tag === tag ? [action, action] : [action])]
   }
 
-/** Does not do one kind of action. */
+/** Makes a machine leave out one kind of action. */
 const without =
   <S, I, A extends { readonly _tag: string }>(tag: A["_tag"], when: (input: I) => boolean = () => true) =>
   (real: (state: S, input: I) => readonly [S, ReadonlyArray<A>]) =>
@@ -110,7 +110,7 @@ const bugs: { readonly [name: string]: Bug } = {
   }
 }
 
-/** A bug that so many programs do not find is not found. */
+/** The number of random programs, after which a bug counts as not found. */
 const enough = 100
 
 describe("A bug planted in a machine is found", () => {
@@ -128,7 +128,7 @@ describe("A bug planted in a machine is found", () => {
       }), 180_000)
   }
 
-  it.live("a search without a planted bug finds nothing", () =>
+  it.live("a search in a machine without a planted bug finds no fault", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* search(20), undefined)
     }), 180_000)

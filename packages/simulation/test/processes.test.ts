@@ -9,7 +9,7 @@ import { run } from "../src/processes/Run.ts"
 import type { Program, Step } from "../src/Program.ts"
 
 const zero = { wait: 0, actor: 0, a: 0, b: 0, c: 0 }
-/** A call that never ends by itself. */
+/** A step with a call that never ends by itself. */
 const hanging: Step = { ...zero, kind: "run", b: 4 }
 
 const programOf = (steps: ReadonlyArray<Step>): Program => ({ schedule: 1, actors: 1, owner: "scope", steps })
@@ -19,7 +19,7 @@ const inFolder = <A, E>(use: (folder: string) => Effect.Effect<A, E>) =>
 
 describe("A program with real processes", () => {
   it.live(
-    "a program with real processes keeps one history of all of them, in which a killed actor is lost",
+    "a program with real processes has one history of all processes, in which a killed actor is recorded as lost",
     () =>
       inFolder((folder) =>
         Effect.gen(function*() {
@@ -42,7 +42,7 @@ describe("A program with real processes", () => {
             of("Answered").map(({ how, key }) => `${key} ${how.words.join()}`).sort(),
             ["0 ok", "1 ok", "2 Fail ActorLost"]
           )
-          // Of the actor and of its caller, in the order in which things happened.
+          // The first events of the actor and of its caller, in the order of the events.
           const first = result.events.flatMap((event) => "key" in event && event.key === 0 ? [event._tag] : [])
           assert.deepStrictEqual(first, ["Called", "Began", "Ended", "Answered"])
           const lines = result.run.history.map(({ actor, text }) => `${actor} ${text}`)
@@ -53,7 +53,7 @@ describe("A program with real processes", () => {
   )
 
   it.live(
-    "a program with real processes stands still where an actor is stopped, loses one that is cut off, and leaves no process of either",
+    "a program with real processes can stop an actor and cut one off, and leaves no process of either",
     () =>
       inFolder((folder) =>
         Effect.gen(function*() {
@@ -65,7 +65,7 @@ describe("A program with real processes", () => {
           const result = yield* run(programOf(steps), folder)
           assert.deepStrictEqual(Check.problems(result), [])
           const at = (tag: string) => result.events.find(({ _tag }) => _tag === tag)!.at
-          // It was stopped 400 ms before it could answer.
+          // The actor was stopped for 400 ms before it could answer.
           assert.isAtLeast(at("Answered") - at("Hurt"), 390)
         })
       ),
@@ -73,7 +73,7 @@ describe("A program with real processes", () => {
   )
 
   it.live(
-    "a program with real processes tells of a process that it has left, wherever it is",
+    "a program with real processes reports a process that it has left behind, wherever that process is",
     () =>
       inFolder((folder) =>
         Effect.gen(function*() {

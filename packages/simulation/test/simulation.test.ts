@@ -17,25 +17,33 @@ const exec = Util.promisify(ChildProcess.execFile)
 const simulate = (...args: ReadonlyArray<string>) => exec(process.execPath, [...process.execArgv, main, ...args])
 
 describe("Random programs", () => {
-  it.live("random programs keep every guarantee that their histories decide", () =>
-    Effect.gen(function*() {
-      for (const seed of seeds) {
-        const problems = Check.problems(yield* run(Program.generate(seed)))
-        assert.deepStrictEqual(problems, [], `seed ${seed}`)
-      }
-    }), 120_000)
+  it.live(
+    "random programs keep every guarantee that a check decides from their histories",
+    () =>
+      Effect.gen(function*() {
+        for (const seed of seeds) {
+          const problems = Check.problems(yield* run(Program.generate(seed)))
+          assert.deepStrictEqual(problems, [], `seed ${seed}`)
+        }
+      }),
+    120_000
+  )
 
-  it.live("G199: random programs repeat each event and each choice", () =>
-    Effect.gen(function*() {
-      for (const seed of seeds.slice(0, 30)) {
-        const program = Program.generate(seed)
-        const [one, two] = [yield* run(program), yield* run(program)]
-        assert.deepStrictEqual(two.events.map(History.show), one.events.map(History.show))
-        assert.strictEqual(two.run.fingerprint, one.run.fingerprint)
-      }
-    }), 60_000)
+  it.live(
+    "G199: random programs repeat each event and each random choice under the same seed",
+    () =>
+      Effect.gen(function*() {
+        for (const seed of seeds.slice(0, 30)) {
+          const program = Program.generate(seed)
+          const [one, two] = [yield* run(program), yield* run(program)]
+          assert.deepStrictEqual(two.events.map(History.show), one.events.map(History.show))
+          assert.strictEqual(two.run.fingerprint, one.run.fingerprint)
+        }
+      }),
+    60_000
+  )
 
-  it("G199: random programs repeat in another process", async () => {
+  it("G199: random programs repeat in another process under the same seed", async () => {
     const digests = await Promise.all([1, 2].map(async () => {
       const { stdout } = await simulate("--seeds", "25")
       return /digest (\w+)/.exec(stdout)?.[1]
@@ -56,7 +64,7 @@ describe("Random programs", () => {
   })
 })
 
-describe("The page on simulation", () => {
+describe("The page docs/simulation.md", () => {
   const page = Fs.readFileSync(Path.join(import.meta.dirname, "../../../docs/simulation.md"), "utf8")
   const named = new Set(
     page.split("\n").filter((line) => line.startsWith("| `")).flatMap((line) =>
@@ -64,14 +72,14 @@ describe("The page on simulation", () => {
     )
   )
 
-  it("the page on simulation has a row for each kind of step and for each check", () => {
+  it("the page docs/simulation.md has a row for each kind of step and for each check", () => {
     const missing = [...Program.kinds, ...Object.keys(Check.checks)].filter((name) => !named.has(name))
     assert.deepStrictEqual(missing, [])
   })
 })
 
 describe("Shrinking", () => {
-  it.effect("shrinking leaves the steps, actors and numbers that a failure needs", () =>
+  it.effect("shrinking keeps only the steps, actors and numbers that a failure needs", () =>
     Effect.gen(function*() {
       const program = Program.generate(12)
       const step = { kind: "run", wait: 3, actor: 2, a: 4, b: 3, c: 1 } as const
@@ -92,7 +100,7 @@ describe("Shrinking", () => {
 })
 
 describe("Shrinking a schedule", () => {
-  it.effect("shrinking a schedule makes every choice calm that a failure does not need", () =>
+  it.effect("shrinking a schedule removes every random choice that a failure does not need", () =>
     Effect.gen(function*() {
       const program = Program.generate(12)
       const isCalm = ({ calm = [] }: Program.Program, choice: number) =>
@@ -103,7 +111,7 @@ describe("Shrinking a schedule", () => {
       assert.deepStrictEqual([left[0], left.at(-1)], [300, 309])
     }))
 
-  it.live("G199: shrinking a schedule repeats a run with calm choices, and makes fewer switches in it", () =>
+  it.live("G199: shrinking a schedule repeats a run without some random choices, in which fibers switch less often", () =>
     Effect.gen(function*() {
       const program = { ...Program.generate(46), calm: [[0, 1_000_000]] as const }
       const [wild, one, two] = [yield* run(Program.generate(46)), yield* run(program), yield* run(program)]
@@ -113,7 +121,7 @@ describe("Shrinking a schedule", () => {
     }))
 })
 
-describe("Each check", () => {
+describe("Each check of a history", () => {
   const zero = { wait: 0, actor: 0, a: 0, b: 0, c: 0 }
   const ok: History.How = { words: ["ok"] }
   const lost: History.How = { words: ["Fail ActorLost"], began: "no" }
@@ -252,13 +260,13 @@ describe("Each check", () => {
   })
 
   for (const [check, text, events] of histories) {
-    it(`${check} finds a fault: ${text.source}`, () => {
+    it(`${check} finds a fault in a history: ${text.source}`, () => {
       const found = Check.problems(result(events)).filter((problem) => problem.check === check)
       assert.match(found.map(({ text }) => text).join("; "), text)
     })
   }
 
-  it("logsInOrder finds a fault: a line of an answered call that was not logged", () => {
+  it("the check logsInOrder reports a line of an answered call that was not logged", () => {
     const called: History.Event = { _tag: "Called", key: 0, kind: "log", actor: "a0", from: "root" }
     const answered: History.Event = { _tag: "Answered", key: 0, how: ok }
     const found = Check.problems(result([called, answered]))
@@ -266,7 +274,7 @@ describe("Each check", () => {
     assert.deepStrictEqual(Check.problems(result([called, answered], ["logs Info: line 0 0"])), [])
   })
 
-  it("isNotLost excuses an actor that was killed while its connection was held, and no other", () => {
+  it("the check isNotLost excuses only an actor that was killed while its connection was held", () => {
     const lostOf = (actor: string): ReadonlyArray<History.Event> => [
       { _tag: "Held", actor, millis: 9_000 },
       { _tag: "Called", key: 1, kind: "run", actor, from: "root" },
@@ -280,12 +288,12 @@ describe("Each check", () => {
     ])
   })
 
-  it("logsInOrder finds a fault: a line that came too early", () => {
+  it("the check logsInOrder reports a line that was logged too early", () => {
     const found = Check.problems(result([], ["logs Info: line 4 0", "logs Info: line 4 2"]))
     assert.deepStrictEqual(found, [{ check: "logsInOrder", text: "line 2 of 4 was logged where 1 was next" }])
   })
 
-  it("each check has a history here in which it finds something", () => {
+  it("each check has a history in this file in which it finds a fault", () => {
     const tested = new Set([...histories.map(([check]) => check), "logsInOrder"])
     assert.deepStrictEqual(Array.from(tested).sort(), Object.keys(Check.checks).sort())
   })

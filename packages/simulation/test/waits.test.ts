@@ -9,15 +9,15 @@ import { feed, job, reply, weigh } from "../src/actors.ts"
 
 const work = { key: 1, wait: 0, end: "return", cleanup: 0 } as const
 
-/** Fibers are preempted often: between a look and the wait for what was not there yet, too. */
+/** Fibers are preempted often, also between a check and the wait that follows it. */
 const faults = { preempt: 0.3 }
 
 const explored = <A, E, R>(program: Effect.Effect<A, E, R>, seeds: number) =>
   Effect.map(Simulation.explore(program, { seeds, faults }), ({ runs }) => assert.strictEqual(runs, seeds))
 
-/** With every test of this file a fiber once waited for ever under one of the first seeds. */
-describe("A fiber that is preempted between its look and its wait", () => {
-  it.live("G203: a call ends that is interrupted, and whose connection is lost, between its look and its wait", () =>
+/** Each test of this file once found a fiber that waited for ever, under one of the first seeds. */
+describe("A fiber that is preempted between a check and the wait that follows", () => {
+  it.live("G203: a call ends that is interrupted, and whose connection is lost, between a check and the wait that follows", () =>
     explored(
       Effect.gen(function*() {
         const world = yield* Simulation.World
@@ -25,13 +25,13 @@ describe("A fiber that is preempted between its look and its wait", () => {
         yield* world.kill("a")
         yield* Effect.sleep(20)
         const call = Effect.suspend(() => portal.run(job({ work })))
-        // The first that hears of the loss interrupts the other.
+        // The call that is told first of the loss interrupts the other one.
         yield* Effect.exit(Effect.all([call, call], { concurrency: 2 }))
       }),
       150
     ))
 
-  it.live("G203: a fiber that is preempted between its look and its wait reads what has come in between", () =>
+  it.live("G203: a fiber that is preempted between a check and its wait reads an item that has arrived in between", () =>
     explored(
       Effect.gen(function*() {
         const portal = yield* Actor.startScoped("a", { expose: [reply] })
@@ -46,7 +46,7 @@ describe("A fiber that is preempted between its look and its wait", () => {
       60
     ))
 
-  it.live("G203: a fiber that is preempted between its look and its wait sends with the credit that was granted in between", () =>
+  it.live("G203: a fiber that is preempted between a check and its wait sends with credit that was granted in between", () =>
     explored(
       Effect.gen(function*() {
         const portal = yield* Actor.startScoped("a", { expose: [feed] })
@@ -58,7 +58,7 @@ describe("A fiber that is preempted between its look and its wait", () => {
       60
     ))
 
-  it.live("G203: a fiber that is preempted between its look and its wait sends into the room that a full connection has got in between", () =>
+  it.live("G203: a fiber that is preempted between a check and its wait sends after a full connection has got room in between", () =>
     explored(
       Effect.gen(function*() {
         const portal = yield* Actor.startScoped("a", { expose: [feed] })
@@ -69,7 +69,7 @@ describe("A fiber that is preempted between its look and its wait", () => {
       40
     ))
 
-  it.live("G203: a fiber that is preempted between its look and its wait begins its call, where the connection admits it in between", () =>
+  it.live("G203: a fiber that is preempted between a check and its wait begins its call after the connection has admitted it in between", () =>
     explored(
       Effect.gen(function*() {
         const portal = yield* Actor.startScoped("a", { expose: [weigh] })
@@ -79,11 +79,11 @@ describe("A fiber that is preempted between its look and its wait", () => {
       60
     ))
 
-  it.live("G203: a fiber that is preempted between its look and its wait runs its task, where a worker took it in between", () =>
+  it.live("G203: a fiber that is preempted between a check and its wait runs its task after a worker has taken it in between", () =>
     explored(
       Effect.gen(function*() {
         const pool = yield* Pool.make({ expose: [job], size: 1 })
-        // Each asks again and again: the worker becomes free in the same moments in which others ask.
+        // Each fiber asks repeatedly, so that the worker becomes free while others ask.
         const tasks = (from: number) =>
           Effect.forEach([1, 2, 3, 4], (i) => pool.run(job({ work: { ...work, key: from + i } })))
         const answers = yield* Effect.forEach([0, 10, 20], tasks, { concurrency: 3 })
@@ -92,7 +92,7 @@ describe("A fiber that is preempted between its look and its wait", () => {
       60
     ))
 
-  it.live("G230: a fiber that is preempted between its look and its wait closes its pool, where it is interrupted before a start of a worker has begun", () =>
+  it.live("G230: a pool closes although a fiber is interrupted between a check and its wait, before the start of a worker has begun", () =>
     explored(
       Effect.gen(function*() {
         const opening = Effect.scoped(Pool.make({ expose: [job], size: 2 }))

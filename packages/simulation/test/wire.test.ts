@@ -4,10 +4,10 @@ import type { Result } from "../src/Run.ts"
 import { bugs, harmless } from "../src/wire/Bugs.ts"
 import { search } from "../src/wire/search.ts"
 
-/** A bug that so many programs do not find is not found. */
+/** The number of random programs, after which a bug counts as not found. */
 const enough = 100
 
-/** The ways in which calls end. */
+/** The ways in which calls should end. */
 const reached = [
   ...["run", "talk"].flatMap((kind) =>
     ["ok", "interrupted", "Fail Oops", "Fail ContextCancelled", "Fail RemoteActorError", "Fail ActorLost"]
@@ -24,7 +24,7 @@ const reached = [
 
 describe("Random programs", () => {
   it.live(
-    "random programs keep the grammar of the protocol, word by word, and end their calls in every way",
+    "random programs keep the grammar of the protocol in every word, and end their calls in every possible way",
     () =>
       Effect.gen(function*() {
         const ends = new Set<string>()
@@ -37,7 +37,7 @@ describe("Random programs", () => {
           }
         }
         assert.deepStrictEqual(yield* search(100, { look }), undefined)
-        // Programs that reach nothing find nothing.
+        // The programs must reach all of these ends, because otherwise the absence of faults proves nothing.
         const missing = reached.filter((end) => !ends.has(end))
         assert.deepStrictEqual(missing, [], "programs like these should have ended in these ways too")
       }),
@@ -45,7 +45,7 @@ describe("Random programs", () => {
   )
 
   for (const [name, plan] of Object.entries(harmless)) {
-    it.live(`random programs keep every guarantee though ${name}`, () =>
+    it.live(`random programs keep every guarantee although ${name}`, () =>
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* search(40, { plan }), undefined)
       }), 180_000)

@@ -1,6 +1,7 @@
 /**
- * An actor that is being debugged listens on a port of the loopback, which every user of the machine can reach. A process that
- * knows the id of its debugger runs code in it, so another user looks for the id wherever a debugger tells it.
+ * Attacks an actor that is being debugged, and so listens on a port of the loopback, which every user of the host can
+ * reach. A process that knows the id of a debugger can run code in its process. So another user of the host looks for
+ * the id of a debugger wherever a debugger may print it.
  */
 import * as ChildProcess from "node:child_process"
 import * as Readline from "node:readline"
@@ -19,7 +20,7 @@ interface Inspected {
   readonly stop: () => void
 }
 
-/** A small tree with one actor that is being debugged. */
+/** Starts a small tree with one actor that is being debugged. */
 const start = (): Promise<Inspected> =>
   new Promise((resolve, reject) => {
     const child = ChildProcess.spawn(process.execPath, [...process.execArgv, program], {
@@ -38,7 +39,7 @@ const start = (): Promise<Inspected> =>
     })
   })
 
-/** Everything that the port tells a client. */
+/** The paths that a debugger's port answers. */
 const questions = ["/json", "/json/list", "/json/version", "/json/protocol", "/"]
 
 const asked = (port: number): string =>
@@ -46,7 +47,7 @@ const asked = (port: number): string =>
   `.then((answer) => answer.text(), () => "no answer");` +
   `Promise.all(${JSON.stringify(questions)}.map(ask)).then((said) => console.log(JSON.stringify(said)))`
 
-/** Answers that another user hears from the port. */
+/** Returns the answers that another user gets from the port. */
 const heard = (port: number): Promise<string> =>
   new Promise((resolve) => {
     ChildProcess.execFile(

@@ -1,6 +1,6 @@
 /**
- * Folders that are not safe to put sockets in: the tree refuses them with a sentence that says what to do, or makes them
- * safe. Each with a small tree of its own.
+ * Attacks on folders that are not safe for sockets. The tree either refuses such a folder, with a sentence that says
+ * what to do, or makes it safe. Each case starts a small tree of its own.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -11,12 +11,12 @@ import type { Case, Field, Outcome } from "../verdict.ts"
 
 const program = fileURLToPath(new URL("../tree/brief.ts", import.meta.url))
 
-/** A user that is neither ours nor root. */
+/** The number of a user that is neither the user of the tree nor root. */
 export const stranger = 65_534
 
 const isRoot = process.getuid?.() === 0
 
-/** The output of a small tree that wants its sockets there. */
+/** Returns the output of a small tree whose sockets should be in a given folder. */
 const brief = (runtime: string): Promise<string> =>
   new Promise((resolve) => {
     ChildProcess.execFile(
@@ -44,11 +44,11 @@ const within =
     }
   }
 
-/** A case that needs the rights to change its user. */
+/** Runs a case that needs the right to change its user. */
 export const asRoot = (run: (field: Field) => Promise<Outcome>) => (field: Field): Promise<Outcome> =>
   isRoot ? run(field) : Promise.resolve({ figures: "left out: only root can give files away", problems: [] })
 
-/** Another user of this machine tries the doors. */
+/** Tries to open the sockets of the tree as another user of the host. */
 const otherUser = ({ victim }: Field): Promise<Outcome> =>
   new Promise((resolve) => {
     const code = `const s = require("net").connect(${JSON.stringify(victim.socket("anvil"))});` +

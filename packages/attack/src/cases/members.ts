@@ -1,6 +1,4 @@
-/**
- * Attacks of a member that has turned bad: it has the secret, and is let in.
- */
+/** Attacks by a malicious member, which knows the secret and so gets a connection. */
 import * as Failure from "@furrow/protocol/Failure"
 import * as Message from "@furrow/protocol/Message"
 import { pause, until } from "../processes.ts"
@@ -10,7 +8,7 @@ import { garbage, start } from "./strangers.ts"
 
 type Word = Message.Message
 
-/** The answer to a dialog: the tag of its failure, or of its last word. */
+/** Returns the answer to a dialog: the tag of its failure, or of its last word. */
 const answer = async (client: Client, dialog: number, within?: number): Promise<string> => {
   const last = await client.until(
     () => client.words.find((word) => (word._tag === "Return" || word._tag === "Error") && word.dialog === dialog),
@@ -35,7 +33,9 @@ const inside = async <A>(
   }
 }
 
-/** Expects each payload to break a rule, on a connection of its own, which is over then. */
+/**
+ * Sends each payload on a connection of its own, and checks that it breaks a rule and that the connection is closed.
+ */
 const breaking =
   (name: string, breaches: ReadonlyArray<readonly [title: string, words: ReadonlyArray<Word>, rule?: string]>) =>
   async (field: Field): Promise<Outcome> => {
@@ -53,7 +53,7 @@ const breaking =
     return { figures: [...rules].map(([rule, n]) => `${n} ${rule}`).join(", "), problems }
   }
 
-/** Each in one connection, which stays: what came back. */
+/** Sends all words on one connection, and checks the answer to each and that the connection stays open. */
 const asking =
   (name: string, asked: ReadonlyArray<readonly [word: (dialog: number) => Word, expects: string]>) =>
   async (field: Field): Promise<Outcome> => {
@@ -84,7 +84,7 @@ const welcome: Word = {
 }
 const window = { items: 2, bytes: 1_000 }
 
-/** Words of a member about actors that are not its own; nothing of it may stick. */
+/** Sends words about actors that the member does not own, and checks that the registry does not change. */
 const liesToTheRegistry = async (field: Field): Promise<Outcome> => {
   const { victim } = field
   const problems: Array<string> = []
@@ -109,7 +109,7 @@ const liesToTheRegistry = async (field: Field): Promise<Outcome> => {
     unique: false
   })
   const namesAsked = ["anvil", "left", "new"]
-  /** The names that the registry has, of those that the lies are about. Each question is a dialog. */
+  /** Returns those names in the registry that the false words are about. Each question about a name is a dialog. */
   const list = async (client: Client, dialog: number) => {
     const found: Array<string> = []
     for (const [index, name] of namesAsked.entries()) {
@@ -151,7 +151,7 @@ const liesToTheRegistry = async (field: Field): Promise<Outcome> => {
   }, traitor)
 }
 
-/** Opens far more dialogs than there may be. */
+/** Opens far more dialogs than an actor allows. */
 const crowd = async (field: Field): Promise<Outcome> => {
   const n = field.scale(100_000, 15_000)
   const problems: Array<string> = []
@@ -174,7 +174,7 @@ const crowd = async (field: Field): Promise<Outcome> => {
   })
 }
 
-/** Asks and asks, and never reads. */
+/** Sends words without ever reading an answer. */
 const neverReads = async (field: Field): Promise<Outcome> => {
   const begin = performance.now()
   return inside(field, "anvil", async (client) => {
@@ -200,7 +200,7 @@ const neverReads = async (field: Field): Promise<Outcome> => {
   })
 }
 
-/** Announces large frames, and sends a byte of each. */
+/** Announces large frames, and sends only one byte of each. */
 const halves = async (field: Field): Promise<Outcome> => {
   const n = field.scale(50, 20)
   const { secret } = field.victim
@@ -216,7 +216,7 @@ const halves = async (field: Field): Promise<Outcome> => {
   return { figures: `${n} frames of 64 MiB begun`, problems: [] }
 }
 
-/** Begins as many large words in parts as it may, on each of its connections, and ends none. */
+/** Begins as many large words in parts as allowed on each of its connections, and completes none. */
 const beginnings = async (field: Field): Promise<Outcome> => {
   const n = field.scale(20, 8)
   const clients: Array<Client> = []
@@ -240,7 +240,9 @@ const beginnings = async (field: Field): Promise<Outcome> => {
   return { figures: `${2 * n} words of 60 MiB begun, half of them cancelled`, problems: problems.slice(0, 3) }
 }
 
-/** Tries many names at once, each of which is let in, and the same member twice, which is refused as a duplicate. */
+/**
+ * Connects under many names at once, which is allowed, and twice as the same member, which is refused as a duplicate.
+ */
 const manyFaces = async (field: Field): Promise<Outcome> => {
   const { secret } = field.victim
   const target = field.victim.target("anvil")
@@ -263,7 +265,8 @@ const badFrames = async (field: Field): Promise<Outcome> => {
   for (const [title, bytes] of pieces) {
     await inside(field, "anvil", async (client) => {
       client.raw(bytes)
-      // A frame that is announced longer than it is would be waited for.
+      // The announced length of a frame is not random, because the actor would wait for a frame that is longer than its
+      // bytes.
       client.raw(random(4_096))
       const rule = (await client.hears("Violation", 1_000))?.rule ?? "nothing"
       rules.set(rule, (rules.get(rule) ?? 0) + 1)
@@ -288,7 +291,7 @@ const payloads = async (field: Field): Promise<Outcome> => {
   })
 }
 
-/** The first part of a word, of which the rest never comes. */
+/** Returns the first part of a word whose other parts are never sent. */
 const partOf = (word: Word, size: number): Word => ({
   _tag: "Part",
   dialog: "dialog" in word ? word.dialog : 0,
@@ -334,7 +337,7 @@ export const members: ReadonlyArray<Case> = [
   {
     name: "an endpoint that the root does not serve to peers",
     run: asking("root", [
-      // The root tells members where its actors listen, and refuses a question without a payload.
+      // The root tells a member where its actors listen, and refuses a question without a payload.
       [(n) => start(n, "furrow/locate"), "PayloadInvalid"],
       [(n) => start(n, "furrow/logs"), "EndpointUnknown"],
       [(n) => start(n, "drive", { kind: "stream", window }), "EndpointUnknown"]

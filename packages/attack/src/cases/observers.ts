@@ -1,6 +1,6 @@
 /**
- * The door of an actor for observers: a knock opens it, and only the holder of the key beside it gets in.
- * An observer asks for what an actor shows, and for nothing else.
+ * Attacks on the door of an actor for observers. A knock opens the door, and only a process that has read the key
+ * beside it gets in. An observer may ask only for what an actor shows to observers.
  */
 import type { Message } from "@furrow/protocol/Message"
 import * as ChildProcess from "node:child_process"
@@ -12,7 +12,7 @@ import { Client, enter, framed, greet, hello, nobody, random, type Target } from
 import { asRoot, stranger } from "./folders.ts"
 import { refusal, shut, start } from "./strangers.ts"
 
-/** Milliseconds that an actor which works has to open its door. */
+/** Milliseconds in which a busy actor has to open its door. */
 const patience = 10_000
 
 interface Door {
@@ -72,7 +72,7 @@ const isRefusal = (word: Message): boolean => word._tag === "Error" || word._tag
 
 const window = { items: 2, bytes: 1_000 }
 
-/** An observer wants more than to look. */
+/** Words of an observer that tries to do more than observe. */
 const greedy: ReadonlyArray<readonly [title: string, words: ReadonlyArray<Message>]> = [
   ["an endpoint of the program", [start(1)]],
   ["the registry", [start(1, "furrow/registry/list")]],
@@ -97,14 +97,14 @@ const wantsMore = async (field: Field): Promise<Outcome> => {
     if (!client.words.some(isRefusal)) problems.push(`${title}: it is not refused`)
     client.destroy()
   }
-  // It has the key, and no more than that: the door of the tree stays shut to it.
+  // The key of the door does not open the tree's own socket to an observer.
   const member = await Client.dial(field.victim.target("anvil"))
   await greet(member, key)
   problems.push(...await shut(member, "the key at the door of the tree"))
   return { figures: `${greedy.length} wishes refused; the key is no secret of the tree`, problems }
 }
 
-/** An observer that follows events many times over, and reads none. */
+/** Follows events many times over as an observer, and reads none. */
 const deaf = async (field: Field): Promise<Outcome> => {
   const { key, target } = await knock(field)
   const client = await enter(target, key)
@@ -115,7 +115,7 @@ const deaf = async (field: Field): Promise<Outcome> => {
     client.say(start(2 * (count + id) + 1, "furrow/inspect/metrics"))
   }
   await pause(field.scale(10_000, 3_000))
-  // Its victims go on all the while, which the field measures; the next observer gets in.
+  // The actors go on in the meantime, which the harness measures, and the next observer gets in.
   const next = await enter(target, key).catch((error: Error) => error)
   const problems = next instanceof Error ? [`afterwards: ${next.message}`] : []
   if (!(next instanceof Error)) next.destroy()
@@ -132,7 +132,7 @@ const crowd = async (field: Field): Promise<Outcome> => {
   for (const client of clients) client?.raw(greeting.subarray(0, 10))
   const gone = await until(() => clients.every((client) => client === undefined || client.ended), 15_000)
   for (const client of clients) client?.destroy()
-  // Those that never said a whole word are cut off, and the next one with the key gets in.
+  // Observers that never sent a whole word are disconnected, and the next one with the key gets in.
   const problems = gone ? [] : ["silent observers stay"]
   const observer = await enter(target, key).catch((error: Error) => error)
   if (observer instanceof Error) problems.push(`afterwards: ${observer.message}`)

@@ -1,5 +1,6 @@
 /**
- * Attacks by a process that takes an actor's place: it has the same user, so it can move the files of sockets.
+ * Attacks by a process that takes an actor's place. The process has the same user, so it can rename the files of
+ * sockets.
  */
 import * as Fs from "node:fs"
 import * as Net from "node:net"
@@ -7,7 +8,7 @@ import type { Case, Field, Outcome } from "../verdict.ts"
 import { Client, Ear, framed, random } from "../wire.ts"
 import { start } from "./strangers.ts"
 
-/** Listens where an actor did, while something is tried; then the actor's own socket is put back. */
+/** Listens at an actor's path while a function runs, and then puts the actor's own socket back. */
 const inPlaceOf = async <A>(path: string, accept: (socket: Net.Socket) => void, run: (moved: string) => Promise<A>) => {
   const moved = `${path}.moved`
   const sockets = new Set<Net.Socket>()
@@ -27,7 +28,7 @@ const inPlaceOf = async <A>(path: string, accept: (socket: Net.Socket) => void, 
   }
 }
 
-/** Passes on what both say, and keeps it. */
+/** Relays the bytes between a dialler and an actor, and keeps a copy. */
 const relay =
   (target: string, kept: { dialler: Array<Uint8Array>; acceptor: Array<Uint8Array> }) => (socket: Net.Socket) => {
     const far = Net.connect({ path: target })
@@ -51,7 +52,7 @@ const recording = async ({ victim }: Field): Promise<Outcome> => {
     () => victim.newcomer("anvil")
   )
   if (newcomer.error !== null) problems.push(`a relay that only listens was noticed: ${newcomer.error}`)
-  // Words that were heard on the way, from a connection of one's own.
+  // Replays the recorded words of the dialler on a connection of the attacker.
   const heard = new Ear()
   for (const bytes of kept.dialler) heard.hear(bytes)
   const [hello, proof] = heard.words
@@ -84,7 +85,7 @@ const toAnother = async ({ victim }: Field): Promise<Outcome> => {
   }
 }
 
-/** Asks what the acceptor would ask, and says the dialler's own proof back to it. */
+/** Sends the acceptor's question to the dialler, and returns the dialler's own proof to it. */
 const mirror = async ({ victim }: Field): Promise<Outcome> => {
   const { name, pid, uuid } = victim.member("anvil")
   const said: Array<string> = []
@@ -120,7 +121,7 @@ const mirror = async ({ victim }: Field): Promise<Outcome> => {
   }
 }
 
-/** Takes the place of an actor that does not listen yet. */
+/** Listens at the path of an actor that does not listen yet. */
 const squat = async ({ victim }: Field): Promise<Outcome> => {
   const path = victim.socket("left")
   const problems: Array<string> = []

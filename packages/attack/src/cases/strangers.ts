@@ -1,6 +1,4 @@
-/**
- * Attacks by a process that can dial and does not know the secret.
- */
+/** Attacks by a process that can dial the actors, but does not know the secret. */
 import type { Message } from "@furrow/protocol/Message"
 import * as Payload from "@furrow/protocol/Payload"
 import * as Schema from "effect/Schema"
@@ -14,7 +12,7 @@ if (!encoded.ok) throw new Error(encoded.issue)
 /** The payload of a call without fields. */
 export const nothing = encoded.value
 
-/** The handler that a stranger would like to run. */
+/** A call of a handler that is meant only for members. */
 export const start = (dialog: number, endpoint = "door", rest: object = {}): Message => ({
   _tag: "Start",
   dialog,
@@ -27,7 +25,7 @@ export const start = (dialog: number, endpoint = "door", rest: object = {}): Mes
   ...rest
 })
 
-/** The two that are attacked. */
+/** Returns the two actors that are attacked. */
 const doors = ({ victim }: Field): ReadonlyArray<Target> => [victim.target("anvil"), victim.target("root")]
 
 /** Checks that a client was not let in, and that its connection is closed. */
@@ -46,7 +44,7 @@ export const refusal = (client: Client): string => {
   return word?._tag === "Refuse" ? `refused: ${word.reason}` : word?._tag === "Violation" ? word.rule : "closed"
 }
 
-/** Repeats the attack at every door; the figure is the answer to the stranger. */
+/** Repeats the attack on every actor; the figure in the table is the answer to the stranger. */
 const knocking =
   (title: string, knock: (client: Client, field: Field) => Promise<void> | void, expects?: string) =>
   async (field: Field): Promise<Outcome> => {
@@ -62,7 +60,10 @@ const knocking =
     return { figures: [...told].join(", "), problems }
   }
 
-/** Many at once, each doing the same; how many were still there after the bound. */
+/**
+ * Opens many connections at once, each of which does the same. Returns how many of the connections were still open
+ * after the bound.
+ */
 const many = async (n: number, target: Target, act: (client: Client, i: number) => Promise<void> | void) => {
   const clients = await Promise.all(Array.from({ length: n }, async (_, i) => {
     const client = await Client.dial(target)
@@ -72,10 +73,10 @@ const many = async (n: number, target: Target, act: (client: Client, i: number) 
   return clients
 }
 
-/** A stranger has two seconds from when it was accepted; a busy machine may be late with both (milliseconds). */
+/** Milliseconds until a stranger must be disconnected: two seconds after it was accepted, and more for a busy host. */
 const patience = 5_000
 
-/** Between `n` lingering strangers a member comes in and is served. */
+/** Keeps `n` strangers connected, and checks that a member still gets in and is served. */
 const lingering =
   (full: number, quick: number, linger: (client: Client) => Promise<void> | void) =>
   async (field: Field): Promise<Outcome> => {
@@ -134,7 +135,7 @@ const cut = async (field: Field): Promise<Outcome> => {
   return { figures: `${stages.length} stages, ${rounds} times each`, problems: [] }
 }
 
-/** Invalid frames, sent before a greeting. */
+/** Returns invalid frames, which are sent before a greeting. */
 export const garbage = (n: number): ReadonlyArray<readonly [title: string, bytes: Uint8Array]> => {
   const whole = framed(hello(nobody(), random(32)))
   return Array.from({ length: n }, (_, i) => {
@@ -151,7 +152,7 @@ export const garbage = (n: number): ReadonlyArray<readonly [title: string, bytes
       }
       case 4: {
         const bent = whole.slice()
-        // An array of 7, followed by any bytes.
+        // The encoded array states a length of 7, and any bytes follow.
         for (let flips = 0; flips < 8; flips++) {
           bent[5 + Math.floor(Math.random() * (bent.length - 5))] = Math.random() * 256
         }
@@ -184,7 +185,7 @@ const throwGarbage = async (field: Field): Promise<Outcome> => {
   return { figures: `${pieces.length} pieces`, problems: problems.slice(0, 3) }
 }
 
-/** Connections as fast as they come, kept open until the other side has enough of them. */
+/** Opens connections as fast as possible, and keeps them open until the actor closes them. */
 const flood = async (field: Field): Promise<Outcome> => {
   const { scale, victim } = field
   const target = victim.target("anvil")
@@ -245,7 +246,7 @@ const slowly = async (client: Client): Promise<void> => {
   })()
 }
 
-/** A genuine greeting, byte by byte the same, from another process. */
+/** Sends the exact bytes of a genuine greeting from another process. */
 const replay = async (field: Field): Promise<Outcome> => {
   const problems: Array<string> = []
   for (const target of doors(field)) {
@@ -267,7 +268,7 @@ const replay = async (field: Field): Promise<Outcome> => {
   return { figures: "refused: proof", problems }
 }
 
-/** Words of the acceptor, said back to it: from this connection, and from a connection of another actor. */
+/** Returns words of the acceptor to it, on the same connection and on the connection of another actor. */
 const reflect = async (field: Field): Promise<Outcome> => {
   const problems: Array<string> = []
   for (const target of doors(field)) {
@@ -282,7 +283,7 @@ const reflect = async (field: Field): Promise<Outcome> => {
       client.say({ _tag: "Proof", proof: proof === hers!.nonce ? challenge!.nonce : proof }, start(1))
       problems.push(...await shut(client, "reflected"))
     }
-    // Two connections crossed: the question of one is asked on the other.
+    // Crosses two connections: the question of each is asked on the other.
     const [a, b] = [await Client.dial(target), await Client.dial(target)]
     a.say(hello(nobody(), random(32)))
     const asked = await a.hears("Challenge")

@@ -1,6 +1,6 @@
 /**
- * A transport of the user's own that says nothing of proof: the runtime asks for it all the same, so a stranger who reaches
- * its port gets no further than over the transports of the platform.
+ * Attacks a tree whose own transport has no proof of membership. The runtime asks for the proof by itself, so a
+ * stranger gets no further than over the built-in transports.
  */
 import * as ChildProcess from "node:child_process"
 import { once } from "node:events"
@@ -12,13 +12,13 @@ import { refusal, shut, start } from "./strangers.ts"
 
 const program = fileURLToPath(new URL("../tree/open.ts", import.meta.url))
 
-/** Milliseconds for the tree to start, and for an answer of it. */
+/** Milliseconds for the tree to start, and for each of its answers. */
 const patience = 30_000
 
 interface Open {
   readonly target: Target
   readonly secret: Uint8Array
-  /** How many calls of strangers were served. */
+  /** Returns how many calls of strangers were served. */
   readonly opened: () => Promise<number>
 }
 
@@ -68,7 +68,7 @@ const tryAll = async ({ opened, secret, target }: Open): Promise<Outcome> => {
   }
   const calls = await opened()
   if (calls !== 0) problems.push(`${calls} calls of strangers were served`)
-  // A member gets in at the same port: it is the proof that decides.
+  // A member that knows the secret gets in at the port of that transport.
   const member = await enter(target, secret)
   member.destroy()
   return { figures: `${knocks.length} ways without the secret: none is let in; a member is`, problems }

@@ -1,5 +1,6 @@
 /**
- * The actors under attack: they call each other and stream all the time, and say how that goes and what they have seen.
+ * The actors under attack. The actors call each other and read streams all the time, and report how long that takes and
+ * what they have seen.
  */
 import * as Actor from "@furrow/actor/Actor"
 import type { LocalActor } from "@furrow/actor/internal/local/LocalActor"
@@ -24,12 +25,12 @@ export const count = Actor.stream("count", { module, payload: { to: Schema.Int }
 
 let opened = 0
 
-/** An endpoint that no member of the tree calls, so that each call counts a stranger who came through. */
+/** An endpoint that no member of the tree calls, so that each run of its handler is a call of a stranger. */
 export const door = Actor.fn("door", { module, success: Schema.Int })(() => Effect.sync(() => ++opened))
 
 export const hang = Actor.fn("hang", { module })(() => Effect.never)
 
-/** A dialog that never reads. */
+/** An endpoint whose handler never reads the items of its caller. */
 export const talk = Actor.dialog("talk", {
   module,
   started: Schema.Int,
@@ -39,7 +40,9 @@ export const talk = Actor.dialog("talk", {
 
 const exposed = [echo, count] as const
 
-/** Milliseconds of a slice of work and of its pauses: a steady load below the capacity of the machine. */
+/**
+ * Milliseconds of one slice of work and of the pauses in it, which give a steady load below the capacity of the host.
+ */
 const pace = { slice: 100, call: 4, stream: 20, items: 1_000 }
 
 const LoadSchema = Schema.Struct({
@@ -49,7 +52,7 @@ const LoadSchema = Schema.Struct({
   errors: Schema.Array(Schema.String)
 })
 
-/** Work of one actor with another, or with the registry of the root. */
+/** Returns the work of one actor: with another actor, or with the registry of the root. */
 const work = (to: Actor.ActorRef<typeof exposed[number]> | null) =>
   Stream.unwrap(Effect.gen(function*() {
     const tally = { millis: [] as Array<number>, items: 0, errors: [] as Array<string> }
@@ -101,7 +104,7 @@ export const drive = Actor.stream("drive", {
   success: LoadSchema
 })(({ to }) => Stream.orDie(work(to)))
 
-/** One call to another actor: what came in between, or nothing. */
+/** Calls another actor once, and returns the error of the call, or nothing. */
 export const visit = Actor.fn("visit", {
   module,
   payload: { to: Actor.ref([echo]) },
@@ -125,7 +128,7 @@ const SeenSchema = Schema.Struct({
   dialogs: Schema.Int
 })
 
-/** This actor's observations, in slices. */
+/** The observations of this actor, in slices. */
 export const seen: Stream.Stream<Seen, never, ActorRuntime> = Stream.unwrap(Effect.gen(function*() {
   let events: Record<string, number> = {}
   let reasons = new Set<string>()
@@ -155,12 +158,12 @@ export const seen: Stream.Stream<Seen, never, ActorRuntime> = Stream.unwrap(Effe
 
 export const watch = Actor.stream("watch", { module, success: SeenSchema })(() => seen)
 
-/** The secrets that a member gives away when it turns bad. */
+/** Returns the secrets that a malicious member gives to the attacker. */
 export const betray = Actor.fn("betray", { module, success: Schema.String })(() =>
   Effect.map(ActorRuntime, ({ inside }) => Buffer.from((inside as LocalActor).reach!.platform.secret).toString("hex"))
 )
 
-/** An actor one level down, so that the root has to listen too: it works with the registry. */
+/** Runs in an actor below another one and works with the registry, so that the root has to listen too. */
 export const below = Actor.stream("below", { module, success: LoadSchema })(() =>
   Stream.unwrap(Effect.gen(function*() {
     const deep = yield* Actor.orDie(Actor.startScoped("deep", { expose: [drive] }))
@@ -171,7 +174,7 @@ export const below = Actor.stream("below", { module, success: LoadSchema })(() =
 
 export const everything = [echo, count, door, hang, talk, drive, visit, watch, betray, below] as const
 
-/** Waits for whatever comes first to an end: none of them should. */
+/** Runs effects that should never end, and waits for the first one that does. */
 export const together = <E, R>(effects: ReadonlyArray<Effect.Effect<unknown, E, R>>) =>
   Effect.flatMap(
     Effect.forEach(effects, (effect) => Effect.forkChild(effect)),

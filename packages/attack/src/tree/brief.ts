@@ -1,6 +1,6 @@
 /**
- * A tree that lives for one call between two of its actors, in this runtime folder: `brief.ts <runtime folder>`. Says
- * what came in between, or `ok`.
+ * Runs a tree with one call between two of its actors, in the given runtime folder: `brief.ts <runtime folder>`. Prints
+ * the error of the call between the two actors, or `ok`.
  */
 import * as Actor from "@furrow/actor/Actor"
 import { NodeActor, NodeTransport } from "@furrow/node"

@@ -1,4 +1,4 @@
-/** A tree with one actor that waits for a debugger, until it is killed. */
+/** Runs a tree with one actor that waits for a debugger, until the tree is killed. */
 import * as Actor from "@furrow/actor/Actor"
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"

@@ -1,5 +1,6 @@
 /**
- * Reports of the tree under attack, one line of JSON each on the root's stdout; and what the root is asked, on its stdin.
+ * Messages between the attacker and the tree: reports of the tree as lines of JSON on the root's stdout, and requests
+ * on its stdin.
  */
 
 export interface Member {
@@ -9,28 +10,28 @@ export interface Member {
 }
 
 export type Line =
-  /** Everybody is there. The secret is what a member that turns bad has. */
+  /** Every actor of the tree is ready. The secret is included for the attacks of a malicious member. */
   | { readonly _tag: "Up"; readonly members: ReadonlyArray<Member>; readonly folder: string; readonly secret: string }
   | { readonly _tag: "Load"; readonly pair: string; readonly load: Load }
   | { readonly _tag: "Seen"; readonly who: string; readonly seen: Seen }
-  /** How a new actor fared that dialled another one: nothing, or the error. */
+  /** A new actor has dialled another one; the error is null where it got through. */
   | { readonly _tag: "Newcomer"; readonly n: number; readonly error: string | null; readonly millis: number }
 
-/** A slice of steady work between two actors: how long each call took, what went wrong. */
+/** One slice of steady work between two actors: the time of each call, and all errors. */
 export interface Load {
   readonly at: number
   readonly millis: ReadonlyArray<number>
-  /** Items of streams, all of them in order. */
+  /** The number of stream items, which have arrived in order. */
   readonly items: number
   readonly errors: ReadonlyArray<string>
 }
 
-/** Events that an actor has seen since it was last asked. */
+/** The events that an actor has seen since the last report. */
 export interface Seen {
   readonly at: number
   readonly events: { readonly [tag: string]: number }
   readonly reasons: ReadonlyArray<string>
-  /** How often the handler ran that no member of the tree calls, but an attacker does. */
+  /** The number of runs of the handler that only attackers call. */
   readonly opened: number
   readonly peers: number
   readonly dialogs: number

@@ -1,4 +1,7 @@
-/** A transport as a user writes it: tcp, for everybody who can reach the port. Of proof it says nothing. */
+/**
+ * A transport as a user may write it. The example is TCP, open to everyone who can reach the port. The transport has no
+ * proof of membership.
+ */
 import * as Transport from "@furrow/actor/Transport"
 import * as SocketConnection from "@furrow/node/SocketConnection"
 import * as Effect from "effect/Effect"

@@ -1,5 +1,6 @@
 /**
- * The root of the tree under attack: `root.ts <unix|tcp> <runtime folder>`. It writes lines, and does what it reads.
+ * The root of the tree under attack: `root.ts <unix|tcp> <runtime folder>`. The root writes reports as lines, and
+ * carries out the requests that it reads.
  */
 import * as Actor from "@furrow/actor/Actor"
 import type { LocalActor } from "@furrow/actor/internal/local/LocalActor"
@@ -17,7 +18,7 @@ const [transport, runtimeFolder] = process.argv.slice(2) as ["unix" | "tcp", str
 
 const say = (line: Line) => Effect.sync(() => void process.stdout.write(`${JSON.stringify(line)}\n`))
 
-/** `<number> <name>`: a new actor that dials the one of this name. */
+/** The line `<number> <name>` asks for a new actor that dials the actor of this name. */
 const requests = Stream.fromAsyncIterable(Readline.createInterface({ input: process.stdin }), (error) => error)
 
 const newcomer = (n: number, to: Actor.ActorRef<typeof echo>) =>
@@ -74,6 +75,7 @@ const program = Effect.scoped(Effect.gen(function*() {
 const platform = transport === "tcp" ? NodeTransport.layerTcp : NodeTransport.layerUnix({ folder: runtimeFolder })
 
 NodeActor.runMain(program, {
-  // A spare process comes and goes by the time alone, and its descriptors would be taken for what an attack leaves.
+  // Spares are off, because a spare starts and ends by time alone, and its descriptors would look like those that an
+  // attack leaves open.
   layer: NodeActor.layer({ expose: [door, count], spares: "off" }).pipe(Layer.provide(platform))
 })

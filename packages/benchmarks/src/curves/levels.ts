@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 
-/** Says one item when the deepest actor runs, and goes on until it is cancelled. */
+/** Sends one item when the deepest actor runs, and goes on until it is cancelled. */
 export const levels: Actor.StreamFn<any, never> = Actor.stream("levels", {
   module: import.meta.url,
   payload: { below: Schema.Int },

@@ -1,6 +1,4 @@
-/**
- * The task of the measured pools.
- */
+/** The endpoint of the tasks in the measured pools. */
 import { Actor } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

@@ -1,4 +1,6 @@
-/** The far end of `fork`: answers each question with its payload; as JSON it decodes and encodes bytes. */
+/**
+ * The child process of `fork`: answers each question with its payload. With JSON the process decodes and encodes bytes.
+ */
 import { fromJson, toJson } from "./wire.ts"
 
 const json = process.argv[2] === "json"

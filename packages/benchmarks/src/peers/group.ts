@@ -1,4 +1,4 @@
-/** Echoes as procedures of Effect's rpc. */
+/** The echoes as procedures of Effect's rpc. */
 import * as Effect from "effect/Effect"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"

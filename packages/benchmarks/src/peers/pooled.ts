@@ -1,2 +1,2 @@
-/** The task of the other pools. */
+/** The task that the pools of other libraries run. */
 export default (payload: unknown): unknown => payload

@@ -1,4 +1,4 @@
-/** The far end of Effect's rpc over a socket; its path is the first argument. */
+/** The server process of Effect's rpc over a socket, whose path is the first argument. */
 import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

@@ -1,4 +1,4 @@
-/** The far end of Effect's rpc in a worker thread. */
+/** The server of Effect's rpc in a worker thread. */
 import * as NodeWorkerRunner from "@effect/platform-node/NodeWorkerRunner"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

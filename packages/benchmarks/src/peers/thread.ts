@@ -1,4 +1,4 @@
-/** The far end of a worker thread. */
+/** The code of a worker thread that answers with what it gets. */
 import { parentPort } from "node:worker_threads"
 
 parentPort!.on("message", (message) => parentPort!.postMessage(message))

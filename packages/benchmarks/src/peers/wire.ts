@@ -1,5 +1,6 @@
 /**
- * Numbered questions over a channel that carries values: what a careful author writes around `fork` and worker threads.
+ * Numbered questions and answers over a channel for values, as a careful author writes them around `fork` and worker
+ * threads.
  */
 export type Call = (payload: unknown) => Promise<unknown>
 
@@ -26,7 +27,7 @@ export const questions = (post: (message: readonly [id: number, payload: unknown
   }
 }
 
-/** JSON has no bytes: they cross as base64. */
+/** JSON has no bytes, so bytes are sent as base64. */
 export const toJson = (value: any): unknown =>
   value instanceof Uint8Array
     ? { base64: Buffer.from(value.buffer, value.byteOffset, value.length).toString("base64") }

@@ -1,6 +1,4 @@
-/**
- * The far end of the baseline: a bare Node process that answers on fd 3.
- */
+/** The server of the baseline: a Node process without libraries that answers on file descriptor 3. */
 import * as Net from "node:net"
 import { type Message, open, word } from "./wire.ts"
 
@@ -24,7 +22,7 @@ const items = (from: number, count: number) => {
   return out
 }
 
-/** Sends what the credit allows. */
+/** Sends as many items as the credit allows. */
 const pump = (source: Source): void => {
   while (source.credit > 0 && source.sent < source.count) {
     const size = Math.min(source.chunk, source.credit, source.count - source.sent)

@@ -1,6 +1,6 @@
 /**
- * The code of a careful author without Furrow: u32 length + msgpack over a socket, everything said in one turn of
- * the event loop in one write. Both ends of the baseline use it.
+ * The protocol that a careful author would write without Furrow: u32 length and msgpack over a socket. All messages of
+ * one turn of the event loop are sent in one write. The client and the server of the baseline both use this protocol.
  *
  *   [0, id, name, payload]           call             [1, id, value]     its answer
  *   [2, id, count, window, chunk]    start a stream   [3, id, items]     a chunk of it      [4, id]   its end
@@ -16,10 +16,10 @@ export const word = { call: 0, answer: 1, start: 2, chunk: 3, end: 4, credit: 5 
 
 const header = 4
 const arenaSize = 64 * 1024
-/** The size in bytes from which a body is written as it is, and not copied behind other bodies. */
+/** The size in bytes from which a body is written by itself instead of being copied behind other bodies. */
 const large = 16 * 1024
 
-/** Calls back with every whole frame. Pieces of a large one are joined once, when the last is there. */
+/** Calls back with every whole frame. The chunks of a large frame are joined once, when the last one has arrived. */
 const framer = (frame: (bytes: Buffer) => void) => {
   let pieces: Array<Buffer> = []
   let have = 0

@@ -1,6 +1,4 @@
-/**
- * Endpoints of the soak: every use that a program makes of an actor, with payloads of any size.
- */
+/** Endpoints of the soak: every way in which a program uses an actor, with payloads of any size. */
 import { Actor, Registry } from "@furrow/actor"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -11,10 +9,10 @@ import { setImmediate } from "node:timers/promises"
 
 const module = import.meta.url
 
-/** An item: as many bytes, all the same. */
+/** Returns an item of a number of equal bytes. */
 export const item = (size: number, byte: number): Uint8Array => new Uint8Array(size).fill(byte)
 
-/** Tells if an item arrived as it was made. */
+/** Tells whether an item arrived as it was made. */
 export const isItem = (bytes: Uint8Array, size: number, byte: number): boolean =>
   bytes.length === size && bytes[0] === (byte & 255) && bytes[size - 1] === (byte & 255) &&
   bytes[size >> 1] === (byte & 255)
@@ -29,7 +27,7 @@ export const weigh = Actor.fn("weigh", { module, payload: { bytes: Schema.Uint8A
   { bytes }
 ) => Effect.succeed(bytes.length))
 
-/** The actor's process does nothing else meanwhile. */
+/** An endpoint that keeps its process busy, so that the actor does nothing else. */
 export const spin = Actor.fn("spin", { module, payload: { millis: Schema.Int } })(({ millis }) =>
   Effect.sync(() => {
     const end = performance.now() + millis
@@ -37,7 +35,7 @@ export const spin = Actor.fn("spin", { module, payload: { millis: Schema.Int } }
   })
 )
 
-/** Items of one size behind one of another size, all at once or one after the other. */
+/** A stream of items of one size, followed by items of another size, sent all at once or one after the other. */
 export const pages = Actor.stream("pages", {
   module,
   payload: { count: Schema.Int, size: Schema.Int, first: Schema.Int, atOnce: Schema.Boolean },
@@ -48,7 +46,7 @@ export const pages = Actor.stream("pages", {
   return atOnce ? Stream.fromIterable(all) : Stream.rechunk(Stream.fromIterable(all), 1)
 })
 
-/** Says back what it hears, and in the end how much it was. */
+/** A dialog that sends back what it gets, and returns the number of items in the end. */
 export const talk = Actor.dialog("talk", {
   module,
   started: Schema.Int,
@@ -65,7 +63,7 @@ export const talk = Actor.dialog("talk", {
   return heard
 }, Actor.orDie))
 
-/** Waits for a word, then says `count` items. */
+/** A dialog that waits for a message, and then sends `count` items. */
 export const feed = Actor.dialog("feed", {
   module,
   payload: { count: Schema.Int, size: Schema.Int },
@@ -103,7 +101,7 @@ export const exit = Actor.fn("exit", { module, payload: { code: Schema.Int } })(
 
 const Peer = Actor.ref([echo, pages, talk, wait])
 
-/** Does with another actor what the root does with this one; answers with what went wrong. */
+/** An endpoint that uses another actor as the root uses this one, and returns what went wrong. */
 export const ask = Actor.fn("ask", {
   module,
   payload: { whom: Peer, what: Schema.Literals(["call", "stream", "part", "dialog", "wait"]), size: Schema.Int },
@@ -139,7 +137,7 @@ export const ask = Actor.fn("ask", {
   })).pipe(Effect.catchIf(Actor.isActorError, (error) => Effect.succeed(error._tag)))
 )
 
-/** Asks the registry from here; answers with what went wrong. */
+/** An endpoint that asks the registry from its actor, and returns what went wrong. */
 export const look = Actor.fn("look", { module, payload: { name: Schema.String }, success: Schema.String })(({ name }) =>
   Effect.scoped(Effect.gen(function*() {
     const found = yield* Registry.find([echo], name)
@@ -152,10 +150,10 @@ export const look = Actor.fn("look", { module, payload: { name: Schema.String },
 
 const collect = globalThis.gc
 
-/** Megabytes that are reachable. */
+/** Returns the megabytes of the heap that are reachable. */
 export const heap = async (): Promise<number> => {
   if (collect === undefined) throw new Error("start Node with --expose-gc: the heap is measured after a collection")
-  // Finalization of what was collected frees memory outside of the heap, in a later turn.
+  // Finalizers of collected objects free memory outside of the heap in a later turn, so the collection runs twice.
   for (let round = 0; round < 2; round++) {
     collect()
     await setImmediate()

@@ -1,5 +1,6 @@
 /**
- * Acts of the root on its actors. Each checks its answers and cleans up behind itself, so it can be repeated.
+ * The acts of the soak: things that the root does with its actors. Each act checks the answers and cleans up after
+ * itself, so that it can be repeated.
  */
 import { Actor, Registry } from "@furrow/actor"
 import * as Cause from "effect/Cause"
@@ -16,7 +17,7 @@ export interface Field {
   readonly workers: ReadonlyArray<A.Worker>
   /** The size of an item in bytes. */
   readonly size: number
-  /** Different in every act of a run. */
+  /** A number that is different in every act of a run. */
   readonly n: number
 }
 
@@ -25,7 +26,7 @@ export interface Act {
   readonly run: (field: Field) => Effect.Effect<unknown, unknown, Actor.ActorRuntime | Scope.Scope>
 }
 
-/** An answer that is not the one that was to come. */
+/** The error for an answer that differs from the expected one. */
 export class Wrong extends Error {
   override readonly name = "Wrong"
 }
@@ -36,7 +37,7 @@ const check = (holds: boolean, what: string): Effect.Effect<void, Wrong> =>
 const one = ({ n, workers }: Field): A.Worker => workers[n % workers.length]!
 const other = ({ n, workers }: Field): A.Worker => workers[(n + 1) % workers.length]!
 
-/** Number of items of a size that are 128 MiB at most. */
+/** Returns how many items of a size fit into 128 MiB. */
 const manyOf = (size: number, most: number): number => Math.max(3, Math.min(most, Math.floor(128 * 1024 * 1024 / size)))
 
 const tagged = (exit: Exit.Exit<unknown, unknown>): string => {
@@ -45,7 +46,7 @@ const tagged = (exit: Exit.Exit<unknown, unknown>): string => {
   return typeof error === "object" && error !== null && "_tag" in error ? String(error._tag) : String(error)
 }
 
-/** Checks the tag that the effect ends with. */
+/** Checks that the effect ends with one of these tags. */
 const endsWith = <A, E, R>(effect: Effect.Effect<A, E, R>, ...tags: ReadonlyArray<string>) =>
   Effect.flatMap(
     Effect.exit(effect),
@@ -55,7 +56,7 @@ const endsWith = <A, E, R>(effect: Effect.Effect<A, E, R>, ...tags: ReadonlyArra
 const started = (field: Field, name: string) =>
   Actor.startScoped(`${name}-${field.n}`, { expose: A.expose, unique: true })
 
-/** Runs an effect, and interrupts it after a while. */
+/** Runs an effect, and interrupts it after a number of milliseconds. */
 const interrupted = <A, E, R>(effect: Effect.Effect<A, E, R>, millis: number) =>
   Effect.gen(function*() {
     const fiber = yield* Effect.forkChild(effect)
@@ -152,7 +153,7 @@ const dialogs: Act = {
       }))
 }
 
-/** Reads a feed with several subscribers, each of which takes its limit at most. */
+/** Reads a feed with several subscribers, each of which takes at most its limit of items. */
 const subscribed = (field: Field, limits: ReadonlyArray<number>) => {
   const count = Math.max(80, manyOf(field.size, 200))
   const size = Math.min(field.size, 256 * 1024)
@@ -267,7 +268,8 @@ const lostPeers: Act = {
       yield* Effect.sleep(50)
       yield* kill(victim)
       const heard = yield* Fiber.join(asking)
-      // On a busy machine the kill may come before the peers have met again.
+      // On a busy host the kill may come before the peers have connected again, so the call may find its actor
+      // unreachable.
       const isLoss = heard === "ActorLost" || heard === "ActorUnreachable"
       yield* check(isLoss, `its peer heard "${heard}" instead of ActorLost`)
     }))

@@ -1,8 +1,8 @@
 /**
- * Judges series of measurements: a resource that is not back where it was is a problem.
+ * Judges series of measurements: a resource that does not return to its first value is a problem.
  *
- * Noise of an idle process is above its real holdings, never below. So a checkpoint counts with its floor, which is the
- * least of several samples; the first floor is that of the warm process.
+ * Noise makes the measured holdings of an idle process larger than the real ones, never smaller. So the least of
+ * several samples, the floor, counts at each checkpoint. The first floor is taken after the warm-up.
  */
 
 export const resources = [
@@ -19,12 +19,12 @@ export const resources = [
 ] as const
 export type Resource = typeof resources[number]
 
-/** Holdings of one process at one moment: memory in MiB, the rest counted. */
+/** The holdings of one process at one moment: memory in MiB, and other resources as numbers. */
 export type Sample = { readonly [R in Resource]?: number }
 
 /**
- * Growth since the first checkpoint that is no problem. Compiled code takes room once, and the allocator keeps pages of
- * some large items; counted resources must not grow.
+ * The growth since the first checkpoint that is allowed for each resource. Memory may grow a little, because compiled
+ * code needs room once and the allocator keeps pages of some large items. The counted resources must not grow.
  */
 export const allowed: Readonly<Record<Resource, number>> = {
   heap: 16,
@@ -39,7 +39,7 @@ export const allowed: Readonly<Record<Resource, number>> = {
   names: 0
 }
 
-/** Number of checkpoints, each above the one before, that are a leak below its allowance. */
+/** The number of checkpoints, each above the one before, that count as a leak even within the allowed growth. */
 const creeping = 5
 
 export interface Judgement {
@@ -49,14 +49,14 @@ export interface Judgement {
   readonly problem: string | undefined
 }
 
-/** The least of several samples, by resource. */
+/** Returns the least of several samples for each resource. */
 export const floor = (samples: ReadonlyArray<Sample>): Sample =>
   Object.fromEntries(resources.flatMap((resource) => {
     const values = samples.flatMap((sample) => sample[resource] ?? [])
     return values.length === 0 ? [] : [[resource, Math.min(...values)]]
   }))
 
-/** Tells if everything is back where it was at `first`. */
+/** Tells whether all resources have returned to their values in `first`. */
 export const isBack = (first: Sample, now: Sample): boolean =>
   resources.every((resource) => (now[resource] ?? 0) <= (first[resource] ?? 0) + allowed[resource])
 
@@ -76,7 +76,9 @@ const problemOf = (resource: Resource, floors: ReadonlyArray<number>): string | 
 
 const round = (value: number): number => Math.round(value * 10) / 10
 
-/** The verdict on each resource of one process, from its floors, the first of which was taken when it was warm. */
+/**
+ * Returns the verdict on each resource of one process, from its floors, of which the first was taken after the warm-up.
+ */
 export const judge = (floors: ReadonlyArray<Sample>): ReadonlyArray<Judgement> =>
   resources.flatMap((resource) => {
     const values = floors.flatMap((sample) => sample[resource] ?? [])
@@ -84,6 +86,8 @@ export const judge = (floors: ReadonlyArray<Sample>): ReadonlyArray<Judgement> =
     return [{ resource, first: values[0]!, last: values.at(-1)!, problem: problemOf(resource, values) }]
   })
 
-/** MiB above the idle process that an act may need: some copies of each item that is on its way. */
+/**
+ * Returns the MiB that an act may need in addition to the idle process: some copies of each item that is on its way.
+ */
 export const allowedPeak = ({ largest, lanes }: { readonly largest: number; readonly lanes: number }): number =>
   256 + lanes * 12 * largest

@@ -1,9 +1,9 @@
 /**
- * `npm run soak`: everything a program does with actors, for minutes, and whether everything is back where it was.
+ * `npm run soak`: uses actors in every way for minutes, and checks that all resources return to their first values.
  *
  * A root and three actors call, stream, talk, subscribe, cancel, fail, kill, restart and look each other up, with items
- * of 1 byte to 16 MiB. Reasons to fail: an act with a wrong answer or none; memory, descriptors,
- * processes, socket files or table entries that do not come back; a process that needs more than some copies of its items.
+ * of 1 byte to 16 MiB. A run fails for an act with a wrong answer or none, for memory, descriptors, processes, socket
+ * files or table entries that are not freed, and for a process that needs more than some copies of its items.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -24,18 +24,19 @@ import * as Processes from "./processes.ts"
 import * as Report from "./report.ts"
 import { run } from "./run.ts"
 
-/** Ends the program with this exit code; what there was to say has been said. */
+/** Ends the program with this exit code, after all output has been printed. */
 class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code
   override readonly [Runtime.errorReported] = false
 }
 
-/** Looks for leftovers of the closed runtime, until there are none or five seconds have passed. */
+/** Searches for leftovers of the closed runtime, until there are none or five seconds have passed. */
 const left = async (
   folder: string,
   before: ReadonlyMap<string, string>
 ): Promise<ReadonlyArray<Report.Verdict>> => {
-  // The first stream of a process makes libuv keep /dev/null open, for the day when no descriptor is free.
+  // The first stream of a process makes libuv keep /dev/null open, as a reserve for when the process has no free file
+  // descriptor.
   const descriptors = () =>
     Array.from(Processes.targets()).filter(([fd, target]) => target !== "/dev/null" && before.get(fd) !== target)
   const look = () => [
@@ -54,10 +55,11 @@ const left = async (
 const soak = Effect.fnUntraced(function*(options: Options.Options) {
   const fs = yield* FileSystem.FileSystem
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "furrow-soak-" })
-  // The runtime folder of this tree alone.
+  // Without XDG_RUNTIME_DIR the tree uses a runtime folder of its own.
   delete process.env.XDG_RUNTIME_DIR
   process.env.TMPDIR = folder
-  // Node opens a pipe of its own with the first listener to a signal, and keeps it.
+  // Node opens a pipe with the first listener to a signal, and keeps it open, so one listener is added before the first
+  // count.
   process.on("SIGWINCH", () => {})
   const seed = options.seed ?? Date.now() % 1_000_000
   yield* Console.log(`soak with seed ${seed}: each act alone, then ${options.minutes} minutes`)
@@ -68,9 +70,10 @@ const soak = Effect.fnUntraced(function*(options: Options.Options) {
   }
   const before = Processes.targets()
   const result = yield* run({ ...options, acts: wanted, seed, folder }).pipe(
-    // Spares are off, because a spare comes and goes with time alone: the counts of processes and descriptors would differ.
+    // Spares are off, because a spare starts and ends by time alone, which would change the counts of processes and
+    // descriptors.
     Effect.provide(NodeActor.layer({ spares: "off" })),
-    // Deaths and defects are planned, so their logs are noise.
+    // Logs are off, because the soak causes deaths and defects on purpose.
     Effect.provideService(References.MinimumLogLevel, "None")
   )
   const verdicts = [

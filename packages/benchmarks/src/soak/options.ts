@@ -38,6 +38,6 @@ export const config = {
 
 export type Options = Command.Config.Infer<typeof config>
 
-/** Tells if the options choose an act of this name. */
+/** Tells whether the options select an act of this name. */
 export const isWanted = ({ only, skip }: Pick<Options, "only" | "skip">, name: string): boolean =>
   (only.length === 0 || only.some((text) => name.includes(text))) && !skip.some((text) => name.includes(text))

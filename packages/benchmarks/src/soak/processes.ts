@@ -4,41 +4,41 @@
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 
-/** Megabytes in memory now, and at the highest since the peak was reset. */
+/** Returns the megabytes of a process now, and at their peak since it was reset. */
 export const memory = (pid: number): { readonly rss: number; readonly peak: number } => {
   const status = Fs.readFileSync(`/proc/${pid}/status`, "utf8")
   const of = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) / 1024
   return { rss: of("VmRSS"), peak: of("VmHWM") }
 }
 
-/** The peak begins anew (proc(5): clear_refs). */
+/** Resets the peak of a process's memory (proc(5): clear_refs). */
 export const resetPeak = (pid: number): void => Fs.writeFileSync(`/proc/${pid}/clear_refs`, "5")
 
-/** Open descriptors; the one that reads the folder of this process is not counted. */
+/** Returns the number of open descriptors, without the one that reads the folder of this process. */
 export const descriptors = (pid: number): number =>
   Fs.readdirSync(`/proc/${pid}/fd`).length - (pid === process.pid ? 1 : 0)
 
-/** Targets of the open descriptors of this process. */
+/** Returns the targets of the open descriptors of this process. */
 export const targets = (): ReadonlyMap<string, string> =>
   new Map(
     Fs.readdirSync("/proc/self/fd").flatMap((fd) => {
       try {
         return [[fd, Fs.readlinkSync(`/proc/self/fd/${fd}`)] as const]
       } catch {
-        // The one that read the folder.
+        // The descriptor that has read the folder is closed by now.
         return []
       }
     })
   )
 
-/** Counts the processes below one, with those that are dead and not reaped. */
+/** Returns the number of processes below one, including those that are dead and not reaped. */
 export const descendants = (root: number): number => {
   const parents = Fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
     try {
       const stat = Fs.readFileSync(`/proc/${pid}/stat`, "utf8")
       return [[Number(pid), Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1])] as const]
     } catch {
-      // The process ended while we looked.
+      // The process ended while its files were read.
       return []
     }
   })
@@ -47,17 +47,19 @@ export const descendants = (root: number): number => {
   return below(root)
 }
 
-/** Kept on purpose: compiled code of Node, and the records of actors with the stories of dead ones. */
+/**
+ * The folders that are kept on purpose: compiled code of Node, and the records of actors with the stories of dead ones.
+ */
 const kept = ["node-compile-cache", "graves"]
 
-/** The number of files below a folder, without those that are kept on purpose. */
+/** Returns the number of files in a folder and below, without those that are kept on purpose. */
 export const files = (folder: string): number =>
   Fs.readdirSync(folder, { withFileTypes: true }).reduce((sum, entry) => {
     if (kept.includes(entry.name)) return sum
     try {
       return sum + (entry.isDirectory() ? files(Path.join(folder, entry.name)) : 1)
     } catch {
-      // Removed while we looked.
+      // The folder was removed while it was read.
       return sum
     }
   }, 0)

@@ -1,6 +1,4 @@
-/**
- * The figures of a soak as tables, and its verdicts.
- */
+/** Formats the figures of a soak as tables, with its verdicts. */
 import * as Judge from "./judge.ts"
 import { lanes, type Result } from "./run.ts"
 
@@ -12,7 +10,7 @@ const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   ).join("\n")
 }
 
-/** The highest of each process by act: the slices of all acts at once are one row. */
+/** Returns the peak of each process by act; all acts that ran at once share one row. */
 export const peaks = ({ peaks, processes }: Result): string => {
   const names = [...new Set(peaks.map(({ act }) => act))]
   const rows = names.map((name) => {
@@ -37,7 +35,10 @@ export interface Verdict {
 
 const shown = (value: number): string => Number.isInteger(value) ? `${value}` : value.toFixed(1)
 
-/** A verdict for each resource of each process, for each peak that is too high, and for each act that went wrong. */
+/**
+ * Returns a verdict for each resource of each process, for each peak that is too high, and for each act that went
+ * wrong.
+ */
 export const verdicts = (result: Result, largest: number): ReadonlyArray<Verdict> => {
   const resources = result.processes.flatMap((process, i) =>
     Judge.judge(result.floors[i]!).map(({ first, last, problem, resource }) => ({

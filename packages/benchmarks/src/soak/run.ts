@@ -1,9 +1,10 @@
 /**
- * Runs a root, its actors and all acts on them, and measures their holdings at each checkpoint.
+ * Runs a root, its actors and all acts on them, and measures the holdings of each process at every checkpoint.
  *
  *   warm up with small items -> first checkpoint -> each act alone with the largest -> all at once, any size -> the end
  *
- * An act alone shows its own peak; acts at once show what they do to each other. At a checkpoint nothing is going on.
+ * Acts that run alone show their own peaks; acts that run at once show how they affect each other. At a checkpoint no
+ * act is running.
  */
 import { Actor, Registry } from "@furrow/actor"
 import * as Cause from "effect/Cause"
@@ -22,11 +23,11 @@ export interface Plan {
   /** MiB. */
   readonly largest: number
   readonly seed: number
-  /** The temporary files of the tree. */
+  /** The path of the folder for the tree's temporary files. */
   readonly folder: string
 }
 
-/** The peak of every process while one act was on, in MiB: above what it had, and in all. */
+/** The peak of every process while one act ran, in MiB: the growth, and the total. */
 export interface Peak {
   readonly act: string
   readonly seconds: number
@@ -35,32 +36,32 @@ export interface Peak {
 }
 
 export interface Result {
-  /** The root and the actors that last. */
+  /** The names of the root and of the actors that live for the whole run. */
   readonly processes: ReadonlyArray<string>
   readonly peaks: ReadonlyArray<Peak>
-  /** Figures by process, in the order of `processes`. */
+  /** The floors of each process, in the order of `processes`. */
   readonly floors: ReadonlyArray<ReadonlyArray<Judge.Sample>>
-  /** Wrong answers and hangs of acts, each with its count. */
+  /** The wrong answers and hangs of acts, each with its count. */
   readonly problems: ReadonlyMap<string, number>
   readonly done: number
 }
 
 const mebibyte = 1024 * 1024
 
-/** Number of acts at once. */
+/** The number of acts that run at once. */
 export const lanes = 3
 
-/** Number of checkpoints at most, and the milliseconds between two at least. */
+/** The largest number of checkpoints, and the least milliseconds between two. */
 const mostSlices = 8
 const leastSlice = 10_000
 
-/** Bound of an act on a busy machine; on an idle one it takes a second or two. */
+/** The bound of an act on a busy host; on an idle host an act takes a second or two. */
 const actLimit = "60 seconds"
 
-/** Samples of a floor, and the milliseconds that a resource may take to come back. */
+/** The number of samples for a floor, and the milliseconds in which a resource must return to its first value. */
 const checkpoints = { samples: 6, every: "250 millis", patience: 10_000 } as const
 
-/** Numbers from 0 to 1 that are the same for the same seed (mulberry32). */
+/** Returns a generator of numbers from 0 to 1 that are the same for the same seed (mulberry32). */
 const random = (seed: number) => {
   let state = seed >>> 0
   return () => {
@@ -101,8 +102,8 @@ const sampleWorker = (worker: Worker) =>
   }))
 
 /**
- * Measures the floors of all processes, until they are back where they were or the patience is over. A checkpoint after
- * one that was not back does not wait.
+ * Measures the floors of all processes, until they have returned to their first values or the patience is over. A
+ * checkpoint that follows a failed one does not wait.
  */
 const checkpoint = (
   workers: ReadonlyArray<Worker>,
@@ -123,7 +124,7 @@ const checkpoint = (
     }
   })
 
-/** Every two actors have their connection before the first checkpoint. */
+/** Makes every two actors connect before the first checkpoint. */
 const introduce = (workers: ReadonlyArray<Worker>) =>
   Effect.forEach(
     workers,
@@ -140,7 +141,7 @@ const explain = (cause: Cause.Cause<unknown>): string => {
   return text.split("\n", 1)[0]!.slice(0, 200)
 }
 
-/** Plays an act; it is left to itself where it does not end. */
+/** Runs an act; an act that does not end in time is abandoned. */
 const play = (act: Act, field: Field, problems: Map<string, number>) =>
   Effect.gen(function*() {
     const fiber = yield* Effect.forkDetach(Effect.exit(Effect.scoped(act.run(field))))
@@ -150,7 +151,7 @@ const play = (act: Act, field: Field, problems: Map<string, number>) =>
       : Exit.isFailure(exit.value)
       ? explain(exit.value.cause)
       : undefined
-    // A hang is told, and given the chance to clean up.
+    // An act that hangs is reported, and interrupted so that it can clean up.
     if (exit._tag === "None") yield* Effect.timeoutOption(Fiber.interrupt(fiber), actLimit)
     if (problem === undefined) return
     const line = `${act.name}: ${problem.replaceAll(/@\d+|-\d+/g, "")}`
@@ -174,7 +175,7 @@ export const run = (plan: Plan): Effect.Effect<Result, Actor.ActorError, Actor.A
     })
     const measured = <E>(name: string, work: Effect.Effect<unknown, E, Actor.ActorRuntime>) =>
       Effect.gen(function*() {
-        // Garbage of the act before must not count for this one.
+        // The sample collects garbage of the act before, which must not count for the next act.
         yield* sampleRoot(workers, plan.folder)
         yield* Effect.forEach(workers, sampleWorker)
         const before = pids.map((pid) => Processes.memory(pid).rss)
@@ -191,7 +192,7 @@ export const run = (plan: Plan): Effect.Effect<Result, Actor.ActorError, Actor.A
     yield* look
     yield* Console.log(`${acts.length} acts are warm`)
     for (const act of acts) {
-      // Uses one pair of workers each time: its peaks are not spread over all of them.
+      // An act uses the same pair of actors each time, so that its peaks appear in only two processes.
       n += workers.length - n % workers.length
       yield* measured(act.name, play(act, { workers, size: plan.largest * mebibyte, n: n++ }, problems))
       yield* Console.log(`alone: ${act.name}`)
@@ -204,7 +205,7 @@ export const run = (plan: Plan): Effect.Effect<Result, Actor.ActorError, Actor.A
       const lane = Effect.gen(function*() {
         while (performance.now() < until) {
           const act = acts[Math.floor(next() * acts.length)]!
-          // Lengths in equal numbers: 1 byte, 10, 100, ... up to the largest.
+          // The sizes of items are spread evenly over the powers of ten: 1 byte, 10, 100, ... up to the largest.
           const size = Math.max(1, Math.round((plan.largest * mebibyte) ** next()))
           yield* play(act, { workers, size, n: n++ }, problems)
         }

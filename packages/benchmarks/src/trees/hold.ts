@@ -1,10 +1,10 @@
-/** The longest time for which the event loop was held while something ran. */
+/** Measures the longest time for which the event loop was blocked while an effect ran. */
 import * as Effect from "effect/Effect"
 
 export interface Held {
-  /** Milliseconds of the longest turn by the clock, which counts other programs of the machine, too. */
+  /** Milliseconds of the longest turn by the clock, which includes the time of other programs. */
   readonly wall: number
-  /** Milliseconds of processor time of the turn that used most, with the threads of the garbage collector. */
+  /** Milliseconds of processor time of the turn that used most, including the threads of the garbage collector. */
   readonly processor: number
   readonly seconds: number
 }
@@ -14,7 +14,7 @@ const processorMillis = () => {
   return (system + user) / 1_000
 }
 
-/** Runs an effect and measures each turn of the event loop meanwhile. */
+/** Runs an effect, and measures each turn of the event loop in the meantime. */
 export const held = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<readonly [A, Held], E, R> =>
   Effect.suspend(() => {
     const start = performance.now()

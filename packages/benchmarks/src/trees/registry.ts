@@ -1,6 +1,7 @@
 /**
- * A registry of many actors: `npm run trees -- registry [count]`. Each line says how long the event loop was held at most while
- * one tree published that many actors, another one followed them, and an actor below it read them.
+ * Measures a registry of many actors: `npm run trees -- registry [count]`. Each line shows the longest blocking of the
+ * event loop for a number of actors. One tree published the actors, another tree followed them, and an actor below it
+ * read them.
  */
 import { Actor, Credentials, Discovery, MemoryActor, Registry } from "@furrow/actor"
 import * as Effect from "effect/Effect"
@@ -20,7 +21,7 @@ export const watchAll = Actor.fn("watchAll", { module: import.meta.url, success:
   ))
 )
 
-/** A Discovery that hands out the tree that it was opened for. */
+/** A Discovery that returns the tree for which it was opened. */
 const watched = (opened: (tree: Discovery.DiscoveryTree) => void) =>
   Layer.effect(
     Discovery.Discovery,

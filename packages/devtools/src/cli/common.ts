@@ -1,6 +1,4 @@
-/**
- * The parts that the verbs of `furrow` share: which tree is meant, and how a verb ends.
- */
+/** Functions that the verbs of `furrow` share: they choose a tree and end a verb. */
 import type { Observer } from "@furrow/actor/Inspect"
 import { nameOf, type Seen } from "@furrow/node/internal/diagnosis/Seen"
 import { printable } from "@furrow/node/internal/diagnosis/text"
@@ -55,29 +53,29 @@ export const looked = (wanted: Option.Option<string>, options: Trees.Options = {
 export const missing = (error: Trees.NoTree) =>
   Effect.andThen(Console.error(`furrow: ${printable(error.message)}`), exit(exits.noTree))
 
-/** Says what went wrong, and ends with the code of a failure. */
+/** Prints what went wrong, and exits with the code of a failure. */
 export const fail = (message: string) =>
   Effect.andThen(Console.error(`furrow: ${printable(message)}`), exit(exits.failed))
 
 export const isCalled = (one: Seen, wanted: string | undefined): boolean =>
   wanted === undefined || nameOf(one) === wanted || String(one.outside.pid) === wanted
 
-/** The actors of a tree that a name or a pid means; all of them where there is none. */
+/** Returns the actors of a tree with a name or a pid; all actors of the tree where neither is given. */
 export const meant = ({ seen }: Trees.Tree, wanted: Option.Option<string>): ReadonlyArray<Seen> =>
   seen.filter((one) => isCalled(one, Option.getOrUndefined(wanted)))
 
-/** The same, where a root stands for all of its tree. */
+/** Returns the actors of a tree with a name or a pid, where that of the root stands for all actors. */
 export const meantWith = (tree: Trees.Tree, wanted: Option.Option<string>): ReadonlyArray<Seen> => {
   const [root] = tree.seen
   const isRoot = root !== undefined && isCalled(root, Option.getOrUndefined(wanted))
   return isRoot ? tree.seen : meant(tree, wanted)
 }
 
-/** Looks into one actor. */
+/** Opens a connection to one actor as an observer. */
 export const observe = (pid: number): Effect.Effect<Observer, { readonly message: string }, Scope.Scope> =>
   NodeInspect.observe(pid, { within: Trees.patience })
 
-/** The reason of a failure as a text, whatever it is. */
+/** Returns the reason of a failure as text, for a failure of any type. */
 export const reasonOf = (error: unknown): string => {
   if (typeof error === "string") return error
   const { _tag, message } = error as { readonly _tag?: string; readonly message?: string }
@@ -86,8 +84,8 @@ export const reasonOf = (error: unknown): string => {
     : message ?? String(error)
 }
 
-/** Milliseconds between two looks. */
+/** Milliseconds between two looks at a tree. */
 export const everyMillis = 1000
 
-/** The screen of a terminal, empty. */
+/** The escape sequence that clears the screen of a terminal. */
 export const clear = "\u001b[H\u001b[2J"

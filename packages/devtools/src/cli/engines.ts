@@ -1,5 +1,5 @@
 /**
- * The command lines of `ls` and `watch`. The module behind them is loaded with the first look.
+ * The command lines of `ls` and `watch`. The module that carries out these commands is loaded when one of them runs.
  */
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"

@@ -1,6 +1,4 @@
-/**
- * The fibers of an actor, each with its work, what it waits for, and the lines at which it stands.
- */
+/** Formats the fibers of an actor, each with its work, what it waits for, and the lines at which it stands. */
 import type { ActorInspection, FiberInspection } from "@furrow/actor/Inspect"
 import { nameOf, type Seen } from "@furrow/node/internal/diagnosis/Seen"
 import { printable, shortened } from "@furrow/node/internal/diagnosis/text"
@@ -18,7 +16,7 @@ const words: Readonly<Record<FiberInspection["waits"]["on"], string>> = {
   Unknown: "runs, or waits for something outside"
 }
 
-/** The endpoint of a dialog, by the actor at its other end and its number. */
+/** Returns the endpoint of a dialog, given the actor at its other end and the number of the dialog. */
 const endpointOf = (inside: ActorInspection, side: "caller" | "callee", peer: string, id: number): string | undefined =>
   inside.channels.find((channel) => channel.peer?.uuid === peer)
     ?.dialogs.find((dialog) => dialog.side === side && dialog.id === id)?.endpoint
@@ -34,7 +32,7 @@ const fiberLines = (inside: ActorInspection, { frames, id, waits, within }: Fibe
   ]
 }
 
-/** Lines about one process of a tree. */
+/** Returns the lines about the fibers of one process of a tree. */
 export const lines = (seen: Seen): ReadonlyArray<string> => {
   const { fibers, inside, outside } = seen
   const head = `${printable(nameOf(seen))} (${outside.pid})`

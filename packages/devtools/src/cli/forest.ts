@@ -1,5 +1,6 @@
 /**
- * The verbs that look at all trees of an engine: `ls` and `watch`. They read, and hold nothing there.
+ * The verbs that show all trees of an engine: `ls` and `watch`. The two verbs only read from the engine, and hold
+ * neither names nor leases in it.
  */
 import type { DiscoveryDriver } from "@furrow/actor/Discovery"
 import { Follower, type Reader } from "@furrow/actor/internal/discovery/Following"
@@ -19,7 +20,7 @@ export interface Options {
   readonly json: boolean
 }
 
-/** The lease that a tree has where it asks for no other: looks are a quarter of it apart. */
+/** The default lease of a tree; the pause between two looks at the engine is a quarter of it. */
 const lease = { id: "", ttlMillis: 15_000 }
 
 const followers = (driver: DiscoveryDriver["Service"], { host, ...reader }: Omit<Reader, "root">) => {
@@ -29,7 +30,10 @@ const followers = (driver: DiscoveryDriver["Service"], { host, ...reader }: Omit
   )
 }
 
-/** The engine of this host where trees have met. A folder is not made for a look. */
+/**
+ * Returns the engine of this host, where the programs of this user have one. The folder of the engine is not made,
+ * because a look must leave no files.
+ */
 const engine = <A, E, R>(
   { folder }: Options,
   use: (driver: DiscoveryDriver["Service"]) => Effect.Effect<A, E, R>
@@ -85,7 +89,8 @@ export const watch = (options: Options) =>
       }
       const print = Effect.suspend(() => said.length === 0 ? Effect.void : Console.log(said.splice(0).join("\n")))
       const following = followers(driver, { host: options.host, registrar })
-      // The first look says where the engine does not answer; later it may be away for a while.
+      // The first look fails the verb where the engine does not answer. After the first look the engine may be
+      // unreachable for a while.
       for (const { look } of following) yield* look
       yield* print
       yield* Effect.all([
@@ -97,5 +102,5 @@ export const watch = (options: Options) =>
       })
     }))
 
-/** Milliseconds between two prints. */
+/** Milliseconds between two prints of the list. */
 const printMillis = 50

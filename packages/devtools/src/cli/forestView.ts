@@ -1,6 +1,6 @@
 /**
- * The listed actors of several trees, as a table, as lines and as data. Names are those of other programs, and a terminal must
- * not obey them, in JSON either.
+ * Formats the listed actors of several trees as a table, as lines and as JSON. Names come from other programs and may
+ * hold control characters, which a terminal must not obey, also in JSON.
  */
 import type { Entry } from "@furrow/actor/internal/settings/ActorRef"
 import { printable, table } from "@furrow/node/internal/diagnosis/text"
@@ -13,7 +13,7 @@ const exposedBy = ({ exposed }: Entry): string => exposed.map(({ name }) => prin
 
 const compare = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0
 
-/** By host, tree and root; within a tree those above come first. */
+/** Sorts entries by host, tree and root; within a tree, parents come before their children. */
 const sorted = (entries: ReadonlyArray<Entry>): ReadonlyArray<Entry> =>
   entries.toSorted((a, b) =>
     compare(a.host ?? "", b.host ?? "") || compare(a.tree ?? "", b.tree ?? "") || compare(a.path[0]!, b.path[0]!) ||
@@ -44,7 +44,10 @@ const data = ({ actor, exposed, host, path, service, tree, unique }: Entry) => (
   unique
 })
 
-/** JSON escapes the control characters below a space alone; a terminal obeys others as well. */
+/**
+ * Escapes the control characters that JSON leaves as they are: it escapes only those below the space, and a terminal
+ * obeys others too.
+ */
 const harmless = (json: string): string =>
   json.replace(
     /[\u007f-\u009f\p{Cf}\u2028\u2029]/gu,

@@ -1,6 +1,4 @@
-/**
- * The verb `graves`: the actors that died, and the story of one.
- */
+/** The verb `graves`: lists the actors that died, or shows the story of one of them. */
 import * as NodeGraves from "@furrow/node/NodeGraves"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
@@ -10,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as View from "./gravesView.ts"
 
-/** The exit code where none is meant. */
+/** The exit code where no dead actor matches. */
 const noGrave = 4
 
 const isMeant = (wanted: string) => ({ actor, id }: NodeGraves.Grave): boolean =>

@@ -1,5 +1,6 @@
 /**
- * Dead actors as a table, and one of them as a story. Names are the program's, and a terminal must not obey them.
+ * Formats dead actors as a table, and the death of one actor as a story. Names come from the program and may hold
+ * control characters, which a terminal must not obey.
  */
 import { duration, mebibytes, printable, table } from "@furrow/node/internal/diagnosis/text"
 import type { Grave } from "@furrow/node/NodeGraves"
@@ -15,7 +16,7 @@ const servedOf = ({ doing }: Grave): string => {
 
 const ago = ({ at }: Grave, now: number): string => `${duration(Math.max(0, now - at))} ago`
 
-/** The newest first. */
+/** The table begins with the newest death. */
 export const list = (graves: ReadonlyArray<Grave>, now: number): ReadonlyArray<string> =>
   graves.length === 0 ? ["No actor of this user has died unexpectedly."] : table([
     head,
@@ -38,7 +39,7 @@ const stepsOf = ({ steps }: Grave): ReadonlyArray<string> =>
     ...steps.map(({ beforeMillis, endpoint, what }) => `    ${duration(beforeMillis)}: ${what} ${printable(endpoint)}`)
   ]
 
-/** The lines of one story: the death of an actor, and all that is known of that death. */
+/** Returns the lines of one story: the death of an actor, and all that is known about it. */
 export const story = (grave: Grave, now: number): ReadonlyArray<string> => [
   `${printable(grave.actor.name)} (${grave.actor.pid}) died ${ago(grave, now)}: ${printable(grave.how)}`,
   ...grave.hint === null ? [] : [`  ${printable(grave.hint)}`],

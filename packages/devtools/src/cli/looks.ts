@@ -1,6 +1,4 @@
-/**
- * The verbs that look once, or again and again: `tree`, `top`, `why`, `fibers`, `stack`.
- */
+/** The verbs `tree`, `top`, `why`, `fibers` and `stack`, which look at a tree once or repeatedly. */
 import * as Findings from "@furrow/node/internal/diagnosis/Findings"
 import * as Print from "@furrow/node/internal/diagnosis/Print"
 import type { Seen } from "@furrow/node/internal/diagnosis/Seen"
@@ -54,7 +52,7 @@ export const top = Command.make("top", { ...target, times }, ({ target, times })
   return Effect.catchTag(look(undefined, times), "NoTree", missing)
 }).pipe(Command.withDescription("Shows the actors of a tree every second, those that use most of a processor first."))
 
-/** Findings that were not there at the look before, by their words without ages. */
+/** Returns the findings that the look before did not have, compared by their text without ages. */
 const fresh = (before: ReadonlySet<string>, found: ReadonlyArray<Findings.Finding>) =>
   found.filter((finding) => !before.has(keyOf(finding)))
 
@@ -99,7 +97,7 @@ export const fibers = Command.make("fibers", target, ({ target }) =>
     Effect.catchTag("NoTree", missing)
   )).pipe(Command.withDescription("Shows the fibers of an actor, or of all, with the lines at which they stand."))
 
-/** The parent of an actor, which alone reads its stderr. */
+/** Returns the parent of an actor, because only the parent reads the actor's stderr. */
 const parentOf = ({ seen }: Trees.Tree, one: Seen): Seen | undefined =>
   seen.find(({ outside }) => outside.pid === one.outside.parent && outside.pid !== one.outside.pid)
 

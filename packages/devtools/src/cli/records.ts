@@ -1,6 +1,4 @@
-/**
- * The verbs that record: `events`, `metrics`, `profile`, `heap`.
- */
+/** The verbs that record data of a tree: `events`, `metrics`, `profile`, `heap`. */
 import type { MetricInspection } from "@furrow/actor/Inspect"
 import { nameOf, type Seen } from "@furrow/node/internal/diagnosis/Seen"
 import { printable } from "@furrow/node/internal/diagnosis/text"
@@ -34,7 +32,7 @@ const out = Flag.String("out").pipe(Flag.withMetavar("FILE"), Flag.withDescripti
 
 // ---- events ---------------------------------------------------------------------------------------------------------
 
-/** Milliseconds between two looks for actors that are new. */
+/** Milliseconds between two searches for new actors. */
 const newcomersMillis = 1000
 
 const follow = (one: Seen, asJson: boolean) =>
@@ -51,13 +49,13 @@ export const events = Command.make("events", { ...target, json }, ({ json, targe
       meantWith(tree, target).filter(({ outside }) => !known.has(outside.pid)),
       (one) => {
         known.add(one.outside.pid)
-        // An actor that ends, or is busy just now, is looked for again.
+        // An actor that has ended, or does not answer at the moment, is tried again at the next search.
         const forget = Effect.sync(() => void known.delete(one.outside.pid))
         return Effect.forkChild(Effect.ensuring(Effect.ignore(follow(one, json)), forget))
       },
       { discard: true }
     ))
-  // The first look says where there is no tree; a tree that ends later ends the verb.
+  // The first search fails the verb where no tree is found. When the tree ends later, the verb ends without an error.
   return Effect.catchTag(
     Effect.forever(Effect.andThen(newcomers, Effect.sleep(newcomersMillis))),
     "NoTree",
@@ -77,7 +75,7 @@ const metricsOf = (tree: Tree, wanted: Option.Option<string>) =>
       Effect.scoped(Effect.flatMap(observe(one.outside.pid), ({ metrics }) =>
         metrics)).pipe(
           Effect.map((metrics) => [{ name: nameOf(one), pid: one.outside.pid, metrics }]),
-          // A busy actor has no metrics now; the others have.
+          // An actor that is too busy to answer has no metrics in this round, and the others do.
           Effect.orElseSucceed((): Array<{ name: string; pid: number; metrics: ReadonlyArray<MetricInspection> }> => [])
         ), { concurrency: "unbounded" }),
     (all) =>

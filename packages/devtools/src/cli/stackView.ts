@@ -1,5 +1,6 @@
 /**
- * The stack of an actor in words: its own frames, with those of Effect, Furrow and Node between them as a count.
+ * Formats the stack of an actor: frames of the program, and the number of frames of Effect, Furrow and Node between
+ * them.
  */
 import type { StackInspection } from "@furrow/actor/Inspect"
 import { nameOf, type Seen } from "@furrow/node/internal/diagnosis/Seen"
@@ -11,7 +12,7 @@ const isRuntimes = (file: string): boolean =>
 
 const runtimesLine = (count: number): string => `      (${count} of Effect, Furrow and Node)`
 
-/** The frames, innermost first; at least the innermost one is shown as it is. */
+/** Returns the frames, the innermost first. The innermost frame is always shown. */
 export const frameLines = (frames: NonNullable<StackInspection>): ReadonlyArray<string> => {
   const lines: Array<string> = []
   let hidden = 0
@@ -29,7 +30,7 @@ export const frameLines = (frames: NonNullable<StackInspection>): ReadonlyArray<
   return lines
 }
 
-/** The view that the kernel has of a process that does not answer. */
+/** Returns one line with the kernel's view of a process that does not answer. */
 export const kernelLine = ({ outside: { commands, cpu, states, syscall, wchan } }: Seen): string => {
   if (states.every((state) => state === "T" || state === "t")) return "its process is stopped"
   const share = `${Math.round(cpu * 100)}% of a core`

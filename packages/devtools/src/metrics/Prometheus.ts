@@ -1,6 +1,4 @@
-/**
- * The metrics of several actors as one text for Prometheus, by Effect's own exporter.
- */
+/** Formats the metrics of several actors as one text for Prometheus, by Effect's own exporter. */
 import type { MetricInspection } from "@furrow/actor/Inspect"
 import { printableLines } from "@furrow/node/internal/diagnosis/text"
 import * as Context from "effect/Context"
@@ -9,7 +7,7 @@ import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 
 type Attributes = Readonly<Record<string, string>>
 
-/** A metric of this type; its numbers come from the actor. */
+/** Makes a metric of Effect of each type; the values come from the actor. */
 const made: Readonly<
   Record<
     MetricInspection["type"],
@@ -23,7 +21,7 @@ const made: Readonly<
   Summary: (id, options) => Metric.summary(id, { ...options, maxAge: "1 minute", maxSize: 1, quantiles: [] })
 }
 
-/** A state that crossed as plain data, as Effect has it. */
+/** Returns the state of a metric as Effect represents it, from the plain data that the actor sent. */
 const stateOf = ({ state, type }: MetricInspection): unknown =>
   type === "Frequency"
     ? {
@@ -33,7 +31,7 @@ const stateOf = ({ state, type }: MetricInspection): unknown =>
 
 const nothing = () => {}
 
-/** The text of all; each metric has the actor and its process as labels. */
+/** Returns the text of all metrics; each has the name and the pid of its actor as labels. */
 export const text = (
   actors: ReadonlyArray<
     { readonly name: string; readonly pid: number; readonly metrics: ReadonlyArray<MetricInspection> }

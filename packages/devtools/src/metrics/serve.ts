@@ -1,6 +1,4 @@
-/**
- * The metrics of a tree at an address of this machine, for a Prometheus that runs here.
- */
+/** Serves the metrics of a tree over HTTP on the loopback, for a Prometheus on the same host. */
 import type { NoTree } from "@furrow/node/internal/diagnosis/Trees"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -8,10 +6,13 @@ import * as Http from "node:http"
 
 const contentType = "text/plain; version=0.0.4; charset=utf-8"
 
-/** A page of another site could read them by a name that it makes mean this machine. */
+/**
+ * True for a host name of the loopback. A page of another site could give its own host name the address of this host,
+ * and then read the metrics.
+ */
 const isLocal = (host: string | undefined): boolean => /^(127\.0\.0\.1|localhost)(:\d+)?$/.test(host ?? "")
 
-/** Serves them until it is interrupted; each request asks the tree anew. */
+/** Serves the metrics until it is interrupted; each request asks the tree again. */
 export const serve = (port: number, text: Effect.Effect<string, NoTree>): Effect.Effect<never> =>
   Effect.scoped(Effect.andThen(
     Effect.acquireRelease(

@@ -1,9 +1,9 @@
 /**
- * Profiles of several actors as one file for speedscope (https://www.speedscope.app/file-format-schema.json): a profile each,
- * over one list of frames.
+ * Writes profiles of several actors into one file for speedscope (https://www.speedscope.app/file-format-schema.json):
+ * one profile for each, with a common list of frames.
  */
 
-/** A profile as V8 gives it: a tree of nodes, and the node of each sample. Times are microseconds. */
+/** A profile in V8's format: a tree of nodes, and the node of each sample. Times in a profile are microseconds. */
 export interface CpuProfile {
   readonly nodes: ReadonlyArray<{
     readonly id: number
@@ -45,14 +45,17 @@ export interface File {
   }>
 }
 
-/** The stack of each node, outermost first, as numbers of frames. The root of V8's tree is no frame. */
+/**
+ * Returns the stack of each node, the outermost frame first, as numbers of frames. The root of V8's tree is not a
+ * frame.
+ */
 const stacksOf = (
   { nodes }: CpuProfile,
   indexOf: (node: CpuProfile["nodes"][number]) => number
 ): ReadonlyMap<number, ReadonlyArray<number>> => {
   const parents = new Map(nodes.flatMap(({ children = [], id }) => children.map((child) => [child, id] as const)))
   const stacks = new Map<number, ReadonlyArray<number>>()
-  // A node comes behind its parent in the list of V8; another order costs only more steps.
+  // V8 lists a node after its parent; another order only costs more steps.
   const byId = new Map(nodes.map((node) => [node.id, node]))
   const stackOf = (id: number): ReadonlyArray<number> => {
     const known = stacks.get(id)
@@ -86,7 +89,7 @@ export const make = (name: string, actors: ReadonlyArray<readonly [actor: string
   const profiles = actors.map(([actor, profile]) => {
     const stacks = stacksOf(profile, indexOf)
     const { endTime, samples = [], startTime, timeDeltas = [] } = profile
-    // V8 says when a sample was taken; it stands until the next one.
+    // V8 gives the time at which a sample was taken; a sample lasts until the next one.
     const weights = samples.map((_, i) => Math.max(0, timeDeltas[i + 1] ?? 0))
     const total = weights.reduce((sum, weight) => sum + weight, 0)
     return {

@@ -122,7 +122,7 @@ export const ends: ReadonlyArray<Case> = [
       Effect.gen(function*() {
         yield* program.says(/building/, patient)
         yield* program.signal("SIGSTOP")
-        // A wait that is longer than the whole bound.
+        // The pause is longer than the whole bound, so that a wait without a bound would exceed it.
         yield* Eventually.pause("7 seconds")
         Fs.writeFileSync(Path.join(folder, "go"), "")
         yield* program.signal("SIGCONT")

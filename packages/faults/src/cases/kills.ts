@@ -63,7 +63,7 @@ export const kills: ReadonlyArray<Case> = [
       const { file, folder } = Privileged.shared()
       return {
         args: ["is-killed"],
-        // The command ends with the path of a Node, which is replaced.
+        // The command ends with the path of Node, which is replaced by another one.
         through: ["/bin/sh", "-c", `shift; exec ${Privileged.asNobody.join(" ")} "${file}" "$@"`, "sh"],
         env: { TMPDIR: folder, NODE_COMPILE_CACHE: folder, SPINS: Path.join(folder, "spins") }
       }

@@ -14,7 +14,7 @@ const compiler = Path.join(
 /** Shows the output of a program as hexadecimal numbers. */
 const asNumbers = ["/bin/sh", "-c", "\"$@\" | od -An -v -tx1", "sh"]
 
-/** Takes Furrow's own sentences out of a message of the compiler. */
+/** Extracts Furrow's own sentences from an error of the compiler. */
 const ourSentences = ["/bin/sh", "-c", "\"$@\" | grep -o '~furrow: [^\"]*'", "sh"]
 
 export const surroundings: ReadonlyArray<Case> = [

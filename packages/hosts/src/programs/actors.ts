@@ -1,4 +1,4 @@
-/** The calls and streams of the actor on the other host. */
+/** The endpoints of the actor on the other host. */
 import * as Actor from "@furrow/actor/Actor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -6,7 +6,7 @@ import * as Stream from "effect/Stream"
 
 export class Odd extends Schema.TaggedError<Odd>()("Odd", { n: Schema.Int }) {}
 
-/** A call that fails with an error of its own for odd numbers. */
+/** A call that fails with its own error for odd numbers. */
 export const half = Actor.fn("half", {
   module: import.meta.url,
   payload: { n: Schema.Int },
@@ -21,15 +21,18 @@ export const count = Actor.stream("count", {
   success: Schema.Int
 })(({ to }) => Stream.range(1, to))
 
-/** A stream of a number each 100 ms, without an end. */
+/** An endless stream with a number every 100 ms. */
 export const tick = Actor.stream("tick", { module: import.meta.url, success: Schema.Int })(() =>
   Stream.map(Stream.tick("100 millis"), () => 1)
 )
 
-/** A call without an end. It prints its time and label when it begins, and when its finalizer has run. */
+/**
+ * A call that never ends by itself. The handler prints its time and label when it begins, and when its finalizer has
+ * run.
+ */
 export const hang = Actor.fn("hang", { module: import.meta.url, payload: { label: Schema.String } })(({ label }) =>
   Effect.andThen(Effect.sync(() => console.log(`${Date.now()} hangs ${label}`)), Effect.never).pipe(
-    // A caller that does not wait for it goes on 200 ms before its line.
+    // The finalizer takes 200 ms, so a caller that does not wait for it goes on before the last line of the handler.
     Effect.onInterrupt(() =>
       Effect.delay(Effect.sync(() => console.log(`${Date.now()} interrupted ${label}`)), "200 millis")
     )

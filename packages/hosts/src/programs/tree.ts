@@ -1,6 +1,6 @@
 /**
- * The tree of one host: `tree.ts <json>`. It prints what it does and hears, each line behind its time in milliseconds, which all
- * hosts of a machine share.
+ * Runs the tree of one host: `tree.ts <json>`. The tree prints what it does and hears. Each line begins with its time
+ * in milliseconds, by a clock that all hosts of a computer share.
  */
 import { Actor, Discovery, Registry } from "@furrow/actor"
 import * as NatsDiscovery from "@furrow/nats/NatsDiscovery"
@@ -15,19 +15,19 @@ import { count, half, hang, tick } from "./actors.ts"
 
 export interface Settings {
   readonly name: string
-  /** The address of the host. */
+  /** The address of the host in the network. */
   readonly host: string
-  /** The engine's `host:port`. */
+  /** The `host:port` of the engine. */
   readonly engine: string
   readonly secret: string
   readonly files: { readonly ca: string; readonly cert: string; readonly key: string }
-  /** Actors that it starts, each as often as it takes until the name is free. */
+  /** Actors that the tree starts; each start is repeated until the name is free. */
   readonly starts?: ReadonlyArray<{ readonly name: string; readonly unique?: boolean }> | undefined
-  /** A name whose holders it counts each time a change of the names arrives. */
+  /** A name whose holders the tree counts each time the names change. */
   readonly lists?: string | undefined
-  /** An actor that it calls. */
+  /** The name of an actor that the tree calls. */
   readonly calls?: string | undefined
-  /** An election in which it stands. */
+  /** The name of an election in which the tree takes part. */
   readonly elects?: string | undefined
 }
 
@@ -55,14 +55,17 @@ const nameOf = (cause: Cause.Cause<unknown>): string => {
   return [_tag ?? String(error), ...(how === undefined ? [] : [how._tag])].join(" ")
 }
 
-/** Prints the end of an effect behind its label. */
+/** Prints how an effect ended, after a label. */
 const told = <A, E, R>(label: string, effect: Effect.Effect<A, E, R>) =>
   Effect.flatMap(
     Effect.exit(effect),
     (exit) => say(`${label} ${Exit.isSuccess(exit) ? "succeeds" : nameOf(exit.cause)}`)
   )
 
-/** Calls an actor in each way, then opens three calls and a stream without end. They begin anew when they have all failed. */
+/**
+ * Calls an actor in each way, then opens three calls and an endless stream. When all calls have failed, they begin
+ * again.
+ */
 const calls = (name: string, round = 1): Effect.Effect<never, unknown, any> =>
   Effect.gen(function*() {
     const other = yield* Registry.wait([half, count, tick, hang], name, { within: "60 seconds" })

@@ -1,20 +1,24 @@
 /**
- * Sockets that Node has made by itself, with a reader of ours: the parent's end of a child's fd 3, and accepted ones.
+ * Gives sockets that Node has made itself a reader of this package: the parent's end of a child's file descriptor 3,
+ * and accepted connections.
  *
- * Node takes the option `onread` only where the program makes the socket. So the handle of such a socket is given to one
- * that we make, in the turn in which Node made the first, before anything is read of it. A socket without such a
- * handle is read as Node reads it, with one copy more.
+ * Node takes the option `onread` only in the constructor of a socket. So the handle of a socket that Node has made
+ * moves to a new socket with that option. The handle moves in the turn in which Node made the first socket, before any
+ * byte is read. A socket whose handle cannot move is read in Node's usual way, which copies the bytes once more.
  */
 import type { Connection } from "@furrow/actor/Transport"
 import * as Net from "node:net"
 import * as SocketConnection from "../SocketConnection.ts"
 
-/** A socket with its handle, the part of it that Node shares with the kernel. */
+/** A socket with its handle, which is the object that connects the socket to the kernel. */
 interface Handled {
   _handle?: { readonly useUserBuffer?: unknown } | null
 }
 
-/** The socket that replaces one that Node made in this turn; undefined when its handle does not allow a reader of this package. */
+/**
+ * Returns a socket with a reader of this package, in the place of one that Node made in this turn; undefined where the
+ * handle cannot move.
+ */
 export const adoptSocket = (made: Net.Socket, reader: SocketConnection.Reader): Net.Socket | undefined => {
   const outer = made as unknown as Handled
   const handle = outer._handle
@@ -23,12 +27,16 @@ export const adoptSocket = (made: Net.Socket, reader: SocketConnection.Reader): 
   const socket = new Net.Socket(
     { handle, onread: reader.onread, allowHalfOpen: made.allowHalfOpen } as Net.SocketConstructorOpts
   )
-  // The maker of the first socket waits for its end: a child process, or a server that counts its connections.
+  // Ends the first socket as well, because its maker waits for the end: a child process, or a server that counts its
+  // connections.
   socket.once("close", () => made.destroy())
   return socket
 }
 
-/** Makes a connection of a socket that Node made in this turn. From then on nothing else may use that socket. */
+/**
+ * Makes a connection of a socket that Node made in this turn. After the connection is made, no other code may use the
+ * first socket.
+ */
 export const adopt = (made: Net.Socket): Connection => {
   const reader = SocketConnection.makeReader()
   const socket = adoptSocket(made, reader)

@@ -1,13 +1,15 @@
 /**
- * Work of an actor behind its Ready: the rehearsal of its first call, the compile cache, and the collection of what its
- * start has left. An actor that ends does none of it: its last words need the time.
+ * Work that an actor does after it has reported that it is ready: the rehearsal of its first call, the compile cache,
+ * and the collection of memory that its start has left. An actor that is already ending skips this work, because it
+ * delays the end.
  */
 import * as Module from "node:module"
 import { collectWhenQuiet } from "./collect.ts"
 
 /**
- * Does one piece of the rehearsal in each round of the event loop, so that a call waits for one piece at most; then the
- * rest. The compile cache is written behind the rehearsal, for it holds the functions that have run. Returns what stops it.
+ * Does one piece of the rehearsal in each round of the event loop, so that a call waits for one piece at most. The
+ * other work follows when the rehearsal is over. The compile cache is written after the rehearsal, because it holds
+ * only functions that have run. Returns a function that stops the work.
  */
 export const afterReady = (rehearsal: Iterator<void>): () => void => {
   let stop = () => {}

@@ -8,12 +8,12 @@ import { pathToFileURL } from "node:url"
 const ownFlags =
   /^--(inspect|watch|test|cpu-prof|heap-prof|prof|trace-event|redirect-warnings|report-on|input-type|eval=|print=)/
 const evalFlags = new Set(["-i", "--interactive", "-c", "--check"])
-/** Flags of Node that have code as the next argument. The code may look like a flag. */
+/** Flags of Node that have code as the next argument. The code behind such a flag may itself look like a flag. */
 const evalFlagsWithCode = new Set(["-e", "--eval", "-p", "--print", "-pe"])
 
 /**
- * The parent's runtime flags, less those that would make every child debug, watch, test or evaluate. An
- * argument behind a dropped flag that is no flag itself is its value.
+ * Returns the flags of the parent's runtime that its children inherit: all but those that would make a child debug,
+ * watch, test or evaluate. An argument behind a dropped flag is the value of that flag, unless it is a flag itself.
  */
 export const inheritedFlags = (flags: ReadonlyArray<string>): ReadonlyArray<string> => {
   const out: Array<string> = []
@@ -33,10 +33,10 @@ export const inheritedFlags = (flags: ReadonlyArray<string>): ReadonlyArray<stri
 
 /** Flags of Node whose value is the path of a file. */
 const fileFlags = new Set(["--env-file", "--env-file-if-exists", "--experimental-config-file"])
-/** Flags of Node whose value is a module. The value is a path only when it begins with a dot. */
+/** Flags of Node whose value is a module. The module of such a flag is a path only when it begins with a dot. */
 const moduleFlags = new Set(["--import", "--require", "-r", "--loader", "--experimental-loader"])
 
-/** True when these flags make Node load a module before the main module. */
+/** True when the flags of a process make Node load a module before the main module. */
 export const isPreloading = (flags: ReadonlyArray<string>, options = ""): boolean =>
   [...flags, ...options.split(/\s+/)].some((flag) => moduleFlags.has(flag.replace(/=.*/s, "")))
 
@@ -67,13 +67,16 @@ const resolvedOptions = (options: string, folder: string): string =>
 
 const heap = /^--max[-_]old[-_]space[-_]size=/
 
-/** Removes the heap limit that an actor was started with. Its own actors get the limit of the program, if there is one. */
+/**
+ * Removes the heap limit that an actor was started with. The actors that this actor starts get the limit of the
+ * program, if it sets one.
+ */
 export const withoutOwnHeap = (flags: ReadonlyArray<string>): ReadonlyArray<string> => {
   const own = flags.findLastIndex((flag) => heap.test(flag))
   return own === -1 ? flags : flags.toSpliced(own, 1)
 }
 
-/** Removes the flags of the debugger, because every child would ask for the same port. */
+/** Removes the flags of the debugger, because every child would open the same port. */
 const undebugged = (options: string): string => options.replace(/(^|\s)--inspect(-[a-z-]+)?(=\S*)?(?=\s|$)/g, "").trim()
 
 interface EnvRules {
@@ -82,8 +85,8 @@ interface EnvRules {
 }
 
 /**
- * The environment of a child: the allowed part of ours, less the variables that would make it wait for a debugger, then
- * those set for it, and colours where we have a terminal.
+ * Returns the environment of a child: the inherited variables without those of the debugger, then the variables that
+ * were set for the child. FORCE_COLOR is set where this process writes to a terminal.
  */
 export const environment = (
   ours: Readonly<Record<string, string | undefined>>,

@@ -6,7 +6,10 @@ import * as Builtins from "./builtins.ts"
 
 const nonceBytes = 32
 
-/** The authenticator of one connection: its nonce is fresh, so no transcript is signed twice. */
+/**
+ * Returns the authenticator of one connection. The random nonce of each authenticator is new, so that no transcript is
+ * signed twice.
+ */
 export const authenticator = (secret: Uint8Array): Authenticator => ({
   nonce: new Uint8Array(Builtins.crypto().randomBytes(nonceBytes)),
   mac: (data) => new Uint8Array(Builtins.crypto().createHmac("sha256", secret).update(data).digest())

@@ -1,6 +1,6 @@
 /**
- * Finds out why a process of an actor died: what it had written, what it did when it was killed, and whether the kernel killed
- * it for memory. On systems without `/proc` the record alone speaks.
+ * Finds out why the process of an actor died: from the record that it wrote, its state before it was killed, and the
+ * kernel's count of processes killed for memory. On systems without `/proc` the record is the only evidence.
  */
 import type { Evidence, PostMortem } from "@furrow/actor/Spawner"
 import * as Fs from "node:fs"
@@ -18,7 +18,10 @@ const textOf = (path: string): string => {
 
 const commandOf = (pid: string): string => textOf(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim()
 
-/** The state of a process, as the kernel sees it now. It names children that are programs, and no children that are actors. */
+/**
+ * Returns the state of a process according to `/proc`. The state lists child processes that are programs, and leaves
+ * out actors.
+ */
 export const stateOf = (pid: number): Evidence["state"] => {
   const stat = textOf(`/proc/${pid}/stat`)
   const state = stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3)
@@ -40,7 +43,7 @@ export const stateOf = (pid: number): Evidence["state"] => {
   }
 }
 
-/** Milliseconds after the death of an actor in which the actors below it end, too. */
+/** Milliseconds after the death of an actor, in which the actors below it end as well. */
 const belowMillis = 1000
 
 export class Autopsy {
@@ -59,7 +62,7 @@ export class Autopsy {
     return new Case(this, pid, this.kills)
   }
 
-  /** Looks a second later for actors that died with a dead actor, and writes their stories. */
+  /** Waits a second, and then writes the stories of the actors that died together with a dead actor. */
   settleLater(): void {
     const { folder } = this
     if (folder === undefined) return
@@ -101,7 +104,7 @@ export class Case {
     this.state ??= stateOf(this.pid)
   }
 
-  /** Collects the evidence about a process that has ended. Its record is read and removed. */
+  /** Collects the evidence about a process that has ended. The record of the process is read and removed. */
   ended(uuid: string, signal: string | null): Evidence {
     const { folder } = this.autopsy
     const record = folder === undefined ? undefined : this.take(folder, uuid)

@@ -1,26 +1,33 @@
 /**
- * A process that was begun and not yet reaped: a child of this process, or of the starter beside it (starterProcess.ts).
+ * A process that was begun and not yet reaped. A begun process is a child of this process, or of the starter, a helper
+ * process (starterProcess.ts).
  */
 import type * as ChildProcess from "node:child_process"
 import type * as Net from "node:net"
 import type { Readable } from "node:stream"
 import { type Answer, killLeftIn, send } from "./signals.ts"
 
-/** An exit of a process as its parent hears it from the kernel. */
+/** Receives the exit of a process, as the kernel reports it to the parent. */
 export type Exited = (code: number | null, signal: NodeJS.Signals | null) => void
 
-/** A process that was begun and not yet reaped, with the ways to signal it and to hear its exit. */
+/** A process that was begun and not yet reaped, with functions that signal the process and wait for its exit. */
 export interface Begun {
   readonly pid: number
   readonly stdout: Readable | null
   readonly stderr: Readable | null
-  /** This side's end of the process's fd 3. The socket was made in the turn in which this value is handed over. */
+  /**
+   * This process's end of the socketpair on the begun process's file descriptor 3. The socket is made in the same turn
+   * in which the begun process is handed over.
+   */
   readonly channel: Net.Socket
-  /** Calls back once, at the exit of the process; the result forgets the callback. */
+  /** Calls back once, at the exit of the process. The returned function removes the callback. */
   readonly onExit: (exited: Exited) => () => void
   /** Calls back once, when the process has exited and its output has been read. */
   readonly onClose: (closed: () => void) => void
-  /** Signals the process's group. Nothing is sent after its exit, because the number may belong to another process. */
+  /**
+   * Signals the process's group. After the exit of the process no signal is sent, because the number may belong to
+   * another process.
+   */
   readonly signal: (signal: "SIGTERM" | "SIGKILL") => Answer
   /** Kills the processes that are left in the group of a process that has ended. */
   readonly killLeft: () => Answer
@@ -30,7 +37,10 @@ export interface Begun {
   readonly reason: () => string | undefined
 }
 
-/** Makes the value of a child of this process. The kernel keeps the child's number until this process has heard of its exit. */
+/**
+ * Makes a `Begun` from a child of this process. The kernel keeps the child's number until this process has read the
+ * child's exit.
+ */
 export const ofChild = (child: ChildProcess.ChildProcess): Begun => {
   const pid = child.pid!
   return {

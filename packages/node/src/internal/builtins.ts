@@ -1,6 +1,6 @@
 /**
- * Parts of Node that are loaded where they are used: most actors never start another process nor dial a peer, and
- * loading these would be a third of a bare process's start.
+ * Modules of Node that are loaded at their first use. Most actors neither start a process nor dial a peer, and loading
+ * these modules would take a third of the start of an empty process.
  */
 import type * as ChildProcess from "node:child_process"
 import type * as Crypto from "node:crypto"

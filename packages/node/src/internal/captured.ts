@@ -1,6 +1,7 @@
 /**
- * A look at values of this process that JavaScript does not show: the variables that a function has captured, and the line at
- * which a suspended generator stands. Both are told by the inspector of this thread, which stops nothing.
+ * Reads values of this process that JavaScript does not show: the variables that a function has captured, and the line
+ * at which a suspended generator stands. The inspector of this thread tells the variables and the line, without
+ * stopping any code.
  */
 import type { Session } from "node:inspector"
 import * as Module from "node:module"
@@ -15,12 +16,15 @@ export interface Location {
 }
 
 export interface Looking {
-  /** The variables that a function has captured, from the scopes nearest to the function. Variables of its module are left out. */
+  /**
+   * The variables that a function has captured, from the scopes nearest to the function. Variables of the function's
+   * module are left out.
+   */
   readonly captured: (fn: object) => ReadonlyArray<unknown>
   readonly locate: (generator: object) => Location | undefined
 }
 
-/** How many scopes around a function are looked at. */
+/** The number of scopes around a function that are read, beginning with the innermost. */
 const maxScopes = 3
 
 const slot = "__furrowLook"
@@ -34,7 +38,7 @@ const findUrls = (session: Session, post: Post): void => {
   }
   session.on("Debugger.scriptParsed", heard)
   post("Debugger.enable", { maxScriptsCacheSize: 0 })
-  // The debugger makes code slower while it is on.
+  // An enabled debugger makes all code slower, so it is disabled at once.
   post("Debugger.disable")
   session.off("Debugger.scriptParsed", heard)
 }

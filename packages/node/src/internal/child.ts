@@ -1,14 +1,17 @@
 /**
- * The mark of a process that is an actor, known to whatever it imports: `runMain` in a module that a child imports
- * again must do nothing. It is a property of the process, so it lives on the global object; an environment variable
+ * The state that marks this process as an actor, readable from every imported module. `runMain` in a module that a
+ * child imports again must do nothing. The state is a property of the global object, because an environment variable
  * would leak into the actor's own subprocesses.
  */
 import { isBundledActor } from "@furrow/actor/ActorProcess"
 
 export interface Child {
-  /** True while modules are still being imported, when nothing may be started yet. */
+  /** True while modules are still being imported, when no root may be started. */
   importing: boolean
-  /** The start that a module tried while it was imported. An actor cannot serve the endpoints of such a module. */
+  /**
+   * The start that a module tried while it was imported. An actor cannot serve the endpoints of a module that has tried
+   * to start one while it was imported.
+   */
   refused: string | undefined
 }
 
@@ -22,7 +25,7 @@ export const markChild = (): Child => {
   return child
 }
 
-/** The advice of an error: the line of code that keeps a main program out of its actors. */
+/** The advice in an error: how to keep a main program from running in its actors. */
 const remedy = "start it with NodeActor.runMain, or write `if (NodeActor.isRoot())` before it"
 
 const errorStartedWhileImporting =
@@ -33,18 +36,19 @@ const errorUnguardedMain =
   "this program and its actors are one file, and every actor runs that file from its first line, so " +
   `its main program must not run there: ${remedy}`
 
-/** True once the main program has called `isRoot`, or has been handed over to `runMain`. */
+/** True once the main program has called `isRoot`, or has been passed to `runMain`. */
 let isGuarded = false
 
-/** True in a process that is no actor below a root, so that its main program may run. */
+/** True in a process that is not an actor below a root, so that its main program may run. */
 export const isRoot = (): boolean => {
   isGuarded = true
   return childOf() === undefined && !isBundledActor
 }
 
 /**
- * Why no root may be made in this process now, if so. A child remembers it: its module cannot be served from. `isOneFile`
- * where the actors of this process would run its main program again.
+ * Returns why no root may be made in this process now; undefined where a root may be made. In an actor the refusal is
+ * kept, because the actor cannot serve the endpoints of a module that starts a root. With `isOneFile` the actors of
+ * this process would run the main program again.
  */
 export const refusalOf = (isOneFile: boolean): string | undefined => {
   const child = childOf()

@@ -1,8 +1,9 @@
 /**
- * One collection of an actor that waits.
+ * Collects the garbage of an actor once, while the actor waits.
  *
- * A start leaves garbage and code that is not run again, and V8 keeps both for as long as nothing is allocated. Only its
- * last resort gives pages back to the system. It takes a quarter of a start, so an actor that works is left alone.
+ * The start of an actor leaves garbage, and code that is not run again. V8 keeps such garbage and code for as long as
+ * the actor allocates nothing. Only the most thorough collection of V8, its last resort, returns pages of memory to the
+ * system. A collection takes a quarter of the time of a start, so an actor that works is left alone.
  */
 import type * as V8 from "node:v8"
 import type * as Vm from "node:vm"
@@ -10,12 +11,18 @@ import type * as Vm from "node:vm"
 /** An actor counts as quiet when it took less than `quietCpuMicros` of processor time within this many milliseconds. */
 const quietMillis = 250
 const quietCpuMicros = 5_000
-/** How often an actor is looked at before the collection is given up: by then V8 collects the garbage of its work itself. */
+/**
+ * The number of checks for a quiet actor before the collection is given up. After twenty checks V8 has collected the
+ * garbage while the actor worked.
+ */
 const maxLooks = 20
 
 type Collect = NonNullable<typeof globalThis.gc>
 
-/** V8's function for a collection, which only a flag brings. It is taken from a new realm, so that the program does not see it. */
+/**
+ * Returns V8's function for a collection, which exists only with a flag of V8. The function is taken from a new realm,
+ * so that the program does not see it.
+ */
 const hidden = (): Collect | undefined => {
   const v8: typeof V8 = process.getBuiltinModule("node:v8")
   const vm: typeof Vm = process.getBuiltinModule("node:vm")
@@ -31,8 +38,9 @@ const collect = (): void => {
 }
 
 /**
- * Collects once, as soon as this process is quiet; never where it is busy at every look. Returns what stops it: a process
- * that waits for its last finalizer is quiet, too, and has no use for memory.
+ * Collects once, as soon as this process is quiet; a process that is busy at every check is not collected. Returns a
+ * function that stops the checks. A process that waits for its last finalizer is quiet as well, and gains nothing from
+ * free memory.
  */
 export const collectWhenQuiet = (): () => void => {
   let stop = () => {}

@@ -1,9 +1,10 @@
 /**
- * The compile cache of an actor that is a bundle started again.
+ * Turns on Node's compile cache in an actor whose program is bundled into one file.
  *
- * Other actors turn it on in their first line. A bundle is compiled before a line of it runs, so its parent asks Node for
- * the cache by the environment. The actor takes that out again, before the program's own code runs: it is no request of
- * the program's, and not for the processes that the actor starts.
+ * Actors without a bundle turn on the cache in their first line. A bundle is compiled before its first line runs. So
+ * the parent of a bundled actor asks Node for the cache by a variable of the environment. The actor removes the
+ * variable again before the program's code runs, because the program did not set it. Processes that the actor starts
+ * must not inherit the variable.
  */
 import { bundledArguments, isBundledActor } from "@furrow/actor/ActorProcess"
 import * as Os from "node:os"
@@ -12,23 +13,29 @@ import { takeBackStartFlags } from "./startFlags.ts"
 
 const name = "NODE_COMPILE_CACHE"
 
-/** The folder of Node's compile cache when no folder is named: actors without a bundle use the same. */
+/**
+ * The folder that Node uses for the compile cache when none is named, so that actors with and without a bundle share
+ * it.
+ */
 const folder = (): string => Path.join(Os.tmpdir(), "node-compile-cache")
 
 /** The argument of an actor which says that the runtime, and not the program, asked for the cache in the environment. */
 const asked = "compile-cache"
 
-/** The index of that argument among the runtime's arguments. */
+/** The index of the argument `compile-cache` among the runtime's arguments. */
 const place = 5
 
 if (bundledArguments[place] === asked) delete process.env[name]
 
-// In actors that are no bundle, preload.ts takes the flags back.
+// In an actor without a bundle, preload.ts removes the flags.
 if (isBundledActor) takeBackStartFlags()
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** The environment and the argument of a bundle that is started again; a program that has decided for itself is obeyed. */
+/**
+ * Returns the environment and the argument for an actor of a bundle. A program that has set NODE_COMPILE_CACHE or
+ * NODE_DISABLE_COMPILE_CACHE keeps its setting.
+ */
 export const askForCache = (env: Environment): { readonly env: Environment; readonly argument: string } =>
   env[name] !== undefined || env["NODE_DISABLE_COMPILE_CACHE"] !== undefined
     ? { env, argument: "-" }

@@ -1,9 +1,9 @@
 /**
- * The door of one actor for observers: a socket in the folder of its tree, with a key of its own beside it. Loaded at the first
- * knock, and shut after a while without observers.
+ * The door of one actor for observers: a socket in the folder of its tree, with a key of its own beside it. The file of
+ * the door is loaded at the first knock. The door shuts after ten seconds without an observer.
  *
- * Both files are of mode 0600 in a folder of mode 0700. The key is new each time, and is not the secret of the tree: it
- * proves no membership, and the secret opens no door.
+ * The files of the socket and the key have mode 0600, in a folder of mode 0700. The key is new each time and differs
+ * from the tree's secret. The key proves no membership of the tree, and the secret does not open the door.
  */
 import type { Observed, ProcessInspection } from "@furrow/actor/Inspect"
 import * as Effect from "effect/Effect"
@@ -19,7 +19,7 @@ import * as RuntimeFolder from "./runtimeFolder.ts"
 
 const keyBytes = 32
 
-/** How many observers may look into an actor at once. */
+/** The number of observers that may look into an actor at the same time. */
 const maxObservers = 16
 
 /** Milliseconds without an observer after which the door shuts. */
@@ -55,7 +55,10 @@ const listen = (server: Net.Server, path: string): Promise<void> =>
     })
   })
 
-/** Opens the door; the result shuts it. It also shuts by itself after a time without observers, and then calls `shut`. */
+/**
+ * Opens the door, and returns a function that shuts it. The door also shuts by itself after a time without observers,
+ * and then calls `shut`.
+ */
 export const open = async (observed: Observed, folder: string, shut: () => void): Promise<() => void> => {
   if (RuntimeFolder.prepare(folder)) await Effect.runPromise(sweep(folder))
   const { key: keyPath, socket: path } = RuntimeFolder.doorPaths(folder, observed.actor)
@@ -64,7 +67,7 @@ export const open = async (observed: Observed, folder: string, shut: () => void)
   const observers = new Map<Net.Socket, () => void>()
   let idle: NodeJS.Timeout | undefined
   const server = Net.createServer({ noDelay: true }, (socket) => {
-    // An observer keeps no process alive.
+    // The connection of an observer does not keep the process alive.
     socket.unref()
     socket.on("error", () => {})
     if (observers.size >= maxObservers) return void socket.destroy()

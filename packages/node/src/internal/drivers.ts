@@ -1,15 +1,15 @@
 /**
- * The transports that this package brings: Unix sockets in a private folder, tcp, and TLS over it.
+ * The transports of this package, which are Unix sockets in a private folder, TCP, and TLS over TCP.
  *
  *   root                      an actor                   another actor
  *   a folder's name ── told ──► unix(folder).listen  ◄──── unix(folder).dial
  *   close(folder)             forget(child)
  *
- * The root decides and makes nothing yet: the first actor that listens makes the folder, and removes folders beside it
- * whose root is dead and whose sockets do not answer any more. Leftovers of an actor are removed by its parent (`forget`),
- * those of a tree by its root (`close`); after `kill -9` of the root the warden does it (`Guard.folder`). Without a
- * warden (the guards `thread` and `none`, a root that had started no actor yet) a killed root's folder stays until the
- * next tree of this user listens.
+ * The root chooses a transport without making anything. The first actor that listens makes the folder, and removes
+ * folders of other trees whose root is dead and whose sockets do not answer. The parent removes the files of its dead
+ * child (`forget`), and the root those of its tree (`close`). After a `kill -9` of the root the warden removes the
+ * files of the tree (`Guard.folder`). Under the guards `thread` and `none`, or before the first actor, a tree has no
+ * warden. Without a warden, a killed root's folder stays until the next tree of this user listens.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import { type Connection, type TransportDriver, TransportError } from "@furrow/actor/Transport"
@@ -21,7 +21,9 @@ import * as TcpSocket from "./tcpSocket.ts"
 import * as TlsSocket from "./tlsSocket.ts"
 import * as UnixSocket from "./unixSocket.ts"
 
-/** Node has no Unix sockets on Windows: its paths are named pipes there, which no folder protects. */
+/**
+ * True where Node has Unix sockets. On Windows the paths of Node's sockets are named pipes, which no folder protects.
+ */
 export const hasUnixSockets = process.platform !== "win32"
 
 const refused = (reason: string) => Effect.fail(new TransportError({ gone: false, reason }))
@@ -30,8 +32,8 @@ const attempt = <A>(look: () => A): Effect.Effect<A, TransportError> =>
   Effect.try({ try: look, catch: (error) => error as TransportError })
 
 /**
- * Removes what trees left whose root is dead. If a process answers, the actor only looks dead from here, as from a
- * container.
+ * Removes the folders of trees whose root is dead. A process that answers keeps its folder: it may only look dead from
+ * this process, as a process of another container does.
  */
 export const sweep = (tree: string): Effect.Effect<void> =>
   Effect.forEach(RuntimeFolder.deadBeside(tree), (dead) =>
@@ -49,7 +51,7 @@ const listenUnix = (tree: string, actor: ActorId, accept: (connection: Connectio
     return yield* UnixSocket.listen(tree, path, accept)
   })
 
-/** An address by its kind, or the reason why the text is no address. */
+/** Returns a parsed address with its kind, or the reason why the text is not an address. */
 const parsed = (address: string) => Address.parse(address)
 
 const isOf = (tag: "Unix" | "Tcp" | "Tls") => (address: string): boolean => {
@@ -57,7 +59,10 @@ const isOf = (tag: "Unix" | "Tcp" | "Tls") => (address: string): boolean => {
   return found.ok && found.value._tag === tag
 }
 
-/** Milliseconds between the death of an actor and the second sweep, which removes the leftovers of its own actors. */
+/**
+ * Milliseconds between the death of an actor and the second sweep, which removes the sockets of that actor's own
+ * children.
+ */
 const orphanSweepMillis = 1000
 
 /** Removes the sockets of dead actors from a tree's folder: at once, and again when the actors below them are dead, too. */
@@ -75,7 +80,7 @@ const cleaner = (tree: string) => {
   }
   return (actor: ActorId): void => {
     RuntimeFolder.removeSocket(tree, actor)
-    // Many deaths at once lead to one more sweep.
+    // Several deaths in a short time cause only one more sweep.
     if (timer !== undefined) {
       more = true
       return
@@ -86,11 +91,13 @@ const cleaner = (tree: string) => {
 }
 
 /**
- * Unix sockets in this folder of a tree. A listener keeps no process alive; a connection does.
+ * Returns the driver of Unix sockets in the given folder of a tree. A listener does not keep the process alive; a
+ * connection does.
  */
 export const unix = (folder: string): TransportDriver["Service"] => ({
   dials: isOf("Unix"),
-  // Listening and dialling wait for no peer, and are not interrupted: that would leave a socket without an owner.
+  // Listening and dialling wait for no peer. An interruption in between would leave a socket without an owner, so both
+  // are uninterruptible.
   listen: (actor, accept) =>
     Effect.uninterruptible(
       Effect.suspend(() => hasUnixSockets ? listenUnix(folder, actor, accept) : refused(noUnixSockets))
@@ -107,7 +114,7 @@ export const unix = (folder: string): TransportDriver["Service"] => ({
 
 const noUnixSockets = "Windows has no Unix sockets for Node: use NodeTransport.layerTcp"
 
-/** Tcp at this place, by default on the loopback at a free port. */
+/** Returns the driver of TCP, by default at a free port of the loopback. */
 export const tcp = (place: Place = TcpSocket.loopback): TransportDriver["Service"] => ({
   dials: isOf("Tcp"),
   listen: (_, accept) => Effect.uninterruptible(Effect.suspend(() => TcpSocket.listen(place, accept))),
@@ -120,7 +127,9 @@ export const tcp = (place: Place = TcpSocket.loopback): TransportDriver["Service
     })
 })
 
-/** Tcp under mutual TLS. The certificate files are read when this process first listens or dials. */
+/**
+ * Returns the driver of TCP under mutual TLS. The certificate files are read when this process first listens or dials.
+ */
 export const tls = (place: Place, files: TlsSocket.Files): TransportDriver["Service"] => {
   let made: TlsSocket.Means | undefined
   const means = Effect.try({
@@ -142,22 +151,28 @@ export const tls = (place: Place, files: TlsSocket.Files): TransportDriver["Serv
 }
 
 /**
- * The end of a tree, for its root: removes the folder with all that is in it. Synchronous and silent, so that it can be
- * the last thing a process does.
+ * Called by the root at the end of a tree: removes the tree's folder and its contents. The removal is synchronous and
+ * reports no errors, so that it can be the last act of a process.
  */
 export const close = (folder: string): void => {
   RuntimeFolder.removeTree(folder)
   RuntimeFolder.removeIfLast(folder)
 }
 
-/** The folders of the roots in this process. One listener for the process's exit removes them all. */
+/**
+ * The folders of the roots in this process. One listener for the exit of the process removes the folders of all roots
+ * in it.
+ */
 const ours = new Set<string>()
 
 const closeOurs = (): void => {
   for (const folder of ours) close(folder)
 }
 
-/** Removes the folder at the end of the process, for a root that is not waited for. The result removes the folder at once. */
+/**
+ * Removes a root's folder at the end of the process, because the process may exit before the root has ended. The
+ * returned function removes the folder at once.
+ */
 export const closeWithProcess = (folder: string): () => void => {
   if (ours.size === 0) process.on("exit", closeOurs)
   ours.add(folder)

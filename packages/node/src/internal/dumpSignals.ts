@@ -1,9 +1,9 @@
 /**
- * Ctrl-\ (SIGQUIT) at the terminal of a root, or SIGUSR2 to it, prints its tree and what it waits for on stderr, and the program
- * goes on. The code for that is loaded then.
+ * Prints the tree of a root, and what its fibers wait for, on stderr at Ctrl-\ (SIGQUIT) or SIGUSR2. The program goes
+ * on. The code that prints the tree is loaded at the first SIGQUIT or SIGUSR2.
  *
- * A listener of the program's own goes before, whenever it was added: a signal has one meaning. The signal does what it does without
- * us in a tree that may not be looked into (`observe: "off"`).
+ * A listener of the program itself for one of these signals replaces that of the root, whenever it was added. In a tree
+ * with `observe: "off"` the signal keeps its usual effect, as without Furrow.
  */
 import * as Effect from "effect/Effect"
 import { isOffered } from "./hatch.ts"
@@ -19,12 +19,12 @@ const write = (text: string): void => {
   }
 }
 
-/** Listens for these signals, until the result is called. */
+/** Listens for SIGQUIT and SIGUSR2, until the returned function is called. */
 export const listen = (): () => void => {
   if (process.platform !== "linux") return () => {}
   let isLooking = false
   const dump = () => {
-    // A second signal during a look is ignored, because it would print the same twice.
+    // A second signal during the printing is ignored, because it would print the same twice.
     if (isLooking) return
     isLooking = true
     import("./diagnosis/dump.ts").then(({ dump }) => Effect.runPromise(dump)).then(

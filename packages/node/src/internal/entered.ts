@@ -1,6 +1,4 @@
-/**
- * The processes of a root that are under its guard: entered when they begin, and taken out when they are reaped.
- */
+/** The processes below a root that its guard knows: each is entered when it begins, and taken out when it is reaped. */
 import type { Begun } from "./begun.ts"
 import type { Guard } from "./guard.ts"
 import { send } from "./signals.ts"
@@ -21,14 +19,14 @@ export class Living {
   }
 }
 
-/** A process that is under the guard. */
+/** A process that the guard knows. */
 export interface Entered {
   readonly begun: Begun
   /** Takes the process out of the guard when it is reaped, because the kernel may then use its number for another process. */
   readonly reaped: () => void
 }
 
-/** Puts a process under the guard. `isTold` is true when the warden knows of the process already. */
+/** Makes a process known to the guard. `isTold` is true when the warden already knows of the process. */
 export const enter = (begun: Begun, guard: Guard, living: Living, isTold: boolean): Entered => {
   const { pid } = begun
   const forget = living.add(pid, guard, begun.signal)
@@ -42,7 +40,7 @@ export const enter = (begun: Begun, guard: Guard, living: Living, isTold: boolea
   }
 }
 
-/** Kills a process for which nothing waits any more, and takes it out of the guard at its exit. */
+/** Kills a process that has no owner any more, and takes it out of the guard at its exit. */
 export const discard = ({ begun, reaped }: Entered, guard: Guard): void => {
   begun.onExit(() => {
     begun.killLeft()

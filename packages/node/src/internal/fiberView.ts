@@ -1,8 +1,9 @@
 /**
- * Fibers of Effect as an observer sees them: who their fibers are, the lines at which they stand, and what they wait for.
+ * Shows an observer the fibers of Effect in an actor: how they belong together, the lines at which they stand, and what
+ * they wait for.
  *
- * This is the one file that reads parts of Effect which are not public. A test pins them; where they differ, a fiber has no
- * lines and waits for something unknown, which speaks for the tree.
+ * No other file reads parts of Effect that are not public. A test checks the private parts of Effect that this file
+ * reads. If the private parts of Effect differ, the view shows a fiber without lines, and its wait as unknown.
  */
 import type { FiberInspection, FrameInspection, WaitInspection, Works } from "@furrow/actor/Inspect"
 import type * as Fiber from "effect/Fiber"
@@ -31,10 +32,10 @@ const insideOf = (fiber: AnyFiber): Inside | undefined =>
 const isFiber = (value: unknown): value is AnyFiber =>
   typeof value === "object" && value !== null && "_stack" in value && "pollUnsafe" in value
 
-/** How many fibers of one actor are looked at, at most. */
+/** The largest number of fibers of one actor that are shown. */
 const maxFibers = 1000
 
-// ---- finding them ---------------------------------------------------------------------------------------------------
+// ---- finding the fibers ---------------------------------------------------------------------------------------------
 
 /** Finds the fibers that a Scope holds, because they were forked in it. */
 const heldBy = (scope: unknown, found: (fiber: AnyFiber) => void): void => {
@@ -46,7 +47,7 @@ const heldBy = (scope: unknown, found: (fiber: AnyFiber) => void): void => {
   }
 }
 
-// ---- what they wait for ---------------------------------------------------------------------------------------------
+// ---- what the fibers wait for ---------------------------------------------------------------------------------------
 
 const unknown: WaitInspection = { on: "Unknown", dialog: null }
 
@@ -82,7 +83,10 @@ const recognise = (values: ReadonlyArray<unknown>, holds: Works["holds"]): WaitI
 const functionsOf = (operation: Operation): ReadonlyArray<object> =>
   Object.values(operation).filter((value): value is object & Function => typeof value === "function")
 
-/** The finalizers among captured values that call off a wait. Each has captured the thing that is waited for. */
+/**
+ * Returns the finalizers among captured values that cancel a wait. Each finalizer has captured the object for which the
+ * fiber waits.
+ */
 const cancelOf = (values: ReadonlyArray<unknown>): ReadonlyArray<object> =>
   values.flatMap((value) =>
     typeof value === "object" && value !== null && identifier in value && argument in value &&
@@ -91,7 +95,7 @@ const cancelOf = (values: ReadonlyArray<unknown>): ReadonlyArray<object> =>
       : []
   )
 
-/** The fibers among captured values, for which a race or a join waits. */
+/** Returns the fibers among captured values, for which a race or a join waits. */
 const fibersIn = (values: ReadonlyArray<unknown>, self: AnyFiber): ReadonlyArray<AnyFiber> =>
   values.flatMap((value) =>
     value instanceof Set || Array.isArray(value) ? Array.from(value as Iterable<unknown>) : [value]
@@ -113,7 +117,7 @@ const waitOf = (fiber: AnyFiber, { calls, holds }: Works, look: Looking): Waitin
   if (call !== undefined) return { waits: call, fibers: [] }
   const top = inside._stack.findLast((operation) => !String(operation[identifier]).startsWith("SetInterruptible"))
   if (top === undefined) return nothing
-  // Only a wait that can be called off, and the next step of one that cannot, say what they wait for.
+  // The awaited object is found in a wait that can be cancelled, and otherwise in the next step of the fiber.
   const direct = functionsOf(top).flatMap(look.captured)
   if (top[identifier] === "AsyncFinalizer") {
     const values = [...direct, ...cancelOf(direct).flatMap(look.captured)]
@@ -131,9 +135,12 @@ const waitOf = (fiber: AnyFiber, { calls, holds }: Works, look: Looking): Waitin
   return found?.on === "Semaphore" ? { waits: found, fibers: [] } : nothing
 }
 
-// ---- where they stand -----------------------------------------------------------------------------------------------
+// ---- where the fibers stand -----------------------------------------------------------------------------------------
 
-/** True for a file of Effect or Furrow. Such lines are left out, because a fault is more likely in the program. */
+/**
+ * True for a file of Effect or Furrow. Lines in files of Effect and Furrow are left out, because the cause of a fault
+ * is more likely in the program.
+ */
 const isOurs = (file: string): boolean =>
   /\/node_modules\/(effect|@effect|@furrow)\//.test(file) ||
   /\/packages\/(actor|node|protocol)\/(src|dist)\//.test(file) || file.startsWith("node:")
@@ -147,15 +154,18 @@ const framesOf = (fiber: AnyFiber, look: Looking): ReadonlyArray<FrameInspection
 
 const isScope = (value: unknown): boolean => typeof value === "object" && value !== null && "~effect/Scope" in value
 
-/** How many operations of one fiber are searched for Scopes. */
+/** The number of operations of one fiber that are searched for Scopes. */
 const maxScopes = 20
 
-/** The Scopes that close when this fiber leaves them, the innermost first. */
+/** Returns the Scopes that close when a fiber leaves them, the innermost first. */
 const scopesOf = ({ _stack }: Inside, look: Looking): ReadonlyArray<unknown> =>
   _stack.filter((operation) => operation[identifier] === "OnExit").slice(-maxScopes).flatMap(functionsOf)
     .flatMap(look.captured).filter(isScope)
 
-/** Looks at one fiber, and adds fibers to look at next: its children, its parent, those of its Scopes, and those it waits for. */
+/**
+ * Reads one fiber, and adds the fibers to read next: its children, its parent, those of its Scopes, and those it waits
+ * for.
+ */
 const lookAt = (
   fiber: AnyFiber,
   works: Works,
@@ -179,12 +189,14 @@ const lookAt = (
   return { seen, others }
 }
 
-/** Milliseconds for which a look holds the event loop at a time. */
+/** Milliseconds for which the view keeps the event loop busy at a time. */
 const sliceMillis = 5
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
-/** Looks at the fibers of these works, a few in each turn of the event loop: the actor goes on meanwhile. */
+/**
+ * Reads the fibers of an actor's work, a few in each turn of the event loop, so that the actor goes on in the meantime.
+ */
 export const view = async (works: Works): Promise<ReadonlyArray<FiberInspection>> => {
   const found: Array<FiberInspection> = []
   const known = new Set<AnyFiber>(works.fibers)

@@ -1,8 +1,9 @@
 /**
- * The stories of dead actors, one small file each, in a folder that is for its user alone. The owner of an actor writes it. An
- * actor that died with its owner left a record alone, of which the next look makes a story.
+ * The stories of dead actors, one small file for each, in a folder that only its user can open. The owner of a dead
+ * actor writes the story. An actor that died with its owner leaves only its record. The next reader of the folder
+ * writes the story from the record of the dead actor.
  *
- * The newest are kept, so that neither their number nor their bytes grow without end.
+ * Only the newest stories are kept, within a limit of number and of bytes.
  */
 import { type ActorId, formatLost, type Lost } from "@furrow/actor/ActorError"
 import type { Evidence, PostMortem } from "@furrow/actor/Spawner"
@@ -12,19 +13,19 @@ import { startOf } from "./processStat.ts"
 import { read, type Record, type Step } from "./recordFile.ts"
 import * as RuntimeFolder from "./runtimeFolder.ts"
 
-/** How many stories are kept at most, and how many bytes all of them together may have. */
+/** The largest number of stories that are kept. */
 export const maxGraves = 100
 export const maxGraveBytes = 1024 * 1024
 
 /**
- * The story of one death, as it is kept.
+ * The story of one actor's death, as its file holds it.
  *
  * @category models
  * @since 0.2.0
  */
 export interface Grave {
   readonly id: string
-  /** The wall clock at the death, in milliseconds. */
+  /** The time of the death by the wall clock, in milliseconds since 1970. */
   readonly at: number
   readonly actor: ActorId
   /** The actors above the dead actor as `name@pid`, the root first. */
@@ -40,13 +41,13 @@ export interface Grave {
   readonly heap: { readonly used: number; readonly limit: number } | null
   /** The state of the process before its owner sent it a signal; null when the owner sent none. */
   readonly state: NonNullable<Evidence["state"]> | null
-  /** How many calls the actor had begun in all. */
+  /** The number of calls that the actor had begun in its life. */
   readonly begun: number
   /** The actor's last steps, the oldest first. */
   readonly steps: ReadonlyArray<Step>
 }
 
-/** The usual folder of the stories of this user's trees. */
+/** Returns the folder in which this user's trees keep their stories by default. */
 export const usualGraves = (): string => Path.join(RuntimeFolder.defaultRuntimeFolder(), "graves")
 
 const suffix = ".json"
@@ -63,11 +64,11 @@ const remove = (path: string): void => {
   try {
     Fs.unlinkSync(path)
   } catch {
-    // Another process removed it first.
+    // Another process has removed the file first.
   }
 }
 
-/** The name of a story's file. It begins with the time, so that the order of names is the order of deaths. */
+/** The name of a story's file. The name begins with the time, so that the order of names is the order of deaths. */
 const idOf = (at: number, pid: number): string => `${Math.round(at).toString(36).padStart(9, "0")}-${pid}`
 
 const stories = (folder: string): ReadonlyArray<string> =>
@@ -97,11 +98,12 @@ const write = (folder: string, grave: Grave): void => {
     Fs.renameSync(draft, path)
     prune(folder)
   } catch {
-    // The disk is full, or the folder belongs to another user. The owner of the actor hears of the death all the same.
+    // The disk is full, or the folder belongs to another user. The owner of the actor is told of the death without the
+    // story.
   }
 }
 
-/** Writes the story of a death that its owner has seen. */
+/** Writes the story of a death that the actor's owner has seen. */
 export const bury = (
   folder: string,
   { above, actor, death, doing, hint, how }: PostMortem,
@@ -127,7 +129,7 @@ export const bury = (
 
 const recordName = /^([1-9]\d{0,9})\.record$/
 
-/** True for the record of a process that is gone, also when another process has its number by now. */
+/** True for the record of a process that has ended, also when another process has its number by now. */
 const isOver = ({ pid, started }: Record): boolean =>
   RuntimeFolder.isDead(pid) || started !== "-" && startOf(pid) !== started
 
@@ -139,10 +141,13 @@ export const readRecord = (path: string): Record | undefined => {
   }
 }
 
-/** The end of an actor that died with its parent: no process has seen it, and the kernel or the guard killed the actor. */
+/**
+ * The exit of an actor that died with its parent. No process has seen the end of such an actor, and either the kernel
+ * or the guard killed it.
+ */
 const endedWith: Lost = { _tag: "Signalled", signal: "SIGKILL" }
 
-/** Makes stories of the records of actors whose parents are dead, too, and so cannot read the records. */
+/** Writes stories from the records of actors whose parents are dead as well, and so cannot read the records. */
 export const settle = (folder: string): void => {
   for (const name of entries(folder)) {
     if (!recordName.test(name)) continue
@@ -152,7 +157,7 @@ export const settle = (folder: string): void => {
       remove(path)
       continue
     }
-    // The owner of the actor lives, and reads the record itself.
+    // A living owner of the actor reads the record itself.
     if (!isOver(record) || !RuntimeFolder.isDead(record.parent)) continue
     remove(path)
     const parent = record.above.at(-1) ?? "(unknown)"
@@ -189,13 +194,13 @@ const parsed = (path: string): Grave | undefined => {
   }
 }
 
-/** The stories of a folder, the newest first. */
+/** Lists the stories of a folder, the newest first. */
 export const list = (folder: string): ReadonlyArray<Grave> => {
   settle(folder)
   return stories(folder).toReversed().flatMap((name) => parsed(Path.join(folder, name)) ?? [])
 }
 
-/** Removes every story, and the folder when nothing else is in it. */
+/** Removes every story, and then the folder when it is empty. */
 export const clear = (folder: string): void => {
   settle(folder)
   for (const name of stories(folder)) remove(Path.join(folder, name))

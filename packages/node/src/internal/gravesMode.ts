@@ -11,7 +11,10 @@ interface Chosen {
   readonly warning: string | undefined
 }
 
-/** The folder for a root's stories: the option, else the variable, else the usual folder; and a value that was not followed. */
+/**
+ * Returns the folder for a root's stories: that of the option, else that of the variable, else the usual folder. A
+ * value that could not be used is returned as well.
+ */
 export const gravesFolder = (
   option: unknown,
   env: Readonly<Record<string, string | undefined>>,

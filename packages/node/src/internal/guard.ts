@@ -1,19 +1,19 @@
 /**
- * The guard ends an actor when its parent can no longer do it: no actor outlives the process that started it, not even
+ * The guard ends an actor whose parent can no longer end it. No actor outlives the process that started it, not even
  * after `kill -9` of the root.
  *
- * Guard `warden`: the default on Linux. Every actor is started through `setpriv --pdeathsig KILL`: the kernel kills the actor
- * when its parent dies, however busy, blocked or stopped the actor is, and so down the tree. A process that an actor
- * started by itself belongs to the process group of the actor.
+ * Guard `warden`: the default on Linux. Every actor is started by `setpriv --pdeathsig KILL`, so that the kernel kills
+ * the actor when its parent dies. The death signal works for a busy, blocked or stopped actor, and for the actors below
+ * it. A process that an actor started by itself belongs to the process group of the actor.
  *
- * Guard `thread`: the default where `warden` cannot work. A thread in every actor watches a pipe from the parent, and kills the
- * actor's process group when the pipe ends. The thread works while the main thread is busy or blocked, but not while the
- * process is stopped. It costs memory and start-up time (docs/lifetimes.md).
+ * Guard `thread`: the default where `warden` cannot work. A thread in every actor watches a pipe from the parent, and
+ * kills the actor's process group when the pipe ends. The thread works while the main thread is busy or blocked, but
+ * not while the process is stopped. A thread in every actor costs memory and time at the start (docs/lifetimes.md).
  *
- * Under the guards `warden` and `thread` one small shell per tree, the warden (warden.ts), knows every process group. It kills
- * the groups that are left when the root is gone, the groups below an actor that ended while the root lives, and groups
- * that a parent may not signal any more. When an actor or its parent changes its user, the kernel forgets the death signal;
- * the warden still kills the group.
+ * Under the guards `warden` and `thread` one small shell per tree, the warden (warden.ts), knows every process group.
+ * The warden kills the groups that are left when the root is gone, the groups below an actor that ended while the root
+ * lives, and groups that a parent may not signal any more. When an actor or its parent changes its user, the kernel
+ * forgets the death signal; the warden still kills the group.
  *
  * Guard `none`: an actor ends at the end of its channel, which it notices only while its event loop runs.
  *
@@ -28,14 +28,14 @@ import { send } from "./signals.ts"
 import * as Warden from "./warden.ts"
 
 /**
- * The ways to end actors whose parent no longer can:
+ * The ways to end an actor whose parent can no longer end it:
  *
  * - `warden`: the kernel ends an actor when its parent dies (Linux)
- * - `thread`: a thread of each actor ends it then
+ * - `thread`: a thread of each actor ends the actor when its parent dies
  * - `none`: no guard; an actor that is busy when its parent is killed is left behind
  *
- * Under the first two a shell beside the tree ends the processes that are left when the root is gone, wherever
- * there is `/bin/sh`.
+ * Under `warden` and `thread`, a shell beside the tree ends the processes that are left when the root is gone. The
+ * warden is a shell and needs `/bin/sh`.
  *
  * @category models
  * @since 0.1.0
@@ -45,11 +45,14 @@ export type GuardMode = "warden" | "thread" | "none"
 export interface Command {
   readonly file: string
   readonly args: ReadonlyArray<string>
-  /** The child's descriptors from fd 4 on. */
+  /** The child's file descriptors, from descriptor 4 on. */
   readonly fds: ReadonlyArray<number | "pipe">
 }
 
-/** The path of a program: an actor may be given another PATH, or none, and must find it all the same. */
+/**
+ * Returns the path of a program. The path is looked up by the root, because an actor may be given another PATH, or
+ * none.
+ */
 const locate = (name: string): string | undefined =>
   (process.env["PATH"] ?? "/usr/bin:/bin").split(":").map((folder) => `${folder}/${name}`).find((file) => {
     try {
@@ -60,7 +63,7 @@ const locate = (name: string): string | undefined =>
     }
   })
 
-/** The `setpriv` of this machine, if it knows the option: busybox's does not. */
+/** Returns the path of `setpriv`, if the installed one knows the option `--pdeathsig`; that of busybox does not. */
 const setprivHere = (): string | undefined => {
   const file = locate("setpriv")
   if (file === undefined) return undefined
@@ -70,12 +73,13 @@ const setprivHere = (): string | undefined => {
   return status === 0 ? file : undefined
 }
 
-/** The entry of /proc/self/auxv that says whether the kernel took this program for a privileged one. */
+/** The number of the entry of /proc/self/auxv that says whether the kernel treats this program as privileged. */
 const secureEntry = 23n
 
 /**
- * True when the kernel forgets the death signal of our actors when they begin to run: it does so where the program has
- * file capabilities, or runs as the user or group of its file. They run the same program as we do.
+ * True when the kernel removes the death signal of this process's actors when they begin to run. The kernel removes the
+ * death signal where the program has file capabilities, or runs as the user or group of its file. The actors run the
+ * same program as this process, so the entry of this process is read.
  */
 export const losesDeathSignal = (file = "/proc/self/auxv"): boolean => {
   let bytes: Buffer
@@ -92,10 +96,11 @@ export const losesDeathSignal = (file = "/proc/self/auxv"): boolean => {
 
 type Probed = { readonly setpriv: string } | { readonly problem: string }
 
-/** Finds what the guard `warden` needs on this machine, or the reason why that guard cannot work. */
+/** Returns what the guard `warden` needs on this computer, or the reason why that guard cannot work. */
 const probe = (): Probed => {
   if (process.platform !== "linux") return { problem: `it needs Linux, and this is ${process.platform}` }
-  // The kernel sends the death signal when the thread that spawned the actor ends, which in a worker is before the process.
+  // The kernel sends the death signal when the thread that spawned the actor ends. A worker thread ends before its
+  // process.
   if (!Builtins.workerThreads().isMainThread) return { problem: "actors are being started from a worker thread" }
   if (losesDeathSignal()) {
     return { problem: `${process.execPath} has file capabilities, or is setuid, and the kernel drops the signal then` }
@@ -108,13 +113,15 @@ const probe = (): Probed => {
 
 export interface Chosen {
   readonly guard: Guard
-  /** The warning that another guard was chosen than the one asked for, to be logged once; undefined when there is none. */
+  /**
+   * The warning that another guard was chosen than the requested one, to be logged once; undefined without a warning.
+   */
   readonly warning: string | undefined
 }
 
 const warningNoGuard = "an actor that is busy or blocked when its parent is killed will be left behind"
 
-/** Chooses the guard of a root: the one that was asked for, or the best on this platform. */
+/** Chooses the guard of a root: the requested one, or the best on this platform. */
 export const choose = (wanted: GuardMode | undefined): Chosen => {
   if (wanted === "none") return { guard: new Guard({ mode: "none" }), warning: `guard "none": ${warningNoGuard}` }
   const thread = () => new Guard({ mode: "thread", registry: Warden.isPossible() ? "own" : undefined })
@@ -131,17 +138,25 @@ export const choose = (wanted: GuardMode | undefined): Chosen => {
   }
 }
 
-/** The descriptor of the registry in an actor: it follows the channel, and under the guard `thread` the watched pipe. */
+/**
+ * The descriptor of the warden's registry in an actor. The descriptor follows the channel, and under the guard `thread`
+ * the watched pipe.
+ */
 const registryOf = { warden: 4, thread: 5 } as const
 
-/** The text by which an actor's command line tells its guard: the mode, and whether the actor has inherited a registry. */
+/**
+ * Returns the argument by which an actor's command line names its guard: the mode, and whether the actor has inherited
+ * a registry.
+ */
 const tell = ({ mode, registry, setpriv }: Options): string =>
   setpriv !== undefined ? `${mode}=${setpriv}` : registry === undefined ? mode : `${mode}=registry`
 
 /** True when this argument of an actor's command line makes the actor watch its parent by a thread. */
 export const watches = (argument: string | undefined): boolean => argument?.split("=")[0] === "thread"
 
-/** The guard of an actor, as the actor's command line tells it. `watch` is the actor's thread under the guard `thread`. */
+/**
+ * Returns the guard of an actor, as its command line names it. `watch` is the actor's thread under the guard `thread`.
+ */
 export const inherited = (argument: string | undefined, watch?: Watch): Guard => {
   const [mode, more] = argument?.split("=") ?? []
   if (mode === "warden") return new Guard({ mode, setpriv: more, registry: registryOf.warden })
@@ -149,7 +164,7 @@ export const inherited = (argument: string | undefined, watch?: Watch): Guard =>
   return new Guard({ mode, registry: more === undefined ? undefined : registryOf.thread, watch })
 }
 
-/** The pids of all processes by the pid of their parent, from `ps`, which every Unix has. */
+/** Returns the pids of all processes by the pid of their parent, from `ps`, which every Unix has. */
 const children = (): ReadonlyMap<number, ReadonlyArray<number>> => {
   const { stdout } = Builtins.childProcess().spawnSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" })
   const below = new Map<number, Array<number>>()
@@ -168,7 +183,9 @@ const descendants = (): ReadonlyArray<number> => {
 
 interface Options {
   readonly mode: GuardMode
-  /** The path of `setpriv`, which asks for the kernel's death signal; undefined when the guard does not use it. */
+  /**
+   * The path of `setpriv`, by which the kernel is asked for the death signal; undefined when the guard does not use it.
+   */
   readonly setpriv?: string | undefined
   /** The descriptor of an inherited registry of the warden, or `own` for a registry that is made with the first actor. */
   readonly registry?: number | "own" | undefined
@@ -197,29 +214,32 @@ export class Guard {
   }
 
   /**
-   * Has the warden remove this folder at the end of the tree. The root calls this before it starts the first actor. Without a
-   * warden, a root that is killed leaves the folder behind.
+   * Makes the warden remove a folder at the end of the tree. The root names the folder before it starts the first
+   * actor. Without a warden, the folder stays behind when the root is killed.
    */
   folder(path: string): void {
     if (this.registry === undefined && Path.isAbsolute(path)) this.removes.push(path)
   }
 
-  /** The command by which an actor is started under this guard. */
+  /** Returns the command by which an actor is started under this guard. */
   command(argv: ReadonlyArray<string>): Command {
     const { mode, registry } = this.options
     const fds = [...mode === "thread" ? ["pipe" as const] : [], ...registry === undefined ? [] : [this.openRegistry()]]
     return { ...this.wrapped(argv), fds }
   }
 
-  /** The command by which the starter is started: it has no guard thread, and inherits the registry for groups that it begins. */
+  /**
+   * Returns the command by which the starter is started. The starter has no guard thread, and inherits the warden's
+   * registry for the process groups that it begins.
+   */
   starterCommand(argv: ReadonlyArray<string>): Command {
     const { registry } = this.options
     return { ...this.wrapped(argv), fds: registry === undefined ? [] : [this.openRegistry()] }
   }
 
   /**
-   * The arguments before the command line of a program that is no actor. The tree gets a warden with them. `undefined` means that
-   * the tree can have no warden, so that no guard ends the program.
+   * Returns the arguments that stand before the command line of a program that is not an actor. A tree without a warden
+   * gets one. `undefined` means that the tree can have no warden, so that no guard ends the program.
    */
   prefix(): ReadonlyArray<string> | undefined {
     const { registry, setpriv } = this.options
@@ -229,8 +249,8 @@ export class Guard {
   }
 
   /**
-   * Takes note of a process group that was started below this process: an actor's or a program's. `isTold` is true when the
-   * starter has told the warden already, which would take a second notice for a new group of the same number.
+   * Registers the process group of an actor or a program that was started below this process. With `isTold` the starter
+   * has told the warden already. The warden would take a second notice for another group of the same number.
    */
   started(group: number, isTold = false): void {
     this.running.add(group)
@@ -255,12 +275,12 @@ export class Guard {
     return this.registry !== undefined
   }
 
-  /** Has the warden send a signal that the kernel refuses to this process. */
+  /** Makes the warden send a signal that the kernel refuses to this process. */
   signal(group: number, signal: "SIGTERM" | "SIGKILL"): void {
     this.tell(`k ${group} ${signal.slice(3)}`)
   }
 
-  /** Stops every process of the tree, because Ctrl-Z at the terminal reaches the root alone. */
+  /** Stops every process of the tree, because Ctrl-Z at the terminal reaches only the root. */
   stopAll(): void {
     if (this.options.registry !== undefined) return void this.tell("s")
     this.stopped = descendants()
@@ -274,8 +294,9 @@ export class Guard {
   }
 
   /**
-   * The runtime of the root has ended. Its actors may still be ending, for a nursery in a fiber of its own: the warden,
-   * which kills all groups that are left, is let go with the last of them, or with the process.
+   * Called when the runtime of the root has ended. The warden is stopped together with the last actor, or with the
+   * process, because it kills all groups that are left. Actors of a nursery in another fiber than the main one may
+   * still be ending.
    */
   release(): void {
     this.released = true
@@ -308,12 +329,12 @@ export class Guard {
   }
 }
 
-/** The guard thread of an actor, which is told of the groups that the actor starts. */
+/** The guard thread of an actor, which gets a notice of each process group that the actor starts. */
 export interface Watch {
   readonly say: (notice: GuardThread.GroupNotice) => void
 }
 
-/** The `thread` guard's side in the actor; resolves when its thread is watching. */
+/** Starts the guard thread in an actor; resolves when the thread is watching the parent. */
 export const watchParent = async (): Promise<Watch> => {
   const { Worker } = await import("node:worker_threads")
   const thread = new Worker(GuardThread.source, { eval: true, execArgv: [], stdin: false })

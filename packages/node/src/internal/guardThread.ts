@@ -1,8 +1,9 @@
 /**
- * The thread by which an actor under the guard `thread` notices that its parent is gone, however busy its main thread is.
+ * The thread by which an actor under the guard `thread` notices the death of its parent, also while its main thread is
+ * busy.
  *
- * A program bundled into one file has no file that a thread could be started from. So the thread is given the text of the
- * function below, which therefore uses nothing but its parameters and what every thread of Node has.
+ * A program that is bundled into one file has no separate file for a thread. So the guard thread is started from the
+ * text of the function below. The function uses only its parameters and what every thread of Node has.
  */
 import type * as Net from "node:net"
 import type { MessagePort } from "node:worker_threads"
@@ -13,17 +14,19 @@ export interface GroupNotice {
   readonly began: boolean
 }
 
-/** The message of the guard thread when it has begun to watch the parent. */
+/** The message by which the guard thread says that it has begun to watch the parent. */
 export const watching = "watching"
 
-/** The descriptor of the pipe whose end tells that the parent is gone. */
+/** The file descriptor of the pipe that ends when the parent dies. */
 export const parentLifeFd = 4
 
 /**
- * Waits for the end of the pipe from the parent. Then it kills the groups of the actors below, and at last its own: an
- * actor that was just ending may have left a process in its group that no other actor of the tree knows of.
+ * Waits for the end of the pipe from the parent, which the kernel closes at the parent's death. At the parent's death
+ * the thread kills the groups of the actors below, and at last its own group. An ending actor may have left a process
+ * in its group that no other actor knows.
  *
- * Nothing in it has a name that could be kept: bundlers that keep names call a helper for it, which is not there.
+ * No function in the text has a name, because some bundlers call a helper to keep names, and the thread does not have
+ * that helper.
  */
 export function guardThread(port: MessagePort, net: typeof Net, fd: number, word: string): void {
   const below = new Set<number>()
@@ -38,7 +41,8 @@ export function guardThread(port: MessagePort, net: typeof Net, fd: number, word
       try {
         process.kill(pid, "SIGKILL")
       } catch {
-        // The group is empty, or the warden has to do it: there is no one left here to tell.
+        // The group is empty, or only the warden may signal it. The failure is not reported, because the whole process
+        // is about to be killed.
       }
     }
   })
@@ -46,7 +50,7 @@ export function guardThread(port: MessagePort, net: typeof Net, fd: number, word
   port.postMessage(word)
 }
 
-/** The thread as text. */
+/** The code of the thread as text. */
 export const source = `"use strict";(${guardThread.toString()})(${
   [`require("node:worker_threads").parentPort`, `require("node:net")`, parentLifeFd, JSON.stringify(watching)].join()
 })`

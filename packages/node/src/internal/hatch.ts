@@ -1,9 +1,9 @@
 /**
- * The way by which a tool of the same user gets into an actor: it knocks, and the actor opens a door (door.ts).
+ * Lets a tool of the same user look into an actor: the tool knocks, and the actor opens a door (door.ts).
  *
- * A knock is the signal SIGURG, which does nothing in a process that does not listen for it, and which only processes of the
- * same user may send. Until a knock there is no socket, no file and no code of the door: being observable costs a
- * start one signal handler.
+ * A knock is the signal SIGURG. A process without a listener ignores SIGURG, and only processes of the same user may
+ * send it. Before a knock the actor has no socket, no file and no code of the door. Being observable costs a start one
+ * signal handler.
  */
 import type { PlatformSpec } from "@furrow/actor/ActorProcess"
 import type { Observe, Observed, Offer } from "@furrow/actor/Inspect"
@@ -15,19 +15,22 @@ export const knock = "SIGURG"
 
 const levels: ReadonlyArray<string> = ["off", "look", "debug"]
 
-/** How far a tree may be looked into, by the variable of its environment. Any unknown word keeps the door shut. */
+/** Reads from a word of the environment how much of a tree an observer may see. An unknown word keeps the door shut. */
 export const levelOf = (word: string | undefined): Observe => {
   if (word === undefined || word === "") return "look"
   return levels.includes(word) ? word as Observe : "off"
 }
 
-/** The folder of a tree's sockets: the one of its transport over Unix sockets, or the default. */
+/** Returns the folder of a tree's sockets: that of its transport over Unix sockets, or the default. */
 export const folderOf = ({ run, transports }: PlatformSpec): string => {
   const unix = transports.find(({ key, module }) => module === "furrow:node" && key === "unix")
   return RuntimeFolder.treeFolder(unix?.settings ?? RuntimeFolder.runtimeFolder(undefined), run)
 }
 
-/** One actor of this process that may be looked into. A process with several roots has several. */
+/**
+ * One actor of this process that may be looked into. A process with several roots has several actors that may be looked
+ * into.
+ */
 interface Behind {
   readonly observed: Observed
   readonly folder: string
@@ -52,7 +55,7 @@ const knocked = (): void => {
   for (const one of behind) open(one)
 }
 
-/** Listens for knocks, until the result is called. */
+/** Listens for knocks, until the returned function is called. */
 export const offer: Offer = (observed, spec) => {
   if (!hasUnixSockets) return () => {}
   const one: Behind = { observed, folder: folderOf(spec), close: undefined }

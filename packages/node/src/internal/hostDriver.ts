@@ -1,10 +1,12 @@
 /**
- * The names of one user on this machine, without a daemon: the first process that binds the socket holds them, the others ask.
+ * Holds the names of one user on one host without a daemon: the first process that binds the socket holds the names,
+ * and the others ask it.
  *
  *   first process      binds host/keys.sock, keeps the keys, writes host/keys.json before each answer
  *   other processes    dial it; when its connection ends one of them binds, and goes on with what was written
  *
- * Times are of the clock of the machine, which all processes share; a state from before a reboot keeps its tokens alone.
+ * Times are of the system's clock, which all processes of the host share. A state from before a reboot keeps only its
+ * fencing tokens.
  */
 import { type DiscoveryDriver, DiscoveryDriverError, makeDriver } from "@furrow/actor/Discovery"
 import type { Connection, Listener, TransportError } from "@furrow/actor/Transport"
@@ -23,7 +25,9 @@ type Driver = DiscoveryDriver["Service"]
 
 const now = (): number => Number(process.hrtime.bigint() / 1_000_000n)
 
-/** A process that was bound before us may be in the middle of an answer: so long (milliseconds) until its state is read. */
+/**
+ * Milliseconds before the stored state is read, because the process that held the names before may still be answering.
+ */
 const lastAnswerMillis = 50
 const attempts = 10
 const againMillis = 20
@@ -43,7 +47,10 @@ interface Backend {
 const failed = (cause: unknown): DiscoveryDriverError =>
   new DiscoveryDriverError({ reason: (cause as Error).message, cause })
 
-/** The number of the file at this path, by which a process sees whether another one has bound the socket since. */
+/**
+ * Returns the inode of the file at a path. A process sees by a changed inode that another process has bound the socket
+ * since.
+ */
 const inodeOf = (path: string): number | undefined => Fs.lstatSync(path, { throwIfNoEntry: false })?.ino
 
 const keep = (folder: string, path: string, scope: Scope.Scope) =>
@@ -84,7 +91,7 @@ const keep = (folder: string, path: string, scope: Scope.Scope) =>
     const restored = yield* written
     const made = yield* Scope.provide(makeDriver({ now, save, restored }), scope)
     kept.driver = made
-    // Those that came before it knew what to answer.
+    // Connections that came while the state was being read are served now.
     for (const connection of guests) serve(connection)
     yield* Scope.addFinalizer(scope, Effect.sync(close))
     return { driver: made, isOpen: () => isOpen, close }
@@ -92,7 +99,7 @@ const keep = (folder: string, path: string, scope: Scope.Scope) =>
 
 const join = (path: string): Effect.Effect<Backend, TransportError> => Effect.map(UnixSocket.dial(path), HostLines.ask)
 
-/** Dials the process that holds the names, or becomes that process by binding the socket: whichever works first. */
+/** Dials the process that holds the names, or becomes that process by binding the socket, whichever succeeds first. */
 const find = (folder: string, scope: Scope.Scope): Effect.Effect<Backend, DiscoveryDriverError> => {
   const path = Path.join(folder, "keys.sock")
   const once = Effect.catch(join(path), (error) =>
@@ -104,7 +111,7 @@ const find = (folder: string, scope: Scope.Scope): Effect.Effect<Backend, Discov
       : Effect.fail(error))
   const again = (left: number): Effect.Effect<Backend, DiscoveryDriverError> =>
     Effect.catch(once as Effect.Effect<Backend, TransportError>, (error) =>
-      // Another process has bound the socket meanwhile, and is dialled.
+      // Another process has bound the socket in the meantime, and is dialled.
       left > 0 ? Effect.andThen(pause(againMillis), again(left - 1)) : Effect.fail(failed(error)))
   return again(attempts)
 }

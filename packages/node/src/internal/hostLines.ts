@@ -33,7 +33,7 @@ type Answer =
 /** The length of the longest line, in characters: it has room for a page of a thousand keys. */
 const maxLineChars = 64 * 1024 * 1024
 
-/** Reads lines of JSON. A line that is none, or is too long, ends the connection. */
+/** Reads lines of JSON. A line that is not JSON, or is too long, ends the connection. */
 const reading = (connection: Connection, line: (value: any) => void, end: () => void): void => {
   const decoder = new TextDecoder()
   let rest = ""
@@ -76,7 +76,7 @@ const asked = (driver: Driver, { args, op }: Question): Effect.Effect<unknown, D
   }
 }
 
-/** Answers one process until its connection ends. */
+/** Answers the questions of one process until its connection ends. */
 export const answer = (driver: Driver, connection: Connection, ended: () => void): void => {
   const hints = new Map<number, Fiber.Fiber<unknown, unknown>>()
   const stop = (n: number) => {

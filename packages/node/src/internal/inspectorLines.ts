@@ -1,13 +1,14 @@
 /**
- * The lines that Node writes to the stderr of a process whose inspector was opened by a signal. While a parent looks at the
- * stack of its actor, they are for it alone: nothing of them reaches the output of the program.
+ * Finds and removes the lines that Node writes to the stderr of a process whose inspector was opened by a signal. While
+ * a parent reads the stack of its actor, the inspector's lines are only for the parent and do not reach the output of
+ * the program.
  */
 import type { Readable } from "node:stream"
 
 /** The stderr streams of this process's actors, by the pid of the actor. */
 const streams = new Map<number, Readable>()
 
-/** Makes the stderr of an actor available to `watch`, until the result is called. */
+/** Makes the stderr of an actor available to `watch`, until the returned function is called. */
 export const reachable = (pid: number, stderr: Readable): () => void => {
   streams.set(pid, stderr)
   return () => void (streams.get(pid) === stderr && streams.delete(pid))

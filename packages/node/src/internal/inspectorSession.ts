@@ -1,18 +1,18 @@
 /**
- * A session with the inspector of another process of this machine: the part of WebSocket that Node's own server speaks. The
- * client of Node would load a library of many times this size into an actor.
+ * A session with the inspector of another process on the same host. The session implements the part of WebSocket that
+ * Node's own server uses. The WebSocket client of Node would load a library of many times this size into an actor.
  */
 import * as Crypto from "node:crypto"
 import * as Net from "node:net"
 
 export interface Session {
   readonly post: (method: string, params?: object) => Promise<Readonly<Record<string, unknown>>>
-  /** Hears the parameters of each event of this name. */
+  /** Registers a function for the parameters of each event of a name. */
   readonly on: (event: string, heard: (params: Readonly<Record<string, unknown>>) => void) => void
   readonly close: () => Promise<void>
 }
 
-/** The size of the largest message that is read. */
+/** The largest message that is read, in bytes. */
 const maxMessageBytes = 16 * 1024 * 1024
 
 const text = 0x1
@@ -20,7 +20,7 @@ const closing = 0x8
 const final = 0x80
 const masked = 0x80
 
-/** Makes one WebSocket frame of a client. A client has to mask its payload. */
+/** Makes one WebSocket frame as a client sends it. A client has to mask its payload. */
 const frameOf = (opcode: number, payload: Buffer): Buffer => {
   const mask = Crypto.randomBytes(4)
   const head = payload.length < 126
@@ -29,7 +29,7 @@ const frameOf = (opcode: number, payload: Buffer): Buffer => {
   return Buffer.concat([head, mask, payload.map((byte, i) => byte ^ mask[i & 3]!)])
 }
 
-/** Reads the first WebSocket frame of these bytes, with its length; undefined while the frame is not whole. */
+/** Reads the first WebSocket frame of these bytes, with its length; undefined while the frame is incomplete. */
 const readFrame = (
   bytes: Buffer
 ): { readonly opcode: number; readonly payload: Buffer; readonly size: number } | undefined => {

@@ -1,6 +1,4 @@
-/**
- * The command line and the surroundings of a process that is to be an actor.
- */
+/** The command line, the environment and the streams of a process that is to become an actor. */
 import { mark } from "@furrow/actor/ActorProcess"
 import type { Output, SpawnOptions, SpawnRequest } from "@furrow/actor/Spawner"
 import type * as ChildProcess from "node:child_process"
@@ -12,17 +10,23 @@ import type { Guard } from "./guard.ts"
 import { isPassedThrough, type Outputs, stdioOf } from "./outlet.ts"
 import { startFlags } from "./startFlags.ts"
 
-/** The folder in which this process was started, and Node read its flags. The program may have changed its folder since. */
+/**
+ * The folder in which this process was started, and to which relative paths in the flags of Node refer. The program may
+ * have changed its working directory since.
+ */
 const startedIn = process.cwd()
 
-/** An argument that makes the command line longer, because a process title cannot be longer than that. */
+/** An argument that makes the command line longer, because a process title cannot be longer than the command line. */
 const padding = "-".repeat(64)
 
-/** The program's command line behind the executable, which the actor's modules find in `process.argv`. */
+/** Returns the program's command line after the executable, which the actor's modules find in `process.argv`. */
 const programOf = ({ argv }: SpawnOptions): ReadonlyArray<string> =>
   argv === undefined ? process.argv.slice(1) : [process.argv[1] ?? "", ...argv]
 
-/** The flag by which the debugger tells its id on stderr alone, because any user who knows the id can run code in the actor. */
+/**
+ * The flag by which the inspector writes its id only to stderr, because any user who knows the id can run code in the
+ * actor.
+ */
 const secretInspector = "--inspect-publish-uid=stderr"
 const inspects = /(?:^|\s)--inspect(?:-brk|-wait|-port)?(?:[=\s]|$)/
 
@@ -39,12 +43,12 @@ const flags = (options: SpawnOptions, limited: boolean): ReadonlyArray<string> =
   ]
 }
 
-/** The argument of an actor which says that its heap limit is its own, and not for its own actors. */
+/** The argument which tells an actor that its heap limit is not passed on to its own actors. */
 export const limitedHeap = "limited-heap"
 
-/** The way this process starts its actors. */
+/** The settings with which this process starts its actors. */
 export interface Settings {
-  /** The arguments that make a process of Node an actor. */
+  /** The arguments that make a Node process an actor. */
   readonly script: ReadonlyArray<string>
   /** The flags before the program's own flags, when the program preloads a module. */
   readonly preload: ReadonlyArray<string>
@@ -54,9 +58,12 @@ export interface Settings {
   readonly stderr?: Output | undefined
 }
 
-/** A process to start, without the name of the actor that it is to be. */
+/** A process to start, without the name of the actor that the process will become. */
 export interface Launch {
-  /** The flags of Node and the entry; then, behind name, uuid, guard and parent, the other arguments. */
+  /**
+   * The flags of Node and the entry file. The command line continues with name, uuid, guard and parent, and then the
+   * other arguments.
+   */
   readonly before: ReadonlyArray<string>
   readonly after: ReadonlyArray<string>
   readonly env: Readonly<Record<string, string | undefined>>
@@ -92,7 +99,10 @@ export const launchOf = (
   }
 }
 
-/** The properties that a child inherits from this process without an argument, and that this process may change at any time. */
+/**
+ * Returns the properties that a child inherits from this process without an argument, and that this process may change
+ * at any time.
+ */
 export const inherited = () => [
   process.getuid?.(),
   process.geteuid?.(),
@@ -102,7 +112,9 @@ export const inherited = () => [
   Os.getPriority()
 ]
 
-/** The command line of the actor, and its descriptors from 0 on. `parent` is the process that will be its parent. */
+/**
+ * Returns the command line of the actor, and its file descriptors from 0 on. `parent` is the pid of the actor's parent.
+ */
 export const commandOf = (
   { after, before, stdio }: Launch,
   actor: SpawnRequest["actor"],
@@ -114,7 +126,10 @@ export const commandOf = (
   return { file, args, stdio: ["ignore" as const, ...stdio, "pipe" as const, ...fds] }
 }
 
-/** Starts the process. When the system can start none, the function throws, or its result has no pid. */
+/**
+ * Starts the process of an actor. When the system cannot start a process, the function throws or returns a process
+ * without a pid.
+ */
 export const begin = (launch: Launch, actor: SpawnRequest["actor"], guard: Guard): ChildProcess.ChildProcess => {
   const { cwd, env } = launch
   const { args, file, stdio } = commandOf(launch, actor, guard, process.pid)

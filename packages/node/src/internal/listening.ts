@@ -1,18 +1,16 @@
-/**
- * The places at which actors listen over a network of machines: a host, a range of ports, and the host that others dial.
- */
+/** The places at which actors listen over a network: a host, a range of ports, and the host that others dial. */
 import { TransportError } from "@furrow/actor/Transport"
 import * as Address from "@furrow/protocol/Address"
 import * as Effect from "effect/Effect"
 import type * as Net from "node:net"
 import * as Socket from "./socket.ts"
 
-/** The settings of a place to listen at, which cross to every actor. */
+/** The settings of a place to listen at, which every actor gets. */
 export interface Place {
   readonly host: string
-  /** The first and the last port of a range. Default: any free port. */
+  /** The first and the last port of a range. By default any free port is used. */
   readonly ports?: readonly [first: number, last: number] | undefined
-  /** The host in addresses that are given out to others. Default: `host`. */
+  /** The host in the addresses that other actors get. Default: `host`. */
   readonly advertise?: string | undefined
 }
 
@@ -20,7 +18,7 @@ const isPort = (port: unknown): boolean => Number.isInteger(port) && (port as nu
 
 const isWildcard = (host: string): boolean => /^[0:.]+$/.test(host) && !/[1-9a-f]/i.test(host)
 
-/** The fault of a place in words; undefined when the place has none. */
+/** Returns the fault of a place in words; undefined for a valid place. */
 export const problemOf = ({ advertise, host, ports }: Place): string | undefined => {
   const kind = host.includes(":") ? "ip6" : "ip4"
   if (!Address.parse(`/${kind}/${host}/tcp/0`, { bind: true }).ok) {
@@ -42,7 +40,7 @@ export const problemOf = ({ advertise, host, ports }: Place): string | undefined
     : `others cannot dial ${JSON.stringify(advertise)}: advertise an IPv4 or IPv6 literal, or the name of a host`
 }
 
-/** Listens at the first port of the range that is free. `serve` waits for no peer. */
+/** Listens at the first free port of the range. `serve` must not wait for a peer. */
 export const listen = <S extends Net.Server>(
   { advertise, host, ports }: Place,
   tag: "Tcp" | "Tls",

@@ -1,13 +1,13 @@
 /**
- * Imports the modules of an actor and finds its endpoints among the definitions made there, or exported. An error names
- * the fault and the next step.
+ * Imports the modules of an actor, and finds its endpoints among the definitions that these modules make or export. An
+ * error names the fault, and says what to do next.
  */
 import { definitionOf, type Exposed, fileOf, isImplemented } from "@furrow/actor/ActorProcess"
 import type { AnyEndpoint, Implemented } from "@furrow/actor/Endpoint"
 
 type Definition = Implemented<AnyEndpoint>
 
-/** The place of a syntax error, which Node puts above the stack for some of these errors. */
+/** Returns the place of a syntax error, which Node sometimes puts above the stack. */
 const placeOf = (error: Error): string | undefined => /^(\S+:\d+)\n/.exec(error.stack ?? "")?.[1]
 
 /** The advice for a module that the parent could load and its actor cannot. */

@@ -1,5 +1,5 @@
 /**
- * The kernel's own count of processes that it has killed for memory: of this control group, and of the machine.
+ * Reads the kernel's count of processes that it has killed for memory, in this control group and on the whole host.
  *
  *   cgroup v2   /sys/fs/cgroup/<group>/memory.events                oom_kill 3
  *   cgroup v1   /sys/fs/cgroup/memory/<group>/memory.oom_control    oom_kill 3
@@ -7,19 +7,27 @@
  */
 import * as Fs from "node:fs"
 
-/** The number of kills for memory in the text of a counter file; undefined when the file has no such counter. */
+/**
+ * Returns the number of kills for memory in the text of a counter file; undefined when the file has no such counter.
+ */
 export const killsIn = (text: string): number | undefined => {
   const [, count] = /^oom_kill (\d+)$/m.exec(text) ?? []
   return count === undefined ? undefined : Number(count)
 }
 
-/** A path of /proc/self/cgroup and the paths above it. In a container the path itself may not exist. */
+/**
+ * Returns a path of /proc/self/cgroup and the paths above it. In a container the path itself may not exist, so the
+ * paths above it are tried as well.
+ */
 const upwards = (path: string): ReadonlyArray<string> => {
   const parts = path.split("/").filter((part) => part !== "")
   return [...parts.keys()].reverse().map((i) => `/${parts.slice(0, i + 1).join("/")}`).concat("")
 }
 
-/** The files that may count for the groups of /proc/self/cgroup, the nearest first, for each version of control groups. */
+/**
+ * Returns the files that may count kills in the groups of /proc/self/cgroup, the nearest first, for each version of
+ * control groups.
+ */
 export const counterFiles = (cgroups: string): ReadonlyArray<ReadonlyArray<string>> =>
   cgroups.split("\n").flatMap((line) => {
     const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? []
@@ -39,13 +47,13 @@ const textOf = (path: string): string => {
   }
 }
 
-/** The first of these files that has a counter of kills, if any. */
+/** Returns the first counter file that has a count of kills, if any. */
 const counting = (files: ReadonlyArray<string>): ReadonlyArray<string> => {
   const found = files.find((file) => killsIn(textOf(file)) !== undefined)
   return found === undefined ? [] : [found]
 }
 
-/** The counter files for this process: those of its control groups, or else the file of the whole machine. */
+/** Returns the counter files for this process: those of its control groups, or else the file of the whole host. */
 const ownCounters = (): ReadonlyArray<string> => {
   const groups = counterFiles(textOf("/proc/self/cgroup")).flatMap(counting)
   return groups.length > 0 ? groups : counting([machineFile])
@@ -53,7 +61,7 @@ const ownCounters = (): ReadonlyArray<string> => {
 
 const sum = (files: ReadonlyArray<string>): number => files.reduce((all, file) => all + (killsIn(textOf(file)) ?? 0), 0)
 
-/** Tells whether the kernel has killed for memory since a mark. */
+/** Tells whether the kernel has killed a process for memory since a mark. */
 export class MemoryKills {
   private files: ReadonlyArray<string> | undefined
 

@@ -1,15 +1,15 @@
 /**
- * The processes that a root may have beside its actors, and when.
+ * The helper processes that a root may start beside its actors: spares and a starter, each with a mode that says when.
  */
 
 /**
  * The times at which a root keeps a spare process, which becomes the next actor in a fraction of a start:
  *
- * - `auto`: from its first start on
- * - `eager`: from the beginning
+ * - `auto`: the root keeps a spare from its first start on
+ * - `eager`: the root keeps a spare from the beginning
  * - `off`: never
  *
- * A spare takes the memory of an idle actor, and ends when it has not been taken for 30 seconds.
+ * A spare needs as much memory as an idle actor. A spare ends when it has not become an actor within 30 seconds.
  *
  * @category models
  * @since 0.2.0
@@ -19,12 +19,12 @@ export type SparesMode = "auto" | "eager" | "off"
 /**
  * The times at which a root has a starter, a small process that starts its actors:
  *
- * - `auto`: from the first start on at which the root is larger than 256 MiB
- * - `eager`: from the beginning
+ * - `auto`: the root has a starter from the first start at which it is larger than 256 MiB
+ * - `eager`: the root has a starter from the beginning
  * - `off`: never
  *
- * A process of Node stands still while it starts another one, the longer the larger it is. A starter takes the memory
- * of a bare process of Node, and ends with the root.
+ * A process of Node stops while it starts another one, and the stop grows with the memory of the process. A starter
+ * needs the memory of an empty process of Node, and ends with the root.
  *
  * @category models
  * @since 0.2.0
@@ -33,7 +33,7 @@ export type StarterMode = "auto" | "eager" | "off"
 
 type Mode = SparesMode & StarterMode
 
-/** The mode of a root without an option and without a variable. */
+/** The mode of a root that sets neither the option nor the variable. */
 const usual: Mode = "auto"
 
 const modes: ReadonlyArray<unknown> = ["auto", "eager", "off"]
@@ -42,7 +42,10 @@ const isMode = (value: unknown): value is Mode => modes.includes(value)
 
 type Env = Readonly<Record<string, string | undefined>>
 
-/** The mode of a root: the option, else the variable of its environment, else `auto`; and a value that was not followed. */
+/**
+ * Returns the mode of a root: that of the option, else that of the environment variable, else `auto`. A value that is
+ * no mode is returned as well.
+ */
 const modeOf = (
   option: string,
   given: unknown,

@@ -1,18 +1,20 @@
 /**
- * One line of a root whose actors cannot use the bundle of the runtime: they start several times slower than they need to,
- * and nothing else would say why.
+ * Logs one line in a root whose actors cannot use the bundle of the runtime. Actors without the bundle start several
+ * times slower, and nothing else reports the reason.
  */
 import { logWarning } from "@furrow/actor/ActorProcess"
 import * as Effect from "effect/Effect"
 
-/** Finds the reason why the bundle may not be used; undefined when it may be used, or there is none. */
+/** Finds the reason why the bundle cannot be used; undefined when it can be used, or when it does not exist. */
 export type Reason = () => Promise<string | undefined>
 
 const line = (reason: string): string =>
   `the actors of this program start two to three times slower than they could: ${reason}. They run on the modules as ` +
   "installed instead of the runtime bundle (docs/lifetimes.md, What a start costs)"
 
-/** Looks for the reason after the first start, because the look takes some milliseconds for which the program need not wait. */
+/**
+ * Looks for the reason after the first start. The search takes some milliseconds, for which the program need not wait.
+ */
 export const noticing = <Request, A, E>(
   start: (request: Request) => Effect.Effect<A, E>,
   reason: Reason

@@ -1,14 +1,14 @@
 /**
- * One copy of Effect in an actor.
+ * Makes all modules of an actor use one copy of Effect.
  *
- * Two copies fail in odd ways (a service of one is not found by the other). A module of the user that resolves
- * `effect` to another copy of the same version is given ours; another version is refused, by name and path.
- * A runtime that is a bundle gives the copy of the bundle.
+ * Two copies of Effect in one process fail in odd ways: for example, a service of one copy is not found by the other. A
+ * module of the user that would load another copy of the same version gets the runtime's copy. Another version of
+ * Effect is refused, with its name and path. A runtime from a bundle uses the copy in the bundle.
  */
 import type * as Module from "node:module"
 import type { RuntimeBundle } from "./runtimeBundle.ts"
 
-/** Parts of Node, taken from the process instead of imported, as runtimeBundle.ts explains. */
+/** Modules of Node, taken from the process instead of imported; runtimeBundle.ts says why. */
 const Fs = process.getBuiltinModule("node:fs")
 const { registerHooks } = process.getBuiltinModule("node:module")
 const { fileURLToPath } = process.getBuiltinModule("node:url")
@@ -28,7 +28,10 @@ const copyOf = (url: string): Copy | undefined => {
   return { root, version: (manifest as { readonly version: string }).version }
 }
 
-/** The resolution as it should have been: `next` as far as it is not our copy of Effect. */
+/**
+ * The hook that resolves every import of `effect` to the runtime's copy. An import that already leads to the runtime's
+ * copy stays as it is.
+ */
 const resolveOurs = (ours: Copy): Module.ResolveHookSync => {
   const same = new Set<string>()
   return (specifier, context, next) => {
@@ -48,17 +51,24 @@ const resolveOurs = (ours: Copy): Module.ResolveHookSync => {
       }
       same.add(root)
     }
-    // Resolves a module as if this one had imported it.
+    // Resolves a specifier as if this module had imported it.
     const own = next(specifier, { ...context, parentURL: import.meta.url })
-    // `require` resolves from where it stands, whatever we say: the same version has the same files.
+    // `require` ignores the given parent and resolves from the requiring file. The copy that `require` finds has the
+    // same files, because it is of the same version.
     return own.url.startsWith(ours.root) ? own : { ...own, url: ours.root + resolved.url.slice(root.length) }
   }
 }
 
-/** The runtime's copy of Effect. It is looked up once, because the hooks lead later imports into the bundle. */
+/**
+ * The copy of Effect that the runtime uses; undefined until it has been looked up. The copy is looked up only once,
+ * because later imports are led into the bundle by the hooks.
+ */
 let found: { readonly copy: Copy | undefined } | undefined
 
-/** Installs the hooks that lead to one copy of Effect. A second call puts them before the hooks of preloaded modules. */
+/**
+ * Installs the hooks that lead all imports of Effect to one copy. A second call puts these hooks of the module loader
+ * before the hooks of preloaded modules.
+ */
 export const installOneEffect = (bundle: RuntimeBundle | undefined): void => {
   found ??= { copy: copyOf(import.meta.resolve("effect/Effect")) }
   const ours = found.copy

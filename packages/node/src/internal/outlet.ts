@@ -1,6 +1,4 @@
-/**
- * The ways the output of an actor can go: to a stream of its parent, to the log, to a function of the program, or nowhere.
- */
+/** The targets of an actor's output: a stream of its parent, the log, a function of the program, or none. */
 import type { Output } from "@furrow/actor/Spawner"
 import type { Readable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
@@ -16,7 +14,10 @@ export interface Outputs {
 
 type Wanted = { readonly [K in Stream]?: Output | undefined }
 
-/** The options of a start, then those of the tree, then the parent's stream of the same name. */
+/**
+ * Returns the target of each stream: the option of the start, else the option of the tree, else the parent's stream of
+ * the same name.
+ */
 export const outputsOf = (options: Wanted, defaults: Wanted): Outputs => ({
   stdout: options.stdout ?? defaults.stdout ?? "stdout",
   stderr: options.stderr ?? defaults.stderr ?? "stderr"
@@ -24,7 +25,7 @@ export const outputsOf = (options: Wanted, defaults: Wanted): Outputs => ({
 
 const words: ReadonlyArray<unknown> = ["stdout", "stderr", "log", "ignore", "inherit"]
 
-/** The fault of an output option that is no known target; a program in JavaScript may give any value. */
+/** Returns the output option that is no known target; a program in JavaScript may pass any value. */
 export const unknownOutput = (outputs: Outputs): string | undefined => {
   for (const stream of ["stdout", "stderr"] as const) {
     const asked: unknown = outputs[stream]
@@ -35,18 +36,21 @@ export const unknownOutput = (outputs: Outputs): string | undefined => {
   return undefined
 }
 
-/** The option of node:child_process. The last lines of stderr are kept even where its output is ignored. */
+/**
+ * Returns the option `stdio` of node:child_process. The last lines of stderr are kept for errors, even where the output
+ * of the actor is ignored.
+ */
 export const stdioOf = ({ stderr, stdout }: Outputs) =>
   [
     stdout === "inherit" || stdout === "ignore" ? stdout : "pipe",
     stderr === "inherit" ? stderr : "pipe"
   ] as const
 
-/** True when all visible output of an actor ends on a stream of its parent. */
+/** True when all visible output of an actor goes to a stream of its parent. */
 export const isPassedThrough = ({ stderr, stdout }: Outputs): boolean =>
   [stdout, stderr].every((output) => typeof output === "string" && output !== "log")
 
-/** The tools that an outlet needs of its process. */
+/** The functions that an outlet needs from its process. */
 export interface Surroundings {
   readonly tail: Tail | undefined
   readonly line: (text: string) => void
@@ -74,7 +78,10 @@ const toLog = (source: Readable, { line, tail }: Surroundings): void => {
 
 type Sink = Exclude<Output, string>
 
-/** Hands the output to a sink, one piece after the other. A sink that fails gets no more, and the actor goes on. */
+/**
+ * Passes the output to a function of the program, one piece after the other. A function that fails gets no further
+ * output, and the actor goes on.
+ */
 const toSink = (source: Readable, sink: Sink, { failed, tail }: Surroundings): () => void => {
   const pieces: Array<Buffer> = []
   let state: "idle" | "busy" | "failed" = "idle"
@@ -109,7 +116,10 @@ const toSink = (source: Readable, sink: Sink, { failed, tail }: Surroundings): (
   }
 }
 
-/** Reads the source until it ends. The result is called when the source's process has exited. */
+/**
+ * Passes the output of a stream on until the stream ends. The returned function is to be called when the stream's
+ * process has exited.
+ */
 export const open = (source: Readable, output: Output, around: Surroundings): () => void => {
   const { tail } = around
   source.on("error", () => {})

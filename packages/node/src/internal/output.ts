@@ -1,31 +1,34 @@
 /**
- * The output of actors, copied through: bytes unchanged and in order, lines of several actors whole. The last lines of
- * stderr are kept for the error that may need them.
+ * Passes on the output of actors. Bytes stay unchanged and in order, and lines of several actors are not mixed. The
+ * last lines of stderr are kept, so that an error can show them.
  *
- * A parent that cannot write as fast pauses the pipe, so the actor's writes wait in the kernel: nothing grows here.
+ * When the parent cannot write as fast as the actor, the pipe is paused. The actor's output then waits in the kernel,
+ * so that the parent's memory does not grow.
  */
 import type { Readable, Writable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
 
-/** Milliseconds after which an unfinished line is passed on without its end, as for a prompt or a progress bar. */
+/** Milliseconds after which an unfinished line is passed on, so that prompts and progress bars appear. */
 export const unfinishedLineMillis = 100
-/** The size in bytes from which an unfinished line is passed on at once, and the rest of the line as it comes. */
+/**
+ * The size in bytes at which an unfinished line is passed on at once, followed by the rest of the line as it arrives.
+ */
 export const maxLineBytes = 1024 * 1024
-/** Milliseconds for which lines of other sources wait for the end of a line of which a part has been passed on. */
+/** Milliseconds for which lines of other sources wait for the end of a line that has been passed on in part. */
 export const maxHoldMillis = 1000
 
 const keptLines = 20
 const keptLineChars = 1024
 const newline = 0x0a
 
-/** Matches a native frame: Node writes the addresses of its stack below the reason of a crash. */
+/** Matches a line of a native stack: Node writes the native stack, with addresses, below the reason of a crash. */
 const nativeFrame = /^ *\d+: 0x[0-9a-f]+ /
 
 const cut = (line: string): string => line.length <= keptLineChars ? line : `${line.slice(0, keptLineChars)}…`
 
 /**
- * The last lines of a stream, the unfinished one among them, without the native frames of the runtime: those alone would
- * fill them.
+ * The last lines of a stream, with an unfinished last line. Lines of native stacks are left out, because a crash prints
+ * more of them than are kept.
  */
 export class Tail {
   private readonly lines: Array<string> = []
@@ -34,7 +37,7 @@ export class Tail {
 
   write(bytes: Buffer): void {
     const lines = (this.rest + this.decoder.write(bytes)).split("\n")
-    // One character more than the limit is kept, so that `push` sees that the line was cut.
+    // One character more than the limit is kept, so that `push` can see that the line was cut.
     this.rest = lines.pop()!.slice(0, keptLineChars + 1)
     for (const line of lines) this.push(line)
   }
@@ -50,7 +53,7 @@ export class Tail {
   }
 }
 
-/** Waits, then lets the event loop read once: input that arrived while this process was busy comes first. */
+/** Waits, and then lets the event loop read once, so that input which arrived while this process was busy is read. */
 const later = (millis: number, run: () => void): () => void => {
   let immediate: NodeJS.Immediate | undefined
   const timer = setTimeout(() => {
@@ -62,7 +65,7 @@ const later = (millis: number, run: () => void): () => void => {
   }
 }
 
-/** The place where several sources end. One source at a time has an unfinished line there. */
+/** A target to which several sources write. Only one source at a time may have an unfinished line at the target. */
 class Joint {
   holder: Copy | undefined
   private readonly target: Writable
@@ -74,7 +77,7 @@ class Joint {
     this.target = target
   }
 
-  /** Writes bytes to the target. Bytes for a target without a reader are thrown away. */
+  /** Writes bytes to the target. Bytes for a target without a reader are dropped. */
   write(bytes: Buffer, by: Copy): void {
     const { target } = this
     if (target.destroyed || target.writableEnded || target.write(bytes)) return
@@ -86,7 +89,10 @@ class Joint {
     by.flow()
   }
 
-  /** Queues a copy. Its turn comes when the holder's line ends, or has not ended for too long. */
+  /**
+   * Queues the output of a source until the source may write. A queued source writes when the holder of the unfinished
+   * line has ended the line, or has not ended it in time.
+   */
   enqueue(copy: Copy): void {
     this.queued.add(copy)
     this.forget ??= later(maxHoldMillis, this.release)
@@ -114,7 +120,8 @@ class Joint {
   }
 
   private readonly release = (): void => {
-    // While the target has no room, the holder cannot write either, so that time does not count.
+    // The bound for an unfinished line is not counted while the target is full, because the holder of the line cannot
+    // write either.
     if (this.undrained.size > 0) this.forget = later(maxHoldMillis, this.release)
     else this.letGo()
   }
@@ -136,13 +143,13 @@ const jointOf = (target: Writable): Joint => {
   return joint
 }
 
-/** One source on its way to a target. */
+/** The output of one source on its way to its target. */
 class Copy {
   private readonly source: Readable
   private readonly joint: Joint
   private pieces: Array<Buffer> = []
   private bytes = 0
-  /** How many of the kept bytes are whole lines. */
+  /** The number of the kept bytes that form whole lines. */
   private whole = 0
   private forget: (() => void) | undefined
   private exited = false
@@ -166,7 +173,7 @@ class Copy {
     source.on("error", () => {})
   }
 
-  /** Passes on the bytes that may go now, and waits with the rest. */
+  /** Passes on the bytes that may be written now, and keeps the rest. */
   pass(): void {
     const { joint } = this
     if (this.bytes === 0) return
@@ -198,7 +205,10 @@ class Copy {
     if (isWhole && this.joint.holder === this) this.joint.letGo()
   }
 
-  /** Reads the rest of the output of a process that has exited, however slow the target is: the rest fits into the kernel. */
+  /**
+   * Reads the rest of the output of a process that has exited, also when the target is slow. The rest of the output
+   * fits into memory, because the kernel's buffer is small.
+   */
   readonly exit = (): void => {
     this.exited = true
     this.flow()
@@ -210,5 +220,8 @@ class Copy {
   }
 }
 
-/** Copies until the source ends. The result is called when the source's process has exited. */
+/**
+ * Passes the output of a source on until the source ends. The returned function is to be called when the source's
+ * process has exited.
+ */
 export const copy = (source: Readable, target: Writable, tail?: Tail): () => void => new Copy(source, target, tail).exit

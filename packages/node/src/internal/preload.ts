@@ -1,10 +1,11 @@
 /**
- * The first file of an actor whose program preloads modules.
+ * The first file that runs in an actor whose program preloads modules.
  *
- * As a flag, it runs before what the program preloads (`--import`, `--require`): their imports of Effect and Furrow, too,
- * are led into the bundle of the runtime, and it can be used. An actor's parent puts it first where something is
- * preloaded. Flags of the runtime's own are taken back: processes that the actor starts with its flags are none of ours.
- * In a thread of the actor, and in a root, it does nothing.
+ * Given as a flag, this file runs before the modules that the program preloads by `--import` or `--require`. The
+ * imports of Effect and Furrow in preloaded modules then lead into the bundle of the runtime too, so that the bundle
+ * can be used. An actor's parent puts the flag of this file before the program's own flags. The runtime's own flags are
+ * removed from `process.execArgv`, so that processes which the actor starts with these flags are not changed. This file
+ * does nothing in a thread of the actor, nor in a root.
  */
 import { installOneEffect } from "./oneEffect.ts"
 import { find, findFirst, reasonAgainst } from "./runtimeBundle.ts"
@@ -21,7 +22,7 @@ if (entries.includes(process.argv[1] ?? "")) {
   const flag = process.execArgv.indexOf(fileOf("./preload.js"))
   if (flag > 0) {
     process.execArgv.splice(flag - 1, 2)
-    // The runtime may be loaded by the first preload: the cache has to cover it.
+    // The compile cache is turned on in this file, because the first preloaded module may load the runtime.
     process.getBuiltinModule("node:module").enableCompileCache?.()
     const bundle = findFirst()
     if (bundle !== undefined) installOneEffect(bundle)

@@ -1,13 +1,11 @@
-/**
- * A process as the kernel's table shows it, where there is one (Linux).
- */
+/** Reads a process from /proc, which only Linux has. */
 import * as Fs from "node:fs"
 import { send } from "./signals.ts"
 
 interface Stat {
-  /** One letter: `R` runs, `T` is stopped, `Z` is dead and not reaped. */
+  /** One letter: The state of the process by a letter: `R` runs, `T` is stopped, `Z` is dead and not reaped. */
   readonly state: string
-  /** The time at which it was started, in the kernel's ticks. */
+  /** The time at which the process was started, in the kernel's ticks. */
   readonly start: string
 }
 
@@ -15,7 +13,7 @@ const statOf = (pid: number): Stat | undefined => {
   if (process.platform !== "linux") return undefined
   try {
     const stat = Fs.readFileSync(`/proc/${pid}/stat`, "latin1")
-    // The name in brackets may hold anything, so fields are counted behind the last one.
+    // The name in brackets may itself hold brackets, so fields are counted from the last closing bracket.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
     return { state: fields[0] ?? "", start: fields[19] ?? "-" }
   } catch {
@@ -23,7 +21,7 @@ const statOf = (pid: number): Stat | undefined => {
   }
 }
 
-/** The time at which a process was started, in the kernel's ticks; `-` where it is not known here. */
+/** Returns the time at which a process was started, in the kernel's ticks; `-` where the system does not tell it. */
 export const startOf = (pid: number): string => statOf(pid)?.start ?? "-"
 
 /** False where the number belongs to a process that was started at another time. */
@@ -32,7 +30,7 @@ export const isSame = (pid: number, start: string): boolean => {
   return now === "-" || start === "-" || now === start
 }
 
-/** True while the process of this number and start time is not dead. */
+/** True while the process with this number and start time lives. */
 export const isRunning = (pid: number, start: string): boolean => {
   const stat = statOf(pid)
   if (stat === undefined) return process.platform !== "linux" && send(pid, 0) !== "nobody"

@@ -1,9 +1,10 @@
 /**
  * Starts actors as Node processes.
  *
- * The channel is a socketpair on the child's fd 3: nothing to connect to, nothing to clean up, and its end is seen at
- * once. Output is piped and copied through. Every actor leads a process group of its own, so that what it starts ends
- * with it, and so that a Ctrl-C at the terminal reaches the root alone.
+ * A child talks to its parent over a socketpair on file descriptor 3. A socketpair has no address and leaves no file,
+ * and its end is seen at once. The stdout and stderr of a child are pipes, whose bytes are passed on. Every actor leads
+ * a process group of its own. So the programs that an actor starts end with the actor, and a Ctrl-C at the terminal
+ * reaches only the root.
  *
  * @since 0.1.0
  */
@@ -44,16 +45,19 @@ import { killLeftIn } from "./signals.ts"
 import type { SpareProcesses, Taken } from "./spareProcesses.ts"
 import type { Starts } from "./starts.ts"
 
-/** Milliseconds after the end of a process for the rest of its output. */
+/** Milliseconds to wait, after the end of a process, for the rest of its output. */
 const outputGraceMillis = 50
 
-/** Milliseconds that a SIGKILL may take, which the kernel does not put off but for a call that it cannot break off. */
+/**
+ * Milliseconds to wait for the effect of a SIGKILL. The kernel delays a SIGKILL only during a system call that cannot
+ * be interrupted.
+ */
 const killBoundMillis = 10_000
 
-/** A process's requests of its surroundings. */
+/** The functions and options that a process needs from its spawner. */
 interface Surroundings {
   readonly guard: Guard
-  /** The process has ended, and the kernel may use its number again. */
+  /** Called when the process has ended, so that the kernel may use its number again. */
   readonly reaped: () => void
   readonly log: (line: Effect.Effect<void>) => void
   readonly outputs: Outputs
@@ -71,7 +75,7 @@ class NodeProcess implements ProcessHandle {
   private exit: ProcessExit | undefined
   private readonly exits = new Waiters<ProcessExit>()
   private reaped = false
-  /** We may not signal it: said once. */
+  /** True once the kernel has refused a signal to this process, so that the refusal is logged only once. */
   private isForbidden = false
   private unkillable: NodeJS.Timeout | undefined
 
@@ -94,24 +98,25 @@ class NodeProcess implements ProcessHandle {
       const reason = begun.reason()
       if (reason !== undefined) this.tail.push(reason)
       this.evidence = this.case.ended(this.actor.uuid, signal)
-      // Kills the processes that an ended one left behind, too.
+      // Kills the processes that the ended process has left in its group.
       const left = begun.killLeft()
       around.reaped()
       if (left === "forbidden") this.refused("SIGKILL to what it has left in its group")
       for (const read of rest) read()
       const finish = () => {
         clearTimeout(timer)
-        // Kills once more: a process that was being started may have joined the group only then.
+        // Kills the group once more, because a process that was being started may have joined the group after the first
+        // kill.
         begun.killLeft()
         this.finish({ code, signal })
       }
-      // Output that is already here is read first, also where we were too busy to read it in time.
+      // Output that has already arrived is read first, also when this process was too busy to read it in time.
       const timer = setTimeout(() => setImmediate(finish), outputGraceMillis)
       begun.onClose(finish)
     })
   }
 
-  /** Reads one of its streams; the result is called when it has exited. */
+  /** Reads stdout or stderr of the process. The returned function is to be called when the process has exited. */
   private read(stream: "stdout" | "stderr"): () => void {
     const source = this.begun[stream]
     if (source === null) return () => {}
@@ -128,7 +133,8 @@ class NodeProcess implements ProcessHandle {
     })
   }
 
-  // Functions of the handle itself: a spawner of the program's may copy it, and replace some.
+  // Methods are properties of the handle itself, because a spawner of a user may copy the handle and replace some of
+  // them.
   readonly whenExited = (callback: (exit: ProcessExit) => void): void => {
     if (this.exit !== undefined) callback(this.exit)
     else this.exits.add(callback)
@@ -139,7 +145,7 @@ class NodeProcess implements ProcessHandle {
   readonly signal = (signal: "SIGTERM" | "SIGKILL"): void => {
     if (this.reaped) return
     this.case.beforeSignal()
-    // An exit that we were too busy, or stopped, to notice comes first.
+    // The exit is handled first, where this process was too busy or stopped when the child exited.
     if (signal === "SIGKILL") this.unkillable ??= setTimeout(() => setImmediate(() => this.giveUp()), killBoundMillis)
     if (this.begun.signal(signal) !== "forbidden") return
     this.around.guard.signal(this.actor.pid, signal)
@@ -152,7 +158,10 @@ class NodeProcess implements ProcessHandle {
     return `actor "${this.actor.name}" (process ${this.actor.pid})`
   }
 
-  /** The kernel refused us a signal; the warden has been asked where there is one. */
+  /**
+   * Reports that the kernel refused a signal to this process. The warden, where there is one, has been asked to send
+   * the signal.
+   */
   private refused(signal: string): void {
     if (this.isForbidden) return
     this.isForbidden = true
@@ -166,7 +175,10 @@ class NodeProcess implements ProcessHandle {
     )
   }
 
-  /** No wait is endless: its owner goes on, and hears that the process is still there. */
+  /**
+   * Stops waiting for a process that is not killed in time, so that its owner goes on. The log says that the process
+   * still exists.
+   */
   private giveUp(): void {
     if (this.reaped) return
     const why = this.isForbidden
@@ -187,7 +199,7 @@ class NodeProcess implements ProcessHandle {
     if (this.exit !== undefined) return
     this.exit = { ...exit, evidence: this.evidence }
     clearTimeout(this.unkillable)
-    // A stopped or lost process cannot close its end: ours must not wait for it.
+    // A stopped process cannot close its end of the connection, so the end at the parent is destroyed.
     this.connection.destroy()
     this.exits.wake(this.exit)
   }
@@ -202,13 +214,15 @@ const cjsRemedy = "a bundle of esbuild in the format cjs has none unless it is b
   "--define:import.meta.url=moduleUrl and " +
   "--banner:js=\"const moduleUrl = require('node:url').pathToFileURL(__filename).href\""
 
-/** Modules that no child can import, found before there is one. */
+/**
+ * Returns why a child could not import the module of a definition. The module is checked before a process is started.
+ */
 const unusable = (request: SpawnRequest): string | undefined => {
   const service = request.module === undefined
     ? []
     : [{ endpoint: { name: request.actor.name }, module: request.module }]
   for (const { endpoint, module } of [...service, ...request.definitions]) {
-    // Programs in JavaScript may leave it out.
+    // A program in JavaScript may leave out the module.
     if (String(module) === "undefined") {
       return `"${endpoint.name}" has \`module: undefined\`: ${moduleNeeded}; ${cjsRemedy}`
     }
@@ -223,7 +237,10 @@ const unusable = (request: SpawnRequest): string | undefined => {
   return undefined
 }
 
-/** Programs in JavaScript may ask for anything, and a sum may be NaN. */
+/**
+ * Returns why a memory limit cannot be used. A program in JavaScript may pass a string, and a computed number may be
+ * NaN.
+ */
 const wrongLimit = ({ memoryLimit }: SpawnOptions): string | undefined =>
   memoryLimit === undefined || Number.isFinite(memoryLimit) && memoryLimit > 0
     ? undefined
@@ -249,7 +266,7 @@ const reasonOf = (error: Error & { readonly code?: string }, options: SpawnOptio
   }
 }
 
-/** The guard for programs that are no actors; a forced end of the tree kills them, too. */
+/** Returns the guard for programs that are not actors. A forced end of the tree kills these programs as well. */
 export const groupGuard = (guard: Guard, living: Living): GroupGuard => ({
   prefix: () => guard.prefix(),
   signal: (group, signal) => guard.signal(group, signal),
@@ -264,16 +281,22 @@ export const groupGuard = (guard: Guard, living: Living): GroupGuard => ({
   }
 })
 
-/** Booting is work of the processor: twice as many as there are cores leave none of them idle. */
+/**
+ * The number of actors that start at the same time. A start needs the processor, and twice as many starts as cores keep
+ * every core busy.
+ */
 const atOnce = 2 * availableParallelism()
 
-/** True where a start asks for nothing but an actor: its output is its parent's affair. */
+/**
+ * True for a start without options of the process, so that a spare process can be used. The options of output do not
+ * count, because the parent reads the output.
+ */
 const isPlain = ({ argv, cwd, env, execArgv, inspect, memoryLimit }: SpawnOptions): boolean =>
   [argv, cwd, env, execArgv, inspect, memoryLimit].every((option) => option === undefined)
 
 /**
- * The spawner over the ways in which a process begins. `spares` gives processes that run already, and `autopsy` finds out why
- * actors die.
+ * Makes the spawner of Node processes. `starts` begins processes, `spares` gives processes that already run, and
+ * `autopsy` finds out why actors die.
  */
 export const make = (
   starts: Starts,

@@ -1,11 +1,11 @@
 /**
- * Profiles and heap snapshots of this process. A profile says at which lines the processor was; a snapshot of the heap holds
- * every value, and the process stands still while it is made.
+ * Profiles and heap snapshots of this process. A profile says at which lines the processor worked. A heap snapshot
+ * holds every value, and the process stops while it is taken.
  */
 import type { Session } from "node:inspector/promises"
 import * as V8 from "node:v8"
 
-/** Microseconds between two samples. */
+/** Microseconds between two samples of a profile. */
 const sampleMicros = 1000
 
 const sessionOf = async (): Promise<Session> => {
@@ -17,7 +17,7 @@ const sessionOf = async (): Promise<Session> => {
 
 let profiling = false
 
-/** The processor time of this process during that time, as V8 gives it. */
+/** Returns the profile of this process over a number of milliseconds, in V8's format. */
 export const profile = async (millis: number): Promise<unknown> => {
   if (profiling) throw new Error("another tool makes a profile of this actor: ask again later")
   profiling = true
@@ -37,7 +37,7 @@ export const profile = async (millis: number): Promise<unknown> => {
   }
 }
 
-/** A snapshot of the heap, in pieces of text. */
+/** Returns a heap snapshot as pieces of text. */
 export const heap = async function*(): AsyncIterable<string> {
   for await (const piece of V8.getHeapSnapshot().setEncoding("utf8")) yield piece as string
 }

@@ -1,20 +1,20 @@
 /**
- * The record of one actor as bytes: what it serves now, its last steps, its heap, and how it began to end.
+ * The record of one actor as bytes: its open calls, its last steps, its heap, and how it began to end.
  *
  *   0      head      process, time, heap, counters
  *   128    calls     48 places of 24 bytes: since, dialog, endpoint, caller
  *   1280   steps     the last 64 of 16 bytes: when, what, endpoint
  *   2304   names     each once, as a length and its text
  *
- * It is one page of memory that is changed in place and written as a whole. It has names, numbers and times, and never a payload,
- * a local variable or the text of a message.
+ * The record is held in one block of memory, which is changed in place and written as a whole. The record contains
+ * names, numbers and times, and never a payload, a local variable or the text of a message.
  */
 
 export const recordBytes = 8192
 const magic = 0x57_52_55_46
 const version = 1
 
-/** How many open calls have a place of their own in a record. Further calls are only counted. */
+/** The number of open calls that have a place of their own in a record. Further open calls are only counted. */
 export const maxCalls = 48
 const maxSteps = 64
 
@@ -26,7 +26,7 @@ const stepBytes = 16
 export const fixedBytes = stepsAt + maxSteps * stepBytes
 const lengthBytes = 2
 
-/** Fields of the head by their index: of 4 bytes, and of 8. */
+/** Fields in the head of the record by their index: those of 4 bytes, and those of 8. */
 const word = {
   magic: 0,
   version: 1,
@@ -41,7 +41,7 @@ const word = {
 }
 const real = { origin: 2, writtenAt: 3, heapUsed: 4, heapLimit: 5 }
 
-/** The first names are those of the actor itself; a name is numbered from 1 on, and 0 is none. */
+/** The first names are those of the actor itself. Names are numbered from 1, and 0 stands for no name. */
 const ownNames = ["name", "uuid", "parentName", "started", "above"] as const
 
 const kinds = ["", "release", "exception", "rejection", "exit"] as const
@@ -50,24 +50,27 @@ export type Ending = Exclude<(typeof kinds)[number], "">
 const begun = 1
 const ended = 2
 
-/** The path of the record of a process. Processes that live at the same time have different numbers. */
+/**
+ * Returns the path of the record of a process. The path contains the pid, because processes that live at the same time
+ * have different pids.
+ */
 export const recordPath = (folder: string, pid: number): string => `${folder}/${pid}.record`
 
-/** The actor whose record it is. */
+/** The actor to which the record belongs. */
 export interface Owner {
   readonly pid: number
   readonly parent: number
   readonly name: string
   readonly uuid: string
-  /** The actors above it as `name@pid`, root first. */
+  /** The actors above this actor as `name@pid`, the root first. */
   readonly above: ReadonlyArray<string>
-  /** The time at which its process was started, in the kernel's ticks. */
+  /** The time at which the actor's process was started, in the kernel's ticks. */
   readonly started: string
-  /** The wall clock, in milliseconds, when `performance.now()` was 0. */
+  /** The wall clock, in milliseconds, at the moment when `performance.now()` was 0. */
   readonly origin: number
 }
 
-/** The record of a living actor. */
+/** The record of a living actor, as the actor changes it. */
 export class Page {
   readonly bytes = new Uint8Array(recordBytes)
   private readonly words = new Uint32Array(this.bytes.buffer)
@@ -76,7 +79,7 @@ export class Page {
   private readonly numbers = new Map<string, number>()
   private readonly free: Array<number> = Array.from({ length: maxCalls }, (_, place) => maxCalls - 1 - place)
   private names = 0
-  /** How many bytes the next write has: the fixed part, and the names when one is new. */
+  /** The number of bytes of the next write: the part of fixed size, and also the names when one is new. */
   changed = recordBytes
 
   constructor({ above, name, origin, parent, pid, started, uuid }: Owner) {
@@ -90,7 +93,7 @@ export class Page {
     for (const text of [name, uuid, above.at(-1) ?? "", started, above.join("\n")]) this.append(text)
   }
 
-  /** The number of a name; 0 where there is no room for another one. */
+  /** Returns the number of a name; 0 where the record has no room for another name. */
   number(name: string): number {
     const known = this.numbers.get(name)
     if (known !== undefined) return known
@@ -150,7 +153,10 @@ export class Page {
     this.reals[real.heapLimit] = limit
   }
 
-  /** Records how the actor began to end. The first reason is kept, but a later one replaces an end in order. */
+  /**
+   * Records how the actor began to end. The first reason for the end is kept, except that a failure replaces an orderly
+   * end.
+   */
   ending(what: Ending, place: string | undefined): void {
     if (this.words[word.ended]! > kinds.indexOf("release")) return
     this.words[word.ended] = kinds.indexOf(what)
@@ -163,7 +169,8 @@ export class Page {
 }
 
 /**
- * A step of an actor. Its time is in milliseconds before the last write of the record.
+ * A step of an actor, such as the begin or the end of a call. The time of a step is in milliseconds before the last
+ * write of the record.
  *
  * @category models
  * @since 0.2.0
@@ -174,7 +181,7 @@ export interface Step {
   readonly endpoint: string
 }
 
-/** A record as it is read after the death of its actor. */
+/** A record as another process reads it after the death of its actor. */
 export interface Record {
   readonly pid: number
   readonly parent: number
@@ -182,16 +189,16 @@ export interface Record {
   readonly uuid: string
   readonly above: ReadonlyArray<string>
   readonly started: string
-  /** The wall clock at the last writing, in milliseconds. */
+  /** The time of the last write by the wall clock, in milliseconds. */
   readonly writtenAt: number
   readonly begun: number
-  /** How many open calls had no place in the record. */
+  /** The number of open calls that had no place in the record. */
   readonly beyond: number
   readonly calls: ReadonlyArray<{
     readonly endpoint: string
     readonly caller: string
     readonly dialog: number
-    /** The wall clock at its begin, in milliseconds. */
+    /** The time at which the call began by the wall clock, in milliseconds. */
     readonly since: number
   }>
   readonly steps: ReadonlyArray<Step>
@@ -199,7 +206,7 @@ export interface Record {
   readonly last: { readonly what: Ending; readonly place: string | undefined } | undefined
 }
 
-/** Reads a record; undefined where the bytes are none, as of another version or of a write that was never whole. */
+/** Reads a record; undefined for bytes of another version, or for bytes whose write was not finished. */
 export const read = (bytes: Uint8Array): Record | undefined => {
   if (bytes.length < fixedBytes) return undefined
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -1,9 +1,10 @@
 /**
- * Keeps the record of this actor in a file, where neither SIGKILL nor a full heap takes it along: a positional write ends in the
- * page cache, which belongs to the kernel.
+ * Keeps the record of this actor in a file, which survives SIGKILL and a full heap: a positional write ends in the page
+ * cache, which belongs to the kernel.
  *
- * A write costs a few microseconds, so there is none for each call. A call is written before its handler runs where the last
- * write is 10 ms old, and for the first calls of each endpoint always. Everything else follows within 100 ms.
+ * A write costs a few microseconds, so not every call is written at once. A call is written before its handler runs
+ * where the last write is 10 ms old. The first calls of each endpoint are always written before they run. All other
+ * changes are written within 100 ms.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import type { PlatformSpec, Recorder } from "@furrow/actor/ActorProcess"
@@ -12,16 +13,21 @@ import { startOf } from "./processStat.ts"
 import { type Ending, fixedBytes, Page, recordBytes, recordPath } from "./recordFile.ts"
 import * as RuntimeFolder from "./runtimeFolder.ts"
 
-/** Milliseconds after a write in which a call of a known endpoint is not written at once. */
+/** Milliseconds after a write in which a call of a known endpoint is not written before it runs. */
 const aheadMillis = 10
 
-/** How many first calls of an endpoint are each written before they begin, because a new endpoint may kill the actor. */
+/**
+ * The number of first calls of an endpoint that are each written before they begin, because a new endpoint may kill the
+ * actor.
+ */
 const firstCalls = 16
 
-/** Milliseconds after which changes are written that were not written at once. */
+/** Milliseconds after which the changes are written that were not written at once. */
 const laterMillis = 100
 
-/** Milliseconds between two measures of the heap, and between two signs of an idle actor. */
+/**
+ * Milliseconds between two measurements of the heap, and between two writes by which an idle actor shows that it lives.
+ */
 const heapMillis = 250
 const idleMillis = 1000
 
@@ -72,13 +78,15 @@ export class FileRecorder implements Recorder {
     this.soon()
   }
 
-  /** The actor begins to end, by itself or in order; at this line of its code, if it is known. */
+  /**
+   * Records that the actor begins to end, by itself or by an order, and the line of its code that caused it, if known.
+   */
   readonly ending = (what: Ending, place: string | undefined): void => {
     this.page.ending(what, place)
     this.write()
   }
 
-  /** Nothing is recorded any more: the actor ends in order, and its owner removes the file. */
+  /** Ends the recording of an actor that ends in order, and whose owner removes the file. */
   readonly close = (): void => {
     if (this.isClosed) return
     this.isClosed = true
@@ -87,7 +95,7 @@ export class FileRecorder implements Recorder {
     try {
       Fs.closeSync(this.fd)
     } catch {
-      // It was closed by a program that closes what it does not know.
+      // The file descriptor was already closed by a program that closes descriptors it does not know.
     }
   }
 
@@ -121,7 +129,7 @@ export class FileRecorder implements Recorder {
       Fs.writeSync(this.fd, page.bytes, 0, page.changed, 0)
       page.changed = fixedBytes
     } catch {
-      // The disk is full, or the descriptor was closed: an actor is not hurt by its record.
+      // The disk is full, or the descriptor was closed. A failed write must not harm the actor, so the recording ends.
       this.close()
     }
   }
@@ -133,7 +141,7 @@ export class FileRecorder implements Recorder {
   }
 }
 
-/** Opens the record of an actor; undefined where there can be none. */
+/** Opens the record of an actor; undefined where the file cannot be made. */
 export const open = (
   actor: ActorId,
   above: ReadonlyArray<ActorId>,
@@ -162,7 +170,7 @@ export const open = (
 
 const frame = /^\s+at (?:.*\()?((?:file:\/\/)?\/[^()]*?:\d+):\d+\)?$/
 
-/** The first line of the program's own code in the frames of a stack. */
+/** Returns the first line of the program's own code in the frames of a stack. */
 const lineIn = (frames: ReadonlyArray<string>): string | undefined => {
   for (const line of frames) {
     const [, place] = frame.exec(line) ?? []
@@ -171,7 +179,10 @@ const lineIn = (frames: ReadonlyArray<string>): string | undefined => {
   return undefined
 }
 
-/** The line at which a value was thrown; the message of an error may look like anything, and is cut off. */
+/**
+ * Returns the line at which a value was thrown. The message of the error is cut off first, because it may look like a
+ * frame.
+ */
 export const thrownAt = (error: unknown): string | undefined => {
   try {
     const { message, stack } = error as Error
@@ -182,7 +193,7 @@ export const thrownAt = (error: unknown): string | undefined => {
   }
 }
 
-/** The line that called `process.exit`, seen from a listener of `exit`. */
+/** Returns the line that called `process.exit`, from the stack in a listener of `exit`. */
 export const exitedAt = (): string | undefined => {
   const frames = (new Error().stack ?? "").split("\n")
   const call = frames.findIndex((line) => /\bprocess\.(?:exit|reallyExit) \(/.test(line))

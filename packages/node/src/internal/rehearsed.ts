@@ -1,12 +1,13 @@
 /**
- * The module of a rehearsed start: an actor of one function, as programs write it, and what most modules import. It is a
- * file of its own, which imports none of the runtime's: they are in a bundle.
+ * The module that a spare serves in a rehearsed start: an actor of one function, with the imports that most modules of
+ * programs have. The module is a file of its own and imports nothing from the runtime, because the runtime is in a
+ * bundle.
  */
 import * as Actor from "@furrow/actor/Actor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
-/** It is called by nothing. */
+/** The function of this actor is never called. */
 export const rehearsed = Actor.fn("rehearsed", {
   module: import.meta.url,
   payload: { text: Schema.String },

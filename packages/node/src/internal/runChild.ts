@@ -1,8 +1,8 @@
 /**
  * An actor's process, from its command line to its exit code.
  *
- * Exit codes: 0 ended as it was told or its main returned, 1 not ready or its parent was lost, 70 an uncaught
- * error or a main that failed (sysexits' EX_SOFTWARE), 143, 129 and 130 ended by SIGTERM, SIGHUP and SIGINT alone.
+ * Exit codes: 0 the actor was told to end or its main returned, 1 not ready or parent lost, 70 an uncaught error or a
+ * failed main (sysexits' EX_SOFTWARE), 143, 129 and 130 ended only by SIGTERM, SIGHUP and SIGINT.
  */
 import {
   bundledArguments,
@@ -37,8 +37,8 @@ import { Starts } from "./starts.ts"
 import { tell, tellRejection } from "./told.ts"
 
 /**
- * Milliseconds to wait for bytes that are still on their way after the last word: half of the time that an owner gives
- * a process to exit (`Timeouts.terminate`), so that a reader that stands still is no reason to kill it.
+ * Milliseconds to wait, after the last word, for bytes that are still to be sent. The bound is half of the time that an
+ * owner gives a process to exit (`Timeouts.terminate`), so that the owner does not kill an actor for a slow reader.
  */
 const flushBoundMillis = 250
 
@@ -52,8 +52,9 @@ const flushed = (write: (done: () => void) => void): Promise<void> =>
   })
 
 /**
- * Calls back when all that has been written to it so far has left, or it has lost its reader. A program that captures
- * its output has replaced `write` by a function that never calls back: the stream itself is asked.
+ * Calls back when all bytes that were written to a stream have left, or when the stream has lost its reader. A program
+ * that captures its output has replaced `write` by a function that may never call back. So the state of the stream is
+ * read instead of waiting for a callback of `write`.
  */
 const whenWritten = (stream: Writable, done: () => void): void => {
   const write: (this: Writable, chunk: string, done: () => void) => boolean = Writable.prototype.write
@@ -66,7 +67,10 @@ const written = async (): Promise<void> => {
   )
 }
 
-/** From here on actors may be started; a module that has tried to before cannot be served from. */
+/**
+ * Imports the modules of the actor, and then allows starts of actors. A module that tried to start an actor while it
+ * was imported cannot be served.
+ */
 const imported = async <A>(child: Child, modules: ReadonlyArray<string>, importing: Promise<A>): Promise<A> => {
   const found = await importing
   child.importing = false
@@ -74,24 +78,24 @@ const imported = async <A>(child: Child, modules: ReadonlyArray<string>, importi
   return found
 }
 
-/** The exit code of a runtime that itself fails. */
+/** The exit code of an actor whose runtime fails. */
 const failedCode = 70
 
-/** Runs the actor of this process, which ends with it: also where the runtime itself fails. */
+/** Runs the actor of this process. The process ends with the actor, and also when the runtime fails. */
 export const runChild = (args = takeOwnArguments(process.argv, 2)): Promise<never> =>
   live(args).catch((error: unknown) => {
-    // This is the only end of the process: its timers and its errors are kept from doing so.
+    // Reports the failure here, because the process's timers and listeners would otherwise keep it from ending.
     tell(error, "an actor's runtime failed: ")
     process.exit(failedCode)
   })
 
-/** Uncaught errors by the event of Node, and what the record calls them. */
+/** Node's events for uncaught errors, and the name of each in the record. */
 const uncaughtEvents = [
   ["uncaughtException", tell, "exception"],
   ["unhandledRejection", tellRejection, "rejection"]
 ] as const
 
-/** Ends the actor at a signal, and at an error that nothing has caught. */
+/** Ends the actor at a signal, and at an uncaught error. */
 const listen = (
   { end, uncaught }: {
     readonly end: (signal: "SIGTERM" | "SIGHUP" | "SIGINT", code: number) => void
@@ -99,7 +103,8 @@ const listen = (
   },
   recorder: () => FileRecorder | undefined
 ): void => {
-  // Without a reader, writing fails: that is no error of the actor, and reporting it would be the next.
+  // Writing to a stream without a reader fails. The failure is ignored, because reporting it would need the same
+  // stream.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
   for (const [event, say, what] of uncaughtEvents) {
     process.on(event, (error: unknown) => {
@@ -118,10 +123,10 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
     process.stderr.write("this file is the entry of Furrow's actors: it is started by a parent, not by hand\n")
     process.exit(64)
   }
-  // Before anything is waited for: in a bundle, the program's own code runs meanwhile.
+  // The mark is set before the first wait, because in a bundle the program's own code runs during that wait.
   const child = markChild()
   recordDefinitions()
-  // A parent that died before the guard was in place has left us to another process.
+  // A parent that died before the guard was ready has left this process to another parent.
   if (process.ppid !== Number(parent)) process.exit(1)
   const watch = watches(mode) ? await watchParent() : undefined
   const living = new Living()
@@ -139,7 +144,8 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
     builtin: NodeTransport.builtin,
     importModule
   }
-  // A handler that waits for nothing must not end the process: how it ends is decided below.
+  // This timer keeps the process running while a handler waits without a timer of its own. The code below decides when
+  // the process ends.
   setInterval(() => {}, 2 ** 30)
   if (uuid === spareName) await rehearse({ native, load, loadModule: importModule, module: rehearsed })
   const entitle = (name: string) => {
@@ -160,7 +166,7 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
     },
     record: (actor, above, spec) => {
       recorder = openRecord(actor, above, spec)
-      // An exit that is not ours is one of the program's.
+      // An exit that the runtime has not begun was begun by the program.
       process.on("exit", () => recorder?.ending("exit", exitedAt()))
       return recorder
     },
@@ -187,36 +193,42 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
     flushed((done) => whenWritten(process.stderr, done))
   ])
   if (ended.how !== "parent-lost") recorder?.close()
-  // Processes that the actor started are in its group. Its parent would kill that now, but is gone itself: its end of
-  // the channel is closed a moment before it stops being our parent.
+  // Kills the processes that the actor has started, which are in its group. Usually the parent kills the group of its
+  // actor, but a dead parent cannot. The channel may end a moment before the process gets another parent.
   if (ended.how === "parent-lost" || process.ppid !== Number(parent)) process.kill(-process.pid, "SIGKILL")
   process.exit(ended.code)
 }
 
 declare const __filename: string | undefined
 
-/** The file that this module is in; a bundler may have put it with others into one, and into CommonJS. */
+/** The file of this module. A bundler may have put the module into one file with others, and into CommonJS. */
 const here: string = (import.meta.url as string | undefined) ?? pathToFileURL(__filename ?? process.argv[1]!).href
 
-/** The entry of actors: above this module, or beside the file that holds the whole runtime. */
+/** The entry file of actors: above this module, or beside the file that holds the whole runtime. */
 const entry = [`../childMain.${here.endsWith(".ts") ? "ts" : "js"}`, "./childMain.js"]
   .map((path) => fileURLToPath(new URL(path, here)))
   .find((path) => Fs.existsSync(path))
 
-/** The arguments that make a process of Node one of our actors. In a bundle there is no entry: it is this file again. */
+/** The arguments that make a process of Node an actor. A bundle has no separate entry, so it is started again. */
 export const script: ReadonlyArray<string> = entry === undefined ? [fileURLToPath(here), mark] : [entry]
 
-/** The module of a rehearsed start. A bundle has none, and no spares. */
+/** The module that is served in a rehearsed start. A bundle has neither a module for rehearsals nor spares. */
 const rehearsed = entry === undefined
   ? undefined
   : new URL(`./internal/rehearsed.${entry.endsWith(".ts") ? "ts" : "js"}`, pathToFileURL(entry)).href
 
-/** Flags that keep the runtime bundle where the program preloads something. From the sources there is none. */
+/**
+ * Flags by which the runtime bundle can be used where the program preloads a module. Without a build there is no
+ * bundle, and no flag is given.
+ */
 export const preload: ReadonlyArray<string> = entry?.endsWith(".js") === true
   ? ["--require", fileURLToPath(new URL("./internal/preload.js", pathToFileURL(entry)))]
   : []
 
-/** Why the actors of this process cannot use the runtime bundle, if there is one. It is looked for in a file of its own. */
+/**
+ * Returns why the actors of this process cannot use the runtime bundle; undefined where they can, or without a bundle.
+ * The search for the bundle is in a file of its own, which is loaded only for it.
+ */
 export const reasonAgainstBundle = async (): Promise<string | undefined> => {
   if (entry?.endsWith(".js") !== true) return undefined
   const file = new URL("./internal/preload.js", pathToFileURL(entry)).href
@@ -231,9 +243,9 @@ const realPath = (path: string | undefined): string | undefined => {
   }
 }
 
-/** True where an actor runs the main program of this process again, because both are in this file. */
+/** True where an actor runs the main program of this process again, because both are in one file. */
 export const isOneFile = (): boolean =>
   entry === undefined && realPath(process.argv[1]) === realPath(fileURLToPath(here))
 
-// The actor begins here, before anything of the program: what that does wrong is then the actor's to report.
+// The actor begins before any code of the program, so that it can report what that code does wrong.
 if (isBundledActor) void runChild(bundledArguments)

@@ -1,30 +1,34 @@
 /**
  * The runtime of an actor in one file.
  *
- * An actor's process needs some 250 modules before it can serve, most of them Effect's, and loading them one by one is
- * most of its start. The build puts them into one file, `dist/runtime.js`, and leaves a small file for each
- * module under `dist/runtime`, which exports what that module exports. An import of one of those modules gets its small
- * file, in the user's code and in modules of Effect and Furrow that are not in the bundle. So there is one
- * copy of each, as without the bundle.
+ * An actor's process needs about 250 modules before it can serve, most of them Effect's. Loading these modules one by
+ * one takes most of the start. The build puts the modules into one file, `dist/runtime.js`. The build leaves a small
+ * file for each module under `dist/runtime`, which exports what that module exports. An import of a module in the
+ * bundle loads the module's small file instead. Small files replace modules in the user's code, and in modules of
+ * Effect and Furrow outside of the bundle. So each module is loaded once, with the bundle as without.
  *
- * The bundle stands for exactly the files it was built from. The actor runs on the modules themselves where
- * another version of a package is installed, or one of the files is not as long as it was (a patch, a build without the
- * bundle). So it does where something that may hold modules of Effect was loaded before this file: a preload that
- * preload.ts could not precede. `NODE_DEBUG=furrow` tells which it is, and why.
+ * The bundle replaces exactly the files it was built from. An actor runs on the single modules, without the bundle,
+ * where another version of a package is installed. An actor also runs on the single modules where a file has another
+ * length than in the bundle, as after a patch. The actor runs on the single modules as well where something that may
+ * hold modules of Effect was loaded before this file, such as a preload that ran before preload.ts. With
+ * `NODE_DEBUG=furrow` the process logs whether it uses the bundle, and why not.
  */
 
-/** Importing them would read every one of their properties, and load the modules behind the lazy ones. */
+/**
+ * The builtin modules are not imported by `import`, which would read each of their properties and so load further
+ * modules.
+ */
 const Fs = process.getBuiltinModule("node:fs")
 const { fileURLToPath } = process.getBuiltinModule("node:url")
 const { debuglog } = process.getBuiltinModule("node:util")
 
-/** One package of the bundle: where it is found, and what of it is inside. */
+/** One package of the bundle: the place of its installed files, and the list of its modules in the bundle. */
 export interface Bundled {
   readonly name: string
   readonly version: string
-  /** How this package imports it, and which file that is. */
+  /** The specifier by which this package imports the bundled package, and the file to which the specifier resolves. */
   readonly probe: readonly [specifier: string, file: string]
-  /** Every module, and how many bytes it had. */
+  /** The length in bytes of every module of the package when the bundle was built. */
   readonly files: Readonly<Record<string, number>>
 }
 
@@ -34,10 +38,10 @@ export interface Manifest {
   readonly packages: ReadonlyArray<Bundled>
 }
 
-/** The bundle, where it stands for the installed packages. */
+/** A bundle that may replace the installed packages. */
 export interface RuntimeBundle {
   readonly entry: string
-  /** The file that is loaded instead of a module; undefined where that is not in the bundle. */
+  /** Returns the file that is loaded instead of a module; undefined for a module that is not in the bundle. */
   readonly insteadOf: (url: string) => string | undefined
 }
 
@@ -47,15 +51,18 @@ const pattern = (...flags: ReadonlyArray<string>): RegExp => new RegExp(`(?:^|\\
 
 const loaders = ["--loader", "--experimental-loader"]
 const preloads = pattern("-r", "--import", "--require", ...loaders)
-/** Preloads that Node takes from the environment, before it looks at the command line. */
+/** Matches options that load a module and that Node reads from `NODE_OPTIONS`, before it reads the command line. */
 const earlier = pattern("-r", "--require", ...loaders)
 const loader = pattern(...loaders)
 
-/** True where something is loaded before an actor's entry. */
+/** True where a module is loaded before an actor's entry file. */
 const isPreloading = (flags: ReadonlyArray<string>, options = ""): boolean =>
   preloads.test([...flags, options].join(" "))
 
-/** True where something is loaded even before the first flag of the command line, or resolves imports elsewhere. */
+/**
+ * True where a module is loaded even before the first flag of the command line, or a loader resolves imports to other
+ * files.
+ */
 const isTooLate = (flags: ReadonlyArray<string>, options = ""): boolean =>
   earlier.test(options) || loader.test(flags.join(" "))
 
@@ -70,7 +77,7 @@ const read = (folder: string): Manifest | undefined => {
   }
 }
 
-/** The folder of the installed package; throws a sentence where it is not the one in the bundle. */
+/** Returns the folder of an installed package. Throws where the installed files are not the files of the bundle. */
 const rootOf = ({ files, name, probe: [specifier, file], version }: Bundled): string => {
   const found = import.meta.resolve(specifier)
   if (!found.endsWith(`/${file}`)) throw new Error(`${specifier} is ${found}`)
@@ -88,7 +95,7 @@ const rootOf = ({ files, name, probe: [specifier, file], version }: Bundled): st
 
 const folder = new URL("../runtime/", import.meta.url).href
 
-/** The bundle beside these modules, if there is one and it may be used. */
+/** Returns the bundle in the folder beside these modules, if the bundle exists and may be used. */
 const search = (isLate: typeof isPreloading): RuntimeBundle | undefined => {
   const manifest = read(folder)
   if (manifest === undefined) return undefined
@@ -113,7 +120,7 @@ const search = (isLate: typeof isPreloading): RuntimeBundle | undefined => {
   }
 }
 
-/** The bundle that preload.ts found; absent where that file did not run. */
+/** The result of the search by preload.ts; undefined where preload.ts did not run. */
 let first: { readonly bundle: RuntimeBundle | undefined } | undefined
 
 /** Finds the bundle before any preloaded module is loaded. */
@@ -124,7 +131,10 @@ export const findFirst = (): RuntimeBundle | undefined => {
 
 export const find = (): RuntimeBundle | undefined => first === undefined ? search(isPreloading) : first.bundle
 
-/** Why the actors that this process starts cannot use the bundle; undefined where they can, or there is none. */
+/**
+ * Returns why the actors of this process cannot use the bundle; undefined where they can, or where the bundle does not
+ * exist.
+ */
 export const reasonAgainst = (): string | undefined => {
   const manifest = read(folder)
   if (manifest === undefined) return undefined

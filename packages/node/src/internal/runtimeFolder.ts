@@ -1,15 +1,18 @@
 /**
- * The private folders that the sockets of trees are in, and what they are called.
+ * The private folders that hold the sockets of trees, and the names of these folders and sockets.
  *
  *   runtime folder   $XDG_RUNTIME_DIR/furrow, or furrow-<uid> among the temporary files; one for all trees of a user
  *   tree's folder    <root's pid>-<8 hex digits>, made when the first actor of the tree listens
  *   socket           <name>@<pid>.sock
  *
- * Both folders are ours and open to us alone, or they are not used: a process that can put a socket there is taken for
- * an actor by its diallers. A folder that is not safe is refused and left as it is, with an error that says what
- * to do. The folder is the first lock; the second is the secret that both ends of every connection have to prove.
+ * The runtime folder and the folder of a tree must belong to this user and be closed to all others. A process that
+ * could put a socket into another user's folder would be taken for an actor by its diallers. A folder that others can
+ * open is refused and left as it is. The error says how to repair the folder. The private folder is the first
+ * protection of a tree. The second protection is the secret of the tree, which both ends of every connection have to
+ * prove.
  *
- * Nothing here waits: these are a few calls to the file system when an actor starts or ends.
+ * The functions of this file block, because an actor makes only a few calls to the file system at its start and its
+ * end.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import { TransportError } from "@furrow/actor/Transport"
@@ -30,24 +33,27 @@ const lstat = (path: string): Fs.Stats | undefined => {
   }
 }
 
-/** A link to a folder is none. */
+/** True for a real folder; a symbolic link to a folder does not count. */
 const isFolder = (path: string): boolean => lstat(path)?.isDirectory() === true
 
-/** The place of the folders of this user's trees, unless an option says otherwise. */
+/** Returns the folder that holds the folders of this user's trees, unless an option names another. */
 export const defaultRuntimeFolder = (): string => {
   const given = process.env["XDG_RUNTIME_DIR"]
-  // After `su` or `sudo` the variable may still name the folder of another user.
+  // After `su` or `sudo` the variable XDG_RUNTIME_DIR may still name the folder of another user.
   if (given !== undefined && Path.isAbsolute(given) && isFolder(given) && lstat(given)?.uid === ownUid()) {
     return Path.join(given, "furrow")
   }
   return Path.resolve(Os.tmpdir(), `furrow-${ownUid()}`)
 }
 
-/** The folder that is asked for, or the default. */
+/** Returns the runtime folder that an option names, or the default. */
 export const runtimeFolder = (wanted: string | undefined): string =>
   wanted === undefined ? defaultRuntimeFolder() : Path.resolve(wanted)
 
-/** The path of a tree's folder; `run` is the name of this run of the tree. It is made when it is needed. */
+/**
+ * Returns the path of a tree's folder, where `run` is the name of this run of the tree. The folder is made when the
+ * first socket needs it.
+ */
 export const treeFolder = (runtimeFolder: string, run: string): string => Path.join(runtimeFolder, run)
 
 const refusal = (path: string, problem: string, next: string): TransportError =>
@@ -57,7 +63,10 @@ const refusal = (path: string, problem: string, next: string): TransportError =>
       "option `folder` of NodeTransport.layerUnix"
   })
 
-/** The folder went away while it was made: the last tree before us has just removed it. */
+/**
+ * Thrown where the runtime folder disappears while the folder of a tree is made in it, because the last other tree has
+ * just removed it.
+ */
 class Vanished extends Error {}
 
 const failedAt = (path: string, error: unknown): Error => {
@@ -69,7 +78,7 @@ const failedAt = (path: string, error: unknown): Error => {
   return refusal(path, (error as Error).message, "Make it usable for this process")
 }
 
-/** Makes a folder. True when it did not exist before. */
+/** Makes one folder. Returns true when the folder did not exist before. */
 const makeFolder = (path: string): boolean => {
   try {
     Fs.mkdirSync(path, { mode: 0o700 })
@@ -80,14 +89,15 @@ const makeFolder = (path: string): boolean => {
   }
 }
 
-/** The number of links that the kernel follows. */
+/** The number of symbolic links that are followed on one path, as in the Linux kernel. */
 const maxLinks = 40
 
 const names = (path: string): ReadonlyArray<string> => path.split(Path.sep).filter((name) => name !== "")
 
 /**
- * Makes the missing folders on the way to a folder. Links on it are followed only where root has put them, as /tmp is one on
- * macOS: any other could lead somewhere else by the time it is used.
+ * Makes the missing folders on the way to a path. Symbolic links on the way are followed only where root owns them, as
+ * /tmp is one on macOS. Another user could point a symbolic link of their own to another folder before the path is
+ * used.
  */
 const walkTo = (path: string): void => {
   let at = "/"
@@ -128,7 +138,10 @@ const checkOwned = (path: string, found: Fs.Stats): void => {
   )
 }
 
-/** Makes a folder or takes it over, for us alone. Returns true when it did not exist before. */
+/**
+ * Makes a folder, or takes an existing one over, so that only this user can open it. Returns true when the folder did
+ * not exist before.
+ */
 const claim = (path: string): boolean => {
   const made = makeFolder(path)
   const found = lstat(path)
@@ -138,7 +151,8 @@ const claim = (path: string): boolean => {
   try {
     const fd = Fs.openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
     try {
-      // The opened file is changed, whatever the path stands for meanwhile.
+      // The mode of the opened folder is changed through its descriptor, because the path may lead to another folder by
+      // now.
       const opened = Fs.fstatSync(fd)
       if (opened.ino !== found.ino || opened.dev !== found.dev) {
         throw refusal(path, "another process replaced it while it was looked at", "Find out who")
@@ -153,10 +167,16 @@ const claim = (path: string): boolean => {
   return made
 }
 
-/** How often others may remove the runtime folder while we make ours in it: the last one of theirs, when it is empty. */
+/**
+ * The number of attempts to make the folder of a tree. Each attempt fails when the last other tree removes the runtime
+ * folder at the same moment.
+ */
 const maxAttempts = 5
 
-/** The tree's folder is there and ours alone. True when it did not exist before; throws a `TransportError`. */
+/**
+ * Makes the tree's folder, and makes sure that only this user can open it. Returns true when the folder did not exist
+ * before; throws a `TransportError`.
+ */
 export const prepare = (tree: string): boolean => {
   const runtime = Path.dirname(tree)
   for (let attempt = 1;; attempt++) {
@@ -171,20 +191,29 @@ export const prepare = (tree: string): boolean => {
   }
 }
 
-/** Before the name of an actor in the names of its door for observers, and of the door's key: no plain name begins so. */
+/**
+ * The character that begins the names of an actor's door for observers and of the door's key. The name of an actor that
+ * is used as it is never begins with it.
+ */
 const doorMark = "+"
 
-/** The bytes of a path that the kernel keeps of a socket's address, without the zero at its end. */
+/** Returns the number of bytes that the path of a Unix socket may have, without the zero at its end. */
 export const longestPath = (platform: NodeJS.Platform): number => platform === "linux" ? 107 : 103
 
-/** Names that mean nothing else to a file system, a shell or a reader. */
+/** Matches names without special meaning to a file system, a shell or a reader, which are used as they are. */
 const plainName = /^[A-Za-z0-9_][A-Za-z0-9_.:=+@-]*$/
 
-/** No plain name begins like it. */
+/**
+ * Returns a short name for a socket, made from the hash of an actor's name. The first character of a short name differs
+ * from that of every name that is used as it is.
+ */
 const shortName = (name: string): string =>
   `~${Builtins.crypto().createHash("sha256").update(name).digest("hex").slice(0, 12)}`
 
-/** The path of an actor's socket, as short as it has to be; throws a `TransportError` where no name fits. */
+/**
+ * Returns the path of an actor's socket, with a shortened name where the path would be too long. Throws a
+ * `TransportError` where even the path with a shortened name is too long.
+ */
 export const socketPath = (
   tree: string,
   actor: Pick<ActorId, "name" | "pid">,
@@ -205,7 +234,7 @@ export const socketPath = (
   })
 }
 
-/** The path of an actor's door for observers, and that of the key to it. */
+/** Returns the paths of an actor's door for observers, and of the key to the door. */
 export const doorPaths = (
   tree: string,
   actor: Pick<ActorId, "name" | "pid">
@@ -214,10 +243,10 @@ export const doorPaths = (
   return { socket, key: keyOf(socket) }
 }
 
-/** The path of the key beside a door. */
+/** Returns the path of the key beside the socket of a door. */
 export const keyOf = (socket: string): string => socket.replace(/\.sock$/, ".key")
 
-/** True when no process has this number. A dead process that has not been reaped does nothing any more either. */
+/** True when no process has this number. A process that is dead and not yet reaped (a zombie) counts as dead. */
 export const isDead = (pid: number): boolean => {
   try {
     process.kill(pid, 0)
@@ -227,7 +256,7 @@ export const isDead = (pid: number): boolean => {
   if (process.platform !== "linux") return false
   try {
     const stat = Fs.readFileSync(`/proc/${pid}/stat`, "utf8")
-    // The name in brackets may hold anything, so the state is looked for behind the last one.
+    // The name in brackets may itself hold brackets, so the state is read behind the last closing bracket.
     return /^[ZX]/.test(stat.slice(stat.lastIndexOf(")") + 2))
   } catch {
     return false
@@ -246,15 +275,15 @@ const unlink = (path: string): void => {
   try {
     Fs.unlinkSync(path)
   } catch {
-    // The file never was, or another process removed it first.
+    // The file does not exist, or another process removed it first.
   }
 }
 
-/** The sockets in a tree's folder. */
+/** Lists the sockets in a tree's folder. */
 export const sockets = (tree: string): ReadonlyArray<string> =>
   entries(tree).filter((name) => name.endsWith(".sock")).map((name) => Path.join(tree, name))
 
-/** Removes the sockets of processes that are dead, and the keys of their doors; silent. */
+/** Removes the sockets of dead processes and the keys of their doors, without reporting errors. */
 export const removeDead = (tree: string): void => {
   for (const name of entries(tree)) {
     const [, pid] = /@([1-9]\d{0,9})\.(?:sock|key)$/.exec(name) ?? []
@@ -262,17 +291,17 @@ export const removeDead = (tree: string): void => {
   }
 }
 
-/** Removes one actor's socket; silent. */
+/** Removes one actor's socket, without reporting errors. */
 export const removeSocket = (tree: string, actor: ActorId): void => {
   if (!isFolder(tree)) return
   try {
     unlink(socketPath(tree, actor))
   } catch {
-    // No name fits: it never listened.
+    // The name of the actor fits into no path, so it never listened.
   }
 }
 
-/** The folders beside a tree's whose root is dead. */
+/** Returns the folders of other trees beside this tree's folder whose root is dead. */
 export const deadBeside = (tree: string): ReadonlyArray<string> => {
   const runtime = Path.dirname(tree)
   return entries(runtime).map((name) => Path.join(runtime, name)).filter((path) => {
@@ -282,23 +311,29 @@ export const deadBeside = (tree: string): ReadonlyArray<string> => {
   })
 }
 
-/** Removes a tree's folder with all that is in it; silent. It is nothing of ours where a link leads to it. */
+/**
+ * Removes a tree's folder and its contents, without reporting errors. A symbolic link in the place of the folder is not
+ * followed, because its target does not belong to the tree.
+ */
 export const removeTree = (tree: string): void => {
   if (!isFolder(Path.dirname(tree)) || !isFolder(tree)) return
   try {
     Fs.rmSync(tree, { recursive: true, force: true })
   } catch {
-    // The next tree of this user tries again.
+    // The next tree of this user tries to remove the folder again.
   }
 }
 
-/** Removes the folder of all trees when the last one is gone. A folder that was asked for is its owner's. */
+/**
+ * Removes the folder that holds the folders of all trees, when the last tree has gone. A folder that an option names
+ * belongs to the user, and is not removed.
+ */
 export const removeIfLast = (tree: string): void => {
   const runtime = Path.dirname(tree)
   if (runtime !== defaultRuntimeFolder()) return
   try {
     Fs.rmdirSync(runtime)
   } catch {
-    // Other trees are there.
+    // Other trees still have folders in it.
   }
 }

@@ -1,19 +1,25 @@
 /**
- * Signals to processes and groups of them, with the answer of the kernel.
+ * Sends signals to processes and process groups, and returns the answer of the kernel.
  *
- * Only ESRCH says that no process is there. EPERM says that there is one that this process may not signal: it has
- * changed its user since (`process.setuid`), or the other has.
+ * ESRCH is the only answer that says that the process does not exist. EPERM says that this process may not signal
+ * another one, because one of the two has changed its user since (`process.setuid`).
  */
 
 export type Answer = "sent" | "nobody" | "forbidden"
 
-/** The system's name of an error, as `ESRCH`. */
+/** Returns the system's name of an error, such as `ESRCH`. */
 export const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
 
-/** Darwin answers EPERM for a group in which all are dead and not reaped; then its leader is not found either. */
+/**
+ * True for a group whose processes are all dead and not reaped. For such a group Darwin answers EPERM, and its leader
+ * is not found either.
+ */
 const isDeadGroup = (pid: number): boolean => process.platform === "darwin" && pid < 0 && send(-pid, 0) !== "forbidden"
 
-/** Sends a signal to one process, or to a group where the number is negative; 0 only asks. */
+/**
+ * Sends a signal to one process, or to a group where the number is negative. Signal 0 only asks whether the process
+ * exists.
+ */
 export const send = (pid: number, signal: NodeJS.Signals | 0): Answer => {
   try {
     process.kill(pid, signal)
@@ -26,7 +32,8 @@ export const send = (pid: number, signal: NodeJS.Signals | 0): Answer => {
 }
 
 /**
- * Kills the processes that are left in the group of a process that has been reaped. While the group has a process the
- * kernel gives its number to no new one, so a process of that number means that the group is empty.
+ * Kills the processes that are left in the group of a process that has been reaped. While a process is in the group,
+ * the kernel gives its number to no new process. So a living process with the number of a group means that the group is
+ * empty.
  */
 export const killLeftIn = (group: number): Answer => send(group, 0) === "nobody" ? send(-group, "SIGKILL") : "nobody"

@@ -1,8 +1,9 @@
 /**
- * Common parts of Unix, tcp and TLS sockets: a server that hands its connections over, and a dialler.
+ * Common parts of Unix, TCP and TLS sockets: a server that passes on its connections, and a dialler.
  *
- * A server keeps no process alive: an open door is no work. The connections through it do, like those between parents and
- * children, until they are closed. Time is real time here, whatever Clock the program has.
+ * A listening server does not keep its process alive. Open connections keep the process alive until they are closed,
+ * like the connection between parent and child. Timeouts of sockets are measured in real time, whatever Clock the
+ * program uses.
  */
 import { type Connection, type Listener, TransportError } from "@furrow/actor/Transport"
 import * as Effect from "effect/Effect"
@@ -10,17 +11,17 @@ import * as Net from "node:net"
 import * as SocketConnection from "../SocketConnection.ts"
 import { adopt } from "./adopt.ts"
 
-/** Node's error when it cannot listen or connect. */
+/** The error that Node gives when it cannot listen or connect. */
 export type SystemError = NodeJS.ErrnoException
 
-/** A server that listens; it waits for no peer, and is not to be interrupted. */
+/** Returns a server that listens, without waiting for a peer. The start of a server must not be interrupted. */
 export const serve = (
   options: Net.ListenOptions,
   accept: (connection: Connection) => void
 ): Effect.Effect<Net.Server, SystemError> =>
   listening(Net.createServer({ noDelay: true }, (socket) => accept(adopt(socket))), options)
 
-/** The server, once it listens. */
+/** Waits until a server listens, and returns the server. */
 export const listening = <S extends Net.Server>(
   server: S,
   options: Net.ListenOptions
@@ -28,17 +29,19 @@ export const listening = <S extends Net.Server>(
   Effect.callback((resume) => {
     const failed = (error: SystemError) => resume(Effect.fail(error))
     server.on("error", failed)
-    // Exclusive: in a worker of node:cluster the socket would be its primary's otherwise.
+    // With `exclusive`, a worker of node:cluster opens the socket itself instead of sharing that of the primary
+    // process.
     server.listen({ ...options, exclusive: true }, () => {
       server.off("error", failed)
-      // One connection could not be accepted, for want of descriptors: its dialler finds it closed.
+      // The server could not accept one connection, because the process has no free file descriptor. The dialler of a
+      // connection that could not be accepted finds it closed.
       server.on("error", () => {})
       server.unref()
       resume(Effect.succeed(server))
     })
   })
 
-/** A listener of a server; a second close of it does nothing. */
+/** Makes a Listener from a server; closing it a second time has no effect. */
 export const listenerOf = (server: Net.Server, address: string): Listener => ({
   address,
   close: () => {
@@ -46,10 +49,10 @@ export const listenerOf = (server: Net.Server, address: string): Listener => ({
   }
 })
 
-/** The advice for it. */
+/** The advice for an error that says too many files are open. */
 export const tooManyFiles = "too many open files; every actor needs a handful (see `ulimit -n`)"
 
-/** The error of an actor that cannot be dialled. */
+/** Returns the error of an actor that cannot listen. */
 export const cannotListen = (at: string, error: SystemError): TransportError => {
   return new TransportError({
     gone: false,
@@ -74,7 +77,10 @@ const afterListening = (at: string, { code }: SystemError): string => {
   }
 }
 
-/** How long a listener may take to answer, and how long to wait before asking a full one again (milliseconds). */
+/**
+ * Milliseconds that a listener may take to answer, and milliseconds before a listener with a full queue is dialled
+ * again.
+ */
 export const dialTimeouts = { answerMillis: 10_000, fullMillis: 20 }
 
 export const cannotDial = (address: string, error: SystemError): TransportError => {
@@ -109,7 +115,7 @@ export const cannotDial = (address: string, error: SystemError): TransportError 
 export const noAnswer = (): SystemError =>
   Object.assign(new Error(`no answer within ${dialTimeouts.answerMillis / 1000} seconds`), { code: "ETIMEDOUT" })
 
-/** One connection to the listener there. Interrupting it gives it up. */
+/** Opens one connection to a listener. An interruption ends the attempt. */
 export const connect = (address: string, target: Net.NetConnectOpts): Effect.Effect<Connection, TransportError> =>
   Effect.callback((resume) => {
     let socket: Net.Socket | undefined
@@ -129,7 +135,8 @@ export const connect = (address: string, target: Net.NetConnectOpts): Effect.Eff
       const trying = Net.connect({ ...target, noDelay: true, onread: reader.onread } as Net.NetConnectOpts)
       socket = trying
       const failed = (error: SystemError) => {
-        // The queue of a Unix listener is full: it waits in no line, as tcp does.
+        // Linux refuses a connection at once when the queue of a Unix listener is full, while TCP waits. So a dial to a
+        // full Unix listener is repeated.
         if (error.code === "EAGAIN") again = setTimeout(attempt, dialTimeouts.fullMillis)
         else fail(error)
       }

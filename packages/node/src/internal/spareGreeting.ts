@@ -1,11 +1,11 @@
 /**
- * The first word of a spare, under the name that it is given later.
+ * Rewrites the first word of a spare to the name that the spare gets later.
  *
  *   spare ---- Hello, as a spare ----> kept
  *                                       |  taken: Hello, as the actor ----> the runtime
  *   spare <------- Welcome, Spawn ---------------------------------------------+
  *
- * So the greeting of an actor that was a spare is over before its start, and `Spawn` says its name.
+ * So an actor that was a spare has greeted its owner before its start, and `Spawn` tells the actor its name.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import type { Connection } from "@furrow/actor/Transport"
@@ -14,7 +14,7 @@ import * as Frame from "@furrow/protocol/Frame"
 import type { Hello } from "@furrow/protocol/Message"
 import * as SocketConnection from "../SocketConnection.ts"
 
-/** The greeting in the first bytes of a spare, which are that and nothing else. */
+/** Reads the greeting from the first bytes of a spare; undefined where the bytes are not exactly one greeting. */
 export const greetingOf = (bytes: Uint8Array): Hello | undefined => {
   const { frames, state } = Frame.decode(Frame.initial, bytes)
   if (frames.length !== 1 || state._tag !== "Between" || state.rest.length > 0) return undefined
@@ -22,7 +22,10 @@ export const greetingOf = (bytes: Uint8Array): Hello | undefined => {
   return word._tag === "Message" && word.message._tag === "Hello" ? word.message : undefined
 }
 
-/** The connection of an actor that was a spare: its owner hears the greeting first, as that actor's. */
+/**
+ * Returns the connection of an actor that was a spare. The owner of such an actor reads the greeting first, with the
+ * name of the actor.
+ */
 export const greeted = (connection: Connection, hello: Hello, actor: ActorId): Connection => ({
   ...connection,
   start: (handlers) => {
@@ -33,7 +36,7 @@ export const greeted = (connection: Connection, hello: Hello, actor: ActorId): C
   }
 })
 
-/** A reader for one socket, whose first bytes are handed to `first`. */
+/** Makes a reader for one socket, which passes the first bytes to `first`. */
 export const makeReader = (first: (bytes: Uint8Array) => void): SocketConnection.Reader => {
   const reader = SocketConnection.makeReader()
   const { buffer, callback } = reader.onread

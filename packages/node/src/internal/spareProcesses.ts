@@ -1,9 +1,9 @@
 /**
- * Spare processes: carries out what their table says (spares.ts).
+ * Carries out the actions that the pure function in spares.ts decides: starts, gives away and ends spare processes.
  *
- * A spare is started as an actor is, under the same guard, and is in no list of the runtime: it has no name, and nothing
- * of the program has run in it. It keeps no process alive. It ends with its connection, with its owner under every guard,
- * with its age, and when its owner's runtime ends.
+ * A spare is started like an actor, under the same guard. A spare has no name and no place in the registry, and no code
+ * of the program has run in it. A spare does not keep the process of its owner running. A spare ends with its
+ * connection, with its owner under every guard, after 30 seconds, and when its owner's runtime ends.
  */
 import type { SpawnRequest } from "@furrow/actor/Spawner"
 import type { Connection } from "@furrow/actor/Transport"
@@ -22,17 +22,17 @@ import { greeted, greetingOf, makeReader } from "./spareGreeting.ts"
 import * as Spares from "./spares.ts"
 import type { Starts } from "./starts.ts"
 
-/** Bounds in milliseconds. */
+/** Bounds of a spare's life, in milliseconds. */
 export const bounds = {
-  /** The time between a start and the start of the next spare, in which the new actor has the machine for itself. */
+  /** The time between a start and the start of the next spare, so that the spare does not slow down the new actor. */
   pause: 500,
-  /** The age at which a spare ends that has not been taken. */
+  /** The age at which a spare that has not become an actor ends. */
   age: 30_000,
-  /** The time that the kernel has to end the spares of a runtime that ends. */
+  /** The time in which the kernel has to end the spares, when the runtime of their owner ends. */
   kill: 1_000
 } as const
 
-/** A spare that was taken, and is an actor from then on. */
+/** A spare that was given to a start, and is an actor from then on. */
 export interface Taken extends Entered {
   readonly connection: Connection
 }
@@ -41,13 +41,16 @@ export interface Taken extends Entered {
 interface Process extends Entered {
   readonly socket: Net.Socket
   readonly connection: Connection
-  /** Stops listening for the exit of the process. */
+  /** Removes the listener for the exit of the process. */
   readonly forgetExit: () => void
   readonly age: NodeJS.Timeout
   hello: Hello | undefined
 }
 
-/** All of a start but the actor: what a process inherits without being told counts, too. */
+/**
+ * Returns all properties of a start except the actor as text, including those that a process inherits without an
+ * argument.
+ */
 const kindOf = ({ after, before, env, stdio }: Launch): string =>
   JSON.stringify([
     before,
@@ -59,10 +62,13 @@ const kindOf = ({ after, before, env, stdio }: Launch): string =>
     inherited()
   ])
 
-/** Signals that a process has not taken yet, as a mask: SIGKILL and SIGSTOP. */
+/**
+ * The pending signals that end or stop a process, as a mask of /proc/PID/status. The mask has the bits of SIGKILL (8)
+ * and SIGSTOP (18).
+ */
 const endingSignals = 1n << 8n | 1n << 18n
 
-/** False for a process that is dead or stopped, or is about to be: its exit is told only in a later turn. */
+/** False for a process that is dead, stopped or about to be either. Node reports an exit only in a later turn. */
 const isWell = (pid: number): boolean => {
   if (process.platform !== "linux") return send(pid, 0) === "sent"
   try {
@@ -74,7 +80,7 @@ const isWell = (pid: number): boolean => {
   }
 }
 
-/** A spare keeps no process alive, and an actor does. */
+/** Sets whether the process keeps the current process running: a spare does not, and an actor does. */
 const hold = ({ begun, socket }: Pick<Process, "begun" | "socket">, how: "ref" | "unref"): void => {
   begun.hold(how)
   socket[how]()
@@ -83,7 +89,7 @@ const hold = ({ begun, socket }: Pick<Process, "begun" | "socket">, how: "ref" |
 export class SpareProcesses {
   private state = Spares.initial
   private readonly starts: Starts
-  /** The last start of each kind that is wanted. */
+  /** The last start of each kind of which a spare is wanted. */
   private readonly launches = new Map<string, Launch>()
   private readonly processes = new Map<number, Process>()
   /** The functions that give up a spare whose process has not come yet, by the number of the spare. */
@@ -98,8 +104,8 @@ export class SpareProcesses {
   }
 
   /**
-   * Makes an actor of a spare of this kind, and wants one for the next start. Without a spare, or with one that is dead or
-   * stopped, the start is to go the usual way.
+   * Turns a spare of this kind into the actor, and asks for a spare for the next start. Returns undefined without a
+   * spare, or with a spare that is dead or stopped. Without a usable spare the actor is started in the usual way.
    */
   take(launch: Launch, { name, uuid }: SpawnRequest["actor"]): Taken | undefined {
     if (launch.runsProgram || this.state.isClosed) return undefined
@@ -120,14 +126,14 @@ export class SpareProcesses {
     return { begun, connection: greeted(connection, hello!, { name, uuid, pid: begun.pid }), reaped }
   }
 
-  /** Starts a spare of this kind now. */
+  /** Starts a spare of this kind at once. */
   prepare(launch: Launch): void {
     this.take(launch, { name: spareName, uuid: spareName })
     clearTimeout(this.pause)
     this.input({ _tag: "Due" })
   }
 
-  /** Ends every spare; none is started any more. */
+  /** Ends every spare, and starts no further ones. */
   giveUp(): void {
     clearTimeout(this.pause)
     this.input({ _tag: "Close" })
@@ -172,7 +178,7 @@ export class SpareProcesses {
     }
   }
 
-  /** Fails silently where no process can be had: the next start finds that out itself. */
+  /** A failure is not reported, because the next start of an actor fails for the same reason and reports it. */
   private start(id: number, launch: Launch): void {
     let isOver = false
     const over = () => {

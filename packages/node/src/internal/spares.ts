@@ -1,5 +1,5 @@
 /**
- * Spare processes as one value, changed by one function.
+ * The spare processes of one owner as a pure function from state and input to state and actions.
  *
  *   (none) --Due--> starting --Greeted--> waiting --Take--> an actor
  *     ^                |                     |
@@ -9,9 +9,10 @@
  * | starting | its process loads the runtime and rehearses a start  | its age |
  * | waiting  | it has greeted, and may become an actor at once      | its age |
  *
- * A start wants a spare of its kind for the next one. Wishes are heard together, a pause after the first: the actor that
- * was started has the machine until then. A kind is everything of a start but the actor, so a spare of a kind is what the
- * start would have made.
+ * A start of an actor asks for a spare of the same kind for the next start. Requests for spares are carried out
+ * together, after a pause that begins with the first. In the pause the processor is left to the actor that was started.
+ * A kind consists of all properties of a start except the actor. So a spare of a kind equals the process that the start
+ * would have made.
  */
 
 export interface Spare {
@@ -23,49 +24,49 @@ export interface Spare {
 export interface State {
   /** All spares, the oldest first. */
   readonly spares: ReadonlyArray<Spare>
-  /** Kinds of which there is to be a spare at the next `Due`. */
+  /** Kinds of which a spare is to be started at the next input `Due`. */
   readonly wanted: ReadonlyArray<string>
   readonly next: number
   readonly isClosed: boolean
 }
 
 export type Input =
-  /** A process of this kind is being started, by a spare where one waits. */
+  /** A process of this kind is about to be started; a waiting spare takes its place. */
   | { readonly _tag: "Take"; readonly kind: string }
-  /** The pause behind the first wish is over. */
+  /** The pause after the first request is over. */
   | { readonly _tag: "Due" }
   | { readonly _tag: "Greeted"; readonly id: number }
   | { readonly _tag: "Old"; readonly id: number }
   /** The process of a spare has ended, or cannot become an actor. */
   | { readonly _tag: "Lost"; readonly id: number }
-  /** The owner of the spares ends. */
+  /** The owner of the spares is ending. */
   | { readonly _tag: "Close" }
 
 export type Action =
   | { readonly _tag: "Start"; readonly id: number; readonly kind: string }
   | { readonly _tag: "Kill"; readonly id: number }
-  /** Makes the spare the actor that is being started. */
+  /** Turns this spare into the actor that is being started. */
   | { readonly _tag: "Give"; readonly id: number }
   /** Begins the pause that ends with `Due`. */
   | { readonly _tag: "Pause" }
 
 export type Step = readonly [State, ReadonlyArray<Action>]
 
-/** The most spares of one kind, and of all kinds together. */
+/** The largest numbers of spares, of one kind and of all kinds together. */
 export const most = { ofOneKind: 1, ofAll: 2 } as const
 
 export const initial: State = { spares: [], wanted: [], next: 1, isClosed: false }
 
 const without = (state: State, id: number): State => ({ ...state, spares: state.spares.filter((one) => one.id !== id) })
 
-/** The spare that the next start of this kind takes. */
+/** Returns the spare that the next start of this kind will use. */
 export const waiting = ({ spares }: State, kind: string): Spare | undefined =>
   spares.find((one) => one.kind === kind && one.phase === "waiting")
 
 const wish = (state: State, kind: string): Step => {
   const { isClosed, wanted } = state
   if (isClosed || wanted.includes(kind)) return [state, []]
-  // Only the last wishes are kept, as many as there is room for.
+  // Only the last requests are kept, as many as there may be spares.
   return [{ ...state, wanted: [...wanted, kind].slice(-most.ofAll) }, wanted.length === 0 ? [{ _tag: "Pause" }] : []]
 }
 
@@ -76,7 +77,7 @@ const take = (state: State, kind: string): Step => {
   return [next, [{ _tag: "Give", id: spare.id }, ...actions]]
 }
 
-/** One more of this kind, in the place of the oldest of another kind where there is no room. */
+/** Adds a spare of this kind. A spare without room replaces the oldest spare of another kind. */
 const add = ([state, actions]: Step, kind: string): Step => {
   const { next, spares } = state
   if (spares.filter((one) => one.kind === kind).length >= most.ofOneKind) return [state, actions]

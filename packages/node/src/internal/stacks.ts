@@ -1,8 +1,9 @@
 /**
- * The stack of an actor that computes, as its parent sees it. SIGUSR1 makes Node open its inspector, also in a loop that never
- * ends; the address, which would let any local user run code, is said on a pipe that the parent alone reads.
+ * Reads the stack of a child actor that is busy with JavaScript. The signal SIGUSR1 makes Node open its inspector, also
+ * in an endless loop. Node writes the inspector's address, with which any local user could run code, to a pipe that
+ * only the parent reads.
  *
- * The parent takes the frames itself and shuts the inspector again, so no observer ever gets the address.
+ * The parent reads the frames and shuts the inspector, so that no observer gets the address.
  */
 import type { FrameInspection, StackInspection } from "@furrow/actor/Inspect"
 import * as Fs from "node:fs"
@@ -10,13 +11,13 @@ import * as Net from "node:net"
 import * as Inspector from "./inspectorLines.ts"
 import { open, type Session } from "./inspectorSession.ts"
 
-/** Milliseconds for each step: a machine under load needs some of it. */
+/** Milliseconds for each step, long enough for a host under load. */
 const stepMillis = 3000
 
-/** Milliseconds after which the last lines of the inspector have come. */
+/** Milliseconds after the end of a session in which the last lines of the inspector have been written. */
 const lastLinesMillis = 300
 
-/** The deepest frames are left out. */
+/** The largest number of frames in a stack; the outermost frames beyond it are left out. */
 const maxFrames = 60
 
 const within = <A>(promise: Promise<A>, millis: number, what: string): Promise<A> => {
@@ -48,7 +49,7 @@ const framesOf = async (session: Session): Promise<StackInspection> => {
   const paused = Promise.withResolvers<ReadonlyArray<CallFrame>>()
   session.on("Debugger.paused", ({ callFrames }) => paused.resolve(callFrames as ReadonlyArray<CallFrame>))
   await session.post("Debugger.enable")
-  // Answered at once; the pause itself comes where JavaScript runs.
+  // The request is answered at once, while the pause itself waits until JavaScript runs.
   await session.post("Debugger.pause")
   const stopped = await within(paused.promise, stepMillis, "it runs no JavaScript").catch(() => undefined)
   if (stopped !== undefined) await session.post("Debugger.resume")
@@ -58,14 +59,21 @@ const framesOf = async (session: Session): Promise<StackInspection> => {
 
 const signal = "__furrowShuts"
 
-/** Run in the actor: says that it has begun, then waits until the last session has ended, so it has no answer. */
+/**
+ * Code that shuts the inspector from inside of the actor. The code first calls a function of the inspector session,
+ * which says that the code has begun. The code has no result, because it waits for the end of the last session.
+ */
 const shutting =
   `globalThis.${signal}(""); delete globalThis.${signal}; process.getBuiltinModule("node:inspector").close()`
 
-/** Milliseconds for which the actor may take to begin: a machine under load needs some of it. */
+/**
+ * Milliseconds that the actor may take until the code for shutting begins to run, long enough for a host under load.
+ */
 const beginMillis = 10_000
 
-/** Milliseconds between two looks whether the port is shut, and how many there are before it is asked again. */
+/**
+ * Milliseconds between two checks whether the port is shut, and the number of checks before the actor is asked again.
+ */
 const lookMillis = 50
 const looks = 40
 
@@ -90,7 +98,7 @@ const askToShut = async (session: Session): Promise<void> => {
   await within(begun.promise, beginMillis, "late")
 }
 
-/** Shuts the inspector's port, and looks that it is shut: an actor under load may be late. */
+/** Shuts the inspector's port, and checks repeatedly that the port is shut, because an actor under load may be late. */
 const shut = async (first: Session, address: string): Promise<void> => {
   let session: Session | undefined = first
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
@@ -109,14 +117,14 @@ const shut = async (first: Session, address: string): Promise<void> => {
 
 const samples = 5
 
-/** Milliseconds between two samples. */
+/** Milliseconds between two samples of the state of the process. */
 const betweenMillis = 20
 
-/** The state of a process, and the time that it has used; nothing where the kernel does not tell. */
+/** Returns the state of a process and its used processor time; undefined where the kernel does not tell. */
 const sampleOf = (pid: number): { readonly state: string; readonly ticks: number } | undefined => {
   try {
     const stat = Fs.readFileSync(`/proc/${pid}/stat`, "latin1")
-    // The name in brackets may hold anything, so fields are counted behind the last one.
+    // The name in brackets may itself hold brackets, so fields are counted from the last closing bracket.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
     return { state: fields[0]!, ticks: Number(fields[11]) + Number(fields[12]) }
   } catch {
@@ -125,8 +133,8 @@ const sampleOf = (pid: number): { readonly state: string; readonly ticks: number
 }
 
 /**
- * A process that waits in the kernel hears the signal only later, and would open its inspector then: it gets none. A kernel
- * that tells nothing makes every process one that computes.
+ * True for a process that computes. A process that waits in the kernel gets no signal, because it would open its
+ * inspector only later. Without /proc every process counts as one that computes.
  */
 const computes = async (pid: number): Promise<boolean> => {
   const first = sampleOf(pid)
@@ -140,7 +148,9 @@ const computes = async (pid: number): Promise<boolean> => {
 
 const looking = new Set<number>()
 
-/** Looks once the inspector is open. An inspector that opens too late is shut all the same. */
+/**
+ * Reads the stack through the inspector, once the inspector is open. An inspector that opens too late is still shut.
+ */
 const lookAt = async (pid: number, lines: Inspector.Watch, done: () => void): Promise<StackInspection> => {
   process.kill(pid, "SIGUSR1")
   const looked = lines.address.then(async (address) => {
@@ -161,8 +171,8 @@ const lookAt = async (pid: number, lines: Inspector.Watch, done: () => void): Pr
 }
 
 /**
- * The stack of a child of this process; none where it waits in a call of the kernel. It rejects where the child's stderr is not
- * read here, or its inspector stays shut.
+ * Returns the stack of a child of this process; without frames where the child waits in a system call. Rejects where
+ * this process does not read the child's stderr, or where the child's inspector does not open.
  */
 export const stackOf = async (pid: number): Promise<StackInspection> => {
   if (!await computes(pid)) return null

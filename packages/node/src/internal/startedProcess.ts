@@ -1,8 +1,9 @@
 /**
- * A process that the starter has begun: a child of the starter, held by the root as if it were its own.
+ * A process that the starter has begun. The process is a child of the starter, and the root handles it like a child of
+ * its own.
  *
- * The kernel tells its exit to the starter, so its number may be used again before the root hears of it. It is signalled only
- * while the number belongs to a process that was started when it was.
+ * The kernel reports the exit of the process to the starter, so the pid may be used again before the root hears of the
+ * exit. So the root signals the pid only while it belongs to a process with the same start time.
  */
 import type * as Net from "node:net"
 import type { Begun, Exited } from "./begun.ts"
@@ -10,15 +11,15 @@ import type { Guard } from "./guard.ts"
 import { isRunning, isSame } from "./processStat.ts"
 import { type Answer, killLeftIn, send } from "./signals.ts"
 
-/** Milliseconds for the kernel to end a process, and between two looks whether it has. */
+/** Milliseconds in which a killed process has to end, and milliseconds between two checks whether it has ended. */
 const bounds = { kill: 10_000, look: 5 } as const
 
-/** The starter as its processes need it. */
+/** The functions of the starter that its processes need. */
 export interface Parent {
   readonly pid: number
-  /** Continues it where it was stopped; a process that runs does not notice. */
+  /** Continues a stopped starter; a running starter does not notice. */
   readonly wake: () => void
-  /** Keeps the root running for one more process, or one less. */
+  /** Adds or removes one process for which the root is kept running. */
   readonly hold: (isHeld: boolean) => void
 }
 
@@ -32,7 +33,7 @@ export class StartedProcess implements Begun {
   private readonly exits = new Set<Exited>()
   private readonly closes = new Set<() => void>()
   private exited: Parameters<Exited> | undefined
-  /** Streams that have not been read to their end. */
+  /** The number of output streams that have not been read to their end. */
   private unread = 0
   private isHeld = false
   private why: string | undefined
@@ -44,12 +45,12 @@ export class StartedProcess implements Begun {
     this.hold("ref")
   }
 
-  /** Our end of one of its descriptors has come. */
+  /** Takes the root's end of one of the process's descriptors, which has just arrived. */
   take(at: number, socket: Net.Socket): void {
     socket.on("error", () => {})
     if (at === 3) {
       this.channel = socket
-      // A starter that was stopped does not tell the exit that is due now.
+      // Continues the starter, because a stopped starter does not report the exit that is due now.
       socket.once("close", () => this.exited === undefined && this.parent.wake())
       return
     }
@@ -97,7 +98,10 @@ export class StartedProcess implements Begun {
     this.close()
   }
 
-  /** Its parent has ended, and it ends with it: the guard has seen to that, and else this does. */
+  /**
+   * Ends the process after the death of the starter, its parent. Usually the guard has already killed the processes of
+   * a dead starter.
+   */
   lose(guard: Guard): void {
     this.why =
       `its starter (furrow-starter, process ${this.parent.pid}) has ended, and the actors it started end with it`

@@ -1,5 +1,5 @@
 /**
- * The starter of a root as one value, changed by one function.
+ * The starter of a root as a pure function from state and input to state and actions.
  *
  *   Absent --Wanted--> Booting --Ready--> Serving --Silent | Close--> Leaving
  *     ^                   |                  |                           |
@@ -11,40 +11,40 @@
  * | Serving | it starts what the root asks for                             | is sent to it          |
  * | Leaving | it stays for the actors it has started, and ends with them   | is begun by the root   |
  *
- * A starter that says nothing for a while is continued first, because it may have been stopped. Its end is the end of
- * its actors.
+ * A starter that is silent for a while may have been stopped, so it is continued first. The end of the starter's
+ * process ends its actors as well.
  */
 
 export type Phase = "Absent" | "Booting" | "Serving" | "Leaving"
 
 export interface State {
   readonly phase: Phase
-  /** How many processes of the starter are not reaped. */
+  /** The number of the starter's processes that are not reaped. */
   readonly processes: number
-  /** True when the owner of the starter ends, after which there is no other starter. */
+  /** True when the root is ending, after which it starts no other starter. */
   readonly isClosed: boolean
 }
 
 export type Input =
-  /** A process was started by a root that is large. */
+  /** A large root has itself started a process. */
   | "Wanted"
   | "Ready"
   /** The starter has begun a process. */
   | "Began"
   /** A process of the starter is reaped. */
   | "Ended"
-  /** The starter does not answer, and is not stopped. */
+  /** The starter does not answer, although it is not stopped. */
   | "Silent"
   /** The process of the starter has ended. */
   | "Lost"
-  /** The owner of the starter ends. */
+  /** The root is ending. */
   | "Close"
 
 export type Action =
   | "Begin"
-  /** Sends the starts that have waited. */
+  /** Sends the starts that have waited for the starter. */
   | "Send"
-  /** Makes the root begin the processes itself for which it has asked the starter. */
+  /** Makes the root itself begin the processes that it had requested from the starter. */
   | "Decline"
   /** Ends the process of the starter. */
   | "End"
@@ -80,7 +80,8 @@ export const step = (state: State, input: Input): Step => {
     case "Silent":
       return isThere ? leave(state) : [state, []]
     case "Lost":
-      // A starter that does not even begin would be tried again at every start.
+      // A starter that dies before it is ready is not replaced, because its successor would fail at every start as
+      // well.
       return phase === "Absent"
         ? [state, []]
         : [{ ...initial, isClosed: isClosed || phase === "Booting" }, ["Decline", "Lose"]]

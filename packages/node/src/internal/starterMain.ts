@@ -1,20 +1,20 @@
 /**
- * The program of a starter: a bare process of Node that starts the actors of a large one.
+ * The program of a starter: a small process of Node that starts the actors of a large root.
  *
- * A program bundled into one file has no file that it could be started from. So it is given the text of the function
- * below, which therefore uses nothing but its parameters. Nothing in it has a name that could be kept: bundlers that keep
- * names call a helper for it, which is not there.
+ * A program that is bundled into one file has no separate file for the starter. So the starter runs the text of the
+ * function below, which therefore uses only its parameters. No function in the text has a name, because some bundlers
+ * call a helper to keep names, and the starter does not have that helper.
  */
 import type * as ChildProcess from "node:child_process"
 import type * as Fs from "node:fs"
 import type * as Net from "node:net"
 
-/** The first and only word of a starter that is there. */
+/** The first message of a starter, which says that it is ready. */
 export interface Ready {
   readonly ready: true
 }
 
-/** A process to start. */
+/** A request to start a process. */
 export interface Request {
   readonly id: number
   readonly file: string
@@ -22,20 +22,26 @@ export interface Request {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
   readonly umask: number
-  /** Its descriptors from 0 on. */
+  /** The file descriptors of the process, from 0 on. */
   readonly stdio: ReadonlyArray<"ignore" | "pipe" | number>
 }
 
 export type Word =
   | Ready
-  /** It was begun: its number, and its start time where that is known. */
+  /** The process has begun: its pid, and its start time where the system tells it. */
   | { readonly id: number; readonly pid: number; readonly start: string }
-  /** Our end of one of its descriptors, which comes with this word. Fd 3 is the last one. */
+  /**
+   * The root's end of one of the process's descriptors, which is sent along with this message. The end of file
+   * descriptor 3 is sent last.
+   */
   | { readonly id: number; readonly at: number }
   | { readonly id: number; readonly failed: { readonly message: string; readonly code?: string | undefined } }
   | { readonly id: number; readonly exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } }
 
-/** The warden's registry in a starter, behind the three usual descriptors and the pipe of its words. */
+/**
+ * The descriptor of the warden's registry in a starter. The registry's descriptor follows the three usual descriptors
+ * and the pipe for messages.
+ */
 export const registryFd = 4
 
 export function starterMain(
@@ -45,10 +51,11 @@ export function starterMain(
   owner: number,
   registry: number
 ): void {
-  // An owner that ended before the kernel was asked for its signal has left us to another process.
+  // An owner that died before the kernel's death signal was set has left this process to another parent.
   if (self.ppid !== owner) self.exit(1)
   self.title = `furrow-starter[${self.pid}]`
-  // A service manager sends these to every process of a program: the owner decides.
+  // A service manager sends SIGTERM and other signals to every process of a program. The starter ignores signals of a
+  // service manager, because its owner decides when it ends.
   for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) self.on(name, () => {})
   self.on("disconnect", () => self.exit(0))
   self.on("message", (request: Request) => {
@@ -76,9 +83,9 @@ export function starterMain(
       const stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1")
       start = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "-"
     } catch {
-      // There is no /proc here.
+      // The system has no /proc, so the start time stays unknown.
     }
-    // In this turn: between a process and its entry in the registry there is nothing that a kill could come into.
+    // The process is registered in the turn in which it begins, so that no kill can come in between.
     for (let i = 0; registry >= 0 && i < 100; i++) {
       try {
         fs.writeSync(registry, `+ ${pid} ${owner} ${start}\n`)
@@ -95,7 +102,7 @@ export function starterMain(
         | Net.Socket & { readonly _handle: { readonly readStop: () => void } }
         | null
       if (socket === null || socket === undefined) continue
-      // Its bytes are its owner's: nothing is read here before it leaves.
+      // The root reads the bytes of this socket, so the starter must not read any before the socket is sent.
       socket._handle.readStop()
       self.send!({ id: request.id, at }, socket)
     }
@@ -103,7 +110,7 @@ export function starterMain(
   self.send!({ ready: true })
 }
 
-/** The program as text. */
+/** Returns the program of the starter as text. */
 export const sourceOf = (owner: number, hasRegistry: boolean): string =>
   `"use strict";(${starterMain.toString()})(${
     [

@@ -1,8 +1,9 @@
 /**
- * The starter of a root: carries out what its table says (starter.ts).
+ * Carries out the actions that the pure function in starter.ts decides, for the starter of a root.
  *
- * A process that starts another one copies its page tables, and stands still meanwhile: some 55 ms for each GiB. So a large
- * root has a small process beside it that starts its actors and hands over its ends of their descriptors.
+ * A process that starts another one copies its own page tables, and stops meanwhile for about 55 ms for each GiB. So a
+ * small process beside a large root starts the root's actors. The starter sends the root its ends of the actors'
+ * descriptors.
  *
  *   root ---- start: command line, environment, folder ----> starter ---- fork ----> actor
  *     ^ <------ its number; stdout, stderr, fd 3 -----------------+                     |
@@ -22,44 +23,50 @@ import { type Parent, StartedProcess } from "./startedProcess.ts"
 import * as Starter from "./starter.ts"
 import { registryFd, type Request, sourceOf, type Word } from "./starterMain.ts"
 
-/** The size of a root in MiB from which on it has a starter: a start stops it for a dozen milliseconds there. */
+/**
+ * The size of a root in MiB from which on it has a starter. A start stops a root of this size for about twelve
+ * milliseconds.
+ */
 const largeMiB = 256
 const bytesPerMiB = 1024 * 1024
 
-/** Bounds in milliseconds. */
+/** Bounds of the starter's answers, in milliseconds. */
 export const bounds = {
-  /** Without a word that is due: it is continued then, because it may have been stopped. */
+  /** The silence after which the starter is continued, because it may have been stopped. */
   wake: 500,
-  /** After that, the root begins itself what it has asked for. */
+  /** The further silence after which the root itself begins the processes that it has requested. */
   answer: 5_000,
-  /** For the kernel, to end the starter of a runtime that ends. */
+  /** The time in which the kernel has to end the starter, when the runtime of the root ends. */
   close: 1_000
 } as const
 
-/** A process title cannot be longer than the command line was. */
+/** An argument that makes the command line longer, because a process title cannot be longer than the command line. */
 const padding = ".".repeat(32)
 
 export interface Hearer {
   readonly begun: (entered: Entered) => void
   readonly failed: (error: Error) => void
-  /** The starter cannot do it: the root is to begin the process itself. */
+  /** Called when the starter cannot start the process, so that the root begins the process itself. */
   readonly declined: () => void
 }
 
-/** A start that was asked for. */
+/** A start that the root has requested from the starter. */
 interface Asked {
   readonly request: Request
-  /** Absent where the start was declined. */
+  /** The functions that get the result; undefined where the start was declined. */
   hearer: Hearer | undefined
 }
 
-/** A process that is there, whose descriptors may be on their way. */
+/** A process that the starter has begun, and whose descriptors may not have arrived yet. */
 interface There {
   readonly process: StartedProcess
   readonly entered: Entered
 }
 
-/** The process of a starter, which keeps the root running while one of its own processes is to do so. */
+/**
+ * The process of a starter. The starter keeps the root running as long as one of the processes that it has begun should
+ * do so.
+ */
 class Link implements Parent {
   readonly pid: number
   readonly child: ChildProcess.ChildProcess
@@ -91,7 +98,7 @@ export class StarterProcess {
   private readonly guard: Guard
   private readonly living: Living
   private link: Link | undefined
-  /** All that the starter has inherited. */
+  /** The properties that the starter has inherited from the root, as text. */
   private kind = ""
   private next = 1
   private readonly asked = new Map<number, Asked>()
@@ -105,11 +112,12 @@ export class StarterProcess {
     this.living = living
   }
 
-  /** Asks for a process; `false` where the root has to begin it itself. */
+  /** Requests a process from the starter; returns false where the root has to begin the process itself. */
   start(launch: Launch, actor: SpawnRequest["actor"], hearer: Hearer): boolean {
     const { phase } = this.state
     if (this.link === undefined || phase !== "Booting" && phase !== "Serving") return false
-    // The descriptors of the root are not the starter's, and neither is what the root has become since.
+    // The starter has neither the root's own descriptors nor the properties that the root has changed since the starter
+    // began.
     if (launch.stdio.includes("inherit") || this.kind !== JSON.stringify(inherited())) return false
     const { args, file, stdio } = commandOf(launch, actor, this.guard, this.link.pid)
     const id = this.next++
@@ -117,7 +125,7 @@ export class StarterProcess {
     try {
       cwd = Path.resolve(launch.cwd ?? ".")
     } catch {
-      // The folder of this process was removed: only its own children can be there.
+      // The working directory of the root was removed, and only a child of the root itself can start in it.
       return false
     }
     const request: Request = {
@@ -135,10 +143,12 @@ export class StarterProcess {
     return true
   }
 
-  /** The root has begun a process itself: a large one has the next begun by a starter. */
+  /**
+   * Called when the root has begun a process itself. A root that is large by now starts a starter for the next process.
+   */
   begunByRoot(): void {
     if (this.state.phase !== "Absent" || this.state.isClosed) return
-    // The process that has just been begun is not kept waiting.
+    // The starter begins in a later turn, so that the process which has just been begun does not wait for it.
     if (process.memoryUsage.rss() >= largeMiB * bytesPerMiB) setImmediate(() => this.prepare())
   }
 
@@ -147,7 +157,10 @@ export class StarterProcess {
     this.input("Wanted")
   }
 
-  /** Nothing more is started by it, and it ends with the last of its processes. Waits for it where there is none. */
+  /**
+   * Lets the starter begin no further process; it ends with the last of its processes. Waits for the end of the
+   * starter, where it has no process.
+   */
   readonly close: Effect.Effect<void> = Effect.callback<void>((resume) => {
     this.input("Close")
     if (this.link === undefined || this.state.processes > 0) return resume(Effect.void)
@@ -207,7 +220,7 @@ export class StarterProcess {
         stdio: ["ignore", "ignore", "ignore", "ipc", ...fds],
         detached: true,
         cwd: "/",
-        // Nothing of the program runs there, also nothing that it preloads.
+        // The starter runs no code of the program, so it also gets no NODE_OPTIONS that preload a module.
         env: { ...process.env, NODE_OPTIONS: undefined }
       })
     } catch {
@@ -230,7 +243,7 @@ export class StarterProcess {
   }
 
   private send(request: Request): void {
-    // The end of the starter is heard as its exit.
+    // A failed send is ignored, because the exit of the starter reports its end.
     this.link?.child.send(request, () => {})
   }
 
@@ -263,7 +276,8 @@ export class StarterProcess {
   private exited(id: number, { code, signal }: Extract<Word, { readonly exit: unknown }>["exit"]): void {
     const there = this.there.get(id)
     this.there.delete(id)
-    // Its descriptors did not arrive: there is no room for them here, and the root finds that out itself.
+    // The descriptors of the process have not all arrived, because the root has no free ones. The root then begins the
+    // process itself, and reports that it has no free descriptors.
     const isOnItsWay = this.asked.has(id)
     if (there !== undefined && isOnItsWay) discard(there.entered, this.guard)
     there?.process.exit(code, signal)
@@ -277,7 +291,10 @@ export class StarterProcess {
     return asked ?? {}
   }
 
-  /** Watches over silence while a start is asked for. Words that have come and were not read yet count first. */
+  /**
+   * Watches for silence of the starter as long as a start is requested. Messages that have arrived but were not read
+   * yet are read before the silence is judged.
+   */
   private listen(): void {
     if (this.watch !== undefined) return
     this.heardAt = performance.now()

@@ -1,6 +1,4 @@
-/**
- * The ways in which a process is begun: as a child of this process, or as a child of the starter beside a root.
- */
+/** Begins a process in one of two ways: as a child of this process, or as a child of the starter beside a root. */
 import type { SpawnRequest } from "@furrow/actor/Spawner"
 import type * as ChildProcess from "node:child_process"
 import { type Begun, ofChild } from "./begun.ts"
@@ -10,7 +8,7 @@ import { begin, type Launch } from "./launch.ts"
 import type { StarterProcess } from "./starterProcess.ts"
 
 export interface Hearer {
-  /** Called in the turn in which our end of its fd 3 was made. */
+  /** Called in the turn in which this process's end of file descriptor 3 was made. */
   readonly begun: (entered: Entered) => void
   readonly failed: (error: Error) => void
 }
@@ -26,7 +24,10 @@ export class Starts {
     this.starter = starter
   }
 
-  /** Begins a process. The result gives it up: one that comes all the same is killed, and nothing is told. */
+  /**
+   * Begins a process. The returned function cancels the start: a process that begins later is killed, and no callback
+   * is called.
+   */
   begin(launch: Launch, actor: SpawnRequest["actor"], hearer: Hearer): () => void {
     const { guard, living } = this
     let isGivenUp = false
@@ -52,7 +53,7 @@ export class Starts {
     } catch (error) {
       return failed(error as Error)
     }
-    // `error` comes instead of a pid, in the same turn or a later one.
+    // Node emits `error` for a process that did not begin and has no pid, in the same turn or a later one.
     child.on("error", (error) => child.pid === undefined && failed(error))
     if (child.pid === undefined) return
     begun(ofChild(child))

@@ -1,11 +1,12 @@
-/**
- * The demands on the JavaScript runtime of this process.
- */
+/** Checks whether this JavaScript runtime can run actors. */
 
-/** The oldest Node that has what actors need: hooks of the module loader, and the stripping of types. */
+/**
+ * The oldest version of Node that has the features which actors need: hooks of the module loader, and the stripping of
+ * types.
+ */
 const oldest = [22, 19] as const
 
-/** One sentence where this is not a runtime that actors can run on. */
+/** Returns a sentence for the user where this runtime cannot run actors. */
 export const unsupported = (versions: Readonly<Record<string, string | undefined>>): string | undefined => {
   const needed = `Furrow needs Node ${oldest.join(".")} or newer`
   for (const [name, shown] of [["bun", "Bun"], ["deno", "Deno"]] as const) {

@@ -1,6 +1,7 @@
 /**
- * Actors behind tcp ports: nothing in the file system, and reachable by everybody who reaches the host. The proof of the
- * tree's secret decides which peers may talk; it hides nothing of what they say.
+ * Actors that listen at TCP ports. Actors at TCP ports leave nothing in the file system, and every process that reaches
+ * the host can dial them. The proof of the tree's secret decides which peers may talk. The proof of the secret does not
+ * encrypt what peers send.
  */
 import type { Connection, Listener, TransportError } from "@furrow/actor/Transport"
 import * as Address from "@furrow/protocol/Address"
@@ -10,7 +11,10 @@ import * as Socket from "./socket.ts"
 
 export const loopback: Listening.Place = { host: "127.0.0.1" }
 
-/** Beyond the loopback a machine or a cable can be gone, and no end of the connection says so. */
+/**
+ * Marks a connection that can die without an end: beyond the loopback a host or a cable may fail, and no packet says
+ * so.
+ */
 const silent = (connection: Connection): Connection => ({ ...connection, silent: true })
 
 export const listen = (

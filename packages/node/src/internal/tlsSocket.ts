@@ -1,9 +1,9 @@
 /**
- * Actors behind tcp ports, under mutual TLS 1.3: both ends show a certificate of the same authority, and the dialler checks
- * that it is one for the host that it dialled.
+ * Actors that listen at TCP ports under mutual TLS 1.3. Both ends show a certificate of the same authority, and the
+ * dialler checks that the certificate is for the host that it dialled.
  *
- * Certificates say which host this is. That an actor belongs to the tree is proven over this channel by the tree's secret,
- * and the proof is bound to the channel: it is worth nothing on another.
+ * A certificate says which host has sent it. The tree's secret proves, over the same channel, that an actor belongs to
+ * the tree. The proof includes a value of this channel, so it is worthless on another.
  */
 import { type Connection, type Listener, TransportError } from "@furrow/actor/Transport"
 import * as Address from "@furrow/protocol/Address"
@@ -16,20 +16,23 @@ import * as Builtins from "./builtins.ts"
 import * as Listening from "./listening.ts"
 import * as Socket from "./socket.ts"
 
-/** Paths of PEM files. Every process reads them itself. */
+/** Paths of PEM files for TLS. Every process reads the files itself. */
 export interface Files {
-  /** Certificates of the authorities that are trusted, and of no others. */
+  /** Certificates of the trusted authorities; no others are trusted. */
   readonly ca: string
-  /** The certificate of this host, with those between it and its authority behind it. */
+  /** The certificate of this host, followed by the intermediate certificates up to the authority. */
   readonly cert: string
-  /** Its private key, not encrypted. */
+  /** The private key of this host's certificate, not encrypted. */
   readonly key: string
 }
 
-/** Milliseconds for the greeting of TLS, before a stranger has shown a certificate. */
+/** Milliseconds for the handshake of TLS, in which a stranger has to show a certificate. */
 const greetingMillis = 5_000
 
-/** The exporter of RFC 9266: equal at both ends of a channel, and of no other. */
+/**
+ * The parameters of the TLS exporter of RFC 9266. The exported bytes are equal at both ends of a channel, and differ
+ * between channels.
+ */
 const exporter = { label: "EXPORTER-Channel-Binding", bytes: 32 }
 
 const read = (what: keyof Files, path: string): Buffer => {
@@ -40,13 +43,13 @@ const read = (what: keyof Files, path: string): Buffer => {
   }
 }
 
-/** Certificates and versions of one side: a listener takes them as options, a dialler as a context. */
+/** The certificates and TLS versions of one side, as options for a listener and as a context for a dialler. */
 export interface Means {
   readonly options: Tls.SecureContextOptions
   readonly context: Tls.SecureContext
 }
 
-/** Throws where the files cannot be read, or do not go together. */
+/** Throws where the files cannot be read, or where key and certificate do not match. */
 export const meansOf = ({ ca, cert, key }: Files): Means => {
   const versions = { minVersion: "TLSv1.3", maxVersion: "TLSv1.3" } as const
   const options = { ca: read("ca", ca), cert: read("cert", cert), key: read("key", key), ...versions }
@@ -76,7 +79,7 @@ const serve = (
     handshakeTimeout: greetingMillis,
     noDelay: true
   } as Tls.TlsOptions)
-  // A stranger without a right certificate is closed by Node, and reaches nothing of ours.
+  // Node closes the connection of a stranger without a valid certificate, before any code of Furrow sees it.
   server.on("tlsClientError", (_, socket) => socket.destroy())
   server.on("secureConnection", (socket) => accept(connectionOf(socket.pause())))
   return Socket.listening(server, options)
@@ -92,7 +95,7 @@ export const listen = (
     ([server, address]) => Socket.listenerOf(server, address)
   )
 
-/** OpenSSL's words for a certificate of the other side that is not right. */
+/** Error codes of OpenSSL for a certificate of the other side that is not valid. */
 const wrongCertificates: ReadonlySet<string | undefined> = new Set([
   "CERT_HAS_EXPIRED",
   "CERT_NOT_YET_VALID",
@@ -122,8 +125,9 @@ const endedEarly = (): Socket.SystemError =>
   Object.assign(new Error("the connection ended in the greeting of TLS"), { code: "EPROTO" })
 
 /**
- * One connection to the listener there. It is there when the other side has taken our certificate, which its first ticket
- * says: in TLS 1.3 we are done before that. Interrupting it gives it up.
+ * Opens one TLS connection to a listener. The connection is ready when the listener has accepted this side's
+ * certificate. The listener's first session ticket says that it has accepted the certificate, because in TLS 1.3 the
+ * dialler's handshake ends earlier. An interruption ends the attempt.
  */
 export const dial = (
   { context }: Means,
@@ -140,7 +144,7 @@ export const dial = (
       secureContext: context,
       minVersion: "TLSv1.3",
       rejectUnauthorized: true,
-      // Of the host that was dialled, also where that is a literal.
+      // The certificate is checked against the dialled host, also where that is an IP address.
       checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate)
     })
     socket.setNoDelay(true)
@@ -160,7 +164,7 @@ export const dial = (
       socket.off("error", fail).off("end", ended).off("close", ended).pause()
       resume(Effect.succeed(connectionOf(socket)))
     }
-    // Not in that turn: OpenSSL is in the middle of reading, and a write would wait for the next read.
+    // Continues in a later turn: OpenSSL is still reading in this turn, and a write would wait for the next read.
     socket.once("session", () => setImmediate(taken))
     return Effect.sync(() => {
       clearTimeout(deadline)

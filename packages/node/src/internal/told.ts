@@ -1,5 +1,5 @@
 /**
- * An uncaught error, on stderr. It may be any value: one that throws where it is looked at must not end the
+ * Writes an uncaught error to stderr. The thrown value may be of any type. A value whose getters throw must not end the
  * process before its finalizers have run.
  *
  * @since 0.1.0
@@ -14,7 +14,9 @@ const shown = (error: unknown): string => {
   }
 }
 
-/** Writes an error down. A value that cannot be shown, or a missing reader, throws nothing. */
+/**
+ * Writes an error to stderr. A value that cannot be formatted, or a stderr without a reader, throws no further error.
+ */
 export const tell = (error: unknown, before = ""): void => {
   let text: string
   try {
@@ -31,7 +33,10 @@ export const tell = (error: unknown, before = ""): void => {
 
 const sparing = /--unhandled-rejections[= ](none|warn-with-error-code|warn)\b/
 
-/** Writes down an unhandled rejection, and the flag of Node that was to spare the process, if there is one. */
+/**
+ * Writes an unhandled rejection to stderr. The message names the flag of Node which the program has set so that
+ * rejections do not end the process.
+ */
 export const tellRejection = (error: unknown): void => {
   tell(error)
   const flag = sparing.exec([...process.execArgv, process.env["NODE_OPTIONS"]].join(" "))

@@ -1,8 +1,9 @@
 /**
- * Actors behind Unix sockets: a file in the tree's folder is the address.
+ * Actors that listen at Unix sockets: the address is the path of a file in the tree's folder.
  *
- * The file outlives a process that had no time to remove it. So an address that is taken is dialled: it stays with
- * a listener that answers; without an answer the file is that of a dead process, and is replaced.
+ * The file stays behind when a process dies before it can remove the file. So an actor dials an address whose file
+ * already exists. A listener that answers keeps the address; without an answer the file belongs to a dead process and
+ * is replaced.
  */
 import { type Connection, type Listener, TransportError } from "@furrow/actor/Transport"
 import * as Address from "@furrow/protocol/Address"
@@ -16,7 +17,7 @@ const addressOf = (path: string): string => Address.format({ _tag: "Unix", path 
 
 const nobody = ["ECONNREFUSED", "ENOENT", "ENOTSOCK", "ENOTDIR"]
 
-/** True when the socket has a listener. In doubt it has one. */
+/** True when a process listens at the socket. An error that does not tell counts as a listening process. */
 export const answers = (path: string): Effect.Effect<boolean> =>
   Effect.callback((resume) => {
     const socket = Net.connect({ path })
@@ -32,7 +33,7 @@ export const answers = (path: string): Effect.Effect<boolean> =>
 const taken = (path: string, problem: string): TransportError =>
   new TransportError({ gone: false, reason: `the address ${addressOf(path)} is taken (EADDRINUSE): ${problem}` })
 
-/** Removes what a dead process left at this path; fails where it is anything else. */
+/** Removes the socket of a dead process at this path; fails where the path holds anything else. */
 const clear = (path: string): Effect.Effect<void, TransportError> =>
   Effect.suspend(() => {
     const found = Fs.lstatSync(path, { throwIfNoEntry: false })
@@ -44,7 +45,7 @@ const clear = (path: string): Effect.Effect<void, TransportError> =>
     })
   })
 
-/** Binds once more where the first attempt could be helped: a file in the way, or a folder that went away. */
+/** Binds the socket, and tries once more after a cause that can be removed: a file at the path, or a missing folder. */
 const bind = (tree: string, path: string, accept: (connection: Connection) => void) => {
   const attempt = Socket.serve({ path }, accept)
   return Effect.catch(
@@ -66,8 +67,9 @@ const bind = (tree: string, path: string, accept: (connection: Connection) => vo
 }
 
 /**
- * Cleaners of temporary files delete sockets, and the end of a login its runtime folder: those who listen notice nothing.
- * A socket that another process has put there is left alone: the proof tells its diallers that it is another's.
+ * True while the file of the socket exists. Cleaners of temporary files delete sockets, and the end of a login deletes
+ * its runtime folder, without an event for the listener. A socket that another process has put at the path is left
+ * alone, because its diallers notice by the proof that it is the wrong one.
  */
 const isThere = (path: string): boolean => {
   try {
@@ -77,7 +79,7 @@ const isThere = (path: string): boolean => {
   }
 }
 
-/** Listens at a path in the tree's folder, which is there already. */
+/** Listens at a path in the tree's folder, which must exist. */
 export const listen = (
   tree: string,
   path: string,
@@ -97,7 +99,7 @@ export const listen = (
 
 export const dial = (path: string): Effect.Effect<Connection, TransportError> => {
   const most = longestPath(process.platform)
-  // A path that was cut to the allowed length would be another path.
+  // A path that is too long is refused, because the kernel would cut it to another path.
   if (Buffer.byteLength(path) > most) {
     return Effect.fail(
       new TransportError({

@@ -1,6 +1,4 @@
-/**
- * The actors of a round: each starts those below it in a nursery, then does its own work beside them.
- */
+/** The actors of a round of chaos: each starts those below it in a nursery, and does its own work at the same time. */
 import * as Actor from "@furrow/actor/Actor"
 import type * as Endpoint from "@furrow/actor/Endpoint"
 import * as Effect from "effect/Effect"
@@ -8,7 +6,7 @@ import * as Schema from "effect/Schema"
 import * as ChildProcess from "node:child_process"
 import type { Shape } from "./plan.ts"
 
-/** The actor's own error, or what became of an actor below it. */
+/** The error of an actor's own work, or the error of an actor below it. */
 export class Broken extends Schema.TaggedError<Broken>()("Broken", { text: Schema.String }) {}
 
 const ShapeSchema: Schema.Codec<Shape> = Schema.Struct({

@@ -1,19 +1,19 @@
 /**
- * Events of one round of chaos, decided by the seed and the number of the round alone: a tree of actors, what
- * each of them does, how it is owned, when its owner has enough, and the faults of its processes meanwhile. When
- * exactly a process is hit is up to the machine; the faults and their order are not.
+ * The plan of one round of chaos, which depends only on the seed and the number of the round: a tree of actors with
+ * their work and owners, the time at which the owner ends it, and the faults of processes. The faults and their order
+ * repeat exactly; the moment at which a process is hit depends on the host.
  */
 
 export type Work = "waits" | "answers" | "fails" | "dies" | "spins" | "blocks" | "ignores" | "litters"
 
 export interface Shape {
   readonly work: Work
-  /** Milliseconds until a handler answers or fails. Its finalizer takes as many. */
+  /** Milliseconds until a handler answers or fails. The finalizer of the handler takes the same time. */
   readonly millis: number
   readonly below: ReadonlyArray<Shape>
 }
 
-/** The owner of the tree: one call, a portal in a Scope, a nursery. */
+/** The owner of the tree: one call, a portal in a Scope, or a nursery. */
 export type Owner = "call" | "portal" | "nursery"
 
 /** The way in which the owner ends an actor that has not ended by itself. */
@@ -23,7 +23,7 @@ export interface Fault {
   readonly kind: "SIGKILL" | "SIGTERM" | "SIGINT" | "stop" | "stop and continue"
   /** Milliseconds between the previous fault and this one. */
   readonly after: number
-  /** The n-th of the processes there are then, counted around. */
+  /** The target is the n-th of the processes that live at that moment, modulo their number. */
   readonly target: number
 }
 
@@ -37,7 +37,7 @@ export interface Plan {
   readonly faults: ReadonlyArray<Fault>
 }
 
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
+/** Returns a generator of numbers from 0 to 1 that are the same for the same seed (mulberry32). */
 export const random = (seed: number): () => number => {
   let state = seed >>> 0
   return () => {
@@ -69,7 +69,7 @@ export const plan = (seed: number, round: number): Plan => {
   const next = random(Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(round + 1, 0x85ebca6b))
   const below = (limit: number): number => Math.floor(next() * limit)
   const one = <A>(of: ReadonlyArray<A>): A => of[below(of.length)]!
-  // Some trees are left in peace and could answer, if their owner waits.
+  // Some trees get no fault, and can answer if their owner waits.
   const calm = next() < 0.2
   const shape = (levels: number): Shape => {
     const count = levels === 0 ? 0 : one([0, 1, 1, 2, 3].slice(0, levels + 2))
@@ -81,7 +81,7 @@ export const plan = (seed: number, round: number): Plan => {
     tree: shape(one([0, 1, 2, 2, 3])),
     owner: one(owners),
     enough: one(enoughs),
-    // A time between the middle of the first start and well after the last one.
+    // A random number of milliseconds, from the middle of the first start until well after the last one.
     after: 50 + below(next() < 0.4 ? 500 : 3_000),
     faults: Array.from({ length: calm ? 0 : one([0, 1, 1, 2, 4]) }, () => ({
       kind: one(kinds),

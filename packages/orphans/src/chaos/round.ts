@@ -1,6 +1,6 @@
 /**
- * Plays one round, and says how the call at its top ended: with a value, a typed error or an interruption. A defect is
- * nobody's answer, and a round that takes longer than its bounds is a hang.
+ * Plays one round of chaos, and checks that its first call ended with a value, a typed error or an interruption. A
+ * defect counts as a fault, and so does a round that takes longer than its bounds.
  */
 import * as Actor from "@furrow/actor/Actor"
 import * as Timeouts from "@furrow/actor/Timeouts"
@@ -14,16 +14,19 @@ import type { Fault, Plan } from "./plan.ts"
 
 export type Outcome = "value" | "error" | "interrupt"
 
-/** The faults of a round. */
+/** The error that holds the faults of a round. */
 export class Wrong extends Error {}
 
-/** Short, so that many rounds run into them. */
+/** The bounds are short, so that many rounds reach them. */
 export const bounds: Timeouts.Timeouts = { ...Timeouts.defaults, cancel: 1_000, finalizers: 1_000 }
 
-/** The longest time until an owner has ended all of its actors: a slow start, the ladder, and a busy machine. */
+/**
+ * The longest time until an owner has ended all of its actors: a slow start, the shutdown ladder, and delays of a busy
+ * host.
+ */
 const patience = "40 seconds"
 
-/** The processes of a round, by the mark of its actors; the warden is not among them. */
+/** Returns the processes of a round except the warden, found by the mark in their environment. */
 const targets = (mark: string): ReadonlyArray<Found> =>
   marked(mark).filter(({ command }) => !/furrow-(warden|watch)/.test(command)).toSorted((a, b) => a.pid - b.pid)
 
@@ -45,7 +48,7 @@ const faults = (mark: string, plan: Plan): Effect.Effect<void> =>
 
 type Run = Effect.Effect<unknown, unknown, Actor.ActorRuntime>
 
-/** The tree under its owner, ended by it where that is the owner's to do. */
+/** Runs the tree under its owner, which ends the tree where the plan says so. */
 const owned = (env: Actor.SpawnOptions["env"], plan: Plan): Run => {
   const call = live({ shape: plan.tree })
   const cancels = plan.enough === "cancel"
@@ -76,7 +79,7 @@ const untilEnough = (run: Run, plan: Plan): Run => {
       return yield* Effect.flatten(Fiber.await(fiber))
     })
   }
-  // A cancel that comes before there is anything to cancel leaves the tree to its timeout.
+  // A cancel that comes before any call has begun has no effect, so the tree then ends by its timeout.
   return Effect.timeout(run, plan.enough === "timeout" ? plan.after : plan.after + 3_000)
 }
 
@@ -89,7 +92,10 @@ const outcomeOf = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<Outcome, Wr
     : Effect.fail(new Wrong(`a defect: ${Cause.pretty(exit.cause)}`))
 }
 
-/** A resumed owner finds no actor; the processes of a killed actor may take the kernel a moment. */
+/**
+ * Checks that no actor is left when its owner goes on. The kernel may take a moment to remove the processes of a killed
+ * actor.
+ */
 const nothingLeft = (mark: string): Effect.Effect<void, Wrong> =>
   Effect.flatMap(
     Effect.promise(() => until(() => targets(mark).length === 0, 1_000)),
@@ -100,7 +106,7 @@ export const play = (plan: Plan, mark: string): Effect.Effect<Outcome, Wrong, Ac
   Effect.gen(function*() {
     const striking = yield* Effect.forkChild(faults(mark, plan))
     const run = untilEnough(owned({ set: { [variable]: mark } }, plan), plan)
-    // Detached: a hang is to be reported, not to be waited for.
+    // The work runs in a detached fiber, so that a hang can be reported instead of waited for.
     const fiber = yield* Effect.forkDetach(Effect.provideService(run, Timeouts.Timeouts, bounds))
     const exit = yield* Effect.timeoutOption(Fiber.await(fiber), patience)
     yield* Fiber.interrupt(striking)

@@ -1,6 +1,6 @@
 /**
- * Rounds of chaos until the time is up, two at once, in one root. At the end the root must hold what it held before:
- * no process, no descriptor, no temporary file more.
+ * Plays rounds of chaos until the time is up, two at once, in one root. At the end the root must have the same
+ * processes, file descriptors and temporary files as before.
  */
 import type { ActorRuntime } from "@furrow/actor/internal/settings/ActorRuntime"
 import { NodeActor } from "@furrow/node"
@@ -16,13 +16,13 @@ import { type Outcome, play, type Wrong } from "./round.ts"
 
 const size = ({ below }: Shape): number => below.reduce((sum, shape) => sum + size(shape), 1)
 
-/** The target of each open descriptor, without its number: pipes and sockets are all alike. */
+/** Returns the target of each open descriptor without its number, so that all pipes are equal, and all sockets are. */
 const descriptors = (): ReadonlyArray<string> =>
   Fs.readdirSync("/proc/self/fd").flatMap((fd) => {
     try {
       return [Fs.readlinkSync(`/proc/self/fd/${fd}`).replace(/:\[\d+\]$/, "")]
     } catch {
-      // The one that read the folder.
+      // The descriptor that has read the folder is closed by now.
       return []
     }
   }).toSorted()
@@ -52,7 +52,7 @@ const oneRound = (
   })
 }
 
-/** Rounds as long as another one is wanted, two at once, under one root. */
+/** Plays rounds as long as another one is wanted, two at once, under one root. */
 const rounds = (seed: number, another: (round: number) => boolean, mark: string, tally: Tally): Effect.Effect<void> => {
   let next = 0
   const work: Effect.Effect<void, never, ActorRuntime> = Effect.suspend(() =>
@@ -85,7 +85,7 @@ const left = (folder: string): ReadonlyArray<string> =>
     })
     .map(({ name }) => name)
 
-/** The targets that are there more often than before. */
+/** Returns the targets of descriptors that occur more often than before. */
 const more = (before: ReadonlyArray<string>, after: ReadonlyArray<string>): ReadonlyArray<string> => {
   const counts = new Map<string, number>()
   for (const target of before) counts.set(target, (counts.get(target) ?? 0) + 1)
@@ -96,7 +96,7 @@ const more = (before: ReadonlyArray<string>, after: ReadonlyArray<string>): Read
   })
 }
 
-/** Everything that was not there before. */
+/** Returns the processes, descriptors and files that did not exist before. */
 const leaks = async (before: ReadonlyArray<string>, folder: string, mark: string): Promise<ReadonlyArray<string>> => {
   const processes = () => marked(mark)
   const held = () => more(before, descriptors())
@@ -111,12 +111,12 @@ const leaks = async (before: ReadonlyArray<string>, folder: string, mark: string
 export const run = Effect.fnUntraced(function*(seed: number, minutes: number) {
   const fs = yield* FileSystem.FileSystem
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "furrow-orphans-" })
-  // Temporary files lie in a folder of ours from here on, so that a leak is found there.
+  // From here on temporary files are made in a folder of this run, so that a leaked file is found in it.
   process.env["TMPDIR"] = folder
   const mark = Crypto.randomUUID()
   process.env[variable] = mark
   const tally = nothing()
-  // Node opens now what it keeps open from its first process on.
+  // Two rounds run first, because Node keeps some descriptors open from its first process on.
   yield* rounds(seed, (round) => round < 2, mark, nothing())
   const before = descriptors()
   const end = performance.now() + minutes * 60_000

@@ -1,6 +1,4 @@
-/**
- * `node parent.ts PEER JOB`: starts one child with this peer, gives it the job, and stays.
- */
+/** `node parent.ts PEER JOB`: starts one child with the named runtime, gives it the job, and stays running. */
 import * as ChildProcess from "node:child_process"
 import cluster from "node:cluster"
 import { fileURLToPath } from "node:url"

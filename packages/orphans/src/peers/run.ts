@@ -1,6 +1,7 @@
 /**
- * Other runtimes under the fault that ends a parent of Furrow: the parent is killed or asked to end, its one child waits or computes. They promise
- * nothing of the kind; the table is for readers who have to choose.
+ * Measures how long the child of other runtimes outlives its parent. The parent is killed or asked to end, and its
+ * child waits or computes. The other runtimes do not promise to end the child of a dead parent; the table helps readers
+ * to compare.
  */
 import * as Effect from "effect/Effect"
 import * as ChildProcess from "node:child_process"
@@ -16,7 +17,7 @@ import type { Job } from "./work.ts"
 
 interface Peer {
   readonly name: string
-  /** The package that a peer comes from; undefined for a builtin of Node. */
+  /** The package of the runtime; undefined for a builtin of Node. */
   readonly package: string | undefined
 }
 
@@ -31,13 +32,13 @@ const peers: ReadonlyArray<Peer> = [
 
 const parent = fileURLToPath(new URL("./parent.ts", import.meta.url))
 
-/** Longer than the longest grace of any of them. */
+/** Milliseconds to wait for a child's end, longer than the longest grace of these runtimes. */
 const patience = 7_000
 
-/** The version that is installed here; nothing where it is not. */
+/** Returns the installed version of the runtime; undefined where it is not installed. */
 const versionOf = ({ package: name }: Peer): string | undefined => {
   if (name === undefined) return process.version
-  // Not every package lets its manifest be imported: it is looked for where Node would look.
+  // Some packages do not export their manifest, so it is looked for in the folders where Node would look.
   for (let folder = import.meta.dirname; folder !== Path.dirname(folder); folder = Path.dirname(folder)) {
     const manifest = Path.join(folder, "node_modules", name, "package.json")
     if (Fs.existsSync(manifest)) return (JSON.parse(Fs.readFileSync(manifest, "utf8")) as { version: string }).version
@@ -55,7 +56,8 @@ class Family {
     const job: Job = { state, file: this.file }
     this.parent = ChildProcess.spawn(process.execPath, [parent, peer.name, JSON.stringify(job)], {
       stdio: ["ignore", "ignore", "pipe"],
-      // A group of its own: a child that changes its title loses the mark, and must be found all the same in the end.
+      // The parent leads a process group, so that a child which changes its title, and so loses the mark, is still
+      // found at the end.
       detached: true,
       env: { ...process.env, [variable]: this.mark }
     })
@@ -68,13 +70,13 @@ class Family {
     return Path.join(this.folder, "pid")
   }
 
-  /** How long the child outlived its parent. */
+  /** Ends the parent, and returns how long the child outlived it. */
   async lose(how: NodeJS.Signals): Promise<string> {
     const { file, mark } = this
     const there = await until(() => Fs.existsSync(file) && Fs.readFileSync(file, "utf8").endsWith("\n"), 20_000)
     if (!there) return `did not start: ${this.stderr.trim().split("\n")[0]}`
     const pid = Number(Fs.readFileSync(file, "utf8"))
-    // Handlers of the parent are in place by then.
+    // After this pause the parent has installed its handlers.
     await pause(200)
     const start = performance.now()
     this.parent.kill(how)
@@ -114,7 +116,7 @@ const deaths = [["SIGKILL", "idle"], ["SIGKILL", "busy"], ["SIGTERM", "idle"], [
 
 const rowOf = (name: string, version: string, one: (how: typeof deaths[number]) => Effect.Effect<string>) =>
   Effect.map(
-    // Waiting for a child that is left needs no processor, so all deaths go at once.
+    // All deaths are measured at once, because waiting for a child needs no processor time.
     Effect.forEach(deaths, one, { concurrency: "unbounded" }),
     (cells): ReadonlyArray<string> => [name, version, ...cells]
   )
@@ -126,7 +128,7 @@ const rowOfPeer = (peer: Peer): Effect.Effect<ReadonlyArray<string>> => {
     : rowOf(peer.name, version, ([how, state]) => play(peer, how, state))
 }
 
-/** How long the child of each peer outlives its parent, as a table. */
+/** Returns a table of how long the child of each runtime outlives its parent. */
 export const run = Effect.gen(function*() {
   const own = yield* rowOf("Furrow", "this", ([how, state]) => ours(how, state))
   const others = yield* Effect.forEach(peers, rowOfPeer)

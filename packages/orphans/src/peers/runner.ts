@@ -1,4 +1,4 @@
-/** The child of Effect's workers. */
+/** The child process of Effect's workers. */
 import * as NodeWorkerRunner from "@effect/platform-node/NodeWorkerRunner"
 import * as Effect from "effect/Effect"
 import * as WorkerRunner from "effect/workers/WorkerRunner"
@@ -7,6 +7,6 @@ import { type Job, work } from "./work.ts"
 Effect.gen(function*() {
   const platform = yield* WorkerRunner.WorkerRunnerPlatform
   const runner = yield* platform.start<void, Job>()
-  // Waits can be interrupted here, as they would be in a program that uses Effect.
+  // A job that waits can be interrupted, as in a program that uses Effect.
   yield* runner.run((_port, job) => Effect.sync(() => void work(job, false)).pipe(Effect.andThen(Effect.never)))
 }).pipe(Effect.provide(NodeWorkerRunner.layer), Effect.runFork)

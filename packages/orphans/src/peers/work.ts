@@ -1,4 +1,4 @@
-/** The work of every peer's child: it says its name, then waits for ever or computes for ever. */
+/** The work of every runtime's child: it prints its name, and then waits or computes for ever. */
 import * as Fs from "node:fs"
 
 export interface Job {
@@ -11,6 +11,6 @@ export const work = ({ file, state }: Job, stays = true): Promise<never> => {
   if (state === "busy") {
     for (;;) { /* for ever */ }
   }
-  // Something always keeps a waiting program there: a timer, a socket, a file.
+  // A timer keeps the process of a waiting job running, as a socket or a file would in a real program.
   return new Promise(() => stays ? setInterval(() => {}, 1_000) : undefined)
 }

@@ -1,28 +1,29 @@
 /**
- * The three accounts of a run, and whether they agree: what callers heard, where tasks began, what the pool counted.
+ * Compares the three counts of a run: the results of the callers, the tasks that began in the workers, and the pool's
+ * own statistics.
  */
 import type { PoolSnapshot } from "@furrow/actor/Pool"
 
-/** Calls that the callers tried, and their answers. */
+/** The calls that the callers made, and their results. */
 export interface Heard {
   tried: number
   readonly answered: Set<number>
-  /** Failures by the tag of their error. */
+  /** The number of failures by the tag of their error. */
   readonly failed: Map<string, number>
-  /** The tasks that may begin once at most. */
+  /** The tasks that may begin at most once. */
   readonly single: Set<number>
-  /** Answers of another task, and failures without a type. */
+  /** Answers that belong to another task, and failures without a typed error. */
   readonly wrong: Array<string>
 }
 
 export const nothing = (): Heard => ({ tried: 0, answered: new Set(), failed: new Map(), single: new Set(), wrong: [] })
 
-/** A run as it was. */
+/** All counts of a finished run. */
 export interface Run extends Heard {
   readonly kills: number
-  /** Tasks that were not over when the patience was. */
+  /** The number of tasks that had not ended within the patience of the run. */
   readonly hung: number
-  /** How often each task began. */
+  /** The number of times that each task began. */
   readonly begun: ReadonlyMap<number, number>
   readonly statistics: PoolSnapshot
 }
@@ -30,22 +31,22 @@ export interface Run extends Heard {
 export const sum = (counts: ReadonlyMap<string, number>): number =>
   Array.from(counts.values()).reduce((all, count) => all + count, 0)
 
-/** Reads the file of beginnings: one number in a line. */
+/** Reads the file of begun tasks, which has one number in each line. */
 export const beginnings = (text: string): ReadonlyMap<number, number> => {
   const counts = new Map<number, number>()
   for (const line of text.split("\n").slice(0, -1)) counts.set(Number(line), (counts.get(Number(line)) ?? 0) + 1)
   return counts
 }
 
-/** The tasks that began more than once. */
+/** Returns the number of tasks that began more than once. */
 export const repeated = (begun: ReadonlyMap<number, number>): number =>
   Array.from(begun.values()).filter((count) => count > 1).length
 
-/** The tasks that have no known end. */
+/** Returns the number of tasks without a known end. */
 export const lost = ({ answered, failed, hung, tried }: Pick<Run, "answered" | "failed" | "hung" | "tried">): number =>
   tried - answered.size - sum(failed) - hung
 
-/** Faults; none, where the accounts agree. */
+/** Returns the faults of a run; none where the counts agree. */
 export const judge = (run: Run): ReadonlyArray<string> => {
   const { answered, begun, failed, hung, kills, single, statistics, wrong } = run
   const { replaced, running, tasks, waiting } = statistics

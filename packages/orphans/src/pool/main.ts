@@ -1,8 +1,8 @@
 /**
- * `npm run pool`: a pool of real processes under load, whose workers are killed at random.
+ * `npm run pool`: puts load on a pool of real processes, whose workers are killed at random.
  *
- * Reasons to fail: a task without an answer or a typed failure, one that hangs, one that is not idempotent and began twice,
- * a pool that counts otherwise than its callers, a process that is left.
+ * A run fails for a task without an answer or a typed failure, for a task that hangs, for a task that began twice
+ * without being idempotent, for wrong statistics of the pool, and for a process that is left.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -17,7 +17,7 @@ import * as Judge from "./judge.ts"
 import * as Options from "./options.ts"
 import { type Result, run } from "./run.ts"
 
-/** Ends the program with this exit code; what there was to say has been said. */
+/** Ends the program with this exit code, after all output has been printed. */
 class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code
   override readonly [Runtime.errorReported] = false

@@ -1,8 +1,8 @@
 /**
- * A pool of real processes under load, whose workers are killed at random: what became of every task.
+ * Puts load on a pool of real processes whose workers are killed at random, and follows every task to its end.
  *
- * The callers count what they tried and what they heard, the tasks count where they began, and the pool counts for itself.
- * The three must agree.
+ * The callers count calls and results, the tasks count their beginnings, and the pool has its own statistics. The three
+ * counts must agree.
  */
 import * as Pool from "@furrow/actor/Pool"
 import { NodeActor } from "@furrow/node"
@@ -22,25 +22,25 @@ import { again, once } from "./tasks.ts"
 export interface Plan {
   readonly seed: number
   readonly seconds: number
-  /** Kills in a second. */
+  /** The number of kills in a second. */
   readonly rate: number
   readonly size: number
   readonly concurrency: number
-  /** Tasks after which a worker is replaced. */
+  /** The number of tasks after which a worker is replaced. */
   readonly recycle: number
-  /** Tasks have short deadlines, other numbers of retries, and callers that go away. */
+  /** True when tasks have short deadlines, different numbers of retries, and callers that leave early. */
   readonly mixed: boolean
 }
 
 export interface Result extends Omit<Judge.Run, "begun"> {
   readonly seconds: number
-  /** Tasks that began twice, and may. */
+  /** The number of idempotent tasks that began twice, which is allowed. */
   readonly repeated: number
   readonly left: ReadonlyArray<string>
   readonly problems: ReadonlyArray<string>
 }
 
-/** Errors that a task may have when its worker dies, when it is out of time, and when it says so itself. */
+/** The errors with which a task may fail: when its worker dies, when its time is over, and its own error. */
 const typed: ReadonlySet<string> = new Set([
   "ActorLost",
   "ActorUnreachable",
@@ -52,12 +52,15 @@ const typed: ReadonlySet<string> = new Set([
   "Interrupted"
 ])
 
-/** Milliseconds for which no task may end while tasks wait: longer than a pool stalls on a loaded machine. */
+/**
+ * Milliseconds without the end of any task, after which the waiting tasks count as hanging. A pool on a loaded host
+ * never pauses for 40 seconds.
+ */
 const patienceMillis = 40_000
 
-/** Time for a task that spins. */
+/** The time limit of a task that computes without a pause. */
 const spinLimit = "100 millis"
-/** One task in this many spins: its handler keeps the worker's main thread busy. */
+/** One task in this many keeps its worker's main thread busy. */
 const spinEvery = 200
 
 const failureOf = (cause: Cause.Cause<unknown>): string | undefined => {
@@ -70,7 +73,7 @@ const failureOf = (cause: Cause.Cause<unknown>): string | undefined => {
 
 type Workers = Pool.Pool<typeof once | typeof again>
 
-/** The end of an effect whose caller goes away after a number of milliseconds. */
+/** Runs an effect whose caller leaves after a number of milliseconds, and returns how it ended. */
 const leftAfter = <A, E>(effect: Effect.Effect<A, E>, millis: number): Effect.Effect<Exit.Exit<A, E>> =>
   Effect.gen(function*() {
     const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
@@ -80,7 +83,7 @@ const leftAfter = <A, E>(effect: Effect.Effect<A, E>, millis: number): Effect.Ef
     return exit
   })
 
-/** Tries one task, and writes down what its caller hears. */
+/** Runs one task, and records the result of its caller. */
 const task = (
   pool: Workers,
   { mixed }: Plan,
@@ -122,7 +125,7 @@ const task = (
     )
   })
 
-/** Kills a worker that is ready, whatever it does, in the rhythm of the plan. */
+/** Kills ready workers at the rate of the plan, whatever they are doing. */
 const killer = (pool: Workers, { rate }: Plan, next: () => number, end: number, count: () => void) =>
   Effect.gen(function*() {
     const start = performance.now()
@@ -138,7 +141,7 @@ const killer = (pool: Workers, { rate }: Plan, next: () => number, end: number, 
     }
   })
 
-/** The moment in which nothing has come of the tasks for so long that those that are left hang. */
+/** Completes when no task has ended for the whole patience, so that the remaining tasks count as hanging. */
 const stalled = (heard: Judge.Heard): Effect.Effect<void> =>
   Effect.suspend(() => {
     let known = -1
@@ -156,10 +159,10 @@ const stalled = (heard: Judge.Heard): Effect.Effect<void> =>
     })
   })
 
-/** Milliseconds in which the pool is done with tasks whose callers have gone on: their worker ends first. */
+/** Milliseconds in which the pool finishes tasks whose callers have left, because their workers have to end first. */
 const restMillis = 10_000
 
-/** The pool's account once all tasks are over but those that hang, or after the bound. */
+/** Returns the statistics of the pool when all tasks are over except the hanging ones, or after the bound. */
 const atRest = Effect.fnUntraced(function*(pool: Workers, hung: number) {
   const end = performance.now() + restMillis
   while (true) {
@@ -191,7 +194,7 @@ const underLoad = (plan: Plan, file: string, heard: Judge.Heard) =>
       body: () => task(pool, plan, file, next, heard),
       step: () => {}
     })
-    // Detached: a hang is to be reported, not to be waited for.
+    // The callers run in detached fibers, so that a hang can be reported instead of waited for.
     const lanes = yield* Effect.forEach(Array.from({ length: 4 * size * concurrency }), () => Effect.forkDetach(lane))
     yield* Fiber.join(killing)
     yield* Effect.raceFirst(Effect.forEach(lanes, (fiber) => Fiber.await(fiber)), stalled(heard))
@@ -211,7 +214,7 @@ export const run = Effect.fnUntraced(function*(plan: Plan) {
   const heard = Judge.nothing()
   const loaded = yield* Effect.scoped(underLoad(plan, file, heard)).pipe(
     Effect.provide(NodeActor.layer),
-    // Every lost worker is a warning of the pool.
+    // Warnings are not logged, because the pool logs one for every lost worker.
     Effect.provideService(References.MinimumLogLevel, "Error")
   )
   yield* Effect.promise(() => until(() => marked(mark).length === 0, 5_000))

@@ -1,13 +1,13 @@
 /**
- * The tasks of the run. Each writes its number into a file before anything else, so that beginnings are counted though the
- * worker is killed right after.
+ * The endpoints of the tasks in a run of the pool. Each task first writes its number into a file, so that its beginning
+ * is counted even if the worker is killed right after.
  */
 import * as Actor from "@furrow/actor/Actor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Fs from "node:fs"
 
-/** The task's own error. */
+/** The typed error of a task. */
 export class Refused extends Schema.TaggedError<Refused>()("Refused", { id: Schema.Int }) {}
 
 const payload = {
@@ -46,5 +46,5 @@ const options = { module: import.meta.url, payload, success: Schema.Int, error: 
 /** A task that must not begin twice. */
 export const once = Actor.fn("once", options)(begin)
 
-/** A task that may. */
+/** A task that may begin twice, because it is idempotent. */
 export const again = Actor.fn("again", { ...options, idempotent: true })(begin)

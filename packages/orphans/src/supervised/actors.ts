@@ -1,8 +1,10 @@
 /**
- * The actors of a supervised tree. At the root: Web, which uses Counter, which uses Store, and any number of branches. In
- * each branch: Stock, and Desk, which uses it. In each desk: clerks that come and go, which use the Stock of their branch.
+ * The actors of a supervised tree. The root has Web, which uses Counter, which uses Store, and several branches. A
+ * branch has Stock, and Desk, which uses Stock. A desk has clerks that are added and removed, which use the Stock of
+ * their branch.
  *
- * Every one counts the calls that begin there, calls what it uses in the name of its callers, and is a caller itself.
+ * Every actor counts the calls that begin in it, calls the actors that it uses on behalf of its callers, and makes
+ * calls of its own.
  */
 import * as Actor from "@furrow/actor/Actor"
 import type * as Portal from "@furrow/actor/Portal"
@@ -27,17 +29,19 @@ const contract = { payload, success: Schema.String, error: Refused } as const
 
 export const once = Actor.endpoint("once", contract)
 export const again = Actor.endpoint("again", { ...contract, idempotent: true })
-/** The number of actors that are there: itself, and those below it. */
+/** Returns the number of living actors: the called one, and those below it. */
 export const roll = Actor.endpoint("roll", { success: Schema.Int })
 const endpoints = [once, again, roll] as const
 
-/** Endpoints of every actor of the tree. */
+/** The endpoints of every actor in the tree. */
 export type Target = Pick<Portal.Portal<typeof once | typeof again | typeof roll>, "run">
 
-/** The longest time of a slow call: half of all are slow, so that some are open whenever a process dies. */
+/**
+ * The longest milliseconds of a slow call. Half of all calls are slow, so that some are open whenever a process dies.
+ */
 const slowMillis = 250
 
-/** A call of `caller` on one of the targets. */
+/** Makes a call of `caller` on one of the targets. */
 export const call = (
   caller: Caller,
   target: Target,
@@ -54,7 +58,7 @@ export const call = (
 
 const pauseMillis = 40
 
-/** Calls one target after the other until the round is told to stop. */
+/** Calls one target after the other until the round ends. */
 export const calling = (targets: () => ReadonlyArray<Target>): Effect.Effect<void> =>
   Effect.suspend(() => {
     const next = random(process.pid)
@@ -70,7 +74,7 @@ export const calling = (targets: () => ReadonlyArray<Target>): Effect.Effect<voi
     })
   })
 
-/** Writes down what the supervisors of this process do. */
+/** Records what the supervisors of this process do. */
 export const recorded: Effect.Effect<void, never, Actor.ActorRuntime | Scope.Scope> = Effect.asVoid(Effect.forkScoped(
   Stream.runForEach(Actor.events, (event) =>
     Effect.sync(() => {
@@ -85,7 +89,7 @@ interface Work {
   readonly hops: number
 }
 
-/** The handlers of an actor that calls `targets`, for its callers and for itself. */
+/** Returns the handlers of an actor that calls `targets`, for its callers and for itself. */
 const handlers = (targets: () => ReadonlyArray<Target>, below: () => ReadonlyArray<Target>) =>
   Effect.gen(function*() {
     yield* recorded
@@ -114,11 +118,11 @@ const handlers = (targets: () => ReadonlyArray<Target>, below: () => ReadonlyArr
 
 const none = () => []
 
-/** Waits of one length: many deaths fit into the window. */
+/** Restarts wait for about the same time each, so that many deaths fall into the window of an intensity. */
 const backoff = Schedule.jittered(Schedule.spaced("100 millis"))
 const hold = "60 seconds"
 const generous = { intensity: { restarts: 100, within: "1 minute" }, backoff, hold } as const
-/** Few deaths: such a supervisor gives up now and then. */
+/** The options of a supervisor that allows few deaths, and so gives up now and then. */
 const strict = { intensity: { restarts: 2, within: "10 seconds" }, backoff, hold } as const
 
 export const policy = generous
@@ -142,7 +146,7 @@ export const stock = Stock.serve(handlers(none, none))
 export class Clerk extends Actor.Service<Clerk>()("Clerk", { module, endpoints, uses: [Stock] }) {}
 export const clerk = Clerk.serve(Effect.flatMap(Stock, (stock) => handlers(() => [stock], none)))
 
-/** Clerks of a desk. */
+/** The number of clerks that belong to a desk. */
 export const clerksOfDesk = 2
 
 class Clerks extends Context.Service<Clerks, ReadonlyArray<Target>>()("@furrow/orphans/supervised/Clerks") {}
@@ -177,7 +181,7 @@ export const branch = Branch.serve(
   { layer: Supervisor.layer(strict, [Stock, Desk]) }
 )
 
-/** The actors of a branch: itself, its Stock and its Desk, and the clerks. */
+/** The number of actors in a branch: the branch itself, its Stock and its Desk, and the clerks. */
 export const actorsOfBranch = 3 + clerksOfDesk
-/** Store, Counter and Web. */
+/** The number of actors at the root: Store, Counter and Web. */
 export const actorsAtRoot = 3

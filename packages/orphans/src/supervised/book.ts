@@ -1,6 +1,6 @@
 /**
- * The account that all processes of a tree keep in one file, a line for each thing that happens. Lines are written at once
- * and survive the process that wrote them.
+ * The record that all processes of a tree keep in one file, with a line for each event. Lines are written at once, and
+ * stay after the death of the process that wrote them.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -9,14 +9,14 @@ import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 
-/** The variable with the folder of the round, which all processes of its tree inherit. */
+/** The variable with the path of the round's folder, which all processes of the tree inherit. */
 export const variable = "FURROW_ORPHANS_BOOK"
 
 const folder = (): string => process.env[variable]!
 
 export const accountsOf = (folder: string): string => Path.join(folder, "accounts")
 
-/** The signs between the judge and the root: files that are there or not. */
+/** Signals between the judge and the root, each given by the existence of a file. */
 export type Sign = "ready" | "stop" | "settled" | "end"
 
 export const give = (sign: Sign, at: string = folder()): void => Fs.writeFileSync(Path.join(at, sign), "")
@@ -26,12 +26,12 @@ export const write = (line: string): void => {
   try {
     Fs.appendFileSync(accountsOf(folder()), `${line}\n`)
   } catch (error) {
-    // The round is over, and its folder is gone.
+    // The round is over, and its folder is removed.
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error
   }
 }
 
-/** A caller: its calls are numbered, and its process is known. */
+/** A caller with a known process, whose calls are numbered. */
 export class Caller {
   private readonly id = Crypto.randomUUID().slice(0, 12)
   private count = 0
@@ -40,7 +40,10 @@ export class Caller {
     write(`caller ${this.id} ${process.pid}`)
   }
 
-  /** Makes one call, and writes down that it was tried and how it ended. The callee is to answer with its number. */
+  /**
+   * Makes one call, and records that it was made and how it ended. The called actor must answer with the number of the
+   * call.
+   */
   tried<E, R>(isIdempotent: boolean, call: (id: string) => Effect.Effect<string, E, R>): Effect.Effect<void, E, R> {
     return Effect.suspend(() => {
       const id = `${this.id}.${++this.count}${isIdempotent ? "+" : ""}`
@@ -57,7 +60,7 @@ const endOf = (id: string, exit: Exit.Exit<string, unknown>): string => {
   const error = reason?._tag === "Fail" && others.length === 0
     ? reason.error as { readonly [field in "_tag" | "began" | "why" | "type"]?: unknown } | undefined
     : undefined
-  // Which way is closed, or what an actor has died of.
+  // The detail of an error: why a portal was closed, or what an actor has died of.
   const detail = error?.why ?? error?.type
   return typeof error?._tag === "string"
     ? `failed ${id} ${error._tag}${detail === undefined ? "" : `:${detail}`} ${error.began ?? "-"}`

@@ -1,36 +1,40 @@
 /**
- * The accounts of a round, and whether they agree: what callers tried and heard, and what began at callees.
+ * Compares the records of a round: the calls that callers made with their results, and the calls that began in the
+ * called actors.
  */
 
-/** Records of the processes of a tree. */
+/** The records of all processes of a tree. */
 export interface Accounts {
-  /** The calls that were tried, and have not ended as far as is written. */
+  /** The calls that were made, and whose end is not recorded. */
   readonly open: ReadonlySet<string>
   readonly tried: number
   readonly answered: number
   readonly interrupted: number
-  /** Failures by the tag of their error, with its reason where it has one. */
+  /** The number of failures by the tag of their error, with its reason where it has one. */
   readonly failed: ReadonlyMap<string, number>
-  /** Calls that failed as not begun. */
+  /** Calls that failed with the word that they had not begun. */
   readonly unbegun: ReadonlySet<string>
-  /** How often each call began at a callee. */
+  /** The number of times that each call began in the called actor. */
   readonly begun: ReadonlyMap<string, number>
-  /** The process of each caller. */
+  /** The pid of each caller. */
   readonly callers: ReadonlyMap<string, number>
   readonly cancels: number
   readonly restarts: number
   readonly giveUps: number
-  /** The actors that answered in the end; none where they were not asked. */
+  /** The number of actors that answered in the end; undefined where they were not asked. */
   readonly roll: number | undefined
-  /** Answers of another call, and failures without a type: ends of calls, too. */
+  /** The number of answers that belong to another call, and of failures without a typed error; both end a call. */
   readonly untyped: number
-  /** These, errors that a call cannot have, and ends of calls that were not open. */
+  /**
+   * The faults of single calls: those without a typed error, errors that a call cannot have, and ends of calls that
+   * were not open.
+   */
   readonly wrong: ReadonlyArray<string>
 }
 
 /**
- * Errors that a call may have when its callee dies, restarts, ends with its supervisor that gave up, or has heard one of these
- * itself.
+ * The errors that a call may have when the called actor dies, restarts, ends with a supervisor that gave up, or has
+ * itself got one of these errors.
  */
 const typed: ReadonlySet<string> = new Set([
   "ActorLost",
@@ -46,7 +50,7 @@ export const sum = (counts: ReadonlyMap<string, number>): number =>
 
 const more = (counts: Map<string, number>, key: string): void => void counts.set(key, (counts.get(key) ?? 0) + 1)
 
-/** Reads the lines of the file; the last one may be cut off. */
+/** Reads the lines of the file; the last line may be incomplete. */
 export const read = (text: string): Accounts => {
   const open = new Set<string>()
   const failed = new Map<string, number>()
@@ -111,25 +115,25 @@ export const read = (text: string): Accounts => {
   }
 }
 
-/** A round as it was. */
+/** The facts of a finished round. */
 export interface Round {
   readonly accounts: Accounts
   readonly isAlive: (pid: number) => boolean
-  /** The actors that are to answer in the end; none where no asker is left. */
+  /** The number of actors that should answer in the end; undefined where no root is left to ask them. */
   readonly actors: number | undefined
   readonly left: ReadonlyArray<string>
 }
 
 export interface Verdict {
-  /** Open calls of callers that live. */
+  /** The number of open calls whose callers live. */
   readonly hung: number
-  /** Open calls of callers that were killed. */
+  /** The number of open calls whose callers were killed. */
   readonly bereft: number
   readonly lost: number
   readonly twice: number
-  /** Idempotent calls that began more than once, as they may. */
+  /** The number of idempotent calls that began more than once, which is allowed. */
   readonly repeated: number
-  /** Calls that failed as not begun and had begun. */
+  /** The number of calls that began, although they failed with the word that they had not. */
   readonly untrue: number
   readonly problems: ReadonlyArray<string>
 }

@@ -1,21 +1,19 @@
-/**
- * Events that befall a supervised tree in one round, decided by the seed and the number of the round alone.
- */
+/** The plan of one round for a supervised tree, which depends only on the seed and the number of the round. */
 import type { Strategy } from "@furrow/actor/Supervisor"
 import { random } from "../chaos/plan.ts"
 import { actorsAtRoot, actorsOfBranch } from "./actors.ts"
 
-/** A signal to a process of the tree: the n-th of those there are then, counted around. */
+/** A signal to one process of the tree: the n-th of those that live at that moment, modulo their number. */
 export interface Strike {
   readonly kind: "SIGKILL" | "stop and continue"
-  /** Milliseconds between the previous strike and this one. */
+  /** Milliseconds between the previous signal and this one. */
   readonly after: number
   readonly target: number
   /** Milliseconds for which a process is stopped. */
   readonly millis: number
 }
 
-/** How the root ends: by itself, or by SIGKILL, when all is settled or under load. */
+/** The end of the root: by itself, or by SIGKILL, after the tree has settled or under load. */
 export type End = "ends" | "is killed at rest" | "is killed under load"
 
 export interface Plan {
@@ -25,7 +23,7 @@ export interface Plan {
   readonly branches: number
   readonly actors: number
   readonly strikes: ReadonlyArray<Strike>
-  /** Polite requests to end, which the root makes. */
+  /** Cancels of actors, which the root makes. */
   readonly cancels: ReadonlyArray<{ readonly after: number; readonly target: number }>
   readonly end: End
 }
@@ -33,7 +31,7 @@ export interface Plan {
 const strategies: ReadonlyArray<Strategy> = ["dependants", "one-for-one", "rest-for-one", "one-for-all"]
 const ends: ReadonlyArray<End> = ["ends", "is killed at rest", "ends", "is killed under load"]
 
-/** Milliseconds between two strikes, and between two cancels, on average. */
+/** Milliseconds between two signals, and between two cancels, on average. */
 const strikeMillis = 1000
 const cancelMillis = 5000
 

@@ -1,6 +1,6 @@
 /**
- * The root of a supervised tree under chaos. It calls all that is below it, and says by files how far it is; the judge says
- * when to stop.
+ * The root of a supervised tree under chaos. The root calls all actors below it, and reports its progress by files. The
+ * judge says when to stop.
  */
 import * as Actor from "@furrow/actor/Actor"
 import * as Registry from "@furrow/actor/Registry"
@@ -23,7 +23,7 @@ const untilGiven = (sign: "stop" | "end") =>
     while (!isGiven(sign)) await pause(20)
   })
 
-/** Asks actors anywhere in the tree to end, in the rhythm of the plan. */
+/** Cancels actors anywhere in the tree, at the times of the plan. */
 const cancels = Effect.forEach(plan.cancels, ({ after, target }) =>
   Effect.gen(function*() {
     yield* Effect.sleep(after)
@@ -34,7 +34,10 @@ const cancels = Effect.forEach(plan.cancels, ({ after, target }) =>
     yield* portal.cancel("chaos")
   }).pipe(Effect.scoped, Effect.ignore), { discard: true })
 
-/** Calls any actor of the tree by portals that do not last: they fail with it, and say whether the call had begun. */
+/**
+ * Calls any actor of the tree by portals that do not follow a restart. A portal that does not follow a restart fails
+ * with its actor, and says whether the call had begun.
+ */
 const visiting = Effect.suspend(() => {
   const next = random(plan.seed + 2)
   const caller = new Caller()
@@ -53,7 +56,7 @@ const visiting = Effect.suspend(() => {
 })
 const callsOfVisit = 20
 
-/** The number of actors that answer. */
+/** Returns the number of actors that answer. */
 const answering = (targets: ReadonlyArray<Target>) =>
   Effect.map(
     Effect.forEach(targets, (target) => Effect.orElseSucceed(target.run(roll()), () => 0), {
@@ -62,7 +65,7 @@ const answering = (targets: ReadonlyArray<Target>) =>
     (counts) => counts.reduce((sum, count) => sum + count, 0)
   )
 
-/** Something in this process that goes with Web: it calls it. */
+/** A layer in this process that uses Web, and restarts together with it. */
 const Front = Layer.effectDiscard(Effect.flatMap(Web, (web) => Effect.forkScoped(calling(() => [web]))))
 
 const App = Supervisor.layer({ ...policy, strategy: plan.strategy }, [
@@ -89,7 +92,7 @@ const program = Effect.gen(function*() {
   yield* untilGiven("stop")
   yield* Fiber.interrupt(asking)
   yield* Effect.forEach(callers, (fiber) => Fiber.await(fiber))
-  // Restarts that are under way come to their end.
+  // Waits until restarts that have begun are over.
   const next = random(plan.seed)
   for (let left = 200; left > 0; left--) {
     const count = yield* answering(all)

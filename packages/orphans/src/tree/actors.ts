@@ -1,6 +1,6 @@
 /**
- * The actors of a cell: a chain in which each one has started the next, says that it is there, and does what the cell
- * says when all are.
+ * The actors of a cell. Each actor of a cell has started the next one, reports that it is ready, and enters the state
+ * of the cell when all are ready.
  */
 import * as Actor from "@furrow/actor/Actor"
 import type * as Endpoint from "@furrow/actor/Endpoint"
@@ -19,19 +19,19 @@ const payload = {
   folder: Schema.String,
   state: Doing,
   where: Schema.Literals(["all", "leaf"]),
-  /** Levels below this one. */
+  /** The number of levels below this actor. */
   depth: Schema.Int,
-  /** The actor is the one that dies, in this way, and is in no state itself. */
+  /** The way in which this actor dies; null for an actor that enters the state of the cell instead. */
   dies: Schema.NullOr(Schema.String)
 }
 
-/** Ignores what a polite end would send: only SIGKILL to the group ends it. */
+/** Starts a subprocess that ignores signals which ask for its end, so that only a SIGKILL to its group ends it. */
 const deaf = (seconds: number, detached: boolean): number => {
   const script = `trap '' HUP INT TERM; exec sleep ${seconds}`
   return ChildProcess.spawn("/bin/sh", ["-c", script], { stdio: "ignore", detached }).pid!
 }
 
-/** How subprocesses that left the group of their actor are told from those that did not. */
+/** The argument by which subprocesses that left the group of their actor are recognised. */
 export const detachedSleep = 1_000_002
 
 const subprocesses = (state: typeof Doing.Type): ReadonlyArray<number> => {
@@ -40,10 +40,10 @@ const subprocesses = (state: typeof Doing.Type): ReadonlyArray<number> => {
   return [deaf(1_000_001, false)]
 }
 
-/** The mark of a subprocess that an actor waits for synchronously. */
+/** The argument of a subprocess for which an actor waits synchronously. */
 export const awaitedSleep = 1_000_003
 
-/** Blocks the thread in the blocking states: every second level by synchronous IO, the others without IO. */
+/** Blocks the thread in the blocking states: every second level in synchronous IO, the others without IO. */
 const block = (state: typeof Doing.Type, depth: number): void => {
   if (state === "spinning") {
     for (;;) { /* for ever */ }
@@ -53,7 +53,7 @@ const block = (state: typeof Doing.Type, depth: number): void => {
   else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
 }
 
-/** Runs a program of the actor's own in the state of that name, as long as the work does. */
+/** Runs a program of the actor, in the state `programs`, for as long as the work lasts. */
 export const withProgram = <A, E, R>(
   state: typeof Doing.Type,
   work: Effect.Effect<A, E, R>
@@ -91,7 +91,7 @@ const staying = Effect.fnUntraced(function*(given: Schema.Struct<typeof payload>
 
 const handler = (given: Schema.Struct<typeof payload>["Type"]) => withProgram(given.state, staying(given))
 
-/** An endpoint whose layer is released like this when its actor ends. */
+/** An endpoint whose layer is released in the given way when its actor ends. */
 const released = (name: string, release: Effect.Effect<void>): Live =>
   Actor.fn(name, {
     module: import.meta.url,
@@ -103,11 +103,11 @@ export const live = released("live", Effect.void)
 export const liveFailing = released("liveFailing", Effect.die(new Error("the release fails")))
 export const liveHanging = released("liveHanging", Effect.never)
 
-/** The endpoint of an actor that is to be in this state. */
+/** Returns the endpoint of an actor that is to enter a state. */
 export const liveIn = (state: typeof Doing.Type): Live =>
   state === "release fails" ? liveFailing : state === "release hangs" ? liveHanging : live
 
-/** The other actor of the root, which must notice nothing. */
+/** An endpoint of the root's other actor, which must not be affected. */
 export const ping = Actor.fn("ping", { module: import.meta.url, success: Schema.Int })(() =>
   Effect.succeed(process.pid)
 )

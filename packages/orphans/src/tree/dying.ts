@@ -1,6 +1,4 @@
-/**
- * The ways to die that a process brings about itself; the others are signals.
- */
+/** The ways to die that a process brings about itself; all other ways are signals. */
 export const die = (how: string): void => {
   switch (how) {
     case "exit":
@@ -17,5 +15,5 @@ export const die = (how: string): void => {
   }
 }
 
-/** Enough for an actor, and soon used up. */
+/** The size of a small heap in MiB: enough for an actor, and soon used up. */
 export const smallHeap = 64

@@ -1,6 +1,6 @@
 /**
- * A program of an actor of a cell: it ignores what a polite end would send, and has started a process in its group that
- * does so, too.
+ * The program of an actor in a cell. The program and a process in its group both ignore the signals that ask for their
+ * end.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import type { ActorRuntime } from "@furrow/actor/ActorRuntime"

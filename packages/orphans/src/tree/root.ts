@@ -1,6 +1,6 @@
 /**
- * The root of a cell. It dies itself, or watches one of its actors die: then it reports how the call on that actor
- * ended, and that its other actor still answers.
+ * The root of a cell. The root either dies itself, or watches one of its actors die. A root that watches reports how
+ * the call on the dead actor ended, and whether its other actor still answers.
  */
 import * as Actor from "@furrow/actor/Actor"
 import * as ActorError from "@furrow/actor/ActorError"
@@ -23,7 +23,7 @@ const call = liveIn(state)({ folder, state, where, depth: depth - 1, dies: null 
 
 const dying = Effect.suspend(() => {
   process.on("SIGUSR2", () => die(how))
-  // A writer finds out that there is no reader.
+  // The process writes repeatedly, because it notices only by a write that its output has lost the reader.
   if (how === "pipe") setInterval(() => process.stdout.write("still here\n"), 20).unref()
   return Actor.runInActor(call, { name: "below" })
 })
@@ -31,7 +31,7 @@ const dying = Effect.suspend(() => {
 const lost = ({ how }: ActorError.ActorLost): string =>
   how._tag === "Exited" ? `exit ${how.code}` : how._tag === "Signalled" ? how.signal : how._tag
 
-/** An error in a few words. */
+/** Describes an error in a few words. */
 const words = (error: unknown): string =>
   error instanceof ActorError.ActorLost
     ? `ActorLost: ${lost(error)}`
@@ -41,7 +41,7 @@ const words = (error: unknown): string =>
     ? `RemoteActorError: ${error.type}`
     : String(error)
 
-/** The end of an actor in a few words. */
+/** Describes the end of an actor in a few words. */
 const wordsOf = (end: Portal.ActorExit): string => {
   switch (end._tag) {
     case "Returned":
@@ -54,11 +54,13 @@ const wordsOf = (end: Portal.ActorExit): string => {
 }
 
 const watching = Effect.scoped(Effect.gen(function*() {
-  // A starter hands no descriptor of the root on: the root starts an actor of this kind itself.
+  // An actor that inherits the root's stdout is started by the root itself, because the starter cannot pass on a
+  // descriptor of the root.
   const own = who === "starter" ? { stdout: "inherit" as const } : {}
   const sibling = yield* Actor.startScoped("sibling", { expose: [ping], ...own })
   const memory = how === "oom" ? { memoryLimit: smallHeap } : {}
-  // The actors of a starter that dies are in the state themselves, and an inner one that dies is in none.
+  // The actors of a starter that dies are in the state of the cell. An inner actor that dies does not enter the state
+  // of the cell.
   const [live, given] = who === "starter"
     ? [liveIn(state), { depth: depth - 1, dies: null }]
     : [liveIn("idle"), { depth, dies: how }]
@@ -80,7 +82,7 @@ if (rights === "changed") {
 }
 
 report(folder, { _tag: "Up", name: "root", pid: process.pid, subprocesses: [] })
-/** An actor of the spare, or of the stopped starter: its start has just begun when the root dies. */
+/** Starts an actor from the spare, or by the stopped starter, so that its start has just begun when the root dies. */
 const taking = Effect.scoped(Effect.gen(function*() {
   while (!isGo(folder)) yield* Effect.sleep("10 millis")
   report(folder, { _tag: "In", pid: process.pid })

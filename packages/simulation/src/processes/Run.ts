@@ -1,8 +1,8 @@
 /**
- * Runs one program with real processes: every actor of it is one, time is the clock's, and a kill is a signal.
+ * Runs one program with real processes: every actor is a process, time is real time, and a kill is a signal.
  *
- * The history is a file to which all of them append, so its order is the order in which things happened. Nothing decides
- * the schedule, so nothing replays.
+ * All processes append to one file of history, so its order is the order of the events. The operating system decides
+ * the schedule, so a run cannot be repeated.
  */
 import { NodeActor, NodeSpawner } from "@furrow/node"
 import { described } from "@furrow/protocol/Described"
@@ -24,15 +24,15 @@ import { type Result, whole } from "../Run.ts"
 import * as Sinks from "../sinks.ts"
 import { reset, type Started, Watched } from "./Watched.ts"
 
-/** Milliseconds that every bound gets more: processes share their machine with others. */
+/** Milliseconds that are added to every bound, because processes share their host with others. */
 const slackMillis = 10_000
 /** Milliseconds that calls which end by themselves have in addition to those of virtual time. */
 const extraMillis = 10_000
 
-/** Milliseconds for one program. */
+/** Milliseconds that a whole program may take. */
 const limitMillis = 120_000
 
-/** Milliseconds for what a program leaves until it is gone. */
+/** Milliseconds in which the processes that a program leaves behind must end. */
 const goneMillis = 15_000
 
 type Signal = "SIGKILL" | "SIGTERM" | "SIGSTOP" | "SIGCONT"
@@ -41,18 +41,21 @@ const signal = (pid: number, name: Signal): void => {
   try {
     process.kill(pid, name)
   } catch {
-    // It is gone.
+    // The process has already ended.
   }
 }
 
-/** Does to a process what steps may do to an actor. A process has no wall clock of its own. */
+/**
+ * Returns the functions by which steps hurt an actor, for a real process. A real process cannot have a wall clock of
+ * its own.
+ */
 const worldOf = ({ handles }: Started, note: (actor: string, text: string) => void): Simulation.World["Service"] => {
   const sendNow = (actor: string, name: Signal) => {
     const pid = handles.get(actor)?.actor.pid
     if (pid !== undefined) signal(pid, name)
   }
   const send = (actor: string, name: Signal) => Effect.sync(() => sendNow(actor, name))
-  // No program waits for the actors that it has left standing.
+  // Continues stopped processes later, because no program waits for the actors that it has stopped.
   const continueLater = (actor: string, duration: Duration.Input) =>
     Effect.sync(() => void setTimeout(() => sendNow(actor, "SIGCONT"), Duration.toMillis(duration)).unref())
   return {
@@ -65,7 +68,7 @@ const worldOf = ({ handles }: Started, note: (actor: string, text: string) => vo
         duration === undefined ? Effect.void : continueLater(actor, duration)
       ),
     continue: (actor) => send(actor, "SIGCONT"),
-    // The kernel's connections are cut at once and whole, and cannot be held.
+    // The kernel's connections can only be cut whole and at once; they cannot be held.
     cut: (actor, { peer } = {}) =>
       Effect.sync(() => peer === undefined ? handles.get(actor)?.connection.destroy() : undefined),
     hold: () => Effect.void,
@@ -82,7 +85,7 @@ const loggerOf = (note: (actor: string, text: string) => void) =>
     note("root", `logs ${logLevel}: ${text}`)
   })
 
-/** The events that were appended; the last line of a process that was killed may be torn. */
+/** Reads the events of the file. The last line of a killed process may be incomplete. */
 const read = (file: string): ReadonlyArray<Timed> =>
   Fs.readFileSync(file, "utf8").split("\n").flatMap((line) => {
     try {
@@ -92,7 +95,7 @@ const read = (file: string): ReadonlyArray<Timed> =>
     }
   })
 
-/** Runs a program; its history and its sockets are in this folder. */
+/** Runs a program whose history and sockets are in this folder. */
 export const run = (program: Program, folder: string): Effect.Effect<Result> =>
   Effect.gen(function*() {
     const file = Path.join(folder, `history-${program.schedule}`)
@@ -103,7 +106,8 @@ export const run = (program: Program, folder: string): Effect.Effect<Result> =>
     const millis = () => Math.round(performance.now() - began)
     const history: Array<Simulation.Happening> = []
     const note = (actor: string, text: string) => void history.push({ millis: millis(), actor, text })
-    // The first stream of a process makes libuv keep /dev/null open, for the day when no descriptor is free.
+    // The first stream of a process makes libuv keep /dev/null open, as a reserve for when the process has no free file
+    // descriptor.
     const ignore = (description: string) => description === "/dev/null"
     const leaks = { within: Duration.millis(goneMillis), temporary: { folder }, ignore }
     const before = yield* Leaks.picture(leaks)
@@ -112,7 +116,7 @@ export const run = (program: Program, folder: string): Effect.Effect<Result> =>
       extraMillis,
       spoilLogs: sinks.spoilLogs,
       breakConnection: (actor) => void started.broken.add(actor),
-      // Sockets of processes that dial each other have no such fault: the kernel's are what they are.
+      // The transport between real processes cannot be made to fail, because the kernel provides it.
       unplug: () => Effect.void
     }).pipe(
       Effect.provideService(Simulation.World, worldOf(started, note)),

@@ -1,18 +1,18 @@
 /**
- * The spawner of real processes, watched by the root: it can hurt each process that it has started, by its name.
+ * A spawner of real processes with which the root can hurt each process that it has started, by the name of its actor.
  */
 import { NativeSpawner, type ProcessHandle, Spawner, SpawnerDriver } from "@furrow/actor/Spawner"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { breakable } from "../Run.ts"
 
-/** The processes that this one has started. */
+/** The processes that this spawner has started. */
 export interface Started {
-  /** Living ones, by the names of their actors. */
+  /** The living processes by the names of their actors. */
   readonly handles: Map<string, ProcessHandle>
-  /** The actors whose connection throws. */
+  /** The actors whose connection throws on purpose. */
   readonly broken: Set<string>
-  /** How processes ended, as lines. */
+  /** The ends of processes in words. */
   readonly exits: Array<{ readonly actor: string; readonly text: string }>
 }
 
@@ -20,7 +20,7 @@ const none = (): Started => ({ handles: new Map(), broken: new Set(), exits: [] 
 
 let started = none()
 
-/** Begins anew, and answers with what will be started. */
+/** Forgets all processes, and returns a new record for those that will be started. */
 export const reset = (): Started => started = none()
 
 export const Watched = Spawner.portable("watched", { module: import.meta.url }, () =>

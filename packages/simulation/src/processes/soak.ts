@@ -1,5 +1,6 @@
 /**
- * `npm run simulate -- --processes`: random programs with real processes, one after the other, without replay.
+ * `npm run simulate -- --processes`: runs random programs with real processes, one after the other. Runs with real
+ * processes cannot be repeated.
  */
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
@@ -12,15 +13,15 @@ import { run } from "./Run.ts"
 
 export interface Options {
   readonly programs: Iterable<Program.Program>
-  /** When no further program begins, by `performance.now`. */
+  /** The time after which no further program begins, by `performance.now`. */
   readonly until: number
   readonly isKeptGoing: boolean
 }
 
-/** True when no program broke a guarantee. */
+/** Returns true when no program broke a guarantee. */
 export const soak = async ({ isKeptGoing, programs, until }: Options): Promise<boolean> => {
   const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-soak-"))
-  // The runtime folder of these trees alone.
+  // Without XDG_RUNTIME_DIR the trees use a runtime folder of their own.
   delete process.env.XDG_RUNTIME_DIR
   process.env.TMPDIR = folder
   const began = performance.now()

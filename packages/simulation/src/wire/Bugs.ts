@@ -1,6 +1,7 @@
 /**
- * Bugs of the protocol, planted one at a time between two actors: words that are lost, doubled, moved or changed the way
- * a broken runtime would do it. The shipped code is not touched: each stands on the wire, behind what its victim says.
+ * Bugs of the protocol, planted one at a time on the connection between two actors. Words are lost, doubled, moved or
+ * changed, as a faulty runtime would do it. The code of the runtime is not changed: each bug changes the words after
+ * their sender has written them.
  */
 import * as Protocol from "@furrow/protocol/Failure"
 import type { Message } from "@furrow/protocol/Message"
@@ -10,21 +11,21 @@ type Word<T extends Message["_tag"]> = Extract<Message, { readonly _tag: T }>
 
 const nothing: ReadonlyArray<Message> = []
 
-/** Loses these words. */
+/** Drops words of the given kinds. */
 const lose = (...tags: ReadonlyArray<Message["_tag"]>) => (): Saboteur => (word) =>
   tags.includes(word._tag) && dialogOf(word) !== 0 ? nothing : [word]
 
-/** Says these words twice. */
+/** Sends words of the given kinds twice. */
 const twice = (...tags: ReadonlyArray<Message["_tag"]>) => (): Saboteur => (word) =>
   tags.includes(word._tag) && dialogOf(word) !== 0 ? [word, word] : [word]
 
-/** Loses every third of these words. */
+/** Drops every third word of this kind. */
 const loseSome = (tag: Message["_tag"]) => (): Saboteur => {
   let count = 0
   return (word) => word._tag === tag && ++count % 3 === 2 ? nothing : [word]
 }
 
-/** Keeps a `Yield` back until the next word of its dialog from the same side, and says it behind that. */
+/** Holds a `Yield` back until the next word of its dialog from the same side, and sends it after that word. */
 const overtaken = (by: (word: Message) => boolean) => (): Saboteur => {
   const kept = new Map<string, Message>()
   return (word, from) => {
@@ -53,7 +54,7 @@ const cancelled = (word: Word<"Cancel">): Uint8Array => {
   return Protocol.encode(failure)
 }
 
-/** Two dialogs of one number: every second `Start` takes the number of the one before. */
+/** Gives two dialogs the same number: every second `Start` takes the number of the one before. */
 const reused = (): Saboteur => {
   const last = { parent: 0, child: 0 }
   const renamed = new Map<number, number>()
@@ -69,7 +70,7 @@ const reused = (): Saboteur => {
   }
 }
 
-/** Every call is started twice, under numbers of its own each; the answers to the second one are lost. */
+/** Starts every call twice, under two numbers, and drops the answers to the second. */
 const startedAgain = (): Saboteur => {
   const doubles = { parent: 0, child: 0 }
   const there = new Map<number, number>()
@@ -90,7 +91,7 @@ const startedAgain = (): Saboteur => {
   }
 }
 
-/** Answers come to the wrong caller: each plain answer is that of the one before. */
+/** Gives answers to the wrong caller: each plain answer is replaced by the one before. */
 const crossed = (): Saboteur => {
   const calls = new Set<number>()
   let before: Uint8Array | undefined
@@ -103,7 +104,7 @@ const crossed = (): Saboteur => {
   }
 }
 
-/** Cancels the dialog that was started last, whichever was meant. */
+/** Cancels the dialog that was started last instead of the named one. */
 const misdirected = (): Saboteur => {
   const last = { parent: 0, child: 0 }
   return (word, from) => {
@@ -112,7 +113,7 @@ const misdirected = (): Saboteur => {
   }
 }
 
-/** Every bug, and a saboteur of its own for every connection. */
+/** Every bug by its name, with a function that makes its saboteur for one connection. */
 export const bugs: { readonly [name: string]: () => Saboteur } = {
   "a Cancel is lost": lose("Cancel"),
   "a Cancel is said twice": twice("Cancel"),
@@ -143,7 +144,7 @@ export const bugs: { readonly [name: string]: () => Saboteur } = {
   "some credit is lost": loseSome("Credit"),
   "credit is granted twice": twice("Credit"),
   "credit is granted before it is asked for": () => (word, from, inject) => {
-    // The writer is paid at once, and the reader's own grants are dropped.
+    // The writer gets credit at once, and the grants of the reader are dropped.
     if (word._tag === "Yield") {
       inject(from, { _tag: "Credit", dialog: word.dialog, items: word.items, bytes: word.payload.length })
     }
@@ -165,7 +166,7 @@ export const bugs: { readonly [name: string]: () => Saboteur } = {
   }
 }
 
-/** A peer's harmless fault: a late word for a settled dialog is dropped. */
+/** Faults of a peer that do no harm, because a late word for a dialog that is over is dropped. */
 export const harmless: { readonly [name: string]: () => Saboteur } = {
   "the last word is said twice": twice("Return", "Error"),
   "an item comes after the last word": () => (word) =>
@@ -173,6 +174,6 @@ export const harmless: { readonly [name: string]: () => Saboteur } = {
       ? [word, { _tag: "Yield", dialog: word.dialog, items: 1, payload: Uint8Array.of(1) }]
       : [word],
   "CancelAck and Bye are said twice": twice("CancelAck", "Bye"),
-  // The end of the process says the same.
+  // The end of the process tells the same as the lost `Bye`.
   "a Bye is lost": lose("Bye")
 }

@@ -1,24 +1,27 @@
 /**
- * Stands on a connection and reads along: every word that an actor says is checked against the grammar of the protocol,
- * and then handed to a saboteur who may drop, double, move or change it.
+ * Reads all words on a connection. A monitor checks every word against the grammar of the protocol, and then a saboteur
+ * may drop, double, move or change the word.
  *
  *   parent  <->  monitor, saboteur  <->  child
  *
- * The monitor sees what the runtimes say, not what the saboteur makes of it: it finds broken runtimes, and says nothing
- * about planted bugs of the wire. Those have to be found by what they do.
+ * The monitor sees the words of the runtimes before the saboteur changes them. So the monitor finds faulty runtimes,
+ * and does not report the planted bugs. Planted bugs have to be found by the behaviour that they cause.
  */
 import type { Connection } from "@furrow/actor/Transport"
 import * as Envelope from "@furrow/protocol/Envelope"
 import * as Frame from "@furrow/protocol/Frame"
 import type { Message } from "@furrow/protocol/Message"
 
-/** The side that said a word. */
+/** The side of a connection that has sent a word. */
 export type Side = "parent" | "child"
 
-/** The fate of a word: those that are said instead. `inject` says another word to one of the sides, now. */
+/**
+ * Decides what becomes of a word, and returns the words to send in its place. `inject` sends another word to one of the
+ * two sides at once.
+ */
 export type Saboteur = (word: Message, from: Side, inject: (to: Side, word: Message) => void) => ReadonlyArray<Message>
 
-/** One direction of a dialog: how many items its reader lets be on their way, and how many are. */
+/** One direction of a dialog: how many items its reader allows to be on their way, and how many items are. */
 interface Direction {
   window: number
   ahead: number
@@ -33,10 +36,10 @@ interface Heard {
 
 export const other = (side: Side): Side => side === "parent" ? "child" : "parent"
 
-/** Which dialog a word is about; `undefined` for the connection itself. */
+/** Returns the number of the dialog that a word belongs to; `undefined` for a word of the connection itself. */
 export const dialogOf = (word: Message): number | undefined => "dialog" in word ? word.dialog : undefined
 
-/** Checks what the runtimes at both ends say. */
+/** Checks the words of the runtimes at both ends of a connection. */
 export class Monitor {
   private readonly dialogs = new Map<number, Heard>()
   private readonly highest = { parent: 0, child: 0 }
@@ -53,7 +56,7 @@ export class Monitor {
     if (word._tag === "Violation") this.broken(`the ${from} complains: ${word.rule}: ${word.detail}`)
     const id = dialogOf(word)
     if (id === undefined || id === 0) return
-    // The child dials: odd ids are its own.
+    // The child has dialled, so dialogs with odd numbers are its own.
     const caller: Side = id % 2 === 1 ? "child" : "parent"
     if (word._tag === "Start") return this.start(id, from, caller, word.window?.items ?? 0)
     const dialog = this.dialogs.get(id)
@@ -72,7 +75,7 @@ export class Monitor {
     if (word._tag === "Return" || word._tag === "Error") dialog.last = true
   }
 
-  /** Items that are on their way or unread never outnumber the window of their reader. */
+  /** The items that are on their way or unread are never more than the window of their reader. */
   private counted(word: Message, from: Side, dialog: Heard, about: string): void {
     if (word._tag === "Started") dialog.ways[other(from)].window = word.window?.items ?? 0
     if (word._tag === "Credit") dialog.ways[other(from)].ahead -= word.items
@@ -87,7 +90,7 @@ export class Monitor {
     if (id <= this.highest[from]) this.broken(`the ${from} starts dialog ${id} after ${this.highest[from]}`)
     this.highest[from] = Math.max(id, this.highest[from])
     const ways = { parent: { window: 0, ahead: 0 }, child: { window: 0, ahead: 0 } }
-    // The window in a Start is that of the answers.
+    // The window in a `Start` limits the answers to that `Start`.
     ways[other(from)].window = window
     this.dialogs.set(id, { ways, cancelled: false, stopped: { parent: false, child: false }, last: false })
   }
@@ -99,7 +102,7 @@ const encode = (words: ReadonlyArray<Message>): ReadonlyArray<Uint8Array> => {
   return outbox.take()
 }
 
-/** The words of one direction, cut anywhere. */
+/** Puts the words of one direction together from chunks that are cut at any byte. */
 class Reader {
   private state = Frame.initial
   private readonly said: (word: Message) => void
@@ -109,7 +112,7 @@ class Reader {
   }
 
   read(bytes: Uint8Array): void {
-    // Frames are views of this chunk, and the memory of a chunk is used again.
+    // The chunk is copied, because decoded frames refer to its memory, and that memory is used again.
     const { frames, state } = Frame.decode(this.state, bytes.slice())
     this.state = state
     for (const frame of frames) {
@@ -120,7 +123,7 @@ class Reader {
   }
 }
 
-/** The parent's end of a connection, read along. */
+/** Returns the parent's end of a connection, with a monitor and a saboteur on it. */
 export const tap = (
   inner: Connection,
   options: {

@@ -1,6 +1,4 @@
-/**
- * Looks for a program that breaks a guarantee, or the grammar of the protocol, while a bug is planted.
- */
+/** Searches for a program that breaks a guarantee, or the grammar of the protocol, while a bug is planted. */
 import type { ProcessHandle } from "@furrow/actor/Spawner"
 import * as Effect from "effect/Effect"
 import * as Check from "../Check.ts"
@@ -8,10 +6,10 @@ import * as Program from "../Program.ts"
 import { type Result, run } from "../Run.ts"
 import * as Wire from "./Wire.ts"
 
-/** A fresh saboteur for every connection. */
+/** Makes a new saboteur for every connection. */
 export type Plan = () => Wire.Saboteur
 
-/** Kinds that talk with actors in memory, and end them: enough to meet every word. */
+/** Kinds of steps that use and end actors in memory, and so send every kind of word. */
 export const talking: ReadonlyArray<Program.Kind> = [
   "run",
   "stream",
@@ -29,7 +27,10 @@ export const talking: ReadonlyArray<Program.Kind> = [
   "end"
 ]
 
-/** Faults of one program under a plan; those of the grammar are what the runtimes say, whatever the saboteur makes of it. */
+/**
+ * Returns the faults of one program under a planted bug. Faults of the grammar concern the words of the runtimes before
+ * the saboteur changes them.
+ */
 export const problems = (
   program: Program.Program,
   plan?: Plan,
@@ -55,11 +56,11 @@ export interface Found {
 export interface Options {
   readonly plan?: Plan | undefined
   readonly kinds?: ReadonlyArray<Program.Kind> | undefined
-  /** Sees every run. */
+  /** Called with the result of every run. */
   readonly look?: ((result: Result) => void) | undefined
 }
 
-/** Runs programs, up to this many, until one shows a fault. */
+/** Runs programs, up to this many, until one of them shows a fault. */
 export const search = (
   count: number,
   { kinds = talking, look, plan }: Options = {}

@@ -1,8 +1,9 @@
 /**
- * The reasons why a tree does not go on, as a pure function of what was seen of it.
+ * Finds the reasons why a tree does not go on, as a pure function of the answers of its actors.
  *
- * A finding is `stuck` where nothing but help from outside ends it, and a `note` where it may pass: a worker that computes, a
- * start that takes long, a reader that is slower than its writer. Only the first kind makes `furrow why` fail.
+ * A finding is `stuck` where only help from outside ends it. A finding is a `note` where the situation may pass: a
+ * worker that computes, a slow start, a reader that is slower than its writer. Only a `stuck` finding makes `furrow
+ * why` fail.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import type { DialogInspection } from "@furrow/actor/Inspect"
@@ -22,13 +23,13 @@ export type Kind =
   | "ENDING"
   | "SILENT"
 
-/** A process in the words of a finding. */
+/** A process as a finding names it. */
 export interface Place {
   readonly name: string
   readonly pid: number
 }
 
-/** One hop of a cycle: a work, and the thing that it waits for. */
+/** One step of a cycle: a work, and the thing that the work waits for. */
 export interface Hop {
   readonly at: Place
   readonly endpoint: string | undefined
@@ -39,7 +40,7 @@ export interface Hop {
   readonly exact: boolean
 }
 
-/** A caller that waits for the place of a finding. */
+/** A caller that waits for the process of a finding. */
 export interface Waiter {
   readonly at: Place
   readonly endpoint: string
@@ -57,9 +58,9 @@ export interface Finding {
   readonly waiters: ReadonlyArray<Waiter>
 }
 
-/** Ages from which something is a finding, in milliseconds. */
+/** The ages, in milliseconds, from which waits are reported as findings. */
 export interface Options {
-  /** The age of each wait of a deadlock, of a wait for a name, and of a cancel, in milliseconds. Default: 1000. */
+  /** The age of each wait in a deadlock, of a wait for a name, and of a cancel, in milliseconds. Default: 1000. */
   readonly thanMillis: number
   /** The age of the oldest call to an actor that computes and does not answer, in milliseconds. Default: 30 000. */
   readonly busyMillis: number
@@ -83,7 +84,7 @@ interface Call {
   readonly dialog: DialogInspection
 }
 
-/** Every dialog of the program, from its caller's side. */
+/** Returns every dialog of the program, as its caller sees it. */
 const callsOf = (seen: ReadonlyArray<Seen>): ReadonlyArray<Call> =>
   answeredOf(seen).flatMap(({ inside }) =>
     inside.channels.flatMap(({ dialogs, peer }) =>
@@ -119,7 +120,7 @@ const plain = (
 
 const lineOf = ({ frame }: Edge): string | undefined => frame === undefined ? undefined : `${frame.file}:${frame.line}`
 
-/** A cycle of waits: follows the waits from this work until a work is met for the second time. */
+/** Returns a cycle of waits, by following the waits from one work until a work is met for the second time. */
 const cycleFrom = (graph: Graph, dead: ReadonlySet<Node>, start: Node): ReadonlyArray<readonly [Work, Edge]> => {
   const way: Array<readonly [Work, Edge]> = []
   const at = new Map<Node, number>()
@@ -130,7 +131,7 @@ const cycleFrom = (graph: Graph, dead: ReadonlySet<Node>, start: Node): Readonly
     at.set(node, way.length)
     const work = graph.get(node)!
     const edges = work.leaves.flatMap(({ waits }) => waits ?? []).filter(({ to }) => dead.has(to))
-    // A wait whose other end is known says more than a wait for one of several.
+    // A wait whose other end is known is preferred to a wait for one of several works.
     const edge = edges.find(({ exact }) => exact) ?? edges[0]
     if (edge === undefined) return []
     way.push([work, edge])
@@ -175,7 +176,7 @@ const deadlocks = (seen: ReadonlyArray<Seen>, { thanMillis }: Options): Readonly
 
 // ---- processes that do not answer -----------------------------------------------------------------------------------
 
-/** The share of a core from which a process counts as one that computes. */
+/** The share of one core from which a process counts as computing. */
 const busyShare = 0.5
 
 /** The functions of the kernel in which an event loop waits for events. */
@@ -210,7 +211,7 @@ const silent = (one: Seen, calls: ReadonlyArray<Call>, { busyMillis }: Options):
   return [plain("SILENT", "note", at, "it has not answered in time", { ageMillis, waiters })]
 }
 
-// ---- what the actors say of themselves ------------------------------------------------------------------------------
+// ---- findings from the answers of the actors ------------------------------------------------------------------------
 
 const cancels = ({ inside }: Answered): ReadonlyArray<Finding> =>
   inside.channels.filter(({ peer, stuck }) => stuck > 0 && peer !== null).map(({ peer, stuck }) =>
@@ -222,7 +223,7 @@ const cancels = ({ inside }: Answered): ReadonlyArray<Finding> =>
     )
   )
 
-/** The names of actors that live, are being started, or will be started again by a supervisor. */
+/** Returns the names of actors that live, that are being started, or that a supervisor will start again. */
 const namesIn = (seen: ReadonlyArray<Seen>): ReadonlySet<string> =>
   new Set(
     answeredOf(seen).flatMap(({ inside }) => [
@@ -280,7 +281,7 @@ const readers = (seen: ReadonlyArray<Seen>, { thanMillis }: Options): ReadonlyAr
   })
 }
 
-/** The age in milliseconds from which on a start or an end of an actor is worth a note. */
+/** The milliseconds from which on a start or an end of an actor leads to a note. */
 const slowMillis = 2000
 
 const children = ({ inside }: Answered): ReadonlyArray<Finding> =>
@@ -294,7 +295,7 @@ const children = ({ inside }: Answered): ReadonlyArray<Finding> =>
       : plain("ENDING", "note", [placeOfActor(actor)], `${inside.actor.name} ends it, and is at the rung ${state}`)
   )
 
-/** Finds all that keeps a tree from going on. The most certain findings come first. */
+/** Returns every reason why a tree does not go on. The most certain findings come first. */
 export const findings = (seen: ReadonlyArray<Seen>, options: Options = defaults): ReadonlyArray<Finding> => {
   const calls = callsOf(seen)
   const answered = answeredOf(seen)

@@ -1,12 +1,13 @@
 /**
- * Work of a tree and what it waits for, over all processes, as a graph made of what the actors say.
+ * The work of a tree and what it waits for, in all processes, as a graph made from the answers of the actors.
  *
  *   work   a served dialog (`actor/peer/id`), or all else that an actor does (`actor/main`)
  *   leaf   one fiber of the work that has no fiber of its own: it waits for other work, or may go on by itself
  *
- * Work goes on where one of its leaves may. A leaf that waits for an answer, for items or for credit waits for the work at the
- * other end of its dialog. A wait for a lock is one for any other work of its actor, because the holder
- * cannot be known. Each other leaf may go on: it waits for a timer, or for something outside of the tree.
+ * A work may go on as long as one of its leaves, the fibers that wait for no other fiber, may go on. A leaf that waits
+ * for an answer, for items or for credit waits for the work at the other end of its dialog. A fiber that waits for a
+ * lock waits for any other work of its actor, because the holder of the lock is not known. Every other leaf may go on,
+ * because it waits for a timer or for something outside of the tree.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import type { ActorInspection, DialogInspection, FiberInspection, FrameInspection } from "@furrow/actor/Inspect"
@@ -14,20 +15,20 @@ import type { Seen } from "./Seen.ts"
 
 export type Node = string
 
-/** One hop from work to work. */
+/** One wait of a work for another work. */
 export interface Edge {
   readonly to: Node
   readonly on: FiberInspection["waits"]["on"]
-  /** The endpoint of the dialog for which the fiber waits; undefined for a wait that is no dialog. */
+  /** The endpoint of the dialog for which the fiber waits; undefined for a wait without a dialog. */
   readonly endpoint: string | undefined
   readonly ageMillis: number
   readonly frame: FrameInspection | undefined
-  /** True when the work at the other end is known; false when it is one of several. */
+  /** True when the work at the other end is known; false when it is one of several works. */
   readonly exact: boolean
 }
 
 export interface Leaf {
-  /** The waits of the fiber; undefined when the fiber may go on by itself. */
+  /** The waits of the fiber; undefined when the fiber may go on without another work. */
   readonly waits: ReadonlyArray<Edge> | undefined
 }
 
@@ -42,7 +43,7 @@ export interface Work {
 
 export type Graph = ReadonlyMap<Node, Work>
 
-/** True for an endpoint of the runtime itself, whose dialogs are no work of the program. */
+/** True for an endpoint of the runtime itself, whose dialogs are not work of the program. */
 const isRuntimes = (endpoint: string): boolean => endpoint.startsWith("furrow/")
 
 const mainOf = (actor: string): Node => `${actor}/main`
@@ -58,7 +59,7 @@ const openOf = (inside: ActorInspection): ReadonlyArray<Open> =>
 
 const keyOf = (side: string, peer: string, id: number): string => `${side}/${peer}/${id}`
 
-/** The work of one actor, before its leaves are known to go on or to wait. */
+/** The works of one actor, before it is known which of them wait. */
 class Actor {
   readonly inside: ActorInspection
   readonly fibers: ReadonlyArray<FiberInspection> | undefined
@@ -94,11 +95,15 @@ class Actor {
   openerOf({ within }: DialogInspection): Node {
     if (within === null) return mainOf(this.uuid)
     const node = servedBy(this.uuid, within.peer, within.id)
-    // A fiber may outlive the dialog in which it was forked. Then it belongs to the actor's own work.
+    // A fiber may outlive the dialog in which it was forked. A fiber whose dialog is over belongs to the actor's own
+    // work.
     return this.nodes.includes(node) ? node : mainOf(this.uuid)
   }
 
-  /** The fibers of a work; undefined when they cannot be seen, or when unseen fibers may work for it as well. */
+  /**
+   * Returns the fibers of a work; undefined when they are not visible, or when fibers that are not visible may work for
+   * it as well.
+   */
   fibersOf(node: Node): ReadonlyArray<FiberInspection> | undefined {
     const own = this.fibers?.filter(({ within }) =>
       (within === null ? mainOf(this.uuid) : servedBy(this.uuid, within.peer, within.id)) === node
@@ -111,7 +116,10 @@ class Actor {
 
 const goesOn: Leaf = { waits: undefined }
 
-/** The work at the other end of a dialog; undefined when an end is not seen, or the dialog is the runtime's. */
+/**
+ * Returns the work at the other end of a dialog; undefined when that actor has not answered, or when the dialog is one
+ * of the runtime.
+ */
 const otherEnd = (
   actors: ReadonlyMap<string, Actor>,
   from: Actor,
@@ -126,7 +134,7 @@ const otherEnd = (
   return { to: side === "caller" ? servedBy(peer, from.uuid, id) : far.openerOf(there.dialog), open }
 }
 
-/** The line at which a fiber stands, or else the line of the nearest fiber that waits for it. */
+/** Returns the line at which a fiber stands, or else the line of the nearest fiber that waits for it. */
 const frameOf = (
   fibers: ReadonlyArray<FiberInspection>,
   { frames, id }: FiberInspection
@@ -180,7 +188,7 @@ const leavesOf = (
   )
 }
 
-/** The graph of all actors that have answered. */
+/** Makes the graph of all actors that have answered. */
 export const make = (seen: ReadonlyArray<Seen>): Graph => {
   const answered = seen.filter((one): one is Seen & { readonly inside: ActorInspection } => one.inside !== undefined)
   const actors = new Map(answered.map((one) => [one.inside.actor.uuid, new Actor(one)]))
@@ -209,7 +217,7 @@ export const make = (seen: ReadonlyArray<Seen>): Graph => {
   return graph
 }
 
-/** The works that can never go on without help: no chain of waits from them leads to a leaf that may go on. */
+/** Returns the works that cannot go on without help, because no chain of their waits leads to a leaf that may go on. */
 export const stuck = (graph: Graph): ReadonlySet<Node> => {
   const waiters = new Map<Node, Array<Node>>()
   const live: Array<Node> = []
@@ -223,7 +231,7 @@ export const stuck = (graph: Graph): ReadonlySet<Node> => {
     for (const { waits } of leaves) {
       if (waits === undefined) found(node)
       for (const { to } of waits ?? []) {
-        // Work that is not seen may go on, so a wait for it counts as one that may end.
+        // Work of an actor that has not answered may go on, so a wait for it may end.
         if (!graph.has(to)) found(node)
         waiters.set(to, [...waiters.get(to) ?? [], node])
       }

@@ -1,5 +1,6 @@
 /**
- * A process as the kernel sees it: nothing here needs an answer of it. On Linux only; elsewhere nothing is known.
+ * A process as the kernel shows it, without an answer of the process. The module works only on Linux; on other systems
+ * it knows nothing.
  */
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
@@ -14,7 +15,7 @@ const read = (path: string): string => {
   }
 }
 
-/** The kernel's ticks in a second, which is a constant of the kernel's interface. */
+/** The kernel's ticks in a second, a constant of the kernel's interface. */
 const ticksPerSecond = 100
 
 interface Sample {
@@ -22,14 +23,20 @@ interface Sample {
   readonly ticks: number
 }
 
-/** Reads a process's state and times. Fields are counted from the last bracket, because the name before may hold anything. */
+/**
+ * Reads a process's state and times. Fields are counted from the last closing bracket, because the name in brackets may
+ * hold brackets.
+ */
 const sampleOf = (pid: number): Sample => {
   const stat = read(`/proc/${pid}/stat`)
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
   return { state: fields[0] ?? "", ticks: Number(fields[11] ?? 0) + Number(fields[12] ?? 0) }
 }
 
-/** The system call of a process and its stack in the kernel. Both are empty without the right to trace the process. */
+/**
+ * Returns the system call of a process, and its stack in the kernel. Both the system call and the stack are empty where
+ * this user may not trace the process.
+ */
 const syscallOf = (pid: number): string => {
   const [call = ""] = read(`/proc/${pid}/syscall`).split(" ")
   const stack = read(`/proc/${pid}/stack`).split("\n").flatMap((line) => /^\[<[^>]*>\] (\w+)/.exec(line)?.[1] ?? [])
@@ -47,10 +54,13 @@ const commandsOf = (pid: number): ReadonlyArray<string> =>
 
 const samples = 5
 
-/** Milliseconds between two samples. */
+/** Milliseconds between two samples of a process. */
 const betweenMillis = 30
 
-/** Looks several times: one look does not tell a process that computes from one that has just been woken. */
+/**
+ * Takes several samples of a process, because one sample does not tell a process that computes from one that has just
+ * been woken.
+ */
 export const look = ({ name, parent, pid }: Candidate): Effect.Effect<Outside> =>
   Effect.gen(function*() {
     const began = performance.now()
@@ -74,7 +84,10 @@ export const look = ({ name, parent, pid }: Candidate): Effect.Effect<Outside> =
     }
   })
 
-/** The outside view of a process that answers. It holds no samples, because the process tells its state itself. */
+/**
+ * Returns the kernel's view of a process that answers. The view holds no samples, because the process tells its state
+ * itself.
+ */
 export const unlooked = ({ name, parent, pid, state }: Candidate): Outside => ({
   pid,
   parent,

@@ -1,6 +1,4 @@
-/**
- * Findings in words, one paragraph each.
- */
+/** Writes findings in words, one paragraph for each. */
 import type { Finding, Hop, Place } from "./Findings.ts"
 import { duration, printable, shortened } from "./text.ts"
 
@@ -26,7 +24,7 @@ const hopLine = (hop: Hop): string => {
   return `  ${placed(hop.at)} in ${work} ${what}, ${duration(hop.ageMillis)}${line}`
 }
 
-/** How many of the waiting callers a finding shows. */
+/** The number of waiting callers that a finding shows. */
 const maxWaiters = 5
 
 export const lines = (finding: Finding): ReadonlyArray<string> => {
@@ -45,7 +43,7 @@ export const lines = (finding: Finding): ReadonlyArray<string> => {
   ]
 }
 
-/** The whole answer of `furrow why`. */
+/** Returns the whole output of `furrow why`. */
 export const all = (findings: ReadonlyArray<Finding>, actors: number): ReadonlyArray<string> => {
   const stuck = findings.filter(({ level }) => level === "stuck")
   const notes = findings.filter(({ level }) => level === "note")

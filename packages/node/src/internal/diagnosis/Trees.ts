@@ -1,6 +1,6 @@
 /**
- * The trees of this user on this machine. Every actor is asked directly and at the same time, so a stuck one hides no other; one
- * that does not answer in time is looked at from outside.
+ * Finds the trees of this user on this host, and asks their actors. Every actor is asked directly, and all at the same
+ * time, so that a stuck actor hides no other. For an actor that does not answer in time, the kernel's view is taken.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import * as Data from "effect/Data"
@@ -11,7 +11,7 @@ import * as NodeInspect from "../../NodeInspect.ts"
 import * as Outside from "./Outside.ts"
 import { nameOf, type Seen } from "./Seen.ts"
 
-/** One tree: its root's process, and every process that belongs to it, the root first. */
+/** One tree: the processes that belong to it, with that of the root first. */
 export interface Tree {
   readonly root: ActorId | undefined
   readonly seen: ReadonlyArray<Seen>
@@ -20,7 +20,7 @@ export interface Tree {
 /** The error of a tool that finds no tree, or several trees of which none was named. */
 export class NoTree extends Data.TaggedError("NoTree")<{ readonly message: string }> {}
 
-/** The time that an actor has to answer. A machine under load needs some of it. */
+/** The time that an actor has to answer. The bound is long enough for a host under load. */
 export const patience: Duration.Input = "2 seconds"
 
 const seeOne = (
@@ -30,7 +30,7 @@ const seeOne = (
   Effect.scoped(Effect.gen(function*() {
     const observer = yield* NodeInspect.observe(candidate.pid, { within })
     const inside = yield* Effect.timeout(observer.snapshot, within)
-    // An actor that has answered, but cannot show its fibers, does not count as silent.
+    // An actor that has answered, but cannot show its fibers, counts as answering.
     const fibers = asks ? yield* Effect.option(Effect.timeout(observer.fibers, within)) : Option.none()
     return { outside: Outside.unlooked(candidate), inside, fibers: Option.getOrUndefined(fibers) }
   })).pipe(
@@ -39,14 +39,17 @@ const seeOne = (
     )
   )
 
-/** The pid of the root above a process: the actor's own answer counts first, then the parents that the kernel knows. */
+/**
+ * Returns the pid of the root above a process. The actor's own answer comes first, then the parents that the kernel
+ * knows.
+ */
 const rootOf = (all: ReadonlyMap<number, Seen>, { inside, outside }: Seen): number => {
   if (inside !== undefined) return inside.ancestors[0]?.pid ?? inside.actor.pid
   const above = all.get(outside.parent)
   return above === undefined ? outside.pid : rootOf(all, above)
 }
 
-/** Every process that exists still, put together as trees. */
+/** Puts processes together as trees, and leaves out processes that have ended. */
 export const make = (seen: ReadonlyArray<Seen>): ReadonlyArray<Tree> => {
   const all = new Map(seen.map((one) => [one.outside.pid, one]))
   const trees = Map.groupBy(seen, (one) => rootOf(all, one))
@@ -59,27 +62,30 @@ export const make = (seen: ReadonlyArray<Seen>): ReadonlyArray<Tree> => {
   }))
 }
 
-/** The questions to each actor. */
+/** The options of the questions to each actor. */
 export interface Options {
-  /** Asks each actor for its fibers, too. Default: false. */
+  /** Asks each actor for its fibers as well. Default: false. */
   readonly fibers?: boolean | undefined
-  /** The pid or the name of an actor whose tree alone is looked at. Default: all trees. */
+  /**
+   * The pid or the name of an actor. With a target, only the tree of the named actor is asked. By default all trees are
+   * asked.
+   */
   readonly target?: string | undefined
-  /** Looks at this process, too. Default: false. */
+  /** Also asks the actor of this process. Default: false. */
   readonly self?: boolean | undefined
   /** The time that an actor has for each answer. */
   readonly within?: Duration.Input | undefined
 }
 
-/** The pid of the topmost candidate above a process, by the parents that the kernel knows. */
+/** Returns the pid of the topmost candidate above a process, by the parents that the kernel knows. */
 const topOf = (all: ReadonlyMap<number, NodeInspect.Candidate>, candidate: NodeInspect.Candidate): number => {
   const above = all.get(candidate.parent)
   return above === undefined ? candidate.pid : topOf(all, above)
 }
 
 /**
- * The processes of the trees that are meant: others are left in peace, for a knock leaves a door open for a while. A name that
- * no process shows may be that of a root: then all are meant.
+ * Returns the processes of the trees that a target names. Processes of other trees get no knock, because a knock leaves
+ * a door open for a while. A name that no process shows may be that of a root, so that all processes are returned.
  */
 export const meant = (
   found: ReadonlyArray<NodeInspect.Candidate>,
@@ -92,7 +98,7 @@ export const meant = (
   return found.filter((candidate) => tops.has(topOf(all, candidate)))
 }
 
-/** Looks at trees. A process that ended meanwhile is left out. */
+/** Asks the actors of the trees. A process that ended in the meantime is left out. */
 export const look = (options: Options = {}): Effect.Effect<ReadonlyArray<Tree>> =>
   Effect.gen(function*() {
     const others = yield* NodeInspect.candidates
@@ -106,7 +112,7 @@ const isGone = (state: string): boolean => state === "" || state === "Z" || stat
 const holds = ({ seen }: Tree, target: string): boolean =>
   seen.some((one) => String(one.outside.pid) === target || nameOf(one) === target)
 
-/** The tree that is meant: the one with an actor of this pid or name, or, without a target, the only tree. */
+/** Picks the tree with an actor of this pid or name, or the only tree where there is no target. */
 export const pick = (trees: ReadonlyArray<Tree>, target: string | undefined): Effect.Effect<Tree, NoTree> => {
   const meant = target === undefined ? trees : trees.filter((tree) => holds(tree, target))
   const [tree, ...others] = meant

@@ -1,5 +1,6 @@
 /**
- * The tree of this root and what keeps it from going on, in words: what `furrow tree` and `furrow why` say, without the tool.
+ * The tree of this root and its findings in words, as `furrow tree` and `furrow why` print them, without the
+ * command-line tool.
  */
 import * as Effect from "effect/Effect"
 import * as Findings from "./Findings.ts"
@@ -7,7 +8,7 @@ import * as Print from "./Print.ts"
 import * as Trees from "./Trees.ts"
 import * as TreeView from "./treeView.ts"
 
-/** Looks at the tree of this process, and shows it with its findings. */
+/** Asks the tree of this process, and returns it as text with its findings. */
 export const dump: Effect.Effect<string> = Effect.gen(function*() {
   const target = String(process.pid)
   const { seen, ...tree } = yield* Trees.pick(yield* Trees.look({ fibers: true, self: true, target }), target)

@@ -1,19 +1,17 @@
-/**
- * Text of a tree, as it is shown: names are the program's, and a terminal must not obey them.
- */
+/** Formats parts of a tree as text, in which names of the program cannot control a terminal. */
 
 /** Replaces control characters in a name by their escapes, so that a terminal does not obey them. */
 export const printable = (text: string): string =>
   text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 
-/** Replaces control characters in a text of several lines. The ends of lines stay. */
+/** Replaces control characters in a text of several lines. Line breaks stay. */
 export const printableLines = (text: string): string => text.split("\n").map(printable).join("\n")
 
 const second = 1000
 const minute = 60 * second
 const hour = 60 * minute
 
-/** A time as people say it: `120 ms`, `4.2 s`, `3 min`, `2.5 h`. */
+/** Formats a time in its largest unit: `120 ms`, `4.2 s`, `3 min`, `2.5 h`. */
 export const duration = (millis: number): string => {
   if (millis < second) return `${Math.round(millis)} ms`
   if (millis < minute) return `${(millis / second).toFixed(1)} s`
@@ -24,7 +22,7 @@ export const duration = (millis: number): string => {
 /** A number of bytes as text in mebibytes, as `12 MiB`. */
 export const mebibytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`
 
-/** Pads columns to the widest cell of each; the last one is left as it is. */
+/** Pads the cells of each column to the widest; the last column is left as it is. */
 export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
   const widths = rows.reduce<ReadonlyArray<number>>(
     (widest, row) => row.map((cell, i) => Math.max(widest[i] ?? 0, cell.length)),
@@ -33,7 +31,10 @@ export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray
   return rows.map((row) => row.map((cell, i) => i === row.length - 1 ? cell : cell.padEnd(widths[i]!)).join("  "))
 }
 
-/** A path below the working directory, relative to that directory. Any other path stays as it is. */
+/**
+ * Returns a path below the working directory as a relative path. A path outside of the working directory stays as it
+ * is.
+ */
 export const shortened = (path: string): string => {
   const here = `${process.cwd()}/`
   return path.startsWith(here) ? path.slice(here.length) : path

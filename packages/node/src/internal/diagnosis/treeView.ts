@@ -61,7 +61,7 @@ const rowsBelow = (tree: Tree, pid: number, indent: string): ReadonlyArray<Reado
     ...rowsBelow(tree, one.outside.pid, `${indent}  `)
   ])
 
-/** The lines of a tree; those of actors whose parent is not seen stand at the end. */
+/** Returns the lines of a tree. Actors whose parent has not answered stand at the end of these lines. */
 export const lines = (tree: Tree): ReadonlyArray<string> => {
   const [root] = tree.seen
   if (root === undefined) return []
@@ -77,7 +77,10 @@ export const lines = (tree: Tree): ReadonlyArray<string> => {
 
 const topHead = ["cpu", "actor", "pid", "rss", "loop", "open", "oldest"]
 
-/** The share of a core that an actor used between two looks. For a silent actor the kernel gives the share. */
+/**
+ * Returns the share of a core that an actor used between two looks. For an actor that does not answer, the share is
+ * that of the kernel's samples.
+ */
 const shareOf = (before: ReadonlyMap<number, Seen>, { inside, outside: { cpu, pid } }: Seen): number => {
   const [now, then] = [inside?.process, before.get(pid)?.inside?.process]
   if (now === undefined || now === null) return cpu
@@ -85,7 +88,7 @@ const shareOf = (before: ReadonlyMap<number, Seen>, { inside, outside: { cpu, pi
   return (now.cpuMillis - then.cpuMillis) / (now.uptimeMillis - then.uptimeMillis)
 }
 
-/** The actors of a tree by the processor time that they used since the look before. */
+/** Sorts the actors of a tree by the processor time that they used since the look before. */
 export const top = (before: Tree, tree: Tree): ReadonlyArray<string> => {
   const known = new Map(before.seen.map((one) => [one.outside.pid, one]))
   const shares = tree.seen.map((one) => [shareOf(known, one), one] as const)

@@ -1,8 +1,9 @@
 /**
- * The command line by which a program is started under the guard.
+ * Makes the command line by which a program is started under the guard.
  *
- * Between the start of a process and the guard's knowledge of it the root may be killed. So the started process is a shell that
- * waits for a line and becomes the program then: at the end of that pipe it ends, and nothing of the program has run.
+ * The root may be killed after a process has started and before the guard knows the process. So the process of a
+ * program begins as a shell, which waits for a line on a pipe before it becomes the program. When the pipe ends first,
+ * the shell exits and the program never runs.
  */
 import type { GroupGuard } from "@furrow/actor/ActorProcess"
 import * as ChildProcess from "effect/process/ChildProcess"
@@ -12,7 +13,7 @@ import * as Path from "node:path"
 
 const shell = "/bin/sh"
 
-/** A POSIX shell names a descriptor by one digit. */
+/** Descriptors that the waiting shell can read, because a POSIX shell writes a descriptor as one digit. */
 const gateFds = [3, 4, 5, 6, 7, 8, 9] as const
 
 const isExecutable = (file: string): boolean => {
@@ -32,14 +33,14 @@ const isFolder = (path: string): boolean => {
   }
 }
 
-/** The PATH in which the program is looked for, as it is given its environment. */
+/** Returns the PATH in which the program is looked for: that of the program's own environment. */
 const pathOf = ({ env, extendEnv }: ChildProcess.CommandOptions): string => {
   const given = env?.["PATH"]
   const own = env === undefined || extendEnv === true && !("PATH" in env) ? process.env["PATH"] : undefined
   return (typeof given === "string" ? given : own) ?? "/usr/bin:/bin"
 }
 
-/** Why this command cannot be started, if that is plain before. */
+/** Returns why a command cannot be started, as far as that can be seen before the start. */
 export const problemOf = ({ args, command, options }: ChildProcess.StandardCommand): string | undefined => {
   for (const stream of ["stdout", "stderr"] as const) {
     if (options[stream] !== undefined && options[stream] !== "pipe") {
@@ -62,12 +63,18 @@ export const problemOf = ({ args, command, options }: ChildProcess.StandardComma
     : `"${command}" is not in PATH (${path})`
 }
 
-/** A shell drops variables of other names, as `discovery.type`, from the environment of what it becomes. */
+/**
+ * Matches the names of variables that a shell passes on. A shell drops others, such as `discovery.type`, from the
+ * environment of a program that it starts.
+ */
 const shellName = /^[A-Za-z_][A-Za-z0-9_]*$/
 
 const env = "/usr/bin/env"
 
-/** The words by which the program gets the variables that the gate's shell would drop. Their values stay out of errors. */
+/**
+ * Returns the words of a call of `env`, which gives the program the variables that the waiting shell would drop. The
+ * values of the variables are redacted, so that no error shows them.
+ */
 const givenBack = ({ env: own, extendEnv }: ChildProcess.CommandOptions): ReadonlyArray<Word> => {
   const all = own === undefined ? process.env : extendEnv === true ? { ...process.env, ...own } : own
   const dropped = Object.entries(all).flatMap(([name, value]) =>
@@ -82,11 +89,11 @@ type Word = ChildProcess.StandardCommand["args"][number]
 
 export interface Launch {
   readonly command: ChildProcess.StandardCommand
-  /** The descriptor that waits for a line, where there is a guard that has to know first. */
+  /** The descriptor on which the shell waits for a line; undefined where no guard has to know the process first. */
   readonly gate: number | undefined
 }
 
-/** A command under the guard, with its streams and its bounds. */
+/** Returns the command that starts a program under the guard, with defaults for its streams and its bounds. */
 export const prepare = (
   { args, command, options }: ChildProcess.StandardCommand,
   guard: GroupGuard | undefined,

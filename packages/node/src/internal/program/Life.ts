@@ -1,16 +1,17 @@
 /**
- * The life of a program as its owner knows it, as a pure table.
+ * The life of a program from the view of its owner, as a pure function.
  *
  *   Running --stop--> Stopping --gone--> Gone (asked) --read--> Ended (asked)
  *      |
  *      +-----gone--> Gone --read--> Ended
  *
- * Gone: its process is reaped, so that its number may be another's. The rest of its output is still being read.
+ * In the state `Gone` the process is reaped, so another process may get its number. In the state `Gone` the rest of the
+ * program's output is still being read.
  */
 
 /**
- * The end of a program's process: its code or the signal that killed it, and its last lines of both streams, the oldest
- * first.
+ * The end of a program's process: its exit code or the signal that killed it, with the last lines of both streams, the
+ * oldest first.
  *
  * @category models
  * @since 0.1.0
@@ -22,7 +23,7 @@ export type ProgramExit =
 export type State =
   | { readonly _tag: "Running" }
   | { readonly _tag: "Stopping" }
-  /** `asked`: its owner was ending it. */
+  /** `asked` is true where the owner was already ending the program. */
   | { readonly _tag: "Gone"; readonly asked: boolean }
   | { readonly _tag: "Ended"; readonly exit: ProgramExit; readonly asked: boolean }
 
@@ -44,5 +45,5 @@ export const step = (state: State, input: Input): State => {
   }
 }
 
-/** The process's number is its own, so that it may be sent a signal. */
+/** True while the process is not reaped: its number belongs to no other process, so that a signal may be sent. */
 export const hasProcess = ({ _tag }: State): boolean => _tag === "Running" || _tag === "Stopping"

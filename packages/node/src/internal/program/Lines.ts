@@ -1,16 +1,17 @@
 /**
- * The lines in the bytes of one stream of a program. A line that does not end comes in pieces, so that nothing grows.
+ * Splits the bytes of one output stream of a program into lines. A line that is too long is returned in pieces, so that
+ * the buffer stays bounded.
  */
 import { StringDecoder } from "node:string_decoder"
 
-/** A line longer than this many characters is passed on in pieces of as many. */
+/** The characters of the longest piece of a line. A longer line is passed on in several pieces. */
 export const maxLineChars = 16 * 1024
 
 export class Lines {
   private readonly decoder = new StringDecoder("utf8")
   private rest = ""
 
-  /** The lines that these bytes complete. */
+  /** Returns the lines that end within these bytes. */
   write(bytes: Uint8Array): ReadonlyArray<string> {
     const lines = (this.rest + this.decoder.write(bytes as Buffer)).split("\n")
     this.rest = lines.pop()!
@@ -22,7 +23,7 @@ export class Lines {
     return whole
   }
 
-  /** The line that never ended, if any. */
+  /** Returns the last line of the stream, where no line break ended it. */
   end(): ReadonlyArray<string> {
     const rest = this.rest + this.decoder.end()
     this.rest = ""

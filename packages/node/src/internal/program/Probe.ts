@@ -1,14 +1,12 @@
-/**
- * Asks a port or a socket file until it accepts.
- */
+/** Dials a port or a socket file again and again, until a connection is accepted. */
 import * as Effect from "effect/Effect"
 import type * as Net from "node:net"
 
 const net = (): typeof Net => process.getBuiltinModule("node:net")
 
-/** Between two attempts. */
+/** Milliseconds between two attempts to connect. */
 const pauseMillis = 50
-/** Milliseconds for one attempt: a full backlog does not answer at all. */
+/** Milliseconds for one attempt to connect, because a listener with a full backlog does not answer. */
 const attemptMillis = 1000
 
 const attempt = (where: Net.NetConnectOpts): Effect.Effect<boolean> =>

@@ -1,5 +1,6 @@
 /**
- * A program that runs: its output is read to the end with or without readers, and its end is always known.
+ * A running program. The output of a program is read to the end, with or without readers, and its exit is always
+ * noticed.
  */
 import { type GroupGuard, logError, logInfo, logWarning, withoutStack } from "@furrow/actor/ActorProcess"
 import * as Cause from "effect/Cause"
@@ -28,29 +29,41 @@ import { Lines } from "./Lines.ts"
 export interface Line {
   readonly stream: "stdout" | "stderr"
   readonly text: string
-  /** Counts all lines of the program from 1: a gap in the numbers is what a slow reader has missed. */
+  /**
+   * The number of the line among all lines of the program, counted from 1. A gap in the numbers shows which lines a
+   * slow reader has missed.
+   */
   readonly number: number
 }
 
-/** Lines that a reader of the output may be behind. */
+/** The number of lines by which a reader of the output may be behind. */
 const heldLines = 256
-/** Lines that are told to a reader who comes later. */
+/** The number of past lines that a late reader of the output still gets. */
 const replayedLines = 64
-/** Lines in errors and exits. */
+/** The number of last lines that errors and exits contain. */
 const keptLines = 20
-/** Characters after which a kept line is cut. */
+/** The number of characters after which a kept line is cut. */
 const keptLineChars = 1024
-/** Milliseconds after the exit for more output to come: a process that has left the group may hold the pipes. */
+/**
+ * Milliseconds to wait for more output after the exit. A process that has left the program's group may hold the pipes
+ * open for longer.
+ */
 const outputGraceMillis = 100
-/** Turns of the event loop that bytes need from the kernel to a line. */
+/** The number of turns of the event loop that bytes need on their way from the kernel to a line. */
 const readingTurns = 8
-/** Bytes of its output that the kernel and the streams may still hold at its exit: more is another's. */
+/**
+ * The bytes of a program's output that may be unread when the program exits. Further bytes come from another process
+ * that holds the pipe.
+ */
 const maxRestBytes = 2 * 1024 * 1024
-/** Milliseconds after the exit for the rest of the output in any case. */
+/** Milliseconds after the exit in which the rest of the output is read at most. */
 const maxRestMillis = 10_000
-/** Between two looks whether a process is gone whose exit is not told. */
+/** Milliseconds between two checks whether a process has ended, where Effect does not report the exit. */
 const goneLookMillis = 10
-/** The time that SIGKILL may take, which the kernel puts off only for a call that it cannot break off. */
+/**
+ * Milliseconds to wait for the effect of a SIGKILL. The kernel delays a SIGKILL only during a system call that cannot
+ * be interrupted.
+ */
 export const killBoundMillis = 10_000
 
 export interface Options {
@@ -60,10 +73,10 @@ export interface Options {
   readonly stopMillis: number
 }
 
-/** The guard of the tree, or what takes its place where there is none. */
+/** The guard of the tree, or its replacement where a program runs without a tree. */
 export type Around = Pick<GroupGuard, "enter" | "signal">
 
-/** Lets the event loop read: bytes that came while this process was busy are there only then. */
+/** Gives the event loop several turns, so that bytes which came while this process was busy are read. */
 const turns: Effect.Effect<void> = Effect.promise(async () => {
   for (let turn = 0; turn < readingTurns; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
 })
@@ -99,14 +112,14 @@ export class Running {
     this.hub = hub
   }
 
-  /** The exit, once the process and what it left in its group are gone. */
+  /** The exit of the program. The effect completes when the process and the rest of its process group have ended. */
   readonly exit: Effect.Effect<Life.ProgramExit> = Effect.suspend(() => Deferred.await(this.ended))
 
   get now(): Life.State {
     return this.state
   }
 
-  /** The last lines of one stream, or of both. */
+  /** Returns the last lines of one stream, or those of both. */
   lastLines(of?: Line["stream"]): ReadonlyArray<string> {
     return this.kept.filter(({ stream }) => of === undefined || stream === of).map(({ text }) => text)
   }
@@ -120,7 +133,10 @@ export class Running {
     Stream.takeWhile(Stream.fromPubSub(this.hub), (line): line is Line => line !== undefined)
   )
 
-  /** The first line for which this holds. It sees every line, however fast they come; it does not end by itself. */
+  /**
+   * Waits for the first line that satisfies a predicate. The predicate sees every line, however fast lines come.
+   * Without a match the wait does not end by itself.
+   */
   find(holds: (line: Line) => boolean): Effect.Effect<Line> {
     return Effect.callback((resume) => {
       const watch = (line: Line) => {
@@ -133,14 +149,14 @@ export class Running {
     })
   }
 
-  /** Sends a signal to the program alone, not to its group, and none where its process is gone. */
+  /** Sends a signal to the program alone, not to its group. A program whose process has ended gets no signal. */
   signal(signal: ChildProcess.Signal): Effect.Effect<void> {
     return Effect.sync(() => {
       if (Life.hasProcess(this.state)) send(this.handle.pid, signal)
     })
   }
 
-  /** Ends the program and waits until it is gone, no longer than its bounds. */
+  /** Ends the program, and waits for its end no longer than `stopMillis` and the bound of SIGKILL. */
   readonly stop: Effect.Effect<void> = Effect.suspend(() => {
     const { name, stopMillis, stopSignal } = this.options
     this.state = Life.step(this.state, { _tag: "Stop" })
@@ -160,12 +176,12 @@ export class Running {
     )
   })
 
-  /** Sends a signal to its group, and waits for its end. */
+  /** Sends a signal to the program's group, and waits for the program's end. */
   private end(signal: ChildProcess.Signal, boundMillis: number): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (this.state._tag === "Ended") return Effect.void
       const { pid } = this.handle
-      // The program runs as another user, as programs that are setuid do.
+      // The kernel forbids the signal where the program runs as another user, as a setuid program does.
       if (Life.hasProcess(this.state) && send(-pid, signal) === "forbidden") {
         this.around.signal(pid, signal === "SIGKILL" ? signal : "SIGTERM")
       }
@@ -177,8 +193,9 @@ export class Running {
   }
 
   /**
-   * Lets go of Effect's part, which waits for processes of its group that are dead and not reaped: nothing waits for it. It
-   * signals the group, so that it is let go at the end of the program and not later, where the number may be another's.
+   * Closes the Scope of Effect's process handle in the background, because its finalizer also waits for dead processes
+   * that are not reaped. The finalizer signals the group of the program. So the finalizer runs at the end of the
+   * program and not later, when another group may have the same number.
    */
   private readonly release: Effect.Effect<void> = Effect.suspend(() =>
     Effect.asVoid(
@@ -186,7 +203,7 @@ export class Running {
     )
   )
 
-  /** Reads both streams to their ends, and notices the exit. */
+  /** Starts to read both output streams to their ends, and to wait for the exit. */
   readonly begin: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
     const leave = this.around.enter(this.handle.pid)
     const reading = yield* Effect.forkDetach(
@@ -204,9 +221,11 @@ export class Running {
       leave()
       yield* Effect.timeoutOption(this.rest(reading), maxRestMillis)
       yield* Fiber.interrupt(reading)
-      // A process that has left the group holds the other ends: ours would never be closed.
+      // A process that has left the program's group may hold the other ends of the pipes, so the ends in this process
+      // are destroyed.
       for (const stream of this.child?.stdio ?? []) stream?.destroy()
-      // A process that was starting while its group was killed may have come into it only then.
+      // Kills the group once more, because a process that was being started may have joined the group after the first
+      // kill.
       killLeftIn(this.handle.pid)
       const lines = this.lastLines()
       const ended: Life.ProgramExit = Exit.isSuccess(exit)
@@ -219,7 +238,9 @@ export class Running {
     })
   }
 
-  /** Reads on while something comes: what it had written before its exit is here, or in the kernel. */
+  /**
+   * Reads the output on until a while passes without new bytes. Output from before the exit may still be in the kernel.
+   */
   private rest(reading: Fiber.Fiber<void>): Effect.Effect<void> {
     const until = this.counts.bytes + maxRestBytes
     const look: Effect.Effect<void> = Effect.suspend(() => {
@@ -242,8 +263,8 @@ export class Running {
   }
 
   /**
-   * The signal that ended it. Effect tells a failure of the input that it was given by the same error, while its process
-   * is there: a program with half of its input is ended.
+   * Returns the signal that ended the program. Effect reports a failure of the program's input by the same error as a
+   * signal, while the program still runs. A program that has got only a part of its input is ended.
    */
   private signalBehind(cause: Cause.Cause<unknown>): Effect.Effect<string> {
     return Effect.gen({ self: this }, function*() {
@@ -304,7 +325,7 @@ export class Running {
 
 export const makeHub = PubSub.sliding<Line | undefined>({ capacity: heldLines, replay: replayedLines })
 
-/** Effect's handle tells a signal by the text of its error alone. */
+/** Reads the name of the signal from the text of Effect's error, because Effect reports the signal nowhere else. */
 const signalOf = (cause: unknown): string => {
   const text = withoutStack(() => describe(cause))
   return /signal: '(SIG\w+)'/.exec(text)?.[1] ?? "unknown"

@@ -1,14 +1,15 @@
-/**
- * The process of Node behind a handle of Effect, which shows its number alone.
- */
+/** Finds the `ChildProcess` of Node behind a process handle of Effect, which reveals only the number of the process. */
 import * as Effect from "effect/Effect"
 import type { ChildProcess } from "node:child_process"
 import * as Builtins from "../builtins.ts"
 
-/** Node tells of each process that it starts on this channel. */
+/** The diagnostics channel on which Node reports each process that it starts. */
 const channel = "child_process"
 
-/** Starts one, and finds it among those that Node has started meanwhile. Another kind of spawner starts none here. */
+/**
+ * Starts a process, and finds its `ChildProcess` among those that Node has started meanwhile. The result is undefined
+ * where another kind of spawner started the process without Node.
+ */
 export const seen = <A extends { readonly pid: number }, E, R>(
   spawn: Effect.Effect<A, E, R>
 ): Effect.Effect<readonly [A, ChildProcess | undefined], E, R> =>
