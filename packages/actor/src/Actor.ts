@@ -1,9 +1,9 @@
 /**
- * Furrow's front door: define what an actor can do, start actors under an owner, and call them.
+ * The main module of Furrow: a program defines what an actor can do, starts actors under an owner, and calls them.
  *
- * Every actor has an owner. `runInActor` and `streamInActor` own the one they start for as long as they run; a
- * `nursery` owns whatever is started in it; `startScoped` gives an actor to a Scope. When the owner ends, the actor
- * ends first.
+ * Every actor has an owner. `runInActor` and `streamInActor` own the actor that they start as long as they run; a
+ * `nursery` owns the actors that are started in it; `startScoped` gives an actor to a Scope. When an owner ends, its
+ * actors end first.
  *
  * @since 0.1.0
  */
@@ -77,24 +77,28 @@ export type { Nursery } from "./internal/supervision/Nursery.ts"
 type AnyImplemented = Implemented<AnyEndpoint>
 
 /**
- * The endpoints that an actor is to serve, and the way it is to be started.
+ * The endpoints that an actor will serve, and the settings of its start.
  *
  * @category models
  * @since 0.1.0
  */
 export interface StartOptions<X extends ReadonlyArray<unknown>> extends SpawnOptions {
-  /** The endpoints that the actor serves: nothing else can be called. */
+  /** The endpoints that the actor serves; no others can be called. */
   readonly expose: X
-  /** No other actor of the tree may have its name while it lives: `NameTaken` otherwise. Default: names are shared. */
+  /**
+   * True when no other actor of the tree may have this name while the actor lives. `NameTaken` otherwise. Default:
+   * names are shared.
+   */
   readonly unique?: boolean | undefined
   /**
-   * The trees that find it, where trees see each other (`Discovery.layerShared`): its own, those of its host, or everyone. Its
-   * name is alone (`unique`) among them. Default: as that Layer says, which is everyone.
+   * The trees that can find the actor, when trees see each other (`Discovery.layerShared`): its own tree, those of its
+   * host, or everyone. A `unique` name is unique among all trees that can find the actor. Default: the setting of that
+   * Layer, which is everyone unless set.
    */
   readonly listed?: Listing | undefined
 }
 
-/** The part of a start that is the same for every owner. */
+/** The part of a start that is the same for every kind of owner. */
 const startChild = (
   local: LocalActor,
   name: string,
@@ -107,11 +111,11 @@ const startChild = (
     : Effect.die(error)
 }
 
-/** The endpoints of a portal, with the module of each. */
+/** The endpoints that a portal exposes, with the module of each. */
 const exposedBy = (expose: ReadonlyArray<AnyImplemented>) =>
   new Map(expose.map(({ endpoint, module }) => [endpoint.name, module]))
 
-/** An actor of definitions under a name, or the actor of a Service. */
+/** Starts an actor that serves definitions under a name, or the actor of a Service. */
 const startAny = (local: LocalActor, what: any, options: any, restore: StartChild.Restore) =>
   typeof what === "string"
     ? startChild(local, what, options, restore)
@@ -130,11 +134,11 @@ const portalOfAny = (
     : StartService.portal(local, what, child, channel, wait)
 
 /**
- * Starts an actor in the nursery around us; it resolves when the actor is ready to serve, and fails with `SpawnFailed`
- * or `NameTaken` otherwise. An actor that is lost later fails the nursery.
+ * Starts an actor in the nursery of the context. The start resolves when the actor is ready to serve, and otherwise
+ * fails with `SpawnFailed` or `NameTaken`. The nursery fails if the actor is lost later.
  *
- * The nursery cancels it when its body returns. With `await: true` it is joined instead: it must end by itself or be
- * cancelled through its portal.
+ * The nursery cancels the actor when the body of the nursery returns. With `await: true` the nursery waits for the
+ * actor instead: the actor must end by itself or be cancelled through its portal.
  *
  * @example
  * ```ts
@@ -168,15 +172,18 @@ export const start: {
     })
   )
 
-/** A nursery that began to close while the actor was starting has not told it to end: we do. */
+/**
+ * A nursery that began to close while the actor was starting has not told the actor to end, so the actor is discarded
+ * here.
+ */
 const ownedOrGone = (open: boolean, child: ChildActor): Effect.Effect<void> => open ? Effect.void : child.discard
 
 /**
- * Starts an actor in the Scope around us; it resolves when the actor is ready to serve, and the actor ends when the
- * Scope closes. It fails with `SpawnFailed` or `NameTaken`.
+ * Starts an actor in the Scope of the context. The start resolves when the actor is ready to serve, and the actor ends
+ * when the Scope closes. Fails with `SpawnFailed` or `NameTaken` if the actor does not start.
  *
- * The death of the actor interrupts nothing: calls fail with `ActorLost`, and `portal.wait` reports it. A death that
- * was not seen in one of these ways is logged when the Scope closes.
+ * The death of the actor interrupts nothing: its calls fail with `ActorLost`, and `portal.wait` returns its exit. A
+ * death that no call and no wait has seen is logged when the Scope closes.
  *
  * @example
  * ```ts
@@ -221,10 +228,10 @@ export const startScoped: {
     })
   )
 
-/** A call that is run where its definition is. */
+/** A call together with its definition, which can run it. */
 type OwnCall = Call<AnyEndpoint> & { readonly definition: AnyImplemented }
 
-/** Starts an actor for one purpose, and ends it whatever comes of it; an interruption ends it at once. */
+/** Starts an actor for one purpose, and ends the actor whatever the result is; an interruption ends it at once. */
 const inOwnActor = <A>(
   local: LocalActor,
   call: OwnCall,
@@ -246,10 +253,11 @@ const inOwnActor = <A>(
   )
 
 /**
- * Runs a call in an actor of its own: starts it, waits for the answer, ends it. Interrupting it interrupts the far
- * fiber and waits for its finalizers, bounded by the shutdown ladder.
+ * Runs a call in an actor of its own: starts the actor, waits for the answer, and ends the actor. Interrupting the call
+ * interrupts the far fiber and waits for its finalizers, bounded by the shutdown ladder.
  *
- * It fails with the error of the endpoint, or with an `ActorError`. `name` is by default that of the endpoint.
+ * Fails with the error of the endpoint, or with an `ActorError`. `name` is the name of the actor; default: the name of
+ * the endpoint.
  *
  * @example
  * ```ts
@@ -269,8 +277,9 @@ export const runInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint> 
   }) as Effect.Effect<Success<C>, Failure<C> | ActorError, ActorRuntime>
 
 /**
- * Reads a stream from an actor of its own, which lives as long as the stream is read. `name` is by default that of the
- * endpoint; `receiver` decides about items that do not match, which fail the stream otherwise.
+ * Reads a stream from an actor of its own, which lives as long as the stream is read. `name` is the name of the actor
+ * (default: the name of the endpoint), and `receiver` decides about items that do not match, which otherwise fail the
+ * stream.
  *
  * @example
  * ```ts
@@ -307,17 +316,17 @@ export const streamInActor = <C extends StreamCall<any, any, any, AnyStreamEndpo
  * @since 0.1.0
  */
 export interface Running<out A, out E> {
-  /** The answer; reading a failure here does not undo that it is the nursery's. */
+  /** The answer of the job; catching its failure here does not change that the nursery fails. */
   readonly result: Effect.Effect<A, E | ActorError>
-  /** Waits for the end, never fails. */
+  /** Waits for the end of the job, and never fails. */
   readonly wait: Effect.Effect<void>
   /** Ends the job and its actor. */
   readonly cancel: (reason?: string) => Effect.Effect<void>
 }
 
 /**
- * Runs a call in an actor of its own, in the background. The nursery joins it: leaving the nursery waits for the job,
- * and a failure of the job is the nursery's, typed.
+ * Runs a call in an actor of its own, in the background. The nursery waits for the job before it ends, and a failure of
+ * the job is a typed failure of the nursery.
  *
  * @example
  * ```ts
@@ -348,7 +357,8 @@ export const forkInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint>
         const end = (reason: string) => endAsOwner(local, child, reason)
         const work = Effect.onExit(Caller.run(channel, local.env, call as OwnCall, () => child.gone), (exit) => {
           const tell = () => void Deferred.doneUnsafe(result, exit)
-          // The nursery hears of a failure before the actor is gone: everybody else ends in parallel with it.
+          // The nursery learns of the failure before the actor is gone, so that all its other actors end in parallel
+          // with this one.
           if (Exit.isFailure(exit)) inside.jobFailed(job, exit.cause, tell)
           else tell()
           return Effect.andThen(end("done"), Effect.sync(() => inside.jobEnded(job)))
@@ -370,7 +380,7 @@ export const forkInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint>
   ) as Effect.Effect<Running<Success<C>, Failure<C>>, ActorError, Nursery | Raises<Failure<C>>>
 
 /**
- * The actor we run in: its name, its id, its ancestors, and whether it is the root.
+ * The actor in which the code runs: its name, its id, its ancestors, and whether it is the root.
  *
  * @example
  * ```ts
@@ -384,7 +394,8 @@ export const forkInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint>
 export const current: Effect.Effect<ActorInfo, never, ActorRuntime> = Effect.map(ActorRuntime, ({ info }) => info)
 
 /**
- * A picture of this actor: its id, what it serves, its children and their states, its connections.
+ * A snapshot of the calling actor: its id, the endpoints that it serves, its children and their states, and its
+ * connections.
  *
  * @example
  * ```ts
@@ -401,7 +412,7 @@ export const statistics: Effect.Effect<ActorSnapshot, never, ActorRuntime> = Eff
 )
 
 /**
- * Events of this actor and of its children, from the moment the stream is read. The stream never ends by itself.
+ * Events of the calling actor and of its children, from the moment the stream is read. The stream never ends by itself.
  *
  * @example
  * ```ts
@@ -424,8 +435,8 @@ export const events: Stream.Stream<ActorEvent, never, ActorRuntime> = Stream.unw
 )
 
 /**
- * Turns every `ActorError` into a defect and leaves the endpoint's own errors. A handler that calls another actor needs
- * it, because an `ActorError` is not in its own contract.
+ * Turns every `ActorError` into a defect, and keeps the endpoint's own errors. A handler that calls another actor needs
+ * this, because `ActorError` is not part of its own contract.
  *
  * @example
  * ```ts
@@ -442,10 +453,10 @@ export const orDie = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E
   Effect.catchIf(self, isActorError, Effect.die) as Effect.Effect<A, Exclude<E, ActorError>, R>
 
 /**
- * Bounds an effect as `Effect.timeout` does: it fails with `TimeoutError` when the time is up. A number is
+ * Bounds an effect as `Effect.timeout` does, which fails with `TimeoutError` when the time is up. A number is
  * milliseconds.
  *
- * The remaining time travels with every call made inside, so an actor three hops away knows how long it has
+ * Every call inside the effect carries the remaining time, so an actor three hops away knows its deadline
  * (`Timeouts.Deadline`). If the effect runs under an earlier deadline, that deadline stays in force.
  *
  * @example

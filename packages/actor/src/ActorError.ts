@@ -1,6 +1,6 @@
 /**
- * Failures between two actors: a closed union of tagged errors, beside the error that an endpoint declares. Each
- * names the side, the thing and the next step. docs/errors.md lists all of them with what to do.
+ * Failures between two actors: a closed union of tagged errors, beside the error that an endpoint declares itself. Each
+ * error names the side, the thing and the next step. The page docs/errors.md lists all errors with advice.
  *
  * @since 0.1.0
  */

@@ -1,7 +1,7 @@
 /**
- * The surroundings of an actor program, as one service: its identity and its way to start other actors. `layer` makes
- * it of a transport, a discovery and a spawner; `NodeActor.layer` and `MemoryActor.layer` are the same over defaults.
- * An actor provides it to its handlers.
+ * The environment of an actor program, as one service: the identity of the actor, and the means to start other actors.
+ * `layer` makes the service from a transport, a discovery and a spawner; `NodeActor.layer` and `MemoryActor.layer` do
+ * the same with defaults. Every actor provides the service to its handlers.
  *
  * @since 0.1.0
  */

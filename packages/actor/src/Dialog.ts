@@ -1,6 +1,6 @@
 /**
- * A dialog is a linked pair of tasks in two actors: a first value, messages both ways, one result, and one cancel for
- * both. `Actor.dialog` defines one, `portal.open` holds it.
+ * A dialog is a linked pair of fibers in two actors: a first value, messages both ways, one result, and one cancel for
+ * both. `Actor.dialog` defines a dialog, and `portal.open` opens one.
  *
  * @since 0.1.0
  */

@@ -1,9 +1,11 @@
 /**
- * Contracts and calls as data: what an actor can be asked, and one question with its payload.
+ * Contracts and calls as data: an endpoint is something that an actor can be asked, and a call is one question with its
+ * payload.
  *
  * An endpoint is a name, a kind (call, stream or dialog) and schemas. `Actor.fn`, `Actor.stream` and `Actor.dialog`
- * make one with its implementation; `Actor.endpoint`, `Actor.streamEndpoint` and `Actor.dialogEndpoint` make the
- * contract alone. Calling one gives a call: data that crosses to an actor, and an Effect or Stream where it stays here.
+ * make an endpoint with its implementation; `Actor.endpoint`, `Actor.streamEndpoint` and `Actor.dialogEndpoint` make
+ * only the contract. Calling an endpoint with a payload makes a call: data that can cross to an actor, and an Effect or
+ * Stream that runs in this process.
  *
  * @since 0.1.0
  */

@@ -1,7 +1,9 @@
 /**
- * Looking into the actors of a tree from outside, for tools: the picture of one actor, and how an observer asks for it.
+ * Looks into the actors of a tree from outside, for tools: the state of one actor, and the client with which an
+ * observer asks for it.
  *
- * The platform opens the door. `@furrow/devtools` is the tool; programs look at themselves by `Actor.statistics`.
+ * The platform opens the door for observers. `@furrow/devtools` is a tool for observers; programs read their own state
+ * by `Actor.statistics`.
  *
  * @since 0.2.0
  */

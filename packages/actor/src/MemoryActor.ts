@@ -1,10 +1,11 @@
 /**
- * Actors without processes: the same runtime, each actor a fiber here, connected by memory.
+ * Actors without processes: the same runtime, with each actor a fiber of this process, connected by memory.
  *
- * For tests and for programs that want the semantics but not the processes. Everything is as between processes: values
- * cross through their codecs, cancellation is acknowledged, a lost actor is lost. Time is the program's own Clock, so
- * a whole tree runs under TestClock. Not here: the isolation. A blocked event loop blocks every actor, and a killed
- * actor is interrupted: its finalizers run, without a wait for them. SIGTERM lets an actor leave in order, as a process does.
+ * Actors in memory are for tests, and for programs that want the semantics without the processes. Everything else is as
+ * between processes: values cross through their codecs, cancellation is acknowledged, and an actor can be lost. All
+ * times are those of the program's own Clock, so a whole tree runs under TestClock. The isolation of processes is
+ * missing. A blocked event loop blocks every actor, and killing an actor interrupts its fibers: its finalizers run, and
+ * nothing waits for them. SIGTERM lets an actor leave in order, as an actor in a process does.
  *
  * @since 0.1.0
  */
@@ -42,12 +43,12 @@ type Plans = Platform.Plans
 const find = (request: SpawnRequest) => (exposed: ReadonlyArray<Exposed>): ReadonlyArray<Implemented<AnyEndpoint>> =>
   exposed.map(({ module, name }) => {
     const found = request.definitions.find(({ endpoint, module: from }) => endpoint.name === name && from === module)
-    // Both lists are made by the same parent, one from the other.
+    // A parent makes both lists of definitions, one from the other, so every name is found.
     if (found === undefined) throw new Error(`no definition of ${name}`)
     return found
   })
 
-/** The exit code of an actor that SIGTERM alone has ended: as that of a process. */
+/** The exit code of an actor that only SIGTERM has ended, which is that of a process. */
 const terminatedCode = 143
 
 class MemoryProcess implements ProcessHandle {
@@ -60,7 +61,7 @@ class MemoryProcess implements ProcessHandle {
   private reading: "not begun" | "open" | "ended" = "not begun"
   private killed: string | undefined
   private leave: ChildMain.Started["end"] | undefined
-  /** Of the parent: it is told of the exit. */
+  /** The turns of the parent, in which the exit is reported. */
   private readonly parent: Turn
   private readonly turn: Turn
 
@@ -98,8 +99,8 @@ class MemoryProcess implements ProcessHandle {
   private observe(fiber: Fiber.Fiber<ChildMain.Ended>): void {
     this.fiber = fiber
     fiber.addObserver((exit) => {
-      // The actor's last word is still on its way: its end of the connection goes after that. A killed actor says and hears
-      // nothing more: its handlers are interrupted, and no new one starts in it.
+      // The actor's last word is still on its way, so its end of the connection closes after that word. A killed actor
+      // sends and receives nothing more: its handlers are interrupted, and no new handler starts.
       if (this.killed === undefined) this.far.end()
       else this.far.destroy()
       const code = exit._tag === "Success" ? exit.value.code : Cause.hasInterruptsOnly(exit.cause) ? 0 : 1
@@ -114,13 +115,14 @@ class MemoryProcess implements ProcessHandle {
     this.tellExit()
   }
 
-  /** Reports the exit when all words of the actor are read, as for a process. */
+  /** Reports the exit when all words of the actor have been read, as for a process. */
   private tellExit(): void {
     const { exit, reading } = this
     if (exit !== undefined && reading !== "open") this.parent.later(() => this.exits.wake(exit), this)
   }
 
-  // Functions of the handle itself: a spawner of the program's may copy it, and replace some.
+  // The functions are properties of the handle itself, because a program's spawner may copy the handle and replace some
+  // of them.
   readonly whenExited = (callback: (exit: ProcessExit) => void): void => {
     if (this.exit !== undefined && this.reading !== "open") callback(this.exit)
     else this.exits.add(callback)
@@ -131,19 +133,20 @@ class MemoryProcess implements ProcessHandle {
   readonly signal = (signal: "SIGTERM" | "SIGKILL"): void => {
     if (signal === "SIGTERM") return this.turn.enter(() => this.leave?.(signal, terminatedCode))
     this.killed ??= signal
-    // Nothing it says from here on is heard.
+    // The connection is cut when the process has ended, so no later word of the actor is read.
     if (!this.turn.exit()) this.far.destroy()
     this.turn.enter(() => this.fiber?.interruptUnsafe())
-    // A kill waits for no finalizer, here neither: one that never ends would keep the actor for ever.
+    // A kill does not wait for finalizers, because one that never ends would keep the actor for ever.
     this.finish({ code: null, signal })
   }
 }
 
-/** Above every pid a system hands out: a signal sent to an actor in memory hits no process. */
+/** The number is above every pid of an operating system, so a signal sent to an actor in memory reaches no process. */
 const firstPid = 10_000_000
 
 /**
- * A layer between every parent of the tree and its actors, for tests: the parent gets its result instead of `process`.
+ * A function between every parent of the tree and its actors, for tests: the parent uses its result instead of
+ * `process`.
  *
  * @category models
  * @since 0.1.0
@@ -151,7 +154,7 @@ const firstPid = 10_000_000
 export type Between = (process: ProcessHandle) => ProcessHandle
 
 /**
- * A layer between actors that dial each other, for tests: all of the tree get its result instead of `transport`.
+ * A function between actors that dial each other, for tests: the whole tree uses its result instead of `transport`.
  *
  * @category models
  * @since 0.1.0
@@ -159,7 +162,7 @@ export type Between = (process: ProcessHandle) => ProcessHandle
 export type BetweenPeers = (transport: TransportDriver["Service"]) => TransportDriver["Service"]
 
 /**
- * A root in memory, and what tests put around its actors.
+ * Options of a root in memory, and the functions that tests put around its actors.
  *
  * @category models
  * @since 0.1.0
@@ -167,11 +170,14 @@ export type BetweenPeers = (transport: TransportDriver["Service"]) => TransportD
 export interface Options extends RootOptions {
   readonly between?: Between | undefined
   readonly betweenPeers?: BetweenPeers | undefined
-  /** How members prove themselves to each other. Default: not at all, because no other process can dial. */
+  /**
+   * The way in which members prove themselves to each other. Default: members need no proof, because no other process
+   * can dial.
+   */
   readonly authenticator?: NativeControl["authenticator"]
 }
 
-/** The transport of a tree in memory: one hub, which the root and every actor share. */
+/** The transport of a tree in memory: one hub that the root and all actors share. */
 const memoryTransport = (betweenPeers: BetweenPeers = (transport) => transport): TransportPlan => {
   const hub = betweenPeers(MemoryTransport.hub())
   const plan = { module: "furrow:memory", key: "memory" }
@@ -191,7 +197,7 @@ interface Crypto {
   }
 }
 
-/** Proof of membership, for a transport of the program's own that any process could dial. */
+/** The proof of membership for a program's own transport, which other processes could dial. */
 const authenticatorOver = (crypto: Crypto) => (secret: Uint8Array): Authenticator => ({
   nonce: new Uint8Array(crypto.randomBytes(32)),
   mac: (data) => new Uint8Array(crypto.createHmac("sha256", secret).update(data).digest())
@@ -202,7 +208,7 @@ const proofOf = (
   wanted: NativeControl["authenticator"]
 ): Effect.Effect<NativeControl["authenticator"], RuntimeLayerError> =>
   Effect.suspend(() => {
-    // No other process can dial this memory: there is nothing to prove.
+    // No other process can dial this memory, so no proof is needed.
     if (wanted !== undefined || transport === undefined) return Effect.succeed(wanted)
     const { process } = globalThis as { readonly process?: { getBuiltinModule?: (name: string) => unknown } }
     const crypto = process?.getBuiltinModule?.("node:crypto") as Crypto | undefined
@@ -212,7 +218,7 @@ const proofOf = (
     return Effect.fail(new RuntimeLayerError({ what: "transport", key, module, step: "layer", reason }))
   })
 
-/** Starts actors as fibers of the program that uses it; they build their platform of the plans themselves. */
+/** Starts actors as fibers of the calling program; each actor builds its platform from the plans. */
 const makeSpawner = (
   plans: Plans,
   native: NativeControl["authenticator"],
@@ -224,7 +230,7 @@ const makeSpawner = (
       Effect.withFiber((fiber) => {
         const actor = { ...request.actor, pid: ++lastPid }
         const parent = fiber.getRef(Turn)
-        // The metrics of an actor are its own, as in a process.
+        // Each actor has its own metrics, as in a process.
         const registry = new Map()
         const context = Context.add(
           parent.start(actor, withoutCaller(fiber.context)),
@@ -275,7 +281,8 @@ const layerOf = (options: Options): Layer.Layer<ActorRuntime, RuntimeLayerError>
   Layer.unwrap(Effect.map(Effect.context<never>(), (context) => {
     const given = Context.getOption(context, Transport)
     const transport = Option.getOrElse(given, () => memoryTransport(options.betweenPeers))
-    // A program's part around the platform's spawner is put around ours; the platform's own part of it is not used.
+    // The part of a program's spawner that wraps the platform's spawner also wraps this one; the platform's own part of
+    // it is not used.
     const plan = Option.getOrUndefined(Context.getOption(context, Spawner))?.plan
     const plans: Plans = {
       ambient: ambientsOf(options),
@@ -296,9 +303,10 @@ const layerOf = (options: Options): Layer.Layer<ActorRuntime, RuntimeLayerError>
   }))
 
 /**
- * The runtime of a root whose actors live in this process: `MemoryActor.layer`, or `MemoryActor.layer({ name: "shop" })`. A
- * Transport or a Discovery of the context is used; without one the tree is in memory alone. Of a Spawner the program's own
- * part is used (`Spawner.portable`), around the one in memory: no process is started.
+ * The runtime of a root whose actors live in this process: `MemoryActor.layer`, or
+ * `MemoryActor.layer({ name: "shop" })`. A Transport or a Discovery in the context is used; without them the tree
+ * exists only in memory. A Spawner in the context is used only for the program's own part (`Spawner.portable`), which
+ * then wraps the spawner in memory: no process is started.
  *
  * @example
  * ```ts

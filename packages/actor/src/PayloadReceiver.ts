@@ -1,10 +1,10 @@
 /**
- * Payloads of a stream that do not match its schema, and what their reader makes of them: fail (the default), drop and
- * count, or ask a handler that repairs, answers or cancels.
+ * Decides about payloads of a stream that do not match its schema: their reader fails (the default), drops and counts
+ * them, or asks a handler that repairs, answers or cancels.
  *
- * `stream.receiving(receiver)` puts one in force on a stream until the Scope closes, as `narrow` does with a schema; the
- * innermost decides. `portal.stream(call, { receiver })` gives one to a stream of one way. A first value and a result are
- * no items: they fail as ever.
+ * `stream.receiving(receiver)` puts a receiver in force on a stream until the Scope closes, as `narrow` does with a
+ * schema; the innermost receiver decides. `portal.stream(call, { receiver })` gives a receiver to a one-way stream. A
+ * receiver does not decide about a first value or a result, which fail their dialog as without a receiver.
  *
  * @since 0.1.0
  */

@@ -1,9 +1,9 @@
 /**
- * A pool runs calls on a number of actors of one kind, for work that would hold up the process it is asked in.
+ * A pool runs calls on a number of actors of one kind, for work that would block the calling process.
  *
- * A task is given to the worker that is least busy, or waits in a queue. Workers are processes: one that crashes, does not
- * let go of a task, or has grown too large is replaced, and costs no other task. A pool lives in a Scope: when the
- * Scope closes its workers end, and nothing of it is left.
+ * A task goes to the least busy worker, or waits in a queue. Workers are processes: a worker that crashes, does not let
+ * go of a task, or has grown too large is replaced, which affects no other task. A pool lives in a Scope: when the
+ * Scope closes, the workers end, and no process is left.
  *
  * @since 0.1.0
  */
@@ -51,40 +51,44 @@ export type { PoolOptions, Recycle, Size } from "./internal/pool/Settings.ts"
 type AnyImplemented = Implemented<AnyEndpoint>
 
 /**
- * How one task is to be run.
+ * The options of one task.
  *
  * @category models
  * @since 0.1.0
  */
 export interface TaskOptions {
   /**
-   * The time that a task may take, waiting included. At the deadline its caller goes on with `TaskTimeout`, whatever the worker
-   * does; a worker that does not let go of it then is replaced. Default: any time.
+   * The time that a task may take, including its wait for a worker. At the deadline its caller continues with
+   * `TaskTimeout`, whatever the worker does; a worker that does not let go of the task then is replaced. Default: no
+   * deadline.
    */
   readonly within?: Duration.Input | undefined
-  /** Tasks of one key go to one worker, for as long as that worker lives: they wait for it. Default: any worker. */
+  /**
+   * Tasks with one key go to one worker as long as that worker lives, and wait for it if it is busy. Default: any
+   * worker.
+   */
   readonly key?: string | undefined
   /**
-   * The number of times that a task may be given to another worker because its own was lost. It is only where it had not begun there, or where
-   * its endpoint says `idempotent`. Default: 1.
+   * The number of times that a task may be given to another worker because its worker was lost. A task is repeated only
+   * if it had not begun, or if its endpoint is `idempotent`. Default: 1.
    */
   readonly retries?: number | undefined
 }
 
 /**
- * How the tasks of many items are to be run.
+ * The options of the tasks for many items.
  *
  * @category models
  * @since 0.1.0
  */
 export interface MapOptions<in I> extends Omit<TaskOptions, "key"> {
-  /** Answers come in the order of their items; otherwise as they are completed. Default: true. */
+  /** True when answers come in the order of their items; otherwise they come as they are completed. Default: true. */
   readonly ordered?: boolean | undefined
-  /** Tasks at once. Default: as many as all workers have room for. */
+  /** The number of tasks at the same time. Default: the number of tasks for which all workers have room. */
   readonly concurrency?: number | undefined
-  /** The key of an item. */
+  /** The key of an item's task. */
   readonly key?: ((item: I) => string) | undefined
-  /** Called after every item that is done, with the numbers of items that are done and in work. */
+  /** Called after each completed item, with the numbers of items that are completed and in work. */
   readonly progress?: ((progress: { readonly done: number; readonly running: number }) => void) | undefined
 }
 
@@ -98,19 +102,19 @@ export interface Pool<in X> {
   readonly "~furrow/Pool": (_: X) => void
   readonly name: string
   /**
-   * Runs a call on a worker. Interrupting it interrupts the far fiber and waits for its finalizers, no longer than
-   * `letGo`.
+   * Runs a call on a worker. Interrupting the call interrupts the far fiber and waits for its finalizers, no longer
+   * than `letGo`.
    */
   readonly run: <C extends Call<Extract<EndpointsOf<X>, AnyCallEndpoint>> | Misused<C, "call", "portal">>(
     call: C,
     options?: TaskOptions
   ) => Effect.Effect<Success<C>, Failure<C> | ActorError | PoolFull | TaskTimeout>
-  /** Reads a stream of a worker, which has this task until the stream is closed. */
+  /** Reads a stream from a worker; the stream is a task of the worker until it is closed. */
   readonly stream: <C extends Call<Extract<EndpointsOf<X>, AnyStreamEndpoint>> | Misused<C, "stream", "portal">>(
     call: C,
     options?: Pick<TaskOptions, "key"> & Pick<StreamOptions, "window">
   ) => Stream.Stream<Success<C>, Failure<C> | ActorError | PoolFull>
-  /** Opens a dialog with a worker, which has this task until the body has ended. */
+  /** Opens a dialog with a worker; the dialog is a task of the worker until the body has ended. */
   readonly open: <
     C extends Call<Extract<EndpointsOf<X>, AnyDialogEndpoint>> | Misused<C, "dialog", "portal">,
     B,
@@ -121,14 +125,15 @@ export interface Pool<in X> {
     body: (dialog: Opened<C>) => Effect.Effect<B, E2, R>,
     options?: Omit<TaskOptions, "retries"> & StreamOptions
   ) => Effect.Effect<B, Failure<C> | E2 | ActorError | PoolFull | TaskTimeout, R>
-  /** Has a worker to itself for a while, as one task: for several calls on one worker. */
+  /** Reserves one worker as one task, for several calls to the same worker. */
   readonly use: <A, E, R>(
     body: (worker: Portal<X>) => Effect.Effect<A, E, R>,
     options?: Omit<TaskOptions, "retries">
   ) => Effect.Effect<A, E | ActorError | PoolFull | TaskTimeout, R>
   /**
-   * Runs a call for each item, as many at once as there is room. They wait beyond the bound of the queue: the stream asks
-   * for no more than it works on. The first failure is the stream's.
+   * Runs a call for each item, as many at the same time as there is room. The tasks of a map may wait even when the
+   * queue is full, because the stream reads no more items than it works on. The first failure of a task fails the
+   * stream.
    */
   readonly map: <
     I,
@@ -140,11 +145,11 @@ export interface Pool<in X> {
     toCall: (item: I) => C,
     options?: MapOptions<I>
   ) => Stream.Stream<Success<C>, Failure<C> | ActorError | TaskTimeout | E2, R2>
-  /** A picture of the pool: workers, tasks, durations, and what was replaced and why. */
+  /** A snapshot of the pool: workers, tasks, durations, and the replaced workers by reason. */
   readonly statistics: Effect.Effect<Snapshot.PoolSnapshot>
   /**
-   * Takes no more tasks, and waits until those it has are over and its workers are gone. After `within` the rest is ended.
-   * Default: it waits as long as its tasks take.
+   * Accepts no more tasks, and waits until the accepted tasks are over and the workers are gone. After `within` the
+   * remaining tasks are ended. Default: the drain waits as long as the tasks take.
    */
   readonly drain: (within?: Duration.Input) => Effect.Effect<void>
 }
@@ -165,7 +170,9 @@ const progressOf = (report: (progress: { readonly done: number; readonly running
     })
 }
 
-/** The result of an untyped body may be no Effect: the body is over then, and its worker free. */
+/**
+ * The body of a program without types may return a value that is no Effect; the body is then over, and its worker free.
+ */
 const effectOf = (given: Effect.Effect<any, any, any>): Effect.Effect<any, any, any> =>
   Effect.isEffect(given) ? given : Effect.die(new Error(`the body of a task must give an Effect, not ${String(given)}`))
 
@@ -217,18 +224,18 @@ const poolOf = (open: Open.OpenPool): Pool<any> => {
 }
 
 /**
- * A pool of actors that expose these definitions. The options of a start are those of each worker.
+ * A pool of actors that expose these definitions. The options of an actor's start apply to each worker.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options<X extends ReadonlyArray<unknown>> extends Settings.PoolOptions, SpawnOptions {
-  /** The definitions that every worker serves: nothing else can be called. */
+  /** The definitions that every worker serves; no other endpoints can be called. */
   readonly expose: X
 }
 
 /**
- * A pool of the actors of a Service.
+ * The options of a pool whose workers are actors of a Service.
  *
  * @category models
  * @since 0.1.0
@@ -268,16 +275,16 @@ const makePool = (
       Effect.sync(() => new Open.OpenPool(settings, local, context)),
       ({ close }) => close
     )
-    // Workers that have started are gone before the failure of another start is told.
+    // Workers that have started are gone before the failure of another start is reported.
     yield* Effect.onError(open.open, () => open.close)
     return poolOf(open)
   })
 
 /**
- * Makes a pool in the Scope around us; it resolves when its first workers are ready, and fails as their start does. The
- * workers end when the Scope closes: tasks that still wait then fail with `ActorUnreachable`.
+ * Makes a pool in the Scope of the context. The pool is returned when its first workers are ready, and fails if one of
+ * them does not start. The workers end when the Scope closes: tasks that still wait then fail with `ActorUnreachable`.
  *
- * Workers are called `name-1`, `name-2` and so on; `name` is by default that of the first endpoint.
+ * Workers are called `name-1`, `name-2` and so on; `name` defaults to the name of the first endpoint.
  *
  * @example
  * ```ts
@@ -302,8 +309,9 @@ export const make = <const X extends ReadonlyArray<AnyImplemented | Unexposed<X>
   })
 
 /**
- * Makes a pool of the actors of a Service in the Scope around us: each worker is one actor of it, with a state of its own.
- * The Services that it `uses` stand in R, and are used by all workers; its settings are the `config` of every worker.
+ * Makes a pool of the actors of a Service in the Scope of the context: each worker is one such actor, with its own
+ * state. The Services that the Service `uses` stand in R, and all workers use them; the option `config` holds the
+ * settings of every worker.
  *
  * @example
  * ```ts
@@ -334,7 +342,7 @@ export interface PoolClass<in out Self, Name extends string, X, out Uses> extend
   new(_: never): Context.ServiceClass.Shape<Name, Pool<X>>
   readonly key: Name
   /**
-   * The pool, as long as the Layer: `Hashing.layer`, or with other bounds `Hashing.layer({ size: 8 })`. The first is one
+   * The Layer of the pool: `Hashing.layer`, or with other limits `Hashing.layer({ size: 8 })`. `Hashing.layer` is one
    * value: used twice in one graph it is one pool.
    */
   readonly layer: OptionalLayer<Partial<ServiceOptions>, Self, ActorError, ActorRuntime | Uses>
@@ -352,8 +360,8 @@ interface MakeService<Self> {
 }
 
 /**
- * Declares a pool as a Service: a class that is its key in the context, with the `layer` that makes it. `expose` lists
- * definitions, or `of` names a Service whose actors are the workers.
+ * Declares a pool as a Service: a class that is the pool's key in the context, with the `layer` that makes the pool.
+ * `expose` lists definitions, or `of` names a Service whose actors are the workers.
  *
  * @example
  * ```ts
@@ -384,10 +392,10 @@ export const Service = <Self>(): MakeService<Self> =>
   }) as unknown as MakeService<Self>
 
 /**
- * Makes a client of an Effect RpcGroup over a pool of a Service that serves it: each request is a task, with these options.
- * It is the client of `Actor.rpcClient`, which may fail with `PoolFull` and `TaskTimeout` as well.
+ * Makes a client of an Effect RpcGroup over a pool whose Service serves the group: each request is a task, with these
+ * options. The client is that of `Actor.rpcClient`, and may fail with `PoolFull` and `TaskTimeout` as well.
  *
- * The handlers of a group are built once in each worker, and each worker knows the client as one client.
+ * The handlers of a group are built once in each worker, and each worker sees the client as one client.
  *
  * @example
  * ```ts
@@ -409,14 +417,17 @@ export const rpcClient = <Self, Rpcs extends Rpc.Any>(
 > => overPool(pool.name, group, (body) => pool.use(body, options))
 
 /**
- * A pool for code without Effect. Promises are rejected with the error itself, an instance of its class.
+ * A pool for code without Effect. A promise is rejected with the error itself, an instance of its class.
  *
  * @category models
  * @since 0.1.0
  */
 export interface PromisePool<in X> {
   readonly "~furrow/PromisePool": (_: X) => void
-  /** Runs a call. Aborting interrupts it; the promise is then rejected with the reason, once the worker has let go. */
+  /**
+   * Runs a call. Aborting the signal interrupts the call; the promise is rejected with the signal's reason, once the
+   * worker has let go of the task.
+   */
   readonly run: <C extends Call<Extract<EndpointsOf<X>, AnyCallEndpoint>> | Misused<C, "call", "portal">>(
     call: C,
     options?: TaskOptions & { readonly signal?: Promises.Signal | undefined }
@@ -426,7 +437,7 @@ export interface PromisePool<in X> {
     call: C,
     options?: Pick<TaskOptions, "key"> & { readonly signal?: Promises.Signal | undefined }
   ) => AsyncIterable<Success<C>>
-  /** Runs a call for each item, and gives the answers as they are asked for. */
+  /** Runs a call for each item, and yields the answers when the consumer's loop asks for them. */
   readonly map: <I, C extends Call<Extract<EndpointsOf<X>, AnyCallEndpoint>> | Misused<C, "call", "portal">>(
     items: Iterable<I>,
     toCall: (item: I) => C,
@@ -437,7 +448,8 @@ export interface PromisePool<in X> {
 }
 
 /**
- * Gives a pool as promises and async iterables. It is the same pool: its Scope ends it, and its clock and loggers are used.
+ * Gives a pool in the form of promises and async iterables. The result is the same pool: its Scope ends it, and it uses
+ * the pool's clock and loggers.
  *
  * @example
  * ```ts

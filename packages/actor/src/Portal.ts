@@ -1,6 +1,7 @@
 /**
- * A portal is a handle on another actor: run its calls, read its streams, open its dialogs, end it. It owns nothing, it is
- * good for as long as the actor and the connection live, and its type lists what the actor exposes.
+ * A portal is a handle on another actor: it runs the actor's calls, reads its streams, opens its dialogs, and ends it.
+ * A portal owns nothing, works as long as the actor and the connection live, and has a type that lists what the actor
+ * exposes.
  *
  * @since 0.1.0
  */

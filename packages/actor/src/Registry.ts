@@ -1,10 +1,10 @@
 /**
- * Finding actors by name. Every actor of a tree is listed under the name it was started with, from the moment it is
- * ready until it ends, however it ends; names are shared unless an actor asked to be the only one
+ * The registry finds actors by name. Every actor of a tree is listed under the name with which it was started, from the
+ * moment it is ready until it ends. Names are shared unless an actor asks for a name of its own
  * (`Actor.start(name, { unique: true })`).
  *
- * The registry is a Service of the root like any other. It lists actors; the portal it helps to open is a
- * connection between the two actors alone.
+ * The root serves the registry like any other Service. The registry only lists actors; a portal that it helps to open
+ * has a connection between the two actors alone.
  *
  * @since 0.1.0
  */
@@ -62,7 +62,7 @@ const withDirectory: UseDirectory = (use) =>
 const nameOf = (expected: Expected, name: string | undefined): string | undefined =>
   name ?? (isExposed(expected) ? undefined : expected.key)
 
-/** An actor of that name that serves something else is a mistake to be told of. */
+/** The error for an actor of the wanted name that exposes something else. */
 const wrongEndpointError = (entry: Entry, exposed: Exposed): EndpointUnknown =>
   new EndpointUnknown({
     actor: entry.actor,
@@ -70,14 +70,16 @@ const wrongEndpointError = (entry: Entry, exposed: Exposed): EndpointUnknown =>
     exposed: entry.exposed.map(({ name }) => name)
   })
 
-/** A portal to the actor of an entry; none where the actor turns out to be gone, which the registry is then told. */
+/**
+ * A portal to the actor of an entry; none if the actor turns out to be gone, which is then reported to the registry.
+ */
 const open = (
   local: LocalActor,
   directory: Directory,
   entry: ActorRefData
 ): Effect.Effect<Option.Option<Portal<any>>, ActorError, Scope.Scope> =>
   Effect.flatMap(Effect.scope, (scope) => {
-    // Our connection to a child of ours is open to its end: others are refused before.
+    // The connection to a child that is ending stays open until its end, so an ending child is refused here.
     if (local.child(entry.actor.uuid)?.isEnding === true) return Effect.succeedNone
     return Effect.matchEffect(connect(local, entry), {
       onSuccess: (channel) => Effect.asSome(portalOver(local, entry, channel, scope)),
@@ -89,8 +91,9 @@ const open = (
   })
 
 /**
- * The first of the entries that is what was asked for, and there: one after the other, because each costs a connection.
- * Without any, the reason why the first one could not be reached.
+ * Opens a portal to the first of the entries that is the expected actor and is alive. The entries are tried one after
+ * the other, because each costs a connection. If no entry succeeds, the result is the reason why the first actor could
+ * not be reached.
  */
 const first = (
   local: LocalActor,
@@ -102,7 +105,8 @@ const first = (
     let failure: ActorError | undefined
     for (const entry of entries) {
       if (mismatch(entry, expected) !== undefined) {
-        // Another Service may share the name; a search by endpoints means the actors of this name.
+        // An actor of another Service may share the name, while a search by endpoints means exactly the actors of this
+        // name.
         if (isExposed(expected)) failure ??= wrongEndpointError(entry, expected)
         continue
       }
@@ -114,11 +118,11 @@ const first = (
   })
 
 /**
- * A portal to the actor of this name, or none if no actor is called so now. Of several it is the one that was ready
- * last.
+ * A portal to the actor of this name, or none if no actor has the name now. Of several actors with the name, the one
+ * that became ready last is found.
  *
- * A Service is found by its class, by default under its own key. Other actors are found by what they are to expose:
- * `EndpointUnknown` where the actor of that name exposes something else.
+ * A Service is found by its class, and by default under its own key. Other actors are found by the endpoints that they
+ * should expose: the search fails with `EndpointUnknown` if the actor of that name exposes others.
  *
  * @example
  * ```ts
@@ -147,18 +151,18 @@ const findBy = (using: UseDirectory, expected: Expected, name?: string): Effect.
       const asked = nameOf(expected, name)
       const entries = yield* directory.list(asked, mostTried)
       const found = yield* Effect.exit(first(local, directory, entries, expected))
-      // The last ones of a name that is widely shared are nearly always enough.
+      // Among many actors of one name, the few that became ready last are nearly always enough.
       if (entries.length < mostTried || Exit.isSuccess(found) && Option.isSome(found.value)) return yield* found
       return yield* first(local, directory, yield* directory.list(asked), expected)
     })
   )
 
-/** Actors of one name that are looked at before all of them are asked for. */
+/** The number of actors of one name that are tried before the registry is asked for all of them. */
 const mostTried = 8
 
 /**
- * Waits for an actor of this name: as `find`, but until one is called so, no longer than `within` (default: for ever).
- * It fails with `ActorUnreachable` when the time is over.
+ * Waits for an actor of this name: as `find`, but until an actor has the name, no longer than `within` (default: for
+ * ever). Fails with `ActorUnreachable` when `within` has passed.
  *
  * @example
  * ```ts
@@ -223,30 +227,37 @@ const waitBy = (
   })
 
 /**
- * The options of an actor that is shared. They are those of the first who asks: later ones find it as it is.
+ * The options of a shared actor. The options of the first caller start the actor; later callers find the actor as it
+ * is.
  *
  * @category models
  * @since 0.1.0
  */
 export interface FindOrStartOptions extends Pick<SpawnOptions, "memoryLimit"> {
-  /** How the actor is called. Default: the key of its Service. */
+  /** The name of the actor. Default: the key of its Service. */
   readonly name?: string | undefined
-  /** The ends of the actor that are followed by another start, while it is used. Default: `"permanent"`, all of them. */
+  /**
+   * The exits of the actor after which it is started again, while it has a user. The default is `"permanent"`, all
+   * exits.
+   */
   readonly restart?: Restart | undefined
 }
 
 /**
- * A portal to the one actor of this Service and name, which is started where there is none yet. Of any number of actors that
- * ask at the same time, each gets a portal to the same one.
+ * A portal to the one actor of this Service and name, which is started if there is none yet. All actors that ask at the
+ * same time get a portal to the same actor.
  *
- * The root of the tree owns it, whichever actor asks. It lives until the Scope of the last asker is closed, or that asker has
- * died. The Scope that closes last waits until the actor is gone, no longer than `Timeouts.cancel`. While it is used it is
- * started again when it dies, at most 3 times within 5 seconds, and portals to it survive that as those of a supervisor do.
+ * The root of the tree owns the actor, whichever actor asks. The actor lives until the Scope of its last user is
+ * closed, or that user has died. The Scope that closes last waits until the actor is gone, no longer than
+ * `Timeouts.cancel`. While the actor has users it is started again when it dies, at most 3 times within 5 seconds, and
+ * portals to it survive a restart as those of a supervisor do.
  *
- * An actor of that Service and name that another actor has started is found, too. It lives as long as its owner lets it.
+ * An actor of that Service and name that another owner has started is found, too. An actor of another owner ends when
+ * its own owner ends it.
  *
- * The start fails for all who wait for it, with the same error, and the next one who asks tries again. `NameTaken` says that
- * an actor of another Service has the name. A Service that `uses` others cannot be shared: its `build` finds them so.
+ * A failed start fails for all callers that wait for it, with the same error, and the next caller tries again.
+ * `NameTaken` says that an actor of another Service has the name. A Service that `uses` others cannot be shared; its
+ * `build` can find them by `findOrStart`.
  *
  * @example
  * ```ts
@@ -282,10 +293,12 @@ export const findOrStart = <Self, Name extends string, Config>(
     })
   )
 
-/** Milliseconds until an actor is asked for again that was found while it ended. */
+/** Milliseconds until the search is repeated when the found actor was ending. */
 const askAgainMillis = 50
 
-/** A portal to an actor whose share ends with the Scope. It may turn out to be ending: then it is asked for again. */
+/**
+ * A portal to an actor whose share ends with the Scope. If the actor turns out to be ending, the keeper is asked again.
+ */
 const opened = (
   local: LocalActor,
   directory: Directory,
@@ -300,7 +313,7 @@ const opened = (
       () => Scope.close(own, Exit.void)
     )
     if (Option.isSome(found)) return found.value
-    // The actor has ended for good in this moment: a share of it is of no use.
+    // The actor has just ended for good, so a share of it is useless.
     yield* Scope.close(own, Exit.void)
     yield* directory.stale(ref.actor.uuid)
     yield* Effect.sleep(askAgainMillis)
@@ -318,8 +331,9 @@ const nobody = (
   Effect.fail(new ActorUnreachable({ actor: null, target: `"${name}"`, why, reason }))
 
 /**
- * The entry of the actor of this name, without connecting: a reference for `Actor.portal`, and what the actor exposes.
- * Of several it is the one that was ready last.
+ * Returns the registry entry of the actor with this name, without connecting to the actor: a reference for
+ * `Actor.portal`, and the endpoints that the actor exposes. Of several actors with the name, the entry is that of the
+ * one that became ready last.
  *
  * @example
  * ```ts
@@ -337,7 +351,7 @@ const firstOf = (directory: Directory, name: string) =>
   Effect.map(directory.list(name, 1), (entries) => Option.fromUndefinedOr(entries[0]))
 
 /**
- * Lists every actor that is ready, the root included, or those of one name. The one that was ready last comes first.
+ * Lists every ready actor, including the root, or those of one name. The actor that became ready last comes first.
  *
  * @example
  * ```ts
@@ -354,8 +368,8 @@ export const list = (
   withDirectory((directory) => directory.list(filter.name))
 
 /**
- * Tells which actors there are now (`Snapshot`), then each that comes (`Up`) and goes (`Down`), in order. A reader that
- * falls far behind gets a new `Snapshot` instead of what it missed.
+ * Watches the listed actors: first all of them (`Snapshot`), then each actor that is added (`Up`) or removed (`Down`),
+ * in order. A reader that falls far behind gets a new `Snapshot` instead of the changes that it missed.
  *
  * @example
  * ```ts
@@ -378,7 +392,7 @@ export const watch = (
   Stream.unwrap(withDirectory((directory) => Effect.succeed(directory.watch(filter.name))))
 
 /**
- * The registry of another tree: the functions of this module, asked there.
+ * The registry of another tree: the functions of this module, which ask the root of that tree.
  *
  * @category models
  * @since 0.2.0
@@ -394,12 +408,13 @@ export interface TreeRegistry {
 }
 
 /**
- * The registry of the tree whose root listens at this address, or at one of several. That root needs no relation to this tree
- * and no engine: it listens at a place that is known (`NodeTransport.layerTls({ host, ports })`), from its start on
- * (`listen: true`), and both have one secret (`credentials`).
+ * The registry of the tree whose root listens at this address, or at one of several. The root of the other tree needs
+ * no relation to this tree and no engine. The other root listens at a known place
+ * (`NodeTransport.layerTls({ host, ports })`) from its start on (`listen: true`), and both trees have one secret
+ * (`credentials`).
  *
- * It fails with `ActorUnreachable` where no member of the trees answers there within `Timeouts.connect`. Actors that are listed
- * for their tree alone are left out.
+ * Fails with `ActorUnreachable` if no root with the same secret answers at the address within `Timeouts.connect`.
+ * Actors that are listed only for their own tree are left out.
  *
  * @example
  * ```ts
@@ -430,8 +445,8 @@ export const at = (
   )
 
 /**
- * The addresses of the root of this tree: what `Registry.at` takes in another one. From the first question on the root listens.
- * It fails with `ActorUnreachable` where it cannot.
+ * The addresses of the root of this tree, which `Registry.at` takes in another tree. The root listens from the first
+ * question on. Fails with `ActorUnreachable` if the root cannot listen.
  *
  * @example
  * ```ts

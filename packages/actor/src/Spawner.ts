@@ -1,8 +1,9 @@
 /**
- * How the actors of a tree are started, in the root and in every actor.
+ * The plan by which the actors of a tree are started, in the root and in every actor.
  *
- * A platform supplies its spawner (`NodeSpawner.layer`: processes). A program may put one of its own around it, with
- * `Spawner.portable`: it sees every start, and asks the `NativeSpawner` of the process it is in to carry it out.
+ * A platform supplies its own spawner (`NodeSpawner.layer` starts processes). A program may wrap it with a spawner of
+ * its own (`Spawner.portable`), which sees every start and asks the `NativeSpawner` of its process to carry the start
+ * out.
  *
  * @since 0.1.0
  */

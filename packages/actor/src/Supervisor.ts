@@ -1,5 +1,6 @@
 /**
- * A supervisor starts Services again when they die. It is a Layer, and reads off `uses` which of them go together.
+ * A supervisor starts Services again when they die. A supervisor is a Layer, and derives from `uses` which Services
+ * restart together.
  *
  * @since 0.1.0
  */

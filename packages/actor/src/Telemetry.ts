@@ -1,8 +1,8 @@
 /**
- * Traces, metrics and logs of a whole tree: ambient Layers over Effect's own exporters. Each actor sends its own spans and
- * metrics, and the root the logs of all, so nothing is sent twice.
+ * Traces, metrics and logs of a whole tree: ambient Layers over Effect's own exporters. Each actor sends its own spans
+ * and metrics, and the root sends the logs of all actors, so nothing is sent twice.
  *
- * An actor loads an exporter only where its tree has one. Without one, calls make no spans.
+ * An actor loads an exporter only if its tree has one. In a tree without an exporter, calls make no spans.
  *
  * @since 0.2.0
  */
@@ -12,7 +12,7 @@ import * as Exporters from "./internal/telemetry/exporters.ts"
 
 const module = (import.meta as unknown as { readonly url: string }).url
 
-/** The settings of `otlp`; they travel to every actor of the tree. */
+/** The settings of `otlp`, which cross to every actor of the tree. */
 const OtlpSettings = Schema.Struct({
   url: Schema.String,
   headers: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
@@ -31,13 +31,16 @@ const OtlpSettings = Schema.Struct({
  * @since 0.2.0
  */
 export interface OtlpOptions {
-  /** The address of a collector, as `http://localhost:4318`; `/v1/traces`, `/v1/metrics` and `/v1/logs` are below it. */
+  /**
+   * The address of a collector, such as `http://localhost:4318`; the paths `/v1/traces`, `/v1/metrics` and `/v1/logs`
+   * are appended to it.
+   */
   readonly url: string
-  /** Headers of each request, as a key of the collector. They are told to every actor. Default: none. */
+  /** Headers of each request, such as the key of a collector. Every actor gets these headers. Default: none. */
   readonly headers?: { readonly [name: string]: string }
-  /** The name of the service, one for all of the tree. Default: the name of the root. */
+  /** The name of the OTLP service, which is the same for the whole tree. Default: the name of the root. */
   readonly service?: string
-  /** Attributes of the resource, beside those of the actor. Default: none. */
+  /** Attributes of the OTLP resource, beside those of the actor. Default: none. */
   readonly attributes?: { readonly [name: string]: string }
   /** The encoding of a request. Default: `json`. */
   readonly encoding?: "json" | "protobuf"
@@ -45,16 +48,16 @@ export interface OtlpOptions {
   readonly tracesMillis?: number
   /** Milliseconds between two exports of metrics. Default: 10 000. */
   readonly metricsMillis?: number
-  /** Milliseconds that an actor has at its end for its last export. Default: 1000. */
+  /** Milliseconds within which an ending actor must make its last export. Default: 1000. */
   readonly shutdownMillis?: number
 }
 
 /**
- * Sends the spans, metrics and logs of a tree to a collector, by OTLP over HTTP. Each actor is an instance of one service,
- * with its name and its path as attributes of the resource.
+ * Sends the spans, metrics and logs of a tree to a collector, by OTLP over HTTP. Each actor is an instance of one OTLP
+ * service, with its name and its path as attributes of the resource.
  *
- * A collector that does not answer fails nothing: its data are dropped, and an actor ends at most `shutdownMillis` later. An
- * actor that is killed has lost the spans of its last second.
+ * A collector that does not answer causes no failure: its data are dropped, and an actor ends at most `shutdownMillis`
+ * later. A killed actor loses the spans of its last second.
  *
  * @example
  * ```ts
@@ -80,13 +83,16 @@ const DevToolsSettings = Schema.Struct({ url: Schema.optionalKey(Schema.String) 
  * @since 0.2.0
  */
 export interface DevToolsOptions {
-  /** The address of the tool's WebSocket. Default: `ws://localhost:34437`, where Effect's extension for editors listens. */
+  /**
+   * The address of the developer tool's WebSocket. The default is `ws://localhost:34437`, where Effect's extension
+   * for editors listens.
+   */
   readonly url?: string
 }
 
 /**
- * Shows the spans and metrics of a tree in Effect's own developer tools. Each actor connects by itself. Without a tool there,
- * an actor starts a second later.
+ * Shows the spans and metrics of a tree in Effect's own developer tools. Each actor connects to the tool by itself. If
+ * no tool listens at the address, the start of an actor takes a second longer.
  *
  * @example
  * ```ts
@@ -103,8 +109,8 @@ export const devtools: (options: DevToolsOptions) => Ambient.Ambient<never> = Am
 )
 
 /**
- * Registers Furrow's own metrics with Effect, in the root and in every actor, for an exporter of the program's own. `otlp` and
- * `devtools` do that by themselves.
+ * Registers Furrow's own metrics with Effect, in the root and in every actor, for an exporter of the program's own.
+ * `otlp` and `devtools` register the metrics of actors by themselves.
  *
  * @example
  * ```ts

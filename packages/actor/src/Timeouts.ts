@@ -1,6 +1,6 @@
 /**
- * Every bound of the runtime: how long a start, a cancel, a cleanup or a kill may take. `provide` sets some of them for an
- * effect and everything that it starts; actors inherit the bounds of their starter.
+ * Every timeout of the runtime: how long a start, a cancel, a cleanup or a kill may take. `provide` sets some timeouts
+ * for an effect and every actor that it starts; actors inherit the timeouts of their starter.
  *
  * @since 0.1.0
  */

@@ -1,9 +1,9 @@
 /**
- * A topic is an actor that passes published messages on to its subscribers. It is a Service: it lives as long as its
- * Layer, actors that publish or subscribe `use` it, and a supervisor starts it again.
+ * A topic is an actor that passes published messages on to its subscribers. A topic is a Service: it lives as long as
+ * its Layer, actors that publish or subscribe `use` it, and a supervisor can restart it.
  *
- * A message is encoded once, by its publisher; the topic's actor passes its bytes on. Messages of one key reach every
- * subscriber in the order in which they were published.
+ * The publisher of a message encodes it once, and the topic's actor passes the bytes on. Messages of one key reach
+ * every subscriber in the order in which they were published.
  *
  * @since 0.1.0
  */
@@ -24,12 +24,11 @@ import type { Overflow } from "./internal/topic/Hub.ts"
 export type { Overflow } from "./internal/topic/Hub.ts"
 
 /**
- * An element of a subscription: a message, or a notice that some are missing.
+ * An element of a subscription: a message, or a notice that messages are missing.
  *
- * - `Message`: what was published, and its key
- * - `Dropped`: the number of messages that this subscriber lost here, because it was too slow
- * - `Gap`: the topic's actor was lost or replaced here, and its successor goes on: messages may be missing, an unknown number
- *   how many
+ * - `Message`: a published message, and its key
+ * - `Dropped`: the number of messages that the subscriber lost at this point, because it was too slow
+ * - `Gap`: the topic's actor was lost or replaced at this point, and an unknown number of messages may be missing
  *
  * @category models
  * @since 0.1.0
@@ -46,37 +45,40 @@ export type Element<A, K extends string = string> =
  * @since 0.1.0
  */
 export interface Options<S extends Endpoint.Wire, K extends string> {
-  /** The module that exports the result of `serve`: `import.meta.url`. */
+  /** The module that exports the result of `serve`, as `import.meta.url`. `import.meta.url`. */
   readonly module: string
-  /** The schema of its messages. */
+  /** The schema of the topic's messages. */
   readonly message: S
-  /** The key of a message, by which subscribers choose. Default: all messages have the key `""`. */
+  /** The key of a message, by which subscribers choose messages. Default: all messages have the key `""`. */
   readonly key?: ((message: S["Type"]) => K) | undefined
-  /** Messages of one subscriber that the topic holds, beside those in the window of its stream. Default: 256. */
+  /**
+   * The number of messages that the topic holds for one subscriber, beside those in the window of its stream. Default:
+   * 256.
+   */
   readonly buffer?: number | undefined
-  /** Messages that the topic keeps for those who subscribe later. Default: 0. */
+  /** The number of messages that the topic keeps for later subscribers. Default: 0. */
   readonly replay?: number | undefined
 }
 
 /**
- * The wishes of a subscriber.
+ * The options of a subscriber.
  *
  * @category models
  * @since 0.1.0
  */
 export interface SubscribeOptions<out K extends string> {
-  /** The keys that it reads. Default: all. */
+  /** The keys of the messages that the subscriber reads. Default: all. */
   readonly keys?: ReadonlyArray<K> | undefined
-  /** Messages that were published before, of those that the topic has kept. Default: 0. */
+  /** The number of earlier messages that the subscriber gets, of those that the topic has kept. Default: 0. */
   readonly replay?: number | undefined
-  /** The fate of a message for which it has no room. Default: `"block"`. */
+  /** The fate of a message for which the subscriber has no room. Default: `"block"`. */
   readonly overflow?: Overflow | undefined
-  /** Messages that may be on their way to it, and not read: the window of its stream. Default: 64. */
+  /** The number of messages that may be on their way to the subscriber: the window of its stream. Default: 64. */
   readonly window?: number | undefined
 }
 
 /**
- * A picture of a topic.
+ * A snapshot of a topic.
  *
  * @category models
  * @since 0.1.0
@@ -88,7 +90,7 @@ export interface TopicSnapshot {
 }
 
 /**
- * A topic as a Service, with its publishers' and its subscribers' side.
+ * A topic as a Service, with the functions for its publishers and its subscribers.
  *
  * @category models
  * @since 0.1.0
@@ -98,32 +100,36 @@ export interface TopicClass<in out Self, Name extends string, A, K extends strin
 {
   new(_: never): Context.ServiceClass.Shape<Name, Portal<Self>> & { readonly "~endpoints": never }
   /**
-   * Publishes one message. It is done when every subscriber of its key has it, or has a place for it: a subscriber with
-   * `overflow: "block"` that has none holds it up, and nothing but messages of the keys that it reads.
+   * Publishes one message. Publishing succeeds when every subscriber of the message's key has the message, or has room
+   * for it. A subscriber without room, and with `overflow: "block"`, delays only messages of the keys that it reads.
    */
   readonly publish: (message: A) => Effect.Effect<void, ActorError, Self>
-  /** Publishes several messages in one call. A message that is held up holds up those behind it. */
+  /** Publishes several messages in one call. A message that is delayed also delays the messages behind it. */
   readonly publishAll: (messages: Iterable<A>) => Effect.Effect<void, ActorError, Self>
   /**
-   * Messages that are published from now on. It does not end by itself: it fails where the topic has ended and no successor is
-   * there in time. When a supervisor starts the topic again it says `Gap`, and goes on with what the successor has kept.
+   * Reads the messages that are published from now on. The stream of a subscription does not end by itself: it fails if
+   * the topic has ended and no successor is there in time. When a supervisor restarts the topic, the stream gives a
+   * `Gap`, and continues with the messages that the successor has kept.
    */
   readonly subscribe: (options?: SubscribeOptions<K>) => Stream.Stream<Element<A, K>, ActorError, Self>
-  /** The topic's subscribers, the publishers that wait for one of them, and the messages that it keeps for later ones. */
+  /**
+   * The topic's subscribers, the publishers that wait for one of them, and the messages that are kept for later
+   * subscribers.
+   */
   readonly statistics: Effect.Effect<TopicSnapshot, ActorError, Self>
-  /** Makes the module that exports it the topic's actor. */
+  /** Serves the topic: a module that exports the result becomes the topic's actor. */
   readonly serve: () => Served<Self>
-  /** Serves the topic in this process, through the codec: for tests and small programs. */
+  /** Serves the topic in this process, with the codec, for tests and small programs. */
   readonly layerTest: Layer.Layer<Self>
 }
 
 /**
- * Losses in a row, without a subscription in between, after which a subscriber goes on to fail: it was not the topic's
- * restart alone.
+ * The number of losses in a row, without a subscription in between, after which a subscriber fails: a restart of the
+ * topic does not explain more.
  */
 const maxLosses = 3
 
-/** The topic's actor has ended, and a successor may come. */
+/** True when the topic's actor has ended, and a successor may come. */
 const isLoss = (error: ActorError): boolean =>
   error._tag === "ActorLost" || error._tag === "ContextCancelled" && error.ending ||
   error._tag === "ChannelClosed" || error._tag === "RemoteActorError" && error.ending
@@ -151,7 +157,7 @@ const codecOf = <A>(name: string, message: Endpoint.Wire): Codec<A> => {
   }
 }
 
-/** A bound as whole messages; NaN is a mistake in the program. */
+/** Checks a limit as a whole number of messages; a wrong number, such as NaN, is a mistake in the program. */
 const bound = (topic: string, option: "buffer" | "replay", value: number, least: number): number => {
   if (Number.isNaN(value)) throw new Error(`the topic "${topic}" has \`${option}: ${value}\`: use a number of messages`)
   return Math.min(Number.MAX_SAFE_INTEGER, Math.max(least, Math.floor(value)))
@@ -159,7 +165,7 @@ const bound = (topic: string, option: "buffer" | "replay", value: number, least:
 
 type AnyPortal = Portal<any>
 
-/** Fails at the first element that is an error: those before it have been given. */
+/** Fails at the first element that is an error, after the elements before it were given. */
 const upToFailure = <A extends object, E>(
   elements: Stream.Stream<A | PayloadInvalid, E>
 ): Stream.Stream<A, E | PayloadInvalid> =>
@@ -175,7 +181,7 @@ const upToFailure = <A extends object, E>(
     )
   })
 
-/** The stream of one subscriber over all actors that play the topic, one after the other. */
+/** The stream of one subscriber over all actors that play the topic's role, one after the other. */
 const follow = <A, K extends string>(
   portal: AnyPortal,
   codec: Codec<A>,
@@ -202,7 +208,7 @@ const follow = <A, K extends string>(
     }
     const attempt = Effect.sync(() => {
       stands = false
-      // Messages that a successor has kept are unread.
+      // The messages that a successor has kept are unread by this subscriber.
       const call = Broker.subscribe({ keys: keys ?? null, overflow, replay: isFirst ? replay : kept } as never)
       return (portal.stream(call as never, { window: { items: window } }) as Stream.Stream<Broker.Item, ActorError>)
         .pipe(
@@ -219,8 +225,8 @@ const follow = <A, K extends string>(
   })
 
 /**
- * Declares a topic: a class that is its key in the context, with `layer` to run its actor, and `serve` for the module that
- * becomes it. `publish` and `subscribe` reach the topic of the context.
+ * Declares a topic: a class that is its key in the context, with `layer` to run its actor, and `serve` for the module
+ * that implements it. `publish` and `subscribe` use the topic in the context.
  *
  * @example
  * ```ts
@@ -292,7 +298,7 @@ export const Service = <Self>() =>
 }
 
 /**
- * The messages of a subscription alone, without the notices that some are missing.
+ * Only the messages of a subscription, without the notices that messages are missing.
  *
  * @example
  * ```ts

@@ -1,10 +1,10 @@
 /**
- * How the actors of a tree reach each other beside the connections between parents and children.
+ * The transports by which the actors of a tree reach each other, besides the connections between parents and children.
  *
- * A program supplies a `Layer<Transport>`: a plan that every actor of the tree builds for itself. `Transport.portable` makes
- * one of a module, a key, settings and a function; `Transport.merge` puts several together. The function makes a
- * `TransportDriver`: it listens, dials and moves bytes. That who dials belongs to the tree is proven by the runtime, over
- * whatever connects the two.
+ * A program supplies a `Layer<Transport>`: a plan that every actor of the tree builds for itself. `Transport.portable`
+ * makes a plan from a module, a key, settings and a function; `Transport.merge` combines several plans. The function
+ * makes a `TransportDriver`, which listens, dials and moves bytes. The runtime proves, over the connection of any
+ * transport, that the dialler belongs to the tree.
  *
  * @since 0.1.0
  */

@@ -1,6 +1,6 @@
 /**
- * Everything a process takes from its event loop. Programs do not need it: a simulation supplies it, so that one seed
- * decides what runs next (`@furrow/testing/Simulation`).
+ * The resources that a process takes from its event loop. Programs do not need this module: a simulation supplies a
+ * Turn, so that one seed decides the order of all events (`@furrow/testing/Simulation`).
  *
  * @since 0.1.0
  */

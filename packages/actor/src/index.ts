@@ -1,5 +1,5 @@
 /**
- * The public API, one module a concept, in the order in which a program meets them.
+ * The public API, one module for each concept, in the order in which a program meets the concepts.
  *
  * @since 0.1.0
  */
@@ -8,7 +8,7 @@
 export * as Actor from "./Actor.ts"
 export * as Endpoint from "./Endpoint.ts"
 
-// ---- owning actors, and holding on to them
+// ---- owning actors, and talking to them
 export * as Dialog from "./Dialog.ts"
 export * as Nursery from "./Nursery.ts"
 export * as PayloadReceiver from "./PayloadReceiver.ts"

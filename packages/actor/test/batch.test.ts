@@ -29,7 +29,7 @@ describe("a source that emits one item at a time", () => {
       assert.isBelow((yield* frank.statistics).channel.received.frames - received.frames, 200)
     })).pipe(inMemory))
 
-  it.effect("an item waits for no other: it leaves when its producer pauses", () =>
+  it.effect("an item of a stream waits for no other item: it is sent when its producer pauses", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [oneByOne] })
       const seen: Array<number> = []
@@ -45,7 +45,7 @@ describe("a source that emits one item at a time", () => {
       yield* Fiber.join(fiber)
     })).pipe(inMemory))
 
-  it.effect("items before a failure arrive, then the failure", () =>
+  it.effect("items before a failure of the stream arrive, and the failure arrives after them", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [oneByOne] })
       for (const count of [0, 1, 2, 63, 64, 65, 1000]) {
@@ -55,7 +55,7 @@ describe("a source that emits one item at a time", () => {
       }
     })).pipe(inMemory))
 
-  it.effect("items before one that does not match arrive, then PayloadInvalid, also where the producer says nothing more", () =>
+  it.effect("items before one that does not match arrive, then PayloadInvalid, even if the producer emits nothing more", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [oneByOne] })
       for (const then of ["end", "hang", "fail"] as const) {
@@ -71,7 +71,7 @@ describe("a source that emits one item at a time", () => {
       assert.strictEqual((yield* frank.statistics).channel.dialogs, 0)
     })).pipe(inMemory))
 
-  it.effect("a reader that leaves gets no item after it left, and the producer ends", () =>
+  it.effect("a reader that leaves a stream gets no further item, and the producer ends", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [oneByOne] })
       const call = oneByOne({ numbers: upTo(10_000), pause: null, then: "hang" })

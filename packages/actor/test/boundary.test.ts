@@ -13,7 +13,7 @@ const frames = (portal: { readonly statistics: Actor.Portal<never>["statistics"]
   Effect.map(portal.statistics, ({ channel }) => channel.sent.frames)
 
 describe("payloads are checked on both sides", () => {
-  it.effect("a call with a wrong payload is built without an error, and dies when it is run here", () =>
+  it.effect("a call with a wrong payload is built without an error, and dies when it runs in this process", () =>
     Effect.gen(function*() {
       const call = even({ n: 3 })
       assert.deepStrictEqual(call.input, { n: 3 })
@@ -26,7 +26,7 @@ describe("payloads are checked on both sides", () => {
       )
     }))
 
-  it.effect("G35: a wrong payload is PayloadInvalid of the caller there, and nothing is sent", () =>
+  it.effect("G35: a call with a wrong payload fails in the caller with PayloadInvalid, and nothing is sent", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [even, count] })
       yield* frank.run(even({ n: 4 }))
@@ -47,7 +47,7 @@ describe("payloads are checked on both sides", () => {
       assert.isAbove(yield* frames(frank), before)
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a payload of another shape is PayloadInvalid too, not a defect", () =>
+  it.effect("a payload of another shape fails with PayloadInvalid too, and is no defect", () =>
     Effect.gen(function*() {
       for (const payload of [undefined, null, 7, {}, { n: "4" }, { n: Number.NaN }]) {
         const error = yield* Effect.flip(Actor.runInActor(times(payload as never)))
@@ -56,7 +56,7 @@ describe("payloads are checked on both sides", () => {
       }
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a check that throws is PayloadInvalid with its error, of the caller, of the callee and of a narrower schema", () =>
+  it.effect("a schema check that throws becomes PayloadInvalid with its error, at the caller, at the callee and in a narrower schema", () =>
     Actor.nursery(Effect.gen(function*() {
       const says = `Code of the schema has thrown: Full {"shelf":3}`
       const frank = yield* Actor.start("frank", { expose: [stored, fetched, chat] })
@@ -79,7 +79,7 @@ describe("payloads are checked on both sides", () => {
       assert.strictEqual(narrowed.issue, says)
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a result that does not match its schema is PayloadInvalid of the callee", () =>
+  it.effect("a result that does not match its schema fails the call with PayloadInvalid of the callee", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [lie, times] })
       const error = yield* Effect.flip(frank.run(lie()))
@@ -92,13 +92,13 @@ describe("payloads are checked on both sides", () => {
       assert.strictEqual(yield* frank.run(times({ n: 2 })), 4)
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a call in the same process does not check its result: no codec runs", () =>
+  it.effect("a call in the same process does not check its result, because no codec runs", () =>
     Effect.gen(function*() {
       const answer: unknown = yield* lie()
       assert.strictEqual(answer, "ten")
     }))
 
-  it.effect("an item that does not match its schema ends the stream as PayloadInvalid, after the good ones", () =>
+  it.effect("an item that does not match its schema ends the stream with PayloadInvalid, after the matching items before it", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [lieLater] })
       const seen: Array<number> = []
@@ -111,7 +111,7 @@ describe("payloads are checked on both sides", () => {
       assert.strictEqual(error.part, "item")
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G37: a payload that is too large for a frame is refused by the side that made it, and the connection stays", () =>
+  it.effect("G37: a payload that is too large for a frame is refused by the side that made it, and the connection stays open", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [size, blob] })
       const before = yield* frames(frank)

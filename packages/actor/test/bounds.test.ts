@@ -11,8 +11,8 @@ import { drained, pass, settle } from "./support/Time.ts"
 
 const { say } = Journal
 
-describe("every wait for a cancellation is bounded", () => {
-  it.effect("G12: a finalizer that never ends holds an interrupted caller for Timeouts.cancel, and stays listed", () =>
+describe("every wait for a cancelled call is bounded", () => {
+  it.effect("G12: a finalizer that never ends delays an interrupted caller for Timeouts.cancel, and its dialog stays listed as stuck", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const events = yield* collectEvents
@@ -46,7 +46,7 @@ describe("every wait for a cancellation is bounded", () => {
       )
     }).pipe(drained, Effect.provide(MemoryActor.layer)))
 
-  it.effect("the bound is the caller's Timeouts.cancel", () =>
+  it.effect("the bound of a cancel is the caller's Timeouts.cancel", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const region = yield* Effect.forkChild(Actor.nursery(Effect.gen(function*() {
@@ -65,7 +65,7 @@ describe("every wait for a cancellation is bounded", () => {
       Effect.provide(MemoryActor.layer)
     ))
 
-  it.effect("a dialog that ends after all is stuck no longer", () =>
+  it.effect("a stuck dialog that ends after all is not listed as stuck any more", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* Journal.fresh
       const frank = yield* Actor.start("frank", { expose: [work] })
@@ -84,7 +84,7 @@ describe("every wait for a cancellation is bounded", () => {
       Effect.provide(MemoryActor.layer)
     ))
 
-  it.effect("G13: runInActor owns its actor: with a finalizer that never ends it climbs the ladder at once", () =>
+  it.effect("G13: an interrupted runInActor ends an actor with an endless finalizer by the shutdown ladder at once", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Actor.runInActor(stuck()))
@@ -141,7 +141,7 @@ describe("every wait for a cancellation is bounded", () => {
     }).pipe(drained, Effect.provide(layer))
   })
 
-  it.effect("G13: a deep tree of finalizers that never end is gone within the bound of one actor, leaves first", () => {
+  it.effect("G13: a deep tree of actors with endless finalizers is gone within the bound of one actor, the deepest actors first", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh

@@ -95,7 +95,7 @@ export const unbuildable = Actor.fn("unbuildable", {
   layer: Layer.effectDiscard(Effect.die(new Error("no configuration")))
 })(() => Effect.void)
 
-it.live("A start that fails carries the last lines, also those that were read after its failure was heard", () =>
+it.live("a failed start carries the last lines of stderr, even lines that were read after the failure", () =>
   inTime(Effect.gen(function*() {
     const layer = MemoryActor.layer.pipe(Layer.provide(Reading.pipe(Layer.provide(native))))
     const error = yield* Effect.flip(Effect.provide(Actor.runInActor(unbuildable()), layer))
@@ -127,14 +127,14 @@ describe("A transport", () => {
     "whose dials throws": [{ dials: thrown }, /a transport threw when asked whether it dials: out of luck/]
   }
   for (const [title, [change, expected]] of Object.entries(ways)) {
-    it.live(`${title} fails each dial with its reason`, () =>
+    it.live(`a transport ${title} fails each dial with its reason`, () =>
       inTime(Effect.gen(function*() {
         doing = change
         assert.match(yield* Effect.provide(call, layer), expected)
       })))
   }
 
-  it.live("a transport that cannot forget an actor holds up no end of an actor", () =>
+  it.live("a transport that cannot remove what an actor left delays the end of no actor", () =>
     inTime(Effect.gen(function*() {
       doing = { forget: thrown }
       assert.strictEqual(yield* Effect.provide(call, layer), "nowhere")
@@ -155,13 +155,13 @@ describe("A Discovery of a root", () => {
     MemoryActor.layer.pipe(Layer.provide(Layer.succeed(Discovery.Discovery, { open })))
   const silent = /its Discovery did not answer within 300 ms \(Timeouts\.connect\)/
 
-  it.live("a Discovery of a root that never answers a claim is ActorUnreachable", () =>
+  it.live("a claim that the root's Discovery never answers fails with ActorUnreachable", () =>
     Effect.gen(function*() {
       const layer = over((below) => ({ ...below, claim: () => Effect.never }))
       assert.match(yield* messageOf(start, layer), silent)
     }))
 
-  it.live("a Discovery of a root that never answers a list is ActorUnreachable", () =>
+  it.live("a list that the root's Discovery never answers fails with ActorUnreachable", () =>
     Effect.gen(function*() {
       const layer = over((below) => ({ ...below, list: () => Effect.never }))
       assert.match(yield* messageOf(Registry.list(), layer), silent)
@@ -181,13 +181,13 @@ describe("A Discovery of a root", () => {
 })
 
 describe("An ambient Layer", () => {
-  it.live("an ambient Layer that fails with a tagged error is named with the error's tag and fields", () =>
+  it.live("an ambient Layer that fails with a tagged error is reported with the error's tag and fields", () =>
     Effect.gen(function*() {
       const message = yield* messageOf(Registry.list(), MemoryActor.layer({ ambient: Failing }))
       assert.match(message, /the ambient "failing" of .* cannot be built \(step: layer\): DbDown .*db1/)
     }))
 
-  it.live("an ambient Layer that is never built is named, in time", () =>
+  it.live("an ambient Layer that is never built is reported by name within the timeout", () =>
     Effect.gen(function*() {
       const message = yield* messageOf(Registry.list(), MemoryActor.layer({ ambient: Silent }))
       assert.match(message, /the ambient "silent" of .*: it was not built within 300 ms: raise Timeouts\.spawn/)

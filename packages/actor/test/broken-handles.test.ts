@@ -34,7 +34,7 @@ const broken = (handle: Partial<Spawner.ProcessHandle>, deaf = () => false) =>
   })
 
 describe("A process handle", () => {
-  it.effect("G97: a handle whose whenExited never answers is given up after its kill: the actor is lost, and logged", () => {
+  it.effect("G97: an actor whose process handle never reports the exit is given up after its kill, is lost, and is logged", () => {
     const logs = captureLogs()
     return Effect.gen(function*() {
       yield* Journal.fresh
@@ -52,7 +52,7 @@ describe("A process handle", () => {
   })
 
   for (const member of ["whenExited", "signal", "lastLines"] as const) {
-    it.effect(`G97: a process handle whose ${member} throws keeps no actor from working, nor from being ended`, () => {
+    it.effect(`G97: an actor whose process handle throws in ${member} still works, and can be ended`, () => {
       const logs = captureLogs()
       let deaf = false
       return Effect.gen(function*() {
@@ -71,7 +71,7 @@ describe("A process handle", () => {
     })
   }
 
-  it.effect("G97: a process handle that reports its exit twice, or as nonsense, is one exit", () => {
+  it.effect("G97: a process handle that reports its exit twice, or with nonsense, gives its actor one exit", () => {
     const callbacks: Array<(exit: any) => void> = []
     return Effect.gen(function*() {
       const region = yield* Effect.forkChild(Effect.flip(Actor.nursery(Effect.andThen(start, Effect.never))))
@@ -86,7 +86,7 @@ describe("A process handle", () => {
 })
 
 describe("A listener for the end of an actor", () => {
-  it.effect("G97: a listener may throw: everybody else hears it, and the nursery is left", () => {
+  it.effect("G97: a listener for the end of an actor may throw: all other listeners are called, and the nursery ends", () => {
     const logs = captureLogs()
     return Effect.gen(function*() {
       const local = yield* current

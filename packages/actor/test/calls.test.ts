@@ -11,14 +11,14 @@ import { boom, isPrime, TooSmall } from "./fixtures/prime.ts"
 const { echo, maybe, nothing, reject, throws, times } = Calls
 
 describe("calls", () => {
-  it.effect("a function runs in an actor of its own and its result comes back", () =>
+  it.effect("a function runs in its own actor, and its result comes back", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Actor.runInActor(isPrime({ n: 1009 })), true)
       assert.strictEqual(yield* Actor.runInActor(isPrime({ n: 1008 })), false)
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a daemon answers the same question twice", () =>
+  it.effect("a daemon answers the same call twice", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime] })
       assert.strictEqual(yield* frank.run(isPrime({ n: 7 })), true)
@@ -26,7 +26,7 @@ describe("calls", () => {
       assert.strictEqual(frank.name, "frank")
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("many calls are under way over one portal", () =>
+  it.effect("many calls run at the same time over one portal", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [times] })
       const ns = Array.from({ length: 500 }, (_, n) => n)
@@ -35,7 +35,7 @@ describe("calls", () => {
       assert.strictEqual((yield* frank.statistics).channel.dialogs, 0)
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G23: a typed error comes back as its class, with its fields and its own getters", () =>
+  it.effect("G23: a typed error arrives as an instance of its class, with its fields and its own getters", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(reject({ busy: false })))
       assert.instanceOf(error, Calls.Rejected)
@@ -58,7 +58,7 @@ describe("calls", () => {
       assert.deepStrictEqual(exit.cause.reasons.map(({ _tag }) => _tag), ["Fail"])
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a defect comes back boxed, with its origin, its causes and its far stack", () =>
+  it.effect("a defect of an actor arrives boxed, with its origin, its causes and its far stack", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(boom()))
       assert.instanceOf(error, ActorError.RemoteActorError)
@@ -74,7 +74,7 @@ describe("calls", () => {
       assert.strictEqual((error.cause.cause as Error).message, "why")
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G9: a handler that throws is a defect of that call, and the actor serves on", () =>
+  it.effect("G9: a handler that throws fails its own call with a defect, and the actor goes on serving", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [throws, isPrime] })
       const error = yield* Effect.flip(frank.run(throws()))
@@ -83,7 +83,7 @@ describe("calls", () => {
       assert.strictEqual(yield* frank.run(isPrime({ n: 7 })), true)
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G36: bytes, dates, maps, sets, options and missing keys cross unharmed, both ways", () =>
+  it.effect("G36: bytes, dates, maps, sets, options and missing keys cross unchanged in both directions", () =>
     Effect.gen(function*() {
       const everything: typeof Calls.Everything.Type = {
         bytes: new Uint8Array([0, 255, 7]),
@@ -107,7 +107,7 @@ describe("calls", () => {
       assert.strictEqual(back.text, "żółw 🐢")
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("an answer may be undefined", () =>
+  it.effect("the answer of a call may be undefined", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [nothing, maybe] })
       assert.strictEqual(yield* frank.run(nothing()), undefined)
@@ -115,14 +115,14 @@ describe("calls", () => {
       assert.strictEqual(yield* frank.run(maybe({ is: true })), 1)
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a default of the payload's schema may be left out, here and there", () =>
+  it.effect("a payload field with a default may be left out, whether the call runs in this process or in an actor", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* times({ n: 4 }), 8)
       assert.strictEqual(yield* Actor.runInActor(times({ n: 4 })), 8)
       assert.strictEqual(yield* Actor.runInActor(times({ n: 4, by: 3 })), 12)
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G10: a call is data and an Effect: the same value runs here, there, and twice", () =>
+  it.effect("G10: a call is data and an Effect: the same value runs in this process, in an actor, and twice", () =>
     Effect.gen(function*() {
       const call = isPrime({ n: 7 })
       assert.isTrue(Effect.isEffect(call))
@@ -137,7 +137,7 @@ describe("calls", () => {
       assert.deepStrictEqual([yield* call, yield* call, yield* Actor.runInActor(call)], [true, true, true])
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("here, the typed error and the defect are the handler's own", () =>
+  it.effect("a call in this process fails with the handler's own typed error or defect", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* Effect.flip(isPrime({ n: 1 })), new TooSmall({ n: 1 }))
       const exit = yield* Effect.exit(boom())

@@ -30,7 +30,7 @@ describe("cancellation", () => {
       assert.strictEqual((yield* frank.statistics).channel.dialogs, 0)
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G2: interrupting runInActor interrupts the callee and ends its actor before it resumes", () =>
+  it.effect("G2: interrupting runInActor interrupts the callee and ends its actor before the caller resumes", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Actor.runInActor(work({ cleanup: 300 })))
@@ -66,7 +66,7 @@ describe("cancellation", () => {
       ])
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("Effect.timeout around runInActor fails when the far finalizers have run", () =>
+  it.effect("Effect.timeout around runInActor fails after the far finalizers have run", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Actor.runInActor(work({ cleanup: 300 })).pipe(
@@ -84,7 +84,7 @@ describe("cancellation", () => {
       assert(Exit.isSuccess(fiber.pollUnsafe()!))
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("the loser of a race is cancelled there before the winner's answer is handed out", () =>
+  it.effect("a call that loses a race is cancelled in its actor before the winner's answer is returned", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const race = Effect.raceFirst(Actor.runInActor(work({ cleanup: 100 })), Actor.runInActor(short({ millis: 500 })))
@@ -101,7 +101,7 @@ describe("cancellation", () => {
       ])
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a callee that shields itself is waited for, within the bound", () =>
+  it.effect("an interrupted caller waits for an uninterruptible callee, no longer than the bound", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const frank = yield* Actor.start("frank", { expose: [shielded] })
@@ -117,7 +117,7 @@ describe("cancellation", () => {
       ])
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a call that has its answer is not cancelled: the interruption comes too late for it", () =>
+  it.effect("a call that has its answer is not cancelled by a later interruption", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const frank = yield* Actor.start("frank", { expose: [short] })
@@ -129,8 +129,8 @@ describe("cancellation", () => {
     })).pipe(Effect.provide(MemoryActor.layer)))
 })
 
-describe("the canceller and its reason", () => {
-  it.effect("G14: portal.cancel tells its reason to finalizers there, and to everybody who has a call there", () =>
+describe("The author and the reason of a cancel", () => {
+  it.effect("G14: the reason of portal.cancel reaches the actor's finalizers and every caller with an open call to it", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const frank = yield* Actor.start("frank", { expose: [work, ticks] })
@@ -159,7 +159,7 @@ describe("the canceller and its reason", () => {
       assert(Exit.isSuccess(cancel.pollUnsafe()!))
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("handlers that clean up for a second each are interrupted together, and their actor ends a second later", () =>
+  it.effect("handlers that each clean up for a second are interrupted together, and their actor ends one second later", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const frank = yield* Actor.start("frank", { expose: [work] })
@@ -174,7 +174,7 @@ describe("the canceller and its reason", () => {
       ])
     })).pipe(drained, Effect.provide(MemoryActor.layer)))
 
-  it.effect("G16: portal.cancel is safe to repeat: everybody waits for the same end, the first reason counts", () =>
+  it.effect("G16: repeated calls of portal.cancel wait for the same end, and the first reason counts", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const frank = yield* Actor.start("frank", { expose: [work] })
@@ -196,7 +196,7 @@ describe("the canceller and its reason", () => {
       assert.deepInclude(yield* frank.wait, { _tag: "Cancelled", reason: "first", cleanup: [] })
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("26.1 row 6: a handler that interrupts itself is cancelled by itself", () =>
+  it.effect("26.1 row 6: a handler that interrupts itself ends its call as cancelled by itself", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(quits()))
       assert.instanceOf(error, ActorError.ContextCancelled)
@@ -204,7 +204,7 @@ describe("the canceller and its reason", () => {
       assert.match(error.message, /cancelled by itself/)
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G14: the author survives three hops of actors of their own", () =>
+  it.effect("G14: the author of a cancel stays the same over three nested runInActor calls", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Actor.runInActor(chain({ depth: 2, cleanup: 100 })))
@@ -226,7 +226,7 @@ describe("the canceller and its reason", () => {
       ])
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("the author and the reason survive three hops of nurseries and portals", () =>
+  it.effect("the author and the reason of a cancel stay the same over three hops of nurseries and portals", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const first = yield* Actor.start("ladder-2", { expose: [ladder] })
@@ -245,7 +245,7 @@ describe("the canceller and its reason", () => {
       assert.strictEqual(error.reason, "the budget is spent")
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("26.1 row 5 and 14: a cancellation from below keeps its author on its way up", () =>
+  it.effect("26.1 row 5 and 14: a cancellation that comes from an actor below keeps its author on its way up", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.flip(Actor.runInActor(relay({ millis: 500 }))))

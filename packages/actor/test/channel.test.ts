@@ -85,7 +85,7 @@ const bytes: ReadonlyArray<readonly [title: string, rule: string, bytes: Uint8Ar
 
 describe("a peer that breaks the rules", () => {
   it.effect.each(words)(
-    "a peer that says $0 breaks $1: every open call of both sides fails, and names the side",
+    "a peer that says $0 breaks $1: every open call of both sides fails, and its error names the side",
     ([, rule, said]) =>
       Effect.gen(function*() {
         const [left, right] = yield* crowded
@@ -128,7 +128,7 @@ describe("a peer that breaks the rules", () => {
       })
   )
 
-  it.effect("a channel hears no word after a violation, and sends none any more", () =>
+  it.effect("a channel reads no word after a violation, and sends none any more", () =>
     Effect.gen(function*() {
       const [left, right] = yield* crowded
       right.channel.send(last(99))
@@ -140,7 +140,7 @@ describe("a peer that breaks the rules", () => {
       assert.deepStrictEqual(left.channel.snapshot().sent, sent)
     }))
 
-  it.effect("a dialog opened on a closed channel is told at once why", () =>
+  it.effect("a dialog that is opened on a closed channel is told the reason at once", () =>
     Effect.gen(function*() {
       const [left, right] = yield* crowded
       right.channel.send(last(99))
@@ -153,7 +153,7 @@ describe("a peer that breaks the rules", () => {
 })
 
 describe("the numbers of dialogs", () => {
-  it.effect("the numbers of dialogs grow by two: 1, 3, 5 from the dialler, 2, 4, 6 from the acceptor", () =>
+  it.effect("the numbers of dialogs grow by two: 1, 3, 5 at the dialler, 2, 4, 6 at the acceptor", () =>
     Effect.gen(function*() {
       const [left, right] = pair()
       const opened = (end: End) => [end.open(), end.open(), end.open()]
@@ -163,8 +163,8 @@ describe("the numbers of dialogs", () => {
     }))
 })
 
-describe("a peer that is only late", () => {
-  it.effect("a word for a dialog that has ended is dropped; one for a dialog that never was breaks a rule", () =>
+describe("A peer whose words come late", () => {
+  it.effect("a word for an ended dialog is dropped, and a word for a dialog that never existed breaks a rule", () =>
     Effect.gen(function*() {
       const [left, right] = yield* crowded
       left.channel.forget(1)
@@ -183,7 +183,7 @@ describe("a peer that is only late", () => {
       }
     }))
 
-  it.effect("Ping is answered, Pong is noted", () =>
+  it.effect("a channel answers Ping, and accepts Pong", () =>
     Effect.gen(function*() {
       const peer = raw(dialler("left"))
       peer.say(acceptorWord())
@@ -194,7 +194,7 @@ describe("a peer that is only late", () => {
       assert.isTrue(peer.end.channel.isOpen)
     }))
 
-  it.effect("words arrive whole, wherever their bytes are cut", () =>
+  it.effect("words arrive whole, wherever the transport splits their bytes", () =>
     Effect.gen(function*() {
       const peer = raw(acceptor("right"))
       const all = [diallerWord(), start(1), start(3), last(99)].map(framed)
@@ -206,7 +206,7 @@ describe("a peer that is only late", () => {
 })
 
 describe("a connection that ends", () => {
-  it.effect("every open call fails with ActorLost, once; in the middle of a word as well", () =>
+  it.effect("the end of a connection fails every open call once with ActorLost, even in the middle of a word", () =>
     Effect.gen(function*() {
       for (const rest of [nothing, framed(start(2)).subarray(0, 9)]) {
         const peer = raw(dialler("left"))
@@ -227,7 +227,7 @@ describe("a connection that ends", () => {
       }
     }))
 
-  it.effect("a connection that we close behind a Bye is ChannelClosed on both sides, and queued words arrive", () =>
+  it.effect("a connection that is closed behind a Bye ends with ChannelClosed on both sides, and queued words arrive", () =>
     Effect.gen(function*() {
       const [left, right] = yield* crowded
       left.channel.send({ _tag: "Bye", payload: new Uint8Array() })
@@ -242,7 +242,7 @@ describe("a connection that ends", () => {
     }))
 })
 
-describe("a peer that takes its leave", () => {
+describe("A peer that says Bye", () => {
   const bye = (how: Farewell["how"]): Message => ({ _tag: "Bye", payload: encodeFarewell({ how, cleanup: [] }) })
   const boxed = { type: "Error", message: "out of luck", stack: "", cause: null, origin: idOf("right"), path: [] }
   it.effect.each<readonly [how: string, how: Farewell["how"], tag: ActorError.ActorError["_tag"], message: RegExp]>([
@@ -254,26 +254,29 @@ describe("a peer that takes its leave", () => {
     ],
     ["failed", { _tag: "Failed", boxed }, "RemoteActorError", /out of luck/],
     ["returned", { _tag: "Returned" }, "ChannelClosed", /it has ended/]
-  ])("G78: ends our open calls with its Bye, as it ended: $0", ([, how, tag, message]) =>
-    Effect.gen(function*() {
-      const [left, right] = yield* crowded
-      right.channel.send(bye(how))
-      yield* settle
-      // Its own calls on us go on until its connection ends.
-      assert.deepStrictEqual(left.lost.map(({ _tag }) => _tag), [tag, tag, tag])
-      assert.match(left.lost[0]!.message, message)
-      left.open()
-      yield* settle
-      assert.strictEqual(left.lost[3]?._tag, tag)
-      right.channel.close()
-      yield* settle
-      assert.strictEqual(left.closed?._tag === "ChannelClosed" && left.closed.side, "peer")
-      assert.strictEqual(left.lost.length, 6)
-    }))
+  ])(
+    "G78: a peer's Bye ends this side's open calls according to how the peer ended: $0",
+    ([, how, tag, message]) =>
+      Effect.gen(function*() {
+        const [left, right] = yield* crowded
+        right.channel.send(bye(how))
+        yield* settle
+        // Its own calls on us go on until its connection ends.
+        assert.deepStrictEqual(left.lost.map(({ _tag }) => _tag), [tag, tag, tag])
+        assert.match(left.lost[0]!.message, message)
+        left.open()
+        yield* settle
+        assert.strictEqual(left.lost[3]?._tag, tag)
+        right.channel.close()
+        yield* settle
+        assert.strictEqual(left.closed?._tag === "ChannelClosed" && left.closed.side, "peer")
+        assert.strictEqual(left.lost.length, 6)
+      })
+  )
 })
 
-describe("calls that cross a Bye", () => {
-  it.effect("G210: calls that were not read have not begun, and those before may have", () =>
+describe("Calls that cross a Bye", () => {
+  it.effect("G210: calls that the peer had not read before its Bye have not begun, and earlier calls may have", () =>
     Effect.gen(function*() {
       const [left, right] = yield* crowded
       const how: Farewell["how"] = { _tag: "Cancelled", by: idOf("boss"), reason: "replaced" }
@@ -283,7 +286,7 @@ describe("calls that cross a Bye", () => {
       assert.deepStrictEqual(began, ["maybe", "no", "no"])
     }))
 
-  it.effect("G210: a last word says how far the calls of the peer were read", () =>
+  it.effect("G210: a Bye says up to which call of the peer this side has read", () =>
     Effect.gen(function*() {
       const [left, right] = pair(dialler("left"))
       yield* settle
@@ -299,7 +302,7 @@ describe("calls that cross a Bye", () => {
 })
 
 describe("the handshake", () => {
-  it.effect("both sides of a handshake know each other's name, and the smaller frame limit counts", () =>
+  it.effect("both sides of a handshake know each other's name, and the smaller frame limit applies", () =>
     Effect.gen(function*() {
       const config = dialler("left")
       assert(config.side === "dialler")
@@ -310,7 +313,7 @@ describe("the handshake", () => {
       assert.deepStrictEqual([left.channel.maxFrame, right.channel.maxFrame], [5000, 5000])
     }))
 
-  it.effect("a greeting of another major version is refused, and both sides say why", () =>
+  it.effect("a greeting of another major version is refused, and both sides report why", () =>
     Effect.gen(function*() {
       const [left, right] = pair(dialler("left", { major: 2, minor: 0 }))
       const early = left.open()
@@ -326,14 +329,14 @@ describe("the handshake", () => {
       assert.strictEqual(left.lost.length, 1)
     }))
 
-  it.effect("a greeting of another minor version is let in", () =>
+  it.effect("a greeting of another minor version is accepted", () =>
     Effect.gen(function*() {
       const [left, right] = pair(dialler("left", { major: 1, minor: 7 }))
       yield* settle
       assert.deepStrictEqual([left.greeted?._tag, right.greeted?._tag], ["Open", "Open"])
     }))
 
-  it.effect("a peer that is not welcome is refused with the reason", () =>
+  it.effect("a peer whose greeting is refused gets the reason", () =>
     Effect.gen(function*() {
       const [left] = pair(dialler("left"), acceptor("right", undefined, () => ({ reason: "role", detail: "not you" })))
       yield* settle
@@ -361,7 +364,7 @@ describe("the handshake", () => {
       assert.isTrue(peer.ended())
     }))
 
-  it.effect("garbage instead of a greeting ends the connection, and says so", () =>
+  it.effect("garbage instead of a greeting ends the connection, and the error says so", () =>
     Effect.gen(function*() {
       const peer = raw(acceptor("right"))
       peer.send(new Uint8Array([4, 0, 0, 0, 0xff, 0xfe, 0xfd, 0xfc]))
@@ -371,7 +374,7 @@ describe("the handshake", () => {
       assert.isTrue(peer.ended())
     }))
 
-  it.effect("a connection that ends before the greeting is over is said to have ended", () =>
+  it.effect("a connection that ends during the greeting fails with an error that says so", () =>
     Effect.gen(function*() {
       const peer = raw(acceptor("right"))
       peer.cut()
@@ -380,7 +383,7 @@ describe("the handshake", () => {
       assert.strictEqual(peer.end.closed?._tag, "ActorLost")
     }))
 
-  it.effect("words right behind the greeting wait until the owner is ready for them", () =>
+  it.effect("words right behind the greeting wait until the connection has its owner", () =>
     Effect.gen(function*() {
       const peer = raw(acceptor("right"), "late")
       peer.send(framed(diallerWord()), framed(start(1)), framed(cancel(1)))

@@ -23,7 +23,7 @@ describe("an actor whose cleanup fails", () => {
       ["never ends", releaseHangs, cutOff, 4750]
     ] as const
   ) {
-    it.effect(`G72: portal.cancel returns though a release ${how}, and the owner hears it`, () => {
+    it.effect(`G72: portal.cancel returns even if a release ${how}, and the owner gets that failure`, () => {
       const { layer, lines } = captureLogs()
       return Effect.gen(function*() {
         const events = yield* collectEvents
@@ -50,7 +50,7 @@ describe("an actor whose cleanup fails", () => {
       }).pipe(drained, Effect.provide(MemoryActor.layer), Effect.provide(layer))
     })
 
-    it.effect(`G72: an uncaught error ends an actor whose release ${how}, and fails its nursery`, () => {
+    it.effect(`G72: an uncaught error ends an actor even if a release ${how}, and fails its nursery`, () => {
       const theatre = Puppets.make()
       return Effect.gen(function*() {
         const events = yield* collectEvents
@@ -70,7 +70,7 @@ describe("an actor whose cleanup fails", () => {
       }).pipe(drained, Effect.provide(theatre.layer))
     })
 
-    it.effect(`G72: an actor whose release ${how} ends when its parent is lost`, () => {
+    it.effect(`G72: an actor in which a release ${how} ends when its parent is lost`, () => {
       const theatre = Puppets.make()
       return Effect.gen(function*() {
         const fiber = yield* Effect.forkChild(Effect.exit(Actor.runInActor(call(), { name: "frank" })))
@@ -84,7 +84,7 @@ describe("an actor whose cleanup fails", () => {
     })
   }
 
-  it.effect("G72: runInActor answers when the bound of a release that never ends has passed", () =>
+  it.effect("G72: runInActor answers when the bound of an endless release has passed", () =>
     Effect.gen(function*() {
       const events = yield* collectEvents
       const fiber = yield* Effect.forkChild(Actor.runInActor(answers()))
@@ -96,7 +96,7 @@ describe("an actor whose cleanup fails", () => {
       assert.match(failures(events)[0]!, cutOff)
     }).pipe(drained, Effect.provide(MemoryActor.layer)))
 
-  it.effect("G72: a handler that cannot be interrupted is named, and the layers are released all the same", () =>
+  it.effect("G72: an ending actor reports an uninterruptible handler by name, and releases its layers all the same", () =>
     Effect.gen(function*() {
       const events = yield* collectEvents
       const fiber = yield* Effect.forkChild(Actor.runInActor(handlerHangs()))
@@ -110,7 +110,7 @@ describe("an actor whose cleanup fails", () => {
       ])
     }).pipe(drained, Effect.provide(MemoryActor.layer)))
 
-  it.effect("G4: an actor whose layer never comes up is left by an interrupted start within the ladder's bounds", () =>
+  it.effect("G4: an interrupted start of an actor whose layer is never built ends within the bounds of the ladder", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Actor.runInActor(acquireHangs()))
       yield* settle
@@ -120,7 +120,7 @@ describe("an actor whose cleanup fails", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(drained, Effect.provide(MemoryActor.layer)))
 
-  it.effect("a start that fails says why, and a release that fails then is told beside it", () =>
+  it.effect("a failed start reports its reason, and a failed release beside it", () =>
     Effect.gen(function*() {
       const events = yield* collectEvents
       const error = yield* Effect.flip(Actor.runInActor(bootFails()))
@@ -129,7 +129,7 @@ describe("an actor whose cleanup fails", () => {
       assert.deepStrictEqual(failures(events), ["the release broke"])
     }).pipe(drained, Effect.provide(MemoryActor.layer)))
 
-  it.effect("G13: a parent waits for an actor below that cleans up too long, and ends within its own bound", () =>
+  it.effect("G13: a parent waits for a child that cleans up too long, and ends within its own bound", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Actor.runInActor(above()))
       yield* settle

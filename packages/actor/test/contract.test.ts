@@ -19,7 +19,7 @@ describe("a contract that the two sides do not share", () => {
       return error
     })).pipe(Effect.provide(MemoryActor.layer))
 
-  it.effect("G38: an unshared contract fails the call and names the field with another type", () =>
+  it.effect("G38: a call fails when the contracts differ, and the error names the field with another type", () =>
     Effect.gen(function*() {
       const error: unknown = yield* ask(other({ n: Schema.String })({ n: "7" }))
       assert.instanceOf(error, ActorError.PayloadInvalid)
@@ -27,13 +27,13 @@ describe("a contract that the two sides do not share", () => {
       assert.include((error as Error).message, "the same version")
     }))
 
-  it.effect("an unshared contract fails the call and names the field that only one side has", () =>
+  it.effect("a call fails when the contracts differ, and the error names the field that only one side has", () =>
     Effect.gen(function*() {
       const error: unknown = yield* ask(other({ n: Schema.Int, base: Schema.Int })({ n: 7, base: 10 }))
       assert.include((error as Error).message, "payload.base: only here")
     }))
 
-  it("a contract that the two sides do not share is not told by descriptions", () => {
+  it("contracts that differ only in descriptions count as the same", () => {
     const plain = Actor.endpoint("x", { success: Schema.Int }).endpoint
     const described = Actor.endpoint("x", { success: Schema.Int.annotate({ description: "a number" }) }).endpoint
     assert.strictEqual(Digest.digest(plain), Digest.digest(described))

@@ -16,15 +16,15 @@ const inChat = <A, E, R>(body: (stream: Dialog.MsgStream<any, typeof Short.Type,
     return yield* bob.open(chat({ room: "a" }), (dialog) => body(dialog.stream))
   })).pipe(Effect.provide(MemoryActor.layer))
 
-describe("a dialog's stream as Effect's own", () => {
-  it.effect("a Sink sends and then ends our half, a Stream receives until the callee ends its own", () =>
+describe("The stream of a dialog as Effect's Stream, Sink and Channel", () => {
+  it.effect("a Sink sends and then ends this side's half, and a Stream receives until the callee ends its half", () =>
     inChat(Effect.fnUntraced(function*(stream) {
       yield* Stream.run(Stream.make(say("a"), say("b")), stream.toSink)
       const texts = yield* Stream.runCollect(Stream.map(stream.toStream, ({ text }) => text))
       assert.deepStrictEqual(texts, ["A", "B"])
     })))
 
-  it.effect("a Channel of a dialog sends its input, and its output is what the callee sends", () =>
+  it.effect("a Channel of a dialog sends its input, and outputs the messages of the callee", () =>
     inChat(Effect.fnUntraced(function*(stream) {
       const texts = yield* Stream.make(say("a"), say("b"), say("c")).pipe(
         Stream.pipeThroughChannel(stream.toChannel()),
@@ -34,7 +34,7 @@ describe("a dialog's stream as Effect's own", () => {
       assert.deepStrictEqual(texts, ["A", "B", "C"])
     })))
 
-  it.effect("an error of a Channel's input is its own error", () =>
+  it.effect("an error in the input of a dialog's Channel is the Channel's own error", () =>
     inChat(Effect.fnUntraced(function*(stream) {
       const error = yield* Stream.concat(Stream.make(say("a")), Stream.fail("broken")).pipe(
         Stream.pipeThroughChannel(stream.toChannel<string>()),
@@ -44,7 +44,7 @@ describe("a dialog's stream as Effect's own", () => {
       assert.strictEqual(error, "broken")
     })))
 
-  it.effect("a dialog's stream reads only what a narrower schema lets through, until its Scope closes", () =>
+  it.effect("a narrowed stream of a dialog gives only matching messages, until its Scope closes", () =>
     inChat(Effect.fnUntraced(function*(stream) {
       yield* stream.sendAll([say("short"), say("much too long"), say("long again, but fine")])
       yield* Effect.scoped(Effect.gen(function*() {

@@ -8,8 +8,8 @@ import { remaining, work } from "./fixtures/cancelling.ts"
 import * as Journal from "./support/Journal.ts"
 import { pass, settle } from "./support/Time.ts"
 
-describe("deadlines travel", () => {
-  it.effect("G21: the remaining time of Actor.timeout is known three hops away", () =>
+describe("Deadlines cross to other actors", () => {
+  it.effect("G21: an actor three hops away knows the remaining time of Actor.timeout", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(
         Actor.timeout("1 second")(Actor.runInActor(remaining({ hops: 2 })))
@@ -18,7 +18,7 @@ describe("deadlines travel", () => {
       assert.strictEqual(yield* Fiber.join(fiber), 800)
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G92: a wall clock that is set forward by an hour takes nothing of a deadline or of finalizers", () =>
+  it.effect("G92: a wall clock that is set forward by an hour shortens neither a deadline nor the time of finalizers", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const clock = yield* Clock.Clock
@@ -53,14 +53,14 @@ describe("deadlines travel", () => {
       assert.include(journal.at(-1), "work finalized")
     }))
 
-  it.effect("a call without a deadline has none in any actor", () =>
+  it.effect("a call without a deadline has no deadline in any actor", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Actor.runInActor(remaining({ hops: 2 })))
       yield* pass(500)
       assert.strictEqual(yield* Fiber.join(fiber), -1)
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("an earlier deadline around a later one stays in force, a later one around an earlier does not", () =>
+  it.effect("an earlier deadline stays in force inside a later one, and takes force inside it", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [remaining] })
       const call = frank.run(remaining({ hops: 0 }))
@@ -70,13 +70,13 @@ describe("deadlines travel", () => {
       assert.strictEqual(yield* call, -1)
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a deadline around the start of an actor is not a deadline of its later calls", () =>
+  it.effect("a deadline around the start of an actor does not apply to the actor's later calls", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.timeout("1 second")(Actor.start("frank", { expose: [remaining] }))
       assert.strictEqual(yield* frank.run(remaining({ hops: 0 })), -1)
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a deadline that has no whole milliseconds, or no end, crosses as well", () =>
+  it.effect("a deadline of fractional milliseconds, or of infinite length, crosses to an actor", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [remaining] })
       const call = frank.run(remaining({ hops: 0 }))
@@ -85,7 +85,7 @@ describe("deadlines travel", () => {
       assert.strictEqual(yield* Actor.timeout("1 second")(Actor.timeout(Duration.infinity)(call)), 1000)
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("Actor.timeout fails as Effect.timeout does, when the far finalizers have run", () =>
+  it.effect("Actor.timeout fails as Effect.timeout does, after the far finalizers have run", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Actor.timeout("1 second")(Actor.runInActor(work({ cleanup: 200 }))).pipe(
@@ -102,7 +102,7 @@ describe("deadlines travel", () => {
       ])
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("bounds that are no whole milliseconds cross as well", () =>
+  it.effect("timeouts of fractional milliseconds cross to an actor", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const frank = yield* Actor.start("frank", { expose: [work] })

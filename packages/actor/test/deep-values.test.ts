@@ -17,7 +17,7 @@ const invalid = (error: unknown): ActorError.PayloadInvalid => {
 
 describe("a value that is too deep, or contains itself,", () => {
   for (const shape of ["deep", "round"] as const) {
-    it.effect(`G105: an over-deep payload is the caller's PayloadInvalid with its place (${shape})`, () =>
+    it.effect(`G105: a payload that is too deep fails at the caller with PayloadInvalid and its place (${shape})`, () =>
       Actor.nursery(Effect.gen(function*() {
         const frank = yield* Actor.start("frank", { expose: [measure] })
         const tree = shape === "deep" ? deep(1000) : round()
@@ -27,7 +27,7 @@ describe("a value that is too deep, or contains itself,", () => {
         assert.strictEqual(yield* frank.run(measure({ tree: deep(100) })), 100)
       })).pipe(inMemory))
 
-    it.effect(`G105: an over-deep answer is the callee's PayloadInvalid with its place (${shape})`, () =>
+    it.effect(`G105: an answer that is too deep fails at the callee with PayloadInvalid and its place (${shape})`, () =>
       Actor.nursery(Effect.gen(function*() {
         const frank = yield* Actor.start("frank", { expose: [grow] })
         const error = invalid(yield* Effect.flip(frank.run(grow({ shape }))))
@@ -36,14 +36,14 @@ describe("a value that is too deep, or contains itself,", () => {
         assert.deepStrictEqual(yield* frank.run(grow({ shape: "fine" })), deep(100))
       })).pipe(inMemory))
 
-    it.effect(`G105: an over-deep item of a stream is the callee's PayloadInvalid with its place (${shape})`, () =>
+    it.effect(`G105: a stream item that is too deep fails at the callee with PayloadInvalid and its place (${shape})`, () =>
       Effect.gen(function*() {
         const error = invalid(yield* Effect.flip(Stream.runDrain(Actor.streamInActor(growAll({ shape })))))
         assert.deepInclude(error, { side: "callee", endpoint: "growAll" })
         assert.match(error.issue, expected[shape])
       }).pipe(inMemory))
 
-    it.effect(`G105: an over-deep value in a declared error arrives as text with the reason (${shape})`, () =>
+    it.effect(`G105: a value that is too deep in a declared error arrives as text with the reason (${shape})`, () =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(Actor.runInActor(tangle({ shape })))
         assert.instanceOf(error, ActorError.RemoteActorError)
@@ -59,7 +59,7 @@ describe("a value that is too deep, or contains itself,", () => {
 })
 
 describe("text with half of a surrogate pair", () => {
-  it.effect("G108: half of a surrogate pair is its sender's PayloadInvalid with its place, and other text arrives whole", () =>
+  it.effect("G108: text with half of a surrogate pair fails at its sender with PayloadInvalid and its place, and other text arrives whole", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [echo] })
       const sent = invalid(yield* Effect.flip(frank.run(echo({ text: "a\ud83db", json: null, breaks: false }))))

@@ -22,7 +22,7 @@ describe("The definitions of a process", () => {
     assert.isUndefined(definitionOf(run))
   })
 
-  it("an actor's process knows its definitions by kind, module and name while it records them", () => {
+  it("an actor's process finds its definitions by kind, module and name while it records them", () => {
     recordDefinitions()
     const definition = make("run")
     make("walk")
@@ -37,7 +37,7 @@ describe("The definitions of a process", () => {
     assert.isUndefined(definitionOf(run))
   })
 
-  it("two definitions of one kind, module and name are refused, with the place of each", () => {
+  it("two definitions of one kind, module and name are refused, and the error names both places", () => {
     recordDefinitions()
     make("run")
     make("run")
@@ -55,7 +55,7 @@ describe("The definitions of a process", () => {
     assert.throws(() => definitionOf(store), /makes 2 implementations of the Service "Store"/)
   })
 
-  it("each of two copies of Furrow in a process has definitions of its own", async () => {
+  it("two copies of Furrow in one process have separate definitions", async () => {
     const copy = await import("../src/internal/settings/Definitions.ts?copy" as string) as typeof Definitions
     copy.recordDefinitions()
     define("ours", run)

@@ -15,7 +15,7 @@ const withActor = <A, E, R>(
   )
 
 describe("a dialog", () => {
-  it.effect("a dialog greets, streams both ways and settles once", () =>
+  it.effect("a dialog gives a first value, streams both ways and settles once", () =>
     withActor(Effect.fnUntraced(function*(bob) {
       const result = yield* bob.open(
         chat({ room: "abc" }),
@@ -33,7 +33,7 @@ describe("a dialog", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("a dialog interrupts the body when the callee fails, and fails with its error", () =>
+  it.effect("a failing callee of a dialog interrupts the body, and the dialog fails with its error", () =>
     withActor(Effect.fnUntraced(function*(bob) {
       const error = yield* Effect.flip(bob.open(
         chat({ room: "a" }),
@@ -45,7 +45,7 @@ describe("a dialog", () => {
       assert.instanceOf(error, Kicked)
     })))
 
-  it.effect("a dialog absorbs our own cancel, and returns it as the outcome", () =>
+  it.effect("a cancel by the body of a dialog is absorbed, and is the outcome of the dialog", () =>
     withActor(Effect.fnUntraced(function*(bob) {
       const state = yield* bob.open(
         park(),
@@ -61,7 +61,7 @@ describe("a dialog", () => {
       assert.deepStrictEqual(state, { state: "cancelled", cancelCalled: true, cancelAcknowledged: true })
     })))
 
-  it.effect("a dialog cancels the callee when the body is interrupted", () =>
+  it.effect("an interrupted body of a dialog cancels the callee", () =>
     withActor(Effect.fnUntraced(function*(bob) {
       const fiber = yield* Effect.forkChild(bob.open(park(), () => Effect.never), { startImmediately: true })
       yield* Effect.yieldNow
@@ -69,7 +69,7 @@ describe("a dialog", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("a dialog drops unread items when the body leaves early", () =>
+  it.effect("a dialog drops unread items when its body returns early", () =>
     withActor(Effect.fnUntraced(function*(bob) {
       assert.strictEqual(
         yield* bob.open(flood({ items: 5000 }), (dialog) => Effect.map(dialog.stream.receive, (n) => n)),

@@ -119,7 +119,7 @@ const rows: ReadonlyArray<readonly [title: string, rule: string, words: Readonly
 
 describe("a callee that breaks the rules", () => {
   it.effect.each(rows)(
-    "a callee that says $0 breaks $1: every call and stream fails, and names the side",
+    "a callee that says $0 breaks $1: every call and stream to it fails, and the error names the side",
     ([, rule, words]) =>
       Effect.gen(function*() {
         const { end, fibers, gate, said, say } = yield* caller
@@ -144,7 +144,7 @@ describe("a callee that breaks the rules", () => {
       })
   )
 
-  it.effect("an answer that cannot be read fails its own call only", () =>
+  it.effect("an answer that cannot be decoded fails only its own call", () =>
     Effect.gen(function*() {
       const { end, fibers, gate, say } = yield* caller
       gate.openUnsafe()
@@ -208,7 +208,7 @@ describe("a caller that breaks the rules", () => {
       })
   )
 
-  it.effect("G9: a payload that cannot be read is that call's: the others run on", () =>
+  it.effect("G9: a payload that cannot be decoded fails its own call, and other calls continue", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const { dispatcher, end, said, say } = yield* callee
@@ -229,7 +229,7 @@ describe("a caller that breaks the rules", () => {
       assert.strictEqual(dispatcher.size, 0)
     }).pipe(drained))
 
-  it.effect("ten thousand dialogs of a peer are open at once: more are refused, and nothing else happens to any", () =>
+  it.effect("a peer may have ten thousand open dialogs: further ones are refused, and no open dialog is affected", () =>
     Effect.gen(function*() {
       const { dispatcher, end, said, say } = yield* callee
       for (let i = 0; i < 10_000; i++) say(start(1 + 2 * i, hang, undefined))
@@ -255,7 +255,7 @@ describe("a caller that breaks the rules", () => {
       assert.strictEqual(dispatcher.size, 0)
     }).pipe(drained))
 
-  it.effect("a call that was refused so is ActorBusy, and says what to do", () =>
+  it.effect("a call above the limit of open dialogs fails with ActorBusy, whose message names the next step", () =>
     Effect.gen(function*() {
       const { cut, fibers, said, say } = yield* caller
       say({ _tag: "Error", dialog: 3, payload: Failure.encode({ _tag: "Busy", limit: 10_000 }) })
@@ -271,7 +271,7 @@ describe("a caller that breaks the rules", () => {
       for (const fiber of fibers) yield* Fiber.await(fiber)
     }).pipe(drained))
 
-  it.effect("a refusal of an unknown endpoint repeats no more than the beginning of its name", () =>
+  it.effect("a refusal of an unknown endpoint repeats only the beginning of the endpoint's name", () =>
     Effect.gen(function*() {
       const { said, say } = yield* callee
       say(start(1, isPrime, { n: 7 }, { endpoint: "x".repeat(1_000_000) }))
@@ -280,7 +280,7 @@ describe("a caller that breaks the rules", () => {
       assert.isBelow(told?._tag === "Error" ? told.payload.length : Infinity, 1_000)
     }))
 
-  it.effect("a cancel that comes with its call interrupts the handler before it has begun", () =>
+  it.effect("a cancel that arrives together with its call interrupts the handler before it has begun", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const { said, say } = yield* callee

@@ -43,7 +43,7 @@ const Processes = Layer.succeed(Spawner.Spawner, {
 })
 const NotedProcesses = Noted.pipe(Layer.provide(Processes))
 
-describe("A spawner of the program's around actors in memory", () => {
+describe("A program's own spawner around actors in memory", () => {
   const memory = memorySpawner.pipe(Effect.map((spawner) =>
     Layer.succeed(Spawner.Spawner, {
       plan: undefined,
@@ -98,10 +98,10 @@ const Counted = Layer.effect(
   }))
 ).pipe(Layer.provide(Discovery.layerTree))
 
-describe("A Discovery of the program's around the registrar", () => {
+describe("A program's own Discovery around the registrar", () => {
   for (const { run, title } of DiscoverySuite.contract(DiscoverySuite.fromLayer(Counted))) it.live(title, () => run)
 
-  it.effect("a Discovery of the program's around the registrar sees every start of a tree", () =>
+  it.effect("a program's own Discovery around the registrar sees every start of a tree", () =>
     Effect.gen(function*() {
       yield* Effect.scoped(Actor.startScoped("counted-by-the-program", { expose: [] }))
       assert.include(claims, "counted-by-the-program")

@@ -15,7 +15,7 @@ import { drained, until } from "./support/Time.ts"
 const rootThatServes = MemoryActor.layer({ expose: [audit, waits] })
 
 describe("an actor that is not ready yet", () => {
-  it.effect("an actor that is not ready yet asks its parent, and logs, while its layers are built", () =>
+  it.effect("an actor whose layers are being built can call its parent, and write logs", () =>
     Effect.gen(function*() {
       const logs = captureLogs()
       const answer = yield* Actor.runInActor(curious()).pipe(
@@ -28,7 +28,7 @@ describe("an actor that is not ready yet", () => {
       assert.deepStrictEqual(logs.lines.map(({ message }) => String(message)), ["building", "running"])
     }))
 
-  it.effect("an actor that is not ready yet calls the Services it uses while its handlers are built", () =>
+  it.effect("an actor whose handlers are being built can call the Services that it uses", () =>
     inMemory(
       Effect.gen(function*() {
         assert.strictEqual(yield* Follower.calls.increment({ by: 1 }), 106)
@@ -36,7 +36,7 @@ describe("an actor that is not ready yet", () => {
       }).pipe(Effect.provide(Follower.layer.pipe(Layer.provideMerge(Counter.layer))), until(10_000))
     ))
 
-  it.effect("an actor that is not ready yet ends what it asked for when its start is given up", () =>
+  it.effect("the calls of an actor that is not ready end when its start is given up", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* Effect.gen(function*() {

@@ -65,8 +65,8 @@ const settableClock = () => {
   }
 }
 
-describe("A bound of this process", () => {
-  it.effect("G92: a timeout elapses after exactly its length, by the program's clock", () =>
+describe("A timeout that counts only running time", () => {
+  it.effect("G92: a timeout elapses after exactly its length, by the program's Clock", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(elapsed(4750))
       yield* TestClock.adjust(4749)
@@ -75,7 +75,7 @@ describe("A bound of this process", () => {
       yield* Fiber.join(fiber)
     }))
 
-  it.effect("a timeout elapses in one long step of a test's clock", () =>
+  it.effect("a timeout elapses in one long step of a TestClock", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(elapsed(30_000))
       yield* TestClock.adjust("1 hour")
@@ -90,7 +90,7 @@ describe("A bound of this process", () => {
       assert.isAtMost(now(), 65_000)
     }))
 
-  it.effect("G92: a start that is stopped for longer than its timeout does not fail", () =>
+  it.effect("G92: a start does not fail because its process was stopped for longer than the timeout", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const { clock, run, stop } = settableClock()
@@ -109,7 +109,7 @@ describe("A bound of this process", () => {
       assert.strictEqual((yield* Fiber.join(start)).actor.name, "frank")
     }))
 
-  it.effect("a countdown shows the time that is left", () =>
+  it.effect("a countdown shows its remaining time", () =>
     Effect.gen(function*() {
       const countdown = new Countdown(yield* Clock.Clock, 1000)
       const fiber = yield* Effect.forkChild(countdown.run)

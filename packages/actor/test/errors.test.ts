@@ -32,8 +32,8 @@ const remote = <A, E, R>(call: Effect.Effect<A, E, R>) =>
 
 const depth = (boxed: ActorError.RemoteActorError["boxed"]): number => boxed.cause === null ? 1 : 1 + depth(boxed.cause)
 
-describe("any thrown value arrives", () => {
-  it.effect("any thrown value arrives, and the actor serves on", () =>
+describe("Any thrown value", () => {
+  it.effect("any thrown value arrives at the caller, and the actor goes on serving", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [throwing, isPrime] })
       for (const what of Object.keys(thrown)) {
@@ -68,7 +68,7 @@ describe("any thrown value arrives", () => {
       assert.deepStrictEqual([boxed.type, boxed.message], [type, message])
     }).pipe(inMemory))
 
-  it.effect("a chain of causes crosses, is cut where it is long, and a circle ends", () =>
+  it.effect("a chain of causes arrives, is cut when it is long, and may contain itself", () =>
     Effect.gen(function*() {
       const deep = yield* remote(Actor.runInActor(throwing({ what: "a deep chain" })))
       assert.strictEqual(deep.boxed.cause?.cause?.message, "level 28")
@@ -79,7 +79,7 @@ describe("any thrown value arrives", () => {
       assert.strictEqual((round.cause.cause as Error).message, "and round")
     }).pipe(inMemory))
 
-  it.effect("G104: own properties that are plain data arrive in it and in its cause", () =>
+  it.effect("G104: own properties of an error that are plain data arrive, also those of its cause", () =>
     Effect.gen(function*() {
       const system = { code: "ENOENT", errno: -2, syscall: "open", path: "/nope/x" }
       const error = yield* remote(Actor.runInActor(throwing({ what: "a system error" })))
@@ -97,14 +97,14 @@ describe("any thrown value arrives", () => {
       assert.notProperty(bare.boxed, "properties")
     }).pipe(inMemory))
 
-  it.effect("G104: a property that is cyclic, huge, deep, no data or that throws is left out, and the others stay", () =>
+  it.effect("G104: a property of an error that is cyclic, huge, deep, no data or that throws is left out, and the others arrive", () =>
     Effect.gen(function*() {
       const { boxed } = yield* remote(Actor.runInActor(throwing({ what: "an error with odd properties" })))
       assert.strictEqual(boxed.type, "Odd")
       assert.deepStrictEqual(boxed.properties, { code: "EODD", last: true })
     }).pipe(inMemory))
 
-  it.effect("G104: the parts of an aggregate arrive as errors of their own, and are shown with it", () =>
+  it.effect("G104: the errors inside an AggregateError arrive as errors, and are shown with the AggregateError", () =>
     Effect.gen(function*() {
       const error = yield* remote(Actor.runInActor(throwing({ what: "an aggregate with causes" })))
       assert.deepStrictEqual(error.boxed.parts?.map(({ message, type }) => [type, message]), [
@@ -124,7 +124,7 @@ describe("any thrown value arrives", () => {
       )
     }).pipe(inMemory))
 
-  it.effect("G104: the parts of one failure are bounded, however deep and round they are", () =>
+  it.effect("G104: the number of errors in one failure is bounded, even if aggregates nest or contain themselves", () =>
     Effect.gen(function*() {
       const count = (boxed: ActorError.RemoteActorError["boxed"]): number =>
         (boxed.parts ?? []).reduce((sum, part) => sum + 1 + count(part), 0)
@@ -134,7 +134,7 @@ describe("any thrown value arrives", () => {
       assert.strictEqual(count(round.boxed), 8)
     }).pipe(inMemory))
 
-  it.effect("a huge message is cut, and says so", () =>
+  it.effect("a huge error message is cut, and says so", () =>
     Effect.gen(function*() {
       const { boxed } = yield* remote(Actor.runInActor(throwing({ what: "a long message" })))
       assert.isBelow(boxed.message.length, 70_000)
@@ -142,7 +142,7 @@ describe("any thrown value arrives", () => {
       assert.isBelow(boxed.stack.length, 70_000)
     }).pipe(inMemory))
 
-  it.effect("G25: an error its contract does not know arrives as text, with the reason", () =>
+  it.effect("G25: an error that its contract does not declare arrives as text, with the reason", () =>
     Effect.gen(function*() {
       const { boxed } = yield* remote(Actor.runInActor(undeclared() as never))
       assert.strictEqual(boxed.type, "Unknown")
@@ -153,7 +153,7 @@ describe("any thrown value arrives", () => {
       assert.match(other.boxed.message, /does not match the error schema of malformed/)
     }).pipe(inMemory))
 
-  it.effect("a typed error that is too large for a frame arrives as text, and the connection stays", () =>
+  it.effect("a typed error that is too large for a frame arrives as text, and the connection stays open", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [heavy, isPrime] })
       const small = yield* Effect.flip(frank.run(heavy({ size: 1_000_000 })))
@@ -165,8 +165,8 @@ describe("any thrown value arrives", () => {
     })).pipe(inMemory))
 })
 
-describe("origin and path", () => {
-  it.effect("G24: a defect keeps its origin over any number of hops, and lists who passed it on", () =>
+describe("The origin and the path of an error", () => {
+  it.effect("G24: a defect keeps its origin over any number of hops, and lists the actors that passed it on", () =>
     Effect.gen(function*() {
       for (const hops of [0, 1, 2]) {
         const error = yield* remote(Actor.runInActor(passes({ hops }), { name: `hop-${hops}` }))
@@ -182,7 +182,7 @@ describe("origin and path", () => {
       assert.match(error.message, /^TypeError in source@\d+ \(passed on by hop-0@\d+, hop-1@\d+\): boom$/)
     }).pipe(inMemory))
 
-  it.effect("a typed error stays itself over three hops", () =>
+  it.effect("a typed error keeps its type over three hops", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(passesTyped({ hops: 3 })))
       assert.deepStrictEqual(error, new Known({ n: 7 }))
@@ -210,7 +210,7 @@ describe("a cause crosses with all its reasons", () => {
     ) => [type, message, origin.name])
   }
 
-  it.effect("G26: a defect beside a typed failure rides along with it, and the failure stays catchable", () =>
+  it.effect("G26: a defect beside a typed failure arrives together with it, and the failure can still be caught", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(othersOf(yield* Effect.exit(Actor.runInActor(messy()))), [
         ["RangeError", "beside it", "messy"]
@@ -219,7 +219,7 @@ describe("a cause crosses with all its reasons", () => {
       assert.strictEqual(yield* caught, 1)
     }).pipe(inMemory))
 
-  it.effect("a finalizer that dies turns a typed failure into a defect, as it does here; both arrive", () =>
+  it.effect("a finalizer that dies turns a typed failure into a defect, as in one process, and both arrive", () =>
     Effect.gen(function*() {
       const here = yield* Effect.exit(untidy())
       assert(Exit.isFailure(here))
@@ -231,7 +231,7 @@ describe("a cause crosses with all its reasons", () => {
       assert.strictEqual((error as ActorError.RemoteActorError).type, "Known")
     }).pipe(inMemory))
 
-  it.effect("a cause of several failures crosses with the first as the error, and the others beside it", () =>
+  it.effect("a cause of several failures arrives with the first as the error, and with the others beside it", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.runInActor(twice()))
       assert.deepStrictEqual(othersOf(exit), [["Known", `{"_tag":"Known","n":2}`, "twice"], [
@@ -242,7 +242,7 @@ describe("a cause crosses with all its reasons", () => {
       assert.deepStrictEqual(yield* Effect.flip(exit), new Known({ n: 1 }))
     }).pipe(inMemory))
 
-  it.effect("G19: a cancellation during the finalizers of a failure does not mask it", () =>
+  it.effect("G19: a cancellation during the finalizers of a failed call does not hide the failure", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [unmasked] })
       const call = yield* Effect.forkChild(Effect.flip(frank.run(unmasked())))

@@ -30,7 +30,7 @@ const spell = (event: Actor.ActorEvent): string => {
 }
 
 describe("events", () => {
-  it.effect("G277: events reach each reader, though another one dies at one of them, and a third leaves", () =>
+  it.effect("G277: every reader gets the events of an actor, even if another reader dies or leaves", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const dying = yield* Effect.forkChild(
@@ -49,7 +49,7 @@ describe("events", () => {
       assert.includeMembers(events.map(spell), ["spawning frank", "ready frank", "ended Cancelled"])
     }).pipe(inMemory))
 
-  it.effect("G63: events tell the life of an actor, rung by rung", () =>
+  it.effect("G63: Actor.events reports the life of an actor, each rung of the shutdown ladder included", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const events = yield* collectEvents
@@ -67,7 +67,7 @@ describe("events", () => {
       ])
     }).pipe(inMemory))
 
-  it.effect("events tell of a loss and of a start that failed", () => {
+  it.effect("Actor.events reports a lost actor and a failed start", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const events = yield* collectEvents
@@ -87,7 +87,7 @@ describe("events", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("a reader of events that leaves is forgotten; two readers see the same", () =>
+  it.effect("a reader that leaves Actor.events is removed, and two readers get the same events", () =>
     Effect.gen(function*() {
       const first = yield* collectEvents
       const brief = yield* Effect.forkChild(Stream.runCollect(Stream.take(Actor.events, 2)))
@@ -102,7 +102,7 @@ describe("events", () => {
 })
 
 describe("statistics", () => {
-  it.effect("G63: statistics of an actor: who it is, what it serves, its children and their rungs", () =>
+  it.effect("G63: Actor.statistics shows the actor's identity, what it serves, its children and their rungs", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Actor.nursery(Effect.gen(function*() {
@@ -121,7 +121,7 @@ describe("statistics", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("statistics of a portal: open dialogs, frames and bytes both ways", () =>
+  it.effect("portal.statistics shows open dialogs, frames and bytes in both directions", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* Journal.fresh
       const frank = yield* Actor.start("frank", { expose: [isPrime, hang, ticks, numbers] })
@@ -144,7 +144,7 @@ describe("statistics", () => {
       assert.isFalse((yield* frank.statistics).channel.full)
     })).pipe(inMemory))
 
-  it.effect("statistics of both sides hold nothing of a thousand calls that have ended, however they ended", () =>
+  it.effect("the statistics of both sides keep nothing of a thousand ended calls, however they ended", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime, hang, reports] })
       // Downwards this side calls, upwards it is called.
@@ -162,7 +162,7 @@ describe("statistics", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children.map(({ channel }) => channel!.dialogs), [0])
     })).pipe(drained, Effect.provide(MemoryActor.layer({ name: "root", expose: [audit] }))))
 
-  it.effect("a picture is plain data: it can be cloned, and does not change", () =>
+  it.effect("statistics are plain data: they can be cloned, and do not change afterwards", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime] })
       const picture = yield* frank.statistics

@@ -33,7 +33,7 @@ const lossOf = (exit: Exit.Exit<unknown, unknown>): string => {
 }
 
 describe("Nursery.exits", () => {
-  it.effect("G122: Nursery.exits has every end of the nursery's actors, and a failed actor fails nothing while exits are read", () =>
+  it.effect("G122: Nursery.exits gives every end of the nursery's actors, and a failed actor does not fail the nursery while exits are read", () =>
     stage(
       (theatre) =>
         Effect.gen(function*() {
@@ -61,7 +61,7 @@ describe("Nursery.exits", () => {
         ])
     ))
 
-  it.effect("G122: Nursery.exits loses no end while its reader is busy, and reads actors that the reader starts again", () =>
+  it.effect("G122: Nursery.exits loses no end while its reader is busy, and includes actors that the reader starts", () =>
     stage(
       (theatre) =>
         Effect.gen(function*() {
@@ -92,7 +92,7 @@ describe("Nursery.exits", () => {
   for (
     const [when, expected] of [["while nobody reads", "late"], ["and is not read before the reader has enough", "b"]]
   ) {
-    it.effect(`G122: Nursery.exits leaves a loss to the nursery that comes ${when}`, () =>
+    it.effect(`G122: Nursery.exits leaves to the nursery a loss that comes ${when}`, () =>
       stage(
         (theatre) =>
           Effect.gen(function*() {
@@ -114,7 +114,7 @@ describe("Nursery.exits", () => {
       ))
   }
 
-  it.effect("G122: Nursery.exits ends with the failure of its reader, which comes first", () =>
+  it.effect("G122: Nursery.exits ends with the failure of its reader, which comes before unread ends", () =>
     stage(
       (theatre) =>
         Effect.gen(function*() {
@@ -134,7 +134,7 @@ describe("Nursery.exits", () => {
       }
     ))
 
-  it.effect("G122: Nursery.exits ends with the nursery, and skips the actors that the nursery ends itself", () => {
+  it.effect("G122: Nursery.exits ends with the nursery, and leaves out the actors that the nursery ends itself", () => {
     let reading: Fiber.Fiber<ReadonlyArray<string>> | undefined
     return stage(
       () =>

@@ -35,7 +35,7 @@ const othersOf = (exit: Exit.Exit<unknown, unknown>): ReadonlyArray<string> =>
   ).map(({ message }) => message)
 
 describe("How an actor ended", () => {
-  it.effect("G93: an exit is the same for the owner, for another actor's portal, and in the events", () => {
+  it.effect("G93: the exit of an actor is the same for its owner, for another actor's portal, and in the events", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const events = yield* collectEvents
@@ -61,7 +61,7 @@ describe("How an actor ended", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("G93: the exit of handlers that run in this process is told like that of an actor", () =>
+  it.effect("G93: the exit of handlers in this process is reported like that of an actor", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const counter = Counter.layerTest(Effect.succeed({
@@ -77,7 +77,7 @@ describe("How an actor ended", () => {
 })
 
 describe("A failed cleanup of an actor that its owner ended", () => {
-  it.effect("G94: a failed cleanup of an ended actor fails the runInActor that had succeeded", () =>
+  it.effect("G94: a failed cleanup of an ended actor fails a runInActor whose call had succeeded", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.runInActor(answersAndDies()))
       assert.deepStrictEqual(reasonsOf(exit), ["Fail the release broke"])
@@ -94,7 +94,7 @@ describe("A failed cleanup of an actor that its owner ended", () => {
       assert.deepStrictEqual([passedOn.actor.name, passedOn.origin.name], ["bob", "below"])
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G94: a failed cleanup fails a nursery that had succeeded, once all its actors are reaped", () =>
+  it.effect("G94: a failed cleanup fails a nursery whose body had succeeded, once all its actors are reaped", () =>
     Effect.gen(function*() {
       let bodyReturned = false
       const exit = yield* Effect.exit(Actor.nursery(Effect.gen(function*() {
@@ -125,7 +125,7 @@ describe("A failed cleanup of an actor that its owner ended", () => {
       assert.deepStrictEqual(reasonsOf(yield* Fiber.await(region)), ["Interrupt", "Die the release broke"])
     }).pipe(drained, Effect.provide(MemoryActor.layer)))
 
-  it.effect("G94: a failed cleanup closes a Scope as a dying finalizer does, unless the Scope has failed", () =>
+  it.effect("G94: a failed cleanup fails the closing of a Scope as a dying finalizer does, unless the Scope has failed", () =>
     Effect.gen(function*() {
       const scoped = Actor.startScoped("frank", { expose: [releaseDies] })
       assert.deepStrictEqual(reasonsOf(yield* Effect.exit(Effect.scoped(scoped))), ["Die the release broke"])

@@ -25,8 +25,8 @@ const unknown = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 const sent = (portal: { readonly statistics: Actor.Portal<never>["statistics"] }) =>
   Effect.map(portal.statistics, ({ channel }) => channel.sent.frames)
 
-describe("an actor serves what it exposes", () => {
-  it.effect("G6: a call of an endpoint that is not exposed is EndpointUnknown, with the names of the exposed ones", () =>
+describe("An actor and the endpoints that it exposes", () => {
+  it.effect("G6: a call of an endpoint that is not exposed fails with EndpointUnknown, which lists the exposed ones", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime, count] })
       const before = yield* sent(frank)
@@ -38,7 +38,7 @@ describe("an actor serves what it exposes", () => {
       assert.strictEqual(yield* sent(frank), before)
     })).pipe(inMemory))
 
-  it.effect("an endpoint of the same name in another module is another endpoint", () =>
+  it.effect("an endpoint of the same name in another module counts as another endpoint", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime] })
       const error = yield* unknown(loose(frank).run(other({ n: 7 })))
@@ -47,7 +47,7 @@ describe("an actor serves what it exposes", () => {
       assert.isTrue(yield* frank.run(isPrime({ n: 7 })))
     })).pipe(inMemory))
 
-  it.effect("a value that is no call is a mistake of the program, and named", () =>
+  it.effect("a value that is no call is refused by a portal as a defect that names it", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime] })
       for (const wrong of [undefined, 7, Effect.succeed(1), () => 1]) {
@@ -62,7 +62,7 @@ describe("an actor serves what it exposes", () => {
       }
     })).pipe(inMemory))
 
-  it.effect("the wrong verb is EndpointUnknown, and the connection stays", () =>
+  it.effect("a call by the wrong verb of a portal fails with EndpointUnknown, and the connection stays open", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime, count] })
       const before = yield* sent(frank)
@@ -76,7 +76,7 @@ describe("an actor serves what it exposes", () => {
       assert.isTrue(yield* frank.run(isPrime({ n: 7 })))
     })).pipe(inMemory))
 
-  it.effect("a bare contract is known by its name; the actor itself refuses what it does not serve", () =>
+  it.effect("a bare contract is found by its name, and the actor itself refuses endpoints that it does not serve", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime] })
       const missing = Actor.endpoint("missing")
@@ -87,7 +87,7 @@ describe("an actor serves what it exposes", () => {
   const duplicate =
     /two endpoints named "isPrime" in one `expose` \(of .*prime\.ts and .*other\.ts\): .*rename one of them/
 
-  it.effect("two endpoints of one name are a defect of the start, before anything is started", () =>
+  it.effect("two endpoints of one name in `expose` are a defect of the start, before any process is started", () =>
     Effect.gen(function*() {
       const start = Effect.scoped(Actor.startScoped("frank", { expose: [isPrime, other] }))
       for (const attempt of [start, Actor.nursery(Actor.start("frank", { expose: [isPrime, other] }))]) {

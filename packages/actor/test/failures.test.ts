@@ -50,8 +50,8 @@ const crowd = <A, E, R>(
     return yield* body(daemons)
   }))
 
-describe("one failure ends the nursery", () => {
-  it.effect("G53: a job that fails interrupts the running body at once, and stays typed", () =>
+describe("A nursery with one failure", () => {
+  it.effect("G53: a failing job interrupts the running body of its nursery at once, and its error stays typed", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.exit(Actor.nursery(Effect.gen(function*() {
@@ -65,13 +65,13 @@ describe("one failure ends the nursery", () => {
       assert.deepStrictEqual(journal, ["0 body starts", "1000 body cancelled by nobody", "1200 body finalized"])
     }).pipe(inMemory))
 
-  it.effect("a job's failure ends the nursery even when its result is never read", () =>
+  it.effect("a failing job ends its nursery even if its result is never read", () =>
     Effect.gen(function*() {
       const region = Actor.nursery(Effect.as(Actor.forkInActor(fails({ name: "job" })), "body done"))
       assert.deepStrictEqual(failOf(yield* Effect.exit(region)), new Failed({ name: "job" }))
     }).pipe(inMemory))
 
-  it.effect("a body that catches a job's failure does not undo it", () =>
+  it.effect("a body that catches the failure of a job does not save its nursery", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const region = Actor.nursery(Effect.gen(function*() {
@@ -83,7 +83,7 @@ describe("one failure ends the nursery", () => {
       assert.deepStrictEqual(failOf(yield* Fiber.join(fiber)), new Failed({ name: "job" }))
     }).pipe(inMemory))
 
-  it.effect("a body that turns a job's failure into another one does not hide it", () =>
+  it.effect("a body that turns the failure of a job into another one does not hide the first", () =>
     Effect.gen(function*() {
       const region = Actor.nursery(Effect.gen(function*() {
         const job = yield* Actor.forkInActor(fails({ name: "job" }))
@@ -94,7 +94,7 @@ describe("one failure ends the nursery", () => {
       assert.deepStrictEqual(others(exit), ["string: mine"])
     }).pipe(inMemory))
 
-  it.effect("a body that awaits a job and passes its failure on reports it once", () =>
+  it.effect("a body that awaits a job and fails with the job's error reports it once", () =>
     Effect.gen(function*() {
       const events = yield* collectEvents
       const region = Actor.nursery(Effect.flatMap(Actor.forkInActor(fails({ name: "job" })), (job) => job.result))
@@ -105,7 +105,7 @@ describe("one failure ends the nursery", () => {
       assert.deepStrictEqual(events.filter(({ _tag }) => _tag === "FailureSuppressed"), [])
     }).pipe(inMemory))
 
-  it.effect("G53: a failing call on one of three daemons is the one error; sleeping jobs are cancelled", () =>
+  it.effect("G53: a failing call to one of three daemons is the only error of the nursery, and sleeping jobs are cancelled", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.exit(crowd(([first]) => first!.run(fails({ name: "call" })))))
@@ -124,7 +124,7 @@ describe("one failure ends the nursery", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("a failing job among daemons and sleeping jobs is the one error; the others are cancelled", () =>
+  it.effect("a failing job among daemons and sleeping jobs is the only error of the nursery, and all others are cancelled", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.exit(crowd(() =>
@@ -147,7 +147,7 @@ describe("one failure ends the nursery", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("a failing call that the body catches ends nothing else", () =>
+  it.effect("a failing call that the body catches ends no other work of the nursery", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const answer = yield* Actor.nursery(Effect.gen(function*() {
@@ -159,7 +159,7 @@ describe("one failure ends the nursery", () => {
       assert.deepStrictEqual(answer, ["call", true])
     }).pipe(inMemory))
 
-  it.effect("a body that dies ends its actors, and dies with the same defect", () =>
+  it.effect("a body that dies ends the actors of its nursery, which dies with the same defect", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const defect = new RangeError("local")
@@ -177,8 +177,8 @@ describe("one failure ends the nursery", () => {
     }).pipe(inMemory))
 })
 
-describe("the first failure wins, the others ride along as data", () => {
-  it.effect("G54: the first of two failures is the nursery's, the other is an annotation and an event", () =>
+describe("the first failure of a nursery wins, and later failures are kept as data", () => {
+  it.effect("G54: the first of two failures is the nursery's failure, and the other is an annotation and an event", () =>
     Effect.gen(function*() {
       const events = yield* collectEvents
       const fiber = yield* Effect.forkChild(Effect.exit(Actor.nursery(Effect.gen(function*() {
@@ -197,7 +197,7 @@ describe("the first failure wins, the others ride along as data", () => {
       )
     }).pipe(inMemory))
 
-  it.effect("the first of 25 failures in one turn is the nursery's, and 24 ride along", () =>
+  it.effect("the first of 25 failures in one turn is the nursery's failure, and the other 24 are kept as data", () =>
     Effect.gen(function*() {
       gate.closeUnsafe()
       const events = yield* collectEvents
@@ -218,7 +218,7 @@ describe("the first failure wins, the others ride along as data", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("25 jobs that fail while others are still starting end as one typed failure", () =>
+  it.effect("25 jobs that fail while others are still starting end their nursery with one typed failure", () =>
     Effect.gen(function*() {
       const names = Array.from({ length: 25 }, (_, i) => `job ${i}`)
       const exit = yield* Effect.exit(Actor.nursery(
@@ -228,7 +228,7 @@ describe("the first failure wins, the others ride along as data", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("a defect beside a typed failure does not make it uncatchable", () =>
+  it.effect("a defect beside the typed failure of a nursery leaves the failure catchable", () =>
     Effect.gen(function*() {
       gate.closeUnsafe()
       const region = Actor.nursery(Effect.gen(function*() {
@@ -262,7 +262,7 @@ describe("the first failure wins, the others ride along as data", () => {
       assert.deepStrictEqual(events.filter(({ _tag }) => _tag === "FailureSuppressed"), [])
     }).pipe(inMemory))
 
-  it.effect("a job that fails while the nursery is closing rides along with the body's failure", () =>
+  it.effect("a job that fails while its nursery closes is kept as data beside the body's failure", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Effect.exit(Actor.nursery(Effect.gen(function*() {
         yield* Actor.forkInActor(failsWhenCancelled({ name: "job" }))
@@ -275,7 +275,7 @@ describe("the first failure wins, the others ride along as data", () => {
       assert.deepStrictEqual(others(exit), ["RangeError: cleanup of job"])
     }).pipe(inMemory))
 
-  it.effect("jobs that fail later than daemons answer end the daemons", () =>
+  it.effect("jobs that fail after the daemons have answered still end the daemons", () =>
     Effect.gen(function*() {
       gate.closeUnsafe()
       const journal = yield* Journal.fresh
@@ -298,7 +298,7 @@ describe("the first failure wins, the others ride along as data", () => {
     }).pipe(inMemory))
 
   for (const depth of [1, 3]) {
-    it.effect(`nurseries nested ${depth} deep fail with one typed error that came all the way up`, () =>
+    it.effect(`${depth} nested nurseries fail with one typed error that came from the innermost`, () =>
       Effect.gen(function*() {
         const fiber = yield* Effect.forkChild(Effect.exit(Actor.runInActor(breed({ depth, name: "leaf" }))))
         yield* pass(500)

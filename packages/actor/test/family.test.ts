@@ -13,7 +13,7 @@ const { asksForSecret, audit, delegatesReport, feed, leans, rebels, reports, tak
 const withParent = <A, E>(test: Effect.Effect<A, E, Actor.ActorRuntime>) =>
   Effect.provide(drained(test), MemoryActor.layer({ name: "mother", expose: [audit, feed, waits] }))
 
-describe("an actor knows who it is", () => {
+describe("An actor and its ancestors", () => {
   it.effect("a root is called root, and has no parent", () =>
     Effect.gen(function*() {
       const { ancestors, id, isRoot, name } = yield* Actor.current
@@ -41,7 +41,7 @@ describe("an actor knows who it is", () => {
       })
     }).pipe(inMemory))
 
-  it.effect("two roots live in one process and know nothing of each other", () =>
+  it.effect("two roots live in one process and do not know each other", () =>
     Effect.gen(function*() {
       const one = yield* Effect.provide(Effect.all([Actor.current, Actor.statistics]), MemoryActor.layer)
       const two = yield* Effect.provide(
@@ -56,7 +56,7 @@ describe("an actor knows who it is", () => {
     }))
 })
 
-describe("an actor talks to its parent", () => {
+describe("An actor and its parent", () => {
   it.effect("G6: an actor calls the endpoints that its parent exposes, and no others", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Actor.runInActor(reports()), "mother heard a report")
@@ -68,7 +68,7 @@ describe("an actor talks to its parent", () => {
       )
     }).pipe(withParent))
 
-  it.effect("a parent is the next one up: what the root exposes is not what a child exposes", () =>
+  it.effect("an actor cannot call, through its parent, the endpoints that only the root exposes", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(delegatesReport()))
       assert.instanceOf(error, ActorError.RemoteActorError)
@@ -76,7 +76,7 @@ describe("an actor talks to its parent", () => {
       assert.match(error.boxed.message, /delegatesReport@\d+ does not expose audit/)
     }).pipe(withParent))
 
-  it.effect("interrupting the child's handler interrupts its call on the parent, and waits", () =>
+  it.effect("interrupting a child's handler interrupts its call to the parent, and waits for it", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Actor.runInActor(leans()))
@@ -91,7 +91,7 @@ describe("an actor talks to its parent", () => {
       ])
     }).pipe(withParent))
 
-  it.effect("a call of a child that is gone is interrupted in its parent", () => {
+  it.effect("the call of a lost child is interrupted in its parent", () => {
     const theatre = Puppets.make({}, { name: "mother", expose: [waits] })
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh

@@ -75,7 +75,7 @@ describe("FanOut", () => {
     assert.isFalse(FanOut.isShared(world.state))
   })
 
-  it("a member that waits holds back the others once it is its capacity behind, and no longer than it is a member", () => {
+  it("a `wait` member of a fan-out holds back the others once it is its capacity behind, and only while it is a member", () => {
     const world = new World()
     const slow = world.join("wait", 2)
     const quick = world.join("wait")
@@ -88,7 +88,7 @@ describe("FanOut", () => {
     assert.deepStrictEqual(times(7, () => world.take(quick)), [4, 5, 6, 7, 8, 9, 10])
   })
 
-  it("a member that lags or drops holds up no other member, loses its oldest items, and is told once if it lags", () => {
+  it("a `lag` or `drop` member of a fan-out holds back no other member, loses its oldest items, and with `lag` is told once", () => {
     const world = new World()
     const lagging = world.join("lag", 2)
     const dropping = world.join("drop", 3)
@@ -99,7 +99,7 @@ describe("FanOut", () => {
     assert.deepStrictEqual(times(4, () => world.take(dropping)), [8, 9, 10, "Empty"])
   })
 
-  it("unread items go back when the last member leaves", () => {
+  it("unread items of a fan-out go back to the reader when the last member leaves", () => {
     const world = new World()
     const one = world.join("wait")
     const other = world.join("wait")
@@ -114,7 +114,7 @@ describe("FanOut", () => {
     assert.strictEqual(world.take(other), "Gone")
   })
 
-  it("a member begins with the oldest unread item", () => {
+  it("a member of a fan-out begins with the oldest unread item", () => {
     const world = new World()
     const first = world.join("wait")
     world.arrive(6)
@@ -124,7 +124,7 @@ describe("FanOut", () => {
     assert.deepStrictEqual(times(3, () => world.take(first)), [3, 4, 5])
   })
 
-  it("the owner holds up no member and is told what it lost, and gets its unread items back at the end", () => {
+  it("the owner of a fan-out holds back no member, is told what it lost, and gets its unread items back at the end", () => {
     const world = new World()
     const member = world.join("wait", 8)
     const owner = world.join("owner", 2)
@@ -136,7 +136,7 @@ describe("FanOut", () => {
     assert.isFalse(FanOut.isShared(world.state))
   })
 
-  it("unread items are the owner's when the others leave, however far it fell behind", () => {
+  it("unread items of a fan-out go to the owner when the other members leave, however far it fell behind", () => {
     const world = new World()
     const slow = world.join("wait", 8)
     const owner = world.join("owner", 2)
@@ -149,7 +149,7 @@ describe("FanOut", () => {
     assert.deepStrictEqual(world.feed, [3, 4, 5, 6, 7, 8, 9])
   })
 
-  it("a stream that reads alone is a member that waits from the first join on, and none where it left before", () => {
+  it("a stream made by `toStream` becomes a waiting member at the first join, unless it has left before", () => {
     const world = new World()
     world.input({ _tag: "Attach", id: 8, capacity: 2 })
     world.input({ _tag: "Attach", id: 9, capacity: 2 })
@@ -180,7 +180,7 @@ describe("FanOut", () => {
   ])
 
   it.prop(
-    "members that come and go lose nothing but by their own policy, nothing is doubled, and memory is bounded",
+    "members of a fan-out come and go without loss or repetition except by their own policy, in bounded memory",
     { moves: Arbitrary.array(Arbitrary.schema(anyMove), { maxLength: 40 }) },
     ({ moves }) => {
       const world = new World()
@@ -233,7 +233,7 @@ describe("FanOut", () => {
 })
 
 describe("A fan-out without members", () => {
-  it("a fan-out without members wants nothing to be read, though its last member was waiting", () => {
+  it("a fan-out without members reads nothing, even if its last member was waiting", () => {
     assert.strictEqual(FanOut.wanted({ ...FanOut.initial, hungry: true }), 0)
     assert.strictEqual(FanOut.unreadBy({ ...FanOut.initial, items: [1] }, 1), 0)
   })

@@ -57,7 +57,7 @@ const told = (lines: ReadonlyArray<Line>, endpoint: string): boolean =>
 const untidied = ["Interrupt", `Die ${broke}`]
 
 describe("a finalizer that dies after a cancel", () => {
-  it.effect("G82: a finalizer that dies after a cancel is in the cause of a call's caller, as it would be here", () =>
+  it.effect("G82: a finalizer that dies after a cancel is in the cause of the call, as in one process", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       assert.deepStrictEqual(yield* interrupted(untidy({ millis: 0 })), untidied)
       assert.deepStrictEqual(yield* interrupted(bob.run(untidy({ millis: 0 }))), untidied)
@@ -66,7 +66,7 @@ describe("a finalizer that dies after a cancel", () => {
       assert.deepStrictEqual(yield* interrupted(bob.run(tidy())), ["Interrupt"])
     })))
 
-  it.effect("G82: a failure of what cannot be interrupted is beside the interruption, as itself", () =>
+  it.effect("G82: a failure of uninterruptible work after a cancel is in the cause beside the interruption, unchanged", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const fiber = yield* Effect.forkChild(bob.run(spills()))
       yield* Effect.sleep(50)
@@ -77,7 +77,7 @@ describe("a finalizer that dies after a cancel", () => {
       assert.instanceOf(exit.cause.reasons.find(Cause.isFailReason)?.error, Spilt)
     })))
 
-  it.effect("G82: a finalizer that dies after a cancel makes a stream die that was left early, as it would here", () =>
+  it.effect("G82: a finalizer that dies after a cancel fails a stream that was left early, as in one process", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const first = <E, R>(stream: Stream.Stream<number, E, R>) =>
         Effect.map(Effect.exit(Stream.runCollect(Stream.take(stream, 1))), reasons)
@@ -86,7 +86,7 @@ describe("a finalizer that dies after a cancel", () => {
       assert.deepStrictEqual(yield* first(Actor.streamInActor(untidyCount())), [`Die ${broke}`])
     })))
 
-  it.effect("G82, G83: a failed finalizer is told apart from a producer that failed ahead of its reader, which is logged", () =>
+  it.effect("G82, G83: a failed finalizer differs from a producer that failed ahead of its reader, whose failure is logged", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const logs = captureLogs()
       const first = <R>(stream: Stream.Stream<number, unknown, R>) =>
@@ -99,7 +99,7 @@ describe("a finalizer that dies after a cancel", () => {
       assert.isTrue(told(own.lines, "runsAhead"))
     })))
 
-  it.effect("G82: a finalizer that dies after a cancel is in the cause of the dialog's holder, interrupted or dead", () =>
+  it.effect("G82: a finalizer that dies after a cancel is in the cause of the dialog's opener, whether it was interrupted or died", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       assert.deepStrictEqual(yield* interrupted(bob.open(untidyTalk(), () => Effect.never)), untidied)
       const exit = yield* Effect.exit(bob.open(untidyTalk(), () => Effect.die("the body")))
@@ -108,7 +108,7 @@ describe("a finalizer that dies after a cancel", () => {
       assert.deepStrictEqual(reasons(scoped), [`Die ${broke}`])
     })))
 
-  it.effect("G41, G82: a failed finalizer behind an interrupted body is in the cause beside the far one, or rides along", () =>
+  it.effect("G41, G82: a failed finalizer of an interrupted body is in the cause beside that of the far handler, or is kept as data", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const dirty = Effect.ensuring(Effect.never, Effect.andThen(Effect.sleep(10), Effect.die("here")))
       const both = ["Interrupt", "Die here", `Die ${broke}`]
@@ -120,7 +120,7 @@ describe("a finalizer that dies after a cancel", () => {
       assert.deepStrictEqual(Option.map(others, (all) => all.map(({ message }) => message)), Option.some(["here"]))
     })))
 
-  it.effect("G82: a finalizer that dies is in the cause of an interrupted call in a nursery, in either order of ends", () =>
+  it.effect("G82: a dying finalizer of an interrupted call is in the cause of its nursery, in either order of ends", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const nursery = Actor.nursery(Effect.gen(function*() {
         const own = yield* Actor.start("own", { expose: [untidy] })
@@ -133,7 +133,7 @@ describe("a finalizer that dies after a cancel", () => {
       )
     })))
 
-  it.effect("G82: a failed finalizer rides along with the body's own error, which can be caught, and is told", () =>
+  it.effect("G82: a failed far finalizer is kept as data beside the body's own error, which can be caught, and is reported", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const logs = captureLogs()
       const events = yield* collectEvents
@@ -152,7 +152,7 @@ describe("a finalizer that dies after a cancel", () => {
       assert.isTrue(told(logs.lines, "untidyTalk"))
     })))
 
-  it.effect("G82: a failed finalizer is the result of a dialog that was cancelled in its body, and raised", () =>
+  it.effect("G82: a failed far finalizer is the result of a dialog that its body cancelled, and fails `open`", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const exit = yield* Effect.exit(bob.open(untidyTalk(), (dialog) => dialog.cancel("enough")))
       assert.deepStrictEqual(reasons(exit), [`Fail ${broke}`])
@@ -160,7 +160,7 @@ describe("a finalizer that dies after a cancel", () => {
 })
 
 describe("a finalizer that dies after its caller is gone", () => {
-  it.effect("G83: a failed finalizer that answers after the bound of the cancel is an event and an Error log", () =>
+  it.effect("G83: a finalizer that fails after the bound of the cancel causes an event and an Error log", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const logs = captureLogs()
       const events = yield* collectEvents
@@ -176,7 +176,7 @@ describe("a finalizer that dies after its caller is gone", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("G83: a failed finalizer whose caller is gone is an event and an Error log", () =>
+  it.effect("G83: a finalizer that fails after its caller is gone causes an event and an Error log", () =>
     Effect.gen(function*() {
       const logs = captureLogs()
       const { cut, dispatcher, events, say } = yield* Effect.provide(callee([untidy]), logs.layer)

@@ -22,7 +22,7 @@ const failing = (actor: Effect.Success<ReturnType<typeof serving>>, call: unknow
   Effect.forkChild(Effect.flip(actor.call(call)), { startImmediately: true })
 
 describe("The last word of an actor", () => {
-  it.effect("G87: the last word of an actor says who ended it and why, and what failed in its cleanup", () =>
+  it.effect("G87: the Bye of an actor says who ended the actor and why, and what failed in its cleanup", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(releaseDies)
       actor.cancel(parent, "done for today")
@@ -35,7 +35,7 @@ describe("The last word of an actor", () => {
       assert.deepStrictEqual(exit?.cleanup.map(({ message }) => message), ["the release broke"])
     })))
 
-  it.effect("G87: the last word of an actor says what was cut off", () =>
+  it.effect("G87: the Bye of an actor names the finalizers that were cut off", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(handlerHangs)
       yield* failing(actor, handlerHangs())
@@ -49,7 +49,7 @@ describe("The last word of an actor", () => {
       ])
     })))
 
-  it.effect("G87: an uncaught error is in the last word of its actor", () =>
+  it.effect("G87: an uncaught error of an actor is in its Bye", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(work)
       actor.uncaught(new TypeError("beside"))
@@ -62,7 +62,7 @@ describe("The last word of an actor", () => {
 })
 
 describe("An error of an actor that is ending", () => {
-  it.effect("G91: an error of an actor that is ending says so, for work that is cancelled with its actor", () =>
+  it.effect("G91: work that is cancelled together with its whole actor fails with `ending: true`", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(work)
       const call = yield* failing(actor, work({ cleanup: 0 }))
@@ -71,7 +71,7 @@ describe("An error of an actor that is ending", () => {
       assert.deepInclude(yield* Fiber.join(call), { _tag: "ContextCancelled", reason: "done", ending: true })
     })))
 
-  it.effect("G91: an error of an actor that is ending says so, for work that fails with its actor", () =>
+  it.effect("G91: work that fails together with its whole actor fails with `ending: true`", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(work)
       const call = yield* failing(actor, work({ cleanup: 0 }))
@@ -80,7 +80,7 @@ describe("An error of an actor that is ending", () => {
       assert.deepInclude(yield* Fiber.join(call), { _tag: "RemoteActorError", ending: true })
     })))
 
-  it.effect("G91: an ending actor's error refuses a call that comes while it ends, in the name of who ends it", () =>
+  it.effect("G91: a call that arrives while an actor ends is refused in the name of the author of that end", () =>
     drained(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const actor = yield* start([work])
@@ -99,7 +99,7 @@ describe("An error of an actor that is ending", () => {
       yield* actor.ended
     })))
 
-  it.effect("G91: an error of an actor that is ending is not said of an actor that lives on", () =>
+  it.effect("G91: an error of an actor that lives on has `ending: false`", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(work, releaseDies)
       const call = yield* Effect.forkChild(actor.call(work({ cleanup: 0 })), { startImmediately: true })
@@ -113,8 +113,8 @@ describe("An error of an actor that is ending", () => {
     })))
 })
 
-describe("An actor that is told from outside to end", () => {
-  it.effect("G90: a signalled actor asks its parent, and goes on serving until that ends it", () =>
+describe("An actor that gets a signal", () => {
+  it.effect("G90: an actor that gets a signal asks its parent to end it, and serves until then", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(short)
       actor.signal("SIGTERM", 143)
@@ -129,7 +129,7 @@ describe("An actor that is told from outside to end", () => {
       assert.deepInclude(actor.farewell(), { _tag: "Cancelled", by: parent, reason: "nursery done" })
     })))
 
-  it.effect("G90: a signalled actor exits with the signal's code where its parent ends it in its own name", () =>
+  it.effect("G90: an actor that gets a signal exits with the signal's code if its parent ends it in the actor's own name", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(work)
       actor.signal("SIGTERM", 143)
@@ -142,7 +142,7 @@ describe("An actor that is told from outside to end", () => {
       assert.deepInclude(actor.farewell(), { _tag: "Cancelled", by: child, reason: "SIGTERM" })
     })))
 
-  it.effect("G90: a signalled actor ends by itself after Timeouts.finalizers where its parent does not answer", () =>
+  it.effect("G90: an actor that gets a signal ends by itself after Timeouts.finalizers if its parent does not answer", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(work)
       yield* failing(actor, work({ cleanup: 100 }))
@@ -156,7 +156,7 @@ describe("An actor that is told from outside to end", () => {
       assert.deepInclude(actor.farewell(), { _tag: "Cancelled", by: child, reason: "SIGTERM" })
     })))
 
-  it.effect("G90: an actor that is told from outside to end ends at once where its parent is lost meanwhile", () =>
+  it.effect("G90: an actor that gets a signal ends at once if its parent is lost after the signal", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(work)
       actor.signal("SIGTERM", 143)
@@ -166,7 +166,7 @@ describe("An actor that is told from outside to end", () => {
       assert.deepStrictEqual(yield* actor.ended, { how: "parent-lost", code: 143 })
     })))
 
-  it.effect("a signalled actor says what told it to end where it is not ready yet, and who", () =>
+  it.effect("an actor that gets a signal before it is ready fails its start with the signal and its sender", () =>
     drained(Effect.gen(function*() {
       const told = (actor: Effect.Success<ReturnType<typeof start>>) =>
         actor.failures().map((failure) => "boxed" in failure ? failure.boxed.message : failure._tag)

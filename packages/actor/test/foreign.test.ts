@@ -25,7 +25,7 @@ const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
 const noticed = (expected: ReadonlyArray<string>) => Effect.map(settle, () => assert.deepStrictEqual(notes, expected))
 
 describe("Foreign code in a handler", () => {
-  it.effect("G160: a promise that a handler waits for answers, rejects, and is aborted with its call", () =>
+  it.effect("G160: a promise in a handler resolves or rejects the call, and is aborted together with the call", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       assert.strictEqual(yield* bob.run(ask({ fate: "answers" })), "yes")
       const refused = yield* Effect.flip(bob.run(ask({ fate: "rejects" })))
@@ -41,7 +41,7 @@ describe("Foreign code in a handler", () => {
       assert.strictEqual(yield* bob.run(ask({ fate: "answers" })), "yes")
     })))
 
-  it.effect("G163: a promise that is waited for when it is aborted has cleaned up before its caller goes on", () =>
+  it.effect("G163: a handler's promise that is aborted has cleaned up before its caller continues", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Effect.flip(Effect.timeout(bob.run(holds({ waits: true })), "1 second"))
       assert.deepStrictEqual(notes, ["aborted", "closed"])
@@ -51,7 +51,7 @@ describe("Foreign code in a handler", () => {
       yield* noticed(["aborted", "closed", "aborted", "closed"])
     })))
 
-  it.effect("the first failure of a handler's fiber or promise is that of the call, and ends the other of the two", () =>
+  it.effect("the first failure of a handler's fiber or promise fails the call, and ends the other of the two", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       assert.deepInclude(yield* Effect.flip(bob.run(both({ first: "promise" }))), { why: "promise" })
       assert.deepStrictEqual(notes, ["interrupted"])
@@ -59,7 +59,7 @@ describe("Foreign code in a handler", () => {
       assert.deepStrictEqual(notes, ["interrupted", "aborted"])
     })))
 
-  it.effect("foreign code that gives up by itself has failed, and was not cancelled", () =>
+  it.effect("foreign code that rejects by itself fails its call, and does not count as cancelled", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const refused = yield* Effect.flip(bob.run(ask({ fate: "gives up" })))
       assert(refused._tag === "Refused")
@@ -72,7 +72,7 @@ describe("Foreign code in a handler", () => {
 })
 
 describe("A callback that feeds a stream", () => {
-  it.effect("a reader that leaves ends the callback, whose own end or failure is that of the stream", () =>
+  it.effect("a reader that leaves ends the callback of its stream, and the callback's end or failure is that of the stream", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const all = yield* Stream.runCollect(bob.stream(feed({ count: 100, fails: false })))
       assert.deepStrictEqual(all, Array.from({ length: 100 }, (_, i) => i))
@@ -92,8 +92,8 @@ describe("A callback that feeds a stream", () => {
     })))
 })
 
-describe("A dialog that holds foreign code", () => {
-  it.effect("foreign code that fails before its first value fails the open, whose body never runs", () =>
+describe("A dialog with foreign code", () => {
+  it.effect("foreign code that fails before its first value fails `open`, whose body never runs", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* Effect.flip(bob.open(doubles({ fails: "before" }), () => Effect.die("it ran")))
       assert(error._tag === "RemoteActorError")
@@ -101,7 +101,7 @@ describe("A dialog that holds foreign code", () => {
       assert.deepStrictEqual(notes, ["aborted"])
     })))
 
-  it.effect("a thousand numbers go to foreign code and come back, in order, and its count is the result", () =>
+  it.effect("a thousand numbers pass through foreign code in order, and the foreign code's count of the numbers is the result of the dialog", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const numbers = Array.from({ length: 1000 }, (_, i) => i)
       const [answers, count] = yield* bob.open(
@@ -119,7 +119,7 @@ describe("A dialog that holds foreign code", () => {
       assert.strictEqual(count, 1000)
     })))
 
-  it.effect("a dialog that holds foreign code is cancelled, ends with its actor, and fails as any other", () =>
+  it.effect("a dialog with foreign code is cancelled, ends with its actor, and fails like any other dialog", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const outcome = yield* bob.open(
         doubles({ fails: "never" }),

@@ -44,7 +44,7 @@ describe("A role with endless `hold`", () => {
 })
 
 describe("An idempotent call from another process", () => {
-  it.effect("G217: an idempotent call is repeated once at the successor when a roll has not waited for it", () =>
+  it.effect("G217: an idempotent call is repeated once at the successor when a roll has not waited for the call", () =>
     supervised(
       Supervisor.layer({}, [Mail]),
       Effect.gen(function*() {
@@ -60,7 +60,7 @@ describe("An idempotent call from another process", () => {
 })
 
 describe("A shared actor", () => {
-  it.effect("G219: a shared actor is started again for askers that come while it ends for good", () =>
+  it.effect("G219: a shared actor that has ended for good is started again for callers that ask after its end", () =>
     supervised(
       Layer.empty,
       Effect.gen(function*() {
@@ -80,7 +80,7 @@ describe("A shared actor", () => {
       })
     ))
 
-  it.effect("G219: an asker that was refused does not keep a shared actor alive", () =>
+  it.effect("G219: a refused caller does not keep a shared actor alive", () =>
     supervised(
       Layer.empty,
       Effect.gen(function*() {

@@ -57,15 +57,15 @@ const lies: ReadonlyArray<readonly [title: string, what: "claim" | "ready" | "go
   ["somebody else's child has another process", "ready", { uuid: "deep", pid: 666 }]
 ]
 
-describe("the registry hears of an actor from its parent alone", () => {
-  it.effect.each(lies)("a member that says that $0 changes nothing", ([, what, payload]) =>
+describe("The registry and reports about an actor", () => {
+  it.effect.each(lies)("a member that claims that $0 changes nothing", ([, what, payload]) =>
     Effect.gen(function*() {
       const { listed, says } = yield* registrar
       assert.isFalse(yield* says("b", what, payload))
       assert.deepStrictEqual(yield* listed, ["a", "b", "deep", "root"])
     }))
 
-  it.effect("a parent's own children come and go", () =>
+  it.effect("a parent reports on its own children", () =>
     Effect.gen(function*() {
       const { listed, says } = yield* registrar
       assert.isTrue(yield* says("b", "claim", { entry: entry("root", "b", "new") }))

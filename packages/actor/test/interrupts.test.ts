@@ -35,7 +35,7 @@ const works: ReadonlyArray<readonly [what: string, work: (bob: Portal) => Effect
 describe("an interruption", () => {
   for (const [what, work] of works) {
     it.effect(
-      `G9, G11: an interruption of ${what}, at whatever step, leaves its connection open and nothing on it`,
+      `G9, G11: an interruption of ${what}, at any step, leaves the connection open and no work on the connection`,
       () =>
         inMemory(Actor.nursery(Effect.gen(function*() {
           const bob = yield* Actor.start("bob", { expose })

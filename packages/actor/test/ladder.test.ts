@@ -136,7 +136,7 @@ describe("The shutdown ladder", () => {
   for (const rung of rungs) {
     for (const input of inputs) {
       const expected = table[rung][input]
-      it(`${rung}, ${input}: ${expected === "-" ? "nothing" : expected}`, () => {
+      it(`the shutdown ladder on the rung ${rung}, at ${input}: ${expected === "-" ? "nothing" : expected}`, () => {
         assert.strictEqual(row(rung, input), expected === "-" ? rung : expected)
       })
     }

@@ -44,8 +44,8 @@ const cancel: Message = { _tag: "Cancel", dialog: 1, by: idOf("me"), reason: "no
 const tags = (words: ReadonlyArray<Message>) =>
   words.map((word) => "dialog" in word ? `${word._tag} ${word.dialog}` : word._tag)
 
-describe("two lanes", () => {
-  it.effect("G17: a Cancel overtakes the Yields that wait while the pipe is full", () =>
+describe("The two lanes of a writer", () => {
+  it.effect("G17: a Cancel overtakes the Yields that wait while the connection is full", () =>
     Effect.gen(function*() {
       const { drain, fill, words, writer } = pipe()
       fill()
@@ -63,7 +63,7 @@ describe("two lanes", () => {
       assert.deepStrictEqual(tags(words), ["Yield 2", "Cancel 1", "Yield 4", "Yield 6", "Yield 8"])
     }))
 
-  it.effect("G29: the Error of a stream that was not cancelled waits behind its Yields while the pipe is full", () =>
+  it.effect("G29: the Error of a stream that was not cancelled stays behind its Yields while the connection is full", () =>
     Effect.gen(function*() {
       const { drain, fill, words, writer } = pipe()
       fill()
@@ -77,7 +77,7 @@ describe("two lanes", () => {
       assert.deepStrictEqual(tags(words), ["Yield 2", "Error 6", "Yield 4", "Error 4"])
     }))
 
-  it.effect("words leave in the order in which they were said while the connection has room", () =>
+  it.effect("words are sent in the order in which they were said while the connection has room", () =>
     Effect.gen(function*() {
       const { words, writer } = pipe()
       writer.send(item(2))
@@ -87,7 +87,7 @@ describe("two lanes", () => {
       assert.deepStrictEqual(tags(words), ["Yield 2", "Cancel 1", "Yield 4"])
     }))
 
-  it.effect("each lane keeps its own order", () =>
+  it.effect("words of one lane keep their order", () =>
     Effect.gen(function*() {
       const { drain, fill, words, writer } = pipe()
       fill()
@@ -106,7 +106,7 @@ describe("two lanes", () => {
       assert.deepStrictEqual(tags(words), ["Yield 2", "CancelAck", "Ping", "Yield 4", "Yield 6", "Bye"])
     }))
 
-  it.effect("words of one turn leave in one write", () =>
+  it.effect("words of one turn of the event loop are sent in one write", () =>
     Effect.gen(function*() {
       const { words, writer, writes } = pipe()
       for (let i = 0; i < 100; i++) writer.send(item(i))
@@ -117,7 +117,7 @@ describe("two lanes", () => {
       assert.strictEqual(writer.frames, 100)
     }))
 
-  it.effect("a waiting sender is told when there is room, and when the connection is gone", () =>
+  it.effect("a waiting sender continues when the connection has room, or has closed", () =>
     Effect.gen(function*() {
       const { drain, fill, writer } = pipe()
       let told = 0
@@ -137,7 +137,7 @@ describe("two lanes", () => {
       assert.strictEqual(told, 101)
     }))
 
-  it.effect("a connection that ends says the words that wait, the control lane first, and none afterwards", () =>
+  it.effect("a connection that ends sends the waiting words, the control lane first, and none afterwards", () =>
     Effect.gen(function*() {
       const { ended, fill, words, writer } = pipe()
       fill()
@@ -154,7 +154,7 @@ describe("two lanes", () => {
 })
 
 describe("a connection in memory", () => {
-  it.effect("a connection in memory is full above its mark, tells when it has room again, and keeps the order", () =>
+  it.effect("a connection in memory is full above its high-water mark, reports when it has room again, and keeps the order", () =>
     Effect.gen(function*() {
       const [a, b] = MemoryTransport.pair()
       const got: Array<number> = []

@@ -16,8 +16,8 @@ const slow = MemoryActor.layer({
   betweenPeers: (transport) => FaultyTransport.dialling(transport, () => ({ seed: 7, delay: 4 }))
 })
 
-describe("the last calls on an actor that is ended", () => {
-  it.live("G78: the last calls on an ended actor fail with ContextCancelled and its author, or as closed here", () =>
+describe("The last calls to an actor that is ended", () => {
+  it.live("G78: the last calls of an owner to an ended actor fail with ContextCancelled and its author, or as closed by this side", () =>
     Effect.gen(function*() {
       for (let round = 0; round < 12; round++) {
         yield* Actor.nursery(Effect.gen(function*() {
@@ -38,7 +38,7 @@ describe("the last calls on an actor that is ended", () => {
       }
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.live("G78: the last calls of a peer on an ended actor fail with ContextCancelled and its author, or as closed there", () =>
+  it.live("G78: the last calls of a peer to an ended actor fail with ContextCancelled and its author, or as closed by the actor", () =>
     Effect.gen(function*() {
       for (let round = 0; round < 12; round++) {
         const said = yield* Actor.nursery(Effect.gen(function*() {

@@ -28,7 +28,7 @@ describe("a transport that throws", () => {
     ["in the turn of the call", 4096],
     ["at the end of the turn", 0]
   ])(
-    "G79: in write, $0, loses the connection with that reason: every dialog ends, and it is told",
+    "G79: a transport that throws in write, $0, loses its connection for that reason, which ends every dialog and is reported",
     ([, bytes]) =>
       Effect.gen(function*() {
         const { left, right, throwNow } = throwing(["write"])
@@ -46,7 +46,7 @@ describe("a transport that throws", () => {
       })
   )
 
-  it.effect("G79: a transport that throws in every way at once, costs its connection and nothing else", () =>
+  it.effect("G79: a transport that throws in all its functions at once loses its connection, and affects nothing else", () =>
     Effect.gen(function*() {
       const { left, throwNow } = throwing(["write", "end", "destroy"])
       yield* settle
@@ -60,7 +60,7 @@ describe("a transport that throws", () => {
       assert.strictEqual(left.lost.length, 1)
     }))
 
-  it.effect("G79: a transport that throws when it is started, is a connection that ended before it was greeted", () =>
+  it.effect("G79: a transport that throws when it is started counts as a connection that ended before its greeting", () =>
     Effect.gen(function*() {
       const [near] = MemoryTransport.pair()
       const end = new End({ ...near, start: () => assert.fail("no start today") }, dialler("left"))
@@ -75,7 +75,7 @@ describe("a callback that throws", () => {
     throw new Error("out of luck")
   }
 
-  it.effect("G79: a callback that throws in a dialog's word, loses the connection; the other dialogs end, once", () =>
+  it.effect("G79: a dialog whose callback throws loses the connection, and each other dialog ends once", () =>
     Effect.gen(function*() {
       const [left, right] = pair()
       yield* settle
@@ -91,7 +91,7 @@ describe("a callback that throws", () => {
       assert.isDefined(right.closed)
     }))
 
-  it.effect("G79: a listener that throws when it hears of a loss keeps no other listener from hearing of it", () =>
+  it.effect("G79: a listener that throws when it is told of a loss does not keep other listeners from being told", () =>
     Effect.gen(function*() {
       const [left, right] = pair()
       yield* settle
@@ -106,7 +106,7 @@ describe("a callback that throws", () => {
       assert.deepStrictEqual([left.lost.length, left.closed?._tag, woken], [2, "ActorLost", 1])
     }))
 
-  it.effect("G79: a callback that throws in an owner, loses the connection with the reason", () =>
+  it.effect("G79: an owner whose callback throws loses the connection with the reason", () =>
     Effect.gen(function*() {
       const [left, right] = pair()
       yield* settle
@@ -117,7 +117,7 @@ describe("a callback that throws", () => {
       assert.strictEqual(right.lost.length, 1)
     }))
 
-  it.effect("G79: a callback that throws while an end is explained leaves every dialog its loss", () =>
+  it.effect("G79: a callback that throws while the end of a connection is explained leaves every dialog its loss", () =>
     Effect.gen(function*() {
       const [near, far] = MemoryTransport.pair()
       const left = new End(near, dialler("left"), "ready", { explain: broken })
@@ -129,7 +129,7 @@ describe("a callback that throws", () => {
       assert.deepStrictEqual(left.lost.map(reasonOf), ["the end of a connection could not be explained: out of luck"])
     }))
 
-  it.effect("G79: a subscriber of events that throws harms no other subscriber", () =>
+  it.effect("G79: a subscriber of events that throws affects no other subscriber", () =>
     Effect.gen(function*() {
       const [near, far] = MemoryTransport.pair()
       new End(far, acceptor("right"))
@@ -147,7 +147,7 @@ describe("a callback that throws", () => {
       assert.deepStrictEqual(lost.map(({ _tag }) => _tag), ["ProtocolViolation"])
     }))
 
-  it("a callback that throws wakes every waiter, once, and not those who left", () => {
+  it("a callback that throws does not keep other waiters from being woken once, without those that have left", () => {
     const waiters = new Waiters<number>()
     const woken: Array<number> = []
     waiters.add(broken)
@@ -164,8 +164,8 @@ describe("a callback that throws", () => {
   })
 })
 
-describe("a program that froze Error", () => {
-  it("a program that froze Error still gets errors, with the stacks that they have", () => {
+describe("A program that has frozen Error", () => {
+  it("a program that has frozen Error still gets errors, with the stacks that they have", () => {
     const limit = Object.getOwnPropertyDescriptor(Error, "stackTraceLimit")!
     Object.defineProperty(Error, "stackTraceLimit", { ...limit, writable: false })
     try {
@@ -179,7 +179,7 @@ describe("a program that froze Error", () => {
     }
   })
 
-  it.effect("G79: a program that froze Error still hears of a lost actor", () =>
+  it.effect("G79: a program that has frozen Error still learns of a lost actor", () =>
     Effect.gen(function*() {
       const [left, right] = pair()
       yield* settle
@@ -197,10 +197,10 @@ describe("a program that froze Error", () => {
     }))
 })
 
-describe("a loss says whether a call can have begun", () => {
+describe("A lost connection and the calls that may have begun", () => {
   const beganOf = (error: ActorError.ActorError | undefined) => error?._tag === "ActorLost" ? error.began : undefined
 
-  it.effect("G80: a loss says that a call may have begun where its Start was handed over, and has not where the Start still waited here or came later", () =>
+  it.effect("G80: a lost call may have begun if its Start was handed to the connection, and has not if its Start still waited or came later", () =>
     Effect.gen(function*() {
       const [near, far] = MemoryTransport.pair()
       let room = true
@@ -224,7 +224,7 @@ describe("a loss says whether a call can have begun", () => {
       assert.match(left.lost[2]!.message, /its connection closed; this call had not begun/)
     }))
 
-  it.effect("G80: a loss says that a call has not begun where it was opened while the loss was being explained", () =>
+  it.effect("G80: a call that is opened while a loss is being explained has not begun", () =>
     Effect.gen(function*() {
       const [near, far] = MemoryTransport.pair()
       let done: ((error: ActorError.ActorError) => void) | undefined
@@ -247,7 +247,7 @@ describe("a loss says whether a call can have begun", () => {
 })
 
 describe("a dialog on a closed channel", () => {
-  it.live("G81: a dialog on a closed channel costs a turn of the event loop, so retries hold up no timer", () =>
+  it.live("G81: a dialog on a closed channel takes one turn of the event loop, so retries hold up no timer", () =>
     Effect.gen(function*() {
       const [left] = pair()
       yield* settle

@@ -30,8 +30,8 @@ const spawnFailed = <A, E, R>(start: Effect.Effect<A, E, R>) =>
     return error as ActorError.SpawnFailed
   })
 
-describe("layers of an actor", () => {
-  it.effect("a layer is built once per actor, shared by its endpoints, and released at its end", () =>
+describe("The layers of an actor", () => {
+  it.effect("a layer is built once per actor, shared by the actor's endpoints, and released at its end", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* Actor.nursery(Effect.gen(function*() {
@@ -50,7 +50,7 @@ describe("layers of an actor", () => {
       assert.match(journal.at(-1)!, /released/)
     }).pipe(inMemory))
 
-  it.effect("G5: two actors share nothing: each builds its own", () =>
+  it.effect("G5: two actors share no layer: each builds its own", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const [a, b] = yield* Effect.all([Actor.runInActor(first()), Actor.runInActor(first())], { concurrency: 2 })
@@ -60,7 +60,7 @@ describe("layers of an actor", () => {
       assert.strictEqual(count(journal, "released"), 2)
     }).pipe(inMemory))
 
-  it.effect("a call that runs here requires the services of its handler, which the same layer provides", () =>
+  it.effect("a call in this process requires the services of its handler, which the same layer provides", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const both = Effect.all([first(), second()])
@@ -69,7 +69,7 @@ describe("layers of an actor", () => {
       assert.strictEqual(count(journal, "built"), 1)
     }))
 
-  it.effect("G3: a start resolves when the layers are built, and the end waits for their release", () =>
+  it.effect("G3: a start resolves when the layers are built, and the end of the actor waits for their release", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.andThen(
@@ -87,7 +87,7 @@ describe("layers of an actor", () => {
       ])
     }).pipe(inMemory))
 
-  it.effect("a handler that ends with its actor uses its layer to the last, and only then is that released", () =>
+  it.effect("a handler that ends with its actor uses its layer until it has ended, and the layer is released afterwards", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const region = yield* Effect.forkChild(Actor.nursery(Effect.gen(function*() {
@@ -107,7 +107,7 @@ describe("layers of an actor", () => {
       ])
     }).pipe(inMemory))
 
-  it.effect("G4: a layer that fails is SpawnFailed at step layer, with the error as text; nothing is left", () => {
+  it.effect("G4: a layer that fails makes its start fail with SpawnFailed at the step layer and the error as text, and nothing is left", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh
@@ -133,7 +133,7 @@ describe("layers of an actor", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("a layer that dies is SpawnFailed at step layer too", () =>
+  it.effect("a layer that dies makes its start fail with SpawnFailed at the step layer too", () =>
     Effect.gen(function*() {
       const error = yield* spawnFailed(Effect.scoped(Actor.startScoped("frank", { expose: [dying] })))
       assert.strictEqual(error.step, "layer")
@@ -142,7 +142,7 @@ describe("layers of an actor", () => {
       assert.match(error.message, /^actor "frank" did not start \(step: layer\): no room/)
     }).pipe(inMemory))
 
-  it.effect("a layer that is never built ends with Timeouts.spawn, and is interrupted", () => {
+  it.effect("a layer that is never built is interrupted after Timeouts.spawn", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh
@@ -162,7 +162,7 @@ describe("layers of an actor", () => {
     )
   })
 
-  it.effect("an interruption while layers are built interrupts the building", () => {
+  it.effect("interrupting a start interrupts the building of its layers", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh
@@ -175,13 +175,13 @@ describe("layers of an actor", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("a layer may start an actor of its own, which is gone when the actor is", () =>
+  it.effect("a layer may start an actor of its own, which is gone when the layer's actor is gone", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* Actor.runInActor(helped({ n: 7 })), { helper: "helper", prime: true })
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("every call has a Scope of its own, here and there", () =>
+  it.effect("every call has its own Scope, in this process and in an actor", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* Effect.andThen(scoped(), Journal.say("after here"))

@@ -34,7 +34,7 @@ const stage = () => {
 const states = Effect.map(Actor.statistics, ({ children }) => children.map(({ actor, state }) => [actor.name, state]))
 
 describe("An actor that asks to leave", () => {
-  it.effect("G95: a leaving actor is ended in its own name after the grace, and its nursery goes on", () => {
+  it.effect("G95: an actor that asks to leave is ended in its own name after the grace time, and its nursery continues", () => {
     const { layer, leave } = stage()
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh
@@ -61,7 +61,7 @@ describe("An actor that asks to leave", () => {
     }).pipe(drained, Effect.provide(layer))
   })
 
-  it.effect("G95, G58: a leaving actor is ended after those that depend on it, where its owner is ending too", () => {
+  it.effect("G95, G58: an actor that asks to leave is ended after its dependants if its owner is ending too", () => {
     const { layer, leave } = stage()
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh
@@ -86,7 +86,7 @@ describe("An actor that asks to leave", () => {
     }).pipe(drained, Effect.provide(layer))
   })
 
-  it.effect("G95: an actor that asks to leave is not waited for when its process goes away meanwhile", () => {
+  it.effect("G95: an owner does not wait for an actor that asks to leave when the actor's process ends before the answer", () => {
     const { layer, leave } = stage()
     return Effect.gen(function*() {
       yield* Journal.fresh
@@ -136,7 +136,7 @@ const crossing = () => {
 }
 
 describe("An actor that becomes ready while its start is given up", () => {
-  it.effect("G231: an actor that becomes ready while its start is given up is asked to end in order, and its cleanup has the time of any other", () => {
+  it.effect("G231: an actor that becomes ready while its start is given up is asked to end in order, with the usual time for its cleanup", () => {
     const { deliver, hold, layer, signals } = crossing()
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh

@@ -205,7 +205,7 @@ describe("The life of an actor", () => {
     ])
   })
 
-  it("an ending actor reports its failures before the logs leave, and Bye includes those of the platform", () => {
+  it("an ending actor reports failures before the logs are sent, and its Bye includes the failures of the platform", () => {
     const said = after(...serving, "cancel", "broke", "broke", "settled", "settled", "broke", "settled")[1]
     assert.deepStrictEqual(said.slice(4), [
       "Run(handlers)",
@@ -262,7 +262,7 @@ describe("The life of an actor", () => {
     [["signal", "lost"], { _tag: "ParentLost", signal: sigterm }]
   ]
   for (const [path, why] of ended) {
-    it(`the handlers and the owner of an actor hear why it ends after ${path.join(" and ")}`, () => {
+    it(`the handlers and the owner of an actor get the reason of its end after ${path.join(" and ")}`, () => {
       const [state] = after(...serving, ...path)
       const [, actions] = Life.step<string>(state, inputs.settled)
       assert.deepStrictEqual(state, { _tag: "Ending", why, part: "handlers", cleanup: [] })
@@ -271,7 +271,7 @@ describe("The life of an actor", () => {
   }
 
   it.prop(
-    "the life of an actor ends once with one Bye and acknowledges every cancel, whatever the order of words",
+    "an actor ends once with one Bye and acknowledges every cancel, whatever the order of words",
     { path: AnyOrder },
     ({ path }) => {
       let state: Life.State<string> = Life.initial
@@ -295,7 +295,7 @@ describe("The life of an actor", () => {
   )
 
   it.prop(
-    "the life of an actor ends from any state once its parent is lost and its parts have ended",
+    "an actor ends from any state once its parent is lost and the parts of its end are done",
     { path: AnyOrder },
     ({ path }) => {
       const [state] = after("spec", ...path, "lost", "bootFailed", ...whole)
@@ -304,7 +304,7 @@ describe("The life of an actor", () => {
     many
   )
 
-  it("the life of an actor keeps a bounded number of failures", () => {
+  it("an actor keeps a bounded number of failures of its cleanup", () => {
     let [state] = after(...serving, "cancel")
     for (let i = 0; i < 100; i++) [state] = Life.step<string>(state, inputs.uncaught)
     assert.strictEqual(state._tag === "Ending" ? state.cleanup.length : 0, Life.maxFailures)

@@ -35,20 +35,23 @@ describe("an actor that cannot listen", () => {
   it.effect.each<readonly [when: string, first: Effect.Effect<void>]>([
     ["at once", Effect.void],
     ["after a while", Effect.yieldNow]
-  ])("a question where it listens is answered with the reason, if known $0", ([, first]) =>
-    Effect.gen(function*() {
-      let attempts = 0
-      const peers = yield* listening(() =>
-        Effect.suspend(() => {
-          attempts++
-          return Effect.andThen(first, Effect.fail(refused))
-        })
-      )
-      assert.strictEqual((yield* Effect.flip(peers.addresses)).reason, refused.reason)
-      // It may have been helped meanwhile: the next one who asks makes it try again.
-      assert.strictEqual((yield* Effect.flip(peers.addresses)).reason, refused.reason)
-      assert.strictEqual(attempts, 2)
-    }))
+  ])(
+    "an actor that cannot listen answers a question for its address with the reason, if known $0",
+    ([, first]) =>
+      Effect.gen(function*() {
+        let attempts = 0
+        const peers = yield* listening(() =>
+          Effect.suspend(() => {
+            attempts++
+            return Effect.andThen(first, Effect.fail(refused))
+          })
+        )
+        assert.strictEqual((yield* Effect.flip(peers.addresses)).reason, refused.reason)
+        // It may have been helped meanwhile: the next one who asks makes it try again.
+        assert.strictEqual((yield* Effect.flip(peers.addresses)).reason, refused.reason)
+        assert.strictEqual(attempts, 2)
+      })
+  )
 })
 
 /** A transport whose doors are numbered; those in `away` are not to be reached any more. */
@@ -67,8 +70,8 @@ const doors = (listening: Effect.Effect<void> = Effect.void) => {
   return { away, closed, listen }
 }
 
-describe("an actor whose door was taken away", () => {
-  it.effect("an actor without its door opens it once for all who ask where it listens, and closes what it had", () =>
+describe("An actor whose listener was removed from outside", () => {
+  it.effect("an actor without a reachable listener opens one new listener for all who ask for its address, and closes the old one", () =>
     Effect.gen(function*() {
       const { away, closed, listen } = doors(Effect.yieldNow)
       const peers = yield* listening(listen)
@@ -80,7 +83,7 @@ describe("an actor whose door was taken away", () => {
       assert.deepStrictEqual(closed, ["/door/1"])
     }))
 
-  it.effect("an actor whose transport reports every door as unreachable opens one new door per question", () =>
+  it.effect("an actor whose transport reports every listener as unreachable opens one new listener per question", () =>
     Effect.gen(function*() {
       const { away, listen } = doors()
       for (let n = 1; n <= 3; n++) away.add(`/door/${n}`)
@@ -89,7 +92,7 @@ describe("an actor whose door was taken away", () => {
       assert.deepStrictEqual(yield* peers.addresses, ["/door/3"])
     }))
 
-  it.effect("an actor without its door hears nothing of a transport that throws when it is asked: its door stays", () =>
+  it.effect("an actor keeps its listener if the transport throws when it is asked whether the listener is reachable", () =>
     Effect.gen(function*() {
       const { listen } = doors()
       const throwing = () => {
@@ -99,7 +102,7 @@ describe("an actor whose door was taken away", () => {
       assert.deepStrictEqual([yield* peers.addresses, yield* peers.addresses], [["/door/1"], ["/door/1"]])
     }))
 
-  it.effect("an actor whose door was taken away leaves no door open that is opened again while it ends", () =>
+  it.effect("an actor that opens a new listener while it ends leaves no listener open", () =>
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
       let first = true

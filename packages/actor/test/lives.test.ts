@@ -29,7 +29,7 @@ const stage = <A, E>(test: Effect.Effect<A, E, any>) => {
 }
 
 describe("An actor with a main", () => {
-  it.effect("G88: an actor runs its main when it is ready, with the services of its layer, and answers calls meanwhile", () =>
+  it.effect("G88: an actor runs its main when it is ready, with the services of its layer, and answers calls while the main runs", () =>
     stage(Effect.scoped(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const poller = yield* until(1000)(Actor.startScoped(Poller))
@@ -37,7 +37,7 @@ describe("An actor with a main", () => {
       assert.deepStrictEqual(steps(journal), ["main starts", "poller"])
     }))).run)
 
-  it.effect("G88: an actor with a main ends when its main returns, and interrupts its handlers in its own name", () => {
+  it.effect("G88: an actor ends when its main returns, and interrupts its handlers in its own name", () => {
     const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const poller = yield* until(1000)(Actor.startScoped(Poller))
@@ -61,7 +61,7 @@ describe("An actor with a main", () => {
     return Effect.map(run, () => assert.deepStrictEqual(errors(), []))
   })
 
-  it.effect("G88: an actor fails when its main fails, with an Error log and the failure at its owner", () => {
+  it.effect("G88: an actor fails when its main fails, with an Error log and a failure at its owner", () => {
     const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
       const poller = yield* until(1000)(Actor.startScoped(Poller))
       const call = yield* Effect.forkChild(Effect.flip(poller.run(hold())))
@@ -88,7 +88,7 @@ describe("An actor with a main", () => {
     return run
   })
 
-  it.effect("G88: an end interrupts the main in the name of its author, before the layers are released", () =>
+  it.effect("G88: the end of an actor interrupts its main in the name of the author, before the layers are released", () =>
     stage(Effect.scoped(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const poller = yield* until(1000)(Actor.startScoped(Poller))
@@ -119,11 +119,11 @@ describe("An actor with a main", () => {
     })).run)
 })
 
-describe("A fiber in the background of an actor", () => {
+describe("A background fiber of an actor", () => {
   const places = [["build", "build"], ["layer", "layer"], ["main", "beside"], ["handler", "handler"]] as const
   for (const [where, string] of places) {
     for (const [how, message] of [["dies", "out of ink"], ["fails", "no paper"]] as const) {
-      it.effect(`G89: a failed fiber that its ${where} forked is logged once, and an event of its owner, where it ${how}`, () => {
+      it.effect(`G89: a failed fiber that its ${where} forked is logged once, and causes an event of its owner, where it ${how}`, () => {
         const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
           const events = yield* collectEvents
           const actor = yield* until(1000)(Actor.startScoped(Background))
@@ -141,7 +141,7 @@ describe("A fiber in the background of an actor", () => {
     }
 
     for (const how of ["is interrupted", "returns"] as const) {
-      it.effect(`G89: a fiber that its ${where} forked fails no nursery where it ${how}`, () => {
+      it.effect(`G89: a fiber that its ${where} forked does not fail the nursery where it ${how}`, () => {
         const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
           const events = yield* collectEvents
           const actor = yield* until(1000)(Actor.startScoped(Background))
@@ -168,7 +168,7 @@ describe("A fiber in the background of an actor", () => {
     return Effect.map(run, () => assert.strictEqual(errors().length, 1))
   })
 
-  it.effect("G89: a root reports the failed background fibers in the layers of its exposed endpoints", () => {
+  it.effect("G89: a root reports failed background fibers in the layers of its exposed endpoints", () => {
     const { layer, lines } = captureLogs()
     const exposed = Actor.fn("exposed", {
       module: import.meta.url,

@@ -34,7 +34,7 @@ describe("logs of an actor reach the root's loggers", () => {
       for (const { annotations } of lines) assert.match(String(annotations["actor"]), /^frank@\d+$/)
     }))
 
-  it.effect("G274: logs of an actor reach the root's loggers though one of them throws, which loses its own lines alone", () =>
+  it.effect("G274: logs of an actor reach the root's loggers even if one logger throws, which loses only its own lines", () =>
     Effect.gen(function*() {
       const logs = captureLogs()
       const frank = Effect.flatMap(
@@ -48,7 +48,7 @@ describe("logs of an actor reach the root's loggers", () => {
       )
     }))
 
-  it.effect("an actor starts with the log level of who starts it", () =>
+  it.effect("an actor starts with the log level of the code that starts it", () =>
     Effect.gen(function*() {
       const { lines } = yield* logged(Actor.runInActor(talk()), "Trace")
       assert.strictEqual(lines.length, 6)
@@ -58,7 +58,7 @@ describe("logs of an actor reach the root's loggers", () => {
       assert.deepStrictEqual(silent.lines, [])
     }))
 
-  it.effect("G164: a record keeps the time at which it was made over two actors, however late it arrives", () => {
+  it.effect("G164: a log record keeps its time over two actors, however late it arrives", () => {
     const links = new Map<string, FaultyTransport.Link>()
     const memory = MemoryActor.layer({
       between: (process) => {
@@ -82,7 +82,7 @@ describe("logs of an actor reach the root's loggers", () => {
     }).pipe(drained, Effect.provide(Layer.mergeAll(Layer.orDie(memory), logs.layer)))
   })
 
-  it.effect("a record below its level is not made into text, and does not travel", () =>
+  it.effect("a log record below its level is not made into text, and is not sent", () =>
     Effect.gen(function*() {
       shown.clear()
       const { lines } = yield* logged(Actor.runInActor(costly()))
@@ -90,7 +90,7 @@ describe("logs of an actor reach the root's loggers", () => {
       assert.deepStrictEqual(Array.from(shown), ["info"])
     }))
 
-  it.effect("a level around one call is that call's only", () =>
+  it.effect("a log level around one call applies only to that call", () =>
     Effect.gen(function*() {
       const { lines } = yield* logged(Actor.nursery(Effect.gen(function*() {
         const frank = yield* Actor.start("frank", { expose: [talk] })
@@ -110,7 +110,7 @@ describe("logs of an actor reach the root's loggers", () => {
       ])
     }))
 
-  it.effect("annotations around a call cross to the actor, and those around a start do not stay there", () =>
+  it.effect("log annotations around a call reach the actor, and annotations around a start do not stay in the actor", () =>
     Effect.gen(function*() {
       const { lines } = yield* logged(Actor.nursery(Effect.gen(function*() {
         const frank = yield* Effect.annotateLogs(Actor.start("frank", { expose: [show] }), { start: "not wanted" })
@@ -127,20 +127,20 @@ describe("logs of an actor reach the root's loggers", () => {
       assert.isFalse("request" in lines[5]!.annotations)
     }))
 
-  it.effect("values and causes in a log line cross as text", () =>
+  it.effect("values and causes in a log line arrive as text", () =>
     Effect.gen(function*() {
       const { lines } = yield* logged(Actor.runInActor(show()))
       assert.deepStrictEqual(lines[0]!.message, ["text", "7", `{"a":[1]}`])
       assert.match(text(lines[1]!), /^Error it broke .*the reason/s)
     }))
 
-  it.effect("logs of an actor keep their order, and all have arrived when the actor is gone", () =>
+  it.effect("logs of an actor keep their order, and have all arrived when the actor is gone", () =>
     Effect.gen(function*() {
       const { lines } = yield* logged(Actor.runInActor(countdown({ n: 1000 })))
       assert.deepStrictEqual(lines.map(text), Array.from({ length: 1000 }, (_, i) => `Info line ${i + 1}`))
     }))
 
-  it.effect("logs of an actor reach the root's loggers from below, each line names the actor it comes from", () =>
+  it.effect("logs of deeper actors reach the root's loggers, and each line names its actor", () =>
     Effect.gen(function*() {
       const { lines } = yield* logged(Actor.runInActor(deepTalk({ depth: 2 }), { name: "deep-2" }))
       assert.deepStrictEqual(
@@ -149,7 +149,7 @@ describe("logs of an actor reach the root's loggers", () => {
       )
     }))
 
-  it.effect("a log line that an actor writes while it is cancelled still arrives", () =>
+  it.effect("a log line that an actor writes during its cancel still arrives", () =>
     Effect.gen(function*() {
       const { lines } = yield* logged(Effect.gen(function*() {
         const fiber = yield* Effect.forkChild(Actor.runInActor(lastWords()))
@@ -159,7 +159,7 @@ describe("logs of an actor reach the root's loggers", () => {
       assert.deepStrictEqual(lines.map(text), ["Warn goodbye"])
     }))
 
-  it.effect("a line that is too long for the wire is cut, and takes no other line with it", () =>
+  it.effect("a log line that is too long for a frame is cut, and no other line is lost with it", () =>
     Effect.gen(function*() {
       const { answer, lines } = yield* logged(Actor.nursery(Effect.gen(function*() {
         const frank = yield* Actor.start("frank", { expose: [shout, talk, isPrime] })
@@ -173,7 +173,7 @@ describe("logs of an actor reach the root's loggers", () => {
       assert.isBelow(text(lines[0]!).length, 70_000)
     }))
 
-  it.effect("a flood of log lines is counted where lines of it are dropped", () =>
+  it.effect("lines that are dropped in a flood of log lines are counted", () =>
     Effect.gen(function*() {
       const { lines } = yield* logged(Actor.runInActor(countdown({ n: 20_000 })))
       const dropped = lines.filter((line) => /log records were dropped/.test(text(line)))

@@ -17,8 +17,8 @@ const failOf = <E>(exit: Exit.Exit<unknown, E>): E => {
   return (exit.cause.reasons[0] as Cause.Fail<E>).error
 }
 
-describe("an actor that is lost", () => {
-  it.effect("G53: a loss interrupts the body, which fails with ActorLost, its exit code and last lines of stderr", () => {
+describe("An actor that is lost", () => {
+  it.effect("G53: a loss of an actor interrupts the body of its nursery, which fails with ActorLost, the exit code and the last lines of stderr", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh
@@ -50,7 +50,7 @@ describe("an actor that is lost", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("G7: an actor that is lost fails every open call and stream of it with the same ActorLost", () => {
+  it.effect("G7: a lost actor fails every open call and stream to it with the same ActorLost", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const scoped = Effect.scoped(Effect.gen(function*() {
@@ -72,7 +72,7 @@ describe("an actor that is lost", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("a connection that ends while the process stays is explained after 100 ms, and the process is ended", () => {
+  it.effect("a connection that ends while the process stays is explained after 100 ms, and the process is then ended", () => {
     const theatre = Puppets.make({ stubborn: ["frank"] })
     return Effect.gen(function*() {
       yield* Journal.fresh
@@ -95,7 +95,7 @@ describe("an actor that is lost", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("an actor that exits with code 0 without being asked is lost, too", () => {
+  it.effect("an actor that exits with code 0 without being asked counts as lost", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Effect.exit(Actor.runInActor(hang())))
@@ -108,7 +108,7 @@ describe("an actor that is lost", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("G27: an uncaught error reaches the parent boxed, and the actor's finalizers run", () => {
+  it.effect("G27: an uncaught error reaches the parent of its actor boxed, and the actor's finalizers run", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh
@@ -132,7 +132,7 @@ describe("an actor that is lost", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("an uncaught error of an actor without an open call is the failure of its nursery, as the error itself", () => {
+  it.effect("an uncaught error of an actor without an open call fails its nursery with the error itself", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Effect.exit(Actor.nursery(Effect.gen(function*() {
@@ -150,7 +150,7 @@ describe("an actor that is lost", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("an error whose caller is gone is dropped, and harms no other call", () => {
+  it.effect("an error whose caller is gone is dropped, and affects no other call", () => {
     const theatre = Puppets.make({ stubborn: ["frank"] })
     return Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Effect.exit(Actor.nursery(Effect.gen(function*() {
@@ -168,7 +168,7 @@ describe("an actor that is lost", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("G20: the tasks of a caller that is gone are interrupted, reason caller-lost, and it ends by itself", () => {
+  it.effect("G20: work of a lost caller is interrupted with the reason caller-lost, and the actor ends by itself", () => {
     const theatre = Puppets.make({ stubborn: ["frank"] })
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh

@@ -120,7 +120,7 @@ describe("The end of an actor", () => {
 })
 
 describe("A monitor", () => {
-  it.effect("G120: a monitor makes no connection, has no power over its actor, and hears of an end just before", () =>
+  it.effect("G120: a monitor makes no connection, has no power over its actor, and is told of the end just before the owner", () =>
     Actor.nursery(Effect.gen(function*() {
       const [frank, peer] = yield* Effect.all([start("frank"), start("peer")])
       const watching = yield* Effect.forkChild(peer.run(monitors({ who: frank.ref })))

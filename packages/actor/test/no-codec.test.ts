@@ -33,7 +33,7 @@ describe("a contract without a codec", () => {
   ]
 
   for (const [what, call] of calls) {
-    it.effect(`G84: ${what}: the call fails, and its actor and its caller go on and end as always`, () =>
+    it.effect(`G84: a contract without a codec, ${what}: the call fails, and its actor and its caller continue and end as always`, () =>
       inMemory(
         Effect.gen(function*() {
           yield* Actor.nursery(Effect.gen(function*() {
@@ -51,7 +51,7 @@ describe("a contract without a codec", () => {
       ))
   }
 
-  it.effect("G84: a schema that cannot be looked at yet fails its call, and the next call is answered", () =>
+  it.effect("G84: a schema that is not defined yet fails its call, and the next call is answered", () =>
     Effect.gen(function*() {
       const late = Actor.fn("late", {
         module: import.meta.url,
@@ -81,7 +81,7 @@ describe("a contract without a codec", () => {
       assert.isTrue(end.channel.isOpen)
     }))
 
-  it.effect("G84: a contract only the callee cannot derive is its caller's failure, and the next call is answered", () =>
+  it.effect("G84: a contract without a codec at the callee alone fails the caller, and the next call is answered", () =>
     Effect.gen(function*() {
       const definitions = [page, pages, turn, tearing, read, isPrime] as const
       const { end, said, say } = yield* callee(definitions)

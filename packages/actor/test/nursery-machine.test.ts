@@ -175,7 +175,7 @@ describe("A nursery", () => {
     })
   }
 
-  it("G94: a nursery keeps the cleanups that failed beside its first failure", () => {
+  it("G94: a nursery keeps failed cleanups beside its first failure", () => {
     const { cleanup, first } = run(["a", "b", "a lost", "b unclean"]).state
     assert.deepStrictEqual(cleanup.map(({ type }) => type), ["Error"])
     assert.strictEqual(first?.reasons.length, 1)
@@ -188,13 +188,13 @@ describe("A body that was interrupted", () => {
     assert.deepStrictEqual([state.body, state.first, state.others], [Cause.fail("body failed"), undefined, []])
   })
 
-  it("an interrupted body of a closing nursery that only answers the interruption is no failure", () => {
+  it("an interrupted body of a closing nursery that only answers the interruption causes no failure", () => {
     const { state } = run(["a", "returned"])
     const [after, actions] = Machine.step(state, { _tag: "BodyFailed", cause: Cause.interrupt(1) })
     assert.deepStrictEqual([after.first, after.others, actions], [undefined, [], []])
   })
 
-  it("the cause of a body is dropped where its nursery had failed before, or the body was not interrupted", () => {
+  it("the cause of a body is dropped if its nursery had failed before, or the body was not interrupted", () => {
     assert.isUndefined(run(["a", "a lost", "failed"]).state.body)
     assert.isUndefined(run(["failed"]).state.body)
     assert.isUndefined(run(["returned", "failed"]).state.body)
@@ -202,7 +202,7 @@ describe("A body that was interrupted", () => {
 })
 
 describe("The ends of a nursery's actors", () => {
-  it("G122: exits that are unread when the nursery ends fail it", () => {
+  it("G122: exits that are unread when the nursery ends fail the nursery", () => {
     const { state } = run(["a", "reader came", "a lost", "reader broke", "returned", "over"])
     assert.deepStrictEqual([state.phase._tag, failureOf(state)], ["Done", "ActorLost"])
   })
@@ -214,14 +214,14 @@ describe("The ends of a nursery's actors", () => {
 
   const lostOnes = (count: number) => ["reader came", ...Array<string>(count).fill("a lost")]
 
-  it("G122: unread exits wait for their reader up to a bound, and one more fails the nursery", () => {
+  it("G122: unread exits wait for their reader up to a bound, and one further exit fails the nursery", () => {
     const { state } = run(lostOnes(Machine.maxUnreadEnds))
     assert.deepStrictEqual([state.phase._tag, state.unread.length], ["Open", Machine.maxUnreadEnds])
     const [over] = Machine.step(state, inputs["a gone"]!)
     assert.deepStrictEqual([over.phase._tag, failureOf(over)], ["Closing", "overrun"])
   })
 
-  it("G122: exits come in their order, and the first unread failure fails the nursery", () => {
+  it("G122: exits keep their order, and the first unread failure fails the nursery", () => {
     const { state } = run(["reader came", "a gone", "a lost", "a failed"])
     assert.deepStrictEqual(state.unread.map(({ exit }) => exit._tag), ["Cancelled", "Lost", "Failed"])
     const [left] = Machine.step(state, inputs["reader left"]!)
@@ -233,7 +233,7 @@ describe("A nursery under random events", () => {
   const names = Object.keys(inputs)
   const any = Schema.Array(Schema.Literals(names)).check(Schema.isMaxLength(24))
 
-  it.prop("the first failure of a nursery stays its first", { given: any }, ({ given }) => {
+  it.prop("the first failure of a nursery stays its first failure, whatever follows", { given: any }, ({ given }) => {
     let first: unknown
     for (const state of run(given).states) {
       if (first !== undefined) assert.strictEqual(state.first, first)
@@ -242,7 +242,7 @@ describe("A nursery under random events", () => {
   })
 
   it.prop(
-    "a nursery is left once, after its body is over and all its actors have ended",
+    "a nursery ends once, after its body is over and all its actors have ended",
     { given: any },
     ({ given }) => {
       const { actions, states } = run(given)
@@ -258,7 +258,7 @@ describe("A nursery under random events", () => {
     }
   )
 
-  it.prop("the loss of an actor in a nursery is read, heard by a monitor, or the failure of the nursery", {
+  it.prop("the loss of an actor in a nursery is read as an exit, heard by a monitor, or fails the nursery", {
     given: any
   }, ({ given }) => {
     const { state, states } = run([...given, "returned", "over", "j over", "a gone", "b gone"])
@@ -270,7 +270,7 @@ describe("A nursery under random events", () => {
     assert.isTrue(state.first !== undefined)
   })
 
-  it.prop("every actor in a nursery is told once to end when the nursery closes", { given: any }, ({ given }) => {
+  it.prop("every actor in a nursery is asked once to end when the nursery closes", { given: any }, ({ given }) => {
     const { states } = run(given)
     const at = states.findIndex((state, i) => i > 0 && !Machine.isOpen(state) && Machine.isOpen(states[i - 1]!))
     if (at < 0) return
@@ -279,7 +279,7 @@ describe("A nursery under random events", () => {
     assert.deepStrictEqual(told.toSorted(), Array.from(states[at]!.children.keys()).toSorted())
   })
 
-  it.prop("a nursery is left once all its actors are gone", { given: any }, ({ given }) => {
+  it.prop("a nursery ends once all its actors are gone", { given: any }, ({ given }) => {
     const { state } = run([...given, "a gone", "b gone", "j over", "returned", "over", "a gone", "b gone"])
     assert.strictEqual(state.phase._tag, "Done")
   })

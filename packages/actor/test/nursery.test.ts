@@ -14,8 +14,8 @@ import { pass, settle, until } from "./support/Time.ts"
 
 const { say } = Journal
 
-describe("a nursery owns its actors", () => {
-  it.effect("G2: daemons are cancelled when the body returns, and reaped before the nursery does", () =>
+describe("A nursery and its actors", () => {
+  it.effect("G2: daemons are cancelled when the body of a nursery returns, and reaped before the nursery returns", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.tap(
@@ -40,7 +40,7 @@ describe("a nursery owns its actors", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("all daemons are cancelled in parallel", () =>
+  it.effect("all daemons of a nursery are cancelled in parallel", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Actor.nursery(Effect.gen(function*() {
@@ -80,7 +80,7 @@ describe("a nursery owns its actors", () => {
       yield* Fiber.join(named)
     }).pipe(inMemory))
 
-  it.effect("G55: leaving the body waits for the jobs in the background", () =>
+  it.effect("G55: a nursery whose body has returned waits for its background jobs", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.tap(
@@ -98,7 +98,7 @@ describe("a nursery owns its actors", () => {
       yield* job.wait
     }).pipe(inMemory))
 
-  it.effect("the answer of a job can be read repeatedly, inside and after the nursery", () =>
+  it.effect("the result of a job can be read repeatedly, inside and after the nursery", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Actor.nursery(Effect.gen(function*() {
@@ -110,7 +110,7 @@ describe("a nursery owns its actors", () => {
       assert.strictEqual(yield* (yield* Fiber.join(fiber)).result, 500)
     }).pipe(inMemory))
 
-  it.effect("a job that is cancelled is no failure of its nursery", () =>
+  it.effect("a job that is cancelled does not fail its nursery", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Actor.nursery(Effect.gen(function*() {
@@ -135,7 +135,7 @@ describe("a nursery owns its actors", () => {
       ])
     }).pipe(inMemory))
 
-  it.effect("G55: an actor started with `await: true` is joined: the nursery waits until it is ended", () =>
+  it.effect("G55: a nursery waits for the end of an actor that was started with `await: true`", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.tap(
@@ -173,7 +173,7 @@ describe("a nursery owns its actors", () => {
       assert.deepStrictEqual(journal.slice(-2), ["300 helper finalized", "300 answered"])
     }).pipe(inMemory))
 
-  it.effect("G56: any fiber inside may start actors, also all at once", () =>
+  it.effect("G56: any fiber inside a nursery may start actors, also many at once", () =>
     Actor.nursery(Effect.gen(function*() {
       const names = Array.from({ length: 10 }, (_, i) => `worker-${i}`)
       const portals = yield* Effect.forEach(names, (name) => Actor.start(name, { expose: [isPrime] }), {
@@ -186,7 +186,7 @@ describe("a nursery owns its actors", () => {
       assert.isTrue(answers.every((answer) => answer))
     })).pipe(inMemory))
 
-  it.effect("G56: names of actors need not be unique, and eight actors of one name end together", () =>
+  it.effect("G56: names of actors in a nursery need not be unique, and eight actors of one name end together", () =>
     Effect.gen(function*() {
       yield* Actor.nursery(Effect.gen(function*() {
         const dogs = yield* Effect.forEach(Array.from({ length: 8 }), () => Actor.start("doggy", { expose: [isPrime] }))
@@ -196,7 +196,7 @@ describe("a nursery owns its actors", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("a nursery shows its children, its jobs and whether it is closing", () =>
+  it.effect("the statistics of a nursery show its children, its jobs and whether it is closing", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       let look: Effect.Effect<Nursery.NurserySnapshot> = Effect.never
@@ -221,7 +221,7 @@ describe("a nursery owns its actors", () => {
       assert.deepStrictEqual(yield* look, { state: "done", children: [], jobs: 0 })
     }).pipe(inMemory))
 
-  it.effect("G8: a portal used after its nursery ended fails with ChannelClosed on the portal's side", () =>
+  it.effect("G8: a portal that is used after its nursery ended fails with ChannelClosed of the portal's own side", () =>
     Effect.gen(function*() {
       const frank = yield* Actor.nursery(Actor.start("frank", { expose: [isPrime, ticks] }))
       for (
@@ -237,7 +237,7 @@ describe("a nursery owns its actors", () => {
       assert.strictEqual((yield* frank.statistics).channel.state, "Closed")
     }).pipe(inMemory))
 
-  it.effect("a portal used after its actor was cancelled fails with ChannelClosed as well", () =>
+  it.effect("a portal that is used after its actor was cancelled fails with ChannelClosed as well", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime] })
       yield* frank.cancel()
@@ -248,7 +248,7 @@ describe("a nursery owns its actors", () => {
 })
 
 describe("a nursery that is interrupted", () => {
-  it.effect("a deadline over a nursery with a streaming daemon cancels the daemon, and the caller sees only the deadline", () =>
+  it.effect("a deadline over a nursery with a streaming daemon cancels the daemon, and the caller gets only the deadline", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const seen: Array<number> = []
@@ -272,7 +272,7 @@ describe("a nursery that is interrupted", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("the actors of an interrupted nursery hear of it at once, even while the finalizers of its body run", () =>
+  it.effect("the actors of an interrupted nursery are told at once, even while the finalizers of its body run", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Actor.nursery(Effect.gen(function*() {
@@ -292,7 +292,7 @@ describe("a nursery that is interrupted", () => {
       ])
     }).pipe(inMemory))
 
-  it.effect("an outer nursery that fails ends the inner one first", () =>
+  it.effect("an outer nursery that fails first ends the nursery inside it", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.flip(Actor.nursery(Effect.gen(function*() {
@@ -317,7 +317,7 @@ describe("a nursery that is interrupted", () => {
       ])
     }).pipe(inMemory))
 
-  it.effect("an interruption while an actor starts leaves nothing behind", () => {
+  it.effect("interrupting a nursery while an actor starts leaves nothing behind", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       for (let turns = 0; turns < 12; turns++) {

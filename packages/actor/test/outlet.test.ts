@@ -59,7 +59,7 @@ const make = (window = Credit.defaultWindow, maxFrame = 64 * MiB) => {
 const page = (bytes: number) => new Uint8Array(bytes)
 
 describe("Outlet", () => {
-  it.effect("G85: Outlet encodes no more large items than it can pay for, and goes on where the reader pays back", () =>
+  it.effect("G85: an Outlet encodes no more large items than its credit covers, and continues when the reader grants more", () =>
     Effect.gen(function*() {
       const { encoded, outlet, sent } = make()
       const fiber = yield* Effect.forkChild(outlet.send(Array.from({ length: 64 }, () => page(16 * MiB))))
@@ -71,7 +71,7 @@ describe("Outlet", () => {
       yield* Fiber.interrupt(fiber)
     }))
 
-  it.effect("G85: Outlet measures each item: what follows a small one is not taken for small", () =>
+  it.effect("G85: an Outlet measures each item: a large item behind a small one is not taken for small", () =>
     Effect.gen(function*() {
       const { encoded, outlet } = make()
       const fiber = yield* Effect.forkChild(outlet.send([page(8), ...Array.from({ length: 16 }, () => page(2 * MiB))]))
@@ -81,14 +81,14 @@ describe("Outlet", () => {
       yield* Fiber.interrupt(fiber)
     }))
 
-  it.effect("small items travel in chunks as large as the window allows", () =>
+  it.effect("an Outlet sends small items in chunks as large as the window allows", () =>
     Effect.gen(function*() {
       const { outlet, sent } = make()
       yield* outlet.send(Array.from({ length: 1000 }, (_, n) => n))
       assert.deepStrictEqual(sent, [512, 488])
     }))
 
-  it.effect("an item above the frame limit is refused and not encoded", () =>
+  it.effect("an Outlet refuses an item above the frame limit without encoding it", () =>
     Effect.gen(function*() {
       const { encoded, outlet, sent } = make(Credit.defaultWindow, MiB)
       const issue = yield* Effect.flip(outlet.send([1, page(2 * MiB)]))
@@ -96,7 +96,7 @@ describe("Outlet", () => {
       assert.deepStrictEqual([encoded, sent], [[1], [1]])
     }))
 
-  it.effect("a connection that is full lets one chunk pass each time it had room", () =>
+  it.effect("an Outlet sends one chunk each time a full connection has had room", () =>
     Effect.gen(function*() {
       const { outlet, sent, setFull, wake } = make()
       setFull(true)
@@ -114,7 +114,7 @@ describe("Outlet", () => {
 })
 
 describe("Batch", () => {
-  it.effect("Batch collects no more than a chunk, or than the reader has paid for", () =>
+  it.effect("a Batch collects no more items than a chunk holds, or than the reader's credit covers", () =>
     Effect.gen(function*() {
       const { outlet, sent } = make()
       const batch = new Batch({ outlet, context: Context.empty(), failed: () => {} })

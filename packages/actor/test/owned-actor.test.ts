@@ -164,7 +164,7 @@ describe("An owned actor", () => {
   })
 
   for (const [given, expected] of table) {
-    it(`G93: ${given}: ${expected}`, () => {
+    it(`G93: the exit of an owned actor ${given}: ${expected}`, () => {
       assert.strictEqual(spell(exitAfter(given)), expected)
     })
   }
@@ -179,7 +179,7 @@ describe("An owned actor", () => {
     }
   })
 
-  it("G93: the exit of a lost actor has its last lines, and its error is the loss", () => {
+  it("G93: the exit of a lost actor holds its last lines of stderr, and its error is the loss", () => {
     const { actions, state } = live(["killed"])
     const [told] = actions
     if (told?._tag !== "TellLoss" || state.exit?._tag !== "Lost") return assert.fail("no loss was told")
@@ -218,14 +218,14 @@ describe("An owned actor", () => {
     ["end exit3", { _tag: "Exited", code: 3 }]
   ]
   for (const [given, how] of endings) {
-    it(`G107: ${given}: says whether its owner killed it, and why`, () => {
+    it(`G107: the exit of ${given}: says whether its owner killed it, and why`, () => {
       const error = OwnedActor.whyGone(live(given.split(" ") as ReadonlyArray<Word>).state, [])
       assert(error._tag === "ActorLost")
       assert.deepStrictEqual(error.how, how)
     })
   }
 
-  it("an actor that failed by its last word is lost to its users, with that failure", () => {
+  it("an actor whose Bye reports a failure is lost to its users, with that failure", () => {
     const { state } = live(["failed", "exit3"])
     const error = OwnedActor.whyGone(state, ["last line"])
     assert(error._tag === "ActorLost")
@@ -317,7 +317,7 @@ describe("An owned actor under random events", () => {
   })
 
   it.prop(
-    "the exit of an owned actor is known on the last rung of the ladder, and not before",
+    "the exit of an owned actor is known on the last rung of the ladder, and not earlier",
     { given: any },
     ({ given }) => {
       for (const { exit, rung } of live(given).states) assert.strictEqual(exit !== undefined, rung === "Gone")

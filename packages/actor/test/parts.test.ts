@@ -57,7 +57,7 @@ const handled = (knows = true) => {
 }
 
 describe("A large word in parts", () => {
-  it.effect("a large word in parts crosses whole between two that know parts", () =>
+  it.effect("a large word in parts arrives whole between two sides that know parts", () =>
     Effect.gen(function*() {
       const [left, right] = pair(knowing(dialler("left")), knowing(acceptor("right")))
       yield* settle
@@ -72,7 +72,7 @@ describe("A large word in parts", () => {
       assert.strictEqual(right.channel.snapshot().received.frames, 2)
     }))
 
-  it.effect("a large word in parts is said whole to a peer that does not know parts", () =>
+  it.effect("a large word is sent whole to a peer that does not know parts", () =>
     Effect.gen(function*() {
       const peer = raw(knowing(acceptor("right")))
       const config = dialler("left")
@@ -84,14 +84,14 @@ describe("A large word in parts", () => {
       assert.deepStrictEqual(peer.said.map(({ _tag }) => _tag), ["Welcome", "Return"])
     }))
 
-  it("a large word in parts of a peer that has not agreed on parts is a violation", () => {
+  it("a part of a large word from a peer that has not agreed on parts is a violation", () => {
     const peer = handled(false)
     peer.say(partsOf(start(1, 300 * kib), 100 * kib)[0]!)
     assert.strictEqual(peer.end.closed?._tag, "ProtocolViolation")
     assert.deepStrictEqual(peer.said.map(({ _tag }) => _tag), ["Welcome", "Violation"])
   })
 
-  it("G227: a large word in parts lets a call begin that was made after it, and begins when it is whole", () => {
+  it("G227: a call that is made during a large word in parts begins before the large word, which begins when it is whole", () => {
     const peer = handled()
     const begun: Array<number> = []
     peer.end.onStart = ({ dialog }) => void begun.push(dialog)
@@ -103,7 +103,7 @@ describe("A large word in parts", () => {
     assert.isTrue(peer.end.channel.isOpen)
   })
 
-  it.effect("G228: a cancel between the parts of a large word ends the call, which has not begun and says so", () =>
+  it.effect("G228: a cancel between the parts of a large word ends its call, which reports that it has not begun", () =>
     Effect.gen(function*() {
       const peer = handled()
       peer.say(partsOf(start(1, 300 * kib), 100 * kib)[0]!)
@@ -120,7 +120,7 @@ describe("A large word in parts", () => {
       assert.strictEqual(peer.end.closed?._tag, "ProtocolViolation")
     }))
 
-  it.effect("a cancel withdraws a large word that waits for others: its dialog hears it later, its peer nothing", () =>
+  it.effect("a cancel withdraws a large word that waits for others: the word's dialog is told later, and its peer never hears of the word", () =>
     Effect.gen(function*() {
       const peer = handled()
       peer.limit()
@@ -138,7 +138,7 @@ describe("A large word in parts", () => {
       assert.notInclude(peer.said.map((word) => "dialog" in word ? word.dialog : 0), dialogs[2])
     }))
 
-  it("a large word in parts that has not left as a whole when the connection is lost has not begun", () => {
+  it("the call of a large word that has not left as a whole when the connection is lost has not begun", () => {
     const peer = handled()
     peer.limit()
     const lost: Array<unknown> = []

@@ -17,7 +17,7 @@ const cluster = (names: ReadonlyArray<string>) =>
   Effect.forEach(names, (name) => Actor.start(name, { expose: [member] }), { concurrency: "unbounded" })
 
 describe("A cluster", () => {
-  it.effect("a cluster is ready as soon as its slowest member, in the order of its names, and ends together", () =>
+  it.effect("a cluster is ready together with its slowest member, keeps the order of its names, and ends together", () =>
     inMemory(Effect.gen(function*() {
       const lines = yield* Journal.fresh
       const names = ["north", "east", "south", "west"]
@@ -33,7 +33,7 @@ describe("A cluster", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     })))
 
-  it.effect("a member that fails to start is the failure of all, and the others end", () =>
+  it.effect("a member that fails to start fails its whole cluster, and the other members end", () =>
     inMemory(Effect.gen(function*() {
       const error = yield* within(30_000)(Effect.flip(Actor.nursery(Effect.all([
         cluster(["north", "east"]),
@@ -56,7 +56,7 @@ const linked = (portal: Actor.Portal<typeof work>) => <A, E, R>(effect: Effect.E
   )
 
 describe("A link", () => {
-  it.effect("G161: a link ends the work with the end of the actor, however that ends, and fails with how", () => {
+  it.effect("G161: a link ends the work when the linked actor ends, and fails with the exit of that actor", () => {
     const theatre = Puppets.make()
     return Effect.provide(
       drained(
@@ -79,7 +79,7 @@ describe("A link", () => {
     )
   })
 
-  it.effect("G161: a link leaves the actor alone where the work ends first", () =>
+  it.effect("G161: a link leaves the actor alone when the work ends first", () =>
     inMemory(
       within(30_000)(Actor.nursery(Effect.gen(function*() {
         const frank = yield* Actor.start("frank", { expose: [work, answer] })
@@ -90,20 +90,20 @@ describe("A link", () => {
 })
 
 describe("The first answer", () => {
-  it.effect("G162: the first answer wins when all others have been cancelled and have cleaned up", () =>
+  it.effect("G162: the first answer of several actors wins after all others have been cancelled and have cleaned up", () =>
     inMemory(
       within(30_000)(Actor.nursery(Effect.gen(function*() {
         const lines = yield* Journal.fresh
         const times = [["a", 60_000], ["b", 100], ["c", 5000]] as const
-        const asked = yield* Effect.forEach(times, ([name, millis]) =>
-          Effect.map(Actor.start(name, { expose: [answer] }), (portal) =>
-            portal.run(answer({ millis }))))
+        const asked = yield* Effect.forEach(
+          times,
+          ([name, millis]) =>
+            Effect.map(Actor.start(name, { expose: [answer] }), (portal) => portal.run(answer({ millis })))
+        )
         assert.strictEqual(yield* Effect.raceAll(asked), "b")
         yield* Journal.say("answered")
         assert.deepStrictEqual(
-          lines.slice(3).map((line) =>
-            line.replace(/^\d+ /, "")
-          ),
+          lines.slice(3).map((line) => line.replace(/^\d+ /, "")),
           [
             "b done",
             "b finalized",
@@ -128,7 +128,7 @@ const memory = MemoryActor.layer({
 })
 
 describe("A supervised worker", () => {
-  it.effect("a supervised worker goes on where it was, with the state that it keeps in another actor", () =>
+  it.effect("a supervised worker continues at the point that it had reached, with the state that it keeps in another actor", () =>
     Effect.provide(
       drained(
         until(30_000)(Effect.provide(

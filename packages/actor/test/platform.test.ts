@@ -25,7 +25,7 @@ const met = Effect.gen(function*() {
 })
 
 describe("A transport of the program", () => {
-  it.effect("a transport of the program is built once in each process, and actors dial by it", () =>
+  it.effect("a program's own transport is built once in each process, and actors dial with it", () =>
     Effect.gen(function*() {
       yield* P.fresh
       yield* Effect.provide(Actor.nursery(met), supplied)
@@ -34,7 +34,7 @@ describe("A transport of the program", () => {
       assert.strictEqual(P.seen.secrets.size, 1)
     }).pipe(drained))
 
-  it.effect("G68: a transport of the program admits no peer without proof, though the transport itself knows no proofs", () =>
+  it.effect("G68: a program's own transport admits no peer without proof, although it knows nothing of proofs", () =>
     Effect.gen(function*() {
       yield* P.fresh
       yield* Actor.nursery(Effect.gen(function*() {
@@ -58,7 +58,7 @@ describe("A transport of the program", () => {
       }))
     }).pipe(drained, Effect.provide(supplied)))
 
-  it.effect("a transport of the program has another secret in another tree, though both use one Layer", () =>
+  it.effect("a program's own transport gets another secret in another tree, even if both use one Layer", () =>
     Effect.gen(function*() {
       yield* P.fresh
       yield* Effect.all([
@@ -68,7 +68,7 @@ describe("A transport of the program", () => {
       assert.strictEqual(P.seen.secrets.size, 2)
     }).pipe(drained))
 
-  it.effect("a transport of the program is refused with its name where a setting does not match its schema", () =>
+  it.effect("a program's own transport is refused by name if a setting does not match its schema", () =>
     Effect.gen(function*() {
       const wrong = P.Hub({ label: 7 as unknown as string })
       const error = yield* failure(MemoryActor.layer.pipe(Layer.provide(wrong)))
@@ -97,7 +97,7 @@ describe("An ambient Layer", () => {
       assert.deepStrictEqual(P.seen.ambient, ["here built", "here built", "here released", "here released"])
     }).pipe(drained))
 
-  it.effect("a setting of an ambient Layer that does not match is refused with its field, and nothing is built", () =>
+  it.effect("a wrong setting of an ambient Layer is refused with its field, and no part of the platform is built", () =>
     Effect.gen(function*() {
       yield* P.fresh
       const wrong = P.Around({ label: "here", near: { by: "one" as unknown as number } })
@@ -107,14 +107,14 @@ describe("An ambient Layer", () => {
       assert.deepStrictEqual(P.seen.ambient, [])
     }))
 
-  it.effect("an ambient Layer comes in the order of the option: the last one of two wins", () =>
+  it.effect("ambient Layers are built in the order of the option, so the last of two wins", () =>
     Effect.gen(function*() {
       yield* P.fresh
       const both = MemoryActor.layer({ ambient: [P.Around({ label: "first" }), P.Around({ label: "last" })] })
       assert.strictEqual(yield* Effect.provide(Actor.runInActor(P.where()), both), "last")
     }).pipe(drained))
 
-  it.effect("an ambient Layer that cannot be built in an actor is SpawnFailed with its name, and the actor is gone", () =>
+  it.effect("an ambient Layer that cannot be built in an actor fails the start with SpawnFailed and its name, and the actor is gone", () =>
     Effect.gen(function*() {
       yield* P.fresh
       const error = yield* Effect.flip(
@@ -124,7 +124,7 @@ describe("An ambient Layer", () => {
       assert.match(error.message, /the ambient "brittle" of file:.*platform\.ts cannot be built .*it holds once/)
     }).pipe(drained))
 
-  it.effect("G72: an ambient Layer whose release never ends keeps no actor beyond its bound, and its owner hears of it", () =>
+  it.effect("G72: an ambient Layer whose release never ends delays its actor no longer than the bound, and its owner is told", () =>
     Effect.gen(function*() {
       yield* P.fresh
       const { layer, lines } = captureLogs()
@@ -173,7 +173,7 @@ describe("A Discovery of the program", () => {
       assert.isAtLeast(lines.filter(({ message }) => String(message).includes("take note")).length, 1)
     }).pipe(drained))
 
-  it.effect("a Discovery of the program is asked from everywhere, over the tree's own registrar", () =>
+  it.effect("a program's own Discovery is asked from everywhere in the tree, over the tree's own registrar", () =>
     Effect.gen(function*() {
       yield* Actor.nursery(Effect.gen(function*() {
         yield* Actor.start("a", { expose: [P.where] })
@@ -183,7 +183,7 @@ describe("A Discovery of the program", () => {
 })
 
 describe("Actor.startScoped of a Service", () => {
-  it.effect("Actor.startScoped of a Service is its actor as long as the Scope, under the name that is asked for", () =>
+  it.effect("Actor.startScoped of a Service starts its actor for as long as the Scope, under the name that is asked for", () =>
     Effect.gen(function*() {
       let portal: Actor.Portal<Counter> | undefined
       yield* Effect.scoped(Effect.gen(function*() {
@@ -195,7 +195,7 @@ describe("Actor.startScoped of a Service", () => {
       assert.deepInclude(late as ActorError.ActorError, { _tag: "ChannelClosed", side: "local" })
     }).pipe(drained, Effect.provide(MemoryActor.layer)))
 
-  it.effect("Actor.startScoped leaves out nothing of a Service's layer: each call of `layer` is another actor", () =>
+  it.effect("Actor.startScoped of a Service uses its whole layer: each call of `layer` is another actor", () =>
     Effect.gen(function*() {
       const pids = new Set<number>()
       const pid = Effect.map(Counter, ({ actor }) => void pids.add(actor.pid))

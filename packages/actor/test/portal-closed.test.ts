@@ -11,7 +11,7 @@ import * as Puppets from "./support/Puppets.ts"
 import { drained, pass, settle } from "./support/Time.ts"
 
 describe("portal.closed", () => {
-  it.effect("G118: portal.closed is told when the connection ends, before open calls hear of it and the reaping", () => {
+  it.effect("G118: portal.closed resolves when the connection ends, before open calls are told and the actor is reaped", () => {
     const theatre = Puppets.make({ stubborn: ["frank"] })
     return Effect.scoped(Effect.gen(function*() {
       const frank = yield* Actor.startScoped("frank", { expose: [stuckForEver] })
@@ -37,7 +37,7 @@ describe("portal.closed", () => {
     })).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("G118: portal.closed is told in the turn of the actor's last word, and where its owner ends it", () =>
+  it.effect("G118: portal.closed resolves in the turn of the actor's last word, and when its owner ends it", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const frank = yield* Scope.provide(Actor.startScoped("frank", { expose: [hang] }), scope)

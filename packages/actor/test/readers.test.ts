@@ -58,7 +58,7 @@ const ticking = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R
 
 const ended = Effect.catchIf((error: unknown) => Cause.isDone(error), () => Effect.void)
 
-describe("readers of one stream", () => {
+describe("Readers of one stream", () => {
   it.effect.prop(
     "G50, G51: each reader of a stream gets every item in order, without a gap, while others come and go",
     {

@@ -6,8 +6,8 @@ import { work } from "./fixtures/cancelling.ts"
 import * as Puppets from "./support/Puppets.ts"
 import { settle } from "./support/Time.ts"
 
-describe("A process that has exited when its owner is given it", () => {
-  it.effect("G4: a process that has exited when its owner is given it fails its start and stays in no list", () =>
+describe("A process that exits before its owner gets its handle", () => {
+  it.effect("G4: a process that exits before its owner gets its handle fails its start and stays in no list", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Effect.scoped(Actor.startScoped("frank", { expose: [work] })))
       assert.strictEqual(exit._tag, "Failure")
@@ -22,7 +22,7 @@ describe("A process that has exited when its owner is given it", () => {
     }))))
 })
 
-describe("a process that is reaped before the end of its connection is seen", () => {
+describe("A process that is reaped before its connection ends", () => {
   it.effect("an actor that is reaped before its connection ends is lost, not closed, for open calls and for later ones", () => {
     const theatre = Puppets.make()
     return Effect.scoped(Effect.gen(function*() {

@@ -12,9 +12,9 @@ const fates: Readonly<Record<Refusal.Fate["_tag"], Refusal.Fate>> = {
   Cancelled: { _tag: "Cancelled" }
 }
 
-describe("the decision about one payload", () => {
+describe("The decision about one payload", () => {
   it.effect.prop(
-    "G131: the decision about one payload is asked for by one reader at a time, falls once, and nothing changes it",
+    "G131: a payload that does not match is decided by one reader at a time, once, and nothing changes the decision",
     {
       inputs: Arbitrary.array(
         Arbitrary.schema(Schema.Literals(["Ask", "Withdrawn", "Skipped", "Repaired", "Failed", "Cancelled"]))
@@ -41,7 +41,7 @@ describe("the decision about one payload", () => {
   )
 
   it.effect.prop(
-    "G132: the decision about one payload is counted exactly, and told no oftener than its count doubles",
+    "G132: decisions about payloads are counted exactly, and reported only when their count doubles",
     { counts: Arbitrary.array(Arbitrary.schema(Schema.Literals([1, 1, 1, 2, 5, 64]))) },
     ({ counts }) =>
       Effect.sync(() => {

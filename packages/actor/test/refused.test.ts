@@ -11,7 +11,7 @@ import { pass, settle } from "./support/Time.ts"
 import { acceptor, dialler, idOf, raw, start } from "./support/Wire.ts"
 
 describe("An actor that is ending", () => {
-  it.effect("G146: an ending actor says that a call which it refuses has not begun", () =>
+  it.effect("G146: an ending actor refuses a call with an error that says that the call has not begun", () =>
     Effect.gen(function*() {
       const peer = raw(dialler("left"))
       const config = acceptor("right")
@@ -28,7 +28,7 @@ describe("An actor that is ending", () => {
       assert.deepInclude(failure.ok && failure.value, { _tag: "Cancelled", reason: "done", began: "no" })
     }))
 
-  it.effect("G146: an ending actor does not say of an interrupted call that it has not begun", () =>
+  it.effect("G146: an ending actor does not say of an interrupted call that the call has not begun", () =>
     Effect.gen(function*() {
       const error = yield* Actor.nursery(Effect.gen(function*() {
         const frank = yield* Actor.start("frank", { expose: [noted] })

@@ -31,7 +31,7 @@ const rehearse = (definitions: ReadonlyArray<ReturnType<typeof counted>["definit
   })
 
 describe("The rehearsal of an actor's first call", () => {
-  it.effect("G222: the rehearsal of a first call derives the codecs of the endpoints, and runs no handler", () =>
+  it.effect("G222: the rehearsal of an actor's first call derives the codecs of the endpoints, and runs no handler", () =>
     Effect.gen(function*() {
       const { definition, seen } = counted(() => Schema.Int)
       assert.strictEqual(seen.looks, 0)
@@ -40,7 +40,7 @@ describe("The rehearsal of an actor's first call", () => {
       assert.strictEqual(seen.runs, 0)
     }))
 
-  it.effect("G222: the rehearsal of an actor's first call passes over a schema that has no codec", () =>
+  it.effect("G222: the rehearsal of an actor's first call skips a schema that has no codec", () =>
     Effect.gen(function*() {
       const broken = counted(() => {
         throw new ReferenceError("not defined yet")

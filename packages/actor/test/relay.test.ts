@@ -22,8 +22,8 @@ const passedOn = Effect.gen(function*() {
   return { caller, callee, cancel }
 })
 
-describe("a dialog that is passed on", () => {
-  it.effect("G20, G59: a dialog that is passed on is cancelled where its caller is gone", () =>
+describe("A dialog that is relayed", () => {
+  it.effect("G20, G59: a relayed dialog is cancelled when its caller is gone", () =>
     Effect.gen(function*() {
       const { callee, caller } = yield* passedOn
       caller.channel.destroy()
@@ -31,7 +31,7 @@ describe("a dialog that is passed on", () => {
       assert.deepStrictEqual(callee.heard, ["Start", "Cancel"])
     }))
 
-  it.effect("G16, G59: a relayed dialog is cancelled once, where its caller cancels and is gone before the answer", () =>
+  it.effect("G16, G59: a relayed dialog is cancelled once when its caller cancels and is gone before the answer", () =>
     Effect.gen(function*() {
       const { callee, caller, cancel } = yield* passedOn
       yield* cancel()

@@ -32,8 +32,8 @@ import { settle } from "./support/Time.ts"
 
 const endpoints = RpcEndpoints.endpointsOf("the test", Asked as unknown as RpcEndpoints.Group)
 
-describe("a group", () => {
-  it("a group with parse options is refused where its Service is defined; other annotations are kept", () => {
+describe("An RpcGroup", () => {
+  it("a group with parse options is refused when its Service is defined, and other annotations are kept", () => {
     const group = RpcGroup.make(Rpc.make("Read"), Rpc.make("Write"))
     const define = (endpoints: object) => () =>
       Actor.Service<never>()("Svc", { module: import.meta.url, endpoints: endpoints as typeof group })
@@ -61,13 +61,13 @@ describe("a group", () => {
       assert.include(unguarded.message, `the Layer of "Unguarded" has no "Auth", which is the middleware of Guarded`)
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a group is served from Layers of one handler each", () =>
+  it.effect("the handlers of a group may come from several Layers", () =>
     Effect.gen(function*() {
       const client = yield* Actor.rpcClient(yield* Parted, Parts)
       assert.deepStrictEqual([yield* client.One(), yield* client.Two()], [1, 2])
     }).pipe(Effect.scoped, Effect.provide(Parted.layer), Effect.provide(MemoryActor.layer)))
 
-  it.effect("a group is served here by its own Layer, through the codec", () =>
+  it.effect("a group is served in this process by its own Layer, through the codec", () =>
     Effect.gen(function*() {
       const client = yield* Actor.rpcClient(yield* Asking, Asked)
       assert.strictEqual(yield* client.Add({ by: 2 }), 2)
@@ -89,7 +89,7 @@ describe("a group", () => {
       Effect.provide(MemoryActor.layer)
     ))
 
-  it.effect("a group of another version fails the first call of what differs, and the error names the field", () =>
+  it.effect("a group of another version fails the first call of a procedure that differs, and the error names the field", () =>
     Effect.gen(function*() {
       const newer = RpcGroup.make(
         Rpc.make("Add", { payload: { by: Schema.Int, to: Schema.String }, success: Schema.Int }),
@@ -102,7 +102,7 @@ describe("a group", () => {
       assert.deepStrictEqual(yield* client.Ended(), [])
     }).pipe(Effect.scoped, Effect.provide(Asking.layer), Effect.provide(MemoryActor.layer)))
 
-  it.effect("a group has handlers that find the trace, the log context and the deadline of their call", () =>
+  it.effect("handlers of a group get the trace, the log context and the deadline of their call", () =>
     Effect.gen(function*() {
       const client = yield* Actor.rpcClient(yield* Asking, Asked)
       const found = yield* Effect.useSpan("outside", (span) =>
@@ -136,7 +136,7 @@ describe("a failure of a request", () => {
       return lines.filter(({ level }) => level === "Error").map(({ message }) => String(message))
     })
 
-  it.live("a failure of a request is its client's, and no failure in the background of the actor", () =>
+  it.live("a failed request fails its client, and causes no background failure of the actor", () =>
     Effect.gen(function*() {
       const errors = yield* failing((client) =>
         Effect.all([Effect.exit(client.Fail({ when: "now" })), Effect.exit(client.Fail({ when: "later" }))])
@@ -157,7 +157,7 @@ describe("a failure of a request", () => {
 })
 
 describe("the session of a client", () => {
-  it.effect("G100: a client's session that is unknown, gone or another caller's is refused, and nothing runs", () =>
+  it.effect("G100: a client's session that is unknown, gone or another caller's is refused, and no handler runs", () =>
     Effect.gen(function*() {
       const portal = yield* Asking
       const add = (session: number) => Effect.flip(said(portal, endpoints.get("Add")!, [session, { by: 1 }, {}, false]))
@@ -180,7 +180,7 @@ describe("the session of a client", () => {
       assert.strictEqual(yield* client.Add({ by: 0 }), 0)
     }).pipe(Effect.scoped, Effect.provide(Asking.layer), Effect.provide(MemoryActor.layer)))
 
-  it.effect("the session of a client that ended behind its client fails its requests as ChannelClosed", () =>
+  it.effect("requests of a client whose session has ended without its knowledge fail with ChannelClosed", () =>
     Effect.gen(function*() {
       const portal = yield* Asking
       const client = yield* Actor.rpcClient(
@@ -191,7 +191,7 @@ describe("the session of a client", () => {
       assert.strictEqual((yield* Effect.flip(Stream.runDrain(client.Ticks())))._tag, "ChannelClosed")
     }).pipe(Effect.scoped, Effect.provide(Asking.layer), Effect.provide(MemoryActor.layer)))
 
-  it.live("a client's session ends with the client's Scope: its later calls are interrupted, as with Effect's own", () =>
+  it.live("a client's session ends with the client's Scope, which interrupts its later calls as Effect's own client does", () =>
     Effect.gen(function*() {
       const portal = yield* Asking
       const client = yield* Effect.scoped(Actor.rpcClient(portal, Asked))
@@ -200,7 +200,7 @@ describe("the session of a client", () => {
       assert.strictEqual((yield* portal.statistics).channel.dialogs, 0)
     }).pipe(Effect.provide(Asking.layer), Effect.provide(MemoryActor.layer)))
 
-  it.live("the session of a client does not show among what its actor exposes", () =>
+  it.live("the session of a client is not listed among the endpoints that its actor exposes", () =>
     Effect.gen(function*() {
       const portal = yield* Asking
       assert.deepStrictEqual((yield* portal.statistics).exposed, Array.from(Asked.requests.keys()))
@@ -208,7 +208,7 @@ describe("the session of a client", () => {
 })
 
 describe("the endpoints of a group", () => {
-  it("endpoints of a group carry the failures that Effect's own exit of a procedure has", () => {
+  it("endpoints of a group declare the failures of Effect's own exit of a procedure", () => {
     const group = RpcGroup.make(
       Rpc.make("Call", { success: Schema.Int, error: Schema.String }).middleware(Auth),
       Rpc.make("Stream", { success: Schema.Int, error: Schema.String, stream: true, defect: Schema.Unknown })
@@ -224,13 +224,13 @@ describe("the endpoints of a group", () => {
     }
   })
 
-  it("endpoints of a group know the marks of Effect's own modules", () => {
+  it("endpoints of a group recognize the marks of Effect's own modules", () => {
     assert.isTrue(RpcEndpoints.marks.streamSchema in RpcSchema.Stream(Schema.Int, Schema.Never))
     assert.isTrue(RpcSchema.isStreamSchema({ [RpcEndpoints.marks.streamSchema]: "" } as never))
     assert.strictEqual(Rpc.ParseOptions.key, RpcEndpoints.marks.parseOptions)
   })
 
-  it("the endpoints of a group are one value for each procedure, because codecs hang on them", () => {
+  it("each procedure of a group has one endpoint value, because codecs are cached by it", () => {
     assert.strictEqual(
       RpcEndpoints.endpointsOf("again", Asked as unknown as RpcEndpoints.Group).get("Add"),
       endpoints.get("Add")

@@ -3,7 +3,7 @@ import * as RpcRequest from "@furrow/actor/internal/process/RpcRequest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 
-describe("a request", () => {
+describe("A request of an RpcGroup", () => {
   const fiber = Effect.runFork(Effect.never)
   const begun = { _tag: "Begun", fiber } as const
   const answered = { _tag: "Answered", exit: Exit.succeed("answer") } as const
@@ -11,7 +11,7 @@ describe("a request", () => {
   const died = { _tag: "Ended", exit: Exit.die("closing") } as const
   const after = (...inputs: ReadonlyArray<RpcRequest.Input>) => inputs.reduce(RpcRequest.step, RpcRequest.waiting)
 
-  it("a request is over when it is answered and its fiber has ended, in whatever order", () => {
+  it("a request of a group is over when it is answered and its fiber has ended, in either order", () => {
     const settled: RpcRequest.State = { _tag: "Settled", exit: answered.exit }
     assert.deepStrictEqual(after(begun, answered, ended), settled)
     assert.deepStrictEqual(after(begun, ended, answered), settled, "a Deferred answers later")
@@ -21,7 +21,7 @@ describe("a request", () => {
     assert.strictEqual(after(begun, ended)._tag, "Deferring")
   })
 
-  it("a request fails where its Scope does after the answer, and keeps its end", () => {
+  it("a request of a group fails if its Scope fails after the answer, and keeps its end", () => {
     assert.deepStrictEqual(after(begun, answered, died), { _tag: "Settled", exit: died.exit })
     assert.deepStrictEqual(after(begun, answered, ended, died, answered, begun), {
       _tag: "Settled",

@@ -55,7 +55,7 @@ describe("an actor in a plain Scope", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("a death that was not read is logged as an error when the Scope closes", () => {
+  it.effect("a death of a scoped actor that no caller has seen is logged as an error when the Scope closes", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const logs = captureLogs()
@@ -72,7 +72,7 @@ describe("an actor in a plain Scope", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("G274: a death that was not read fails no Scope, where a logger throws at the line about it", () => {
+  it.effect("G274: a death of a scoped actor that no caller has seen does not fail the Scope, even if a logger throws", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const logs = captureLogs()
@@ -87,7 +87,7 @@ describe("an actor in a plain Scope", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("an actor that its owner cancelled is no loss", () =>
+  it.effect("a scoped actor that its owner cancelled does not count as lost", () =>
     Effect.gen(function*() {
       const logs = captureLogs()
       yield* Effect.scoped(Effect.gen(function*() {

@@ -24,7 +24,7 @@ describe("The secret of a tree", () => {
     assert.include(inspect(platform), "shop")
   })
 
-  it.effect("the secret of a tree is not in what a program can print of its runtime", () =>
+  it.effect("the secret of a tree is missing in all that a program can print of its runtime", () =>
     Effect.gen(function*() {
       const runtime = yield* ActorRuntime
       const shown = inspect(runtime, { depth: 5 })

@@ -12,7 +12,7 @@ import { drained, pass, settle, until } from "./support/Time.ts"
 const steps = (journal: ReadonlyArray<string>) => journal.map((line) => line.replace(/^\d+ /, ""))
 
 describe("Actor.exit", () => {
-  it.effect("G119: Actor.exit ends the actor as returned, interrupts its open dialogs in its own name, and fails no nursery", () =>
+  it.effect("G119: Actor.exit ends the actor as returned, interrupts its open dialogs in its own name, and does not fail the nursery", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const shop = yield* until(1000)(Actor.start(Shop))
@@ -55,13 +55,13 @@ describe("Actor.exit", () => {
       })).pipe(drained, Effect.provide(MemoryActor.layer)))
   }
 
-  it.effect("G119: Actor.exit dies in a root, and says how a root ends", () =>
+  it.effect("G119: Actor.exit is a defect in a root, and explains how a root ends", () =>
     Effect.gen(function*() {
       const defect = yield* Effect.flip(Effect.catchDefect(Actor.exit(), Effect.fail))
       assert.match(String(defect), /a root ends as its program does/)
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G119: Actor.exit ends handlers that run in this process alike", () =>
+  it.effect("G119: Actor.exit ends handlers in this process in the same way", () =>
     Effect.scoped(Effect.gen(function*() {
       yield* Journal.fresh
       const shop = Context.get(yield* Layer.build(Shop.layerTest(shopHandlers)), Shop)

@@ -7,14 +7,14 @@ import { ask, boast, done, work } from "./fixtures/selves.ts"
 import { inMemory } from "./support/InMemory.ts"
 
 describe("A reference to oneself", () => {
-  it.effect("a reference to oneself is where others answer to", () =>
+  it.effect("Actor.self gives a reference by which other actors can answer", () =>
     Actor.nursery(Effect.gen(function*() {
       const asker = yield* Actor.start("asker", { expose: [ask, done] })
       const worker = yield* Actor.start("worker", { expose: [work] })
       assert.strictEqual(yield* asker.run(ask({ n: 21, worker: worker.ref })), 42)
     })).pipe(inMemory))
 
-  it.effect("a reference to oneself is the one that the registry has, in the root too", () =>
+  it.effect("Actor.self gives the reference that the registry has, in the root too", () =>
     Effect.gen(function*() {
       const me = yield* Actor.self([isPrime])
       assert.strictEqual(me.actor.uuid, (yield* Actor.current).id.uuid)
@@ -22,7 +22,7 @@ describe("A reference to oneself", () => {
       assert.deepStrictEqual(me.exposed.map(({ name }) => name), ["isPrime"])
     }).pipe(Effect.provide(MemoryActor.layer({ expose: [isPrime] }))))
 
-  it.effect("a reference to oneself cannot claim an endpoint that is not exposed, nor to be a Service", () =>
+  it.effect("Actor.self cannot claim an endpoint that is not exposed, nor that the actor is a Service", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [boast] })
       const error = yield* Effect.flip(frank.run(boast()))

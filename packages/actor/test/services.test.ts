@@ -6,7 +6,7 @@ import * as Stream from "effect/Stream"
 import { Counter, Doubler, Group, increment, Old, Start, ticks } from "./fixtures/counter.ts"
 
 describe("a Service", () => {
-  it.effect("G58: a Service is an actor for as long as its Layer", () =>
+  it.effect("G58: a Service is an actor as long as its Layer", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Counter.calls.increment({ by: 1 }), 101)
       assert.strictEqual(yield* Counter.calls.increment({ by: 2 }), 103)
@@ -15,7 +15,7 @@ describe("a Service", () => {
       assert.deepStrictEqual(yield* counter.stream(ticks({ n: 3 })).pipe(Stream.runCollect), [1, 2, 3])
     }).pipe(Effect.provide(Counter.layer), Effect.provide(MemoryActor.layer)))
 
-  it.effect("a Service reaches the Services it uses", () =>
+  it.effect("a Service calls the Services that it uses", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Doubler.calls.increment({ by: 1 }), 202)
       assert.strictEqual(yield* Counter.calls.increment({ by: 1 }), 102)
@@ -25,7 +25,7 @@ describe("a Service", () => {
       Effect.provide(MemoryActor.layer)
     ))
 
-  it.effect("a Service can be served in this process, through the codec, and still require services", () =>
+  it.effect("a Service can be served in this process, through the codec, and may still require services", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Counter.calls.increment({ by: 5 }), 6)
     }).pipe(

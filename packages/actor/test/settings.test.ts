@@ -36,8 +36,8 @@ const invalid = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     return error as unknown as ActorError.PayloadInvalid
   })
 
-describe("the settings of a Service", () => {
-  it.effect("G111: a Service's settings are given to its Layer and to a start, with the defaults of their schema", () =>
+describe("The settings of a Service", () => {
+  it.effect("G111: settings reach the Layer of a Service and its start, with the defaults of their schema", () =>
     Effect.gen(function*() {
       const since = new Date(1_700_000_000_000)
       const store = { host: "db1", ports: [1, 2] }
@@ -52,7 +52,7 @@ describe("the settings of a Service", () => {
       })).pipe(Effect.scoped)
     }).pipe(inMemory))
 
-  it.effect("G111: the settings of a Service are left out where each has a default, and reach `layer` and `main`", () =>
+  it.effect("G111: settings of a Service may be left out if each has a default, and reach `layer` and `main`", () =>
     Effect.gen(function*() {
       const answer = Eased.calls.increment(by(1))
       assert.strictEqual(yield* Effect.provide(answer, Eased.layer), 101)
@@ -64,7 +64,7 @@ describe("the settings of a Service", () => {
       assert.strictEqual(exit._tag, "Failed")
     }).pipe(Effect.provide(captureLogs().layer), inMemory))
 
-  it.effect("G111: settings hold for used Services, those that an actor starts, those from elsewhere, and groups", () =>
+  it.effect("G111: settings apply to used Services, to those that an actor starts, to served modules elsewhere, and to groups", () =>
     Effect.gen(function*() {
       yield* Effect.gen(function*() {
         assert.strictEqual(yield* Doubler.calls.increment(by(1)), 24)
@@ -81,7 +81,7 @@ describe("the settings of a Service", () => {
       assert.strictEqual(yield* Effect.provide(called, Old.layerTest(oldLive, { config: { start: 50 } })), 52)
     }).pipe(inMemory))
 
-  it.effect("G111: the settings of a Service are given to handlers that are served here, through the codec", () =>
+  it.effect("G111: settings of a Service reach handlers that are served in this process, through the codec", () =>
     Effect.gen(function*() {
       const date = new Date(5)
       const served = Counter.layerTest((config) => {
@@ -97,7 +97,7 @@ describe("the settings of a Service", () => {
       assert.include(error.issue, `["base"]`)
     }))
 
-  it.effect("G112: settings that do not match fail the start with PayloadInvalid, Service and field, without an actor", () =>
+  it.effect("G112: settings that do not match fail the start with PayloadInvalid, Service and field, without a process", () =>
     Effect.gen(function*() {
       const events = yield* collectEvents
       built.length = 0
@@ -130,7 +130,7 @@ describe("the settings of a Service", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("G112: a Service's settings that are larger than a frame are PayloadInvalid, with what to do instead", () =>
+  it.effect("G112: settings that are larger than a frame fail the start with PayloadInvalid and the next step", () =>
     Effect.gen(function*() {
       const text = "x".repeat(64 * 1024 * 1024)
       const error = yield* invalid(refused(Counter.layer({ config: { start: 7, text } })))
@@ -164,7 +164,7 @@ describe("the settings of a Service", () => {
       assert.strictEqual(yield* Effect.provide(Strict.calls.increment(by(1)), strict), 1)
     }).pipe(inMemory))
 
-  it.effect("G114: settings stand in no log, event, snapshot or registry entry, nor in the error of a wrong one", () => {
+  it.effect("G114: settings appear in no log, event, snapshot or registry entry, nor in the error of a wrong one", () => {
     const logs = captureLogs()
     return Effect.gen(function*() {
       const events = yield* collectEvents

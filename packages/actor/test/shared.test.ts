@@ -28,7 +28,7 @@ const sharing = (count: number, name: string, millis: number) =>
   )
 
 describe("A shared actor", () => {
-  it.effect("G193: a shared actor is the same for all who ask at the same time, in whatever actor they are", () =>
+  it.effect("G193: a shared actor is the same for all callers that ask at the same time, in any actor", () =>
     Effect.gen(function*() {
       const lines = yield* Journal.fresh
       yield* inMemory(Effect.gen(function*() {
@@ -108,7 +108,7 @@ describe("A shared actor", () => {
       assert.include(error.message, "the cleanup of Mail failed")
     })))
 
-  it.effect("G194: the start of a shared actor stops when all its askers are gone", () =>
+  it.effect("G194: the start of a shared actor stops when all its callers are gone", () =>
     inMemory(Effect.gen(function*() {
       const lines = yield* Journal.fresh
       slow.set("Mail", 5000)
@@ -119,7 +119,7 @@ describe("A shared actor", () => {
       assert.deepStrictEqual(lives(lines), [])
     })))
 
-  it.effect("G194: an asker gets a new shared actor while the last one ends", () =>
+  it.effect("G194: a caller gets a new shared actor while the last one ends", () =>
     inMemory(Effect.gen(function*() {
       const scope = yield* Scope.make()
       const first = yield* Scope.provide(Registry.findOrStart(Mail), scope)
@@ -131,7 +131,7 @@ describe("A shared actor", () => {
       yield* Fiber.join(closing)
     })))
 
-  it.effect("G195: a shared actor that cannot start fails typed for all who wait, and is tried again for the next", () =>
+  it.effect("G195: a shared actor that fails to start fails typed for all waiting callers, and is tried again for the next caller", () =>
     inMemory(Effect.gen(function*() {
       broken.add("Mail")
       slow.set("Mail", 1000)
@@ -145,7 +145,7 @@ describe("A shared actor", () => {
       assert.strictEqual(yield* Effect.flatMap(Registry.findOrStart(Mail), (mail) => mail.run(next())), 1)
     })))
 
-  it.effect("G195: a shared actor that cannot start fails with the same error in an actor", () =>
+  it.effect("G195: a shared actor that fails to start fails with the same error in every actor", () =>
     inMemory(Effect.gen(function*() {
       broken.add("Mail")
       const error = yield* Effect.flip(Actor.runInActor(share({ name: "post", millis: 0 })))
@@ -153,7 +153,7 @@ describe("A shared actor", () => {
       assert.include(error.message, "Mail is broken")
     })))
 
-  it.effect("G196: a shared actor is found where another owner has started it, and is left to that owner", () =>
+  it.effect("G196: a shared actor that another owner has started is found, and stays with that owner", () =>
     inMemory(Effect.gen(function*() {
       const mine = yield* Actor.startScoped(Mail, { name: "post" })
       const found = yield* Effect.scoped(
@@ -163,7 +163,7 @@ describe("A shared actor", () => {
       assert.strictEqual(yield* mine.run(next()), 1)
     })))
 
-  it.effect("G196: a shared actor is found where another owner is starting it under that name alone", () =>
+  it.effect("G196: a shared actor that another owner is starting under a unique name is found", () =>
     inMemory(Effect.gen(function*() {
       slow.set("Mail", 1000)
       const starting = yield* Effect.forkChild(Actor.startScoped(Mail, { name: "post", unique: true }), {
@@ -174,7 +174,7 @@ describe("A shared actor", () => {
       assert.strictEqual(yield* found.run(who()), (yield* Fiber.join(starting)).actor.uuid)
     })))
 
-  it.effect("G196: a shared actor is started where another owner's start under that name fails", () =>
+  it.effect("G196: a shared actor is started if another owner's start under that name fails", () =>
     inMemory(Effect.gen(function*() {
       broken.add("Mail")
       slow.set("Mail", 500)
@@ -191,7 +191,7 @@ describe("A shared actor", () => {
       assert.isTrue(Exit.isFailure(yield* Fiber.join(other)))
     })))
 
-  it.effect("G196: a shared actor is started where another owner's actor of that name is ending", () =>
+  it.effect("G196: a shared actor is started if another owner's actor of that name is ending", () =>
     inMemory(Effect.gen(function*() {
       const scope = yield* Scope.make()
       const other = yield* Scope.provide(Actor.startScoped(Mail, { name: "post", unique: true }), scope)
@@ -206,7 +206,7 @@ describe("A shared actor", () => {
       yield* Fiber.join(closing)
     })))
 
-  it.effect("G196: a shared actor has its name alone: an actor of another Service is NameTaken", () =>
+  it.effect("G196: a shared actor holds its name alone, and an actor of another Service gets NameTaken", () =>
     inMemory(Effect.gen(function*() {
       yield* Registry.findOrStart(Mail, { name: "post" })
       const error = yield* Effect.flip(Registry.findOrStart(Store, { name: "post" }))
@@ -215,7 +215,7 @@ describe("A shared actor", () => {
       assert.strictEqual((yield* Effect.flip(Registry.findOrStart(Mail, { name: "shelf" })))._tag, "NameTaken")
     })))
 
-  it.effect("G197: a shared actor is started again when it dies, and the portals of all reach the successor", () =>
+  it.effect("G197: a shared actor is started again when it dies, and all portals lead to the successor", () =>
     inMemory(Effect.gen(function*() {
       const mail = yield* Registry.findOrStart(Mail, { name: "post" })
       const [user] = yield* sharing(1, "post", 2000)
@@ -229,7 +229,7 @@ describe("A shared actor", () => {
       yield* Fiber.join(user!)
     })))
 
-  it.effect("G197: a shared actor that has ended for good is started anew for the next who asks", () =>
+  it.effect("G197: a shared actor that has ended for good is started anew for the next caller", () =>
     inMemory(Effect.gen(function*() {
       const mail = yield* Registry.findOrStart(Mail, { restart: "transient" })
       const first = yield* mail.run(who())
@@ -241,7 +241,7 @@ describe("A shared actor", () => {
       assert.notStrictEqual(yield* next_.run(who()), first)
     })))
 
-  it.effect("G197: a shared actor that dies too often is given up, and is started anew for the next who asks", () =>
+  it.effect("G197: a shared actor that dies too often is given up, and is started anew for the next caller", () =>
     inMemory(Effect.gen(function*() {
       const mail = yield* Registry.findOrStart(Mail)
       // Virtual time passes while a busy machine starts it: a death that comes too late for the bound does not count.

@@ -71,8 +71,8 @@ const bytesOf = (value: unknown): Uint8Array => {
 
 const issueOf = (result: { readonly ok: boolean; readonly issue?: string }) => result.ok ? undefined : result.issue
 
-describe("the words of a parent to a new actor", () => {
-  it("words of a parent arrive as they were said, with a secret that is concealed", () => {
+describe("The message of a parent to a new actor", () => {
+  it("the message of a parent to a new actor arrives unchanged, and hides its secret", () => {
     const encoded = specCodec.encode({ ...spec, platform: concealed(spec.platform) })
     assert.isTrue(encoded.ok)
     if (!encoded.ok) return
@@ -84,7 +84,7 @@ describe("the words of a parent to a new actor", () => {
     assert.deepStrictEqual([platform.secret, service?.config].map((bytes) => bytes?.buffer.byteLength), [32, 3])
   })
 
-  it("a wrong field in the words of a parent is refused by both ends, and the issue names its place", () => {
+  it("a wrong field in the message of a parent is refused by both ends, and the issue names its place", () => {
     for (const at of places(spec)) {
       const wrong = replaced(spec, at, true)
       const place = `Spawn${textOf(at)} is not `
@@ -93,12 +93,12 @@ describe("the words of a parent to a new actor", () => {
     }
   })
 
-  it("the words of a parent to a new actor are not sent with a bound that is not finite", () => {
+  it("the message of a parent to a new actor is not sent with an infinite timeout", () => {
     const endless = { ...spec, timeouts: { ...spec.timeouts, spawn: Infinity } }
     assert.strictEqual(issueOf(specCodec.encode(endless)), "Spawn.timeouts.spawn is not a finite number")
   })
 
-  it("the words of a parent to a new actor are refused where they are no plain data, or cut off", () => {
+  it("the message of a parent to a new actor is refused if it is no plain data, or is cut off", () => {
     const encoded = specCodec.encode(spec)
     const whole = encoded.ok ? encoded.value : new Uint8Array()
     for (const bytes of [new Uint8Array(), whole.subarray(0, -1), Uint8Array.of(0xc1)]) {
@@ -107,8 +107,8 @@ describe("the words of a parent to a new actor", () => {
   })
 })
 
-describe("the answer of a new actor", () => {
-  it("the answer of a new actor names its endpoints, and is refused where one of them is no text", () => {
+describe("The answer of a new actor", () => {
+  it("the answer of a new actor lists its endpoints, and is refused if a listed name is no text", () => {
     const encoded = readyCodec.encode({ endpoints: ["double"] })
     assert.deepStrictEqual(encoded.ok && readyCodec.decode(encoded.value), {
       ok: true,

@@ -43,7 +43,7 @@ const slow = Effect.gen(function*() {
   }
 })
 
-describe("a connection that takes nothing", () => {
+describe("A connection that accepts no bytes", () => {
   it.effect("G86: a connection that accepts no bytes has few open dialogs, and others begin when it accepts some", () =>
     drained(Effect.gen(function*() {
       const { call, channel, cut, drain, starts } = yield* slow
@@ -99,7 +99,7 @@ describe("a connection that takes nothing", () => {
       yield* settle
     })))
 
-  it.effect("G86: a cancel does not wait for the calls that have not begun", () =>
+  it.effect("G86: a cancel does not wait for calls that have not begun", () =>
     drained(Effect.gen(function*() {
       const { call, cancels, cut, drain } = yield* slow
       const first = yield* Effect.forkChild(call(200), { startImmediately: true })
@@ -113,7 +113,7 @@ describe("a connection that takes nothing", () => {
       yield* settle
     })))
 
-  it.effect("G86: the end of a connection is told to every call, begun or not", () =>
+  it.effect("G86: the end of a connection is reported to every call, whether it has begun or not", () =>
     drained(Effect.gen(function*() {
       const { call, channel, cut } = yield* slow
       const calls = []

@@ -23,8 +23,8 @@ const collect = <A, E>(stream: Stream.Stream<A, E>) =>
     return { items, exit }
   })
 
-describe("streams", () => {
-  it.effect("G28: every item arrives, in order, whatever the chunks", () =>
+describe("Streams of an actor", () => {
+  it.effect("G28: every item of a stream arrives in order, whatever the chunks are", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [chunked] })
       for (const [items, chunk] of [[0, 1], [1, 1], [1000, 1], [5000, 64], [5000, 5000], [3000, 1024]] as const) {
@@ -34,7 +34,7 @@ describe("streams", () => {
       assert.strictEqual((yield* frank.statistics).channel.dialogs, 0)
     })).pipe(inMemory))
 
-  it.effect("the items of a chunk share frames, and so do single items that are made at once", () =>
+  it.effect("the items of a chunk share a frame, and so do single items that are made at the same time", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [chunked] })
       const frames = Effect.map(frank.statistics, ({ channel }) => channel.received.frames)
@@ -46,7 +46,7 @@ describe("streams", () => {
       }
     })).pipe(inMemory))
 
-  it.effect("take(3) stops the producer, and the reader goes on when its finalizer has run", () =>
+  it.effect("take(3) stops the producer of a stream, and the reader continues when its finalizer has run", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       produced.clear()
@@ -68,7 +68,7 @@ describe("streams", () => {
       assert.strictEqual((yield* frank.statistics).channel.dialogs, 0)
     })).pipe(inMemory))
 
-  it.effect("G29: items made before a typed failure arrive, then the failure as its class", () =>
+  it.effect("G29: items before a typed failure of a stream arrive, then the failure as its class", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [breaks] })
       const { exit, items } = yield* collect(frank.stream(breaks({ items: 100 })))
@@ -80,7 +80,7 @@ describe("streams", () => {
       assert.deepStrictEqual(yield* Stream.runCollect(recovered), [1, 2, -1])
     })).pipe(inMemory))
 
-  it.effect("items made before a defect arrive, then the defect boxed", () =>
+  it.effect("items before a defect of a stream arrive, then the defect boxed", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [crashes] })
       const { exit, items } = yield* collect(frank.stream(crashes({ items: 3 })))
@@ -90,7 +90,7 @@ describe("streams", () => {
       assert.strictEqual(error.type, "RangeError")
     })).pipe(inMemory))
 
-  it.effect("items made before an actor is lost arrive, then ActorLost", () => {
+  it.effect("items before the loss of an actor arrive, then ActorLost", () => {
     const theatre = Puppets.make()
     return Effect.scoped(Effect.gen(function*() {
       yield* Journal.fresh
@@ -105,7 +105,7 @@ describe("streams", () => {
     })).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("a stream call here is a Stream, without an actor", () =>
+  it.effect("a stream call in this process is a Stream, without an actor", () =>
     Effect.gen(function*() {
       assert.isTrue(Stream.isStream(count({ to: 3 })))
       assert.isFalse(Effect.isEffect(count({ to: 3 })))
@@ -114,7 +114,7 @@ describe("streams", () => {
       assert.deepStrictEqual(error, new Failed({ name: "broken" }))
     }))
 
-  it.effect("streamInActor: the actor lives as long as its stream is read", () =>
+  it.effect("streamInActor keeps its actor as long as the stream is read", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const read = Actor.streamInActor(numbers({ name: "own", cleanup: 200 })).pipe(Stream.take(2), Stream.runCollect)
@@ -172,7 +172,7 @@ describe("a slow reader slows the producer", () => {
       assert.isAbove(produced.get("slow")!, 3000)
     })).pipe(inMemory))
 
-  it.effect("G32: the window counts bytes as well", () =>
+  it.effect("G32: the window of a stream counts bytes as well", () =>
     Actor.nursery(Effect.gen(function*() {
       produced.clear()
       const frank = yield* Actor.start("frank", { expose: [blocks] })
@@ -184,7 +184,7 @@ describe("a slow reader slows the producer", () => {
       assert.isAtLeast(produced.get("bytes")!, 8)
     })).pipe(inMemory))
 
-  it.effect("items larger than the window pass, two at a time", () =>
+  it.effect("stream items larger than the window pass, two at a time", () =>
     Actor.nursery(Effect.gen(function*() {
       produced.clear()
       const frank = yield* Actor.start("frank", { expose: [blocks] })
@@ -198,7 +198,7 @@ describe("a slow reader slows the producer", () => {
       assert.isAtMost(produced.get("large")!, 5 + 4)
     })).pipe(inMemory))
 
-  it.effect("G33: several streams share one portal: a reader that stands still holds up no other", () =>
+  it.effect("G33: several streams share one portal, and a reader that stops reading holds up no other", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* Journal.fresh
       const frank = yield* Actor.start("frank", { expose: [numbers, chunked, isPrime] })
@@ -216,7 +216,7 @@ describe("a slow reader slows the producer", () => {
       assert.strictEqual((yield* frank.statistics).channel.dialogs, 1)
     })).pipe(inMemory))
 
-  it.effect("a producer that waits for credit is stopped by a reader that leaves", () =>
+  it.effect("a producer that waits for credit stops when its reader leaves", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       produced.clear()
@@ -242,7 +242,7 @@ describe("a slow reader slows the producer", () => {
       assert.deepStrictEqual(journal, ["500 clock finalized", "500 left"])
     })).pipe(inMemory))
 
-  it.effect("portal.cancel ends a stream whose reader stands still", () =>
+  it.effect("portal.cancel ends a stream whose reader has stopped reading", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const frank = yield* Actor.start("frank", { expose: [numbers] })

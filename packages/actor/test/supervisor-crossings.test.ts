@@ -24,7 +24,7 @@ const ready = eventually(
 
 // ---- by hand --------------------------------------------------------------------------------------------------------
 
-describe("The end of a child that comes and goes", () => {
+describe("The end of a dynamic child", () => {
   it("G215: neither a restart nor a start by hand revives a dynamic child that ends", () => {
     for (const word of ["restart", "start"]) {
       const played = new Played([], { dynamic: true })
@@ -56,7 +56,7 @@ describe("The end of a child that comes and goes", () => {
 })
 
 describe("A stop by hand", () => {
-  it.effect("G215: a stop by hand ends when its actor is gone, also where a start by hand comes meanwhile", () =>
+  it.effect("G215: a stop by hand returns when its actor is gone, even if a start by hand follows while the stop waits", () =>
     supervised(
       Supervisor.layer({}, [Mail]),
       Effect.gen(function*() {
@@ -111,7 +111,7 @@ describe("A child that has ended for good", () => {
 })
 
 describe("A roll", () => {
-  it("G216: a roll goes on with the standby of its next child that is newer already", () => {
+  it("G216: a roll continues with the standby of its next child if that is newer already", () => {
     const played = up([child("a"), { ...child("c"), standby: true }])
     played.play("c1 dies; roll a,c; c1 stopped; c2 up; c3 up; a2 up; a1 drained 0")
     assert.deepStrictEqual(played.play("a1 stopped; c2 drained 0; c2 stopped"), [
@@ -124,7 +124,7 @@ describe("A roll", () => {
   })
 })
 
-describe("A roll over the children of two supervisors", () => {
+describe("A roll of the children of two supervisors", () => {
   it.effect("G216: a failed roll over two supervisors names the replaced children of both", () =>
     supervised(
       Layer.mergeAll(Supervisor.layer({}, [Mail]), Supervisor.layer({}, [Store])),

@@ -151,7 +151,7 @@ describe("The cleanup of a supervised Layer", () => {
       assert.deepStrictEqual(text.sort(), ["Error: broken one", "Error: broken two"])
     }))
 
-  it.effect("G185: a supervised cleanup that hangs holds up a restart no longer than `stopWithin`, and is told", () => {
+  it.effect("G185: a hanging cleanup of a supervised Layer delays a restart no longer than `stopWithin`, and is reported", () => {
     const lines: Array<string> = []
     let starts = 0
     const hanging = Layer.effectDiscard(Effect.suspend(() => {
@@ -192,7 +192,7 @@ describe("The backoff of a supervisor", () => {
       })
     )
 
-  it.effect("G186: a supervisor whose backoff ends gives up, and does not blame the number of deaths", () =>
+  it.effect("G186: a supervisor whose backoff ends gives up, and names the backoff and not the number of deaths", () =>
     Effect.gen(function*() {
       const { error, told } = yield* ends(Schedule.recurs(1))
       assert.include(error.message, `died 2 times within 60000 ms, and its backoff has ended: its supervisor gives up`)
@@ -260,7 +260,7 @@ describe("A supervisor", () => {
       assert.include(String(cause), "it had ended before all children of its supervisor were up")
     }))
 
-  it.effect("G187: a supervisor holds no call with `hold: 0`, and all calls with an infinite hold", () =>
+  it.effect("G187: a supervisor holds no call with `hold: 0`, and every call with an infinite hold", () =>
     Effect.gen(function*() {
       yield* supervised(
         Supervisor.layer({ backoff, hold: 0 }, [Mail]),
@@ -290,7 +290,7 @@ describe("A supervisor", () => {
       )
     }))
 
-  it.effect("G187: a supervisor takes `stopWithin` of any size", () =>
+  it.effect("G187: a supervisor accepts a `stopWithin` of any size", () =>
     Effect.forEach([0, -5, NaN, Infinity, 1e12], (stopWithin) =>
       supervised(
         Supervisor.layer({ backoff }, [of(Mail, { stopWithin }), of(Layer.empty, { name: "none", stopWithin })]),
@@ -300,7 +300,7 @@ describe("A supervisor", () => {
         })
       )))
 
-  it.effect("G187: a supervisor that is closed while calls are held answers all of them", () =>
+  it.effect("G187: a supervisor that is closed while calls are held answers all held calls", () =>
     supervised(
       Layer.empty,
       Effect.gen(function*() {
@@ -343,7 +343,7 @@ describe("A supervisor", () => {
 })
 
 describe("A supervisor that has given up", () => {
-  it.effect("G187: a supervisor that has given up says so in an Error log also where its Layer ends meanwhile", () => {
+  it.effect("G187: a supervisor that gives up writes an Error log even if its Layer ends at the same time", () => {
     const lines: Array<string> = []
     const slowly = Layer.effectDiscard(Effect.addFinalizer(() => Effect.sleep("5 seconds")))
     return Effect.provide(
@@ -366,7 +366,7 @@ describe("A supervisor that has given up", () => {
 })
 
 describe("A call that waited for a restart", () => {
-  it.effect("G189: a call that waited for a restart leaves nothing behind, however it ends", () =>
+  it.effect("G189: a call that waited for a restart leaves nothing behind, however the call ends", () =>
     Effect.gen(function*() {
       const listeners = new Set<() => void>()
       let now: LastingPortal.Now = { _tag: "Restarting" }
@@ -417,7 +417,7 @@ describe("A restart by hand", () => {
       })))
     ))
 
-  it.effect("G188: a restart by hand during a restart waits for the one that is under way", () =>
+  it.effect("G188: a restart by hand during a restart waits for the restart that is under way", () =>
     supervised(
       Supervisor.layer({ backoff }, [Store, Counter, Web]),
       Effect.gen(function*() {
@@ -428,7 +428,7 @@ describe("A restart by hand", () => {
       })
     ))
 
-  it.effect("G188: a restart by hand of a dynamic child replaces it alone", () =>
+  it.effect("G188: a restart by hand of a dynamic child replaces only that child", () =>
     dynamic(
       { backoff },
       Effect.fnUntraced(function*(mails) {
@@ -445,7 +445,7 @@ describe("A restart by hand", () => {
       })
     ))
 
-  it.effect("G188: a restart by hand fails where the supervisor ends first", () =>
+  it.effect("G188: a restart by hand fails if the supervisor ends first", () =>
     supervised(
       Supervisor.layer({ backoff, intensity: { restarts: 0, within: "1 second" } }, [Store, Mail]),
       Effect.gen(function*() {

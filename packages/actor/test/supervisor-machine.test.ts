@@ -11,17 +11,17 @@ const line = [child("a"), child("b", "a"), child("c", "b"), child("x")]
 /** d uses b and c, which both use a. */
 const diamond = [child("a"), child("b", "a"), child("c", "a"), child("d", "b", "c")]
 
-describe("The meaning of an end", () => {
+describe("The meaning of an exit for a supervisor", () => {
   const [[, ...types] = [], ...rows] = rowsBelow("What an end means")
 
-  it("G149: the meaning of an end stands in the docs for every exit and every restart type", () => {
+  it("G149: the docs list the meaning of every exit for every restart type", () => {
     assert.deepStrictEqual(rows.map(([exit]) => exit).sort(), Object.keys(exits).sort())
     assert.deepStrictEqual(types, ["permanent", "transient", "temporary"])
   })
 
   for (const [exit = "", ...cells] of rows) {
     for (const [i, cell] of cells.entries()) {
-      it(`G149: ${exit} of a ${types[i]} child: ${cell}`, () => {
+      it(`G149: the exit ${exit} of a ${types[i]} child means: ${cell}`, () => {
         const restart = types[i] as Machine.Restart
         const played = up([{ ...child("a"), restart }])
         const actions = played.play(`a dies ${exit}; a stopped; waited`)
@@ -37,7 +37,7 @@ describe("A strategy", () => {
   const children = [child("Store"), child("Counter", "Store"), child("Web", "Counter"), child("Mail")]
   for (const [strategy = "", ...cells] of rows) {
     for (const [i, cell] of cells.entries()) {
-      it(`G150: ${strategy}, ${deaths[i]}: stops ${cell} in reverse and starts it in order`, () => {
+      it(`G150: strategy ${strategy}, ${deaths[i]}: stops ${cell} in reverse and starts it in order`, () => {
         const keys = cell.split(" ")
         const played = up(children, { strategy: strategy as Machine.Strategy })
         const [dead = ""] = deaths[i]!.split(" ")
@@ -523,7 +523,7 @@ describe("A supervisor", () => {
     assert.strictEqual(played.state.phase._tag, "Running")
   })
 
-  it("G152: a supervisor lets the portals of all users wait in the step in which what they use dies", () => {
+  it("G152: a supervisor lets the portals of all users wait in the step in which a Service that they use dies", () => {
     const played = up(line)
     const views = () => ["a", "b", "c", "x"].map((key) => Machine.view(played.policy, played.state, key))
     played.play("a silent")
@@ -534,7 +534,7 @@ describe("A supervisor", () => {
     assert.deepStrictEqual(views(), ["up", "restarting", "restarting", "up"])
   })
 
-  it("G187: a supervisor keeps the exits of the last 100 deaths alone, of however many it allows, and says so", () => {
+  it("G187: a supervisor keeps only the exits of the last 100 deaths, and says how many there were", () => {
     const played = up([child("a")], { intensity: { restarts: 150, withinMillis: 5000 } })
     for (let i = 0; i < 150; i++) played.play("a dies; a stopped; waited; a up")
     assert.deepStrictEqual(played.play("a dies; a stopped"), ["gave up on a", "stop a151", "closed: GaveUp"])
@@ -548,15 +548,15 @@ describe("A supervisor", () => {
     )
   })
 
-  it("G151: a supervisor orders its children by their uses, whatever the order they are given in", () => {
+  it("G151: a supervisor orders its children by their uses, whatever order they are given in", () => {
     assert.deepStrictEqual(Machine.ordered([...line].reverse()).map(({ key }) => key), ["x", "a", "b", "c"])
   })
 
-  it("G151: a supervisor refuses two children of one key", () => {
+  it("G151: a supervisor refuses two children with one key", () => {
     assert.throws(() => Machine.ordered([child("a"), child("b"), child("a")]), `has the child "a" twice`)
   })
 
-  it("G151: a supervisor refuses a cycle of uses, by the names in it", () => {
+  it("G151: a supervisor refuses a cycle of uses, and names its members", () => {
     const cycle = [child("x"), child("a", "c"), child("b", "a"), child("c", "b")]
     assert.throws(() => Machine.ordered(cycle), `"a" uses "c" uses "b" uses "a"`)
   })
@@ -639,9 +639,9 @@ const restore = (played: Played): void => {
   }
 }
 
-describe("A supervisor, under any events,", () => {
+describe("A supervisor under random events", () => {
   it.prop(
-    "G151: a supervisor starts a child only when it is down and all that it uses is up",
+    "G151: a supervisor starts a child only when the child is down and all children that it uses are up",
     { given, strategy },
     ({ given, strategy }) => {
       replay(given, strategy, (before, played, actions) => {
@@ -661,7 +661,7 @@ describe("A supervisor, under any events,", () => {
   )
 
   it.prop(
-    "G151: a supervisor stops a child only after all its users that go with it",
+    "G151: a supervisor stops a child only after all users that end with the child",
     { given, strategy },
     ({ given, strategy }) => {
       replay(given, strategy, (_, played, actions) => {
@@ -676,7 +676,7 @@ describe("A supervisor, under any events,", () => {
     }
   )
 
-  it.prop("G153: a supervisor gives up at the death that is one too many for the window, and at no other", {
+  it.prop("G153: a supervisor gives up at the death that exceeds its intensity, and at no other", {
     deaths,
     strategy
   }, ({
@@ -730,7 +730,7 @@ describe("A supervisor, under any events,", () => {
 })
 
 describe("A stop that is under way", () => {
-  it("a stop that is under way is that of one incarnation of one child", () => {
+  it("a stop under way concerns one incarnation of one child", () => {
     const played = up([child("a"), child("b")])
     const [a, b] = played.state.children
     const stopping = { ...a!, incarnation: 3, status: "Stopping" } as const

@@ -485,8 +485,8 @@ const cases: Record<string, () => Effect.Effect<unknown, unknown>> = {
 /** Tests of real processes: packages/node/test/Supervisor.test.ts. */
 const ofProcesses = ["a supervisor is killed"]
 
-describe("The supervisor of OTP", () => {
-  it("G183: the comparison with OTP stands in the docs, case by case", () => {
+describe("The supervisor compared with OTP", () => {
+  it("G183: the docs list the comparison with OTP, case by case", () => {
     const docs = Fs.readFileSync(new URL("../../../docs/supervision.md", import.meta.url), "utf8")
     const section = docs.split("\n## For readers of OTP\n")[1]!.split("\n## ")[0]!
     const rows = section.split("\n").filter((line) => line.startsWith("| ")).slice(2)
@@ -497,5 +497,5 @@ describe("The supervisor of OTP", () => {
     for (const row of rows) assert.include(["same", "other", "none"], row.split("|")[2]!.trim())
   })
 
-  for (const [title, test] of Object.entries(cases)) it.effect(`G183: ${title}`, test)
+  for (const [title, test] of Object.entries(cases)) it.effect(`G183: compared with OTP, ${title}`, test)
 })

@@ -72,7 +72,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G210: Supervisor.roll fails no call that is made meanwhile, from this and other processes", () =>
+  it.effect("G210: Supervisor.roll fails no call that is made during the roll, from this and other processes", () =>
     supervised(
       Supervisor.layer({}, four),
       Effect.gen(function*() {
@@ -195,7 +195,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G211: Supervisor.roll is broken off by the end of the Layer, and leaves nothing", () =>
+  it.effect("G211: Supervisor.roll ends when its Layer ends, and leaves nothing", () =>
     inMemory(
       until(60_000)(Effect.gen(function*() {
         let rolled: Fiber.Fiber<void, Supervisor.RollFailed> | undefined
@@ -277,7 +277,7 @@ describe("A standby of a supervised actor", () => {
     [Store, Supervisor.of(Counter, { standby: 1 }), Web]
   )
 
-  it.effect("G212: a standby takes over when its actor dies, and users in other processes keep theirs", () =>
+  it.effect("G212: a standby takes over when its actor dies, and users in other processes keep their portals", () =>
     supervised(
       withStandby,
       Effect.gen(function*() {
@@ -296,7 +296,7 @@ describe("A standby of a supervised actor", () => {
       })
     ))
 
-  it.effect("G212: a standby of a supervised actor answers a call that was held without a wait for the backoff", () =>
+  it.effect("G212: a standby answers a call that was held, without a wait for the backoff", () =>
     supervised(
       Supervisor.layer({ backoff: Schedule.spaced("10 seconds"), intensity: { restarts: 1, within: "1 minute" } }, [
         Supervisor.of(Mail, { standby: 1 })
@@ -335,7 +335,7 @@ describe("A standby of a supervised actor", () => {
       })
     ))
 
-  it.effect("G213: a standby of a supervised actor that does not start waits ever longer, and its actor goes on", () =>
+  it.effect("G213: a standby that fails to start waits longer each time, and its actor continues", () =>
     supervised(
       Supervisor.layer({ intensity: { restarts: 3, within: "5 seconds" } }, [Supervisor.of(Mail, { standby: 1 })]),
       Effect.gen(function*() {
@@ -396,7 +396,7 @@ describe("A standby of a supervised actor", () => {
       })
     ))
 
-  it.effect("G213: a standby of a supervised actor begins its main when it takes over, and not before", () =>
+  it.effect("G213: a standby begins its main when it takes over, and not earlier", () =>
     supervised(
       Supervisor.layer({ backoff }, [Supervisor.of(Worker, { standby: 1 })]),
       Effect.gen(function*() {
@@ -409,7 +409,7 @@ describe("A standby of a supervised actor", () => {
       })
     ))
 
-  it.effect("G213: a standby of a supervised actor ends with its actor that ends for good", () =>
+  it.effect("G213: a standby ends when its actor ends for good", () =>
     supervised(
       Supervisor.layer({ backoff }, [Supervisor.of(Mail, { standby: 1, restart: "transient" })]),
       Effect.gen(function*() {

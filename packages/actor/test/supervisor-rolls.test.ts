@@ -170,7 +170,7 @@ describe("Rolls", () => {
     })
   }
 
-  it("G205: rolls count no death, and let no portal wait", () => {
+  it("G205: rolls do not count as deaths, and let no portal wait", () => {
     const played = up(line)
     for (const word of ["roll a", "a2 up", "a1 drained 0", "a1 stopped"]) {
       played.say(word)
@@ -206,7 +206,7 @@ describe("A standby", () => {
   })
 
   for (const [event = "", player, deaths, next] of rows) {
-    it(`G206: ${event}: ${player} plays the role next, ${deaths} deaths, the next standby ${next}`, () => {
+    it(`G206: a standby, where ${event}: ${player} plays the role next, ${deaths} deaths, the next standby ${next}`, () => {
       const played = up([child("s"), { ...withStandby, uses: ["s"] }])
       standbys[event]!(played)
       goOn(played)
@@ -483,24 +483,29 @@ const replay = (words: ReadonlyArray<typeof Word.Type>, check: (played: Played, 
 
 const many = { arbitrary: { runs: 500 } }
 
-describe("A supervisor with rolls and standbys, whatever happens,", () => {
-  it.prop("G207: a supervisor has one incarnation in a role, and one behind it at most", { given }, ({ given }) => {
-    replay(given, (played, from) => {
-      for (const one of played.state.children) {
-        const numbers = [one.incarnation, ...one.retired.map(({ incarnation }) => incarnation)]
-        assert.strictEqual(new Set(numbers).size, numbers.length)
-        if (one.behind !== undefined) {
-          assert.isFalse(numbers.includes(one.behind.incarnation))
-          assert.isAtMost(one.behind.incarnation, one.started)
+describe("A supervisor with rolls and standbys under random events", () => {
+  it.prop(
+    "G207: a supervisor has at most one incarnation in a role, and at most one behind that incarnation",
+    { given },
+    ({ given }) => {
+      replay(given, (played, from) => {
+        for (const one of played.state.children) {
+          const numbers = [one.incarnation, ...one.retired.map(({ incarnation }) => incarnation)]
+          assert.strictEqual(new Set(numbers).size, numbers.length)
+          if (one.behind !== undefined) {
+            assert.isFalse(numbers.includes(one.behind.incarnation))
+            assert.isAtMost(one.behind.incarnation, one.started)
+          }
         }
-      }
-      for (const action of played.actions.slice(from)) {
-        if (action._tag !== "TakeOver") continue
-        assert.isAbove(action.incarnation, action.from)
-        assert.strictEqual(played.child(action.child).incarnation, action.incarnation)
-      }
-    })
-  }, many)
+        for (const action of played.actions.slice(from)) {
+          if (action._tag !== "TakeOver") continue
+          assert.isAbove(action.incarnation, action.from)
+          assert.strictEqual(played.child(action.child).incarnation, action.incarnation)
+        }
+      })
+    },
+    many
+  )
 
   it.prop("G207: a supervisor stops each incarnation once, and only one that was started", { given }, ({ given }) => {
     const played = replay(given, () => {})

@@ -72,7 +72,7 @@ describe("The Layer of a supervisor", () => {
       assert.deepStrictEqual(lines.map((line) => line.split(" ").slice(1).join(" ")), ["Store starts", "Store ends"])
     }))
 
-  it.effect("G154: a backoff whose end the intensity could never see is refused", () =>
+  it.effect("G154: a backoff that the intensity could never reach is refused", () =>
     Effect.gen(function*() {
       const exit = yield* supervised(
         Layer.empty,
@@ -84,7 +84,7 @@ describe("The Layer of a supervisor", () => {
 })
 
 describe("A supervised portal", () => {
-  it.effect("G155: a supervised portal reaches the successor, and a call in between waits for it", () =>
+  it.effect("G155: a supervised portal reaches the successor, and a call before the successor is up waits for it", () =>
     supervised(
       Supervisor.layer({ backoff }, four),
       Effect.gen(function*() {
@@ -153,7 +153,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G190: a supervised portal fails an idempotent call where there is no successor to come", () =>
+  it.effect("G190: a supervised portal fails an idempotent call if no successor will come", () =>
     supervised(
       Supervisor.layer({ backoff }, [Supervisor.of(Mail, { restart: "temporary" })]),
       Effect.gen(function*() {
@@ -215,7 +215,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G155: a supervised portal cancels the incarnation of the moment", () =>
+  it.effect("G155: cancel of a supervised portal ends the present incarnation", () =>
     supervised(
       Supervisor.layer({ backoff }, [Mail]),
       Effect.gen(function*() {
@@ -308,7 +308,7 @@ describe("A supervisor that gives up", () => {
 })
 
 describe("A restart", () => {
-  it.effect("G157: a restart is told by events and shown in statistics", () =>
+  it.effect("G157: a restart of a supervised child is reported by events and shown in statistics", () =>
     supervised(
       Supervisor.layer({ backoff }, four),
       Effect.gen(function*() {
@@ -344,7 +344,7 @@ describe("A restart", () => {
       })
     ))
 
-  it.effect("G151: a restart is broken off by the end of the Layer, and leaves nothing", () =>
+  it.effect("G151: a restart of a supervised child ends when its Layer ends, and leaves nothing", () =>
     Effect.gen(function*() {
       const lines = yield* Journal.fresh
       yield* supervised(
@@ -376,7 +376,7 @@ describe("A reference to a supervised actor", () => {
       })
     ))
 
-  it.effect("G190: a supervised reference makes an idempotent call of another process again with the successor", () =>
+  it.effect("G190: a supervised reference repeats an idempotent call of another process at the successor", () =>
     supervised(
       Supervisor.layer({ backoff, strategy: "one-for-one" }, four),
       Effect.gen(function*() {
@@ -388,7 +388,7 @@ describe("A reference to a supervised actor", () => {
       })
     ))
 
-  it.effect("G158: a reference to a supervised actor leads to the successor where it has crossed in a payload", () =>
+  it.effect("G158: a supervised reference that crossed in a payload leads to the successor", () =>
     supervised(
       Supervisor.layer({ backoff }, [Mail]),
       Effect.gen(function*() {
@@ -417,7 +417,7 @@ describe("A reference to a supervised actor", () => {
       })
     ))
 
-  it.effect("G158: a reference to a supervised actor leads nowhere when its supervisor has given up", () =>
+  it.effect("G158: a supervised reference leads nowhere when its supervisor has given up", () =>
     supervised(
       Supervisor.layer({ backoff, intensity: { restarts: 0, within: "1 second" } }, [Mail]),
       Effect.gen(function*() {
@@ -458,7 +458,7 @@ describe("A supervisor in an actor", () => {
     ))
 })
 
-describe("A supervisor whose children come and go", () => {
+describe("A supervisor of dynamic children", () => {
   const dynamic = <A, E>(
     use: (mails: Supervisor.Dynamic<Mail, never>) => Effect.Effect<A, E, Actor.ActorRuntime | Mail>,
     policy: Parameters<typeof Supervisor.dynamic>[1] = { backoff }
@@ -497,7 +497,7 @@ describe("A supervisor whose children come and go", () => {
       yield* mails.stop("nobody")
     })))
 
-  it.effect("G159: a dynamic supervisor fails a start as its actor fails, and has no such child", () =>
+  it.effect("G159: a dynamic supervisor fails a start with the error of its actor, and does not keep the child", () =>
     dynamic(Effect.fnUntraced(function*(mails) {
       broken.add("Mail")
       assert.strictEqual((yield* Effect.flip(mails.start("a")))._tag, "SpawnFailed")
@@ -524,7 +524,7 @@ describe("A supervisor whose children come and go", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     })))
 
-  it.effect("G159: a dynamic supervisor takes no more children when it has given up", () =>
+  it.effect("G159: a dynamic supervisor that has given up accepts no more children", () =>
     dynamic(
       Effect.fnUntraced(function*(mails) {
         yield* mails.start("a")

@@ -50,7 +50,7 @@ describe("The hub of a topic", () => {
     assert.strictEqual(hub.statistics.publishersWaiting, 0)
   })
 
-  it("G179: a subscriber that leaves, or a publisher that stops waiting, frees the messages it held up", () => {
+  it("G179: a subscriber that leaves, or a publisher that stops waiting, frees the messages that it held up", () => {
     const hub = hubOf(1)
     hub.subscribe(1, ["a"], "block", 0)
     hub.publish(10, messages("a1"))
@@ -71,14 +71,14 @@ describe("The hub of a topic", () => {
     assert.deepInclude(hub.take(1)[0] as Taken, { dropped: 0 })
   })
 
-  it("G180: an `error` subscriber that is too slow is ended, and holds up no publisher", () => {
+  it("G180: a subscriber with `error` that is too slow is ended, and holds up no publisher", () => {
     const hub = hubOf(1)
     hub.subscribe(1, null, "error", 0)
     assert.deepStrictEqual(published(hub.publish(10, messages("a1", "a2"))), [10])
     assert.strictEqual(hub.take(1)[0], "overrun")
   })
 
-  it("G181: the hub of a topic gives a later subscriber the last of its keys, of those that are kept", () => {
+  it("G181: a topic's hub gives a later subscriber the last kept messages of its keys", () => {
     const hub = hubOf(10, 3)
     hub.publish(10, messages("a1", "b1", "a2", "b2", "a3"))
     hub.subscribe(1, null, "block", 9)
@@ -88,7 +88,7 @@ describe("The hub of a topic", () => {
     assert.deepStrictEqual([1, 2, 3, 4].map((id) => drain(hub, id)), [["a2", "b2", "a3"], ["a2", "a3"], ["a3"], []])
   })
 
-  it("G181: the hub of a topic gives a later subscriber all that it asks for, also more than it has places for", () => {
+  it("G181: a topic's hub gives a later subscriber all kept messages that it asks for, even more than its buffer holds", () => {
     for (const overflow of ["block", "drop-oldest", "error"] as const) {
       const hub = hubOf(2, 5)
       hub.publish(10, messages("a1", "a2", "a3", "a4", "a5"))
@@ -98,7 +98,7 @@ describe("The hub of a topic", () => {
     }
   })
 
-  it("G180: the hub of a topic tells what it has dropped behind what was published before the subscriber came", () => {
+  it("G180: a topic's hub reports dropped messages behind those that were published before the subscriber came", () => {
     const hub = hubOf(1, 2)
     hub.publish(10, messages("a1", "a2"))
     hub.subscribe(1, null, "drop-oldest", 2)
@@ -109,7 +109,7 @@ describe("The hub of a topic", () => {
     ])
   })
 
-  it("G179: the hub of a topic checks the subscribers of a blocked key once for all waiting publishers", () => {
+  it("G179: a topic's hub checks the subscribers of a blocked key once for all waiting publishers", () => {
     const hub = hubOf(1)
     for (let id = 0; id < 1000; id++) hub.subscribe(id, null, "block", 0)
     for (let id = 0; id < 1000; id++) hub.publish(10_000 + id, messages("a"))
@@ -120,7 +120,7 @@ describe("The hub of a topic", () => {
     assert.strictEqual(hub.statistics.publishersWaiting, 998)
   })
 
-  it("G181: a topic's hub holds no more bytes for a subscriber than its bound, and always one message", () => {
+  it("G181: a topic's hub holds no more bytes for a subscriber than its bound, but always one message", () => {
     const hub = hubOf(1000, 1000)
     const large = { key: "a", bytes: new Uint8Array(5 * 1024 * 1024) }
     hub.subscribe(1, null, "drop-oldest", 0)
@@ -131,7 +131,7 @@ describe("The hub of a topic", () => {
     assert.strictEqual(hub.statistics.kept, 1)
   })
 
-  it.effect("G181: the hub of a topic keeps no more of what has arrived than the messages themselves", () =>
+  it.effect("G181: a topic's hub keeps in memory only the messages of what has arrived", () =>
     Effect.gen(function*() {
       const made = yield* handlers("Prices", { buffer: 4, replay: 4 }, () => {})
       const arrived = new Uint8Array(64 * 1024).fill(7)
@@ -145,7 +145,7 @@ describe("The hub of a topic", () => {
       assert.strictEqual(item!.message!.bytes.buffer.byteLength, 3)
     }))
 
-  it("G182: the hub of a drained topic gives each subscriber the rest, and then ends its subscription", () => {
+  it("G182: the hub of a drained topic gives each subscriber the remaining messages, and then ends its subscription", () => {
     const hub = hubOf(1)
     hub.subscribe(1, ["a"], "block", 0)
     hub.subscribe(2, ["b"], "block", 0)
@@ -163,7 +163,7 @@ describe("The hub of a topic", () => {
     assert.strictEqual(hub.take(1)[0], "over")
   })
 
-  it("G181: the hub of a topic keeps nothing of a subscriber that has left", () => {
+  it("G181: a topic's hub keeps nothing of a subscriber that has left", () => {
     const hub = hubOf(1)
     for (let id = 0; id < 100; id++) hub.subscribe(id, id % 2 === 0 ? null : [`k${id}`], "block", 0)
     for (let id = 0; id < 100; id++) hub.leave(id)

@@ -94,7 +94,7 @@ describe("A topic", () => {
       })
     ))
 
-  it.effect("G178: a topic without keys passes on values of any schema, also in this process", () =>
+  it.effect("G178: a topic without keys passes on values of any schema, also when it is served in this process", () =>
     run(
       Counts.layerTest,
       Effect.gen(function*() {
@@ -108,7 +108,7 @@ describe("A topic", () => {
       })
     ))
 
-  it.effect("G179: a slow `block` subscriber holds up the publishers of its keys until it reads on, or leaves", () =>
+  it.effect("G179: a slow subscriber with `block` delays the publishers of its keys until it reads on, or leaves", () =>
     run(
       Prices.layer,
       Effect.gen(function*() {
@@ -130,7 +130,7 @@ describe("A topic", () => {
       })
     ))
 
-  it.effect("G179: a publisher that is interrupted while it waits holds up no other, and its message is not published", () =>
+  it.effect("G179: a publisher that is interrupted while it waits delays no other, and its message is not published", () =>
     run(
       Prices.layer,
       Effect.gen(function*() {
@@ -142,7 +142,7 @@ describe("A topic", () => {
       })
     ))
 
-  it.effect("G180: a slow `drop-oldest` subscriber holds up no publisher, and is told how many messages it has lost", () =>
+  it.effect("G180: a slow subscriber with `drop-oldest` delays no publisher, and is told how many messages it has lost", () =>
     run(
       Prices.layer,
       Effect.gen(function*() {
@@ -162,7 +162,7 @@ describe("A topic", () => {
       })
     ))
 
-  it.effect("G180: a slow `error` subscriber fails with StreamOverrun, and holds up no publisher", () =>
+  it.effect("G180: a slow subscriber with `error` fails with StreamOverrun, and delays no publisher", () =>
     run(
       Prices.layer,
       Effect.gen(function*() {
@@ -180,7 +180,7 @@ describe("A topic", () => {
       })
     ))
 
-  it.effect("G181: a later subscriber is given the last messages that are kept, if it asks for them", () =>
+  it.effect("G181: a later subscriber of a topic gets the last kept messages, if the subscriber asks for them", () =>
     run(
       Prices.layer,
       Effect.gen(function*() {
@@ -198,7 +198,7 @@ describe("A topic", () => {
 describe("The options of a topic", () => {
   const module = import.meta.url
 
-  it.effect("G181: a topic's options that are no whole numbers of messages are the nearest that make sense", () => {
+  it.effect("G181: options of a topic that are no whole numbers are rounded to the nearest allowed number", () => {
     class Odd extends Topic.Service<Odd>()("Odd", { module, message: Schema.Int, buffer: -1, replay: -1 }) {}
     class Half extends Topic.Service<Half>()("Half", { module, message: Schema.Int, buffer: 1.5, replay: 1.5 }) {}
     return Effect.gen(function*() {
@@ -209,7 +209,7 @@ describe("The options of a topic", () => {
     }).pipe(Effect.provide([Odd.layerTest, Half.layerTest]), Effect.provide(memory), within(60_000), drained)
   })
 
-  it("G181: the options of a topic that are no numbers are refused where the topic is declared", () => {
+  it("G181: options of a topic that are no numbers are refused when the topic is declared", () => {
     for (const option of ["buffer", "replay"] as const) {
       assert.throws(
         () => Topic.Service<never>()("Wrong", { module, message: Schema.Int, [option]: NaN }),
@@ -219,12 +219,12 @@ describe("The options of a topic", () => {
   })
 })
 
-describe("A message that its subscriber refuses", () => {
+describe("A message that a topic's subscriber refuses", () => {
   let most = Infinity
   const Small = Schema.Int.check(Schema.makeFilter((n) => n <= most))
   class Sizes extends Topic.Service<Sizes>()("Sizes", { module: import.meta.url, message: Small, replay: 9 }) {}
 
-  it.effect("G178: a message that its subscriber refuses fails the stream after the messages before it", () =>
+  it.effect("G178: a message that a topic's subscriber refuses fails the subscriber's stream after the messages before it", () =>
     Effect.gen(function*() {
       most = Infinity
       yield* Sizes.publishAll([1, 2, 3, 4])
@@ -241,7 +241,7 @@ describe("A message that its subscriber refuses", () => {
 describe("A supervised topic", () => {
   const App = Supervisor.layer({ intensity: { restarts: 5, within: "1 minute" } }, [Prices])
 
-  it.effect("G182: a topic whose actor is killed tells every subscriber of the gap, and goes on with its successor", () =>
+  it.effect("G182: a topic whose actor is killed tells every subscriber of the gap, and continues with its successor", () =>
     run(
       App,
       Effect.gen(function*() {
@@ -260,7 +260,7 @@ describe("A supervised topic", () => {
       })
     ))
 
-  it.effect("G182: a rolled topic is followed by its subscribers at once, not at the end of the drain", () =>
+  it.effect("G182: the subscribers of a rolled topic change to the successor at once, not at the end of the drain", () =>
     run(
       App,
       Effect.gen(function*() {

@@ -35,7 +35,7 @@ const paths = (spans: ReadonlyArray<Tracer.Span>): ReadonlyArray<string> => {
   return spans.map(path)
 }
 
-describe("traces cross", () => {
+describe("Traces over several actors", () => {
   it.effect("G62: the trace of a program over three actors is one tree", () =>
     Effect.gen(function*() {
       const { spans, tracer } = recorder()
@@ -71,14 +71,14 @@ describe("traces cross", () => {
       assert.isTrue(spans.every(({ status }) => status._tag === "Ended" && Exit.isSuccess(status.exit)))
     }))
 
-  it.effect("a call outside of any span makes no span of its own in its actor", () =>
+  it.effect("a call outside of any span makes no span in its actor", () =>
     Effect.gen(function*() {
       const { spans, tracer } = recorder()
       yield* Actor.runInActor(isPrime({ n: 7 })).pipe(inMemory, Effect.withTracer(tracer))
       assert.deepStrictEqual(spans, [])
     }))
 
-  it.effect("each call hangs below the span it was made in, not below the one its actor was started in", () =>
+  it.effect("each call is a child of the span in which it was made, not of the span in which its actor was started", () =>
     Effect.gen(function*() {
       const { spans, tracer } = recorder()
       yield* Actor.nursery(Effect.gen(function*() {
@@ -99,7 +99,7 @@ describe("traces cross", () => {
       ])
     }))
 
-  it.effect("a failure ends the span there as a failure, and the trace still is one", () =>
+  it.effect("a failure of a call ends its span as failed, and the trace stays one tree", () =>
     Effect.gen(function*() {
       const { spans, tracer } = recorder()
       yield* Effect.exit(Actor.runInActor(tracedFailure())).pipe(
@@ -121,7 +121,7 @@ describe("traces cross", () => {
       ])
     }))
 
-  it.effect("the sampling of a trace crosses too", () =>
+  it.effect("the sampling decision of a trace crosses to the actor", () =>
     Effect.gen(function*() {
       const { spans, tracer } = recorder()
       yield* Actor.runInActor(traced({ depth: 0 })).pipe(

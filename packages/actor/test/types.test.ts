@@ -46,7 +46,7 @@ const refusals = (output: string): ReadonlyArray<Refused> =>
 const said = (why: string): string | undefined => /; says "(.*)"$/.exec(why)?.[1]
 
 describe("the type tests", () => {
-  it("type tests refuse every line for the reason they give", async () => {
+  it("every line that must not compile is refused for the reason beside it", async () => {
     const source = await readFile(join(here, "types.test-d.ts"), "utf8")
     const lines = source.replaceAll(`"./fixtures/`, `"../test/fixtures/`).split("\n")
     const expected: Array<string> = []

@@ -23,7 +23,7 @@ const values: ReadonlyArray<Any> = [
 const pear = new Pear({ size: 2 })
 
 describe("a union that the layout refuses", () => {
-  it.effect("G115: a refused union crosses as the payload, the answer and the error of a call, and the same here", () =>
+  it.effect("G115: a union that SchemaBinary refuses crosses as payload, answer and error of a call, as in one process", () =>
     inMemory(Actor.nursery(Effect.gen(function*() {
       const bob = yield* Actor.start("bob", { expose: [once] })
       for (const of of values) {
@@ -33,7 +33,7 @@ describe("a union that the layout refuses", () => {
       assert.deepStrictEqual(yield* Effect.flip(bob.run(once({ of: "fail" }))), new Pear({ size: 1 }))
     }))))
 
-  it.effect("G115: a union that the layout refuses crosses as the items of a stream, and narrowed", () =>
+  it.effect("G115: a union that SchemaBinary refuses crosses as the items of a stream, and of a narrowed one", () =>
     inMemory(Actor.nursery(Effect.gen(function*() {
       const bob = yield* Actor.start("bob", { expose: [each, echo] })
       assert.deepStrictEqual(yield* Stream.runCollect(bob.stream(each({ of: values }))), values)
@@ -47,7 +47,7 @@ describe("a union that the layout refuses", () => {
       assert.deepStrictEqual(narrowed, pear)
     }))))
 
-  it.effect("G115: a refused union crosses both ways of a dialog, and as its first value and its result", () =>
+  it.effect("G115: a union that SchemaBinary refuses crosses a dialog in both directions, as first value and as result", () =>
     inMemory(Actor.nursery(Effect.gen(function*() {
       const bob = yield* Actor.start("bob", { expose: [echo] })
       for (const value of values) {
@@ -60,12 +60,12 @@ describe("a union that the layout refuses", () => {
       }
     }))))
 
-  it.effect("G115: a union that the layout refuses crosses through a Service", () =>
+  it.effect("G115: a union that SchemaBinary refuses crosses through a Service", () =>
     Effect.gen(function*() {
       for (const of of values) assert.deepStrictEqual(yield* Fruit.calls.onceHere({ of }), of)
     }).pipe(Effect.provide(Fruit.layer), Effect.provide(MemoryActor.layer)))
 
-  it.effect("G115: a union that the layout refuses crosses through a group: answers, items and errors", () =>
+  it.effect("G115: a union that SchemaBinary refuses crosses through an RpcGroup: answers, items and errors", () =>
     Effect.gen(function*() {
       const client = yield* Actor.rpcClient(yield* Basket, Fruits)
       // Effect's client makes the payload itself, of the first member that matches.
@@ -76,7 +76,7 @@ describe("a union that the layout refuses", () => {
     }).pipe(Effect.scoped, Effect.provide(Basket.layer), Effect.provide(MemoryActor.layer)))
 })
 
-describe("a schema that nothing carries", () => {
+describe("A schema that no codec can carry", () => {
   const module = import.meta.url
   class Handle {}
   const handle = Schema.instanceOf(Handle)
@@ -132,7 +132,7 @@ describe("a schema that nothing carries", () => {
     ]
   ]
   for (const [where, define, message] of refused) {
-    it(`G116: a schema that nothing carries in ${where} is refused where it is defined, with its place`, () => {
+    it(`G116: a schema that no codec can carry in ${where} is refused when the endpoint is defined, with its place`, () => {
       assert.throws(define, message)
     })
   }

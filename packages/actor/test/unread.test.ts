@@ -39,8 +39,8 @@ const silent = Effect.gen(function*() {
   return peer
 })
 
-describe("unread answers", () => {
-  it.effect("unread answers count as open dialogs until they leave", () =>
+describe("Unread answers of a peer", () => {
+  it.effect("unread answers count as open dialogs until they have been sent", () =>
     Effect.gen(function*() {
       const peer = yield* silent
       const { channel } = peer.end
@@ -66,7 +66,7 @@ describe("unread answers", () => {
       assert.strictEqual(peer.said.at(-1)?._tag, "Violation")
     }))
 
-  it.effect("calls of our own are no answers, and close nothing", () =>
+  it.effect("calls of this side do not count as unread answers, and close no connection", () =>
     Effect.gen(function*() {
       const peer = yield* silent
       const { channel } = peer.end

@@ -22,7 +22,7 @@ const opened = (id: number): TrafficEvent => ({
 })
 
 describe("Events for an observer", () => {
-  it("G288: events wait up to a bound, and those beyond it are counted, batch by batch", () => {
+  it("G288: events for an observer wait up to a bound, and further ones are counted, batch by batch", () => {
     const watching = new Watching(() => 7)
     for (let i = 0; i < 100_000; i++) watching.saw(opened(i))
     const { dropped, events } = watching.take()
@@ -37,7 +37,7 @@ describe("Events for an observer", () => {
     assert.deepStrictEqual([watching.take().events.length, watching.take()], [1, { events: [], dropped: 0 }])
   })
 
-  it("G288: an event shows names and the kind of an error, and never a text", () => {
+  it("G288: an event for an observer holds names and the kind of an error, and never a text", () => {
     const actor = idOf("a")
     const boxed = { type: "Error", message: secret, stack: secret, cause: null, origin: actor, path: [] }
     const error = new ActorError.ActorLost({
@@ -66,7 +66,7 @@ describe("Events for an observer", () => {
     ])
   })
 
-  it("G288: no step of a dialog is told while no observer watches", () => {
+  it("G288: no step of a dialog is reported while no observer watches", () => {
     const events = makeEvents()
     assert.isFalse(events.isWatched)
     const told: Array<string> = []
@@ -96,7 +96,7 @@ describe("Telemetry without a listener", () => {
     assert.isUndefined(spanOf(listening, "furrow/logs"))
   })
 
-  it("G286: endpoints beyond a bound are counted together", () => {
+  it("G286: endpoints beyond a limit are counted together", () => {
     const meter = new Meter()
     for (let i = 0; i < 2000; i++) meter.callsOf(`e${i}`).ends.ok++
     assert.isAtMost(meter.endpoints.size, 501)
@@ -104,7 +104,7 @@ describe("Telemetry without a listener", () => {
     assert.strictEqual(all, 2000)
   })
 
-  it.effect("G286: calls are counted by endpoint and end for the metrics that an ambient Layer asks for", () =>
+  it.effect("G286: calls are counted by endpoint and outcome for the metrics that an ambient Layer requests", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         yield* Actor.runInActor(isPrime({ n: 7 }))

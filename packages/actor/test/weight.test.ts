@@ -3,7 +3,7 @@ import { weigh } from "@furrow/actor/internal/stream/Weight"
 
 const page = (bytes: number) => new Uint8Array(bytes)
 
-describe("weigh", () => {
+describe("The estimated size of a value", () => {
   it("weigh counts texts, bytes and parts, and stops at its limit", () => {
     assert.strictEqual(weigh(page(500), 10), 500)
     assert.strictEqual(weigh("x".repeat(500), 10), 500)
@@ -14,7 +14,7 @@ describe("weigh", () => {
     assert.isBelow(weigh(Array.from({ length: 1_000_000 }, () => 1), 100), 200)
   })
 
-  it("weigh does not follow what refers to itself for ever", () => {
+  it("weigh ends for a value that contains itself", () => {
     const loop: Array<unknown> = []
     loop.push(loop, loop)
     assert.isAbove(weigh(loop, 1000), 1000)

@@ -43,7 +43,7 @@ const dialogs = (writes: ReadonlyArray<ReadonlyArray<Message>>) =>
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i + 1)
 
 describe("Writer", () => {
-  it("words of one turn leave in one write, at its end", async () => {
+  it("a writer sends the words of one turn in one write, at the end of the turn", async () => {
     const { connection, writes } = listening()
     const writer = new Writer(connection, (error) => {
       throw error
@@ -55,7 +55,7 @@ describe("Writer", () => {
     assert.deepStrictEqual(dialogs(writes), upTo(10))
   })
 
-  it("much that is said in one turn begins to leave in it, in order", async () => {
+  it("a writer begins to send the words of a long turn before its end, in order", async () => {
     const { connection, writes } = listening()
     const writer = new Writer(connection, (error) => {
       throw error
@@ -67,7 +67,7 @@ describe("Writer", () => {
     assert.deepStrictEqual(dialogs(writes), upTo(100))
   })
 
-  it("a connection that gets full in the middle of a turn is not written to again until there is room", async () => {
+  it("a writer writes no more to a connection that becomes full during a turn, until it has room", async () => {
     const { connection, giveRoom, writes } = listening()
     const writer = new Writer(connection, (error) => {
       throw error
@@ -85,7 +85,7 @@ describe("Writer", () => {
     assert.deepStrictEqual(writes.at(-1), [last])
   })
 
-  it("G86: dialogs begin in order, and only while little is unwritten; each drain lets one of each kind pass", async () => {
+  it("G86: dialogs begin in order, and only while few bytes are unwritten; each drain lets one sender and one dialog pass", async () => {
     const { connection, giveRoom, writes } = listening()
     const writer = new Writer(connection, () => {})
     const begun: Array<string> = []
@@ -142,7 +142,7 @@ describe("Writer", () => {
     assert.isTrue(writer.admitsStart)
   })
 
-  describe("of a peer that reads large words in parts", () => {
+  describe("The writer, for a peer that reads parts", () => {
     const maxFrame = 2 * 1024 * 1024
     const kib = 1024
     /** Bytes that leave in so many parts; five are the least. */
@@ -208,7 +208,7 @@ describe("Writer", () => {
       assert.isFalse(writer.isFull && writer.heldStarts().size > 0)
     })
 
-    it("words of the dialog of a large word stay behind it, and the last word of the actor behind all", () => {
+    it("words of the dialog of a large word stay behind the large word, and the last word of the actor stays behind all words", () => {
       const { drain, said, writer } = cutting()
       writer.send(item(1, inParts(5)))
       writer.send(item(1, 10))
@@ -220,7 +220,7 @@ describe("Writer", () => {
       assert.deepStrictEqual(said(), [...five, "Yield 1", ...five, "Return 1", "Bye"])
     })
 
-    it("a cancel ends the large word of its dialog; a call that has not left as a whole has not begun", async () => {
+    it("a cancel ends the large word of its dialog, and a call that has not left as a whole has not begun", async () => {
       const { drain, said, writer } = cutting()
       writer.send(call(1, inParts(5)))
       assert.deepStrictEqual([...writer.heldStarts()], [1])
@@ -232,7 +232,7 @@ describe("Writer", () => {
       assert.isFalse(writer.isFull)
     })
 
-    it("no dialog begins while a large word waits for others; what has not begun is withdrawn", () => {
+    it("no dialog begins while a large word waits for others, and a call that has not begun is withdrawn", () => {
       const { drain, said, writer } = cutting()
       for (const dialog of [1, 3]) writer.send(call(dialog, 1800 * kib))
       assert.isTrue(writer.admitsStart)
@@ -248,7 +248,7 @@ describe("Writer", () => {
       assert.notInclude(said(), "Part 5")
     })
 
-    it("calls begin to leave in the order of their numbers, also small ones behind large ones that wait", () => {
+    it("calls begin to leave in the order of their numbers, even small calls behind large ones that wait", () => {
       const { drain, said, writer } = cutting()
       for (const dialog of [1, 3, 5]) writer.send(call(dialog, 1800 * kib))
       writer.send(call(7, 10))
@@ -259,7 +259,7 @@ describe("Writer", () => {
       assert.isFalse(writer.isFull)
     })
 
-    it("small words that never end let large ones pass", () => {
+    it("an endless flow of small words lets large words pass", () => {
       const { drain, said, writer } = cutting()
       writer.send(item(1, inParts(5)))
       const more = () => {
@@ -272,7 +272,7 @@ describe("Writer", () => {
       assert.include(said(), "Yield 3")
     })
 
-    it("a writer whose half ends writes all that is left at once, in order", () => {
+    it("a writer whose half ends writes all remaining words at once, in order", () => {
       const { said, writer } = cutting()
       writer.send(item(1, inParts(5)))
       writer.send(item(3, 10))
@@ -280,7 +280,7 @@ describe("Writer", () => {
       assert.deepStrictEqual(said(), ["Part 1", "Yield 3", "Part 1", "Part 1", "Part 1", "Part 1"])
     })
 
-    it("an older peer gets large words whole", () => {
+    it("a writer sends large words whole to a peer of an older version", () => {
       const { connection, writes } = listening()
       new Writer(connection, () => {}).send(item(1, inParts(5)))
       assert.deepStrictEqual(writes.flat().map(({ _tag }) => _tag), ["Yield"])
@@ -321,7 +321,7 @@ describe("Writer", () => {
     }
   })
 
-  it("G254: a writer leaves payloads alone that others may read", async () => {
+  it("G254: a writer does not give back payloads that others may read", async () => {
     const { connection } = listening()
     const writer = new Writer({ ...connection, hasLeft: () => true }, () => {})
     const payload = new Uint8Array(64 * 1024)

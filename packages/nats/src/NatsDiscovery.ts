@@ -1,5 +1,5 @@
 /**
- * NATS as the engine of leases, election and names that programs share.
+ * NATS as the engine for leases, election and names that several programs share.
  *
  * @since 0.2.0
  */
@@ -9,30 +9,36 @@ import * as Layer from "effect/Layer"
 import * as Driver from "./internal/driver.ts"
 
 /**
- * Settings of the driver.
+ * Settings of the NATS driver.
  *
  * @category models
  * @since 0.2.0
  */
 export interface NatsOptions {
-  /** The servers of one cluster, as `host:port`. */
+  /** The servers of one NATS cluster, as `host:port`. */
   readonly servers: string | ReadonlyArray<string>
-  /** The bucket of NATS KV, which is made where it is absent. Letters, digits, `_` and `-`. Default: `furrow`. */
+  /**
+   * The bucket of NATS KV, which is created if it does not exist. The name consists of letters, digits, `_` and `-`.
+   * Default: `furrow`.
+   */
   readonly bucket?: string | undefined
-  /** On how many servers of the cluster a bucket is kept that is made here. Default: 1. */
+  /** The number of servers in the cluster that keep a bucket which this driver creates. Default: 1. */
   readonly replicas?: number | undefined
-  /** Authentication, TLS and anything else of a connection, as `@nats-io/transport-node` has it. Default: nothing. */
+  /**
+   * Authentication, TLS and other settings of a connection, as `@nats-io/transport-node` defines them. Default:
+   * nothing.
+   */
   readonly connection?: Omit<NodeConnectionOptions, "servers"> | undefined
 }
 
 /**
- * An engine for all programs that ask one NATS server or cluster with JetStream (2.9 or later).
+ * An engine for all programs that use one NATS server or cluster with JetStream (2.9 or later).
  *
- * Nothing is asked of the server before the first operation, so a program starts also while the server is down. From 2.11 on the
- * server tells of leases that have expired. An earlier one is asked every second by programs that follow or wait for names. A log
- * line says which it is.
+ * The driver sends nothing before the first operation, so a program starts even if the server is down. NATS 2.11 and
+ * later report expired leases. An earlier NATS server is polled every second by programs that follow names or wait for
+ * names. A log line says which of the two happens.
  *
- * The clock of the server decides which leases have expired. Tokens grow also beyond a bucket that was lost.
+ * The clock of the server decides which leases have expired. Tokens keep growing even after the loss of a bucket.
  *
  * @example
  * ```ts check

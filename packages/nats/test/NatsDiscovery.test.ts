@@ -21,7 +21,7 @@ const patienceMillis = 120_000
 const texts = Schema.String.check(Schema.isPattern(/^[^\ud800-\udfff]{0,40}$/))
 
 describe("The entries of keys in NATS", () => {
-  it.prop("a key comes back from its entry, whose words the server takes", [texts], ([key]) => {
+  it.prop("a key can be read back from its entry, and the server accepts the words of the entry", [texts], ([key]) => {
     const entry = Keys.entryOf(key)
     assert.match(entry, /^k(\.[A-Za-z0-9_=-]+)+$/)
     assert.strictEqual(Keys.keyOf(entry), key)
@@ -106,7 +106,7 @@ suite("NATS", "nats-server", Nats.isInstalled, () => {
     }), patienceMillis)
 
   it.live(
-    "a bucket with a time to live of its own is refused typed, because names would go with it",
+    "a bucket with a time to live of its own is refused with a typed error, because names would expire with it",
     () =>
       Effect.gen(function*() {
         const { port } = yield* server

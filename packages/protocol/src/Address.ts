@@ -1,11 +1,11 @@
 /**
- * The address of an actor as text that says how to get there: a multiaddr.
+ * The address of an actor as text that says how to reach the actor: a multiaddr.
  *
  *   /unix/<absolute path>     /ip4/<literal>/tcp/<port>     /ip6/<literal>/tcp/<port>     /memory/<key>
  *                             /dns4/<name>/tcp/<port>       each with /tls behind it where the connection is TLS
  *
- * A name is resolved where it is dialled; a literal means one place. A parsed address is kept letter by letter, so
- * `format` gives back the text that was read.
+ * A host name is resolved by the process that dials it; an IP literal means the same place everywhere. A parsed address
+ * is kept letter by letter, so `format` gives back the text that was read.
  *
  * @since 0.1.0
  */
@@ -19,7 +19,7 @@
 export type Address = Unix | Tcp | Tls | Memory
 
 /**
- * A socket in the file system; `path` is absolute.
+ * A Unix socket in the file system, whose `path` is absolute.
  *
  * @category models
  * @since 0.1.0
@@ -29,7 +29,7 @@ export interface Unix {
   readonly path: string
 }
 /**
- * `host` is an IPv4 or IPv6 literal, or a name. Port 0 is the wish for any free port, and nowhere to dial.
+ * `host` is an IPv4 or IPv6 literal, or a name. A dialler cannot use port 0: a listener asks with it for any free port.
  *
  * @category models
  * @since 0.1.0
@@ -40,7 +40,7 @@ export interface Tcp {
   readonly port: number
 }
 /**
- * As `Tcp`, under TLS.
+ * A TCP address whose connections use TLS.
  *
  * @category models
  * @since 0.1.0
@@ -51,7 +51,7 @@ export interface Tls {
   readonly port: number
 }
 /**
- * A listener in this process.
+ * A listener in memory, in this process.
  *
  * @category models
  * @since 0.1.0
@@ -78,7 +78,7 @@ export type Parsed =
  * @since 0.1.0
  */
 export interface ParseOptions {
-  /** For an address to listen at: port 0 is allowed, and a name is not. */
+  /** True for an address to listen at: port 0 is allowed then, and a host name is not. */
   readonly bind?: boolean | undefined
 }
 
@@ -137,8 +137,8 @@ export const format = (address: Address): string => {
 }
 
 /**
- * True when only this machine reaches it: sockets in the file system, this process, and the loopback network. A name may
- * mean any machine.
+ * True when only this machine can reach the address: a socket in the file system, a listener in memory, or a host of
+ * the loopback network. A host name counts as any machine.
  *
  * @example
  * ```ts
@@ -166,7 +166,7 @@ export const isLoopbackHost = (host: string): boolean => {
   if (ip4 !== undefined) return ip4[0] === 127
   const ip6 = readIp6(host)
   if (ip6 === undefined || ip6.slice(0, 5).some((group) => group !== 0)) return false
-  // An IPv4 address in an IPv6 one, which reaches the same place.
+  // The IPv6 literal holds an IPv4 address, and both reach the same place.
   if (ip6[5] === 0xffff) return ip6[6]! >> 8 === 127
   return ip6[5] === 0 && ip6[6] === 0 && ip6[7] === 1
 }
@@ -246,18 +246,24 @@ const readIp4 = (text: string): ReadonlyArray<number> | undefined => {
   return parts.length === 4 ? all(parts) : undefined
 }
 
-/** Labels of letters, digits and hyphens. The last one is no number, so that no name looks like a literal. */
+/**
+ * Labels of letters, digits and hyphens. The last label of a host name is no number, so that no name looks like an IPv4
+ * literal.
+ */
 const isName = (text: string): boolean =>
   text.length <= 253 &&
   /^(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?\.)*(?!\d+$)[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?$/i.test(text)
 
-/** Its eight groups. Zones (`%eth0`) name an interface of one machine, and are not read. */
+/**
+ * The eight groups of an IPv6 literal. A literal with a zone (`%eth0`) is refused, because a zone names an interface of
+ * one machine.
+ */
 const readIp6 = (text: string): ReadonlyArray<number> | undefined => {
   const halves = text.split("::")
   if (halves.length > 2) return undefined
   const [head, tail] = halves.map((half, i) => readGroups(half, i === halves.length - 1))
   if (head === undefined || halves.length === 1) return head?.length === 8 ? head : undefined
-  // "::" stands for one group of zeros at least.
+  // "::" in an IPv6 literal stands for at least one group of zeros.
   if (tail === undefined || head.length + tail.length > 7) return undefined
   return [...head, ...Array.from({ length: 8 - head.length - tail.length }, () => 0), ...tail]
 }

@@ -128,7 +128,7 @@ export type Placed =
     readonly room: Uint8Array
     /** True for the first part of a frame. */
     readonly first: boolean
-    /** The whole frame when this part is its last one; `undefined` before. */
+    /** The whole frame when the given part is its last one; `undefined` for an earlier part. */
     readonly whole: Uint8Array | undefined
   }
   | { readonly _tag: "Refused"; readonly violation: Violation }
@@ -176,8 +176,8 @@ const parted: ReadonlySet<number> = new Set(
 )
 
 /**
- * The code of the word that begins in the first part of a frame. A violation says that no word with a payload of `dialog`
- * begins there.
+ * The code of the word that begins in the first part of a frame. A violation says that no word with a payload of
+ * `dialog` begins at this position.
  *
  * @example
  * ```ts

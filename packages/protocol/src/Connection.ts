@@ -68,15 +68,15 @@ export const phasesOf = (role: Role): ReadonlyArray<PhaseName> =>
 export type Why<E> =
   /** This side closed it. */
   | { readonly _tag: "Local" }
-  /** The peer said `Bye`, and then the connection ended. */
+  /** The peer said `Bye`, and the connection ended after this word. */
   | { readonly _tag: "Left" }
-  /** The connection ended, and nothing else is known. */
+  /** The connection ended, and no side gave a reason. */
   | { readonly _tag: "Cut" }
   /** The owner of the connection knows the reason, and gives it as `error`. */
   | { readonly _tag: "Known"; readonly error: E }
-  /** The peer broke a rule. */
+  /** The peer broke a rule of the protocol. */
   | { readonly _tag: "Violated"; readonly violation: Violation }
-  /** The peer says that this side broke a rule. */
+  /** The peer says that this side broke a rule of the protocol. */
   | { readonly _tag: "Accused"; readonly rule: string; readonly detail: string }
 
 /** The phase of a connection, with the peer after the handshake and the peer's farewell (`bye`). */
@@ -93,8 +93,8 @@ export type Phase<E> =
   }
 
 /**
- * Numbers and counts of the dialogs of a connection. They change in place, so that counting a call allocates no memory: only
- * one state may hold them.
+ * Numbers and counts of the dialogs of a connection. The counts change in place, so that counting a call allocates no
+ * memory: only one state may hold them.
  */
 export interface Dialogs {
   /** Number that the next dialog opened by this side gets. */
@@ -103,7 +103,10 @@ export interface Dialogs {
   highest: number
   /** How many dialogs of the peer are open. */
   served: number
-  /** Numbers of the peer's dialogs whose `Start` is arriving in parts. These numbers are taken already. */
+  /**
+   * Numbers of the peer's dialogs whose `Start` is arriving in parts. The number of a dialog is taken from its first
+   * part on.
+   */
   readonly arriving: Set<number>
 }
 
@@ -343,7 +346,10 @@ const use = (dialogs: Dialogs, dialog: number): void => {
   else dialogs.arriving.delete(dialog)
 }
 
-/** The peer as the handshake introduced it; `undefined` during the handshake, or when the connection was lost in it. */
+/**
+ * The peer as the handshake introduced it; `undefined` during the handshake, or when the connection was lost in the
+ * handshake.
+ */
 export const peerOf = <E>({ phase }: State<E>): Handshake.Peer | undefined =>
   phase._tag === "Handshaking" ? undefined : phase.peer
 
@@ -493,7 +499,7 @@ export const hear = <E>(
     case "Return":
     case "Error":
       return ofDialog(state, message, side)
-    // These words belong to the handshake, and the table has refused them after it.
+    // The words of the handshake are violations after the handshake, as the table says.
     case "Hello":
     case "Welcome":
     case "Refuse":

@@ -1,13 +1,14 @@
 /**
- * Flow control of one direction of a dialog: who may send how many items and bytes.
+ * Flow control of one direction of a dialog: how many items and bytes its sender may send.
  *
  *   receiver announces a window -> sender spends it -> receiver grants back what its reader consumed
  *
- * Credit never goes negative and never beyond the window; both sides compute the same price, so each can tell when
- * the other breaks the rules. A chunk larger than half the window, in items or in bytes, costs half the window: it can
- * always pass once what was sent before it is consumed, and at most two of its kind are in flight (three in a window of
- * three). The receiver grants when it owes half the window; together the two rules leave no state in which both sides
- * wait for each other. A sender that must not exceed the window's items makes no chunk above `largestChunk`.
+ * Credit is never negative and never exceeds the window. Both sides compute the same price of a chunk, so each side
+ * notices when the other breaks the rules. A chunk larger than half the window, in items or in bytes, costs half the
+ * window: it can always pass once the reader has consumed the chunks before it. At most two such chunks are in flight
+ * (three in a window of three items). The receiver grants credit when it owes half the window. The rule for granting
+ * and the price together exclude a state in which both sides wait for each other. A sender that must not exceed the
+ * window's items makes no chunk above `largestChunk`.
  *
  * @since 0.1.0
  */
@@ -26,7 +27,7 @@ import type { Window } from "./Message.ts"
 export const defaultWindow: Window = { items: 1024, bytes: 1024 * 1024 }
 
 /**
- * True for a window that works: at least one item and two bytes, since half of less rounds down to nothing.
+ * True for a window that works: at least one item and two bytes, because half of fewer bytes rounds down to 0.
  *
  * @example
  * ```ts
@@ -104,7 +105,7 @@ export interface Sender {
 export const sender = (window: Window): Sender => ({ window, items: window.items, bytes: window.bytes })
 
 /**
- * True when there is credit for a chunk with this number of items and bytes.
+ * True when the sender has credit for a chunk with this number of items and bytes.
  *
  * @example
  * ```ts
@@ -117,7 +118,7 @@ export const canSpend = (state: Sender, items: number, bytes: number): boolean =
   itemPrice(state.window, items) <= state.items && price(state.window, bytes) <= state.bytes
 
 /**
- * Pays for a chunk. The result is `undefined` where the credit does not suffice, which `canSpend` tells before.
+ * Pays for a chunk. Returns `undefined` when the credit does not suffice; `canSpend` tells that before.
  *
  * @example
  * ```ts
@@ -136,8 +137,8 @@ export const spend = (state: Sender, items: number, bytes: number): Sender | und
     : undefined
 
 /**
- * Adds credit that the receiver granted. The result is `undefined` beyond the window: the receiver broke the rule
- * `CreditExcess`.
+ * Adds credit that the receiver granted. Returns `undefined` when the credit would exceed the window: the receiver
+ * broke the rule `CreditExcess`.
  *
  * @example
  * ```ts
@@ -160,16 +161,16 @@ export const granted = (state: Sender, items: number, bytes: number): Sender | u
  */
 export interface Receiver {
   readonly window: Window
-  /** Received and not yet granted back, consumed or not. */
+  /** Items that were received and not yet granted back, whether consumed or not. */
   readonly items: number
   readonly bytes: number
-  /** Consumed by the reader and not yet granted back. */
+  /** Items that the reader consumed and that are not yet granted back. */
   readonly owedItems: number
   readonly owedBytes: number
 }
 
 /**
- * The receiver's state at the start: nothing was sent.
+ * The receiver's state at the start: the sender has sent nothing.
  *
  * @example
  * ```ts
@@ -181,7 +182,8 @@ export interface Receiver {
 export const receiver = (window: Window): Receiver => ({ window, items: 0, bytes: 0, owedItems: 0, owedBytes: 0 })
 
 /**
- * Books a chunk that arrived. The result is `undefined` above what was granted: the sender broke the rule `CreditOverrun`.
+ * Books a chunk that arrived. Returns `undefined` when the chunk costs more than was granted: the sender broke the rule
+ * `CreditOverrun`.
  *
  * @example
  * ```ts

@@ -1,5 +1,6 @@
 /**
- * Large words that leave in parts. The dialogs take turns: one part of each, then the next part of the first.
+ * Large words that leave in parts. Dialogs take turns: each dialog sends one part of its large word, then the first
+ * dialog sends its next part.
  *
  *   add --> waiting --(room among those under way)--> leaving --next, next, ...--> gone, and what waited behind it is free
  *              |                                          |
@@ -8,8 +9,8 @@
  * Words of a dialog keep their order: later words of the dialog wait here behind its large word. A peer reserves memory for
  * frames under way, and allows no more than `Arrival.maxUnderWay`.
  *
- * Numbers of dialogs grow in the order in which their calls begin to leave. So a large `Start` begins with a small part that
- * leaves at once. While a large `Start` waits, a small `Start` waits behind it.
+ * Numbers of dialogs grow in the order in which their calls begin to leave. A large `Start` therefore begins with a
+ * small part that leaves at once. While a large `Start` waits, a later small `Start` waits as well.
  *
  * @since 0.1.0
  */
@@ -166,13 +167,13 @@ export const append = ({ leaving, waiting }: State, dialog: number, word: Word):
   return { leaving: leaving.map(appended), waiting: waiting.map(appended) }
 }
 
-/** Ends a dialog: the rest of its large word, and the words behind it, do not leave. */
+/** Ends a dialog: the rest of its large word, and the later words of the dialog, are not sent. */
 export const drop = ({ leaving, waiting }: State, dialog: number, maxFrame: number): Step => {
   const isOther = (large: Large): boolean => large.dialog !== dialog
   return admit({ leaving: leaving.filter(isOther), waiting: waiting.filter(isOther) }, maxFrame)
 }
 
-/** The result of one turn. */
+/** The frames that leave in one turn, and the payload that has then left as a whole. */
 export interface Next {
   readonly state: State
   /** Frames that leave now: the next part, and after the last part of a word the words that waited behind that word. */
@@ -224,7 +225,7 @@ const partOf = (large: Large, end: number): Parts => {
 }
 
 /**
- * True for dialog numbers from 1 to 2^32 - 1. The frame of a `Part` can carry no others.
+ * True for dialog numbers from 1 to 2^32 - 1. The frame of a `Part` has no room for larger numbers.
  *
  * @example
  * ```ts

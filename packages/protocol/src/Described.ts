@@ -1,12 +1,13 @@
 /**
- * Anything that code of a user threw or failed with, in one line for the reason of an error.
+ * Describes in one line anything that a user's code threw or failed with, as the reason of an error.
  *
  * @since 0.1.0
  */
 import { format } from "effect/Formatter"
 
 /**
- * The error's message; of an error without one its name and fields, of another value the value itself.
+ * Returns the message of an error. Without a message it returns the error's name and fields, and for any other value
+ * the value itself.
  *
  * @example
  * ```ts

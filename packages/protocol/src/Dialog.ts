@@ -1,5 +1,6 @@
 /**
- * One dialog as two machines, one for each side. Nothing here does IO: `step` says what to do, the runtime does it.
+ * One dialog as two machines, one for each side. The machines do no IO: `step` returns the actions, and the runtime
+ * does them.
  *
  *   caller   Opening --Started | Yield--> Open --Return | Error--> Done
  *               |                          |
@@ -48,7 +49,7 @@ export type CallerState<L = unknown> =
   | { readonly _tag: "Opening"; readonly kind: Message.Kind }
   | { readonly _tag: "Open"; readonly kind: Message.Kind; readonly ours: Half; readonly theirs: Half }
   | { readonly _tag: "Cancelling"; readonly cancel: OurCancel }
-  /** The bound of the cancel has passed: the dialog is settled, and its last word is still to come. */
+  /** The bound of the cancel has passed: the dialog is settled, and its last word has not come yet. */
   | { readonly _tag: "Overdue"; readonly cancel: OurCancel }
   | { readonly _tag: "Done"; readonly outcome: Outcome<L>; readonly cancel: OurCancel | undefined }
 
@@ -147,7 +148,8 @@ export const callerStep = <L>(state: CallerState<L>, input: CallerInput<L>): Cal
     case "Heard":
       return callerHeard(state, input.word)
     case "Cancel": {
-      // A second cancel is normal, as when a timeout and a parent's interrupt race. Only the first one is sent.
+      // A second cancel is normal, for instance when a timeout and a parent's interrupt race, and only the first cancel
+      // is sent.
       if (state._tag === "Cancelling" || state._tag === "Overdue") return [state, silence]
       const { byUs, cancellation } = input
       return [{ _tag: "Cancelling", cancel: { cancellation, byUs } }, [{ _tag: "SendCancel", cancellation }]]
@@ -349,7 +351,8 @@ const calleeHeard = <F>(
     const cancellation = { by, reason, deadline }
     return [{ _tag: "Cancelling", cancellation }, [{ _tag: "Interrupt", cancellation }]]
   }
-  // A `Cancel` takes the control lane, so words that the caller said before the cancel may arrive after it. They are dropped.
+  // A `Cancel` takes the control lane, so words that the caller said before the cancel may arrive after the cancel.
+  // Words that arrive behind the cancel are dropped.
   if (state._tag === "Cancelling" || state._tag === "Failing") return [state, silence]
   if (state._tag === "Fresh" || state.kind === "call") return breach()
   switch (word._tag) {

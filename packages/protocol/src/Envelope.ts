@@ -1,10 +1,10 @@
 /**
  * Message <-> the bytes of one frame: a msgpack array `[code, field, ...]` in the order of `Message.words`.
  *
- * The payload of a word is its last field, a msgpack `bin` whose bytes are appended as they are: encoding never copies
- * them, decoding hands out a view. Only plain msgpack is read: a frame is walked before it is parsed, so extensions
- * (msgpackr's record extension above all: it would let a peer define object shapes by name), lengths that lie and deep
- * nesting never reach the parser. An error of the parser becomes a violation.
+ * The payload of a word is its last field, a msgpack `bin`. The bytes of a payload are appended without a copy when a
+ * word is encoded, and decoding returns a view of these bytes. Only plain msgpack is read: each frame is walked before
+ * it is parsed. Extensions, lengths that lie and deep nesting therefore never reach the parser; msgpackr's record
+ * extension, for one, would let a peer define object shapes by name. An error of the parser becomes a violation.
  *
  * @since 0.1.0
  */
@@ -21,7 +21,8 @@ import type { Violation } from "./Violation.ts"
 
 const packr = new Packr({ useRecords: false, int64AsType: "number" })
 const unpackr = new Unpackr({ useRecords: false, int64AsType: "number", structuredClone: false } as object)
-// The second lock: a record definition assigns to this list, and frozen it throws instead of learning a shape.
+// A second protection against the record extension: a record definition assigns to this list of shapes, and because the
+// list is frozen msgpackr throws.
 Object.assign(unpackr, { structures: Object.freeze([]) })
 
 const isUint = (v: unknown): v is number => Number.isSafeInteger(v) && (v as number) >= 0
@@ -31,7 +32,7 @@ const isPlain = (v: unknown): v is Record<string, unknown> =>
   typeof v === "object" && v !== null && Object.getPrototypeOf(v) === Object.prototype
 const oneOf = (...values: ReadonlyArray<string>) => (v: unknown): boolean => values.includes(v as string)
 
-/** Values that mean the same on both sides without a schema: what log annotations may hold. */
+/** True for values that mean the same on both sides without a schema, as log annotations do. */
 const isData = (v: unknown, depth = 0): boolean => {
   switch (typeof v) {
     case "string":
@@ -93,7 +94,7 @@ interface Layout {
   readonly code: number
   readonly names: ReadonlyArray<string>
   readonly checks: ReadonlyArray<(v: unknown) => boolean>
-  /** True when the last field is a payload that travels behind the head. */
+  /** True when the last field of the word is a payload that travels behind the head. */
   readonly payload: boolean
 }
 
@@ -112,7 +113,7 @@ for (const [tag, word] of Object.entries(words) as Array<[Message["_tag"], Word]
 }
 
 /**
- * The bytes of a message: `head`, and behind it the payload as it was given.
+ * Encodes a message as `head` and, behind the head, the payload without a copy.
  *
  * @example
  * ```ts
@@ -136,7 +137,7 @@ export const encode = (message: Message): Parts => {
   const payload = values[names[count]!] as Uint8Array
   const head = new Uint8Array(packed.length + binHead)
   head.set(packed)
-  // One element more than msgpackr wrote: the payload, whose head stands at the end.
+  // The array has one element more than msgpackr wrote: the payload, whose msgpack head stands at the end.
   head[0] = packed[0]! + 1
   putBin(head, packed.length, payload.length)
   return { head, tail: payload }
@@ -154,7 +155,7 @@ export type Decoded =
 
 const violation = (violation: Violation): Decoded => ({ _tag: "Violation", violation })
 
-/** Reads one value of plain msgpack, or names the fault in it. */
+/** Reads one value of plain msgpack, or names the fault in the bytes. */
 const unpacked = (bytes: Uint8Array): Result<unknown> => {
   const issue = Plain.issue(bytes)
   if (issue !== undefined) return { ok: false, issue }
@@ -166,7 +167,7 @@ const unpacked = (bytes: Uint8Array): Result<unknown> => {
 }
 
 /**
- * Both directions of plain data.
+ * A codec without the checks that a schema makes: encodes and decodes plain data.
  *
  * @category models
  * @since 0.1.0
@@ -174,8 +175,9 @@ const unpacked = (bytes: Uint8Array): Result<unknown> => {
 export type PlainCodec<A> = Pick<Codec<A>, "encode" | "decode">
 
 /**
- * A codec of the runtime's own words, which are plain data: texts, numbers, booleans, nulls, bytes, lists and records of
- * them. `check` names the fault of a value, at both ends. Unlike a codec of a schema it costs nothing to make.
+ * A codec of the runtime's own words, which are plain data: texts, numbers, booleans, nulls, bytes, lists and records
+ * of them. `check` names the fault of a value, at both ends. Making such a codec costs nothing, unlike deriving the
+ * codec of a schema.
  *
  * @example
  * ```ts
@@ -221,7 +223,8 @@ export const decode = (frame: Uint8Array): Decoded => {
   const layout = byCode.get(array[0])
   if (layout === undefined) return violation({ _tag: "Unsupported", word: String(array[0]) })
   const { checks, names } = layout
-  // Fields added by a newer minor version stand at the end and are optional by rule: they are not read here.
+  // Fields that a newer minor version adds stand at the end and are optional by rule, so this version does not read
+  // them.
   if (array.length <= names.length) {
     return violation({ _tag: "Malformed", word: layout.tag, field: names[array.length - 1]! })
   }

@@ -1,9 +1,10 @@
 /**
  * How a failure looks on the wire: what an `Error` word carries.
  *
- * A cause crosses with all its reasons. One reason decides the tag: the endpoint's own error first, then a defect, then a
- * cancellation. The field `others` holds the remaining reasons. A value without a schema is boxed: its type, message, stack
- * and causes cross as text, with its plain data, the actor where it happened and the actors that passed it on.
+ * A cause crosses with all its reasons. One reason decides the tag: the endpoint's own error first, then a defect, then
+ * a cancellation. The field `others` holds the remaining reasons. A value without a schema is boxed: its type, message,
+ * stack and causes cross as text, together with its plain data, the actor where it happened and the actors that passed
+ * it on.
  *
  * @since 0.1.0
  */
@@ -23,8 +24,9 @@ import * as Payload from "./Payload.ts"
 export const ActorId = Schema.Struct({ name: Schema.String, uuid: Schema.String, pid: Schema.Int })
 
 /**
- * A failure as text. `path` lists the actors that passed the failure on, the nearest last. `properties` holds the failure's own
- * plain data, and `parts` the errors inside an AggregateError; an empty one is left out.
+ * A failure as text. `path` lists the actors that passed the failure on, the nearest last. `properties` holds the
+ * failure's own plain data, and `parts` the errors inside an AggregateError. An empty `properties` or `parts` is left
+ * out.
  */
 export interface Boxed {
   readonly type: string
@@ -50,7 +52,7 @@ export const Boxed: Schema.Codec<Boxed> = Schema.Struct({
 })
 
 /**
- * The schema of whether the work of a call had begun when its actor was lost: `maybe`, or surely not (`no`).
+ * The schema of whether a lost actor had begun the work of a call: `maybe`, or surely not (`no`).
  *
  * @example
  * ```ts
@@ -75,9 +77,12 @@ export const Lost = Schema.Union([
   /** The actor's heap was full. `limit` is the size in MiB to which the heap was limited at the start. */
   Schema.TaggedStruct("OutOfMemory", { limit: Schema.optionalKey(Schema.Number) }),
   Schema.TaggedStruct("ConnectionClosed", { reason: Schema.optionalKey(Schema.String) }),
-  /** The actor gave no sign of life for `millis` milliseconds, on a connection that can die without an end. */
+  /**
+   * The actor gave no sign of life for `millis` milliseconds on a connection, such as TCP, that can be cut without an
+   * end.
+   */
   Schema.TaggedStruct("Silent", { millis: Schema.Number }),
-  /** The actor was killed, and its exit was never reported. Its process may still be there. */
+  /** The parent killed the actor, and the operating system never reported the exit, so the process may still exist. */
   Schema.TaggedStruct("Unreported", {})
 ])
 
@@ -97,11 +102,11 @@ export const Failure = Schema.Union([
     message: Schema.String,
     others: Schema.Array(Boxed)
   }),
-  /** A defect of the work. `ending` is true when the actor does not outlive the defect. */
+  /** A defect of the work. `ending` is true when the defect ends the whole actor. */
   Schema.TaggedStruct("Defect", { boxed: Boxed, others: Schema.Array(Boxed), ending: Schema.Boolean }),
   /**
-   * The work was cancelled. `ending` is true when the whole of `actor` is cancelled and not the work alone. `began` is "no" when
-   * the work was refused before it began.
+   * The work was cancelled. `ending` is true when the whole of `actor` is cancelled, and not only this work. `began` is
+   * "no" when the work was refused before it began.
    */
   Schema.TaggedStruct("Cancelled", {
     by: ActorId,
@@ -113,7 +118,10 @@ export const Failure = Schema.Union([
     began: Schema.optionalKey(Began)
   }),
   Schema.TaggedStruct("EndpointUnknown", { endpoint: Schema.String, exposed: Schema.Array(Schema.String) }),
-  /** The call was refused: the caller has `limit` dialogs on this connection that are open, or answered and unread. */
+  /**
+   * The callee refused the call: `limit` dialogs of the caller on this connection are open, or answered and not yet
+   * read.
+   */
   Schema.TaggedStruct("Busy", { limit: Schema.Int }),
   /** The two sides have different contracts. `representation` is the callee's contract, for the caller to compare. */
   Schema.TaggedStruct("ContractMismatch", { endpoint: Schema.String, representation: Schema.String }),
@@ -129,7 +137,10 @@ export const Failure = Schema.Union([
 /** A failure, as an `Error` word carries it. */
 export type Failure = typeof Failure.Type
 
-/** The codec of failures. It is derived for the first failure that needs it, because that takes a tenth of an actor's start. */
+/**
+ * The codec of failures. The codec is derived for the first failure that needs it, because deriving it takes a tenth of
+ * an actor's start.
+ */
 let derived: Payload.Codec<Failure> | undefined
 const codec = (): Payload.Codec<Failure> => derived ??= Payload.codec(Failure)
 
@@ -153,7 +164,7 @@ export const encode = (failure: Failure): Uint8Array => {
 }
 
 /**
- * Decodes the payload of an `Error` word. A payload that holds no failure has an issue that names its fault.
+ * Decodes the payload of an `Error` word. Returns an issue that names the fault when the payload holds no failure.
  *
  * @example
  * ```ts
@@ -167,7 +178,8 @@ export const decode = (payload: Uint8Array): Payload.Result<Failure> => {
 }
 
 /**
- * True when the payload of an `Error` word refuses a call whose work never began. The payload is not decoded for that.
+ * True when the payload of an `Error` word refuses a call whose work never began. The check does not decode the
+ * payload.
  *
  * @example
  * ```ts
@@ -212,7 +224,7 @@ export const encodeFarewell = (farewell: Farewell): Payload.Result<Uint8Array> =
 }
 
 /**
- * Decodes the payload of a `Bye` word. A payload that holds no farewell has an issue that names its fault.
+ * Decodes the payload of a `Bye` word. Returns an issue that names the fault when the payload holds no farewell.
  *
  * @example
  * ```ts

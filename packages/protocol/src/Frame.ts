@@ -25,7 +25,10 @@ import type { Violation } from "./Violation.ts"
 export const defaultMaxFrame = 64 * 1024 * 1024
 
 const headerBytes = 4
-/** The size from which on memory for the whole body of an incomplete frame is reserved. A smaller frame is kept as it came. */
+/**
+ * The size from which on memory for the whole body of an incomplete frame is reserved. A smaller incomplete frame is
+ * kept in the chunks in which it came.
+ */
 const fillThresholdBytes = 64 * 1024
 
 /** The state of one direction of reading: between two frames, in the middle of a large body, or failed. */
@@ -35,8 +38,8 @@ export type State =
   | { readonly _tag: "Failed"; readonly violation: Violation }
 
 /**
- * The meaning of a filled body: `frame` is the frame that is whole then, and `first` the dialog whose first part the body is.
- * Either may be undefined.
+ * The meaning of a body that is filled: `frame` is the frame that is then whole, and `first` the dialog whose first
+ * part the body is. Both are optional.
  */
 interface Filled {
   readonly frame: Uint8Array | undefined
@@ -50,7 +53,7 @@ const between = (rest: Uint8Array, arriving: Arrival.State): State =>
   rest.length === 0 && arriving.length === 0 ? initial : { _tag: "Between", rest, arriving }
 
 /**
- * The state before the first byte of a connection.
+ * The state of reading before the first byte of a connection.
  *
  * @example
  * ```ts
@@ -66,7 +69,9 @@ export interface Begun {
   readonly word: number
 }
 
-/** The result of one chunk: the next state, the frames that became whole, and the large words that have begun. */
+/**
+ * The result of reading one chunk: the next state, the frames that became whole, and the large words that have begun.
+ */
 export interface Decoded {
   readonly state: State
   readonly frames: ReadonlyArray<Uint8Array>
@@ -76,7 +81,7 @@ export interface Decoded {
 /** The limits of a connection. */
 export interface Limits {
   readonly maxFrame: number
-  /** True when both sides know parts. Otherwise a `Part` is handed out like any other frame. */
+  /** True when both sides know parts. Without agreed parts, a `Part` is handed out like any other frame. */
   readonly parts: boolean
 }
 
@@ -104,7 +109,7 @@ export const arrivingOf = (state: State): Arrival.State =>
   state._tag === "Between" ? state.arriving : state._tag === "Filling" ? state.done.arriving : Arrival.initial
 
 /**
- * Gives up the parts that have come for a dialog, when the dialog has had its last word.
+ * Gives up the parts of a large word that have come for a dialog, when the dialog has had its last word.
  *
  * @example
  * ```ts
@@ -131,8 +136,9 @@ const join = (a: Uint8Array, b: Uint8Array): Uint8Array => {
 }
 
 /**
- * Reads one chunk. Bodies are filled in place, so each state is used once. At most `count` frames are taken, and the bytes
- * behind them wait in the state, because the next frame may have other limits. Bytes of a `lent` chunk are copied if kept.
+ * Reads one chunk of bytes. Bodies are filled in place, so each state is used once. At most `count` frames are taken,
+ * and the bytes behind them wait in the state, because the next frame may have other limits. Bytes of a `lent` chunk
+ * are copied if they are kept, because the transport uses the chunk again.
  *
  * @example
  * ```ts
@@ -169,8 +175,8 @@ const sizeAt = (bytes: Uint8Array, at: number): number =>
 const minRoomBytes = 4 * 1024
 
 /**
- * The memory for the next bytes of a large body, so that a transport can read straight into it. `undefined` means that no
- * large body is being filled.
+ * The memory for the next bytes of a large body, so that a transport can read straight into this memory. `undefined`
+ * means that no large body is being filled.
  *
  * @example
  * ```ts
@@ -200,7 +206,7 @@ export const filled = (state: State, size: number): Decoded => {
   return reading.read(nothing, false)
 }
 
-/** The reading of one chunk. It collects frames, and hands them out once, at the end of the chunk. */
+/** Reads one chunk: collects the frames of the chunk, and hands them out together at its end. */
 class Reading {
   private readonly limits: Limits
   private readonly count: number
@@ -208,7 +214,7 @@ class Reading {
   private frames: Array<Uint8Array> | undefined
   private begun: Array<Begun> | undefined
   private violation: Violation | undefined
-  /** True when the chunk is lent, so that each frame in it is copied. */
+  /** True when the chunk is lent, so that each frame in the chunk is copied. */
   private lent = false
 
   constructor(limits: Limits, count: number, arriving: Arrival.State) {
@@ -217,7 +223,7 @@ class Reading {
     this.arriving = arriving
   }
 
-  /** Takes a body that is whole: it is a frame, or a part of one. */
+  /** Takes a body that is whole: either a frame, or a part of a frame. */
   finish(body: Uint8Array, { first, frame }: Filled): void {
     if (first !== undefined) {
       const word = Arrival.wordOf(body, first)
@@ -262,7 +268,10 @@ class Reading {
     return this.frames !== undefined && this.frames.length >= this.count
   }
 
-  /** The end of the whole frames at the beginning of the chunk, up to the first part. A part is copied to its place instead. */
+  /**
+   * The end of the whole frames at the beginning of the chunk, up to the first part. A part is copied to its place in
+   * the large frame instead.
+   */
   private endOfWhole(bytes: Uint8Array): number {
     const { maxFrame, parts } = this.limits
     let at = 0
@@ -298,7 +307,9 @@ class Reading {
     return this.ended(between(at === bytes.length ? nothing : bytes.slice(at), this.arriving))
   }
 
-  /** Takes one frame. For an incomplete frame it returns the state that fills a large one, or `more` for a small one. */
+  /**
+   * Takes one frame. Returns, for an incomplete frame, the state that fills a large frame, or `more` for a small one.
+   */
   private frame(bytes: Uint8Array, start: number, size: number): State | "more" | undefined {
     const have = bytes.length - start
     if (have >= size) {
@@ -337,7 +348,7 @@ class Reading {
   }
 }
 
-/** The two pieces of a frame that is to be sent: `head`, then `tail`. A large tail is sent without a copy. */
+/** The two pieces of a frame that is to be sent: first `head`, then `tail`. A large tail is sent without a copy. */
 export interface Parts {
   readonly head: Uint8Array
   readonly tail: Uint8Array | undefined
@@ -358,14 +369,15 @@ const arenaBytes = 64 * 1024
 const maxCopiedBytes = 16 * 1024
 
 /**
- * Memory to which all outboxes of a process write their small frames, one behind the other. No byte is written twice, because
- * the kernel may still have to read it. A full arena is replaced, and lives as long as a frame in it is in use.
+ * Memory to which all outboxes of a process write their small frames, one behind the other. No byte of this memory is
+ * written twice, because the kernel may still have to read it. A full arena is replaced by a new one; the full arena
+ * lives as long as a frame in it is in use.
  */
 const arena = { bytes: new Uint8Array(0), to: 0 }
 
 /**
  * Collects frames until the transport takes them: small frames are copied into the arena, and large tails stand alone.
- * An outbox is a buffer with one owner, the writer of the channel, and no machine.
+ * An outbox is a mutable buffer of one channel's writer, and not a machine.
  *
  * @example
  * ```ts
@@ -426,7 +438,10 @@ export class Outbox {
     this.from = this.to
   }
 
-  /** Makes room behind the frames since the last cut, or begins anew where another outbox has written behind them. */
+  /**
+   * Makes room behind the frames since the last cut, or begins a new piece when another outbox has written behind these
+   * frames.
+   */
   private reserve(size: number): void {
     if (this.bytes === arena.bytes && this.to === arena.to && this.to + size <= this.bytes.length) return
     this.cut()

@@ -1,17 +1,20 @@
 /**
- * How a connection begins, as one machine for each side.
+ * The handshake with which a connection begins, as one machine for each side.
  *
  *   dialler    Greeting (Hello sent) --Challenge--> Proving (Proof sent)     Greeting | Proving --Welcome--> Open
  *                                                                                               --Refuse---> Refused
  *   acceptor   Listening --Hello--> Challenging (Challenge sent)         Listening | Challenging --> Open (Welcome sent)
  *                                                                                                --> Refused (Refuse sent)
  *
- * An acceptor that holds its tree's secret challenges; one that holds none lets in on `Hello` alone. Each side proves
- * that it holds the secret by a mac over both fresh nonces and both actors, so a proof is valid for one actor on one
- * connection. The labels differ, so that a proof said back to its maker proves nothing. How the mac is made is given from outside; there is no cryptography here.
+ * An acceptor that holds the secret of its tree challenges the dialler; an acceptor without a secret admits a dialler
+ * for its `Hello` alone. Each side proves with a mac over both fresh nonces and both actors that it holds the secret,
+ * so a proof is valid for one actor on one connection. The labels of the two proofs differ, so that a proof sent back
+ * to its maker proves nothing. The caller supplies the function that makes the mac, because this module contains no
+ * cryptography.
  *
- * Until a side is `Open` every other word is a violation, and so is a greeting later. The acceptor judges in one
- * place: version first, then the proof, and what its `judge` says last, so that no stranger makes it work.
+ * Until a side is `Open`, every word outside the handshake is a violation; once a side is `Open`, a word of the
+ * handshake is one. The acceptor decides in one place: it checks the version, then the proof, and calls its `judge`
+ * last, so that no stranger makes it work.
  *
  * @since 0.1.0
  */
@@ -19,7 +22,7 @@ import type { ActorId, Challenge, Hello, Message, RefuseReason, Version, Welcome
 import type { Violation } from "./Violation.ts"
 
 /**
- * The other side, as it is known once the connection is open.
+ * The actor at the other end, as it is known once the connection is open.
  *
  * @category models
  * @since 0.1.0
@@ -28,12 +31,12 @@ export interface Peer {
   readonly actor: ActorId
   readonly version: Version
   readonly capabilities: ReadonlyArray<string>
-  /** The largest frame either side reads. */
+  /** Size in bytes of the largest frame that both sides read. */
   readonly maxFrame: number
 }
 
 /**
- * The reason for which one side does not let the other in, and a sentence for its log.
+ * The reason for which one side does not admit the other, and a sentence for its log.
  *
  * @category models
  * @since 0.1.0
@@ -44,7 +47,8 @@ export interface Refusal {
 }
 
 /**
- * The means of one side to prove itself on one connection: `nonce` is fresh, `mac` is keyed with the tree's secret.
+ * The means by which one side proves itself on one connection: a fresh `nonce`, and a `mac` that is keyed with the
+ * secret of the tree.
  *
  * @category models
  * @since 0.1.0
@@ -52,12 +56,15 @@ export interface Refusal {
 export interface Authenticator {
   readonly nonce: Uint8Array
   readonly mac: (data: Uint8Array) => Uint8Array
-  /** Bytes that both ends of this channel have and no other channel has, where it is encrypted: a proof is of it alone. */
+  /**
+   * Bytes that only the two ends of this encrypted channel share. A proof that includes the binding is valid on this
+   * channel alone.
+   */
   readonly binding?: Uint8Array | undefined
 }
 
 /**
- * Bytes of a nonce.
+ * The size of a nonce in bytes.
  *
  * @example
  * ```ts
@@ -69,7 +76,7 @@ export interface Authenticator {
 export const nonceSize = 32
 
 /**
- * One side of a connection that begins: its greeting, its proof and its judgement of the other side.
+ * The settings of one side of a handshake: its greeting, its proof and its judgement of the other side.
  *
  * @category models
  * @since 0.1.0
@@ -77,19 +84,22 @@ export const nonceSize = 32
 export type Config =
   | {
     readonly side: "dialler"
-    /** The dialler's greeting. Its nonce is the authenticator's. */
+    /** The dialler's greeting. The nonce of this `Hello` is that of the authenticator. */
     readonly hello: Hello
     readonly auth?: Authenticator | undefined
-    /** The uuid of the actor that is meant; without it a proof is made for any actor that answers. */
+    /** The uuid of the actor that is dialled; without it a proof is made for any actor that answers. */
     readonly to?: string | undefined
-    /** `undefined` stays. Asked last, about an acceptor that has proven itself where there is a secret. */
+    /**
+     * The dialler's last check, of an acceptor that has proven itself if the tree has a secret: a refusal, or
+     * `undefined` to stay connected.
+     */
     readonly expect?: ((welcome: Welcome) => Refusal | undefined) | undefined
   }
   | {
     readonly side: "acceptor"
-    /** The side's proof is the authenticator's. */
+    /** The proof of this `Welcome` is made by the authenticator. */
     readonly welcome: Welcome
-    /** `undefined` lets the peer in. */
+    /** The acceptor's check of a dialler: a refusal, or `undefined` to admit the dialler. */
     readonly judge: (hello: Hello) => Refusal | undefined
     readonly auth?: Authenticator | undefined
   }
@@ -98,7 +108,7 @@ type Dialler = Extract<Config, { side: "dialler" }>
 type Acceptor = Extract<Config, { side: "acceptor" }>
 
 /**
- * The fresh bytes of both sides: no two connections share them.
+ * The fresh random bytes of both sides, which differ on each connection.
  *
  * @category models
  * @since 0.1.0
@@ -109,7 +119,7 @@ export interface Nonces {
 }
 
 /**
- * The state of one side. `Open`, `Refused` and `Violated` are final.
+ * The state of one side of a handshake. `Open`, `Refused` and `Violated` are final.
  *
  * @category models
  * @since 0.1.0
@@ -128,12 +138,12 @@ export type State =
   | { readonly _tag: "Refused"; readonly by: "us" | "peer"; readonly refusal: Refusal }
   | { readonly _tag: "Violated"; readonly violation: Violation }
 
-/** The states of a dialler that waits. */
+/** The states in which a dialler waits for an answer. */
 type Asking = Extract<State, { _tag: "Greeting" | "Proving" }>
 type Challenging = Extract<State, { _tag: "Challenging" }>
 
 /**
- * The next thing to do: say this word.
+ * The action that a handshake asks of its owner: to send this word.
  *
  * @category models
  * @since 0.1.0
@@ -143,7 +153,7 @@ export type Action = { readonly _tag: "Send"; readonly message: Message }
 type Step = readonly [State, ReadonlyArray<Action>]
 
 /**
- * The first state of a side. A dialler says `Hello` with it, and an acceptor waits.
+ * The first state of one side of a handshake. A dialler sends `Hello` with its first state, and an acceptor waits.
  *
  * @example
  * ```ts
@@ -163,7 +173,7 @@ export const start = (config: Config): Step =>
   config.side === "dialler" ? [{ _tag: "Greeting" }, [send(helloOf(config))]] : [{ _tag: "Listening" }, []]
 
 /**
- * The state after one word of the peer, with the words that answer it.
+ * Takes one word of the peer; returns the next state and the words that answer the peer.
  *
  * @example
  * ```ts
@@ -228,7 +238,10 @@ const proofRefusal = (detail: string): Refusal => ({ reason: "proof", detail })
 
 const helloOf = ({ auth, hello }: Dialler): Hello => ({ ...hello, nonce: auth?.nonce ?? null })
 
-/** A dialler may say `Hello` and `Proof` only: what it refuses is told nothing more, its connection closes. */
+/**
+ * Refuses the acceptor without telling it why and closes the connection, because a dialler may say only `Hello` and
+ * `Proof`.
+ */
 const leave = (refusal: Refusal): Step => [{ _tag: "Refused", by: "us", refusal }, []]
 
 const answered = (config: Dialler, state: Asking, message: Message): Step => {
@@ -335,8 +348,9 @@ const judgeNonce = (side: "dialler" | "acceptor", nonce: Uint8Array): Refusal | 
     : proofRefusal(`the ${side}'s nonce has ${nonce.length} bytes and must have ${nonceSize}`)
 
 /**
- * The bytes a proof is the mac of: label, the dialler's nonce, the acceptor's, the dialler's uuid and role, the
- * acceptor's uuid, and the binding of an encrypted channel. Each part has its length before it, as 32 bits, little-endian.
+ * The bytes over which a proof is the mac: label, nonce of the dialler, nonce of the acceptor, uuid and role of the
+ * dialler, uuid of the acceptor, and the binding of an encrypted channel. The length of each part stands before the
+ * part, as 32 bits, little-endian.
  *
  * @example
  * ```ts
@@ -374,12 +388,12 @@ export const transcript = (
   return bytes
 }
 
-/** A global of every runtime that no library of types for all of them has. */
+/** `TextEncoder` is a global of every runtime, but no type library covers all of them. */
 const encoder = new (globalThis as unknown as { TextEncoder: new() => { encode(text: string): Uint8Array } })
   .TextEncoder()
 const utf8 = (text: string): Uint8Array => encoder.encode(text)
 
-/** Takes as long for the first wrong byte as for the last. */
+/** Compares in constant time: a wrong byte takes as long to find at the beginning as at the end. */
 const isEqual = (a: Uint8Array, b: Uint8Array): boolean => {
   if (a.length !== b.length) return false
   let difference = 0

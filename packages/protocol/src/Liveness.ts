@@ -1,29 +1,30 @@
 /**
- * Is the peer still there? Silence is answered by one `Ping`; silence after that, by giving up.
+ * A machine that finds out whether the peer of a connection still answers. The machine sends a `Ping` after some
+ * silence, and takes the connection for lost when the silence goes on.
  *
  *   Quiet --tick after interval--> Asked (Ping sent) --anything heard--> Quiet
  *                                    |--tick after timeout--> Dead
  *
- * Time is an input. Only connections that can die silently (tcp) run this: the end of a local peer shows at once, and
- * a CPU-bound actor is slow, not dead.
+ * The machine has no clock: the time comes with each input. Only connections that can be cut without a sign (TCP) need
+ * this machine. The end of a local peer shows at once, and a peer that computes is slow, not dead.
  *
  * @since 0.1.0
  */
 /**
- * The bounds of the peer's silence.
+ * The limits of the peer's silence.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Config {
-  /** Milliseconds of silence before asking. */
+  /** Milliseconds of silence after which a `Ping` is sent. */
   readonly interval: number
-  /** Milliseconds to wait for an answer. */
+  /** Milliseconds to wait for any word after the `Ping`. */
   readonly timeout: number
 }
 
 /**
- * The state of one connection. Times are those of the inputs, and `n` counts the pings.
+ * The state of this machine for one connection. All times are those of the inputs, and `n` counts the pings.
  *
  * @category models
  * @since 0.1.0
@@ -34,7 +35,8 @@ export type State =
   | { readonly _tag: "Dead" }
 
 /**
- * Anything that the peer said, or the passing of time. `now` is in milliseconds of a clock that never goes back.
+ * An input of the machine: the peer said any word, or time has passed. `now` is in milliseconds of a clock that never
+ * goes back.
  *
  * @category models
  * @since 0.1.0
@@ -44,7 +46,7 @@ export type Input =
   | { readonly _tag: "Tick"; readonly now: number }
 
 /**
- * The next thing to do: ask the peer, or take the connection for lost.
+ * An action of the machine: send a `Ping` to the peer, or take the connection for lost.
  *
  * @category models
  * @since 0.1.0
@@ -52,7 +54,7 @@ export type Input =
 export type Action = { readonly _tag: "SendPing"; readonly n: number } | { readonly _tag: "GiveUp" }
 
 /**
- * The state of a connection that begins at this time.
+ * The first state of a connection, which begins at the time `now`.
  *
  * @example
  * ```ts
@@ -66,7 +68,7 @@ export const start = (now: number): State => ({ _tag: "Quiet", since: now, n: 0 
 const none: ReadonlyArray<Action> = []
 
 /**
- * The state after one input, with the actions that it causes.
+ * Takes one input; returns the next state and the actions.
  *
  * @example
  * ```ts

@@ -1,8 +1,9 @@
 /**
- * Everything two actors can say to each other, on one page.
+ * All words that two actors can say to each other.
  *
- * One connection carries many dialogs. The side that dialled opens dialogs with odd ids, the side that accepted with
- * even ones; ids of one side grow. Dialog 0 is the connection itself: an `Error` for it is the failure of the actor.
+ * One connection carries many dialogs. The side that dialled opens dialogs with odd ids, and the side that accepted
+ * opens dialogs with even ids; the ids of each side increase. Dialog 0 is the connection itself: an `Error` for dialog
+ * 0 is the failure of the whole actor.
  *
  *   connection   Hello [-> Challenge -> Proof] -> Welcome | Refuse,  Spawn -> Ready | Error(0)
  *   dialog       Start [Started] (Yield | Credit | Stop)* (Return | Error)
@@ -10,10 +11,11 @@
  *   actor        [Leave ->] CancelActor -> CancelAck ... Bye,  Ping -> Pong,  Violation
  *   large words  Part Part ... Part, with words of other dialogs and of the control lane between them
  *
- * `Return` or `Error` is always the callee's last word, also after a `Cancel`: that is how a cancel is acknowledged.
- * Only `Yield` costs credit. Payloads are opaque here: only the endpoint's own schema looks inside.
+ * `Return` or `Error` is always the callee's last word, also after a `Cancel`: the last word acknowledges the cancel.
+ * Only `Yield` costs credit. The protocol does not look into payloads: only the endpoint's own schema reads them.
  *
- * `words` is the language as data: the envelope encodes from it, and the table in docs/protocol.md is checked against it.
+ * The constant `words` is the language as data: the envelope encodes from it, and a script checks the table in
+ * docs/protocol.md against it.
  *
  * @since 0.1.0
  */
@@ -31,7 +33,7 @@
 export const version: Version = { major: 1, minor: 0 }
 
 /**
- * A version of the protocol: a new minor one only adds.
+ * A version of the protocol; a new minor version only adds to the one before.
  *
  * @category models
  * @since 0.1.0
@@ -42,7 +44,7 @@ export interface Version {
 }
 
 /**
- * The identity of an actor: `uuid` alone decides equality, name and pid are for people.
+ * The identity of an actor: Two identities are equal when their `uuid` is; name and pid are for people.
  *
  * @category models
  * @since 0.1.0
@@ -54,7 +56,7 @@ export interface ActorId {
 }
 
 /**
- * Room a receiver promises to keep free for one direction of a dialog.
+ * The items and bytes for which a receiver keeps room in one direction of a dialog.
  *
  * @category models
  * @since 0.1.0
@@ -99,11 +101,11 @@ export type Hello = {
   readonly actor: ActorId
   readonly role: "child" | "peer" | "probe"
   readonly maxFrame: number
-  /** 32 fresh bytes where the dialler holds the secret of its tree. */
+  /** 32 fresh random bytes, or `null` when the dialler does not hold the secret of its tree. */
   readonly nonce: Uint8Array | null
 }
 /**
- * The acceptor lets the dialler in; both may speak from here on.
+ * The acceptor admits the dialler; both sides may say other words from here on.
  *
  * @category words
  * @since 0.1.0
@@ -117,15 +119,15 @@ export type Welcome = {
   readonly proof: Uint8Array | null
 }
 /**
- * The acceptor does not let the dialler in, and closes the connection behind it.
+ * The acceptor does not admit the dialler, and closes the connection after this word.
  *
  * @category words
  * @since 0.1.0
  */
 export type Refuse = { readonly _tag: "Refuse"; readonly reason: RefuseReason; readonly detail: string }
 /**
- * The reason of a `Refuse`. `duplicate`: the two are connected already. `identity`: another actor than the one that was
- * meant.
+ * The reason of a `Refuse`. `duplicate` means that the two actors are connected already, and `identity` that the
+ * dialler wanted another actor.
  *
  * @category models
  * @since 0.1.0
@@ -146,21 +148,22 @@ export type Spawn = { readonly _tag: "Spawn"; readonly payload: Uint8Array }
  */
 export type Ready = { readonly _tag: "Ready"; readonly payload: Uint8Array }
 /**
- * The acceptor asks the dialler for proof that it holds the tree's secret; `uuid` is the actor that asks.
+ * The acceptor asks the dialler to prove that it holds the secret of the tree; `uuid` is the acceptor.
  *
  * @category words
  * @since 0.1.0
  */
 export type Challenge = { readonly _tag: "Challenge"; readonly uuid: string; readonly nonce: Uint8Array }
 /**
- * The answer to `Challenge`: the mac of `Handshake.transcript`.
+ * The dialler's answer to `Challenge`: the mac of `Handshake.transcript`.
  *
  * @category words
  * @since 0.1.0
  */
 export type Proof = { readonly _tag: "Proof"; readonly proof: Uint8Array }
 /**
- * Opens a dialog: a call, a stream or a dialog with messages both ways. `digest` names the contract that the caller knows.
+ * Opens a dialog: a call, a stream or a dialog with messages both ways. `digest` identifies the contract that the
+ * caller knows.
  *
  * @category words
  * @since 0.1.0
@@ -176,7 +179,7 @@ export type Start = {
   readonly payload: Uint8Array
 }
 /**
- * The first value of a dialog that was accepted, and the room for its input.
+ * The first value of a dialog that the callee accepted, and the callee's room for items of the caller.
  *
  * @category words
  * @since 0.1.0
@@ -188,7 +191,7 @@ export type Started = {
   readonly payload: Uint8Array
 }
 /**
- * One chunk of items. It alone costs credit.
+ * A chunk of items of a stream. Of all words only `Yield` costs credit.
  *
  * @category words
  * @since 0.1.0
@@ -212,7 +215,7 @@ export type Credit = {
   readonly bytes: number
 }
 /**
- * The side that says it sends no items any more.
+ * The end of one direction of a dialog: the side that says `Stop` sends no more items.
  *
  * @category words
  * @since 0.1.0
@@ -239,15 +242,15 @@ export type Cancel = {
  */
 export type Return = { readonly _tag: "Return"; readonly dialog: number; readonly payload: Uint8Array }
 /**
- * The last word of a dialog that failed; with dialog 0 the failure of the actor.
+ * The last word of a dialog that failed; for dialog 0 it is the failure of the actor.
  *
  * @category words
  * @since 0.1.0
  */
 export type Error = { readonly _tag: "Error"; readonly dialog: number; readonly payload: Uint8Array }
 /**
- * A part of a large word of this dialog; `size` are the bytes of the whole frame. Said to a peer that names the capability
- * `parts`, and read by `Arrival`: nothing else of a dialog hears it.
+ * A part of a large word of this dialog; `size` is the size of the whole frame in bytes. A part is sent only to a peer
+ * with the capability `parts`. `Arrival` puts parts together, so a dialog hears whole words only.
  *
  * @category words
  * @since 0.1.0
@@ -259,7 +262,7 @@ export type Part = {
   readonly payload: Uint8Array
 }
 /**
- * Asks an actor to end. `deadline` is the time for its finalizers in milliseconds.
+ * Asks an actor to end. `deadline` is the time for the actor's finalizers in milliseconds.
  *
  * @category words
  * @since 0.1.0
@@ -285,7 +288,8 @@ export type CancelAck = { readonly _tag: "CancelAck" }
  */
 export type Bye = { readonly _tag: "Bye"; readonly payload: Uint8Array }
 /**
- * A child was told from outside to end: its parent ends it in order, with whatever depends on it first.
+ * A child was told from outside to end, for instance by a signal, and asks its parent to end it. The parent first ends
+ * whatever depends on this child.
  *
  * @category words
  * @since 0.1.0
@@ -306,7 +310,7 @@ export type Ping = { readonly _tag: "Ping"; readonly n: number }
  */
 export type Pong = { readonly _tag: "Pong"; readonly n: number }
 /**
- * The rule that the peer has broken, said before the connection closes.
+ * Names the rule that the receiver of this word has broken, before the connection closes.
  *
  * @category words
  * @since 0.1.0
@@ -349,14 +353,14 @@ export type Message =
   | Violation
 
 /**
- * A word that the callee of a dialog may hear from its caller after `Start`.
+ * A word that the callee of a dialog may hear from the caller after `Start`.
  *
  * @category models
  * @since 0.1.0
  */
 export type FromCaller = Yield | Credit | Stop | Cancel
 /**
- * A word that the caller of a dialog may hear from its callee.
+ * A word that the caller of a dialog may hear from the callee.
  *
  * @category models
  * @since 0.1.0
@@ -364,7 +368,7 @@ export type FromCaller = Yield | Credit | Stop | Cancel
 export type FromCallee = Started | Yield | Credit | Stop | Return | Error
 
 /**
- * How a field looks inside the envelope. A `bytes` field comes last and travels uncopied.
+ * The type of a field inside the envelope. A `bytes` field comes last and travels uncopied.
  *
  * @category models
  * @since 0.1.0
@@ -385,8 +389,9 @@ export type FieldType =
   | "window?"
 
 /**
- * The time of a word on a connection: in the handshake alone; from its end on (`open`); before or after the `Spawn` of a
- * child (`spawning`, `started`) and until its `Ready` (`booting`); when the side that hears it is ready; or always.
+ * The phase in which a word may be said: in the handshake alone; from its end on (`open`); before or after the `Spawn`
+ * of a child (`spawning`, `started`), and until its `Ready` (`booting`); when the side that hears the word is ready; or
+ * always.
  *
  * @category models
  * @since 0.1.0
@@ -394,10 +399,10 @@ export type FieldType =
 export type Time = "handshake" | "open" | "spawning" | "booting" | "started" | "ready" | "always"
 
 /**
- * The law of one word: its number, speaker, time, lane and fields.
+ * The rules of one word: its number, speaker, time, lane and fields.
  *
- * `Connection` judges by speaker and time. Words of the `control` lane overtake those of the `data` lane when a connection
- * is full, so that data never holds up a cancel.
+ * `Connection` judges each word by its speaker and its time. Words of the `control` lane overtake those of the `data`
+ * lane when a connection is full, so that data never holds up a cancel.
  *
  * @category models
  * @since 0.1.0
@@ -420,7 +425,7 @@ export interface Word {
 }
 
 /**
- * The law of every word, by its name.
+ * The rules of every word, by the name of the word.
  *
  * @example
  * ```ts
@@ -548,7 +553,7 @@ export const words: { readonly [W in Message["_tag"]]: Word } = {
     fields: [["by", "actor"], ["reason", "text"], ["deadline", "uint"]]
   },
   CancelAck: { code: 21, says: "child or peer", when: "started", lane: "control", fields: [] },
-  // Bye is the last word of an actor: it follows whatever is still queued.
+  // `Bye` is the last word of an actor, so it travels on the data lane behind all queued words.
   Bye: { code: 22, says: "child or peer", when: "started", lane: "data", fields: [["payload", "bytes"]] },
   Leave: { code: 23, says: "child", when: "started", lane: "control", fields: [["reason", "text"]] },
   Ping: { code: 30, says: "both", when: "open", lane: "control", fields: [["n", "uint"]] },
@@ -557,7 +562,7 @@ export const words: { readonly [W in Message["_tag"]]: Word } = {
 }
 
 /**
- * An `Error` for dialog 0 is the failure of an actor, which its parent alone is told.
+ * The rules of an `Error` for dialog 0: it is the failure of an actor, and only its parent hears it.
  *
  * @example
  * ```ts

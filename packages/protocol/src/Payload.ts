@@ -1,12 +1,12 @@
 /**
  * Encodes values of a schema as bytes of a payload, by Effect's `SchemaBinary` (docs/decisions/0002-payload-codec.md).
  *
- * Bytes, dates, bigints, Map, Set, Option, Exit, Cause, recursive and class schemas cross unharmed, and a field added
- * to a struct does not break a peer that does not know it. `Unknown` and `Any` carry JSON values only: anything else
- * fails at the sender, though `SchemaBinary` alone would turn it into whatever `JSON.stringify` makes of it.
+ * Bytes, dates, bigints, Map, Set, Option, Exit, Cause, recursive schemas and class schemas cross unchanged. A field
+ * that is added to a struct does not break a peer without that field. `Unknown` and `Any` carry only JSON values: any
+ * other value fails at the sender. `SchemaBinary` alone would silently send what `JSON.stringify` makes of the value.
  *
- * Codecs are derived once per schema and are synchronous: a schema that needs services or is asynchronous cannot be
- * in a contract (the types of `Actor` demand it).
+ * Each schema has one codec, which is synchronous: a schema that needs services or is asynchronous cannot be in a
+ * contract, and the types of `Actor` refuse it.
  *
  * @since 0.1.0
  */
@@ -26,16 +26,18 @@ import { Rows } from "./internal/Rows.ts"
 import { explain, explainRead, mayBeDeep, textIssue } from "./internal/Shape.ts"
 import { verbatim } from "./internal/Verbatim.ts"
 
-/** A value, or the reason why there is none, as text. */
+/** The result of a codec: a value, or the reason why there is none, as text. */
 export type Result<A> = { readonly ok: true; readonly value: A } | { readonly ok: false; readonly issue: string }
 
 /** A codec of the values of one schema. */
 export interface Codec<A> {
-  /** Makes a value of an input, with the defaults of the schema. It throws when the input does not match the schema. */
+  /**
+   * Makes a value of an input, with the defaults of the schema. `make` throws when the input does not match the schema.
+   */
   readonly make: (input: unknown) => A
   readonly encode: (value: unknown) => Result<Uint8Array>
   readonly decode: (bytes: Uint8Array) => Result<A>
-  /** True for an input whose bytes are the same with and without `make`. False means that they may differ. */
+  /** True for an input whose bytes are the same with and without `make`. False means that these bytes may differ. */
   readonly isMade: (input: unknown) => boolean
 }
 
@@ -57,8 +59,8 @@ const codecs = new WeakMap<object, Derived<unknown>>()
 export const codec = <S extends Data>(schema: S): Codec<S["Type"]> => derivedOf(schema)
 
 /**
- * Derives the codec of a schema, its reader and its checks before the first value, so that the first call does not wait for
- * them. The function never throws.
+ * Derives the codec of a schema, its reader and its checks before the first value, so that the first call does not wait
+ * for this work. The function never throws.
  *
  * @example
  * ```ts
@@ -117,13 +119,16 @@ const refusing = <S extends Data>(schema: S): Derived<S["Type"]> => {
   }
 }
 
-/** The encoder of a schema, and the schema whose values it takes. They differ when `SchemaBinary` has no layout for the schema. */
+/**
+ * The encoder of a schema, and the schema whose values it takes. The schemas differ when `SchemaBinary` has no layout
+ * for the given schema.
+ */
 const encoderOf = <S extends Data>(schema: S): readonly [SchemaBinary.Encoder, S] => {
   if (!hasOpenUnion(schema.ast)) {
     try {
       return [SchemaBinary.encoder(withNegativeZeros(schema)), schema]
     } catch {
-      // The encoder of the replaced schema below throws again when that schema is refused, too.
+      // When `SchemaBinary` refuses the replaced schema too, the encoder below throws again.
     }
   }
   const other = carried(schema)
@@ -169,12 +174,13 @@ const derive = <S extends Data>(given: S): Derived<S["Type"]> => {
     return { bytes, own: bytes, isWhole: true }
   }
   const encode = (value: unknown): Encoded => {
-    // The check is made at the first value, because a suspended schema may not be defined before.
+    // The check is made at the first value, because a suspended schema may be undefined before.
     check ??= jsonCheck(schema)
     check(value)
     const encoded = sendsLarge && Large.holdsLarge(value) ? places().encode(value) : encodeOwn(value)
     recursive ??= isRecursive(schema)
-    // A value is written at any depth, but read down to a limit only. Decoding it here refuses what the reader would refuse.
+    // The encoder has no limit of depth, and the reader has one. Decoding a deep value at the sender refuses what the
+    // reader would refuse.
     if (recursive && mayBeDeep(value, encoded.bytes.length)) decode(encoded.bytes)
     return encoded
   }
@@ -209,7 +215,7 @@ const lazily = <A>(make: () => A): () => A => {
 const placesOf = <S extends Data>(schema: S) => {
   const withPlaces = Large.withPlaces(schema)
   const encoder = SchemaBinary.encoder(withNegativeZeros(withPlaces))
-  // The payloads of this decoder are small, and the values that it reads are not.
+  // The payloads of this decoder are small, while the values that it reads are large.
   const { decode } = decoder(withPlaces, 0)
   return {
     encode: (value: unknown): Encoded => Large.write(() => encoder.encode(value)),
@@ -238,8 +244,8 @@ export const minReleasedBytes = Memory.minReleasedBytes
 export const releaseWritten = Memory.releaseWritten
 
 /**
- * Gives back the memory of a large payload that has been decoded for the last time. The frame of the payload is empty from then
- * on, unless the decoded value is a view of it.
+ * Gives back the memory of a large payload that has been decoded for the last time. The frame of a read payload is
+ * empty, unless the decoded value is a view of the frame.
  */
 export const releaseRead = Memory.releaseReceived
 
@@ -247,8 +253,8 @@ export const releaseRead = Memory.releaseReceived
 export const issueOf = explain
 
 /**
- * A codec of payloads of the user, which refuses text that UTF-8 cannot hold. `codec` writes U+FFFD in its place, which is
- * good enough for a message or a log.
+ * A codec of payloads of the user, which refuses text that UTF-8 cannot hold. `codec` writes U+FFFD in the place of
+ * such text, which is enough for a message or a log.
  *
  * @example
  * ```ts
@@ -356,7 +362,7 @@ const withoutInput = <I extends SchemaIssue.Issue>(issue: I): I => {
   return copy as I
 }
 
-/** True when the bytes hold U+FFFD in UTF-8. Otherwise no text in a payload was replaced. */
+/** True when the bytes hold U+FFFD in UTF-8. Without U+FFFD no text in a payload was replaced. */
 const holdsReplacement = (bytes: Uint8Array): boolean => {
   for (let at = bytes.indexOf(0xef); at >= 0; at = bytes.indexOf(0xef, at + 1)) {
     if (bytes[at + 1] === 0xbf && bytes[at + 2] === 0xbd) return true
@@ -367,8 +373,8 @@ const holdsReplacement = (bytes: Uint8Array): boolean => {
 // ---- writing ------------------------------------------------------------------------------------------------------
 
 /**
- * The size of the largest arena of `SchemaBinary` that is kept for the next payload. Each payload stands behind the last one in
- * the arena, so a small payload would hold the memory of a large one before it.
+ * The size of the largest arena of `SchemaBinary` that is kept for the next payload. Each payload stands behind the
+ * last one in the arena, so a small payload would keep the memory of an earlier large one.
  */
 const keptArenaBytes = 1024 * 1024
 
@@ -399,9 +405,9 @@ const letGo = (): void => {
 const maxKeptParserBytes = 64 * 1024
 
 /**
- * A `SchemaBinary.parser` reads faster than a codec does, but it keeps a cut-off payload and joins that to the next payload.
- * So a parser gets whole payloads only, one at a time, and is not used again after a failure. Any other payload goes to the
- * codec, which names the fault.
+ * A `SchemaBinary.parser` reads faster than a codec does, but it keeps a cut-off payload and joins that to the next
+ * payload. The parser therefore gets whole payloads only, one at a time, and is not used again after a failure. A
+ * cut-off payload goes to the codec of its schema, which names the fault.
  */
 const decoder = <S extends Data>(schema: S, maxKept = maxKeptParserBytes) => {
   let idle: SchemaBinary.Parser<S["Type"]> | undefined
@@ -416,7 +422,7 @@ const decoder = <S extends Data>(schema: S, maxKept = maxKeptParserBytes) => {
         if (bytes.length < maxKept) idle = parser
         return values[0]!
       } catch {
-        // The codec below reads the payload again, and names its fault.
+        // The codec that gets the payload reads it again, and names its fault.
       }
     }
     slow ??= Schema.decodeUnknownSync(SchemaBinary.toCodec(schema) as Schema.Codec<S["Type"], Uint8Array>)
@@ -454,7 +460,8 @@ const close: (ast: Visitable) => SchemaAST.AST = onceEach((ast) =>
 const noCheck = (): void => {}
 
 /**
- * Makes the check that throws when a value at an `Unknown` or `Any` is not JSON. The check of a schema without them does nothing.
+ * Makes the check that throws when a value at an `Unknown` or `Any` is not JSON. For a schema without open places the
+ * check does nothing.
  */
 const jsonCheck = (schema: Data): (value: unknown) => void => {
   const encoded = Schema.toEncoded(schema).ast

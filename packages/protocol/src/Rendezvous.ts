@@ -6,13 +6,14 @@
  *                         +--------- a moment later, where the peer's own dial has not come in --------+
  *   Dialling | Greeting | Duplicate   --the peer's dial comes in--> Open     --refused, nobody there, too late--> (gone)
  *
- * When two dial each other at once the one with the smaller uuid is the dialler: it refuses the other's connection as a
- * duplicate, and the other takes its.
+ * When two actors dial each other at once, the actor with the smaller uuid is the dialler: it refuses the other
+ * connection as a duplicate, and the other actor accepts the remaining one.
  *
- * A stranger is a connection that has not proven itself. There are never more than `maxStrangers`: a new one drives the
- * oldest out. A refused stranger stays among them for as long as it may read why.
+ * A stranger is a connection that has not proven itself. An actor has at most `maxStrangers` strangers: a new stranger
+ * evicts the oldest. A refused stranger counts among them until it has had time to read the reason.
  *
- * `C` is a connection that is open, `S` one that came in, `E` why a dial failed. Time comes in as inputs.
+ * `C` is the type of an open connection, `S` of an incoming one, and `E` of the reason why a dial failed. The machine
+ * has no clock: an input tells it that a bound has passed.
  *
  * @since 0.1.0
  */
@@ -20,7 +21,7 @@ import type { Refusal } from "./Handshake.ts"
 import type { Hello } from "./Message.ts"
 
 /**
- * Connections at once that have not proven themselves.
+ * The largest number of connections that have not proven themselves, at one time.
  *
  * @example
  * ```ts
@@ -32,7 +33,7 @@ import type { Hello } from "./Message.ts"
 export const maxStrangers = 64
 
 /**
- * One pair of actors: a dial that is under way, or the connection.
+ * The link of two actors: a dial that is under way, or the open connection.
  *
  * @category models
  * @since 0.1.0
@@ -40,34 +41,34 @@ export const maxStrangers = 64
 export type Link<C> =
   | { readonly _tag: "Dialling" }
   | { readonly _tag: "Greeting" }
-  /** The peer refused our connection, because its own is on its way, or is there. */
+  /** The peer refused our connection, because its own connection to us is on its way or open. */
   | { readonly _tag: "Duplicate" }
   | { readonly _tag: "Open"; readonly connection: C }
 
 /**
- * All connections and dials of one actor, and the strangers at its door.
+ * All connections and dials of one actor, and the strangers that have dialled it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface State<C, S> {
   readonly self: string
-  /** `ending`: nothing new is dialled, and no peer is let in. `closed`: there is no connection any more. */
+  /** `ending` means that the actor dials no peer and admits none. `closed` means that no connection is left. */
   readonly phase: "open" | "ending" | "closed"
-  /** Connections and dials by the uuid of the peer; a peer without an entry is gone. */
+  /** Connections and dials by the uuid of the peer; a peer without an entry has no connection. */
   readonly links: ReadonlyMap<string, Link<C>>
-  /** The oldest first. */
+  /** Connections that have not proven themselves, the oldest first. */
   readonly strangers: ReadonlyMap<S, "unknown" | "refused">
 }
 
 /**
- * One event: a wish of a caller, news of a dial or of a connection, or a bound that has passed.
+ * An input of the machine: a wish of a caller, news of a dial or of a connection, or a bound that has passed.
  *
  * @category models
  * @since 0.1.0
  */
 export type Input<C, S, E> =
-  /** A caller wants a connection. `usable` is false where the one that is open is on its way out. */
+  /** A caller wants a connection. `usable` is false when the open connection is about to close. */
   | { readonly _tag: "Wanted"; readonly peer: string; readonly usable: boolean }
   | { readonly _tag: "Connected"; readonly peer: string }
   | { readonly _tag: "Welcomed"; readonly peer: string; readonly connection: C }
@@ -78,33 +79,39 @@ export type Input<C, S, E> =
   | { readonly _tag: "Ended"; readonly peer: string; readonly connection: C }
   | { readonly _tag: "StrangerCame"; readonly stranger: S }
   | { readonly _tag: "StrangerAdmitted"; readonly stranger: S; readonly peer: string; readonly connection: C }
-  /** The peer was told why; `reason` is undefined where it is a peer that dialled at the same time. */
+  /** The stranger was told why it is refused; `reason` is undefined for a peer that dialled at the same time. */
   | { readonly _tag: "StrangerRefused"; readonly stranger: S; readonly reason: string | undefined }
   | { readonly _tag: "StrangerEnded"; readonly stranger: S; readonly reason: string }
   | { readonly _tag: "StrangerLate"; readonly stranger: S }
-  /** The actor is ending: no new connections. */
+  /** The actor is ending, so no new connection is made. */
   | { readonly _tag: "Ending" }
-  /** The actor has ended: none at all. `how` says whether it takes leave of its peers, or was killed. */
+  /**
+   * The actor has ended, so all connections close. `how` says whether the actor says goodbye to its peers or was
+   * killed.
+   */
   | { readonly _tag: "Close"; readonly how: "leave" | "cut" }
 
 /**
- * One thing that the owner of the machine does.
+ * An action that the machine asks of its owner.
  *
  * @category models
  * @since 0.1.0
  */
 export type Action<C, S, E> =
   | { readonly _tag: "Dial"; readonly peer: string }
-  /** Says `RetryDue` after a moment. */
+  /** Sends the input `RetryDue` after a short time. */
   | { readonly _tag: "AwaitRetry"; readonly peer: string }
-  /** Calls the dial that runs off. */
+  /** Interrupts the dial that is under way. */
   | { readonly _tag: "StopDial"; readonly peer: string }
   /** Answers every caller that waits for a connection. */
   | { readonly _tag: "Answer"; readonly peer: string; readonly connection: C }
   | { readonly _tag: "Fail"; readonly peer: string; readonly why: "late" | "ending" | { readonly error: E } }
-  /** Serve the peer over its new connection. */
+  /** Serves the peer over its new connection. */
   | { readonly _tag: "Serve"; readonly peer: string; readonly connection: C }
-  /** Close the connection that stands in place of a new one: it is dead, though its end has not been seen. */
+  /**
+   * Closes the older connection of a peer that has a new one: the older connection is dead, though its end has not been
+   * seen.
+   */
   | { readonly _tag: "CloseStale"; readonly connection: C }
   | { readonly _tag: "TakeLeave"; readonly connection: C }
   | { readonly _tag: "Cut"; readonly connection: C }
@@ -116,7 +123,7 @@ type Step<C, S, E> = readonly [State<C, S>, ReadonlyArray<Action<C, S, E>>]
 const silence: ReadonlyArray<never> = []
 
 /**
- * An actor without any connection; `self` is its uuid.
+ * The state of an actor without any connection; `self` is its uuid.
  *
  * @example
  * ```ts
@@ -133,8 +140,8 @@ export const initial = <C, S>(self: string): State<C, S> => ({
 })
 
 /**
- * The verdict on a peer that has proven itself: `undefined` lets it in, a refusal says why not. `usable` tells whether an
- * open connection still takes calls.
+ * The verdict on a peer that has proven itself: a refusal with its reason, or `undefined` to admit the peer. `usable`
+ * says whether an open connection still takes calls.
  *
  * @example
  * ```ts
@@ -152,7 +159,7 @@ export const judge = <C, S>(
   usable: (connection: C) => boolean
 ): Refusal | undefined => {
   if (phase !== "open") return { reason: "busy", detail: "this actor is ending" }
-  // A probe reads the name of this actor, and then leaves.
+  // A probe only reads the name of this actor, and then closes its connection.
   if (role === "probe") return undefined
   if (role !== "peer") return { reason: "role", detail: "only peers dial: parents and children are connected" }
   if (actor.uuid === self) return { reason: "identity", detail: "this is you" }
@@ -175,7 +182,7 @@ const without = <C, S>(state: State<C, S>, stranger: S): State<C, S> => {
 }
 
 /**
- * The state after one event, with the actions that it causes.
+ * Takes one input; returns the next state and the actions.
  *
  * @example
  * ```ts
@@ -268,7 +275,10 @@ const linkStep = <C, S, E>(
   }
 }
 
-/** The peer has one connection to us: what was taken for it is dead, though its end has not been seen. */
+/**
+ * Takes a new connection of a peer: an open connection that the peer had before is dead, though its end has not been
+ * seen.
+ */
 const opened = <C, S, E>(state: State<C, S>, peer: string, connection: C): Step<C, S, E> => {
   const before = state.links.get(peer)
   const serve: Action<C, S, E> = { _tag: "Serve", peer, connection }
@@ -306,7 +316,7 @@ const strangerStep = <C, S, E>(
   const known = state.strangers.get(stranger)
   if (known === undefined) return [state, silence]
   switch (input._tag) {
-    // The refusal leaves first: the bound of the greeting is also that of reading the refusal.
+    // The refusal is sent before the connection closes: the stranger has the time limit of the handshake to read it.
     case "StrangerRefused":
       return known === "refused" ? [state, silence] : [
         { ...state, strangers: new Map(state.strangers).set(stranger, "refused") },

@@ -1,13 +1,14 @@
 /**
- * Every way a peer can break the rules. The set is closed: the side that finds a breach names one of these, says it to
- * the peer in a `Violation` word, and closes the connection. Nothing a peer sends can do more than that.
+ * The rules of the protocol that a peer can break. The list is complete: the side that finds a breach names one of
+ * these rules, says it to the peer in a `Violation` word, and closes the connection. No word or bytes of a peer can
+ * have a worse effect on this side.
  *
- * `Unsupported` is the one that is not hostile: a word from a newer minor version, answered instead of ignored.
+ * `Unsupported` alone is not hostile: it answers a word of a newer minor version.
  *
  * @since 0.1.0
  */
 /**
- * One rule that a peer has broken, with the facts that name the place.
+ * One rule that a peer has broken, with the details of the place.
  *
  * @category models
  * @since 0.1.0
@@ -28,7 +29,7 @@ export type Violation =
   | { readonly _tag: "AnswersUnread"; readonly limit: number }
 
 /**
- * The broken rule in one sentence, for logs and errors.
+ * Describes the broken rule in one sentence, for logs and errors.
  *
  * @example
  * ```ts

@@ -160,7 +160,7 @@ describe("Connection", () => {
     }
   })
 
-  it("Connection answers the cancel of a call whose parts are arriving, and hears no more of it", () => {
+  it("Connection answers the cancel of a call whose parts are arriving, and gets no more words of the call", () => {
     const state = inPhase("peer", "Serving")
     const dialog = state.dialogs.next % 2 === 1 ? 2 : 1
     Connection.begun(state, dialog, words.Start.code)
@@ -170,7 +170,7 @@ describe("Connection", () => {
     assert.isFalse(Connection.takesStart(state, dialog, 0))
   })
 
-  it("Connection hears no part before it is open, and drops one behind a Bye", () => {
+  it("Connection refuses a part before the connection is open, and drops a part after a Bye", () => {
     const early = Connection.begun(inPhase("child", "Spawning"), 1, words.Yield.code)
     assert.strictEqual(early[0].phase._tag, "Closed")
     const state = inPhase("peer", "Leaving")
@@ -356,7 +356,7 @@ describe("Connection, whatever happens in whatever order", () => {
   })
 
   it.prop(
-    "a connection stops calls exactly once, before anything else of that step is said, and takes none behind it",
+    "a connection stops calls exactly once, before it says anything else in that step, and takes no further calls",
     Anything,
     (given) => {
       const { state, steps } = play(given)
@@ -396,7 +396,7 @@ describe("Connection, whatever happens in whatever order", () => {
   )
 
   it.prop(
-    "a connection keeps every word that comes before it has an owner, in order, and gives them out once",
+    "a connection without an owner keeps every word in order, and hands the words to its first owner once",
     Anything,
     (given) => {
       const { steps } = play(given)
@@ -427,15 +427,19 @@ describe("Connection, whatever happens in whatever order", () => {
     }
   })
 
-  it.prop("a connection hands a dialog no answer behind a Bye: its callers end with it, once", Anything, (given) => {
-    const { steps } = play(given)
-    const at = steps.findIndex(({ actions }) => tagsOf(actions).includes("EndCallers"))
-    if (at < 0) return
-    const behind = steps.slice(at + 1).flatMap(({ actions }) => tagsOf(actions))
-    assert.notInclude(behind, "EndCallers")
-    assert.notInclude(behind, "Deliver")
-    assert.notInclude(behind, "Tell")
-  })
+  it.prop(
+    "a connection hands a dialog no answer after a Bye: the callers of the dialog end with the connection, once",
+    Anything,
+    (given) => {
+      const { steps } = play(given)
+      const at = steps.findIndex(({ actions }) => tagsOf(actions).includes("EndCallers"))
+      if (at < 0) return
+      const behind = steps.slice(at + 1).flatMap(({ actions }) => tagsOf(actions))
+      assert.notInclude(behind, "EndCallers")
+      assert.notInclude(behind, "Deliver")
+      assert.notInclude(behind, "Tell")
+    }
+  )
 
   it.prop("a connection says why it closed, and never a cut behind a Bye", Anything, (given) => {
     const { phase } = play(given).state
@@ -459,7 +463,7 @@ describe("A connection in each of its phases", () => {
     ["Closed", false, true, false]
   ]
   for (const [phase, isOpen, isOver, accepts] of rows) {
-    it(`${phase}: says whether it is open, whether dialogs begin, and whether they may still be answered`, () => {
+    it(`${phase}: a connection says whether it is open, whether dialogs begin, and whether they may still be answered`, () => {
       const state = inPhase("child", phase)
       assert.strictEqual(state.phase._tag, phase)
       assert.deepStrictEqual(

@@ -114,7 +114,7 @@ describe("Credit", () => {
     many
   )
 
-  it("once everything sent has been read, any chunk can pass: every small window, every two chunks before it", () => {
+  it("once everything sent has been read, any chunk can pass: every small window, with every two chunks before the chunk", () => {
     for (let items = 1; items <= 4; items++) {
       for (let bytes = 2; bytes <= 5; bytes++) {
         const chunks: Array<Chunk> = []

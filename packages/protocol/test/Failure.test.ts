@@ -105,7 +105,7 @@ describe("Failure", () => {
   })
 
   it.prop(
-    "an own error and a cancellation cross whole, whatever is in them",
+    "an error of the contract and a cancellation cross completely, whatever they contain",
     { own, cancelled },
     ({ cancelled, own }) => {
       assert.deepStrictEqual(cross(own), own)

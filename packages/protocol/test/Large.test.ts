@@ -93,7 +93,7 @@ describe("A payload with large parts", () => {
     })
   }
 
-  it("G171: a large payload carries texts and bytes of any length unharmed, and every letter of them", () => {
+  it("G171: a large payload carries texts and bytes of any length unharmed, with every letter", () => {
     const schema = Schema.Struct({ text: Schema.String, bytes: Schema.Uint8Array, more: Schema.Array(Schema.String) })
     for (const length of [minLargeLength - 1, minLargeLength, 100_000, 3_000_000]) {
       const text = "aé\u{1F331}\ufeff\uffff".repeat(length).slice(0, length - length % 8)
@@ -216,7 +216,7 @@ describe("The frame of a large payload", () => {
     assert.deepStrictEqual(read, { ok: true, value })
   })
 
-  it("G254: the frame of a large payload stays while the value is a view of it, or another frame is beside it", () => {
+  it("G254: the frame of a large payload stays while the value is a view of the frame, or another frame is beside it", () => {
     const image = new Uint8Array(minLargeLength).fill(9)
     const viewed = encoded(Schema.Struct({ text: Text, image: Schema.Uint8Array }), { text: large, image })
     const frame = arrived(viewed.payload)

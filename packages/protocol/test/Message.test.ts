@@ -12,7 +12,7 @@ describe("Message", () => {
     for (const code of codes) assert.isTrue(code > 0 && code < 128)
   })
 
-  it("data takes the data lane, and so does what must stay behind it; everything else overtakes", () => {
+  it("data takes the data lane, and so do the words that must stay behind data; all other words overtake", () => {
     assert.deepStrictEqual(where((word) => word.lane === "data"), ["Started", "Yield", "Stop", "Return", "Part", "Bye"])
   })
 

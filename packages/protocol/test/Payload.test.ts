@@ -297,19 +297,19 @@ describe("Payload, of a schema that nothing carries", () => {
     ]
   ]
   for (const [what, schema, issue] of refused) {
-    it(`G116: ${what} is found before a value is there, and its codec refuses every value`, () => {
+    it(`G116: ${what} is found before a value exists, and its codec refuses every value`, () => {
       assert.strictEqual(Payload.refusal(schema), issue)
       assert.deepStrictEqual(Payload.codec(schema).encode({}), { ok: false, issue })
       assert.deepStrictEqual(Payload.codec(schema).decode(new Uint8Array([1, 0])), { ok: false, issue })
     })
   }
-  it("G116: a symbol of this process is found before a value is there", () => {
+  it("G116: a symbol of this process is found before a value exists", () => {
     assert.strictEqual(
       Payload.refusal(Schema.Struct({ s: Schema.UniqueSymbol(Symbol("mine")) })),
       `no value of it can cross: it has a symbol that no other process knows. Make it with Symbol.for\n  at ["s"]`
     )
   })
-  it("G116: a schema that is suspended is not looked at before it is used, and refused by its codec then", () => {
+  it("G116: a suspended schema is not inspected before its first use, and its codec then refuses its values", () => {
     const Late = Schema.Struct({ of: Schema.suspend((): typeof Opaque => Opaque) })
     assert.isUndefined(Payload.refusal(Late))
     assert.deepStrictEqual(Payload.codec(Late).encode({ of: new Handle() }), {

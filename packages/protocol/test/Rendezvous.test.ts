@@ -352,7 +352,7 @@ describe("A dial that fails", () => {
     actions: [{ _tag: "Fail", peer: "b", why: { error: "refused" } }]
   }
 
-  it("a dial that fails is told to all that wait for it, before and while it greets", () => {
+  it("the failure of a dial is reported to all that wait for the dial, before and during its greeting", () => {
     assert.deepStrictEqual(after(wanted, failed), told)
     assert.deepStrictEqual(after(wanted, connected, failed), told)
   })

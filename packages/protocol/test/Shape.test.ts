@@ -19,7 +19,7 @@ describe("The shape of a value", () => {
     assert.match(textIssue(value, () => ({})) ?? "", /half of a surrogate pair\n {2}at \["text"\]/)
   })
 
-  it("a value that stands in two places is looked at once", () => {
+  it("a value that stands in two places of a shape is visited once", () => {
     let looks = 0
     const shared = {
       get text() {

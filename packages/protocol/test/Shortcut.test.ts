@@ -208,7 +208,7 @@ const left: ReadonlyArray<Message> = [
 ]
 
 describe("The words that the shortcut is for", () => {
-  it("the words that the shortcut is for are written and read by it, up to each bound of its numbers and texts", () => {
+  it("the shortcut writes and reads the words that it covers, up to each bound of their numbers and texts", () => {
     for (const message of taken) {
       const parts = Hot.encode(message)
       assert.isDefined(parts, JSON.stringify(message))

@@ -71,7 +71,7 @@ const odd: { readonly [name: string]: unknown } = {
 
 describe("payloads that need no making", () => {
   it.prop(
-    "G261: a value of plain data needs no making, and is written like the value made of it",
+    "G261: a value of plain data needs no making, and is written like the value that its schema makes",
     { value: Rows },
     ({ value }) => {
       const { encode, isMade } = Payload.codec(Rows)
@@ -83,7 +83,7 @@ describe("payloads that need no making", () => {
   )
 
   for (const [name, input] of Object.entries(odd)) {
-    it(`G261: ${name} is written like the value made of it, or is made`, () => {
+    it(`G261: ${name} is written like the value that its schema makes, or is made`, () => {
       expectSame(Row, input)
       expectSame(Rows, { rows: [row, input], big: 1n })
       const Loose = Schema.Struct({ note: Schema.optionalKey(Schema.String) })

@@ -1,5 +1,5 @@
 /**
- * PostgreSQL as the engine of leases, election and names that programs share.
+ * PostgreSQL as the engine for leases, election and names that several programs share.
  *
  * @since 0.2.0
  */
@@ -13,15 +13,21 @@ import * as Driver from "./internal/driver.ts"
 import * as Migration from "./internal/migration.ts"
 
 /**
- * Settings of the driver.
+ * Settings of the PostgreSQL driver.
  *
  * @category models
  * @since 0.2.0
  */
 export interface SqlOptions {
-  /** The schema of its tables, and the channel of its notifications: small letters, digits and `_`. Default: `furrow`. */
+  /**
+   * The schema of the driver's tables, and the channel of its notifications: small letters, digits and `_`. Default:
+   * `furrow`.
+   */
   readonly schema?: string | undefined
-  /** The driver makes its tables where they are absent. Otherwise run `migration` by other means. Default: `true`. */
+  /**
+   * True when the driver may create missing tables. With false, the program or its operator must run `migration`.
+   * Default: `true`.
+   */
   readonly migrate?: boolean | undefined
 }
 
@@ -35,8 +41,8 @@ const schemaNamed = (schema: string | undefined = "furrow"): string => {
 }
 
 /**
- * The statement that makes the tables and functions of the driver: for a migration of your own, where the program's user may
- * not make them. Run again, it changes nothing.
+ * The statement that creates the tables and functions of the driver, for a program's own migration when its user may
+ * not create them. Running the statement again changes nothing.
  *
  * The program's user then needs `usage` on the schema, all of `select, insert, update, delete` on its tables, and `usage` on
  * its sequence.
@@ -53,12 +59,14 @@ export const migration = ({ schema }: Pick<SqlOptions, "schema"> = {}): string =
   Migration.migration(schemaNamed(schema))
 
 /**
- * An engine for all programs that ask one PostgreSQL (14 or later): `SqlDiscovery.layer`, or `SqlDiscovery.layer({ schema: "shop" })`.
+ * An engine for all programs that use one PostgreSQL (14 or later): `SqlDiscovery.layer`, or
+ * `SqlDiscovery.layer({ schema: "shop" })`.
  *
- * It needs a `PgClient`. Nothing is asked of the server before the first operation, so a program starts also while the server is
- * down. An operation takes a connection from the client's pool. A program that follows or waits for names keeps one more.
+ * The driver needs a `PgClient`. The driver sends nothing before the first operation, so a program starts even if the
+ * server is down. An operation takes a connection from the client's pool. A program that follows names or waits for
+ * them keeps one more connection.
  *
- * The clock of the server decides which leases have expired. Tokens grow also beyond a database that was lost.
+ * The clock of the server decides which leases have expired. Tokens keep growing even after the loss of a database.
  *
  * @example
  * ```ts check

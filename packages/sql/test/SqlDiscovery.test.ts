@@ -79,7 +79,7 @@ suite("PostgreSQL", "PostgreSQL", Postgres.isInstalled, () => {
   )
 
   it.live(
-    "a program that makes no tables fails typed without them, and works where they were made for it",
+    "a program that makes no tables fails with a typed error if they are missing, and works with tables that were made before",
     () =>
       Effect.gen(function*() {
         const { port } = yield* server

@@ -1,5 +1,5 @@
 /**
- * The duties of every `Connection`: order, backpressure, half close, cut, and an end that is reported once.
+ * Tests the duties of every `Connection`: order, backpressure, half close, cut, and an end that is reported once.
  *
  * To test a new transport, pass a function that makes connected pairs. Each case gets its own pair of connections.
  * `TransportSuite` tests listening and dialling.
@@ -27,7 +27,7 @@ const nothingElse = (...recorders: ReadonlyArray<Recorder>): Effect.Effect<void>
     for (const recorder of recorders) equal([recorder.ends.length, recorder.afterEnd], [1, 0])
   })
 
-/** The bytes that a transport may take at most from a writer whose reader does not read. */
+/** The largest number of bytes that a transport may accept from a writer whose reader does not read. */
 const mostBytes = 64 * 1024 * 1024
 
 /** Writes chunks until the connection is full, and returns the number of bytes that it took. */
@@ -43,8 +43,8 @@ const fill = (connection: Connection, chunk: Uint8Array): number => {
 }
 
 /**
- * Writes until the connection stays full, because a driver may have more room after it first answers false. Returns the
- * number of bytes that the connection took.
+ * Writes until the connection stays full, because a driver may have more room after `write` first answers false.
+ * Returns the number of bytes that the connection took.
  */
 const fillUp = (connection: Connection, writer: Recorder, chunk: Uint8Array): Effect.Effect<number> =>
   Effect.gen(function*() {

@@ -1,6 +1,6 @@
 /**
- * A contract as data: the duties of every implementation of a seam, one case for each duty. It depends on no test
- * runner: the test hands each case to its own.
+ * A contract as data: the duties of every implementation of an interface, one case for each duty. A contract depends on
+ * no test runner: a test passes each case to its own runner.
  *
  * ```ts check
  * const pair = TransportSuite.dialled(TransportSuite.fromLayer(NodeTransport.layerTcp))
@@ -12,7 +12,8 @@
 import type * as Effect from "effect/Effect"
 
 /**
- * One duty of an implementation. `run` fails or dies where the duty is not kept. It ends by itself, within seconds.
+ * One duty of an implementation. `run` fails or dies when the implementation breaks the duty. Each case ends by itself,
+ * within seconds.
  *
  * @category models
  * @since 0.1.0

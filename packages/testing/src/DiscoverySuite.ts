@@ -1,10 +1,10 @@
 /**
- * The duties of every `Discovery` to its tree. A name is held from its claim on and listed from ready to gone, unique
- * or shared; a watcher hears every change in order, and costs a bounded amount of memory.
+ * Tests the duties of every `Discovery` to its tree. A name is held from its claim on and listed from ready to gone,
+ * unique or shared. A watcher gets every change in order, and costs a bounded amount of memory.
  *
- * To test a new Discovery, pass a function that makes it to this contract. Each case opens the Discovery for a tree of
- * its own, with the registrar of such a tree below it. The runtime itself checks that a parent may report about an
- * actor, so no case does. Entries of other trees, which an engine may have, are left out of the comparison.
+ * To test a new Discovery, pass a function that makes it to this contract. Each case opens the Discovery for its own
+ * tree, with the registrar of that tree below it. The runtime itself checks that a parent may report about an actor, so
+ * no case does. Entries of other trees, which an engine may have, are left out of the comparison.
  *
  * @since 0.1.0
  */
@@ -41,7 +41,7 @@ import * as Leaks from "./Leaks.ts"
 export type MakeDiscovery = Effect.Effect<Discovery["Service"], unknown, Scope.Scope>
 
 /**
- * Makes a Discovery from its Layer. The effect fails where the Layer cannot be built.
+ * Makes a Discovery from its Layer. Fails when the Layer cannot be built.
  *
  * @example
  * ```ts check
@@ -56,7 +56,7 @@ export const fromLayer = <E>(layer: Layer.Layer<Discovery, E>): MakeDiscovery =>
     (scope) => Effect.map(Layer.buildWithScope(layer, scope), (context) => Context.get(context, Discovery))
   )
 
-/** The tree that a Discovery is opened for. */
+/** The tree for which a case opens a Discovery. */
 class Tree {
   private readonly id = Crypto.randomUUID().slice(0, 8)
   readonly root: Entry = this.entry("root")
@@ -115,7 +115,7 @@ class Tree {
     return name.slice(0, -this.id.length - 1)
   }
 
-  /** A change of this tree that a watcher has heard, as text. */
+  /** A change of this tree that a watcher has received, as text. */
   told(change: Change): string | undefined {
     if (change._tag === "Snapshot") return `all ${this.short(change.entries).toSorted().join(" ")}`
     if (change.entry.path[0] !== this.root.actor.uuid) return undefined
@@ -125,7 +125,7 @@ class Tree {
   }
 }
 
-/** The tools of a case: the tree, and its directory as the Discovery opened it. */
+/** The tools of a case: the tree, and the directory that the Discovery opened for the tree. */
 interface Opened {
   readonly tree: Tree
   readonly directory: Directory
@@ -133,7 +133,7 @@ interface Opened {
 
 let pids = 1000
 
-/** A started actor that is ready. */
+/** Starts an actor that is ready. */
 const come = ({ directory, tree }: Opened, of: string, options: Parameters<Tree["entry"]>[1] = {}) =>
   Effect.gen(function*() {
     const entry = tree.entry(of, options)
@@ -146,7 +146,7 @@ const come = ({ directory, tree }: Opened, of: string, options: Parameters<Tree[
 const listed = ({ directory, tree }: Opened, of?: string) =>
   Effect.map(directory.list(of === undefined ? undefined : tree.name(of)), (entries) => tree.short(entries))
 
-/** Reads a watch without delay; ends with the Scope, or by `stop`. */
+/** Reads a watch without delay; the reading ends with the Scope, or by `stop`. */
 const reading = ({ directory, tree }: Opened, of?: string) =>
   Effect.gen(function*() {
     const heard: Array<string> = []
@@ -324,7 +324,7 @@ const names: Record<string, Body> = {
     })
 }
 
-/** The number of changes that is more than any watcher may keep waiting. */
+/** A number of changes that exceeds the limit of any watcher. */
 const many = 5000
 
 const watches: Record<string, Body> = {
@@ -397,7 +397,8 @@ const watches: Record<string, Body> = {
       yield* read
       const kept = yield* come(opened, "kept")
       for (let i = 0; i < many / 2; i++) yield* directory.gone((yield* come(opened, "passing")).actor.uuid)
-      // Waits until the fibers between the registrar and the watcher, if there are any, have read everything they may.
+      // Waits until the fibers between the registrar and the watcher, if there are any, have read all that they may
+      // read.
       yield* settled
       yield* directory.gone(kept.actor.uuid)
       const last = yield* come(opened, "last")
@@ -411,7 +412,7 @@ const watches: Record<string, Body> = {
     }),
   "a watcher that stops is forgotten": (opened) =>
     Effect.gen(function*() {
-      // A Discovery that follows the registrar has its own watch, from the beginning or from the first watcher on.
+      // A Discovery that follows the registrar has a watch of its own, from the beginning or from the first watcher on.
       yield* Effect.flatMap(reading(opened), ({ stop }) => stop)
       yield* settled
       const before = opened.tree.watching
@@ -443,8 +444,8 @@ const leftBehind = (discovery: Discovery["Service"]) =>
   })
 
 /**
- * The contract of finding and being found, for a Discovery made by `make`. A case fails where its duty is not kept, and
- * ends by itself within seconds.
+ * The contract of a Discovery that `make` makes. A case fails when its duty is broken, and ends by itself within
+ * seconds.
  *
  * @example
  * ```ts check

@@ -1,6 +1,6 @@
 /**
- * The duties of every `DiscoveryDriver`: a key has one holder, tokens grow, a lease that is not renewed expires with
- * its keys, and changes are hinted at.
+ * Tests the duties of every `DiscoveryDriver`: a key has one holder, tokens grow, a lease that is not renewed expires
+ * with its keys, and changes are hinted at.
  *
  * To test a new engine, pass a function that makes its driver to this contract. Each case uses names of its own, so the
  * engine may hold other names.
@@ -31,7 +31,7 @@ type Driver = DiscoveryDriver["Service"]
 export type MakeDriver = Effect.Effect<Driver, unknown, Scope.Scope>
 
 /**
- * Makes a driver from its Layer. The effect fails where the Layer cannot be built.
+ * Makes a driver from its Layer. Fails when the Layer cannot be built.
  *
  * @example
  * ```ts
@@ -47,7 +47,7 @@ export const fromLayer = <E>(layer: Layer.Layer<DiscoveryDriver, E>): MakeDriver
     (scope) => Effect.map(Layer.buildWithScope(layer, scope), (context) => Context.get(context, DiscoveryDriver))
   )
 
-/** A lease that is long enough not to expire during a case, and short enough to wait for its end. */
+/** Milliseconds of a lease that does not expire during a case. */
 const longMillis = 60_000
 const shortMillis = 300
 
@@ -212,7 +212,7 @@ const cases: Record<string, Body> = {
 }
 
 /**
- * The contract of an engine, for a driver made by `make`. A case fails where its duty is not kept, and ends by itself
+ * The contract of an engine, for a driver that `make` makes. A case fails when its duty is broken, and ends by itself
  * within seconds.
  *
  * @example

@@ -1,5 +1,5 @@
 /**
- * Waits for a condition by polling until a deadline, which tests of processes do instead of sleeping.
+ * Waits for a condition by polling until a deadline, which tests of processes use instead of a sleep.
  *
  * Polling uses real time, whatever Clock the program has, because processes, files and sockets do not follow TestClock.
  *
@@ -13,7 +13,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 
 /**
- * How long to poll (default: 10 seconds), how often (default: 20 milliseconds), and what the error calls the condition.
+ * The time to poll (default: 10 seconds), the interval (default: 20 milliseconds), and the name of the condition in the
+ * error.
  *
  * @category models
  * @since 0.1.0

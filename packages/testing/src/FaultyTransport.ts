@@ -1,15 +1,15 @@
 /**
- * A connection that behaves as badly as a connection is allowed to.
+ * A connection with all the faults that the contract of a connection allows.
  *
  *   write -> lane (waits, is cut up, is joined) -> inner connection -> lane -> data
  *
- * It keeps the duties of a transport: bytes keep their order, nothing is lost before the end, and the end is reported
- * once. The faults decide everything else. Chunks wait for turns of the event loop, and are split and joined anywhere.
- * A write may be told that there is no room, and the connection may end at any byte, in one direction or both. The same
- * seed causes the same faults again.
+ * The connection keeps the duties of a transport: bytes keep their order, nothing is lost before the end, and the end
+ * is reported once. The configured faults decide everything else. Chunks wait for turns of the event loop, and are
+ * split and joined anywhere. A write may be answered with `false`, and the connection may end at any byte, in one
+ * direction or both. A seed causes the same faults again.
  *
- * The holder of the link can also stop both directions and let them go on, or cut the link, which makes partitions for
- * a test.
+ * The holder of the link can also stop both directions and release them, or cut the link, which partitions the actors
+ * of a test.
  *
  * @since 0.1.0
  */
@@ -17,7 +17,7 @@ import type { Address, Connection, ConnectionHandlers, TransportDriver } from "@
 import * as Effect from "effect/Effect"
 
 /**
- * The directions of a connection that end: `incoming` is the direction that this end reads. An end in one direction is
+ * The directions of a connection that end; `incoming` is the direction that this end reads. An end in one direction is
  * noticed only by the reader of that direction.
  *
  * @category models
@@ -34,7 +34,8 @@ export type Cut = "both" | "incoming" | "outgoing"
 export type Throws = "write" | "end" | "destroy"
 
 /**
- * The faults of a connection. Chances are between 0 and 1; without faults the connection behaves like the inner one.
+ * The faults of a connection. Chances are numbers from 0 to 1; without faults the connection behaves like the inner
+ * one.
  *
  * @category models
  * @since 0.1.0
@@ -47,10 +48,7 @@ export interface Faults {
   readonly split?: number | undefined
   /** The chance that a chunk is joined with the next one. */
   readonly join?: number | undefined
-  /**
-   * The chance that a write is answered with `false` although there is room. `drain` follows at most `delay` turns
-   * later.
-   */
+  /** The chance that a write returns `false` although there is room. `drain` follows at most `delay` turns later. */
   readonly stall?: number | undefined
   /** Ends the connection after `after` bytes of one direction, even in the middle of a frame. */
   readonly cut?: { readonly after: number; readonly counting: "incoming" | "outgoing"; readonly how: Cut } | undefined
@@ -64,12 +62,12 @@ export interface Faults {
  */
 export interface Link {
   readonly connection: Connection
-  /** Ends the connection now. Bytes that wait in the ended directions are lost. Calling it again has no effect. */
+  /** Ends the connection now. Bytes that wait in the ended directions are lost. Repeated calls have no effect. */
   readonly cut: (how?: Cut) => void
   /** Stops both directions until `release`. */
   readonly hold: () => void
   readonly release: () => void
-  /** Makes these methods throw from now on, which no driver is allowed to do. */
+  /** Makes these methods throw from now on, which a correct driver never does. */
   readonly throwIn: (...functions: ReadonlyArray<Throws>) => void
   readonly isCut: boolean
 }
@@ -97,8 +95,8 @@ export const random = (seed: number): () => number => {
 }
 
 /**
- * The bytes that a lane takes before its writer has to wait: more than the connections below take, so that those
- * decide.
+ * The number of bytes that a lane takes before its writer has to wait: more than the connections below take, so that
+ * those decide.
  */
 const highWaterBytes = 1024 * 1024
 
@@ -109,7 +107,10 @@ const concat = (a: Uint8Array, b: Uint8Array): Uint8Array => {
   return out
 }
 
-/** One direction of a connection: a queue whose head moves on when its time has come and the other side has room. */
+/**
+ * One direction of a connection: a queue that passes its first chunk on when the chunk's time has come and the other
+ * side has room.
+ */
 class Lane {
   private queue: Array<Uint8Array> = []
   private flow: "open" | "ending" | "ended" = "open"
@@ -311,7 +312,7 @@ class FaultyEnd implements Link {
     if (how !== "incoming" && !this.over.outgoing) {
       this.over.outgoing = true
       this.outgoing.drop()
-      // Bytes that have reached the inner connection still arrive, and the peer sees the end after them.
+      // Bytes that have reached the inner connection still arrive, and the peer sees the end after these bytes.
       this.inner.end()
     }
     if (how !== "outgoing" && !this.over.incoming) {
@@ -355,7 +356,7 @@ class FaultyEnd implements Link {
     return false
   }
 
-  /** Tells a writer that had to wait that there is room again. */
+  /** Tells a waiting writer that there is room again. */
   private pay(): void {
     if (!this.owed || this.stalled || (!this.over.outgoing && !this.outgoing.isClear)) return
     this.owed = false
@@ -414,8 +415,8 @@ export const pair = (
 }
 
 /**
- * A transport that adds faults to the connections it dials, for peers of a tree in memory. `faults` may differ for each
- * connection. `onLink` gets each link, so that a test can stop or cut it.
+ * A transport that adds faults to the connections it dials, for peers of a tree in memory. `faults` is called for each
+ * connection, and may return different faults. `onLink` gets each link, so that a test can stop or cut it.
  *
  * @example
  * ```ts

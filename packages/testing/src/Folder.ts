@@ -24,7 +24,8 @@ export const make = (
 ): Effect.Effect<string, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      // Resolved to the real path, because modules are known by it and the temporary folder may be a symbolic link.
+      // The path of the folder is the real one, because modules are known by their path and the temporary folder may be
+      // a symbolic link.
       const folder = Fs.realpathSync(Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-testing-")))
       for (const [name, text] of Object.entries(files)) {
         const file = Path.join(folder, name)
@@ -37,7 +38,8 @@ export const make = (
   )
 
 /**
- * Reads the lines of a file, or none if it does not exist. A test reads with it what its actors appended.
+ * Reads the lines of a file, or none if the file does not exist. Tests read with this function what their actors have
+ * appended.
  *
  * @example
  * ```ts

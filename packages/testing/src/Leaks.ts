@@ -1,12 +1,12 @@
 /**
- * Checks that work leaves nothing behind: takes a picture of this process's resources before the work, and compares
+ * Checks that work leaves nothing behind: records this process's resources before the work, and compares them
  * afterwards.
  *
  *   picture: descendants · file descriptors (sockets, pipes, files) · temporary files
  *
- * Resources that are just ending may take a moment, so the comparison is repeated until a deadline. The check fails
- * with every process, descriptor and file that was not there before. Two pieces of work at the same time see each
- * other's resources, so put one check around both.
+ * Resources that are just ending may take a moment, so the comparison is repeated until a deadline. The check for leaks
+ * fails with every process, descriptor and file that did not exist before the test. Two pieces of work at the same time
+ * see each other's resources, so put one check around both.
  *
  * @since 0.1.0
  */
@@ -26,7 +26,7 @@ import * as Processes from "./Processes.ts"
  */
 export interface Picture {
   readonly processes: ReadonlyMap<number, Processes.Process>
-  /** The target of each open descriptor, by its number. Only known on Linux: empty on other systems. */
+  /** The target of each open descriptor, by the descriptor's number. On systems other than Linux the map is empty. */
   readonly descriptors: ReadonlyMap<number, string>
   readonly files: ReadonlySet<string>
 }
@@ -40,7 +40,10 @@ export interface Picture {
  */
 export interface Options {
   readonly within?: Eventually.Options["within"]
-  /** Entries of this folder (default: the system's) whose names begin with the prefix (default: `furrow`), but for kept graves. */
+  /**
+   * Entries of this folder (default: the system's) whose names begin with the prefix (default: `furrow`), except for
+   * kept stories of dead actors.
+   */
   readonly temporary?: { readonly folder?: string; readonly prefix?: string } | undefined
   /** Processes and descriptors that do not count, by their command line or their target. */
   readonly ignore?: ((description: string) => boolean) | undefined
@@ -83,17 +86,20 @@ const descriptors = (): ReadonlyMap<number, string> => {
     try {
       found.set(Number(name), Fs.readlinkSync(`/proc/self/fd/${name}`))
     } catch {
-      // The descriptor with which the folder was read has gone by now.
+      // The descriptor with which the folder was read is closed by now.
     }
   }
   return found
 }
 
-/** True for what a dead actor leaves on purpose: its story, or its record, which becomes a story at the next look. */
+/**
+ * True for the files that a dead actor leaves on purpose: its story, or its record, which becomes a story when it is
+ * next read.
+ */
 const isOfTheDead = (name: string): boolean =>
   name.endsWith(".json") || name.endsWith(".record") && !Processes.isAlive(Number(name.slice(0, -".record".length)))
 
-/** True for a folder in which nothing is but stories and records of dead actors. */
+/** True for a folder that contains only stories and records of dead actors. */
 const isStories = (path: string): boolean => {
   try {
     const stories = Fs.readdirSync(Path.join(path, "graves"))
@@ -104,8 +110,8 @@ const isStories = (path: string): boolean => {
 }
 
 /**
- * Paths of the files and folders that are in a folder and begin with a prefix. Default: those of Furrow among the temporary files.
- * A folder with the stories of dead actors alone is left out, because it is kept on purpose.
+ * Paths of the files and folders in a folder whose names begin with a prefix. Default: those of Furrow in the folder
+ * for temporary files. A folder that contains only stories of dead actors is left out, because it is kept on purpose.
  *
  * @example
  * ```ts
@@ -122,7 +128,10 @@ export const files = ({ folder = Os.tmpdir(), prefix = "furrow" } = {}): Readonl
     ) => !isStories(path))
   )
 
-/** Node opens a pipe when a process first listens to a signal, and keeps it open. This pipe is no leak. */
+/**
+ * Node opens a pipe when a process first listens to a signal, and keeps it open. The pipe that Node opens itself is no
+ * leak.
+ */
 const openNodesOwn = (): void => {
   const listener = () => {}
   process.on("SIGWINCH", listener)
@@ -130,7 +139,7 @@ const openNodesOwn = (): void => {
 }
 
 /**
- * Takes a picture of this process's present resources.
+ * Records this process's present resources.
  *
  * @example
  * ```ts
@@ -164,7 +173,7 @@ const difference = (before: Picture, after: Picture, ignore: (description: strin
 }
 
 /**
- * Waits until nothing is left that is not in the picture `before`; fails with everything that is left.
+ * Waits until no resource is left that is missing in `before`; fails with the remaining ones.
  *
  * @example
  * ```ts
@@ -190,7 +199,7 @@ export const check = (before: Picture, options: Options = {}): Effect.Effect<voi
 
 /**
  * Runs an effect, and fails if it leaves anything behind, however it ends. A failure of the effect itself is kept, and
- * comes first.
+ * comes first in the cause.
  *
  * @example
  * ```ts

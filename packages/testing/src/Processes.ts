@@ -1,5 +1,5 @@
 /**
- * The processes of this machine, for tests: their parents, their titles, and whether they are gone.
+ * Reads the processes of this machine, for tests: their parents, their titles, and whether they are gone.
  *
  * On Linux all data is read from /proc; on other systems from `ps`, which shows no environments. A list of processes
  * may be outdated when it is read, so wait with `gone` and `Eventually`, and do not check only once.
@@ -12,8 +12,8 @@ import * as Fs from "node:fs"
 import * as Eventually from "./Eventually.ts"
 
 /**
- * One process. `state` is the letter that the kernel uses: R for running, S for sleeping, T for stopped, Z for dead and
- * not reaped.
+ * One process. A process; `state` is the letter of the kernel: R for running, S for sleeping, T for stopped, Z for dead
+ * and not reaped.
  *
  * @category models
  * @since 0.1.0
@@ -158,8 +158,8 @@ export const titled = (text: string, root: number = process.pid): ReadonlyArray<
   descendants(root).filter(({ command }) => command.includes(text))
 
 /**
- * Returns every process that was started with this environment variable. It finds descendants even after their parents
- * have died and init has adopted them. Works on Linux only: on other systems it finds nothing.
+ * Returns every process that was started with this environment variable. Descendants are found even after their parents
+ * have died and init has adopted them. The search works on Linux only; on other systems it finds nothing.
  *
  * @example
  * ```ts
@@ -197,7 +197,7 @@ export const describe = ({ command, parent, pid, state }: Process): string =>
   `process ${pid} (child of ${parent}, state ${state}): ${command}`
 
 /**
- * Waits until none of these processes is alive; the failure names those that are.
+ * Waits until none of these processes is alive; the failure names the remaining ones.
  *
  * @example
  * ```ts

@@ -1,8 +1,8 @@
 /**
  * Runs a program as a separate process, for tests of signals, exit codes, output, and what the program leaves behind.
  *
- * Every process that the program starts has a mark in its environment, so that it is found even if its parent has died.
- * When the Scope closes, everything that is left of the program is killed.
+ * Every process that the program starts gets a mark in its environment, so that it is found even if its parent has
+ * died. When the Scope closes, all remaining processes of the program are killed.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import * as Eventually from "./Eventually.ts"
 import * as Processes from "./Processes.ts"
 
 /**
- * Options for the start of the program. The program also gets the flags with which this process's Node was started.
+ * Options for the start of the program. The program gets the same Node flags as this process.
  *
  * @category models
  * @since 0.1.0
@@ -54,7 +54,7 @@ export interface Program {
   readonly says: (text: RegExp, options?: Eventually.Options) => Effect.Effect<RegExpExecArray, Eventually.NotInTime>
   /** Sends a signal to the program alone, not to its process group. */
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
-  /** Closes this end of the program's output, so that its next write fails with EPIPE. */
+  /** Closes the reading end of the program's output, so that its next write fails with EPIPE. */
   readonly deafen: Effect.Effect<void>
   /** Waits for the end of the program and of all its output. */
   readonly ended: (options?: Eventually.Options) => Effect.Effect<Ended, Eventually.NotInTime>

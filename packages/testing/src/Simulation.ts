@@ -1,13 +1,13 @@
 /**
  * Runs whole trees of actors under one seed, which decides which fiber runs next, when bytes arrive, and which actor is
- * killed. The same seed gives the same run, choice by choice, and a run of virtual seconds takes milliseconds.
+ * killed. A seed gives the same run, choice by choice, and a run of virtual seconds takes milliseconds.
  *
  *     run(program, { seed, faults })               one run, with all that happened in it
  *     explore(program, { seeds, faults, check })   many runs, until one of them is not as it should be
  *
- * The actors are those of `MemoryActor`, each as a process of a simulated machine. A killed one runs no finalizer, a
- * stopped one receives nothing, and the resources of both are closed as a kernel does it. Real processes, sockets and
- * signals are not simulated.
+ * The actors are those of `MemoryActor`, each as a process of a simulated machine. A killed actor runs no finalizer, a
+ * stopped actor receives nothing, and the resources of both are closed as a kernel closes them. Real processes, sockets
+ * and signals are not simulated.
  *
  * @since 0.1.0
  */
@@ -32,7 +32,8 @@ import type { Next } from "./internal/simulation/Seed.ts"
 export type { Direction, Faults, Happening } from "./internal/simulation/Machine.ts"
 
 /**
- * The connection of an actor that a fault befalls, by the actor at its other end. Default: that to its parent.
+ * The connection of an actor on which a fault happens, named by the actor at its other end. Default: the connection to
+ * its parent.
  *
  * @category models
  * @since 0.2.0
@@ -42,8 +43,8 @@ export interface Peer {
 }
 
 /**
- * The machine that a simulated program runs on, with actions that no program can do to itself. An actor is named by its
- * name: the living one that was started last is meant.
+ * The machine on which a simulated program runs, with actions that no program can do to itself. An actor is given by
+ * its name, which means the living actor of that name that was started last.
  *
  * @example
  * ```ts
@@ -69,23 +70,25 @@ export class World extends Context.Service<World, {
   readonly stop: (actor: string, duration?: Duration.Input) => Effect.Effect<void>
   readonly continue: (actor: string) => Effect.Effect<void>
   /**
-   * Cuts the connection between an actor and its parent, or another peer. A cut in one direction is seen by its reader only,
-   * and what its writer says is lost. `afterBytes` is how many bytes still pass, in each direction that is cut. Default: 0.
+   * Cuts the connection between an actor and its parent, or another peer. Only the reader of a direction notices its
+   * cut, and words of the writer are lost. `afterBytes` is the number of bytes that still pass in each direction that
+   * is cut. Default: 0.
    */
   readonly cut: (
     actor: string,
     options?: Peer & { readonly direction?: Direction | undefined; readonly afterBytes?: number | undefined }
   ) => Effect.Effect<void>
   /**
-   * Holds the connection between an actor and its parent, or another peer, for a while or until `release`: nothing arrives and
-   * nothing is lost, in either direction, and new connections of the two are held too. The death of either one ends it.
+   * Holds the connection between an actor and its parent, or another peer, for a time or until `release`. Nothing
+   * arrives in either direction and nothing is lost, and new connections of the two actors are held too. The death of
+   * one of the two actors ends the hold.
    */
   readonly hold: (
     actor: string,
     options?: Peer & { readonly duration?: Duration.Input | undefined }
   ) => Effect.Effect<void>
   readonly release: (actor: string, options?: Peer) => Effect.Effect<void>
-  /** Sets the wall clock of an actor forward or, by a negative number, back. */
+  /** Sets the wall clock of an actor forward, or back by a negative number. */
   readonly setClock: (actor: string, millis: number) => Effect.Effect<void>
   /** The names of the living processes, in the order of their starts. */
   readonly alive: Effect.Effect<ReadonlyArray<string>>
@@ -105,11 +108,11 @@ export interface Options {
   readonly faults?: Faults | undefined
   /** The root: `MemoryActor.layer`. */
   readonly root?: MemoryActor.Options | undefined
-  /** Loggers beside that of the history, before it: sinks of the program's own, that may throw. Default: none. */
+  /** Loggers of the program, called before that of the history; these loggers may throw. Default: none. */
   readonly loggers?: ReadonlyArray<Logger.Logger<unknown, unknown>> | undefined
   /**
-   * Ranges of choices that the seed does not make, each from its first number to the one before its second. In them the
-   * fiber that ran last goes on, and no bytes are late. Default: none.
+   * Ranges of choices that the seed does not make, each from its first number to the one before its second. In such a
+   * range the fiber that ran last continues, and no bytes are late. Default: none.
    */
   readonly calm?: ReadonlyArray<readonly [from: number, to: number]> | undefined
   /** The number of choices after which a run is `endless`. Default: 1,000,000. */
@@ -125,8 +128,8 @@ export interface Options {
 export interface Run<A = unknown, E = unknown> {
   readonly seed: number
   /**
-   * `stuck`: nothing could run and nothing slept, and the program was not done. `restless`: something still ran after
-   * the program had ended.
+   * `stuck` means that nothing could run and no fiber slept, although the program was not done. `restless` means that a
+   * fiber still ran after the program had ended.
    */
   readonly end: "done" | "stuck" | "endless" | "restless"
   /** Undefined if the program did not come to its end, for example because its root was killed. */
@@ -152,7 +155,7 @@ const temperOf = ({ late, preempt }: Faults) => (next: Next): Temper => {
   return { ...chosen, preempt: preempt ?? chosen.preempt, delay: late ?? chosen.delay }
 }
 
-/** None means for ever. */
+/** The milliseconds of a duration; `Infinity` when there is none. */
 const millisOf = (duration: Duration.Input | undefined): number =>
   duration === undefined ? Infinity : Duration.toMillis(duration)
 
@@ -183,8 +186,9 @@ const loggerOf = (kernel: Kernel, machine: Machine) =>
   })
 
 /**
- * Runs a program and its actors on a simulated machine, as the seed decides. The effect itself never fails: the result
- * says how the program ended. The program gets its services from the context of this call, except for the runtime.
+ * Runs a program and its actors on a simulated machine, with the order of events that the seed decides. The effect
+ * itself never fails: the result says how the program ended. The program gets its services from the context of this
+ * call, except for the runtime.
  *
  * @example
  * ```ts
@@ -230,7 +234,7 @@ const simulate = async <A, E, R>(
     () =>
       Effect.runForkWith(context)(whole as Effect.Effect<A, E | RuntimeLayerError>).addObserver((done) => {
         exit = done
-        // The actor's program has ended, and so has its process.
+        // The program of the root has ended, and the root's process ends with it.
         kernel.end(root)
       })
   )
@@ -252,7 +256,7 @@ const simulate = async <A, E, R>(
 }
 
 /**
- * Returns the faults of a run: it hung, went on for ever, or left an actor behind.
+ * Returns the faults of a run: it hung, did not end, or left an actor behind.
  *
  * @example
  * ```ts
@@ -325,7 +329,7 @@ export const show = ({ history }: Run): string => {
 export interface ExploreOptions<A, E> extends Omit<Options, "seed"> {
   /** The number of seeds, or a range of them that begins at `from`. `from` is 1 by default. */
   readonly seeds: number | { readonly from: number; readonly count: number }
-  /** Returns further faults of a run, as a pure function of it. */
+  /** Returns further faults of a run, as a pure function of the run. */
   readonly check?: ((run: Run<A, E>) => ReadonlyArray<string>) | undefined
 }
 
@@ -344,8 +348,8 @@ export interface Explored {
 }
 
 /**
- * Runs a program under many seeds, and fails with the first seed whose run has a fault by `problems` or by `check`.
- * Each seed is a separate run. A program that should differ between runs uses Effect's `Random`.
+ * Runs a program under many seeds, and fails with the first seed whose run has a fault according to `problems` or
+ * `check`. Each seed is a separate run. A program that should differ between runs uses Effect's `Random`.
  *
  * @example
  * ```ts
@@ -379,7 +383,7 @@ export const explore = <A, E, R>(
   })
 
 /**
- * The exit of a run in one word: "ok", "interrupted", or the tag of its failure or defect.
+ * Describes the exit of a run in one word: "ok", "interrupted", or the tag of its failure or defect.
  *
  * @example
  * ```ts

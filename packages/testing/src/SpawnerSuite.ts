@@ -1,9 +1,9 @@
 /**
- * The duties of every `SpawnerDriver`: a handle with a connection to the requested actor, one exit with its code or
- * signal, signals that reach the actor, and nothing left of a start that failed or was given up.
+ * Tests the duties of every `SpawnerDriver`: a handle with a connection to the requested actor, one exit with its code
+ * or signal, signals that reach the actor, and no remains of a start that failed or was given up.
  *
- * To test a new spawner, pass a function that makes it to this contract. Each case gets a driver of its own. The actors
- * come from this package, and the driver starts them like any others.
+ * To test a new spawner, pass a function that makes it to this contract. Each case gets its own driver. The actors come
+ * from this package, and the driver starts them like any other actors.
  *
  * @since 0.1.0
  */
@@ -40,7 +40,7 @@ import * as Processes from "./Processes.ts"
 type Driver = SpawnerDriver["Service"]
 
 /**
- * Makes a spawner. The Scope ends parts that belong to all of its actors, such as a warden.
+ * Makes a spawner. The Scope ends parts that all its actors share, such as a warden.
  *
  * @category models
  * @since 0.1.0
@@ -48,9 +48,9 @@ type Driver = SpawnerDriver["Service"]
 export type MakeSpawner = Effect.Effect<Driver, unknown, Scope.Scope>
 
 /**
- * Abilities of a spawner in addition to starting actors. `process`: each actor is a process of this machine, in a group
- * of its own. The other abilities are options of a start that the spawner supports; `stderr` also means that the last
- * lines of stderr are kept.
+ * Abilities of a spawner in addition to starting actors. `process` means that each actor is a process of this machine,
+ * in a group of its own. The other abilities are options of a start that the spawner supports; `stderr` also means that
+ * the last lines of stderr are kept.
  *
  * @category models
  * @since 0.1.0
@@ -81,7 +81,7 @@ export const everything: ReadonlyArray<Ability> = [
 ]
 
 /**
- * The abilities that the driver is tested for. Cases for other abilities are left out of the contract.
+ * The abilities for which the driver is tested. Cases for other abilities are left out of the contract.
  *
  * @category models
  * @since 0.1.0
@@ -93,7 +93,7 @@ export interface Options {
 
 /**
  * Builds the driver of a `Spawner` Layer in the same way as the runtime of a root does: the platform's own, or the
- * program's driver around it. The effect fails where the platform or the program's Layer cannot be built.
+ * program's driver around it. Fails when the platform or the program's Layer cannot be built.
  *
  * @example
  * ```ts
@@ -120,7 +120,7 @@ const request = (name: string, options: SpawnOptions = {}): SpawnRequest => ({
   options
 })
 
-/** Compares code and signal. A driver may give evidence of an end, and need not. */
+/** Compares code and signal of an exit. A driver need not give evidence of an end, so evidence is not compared. */
 const ends = ({ code, signal }: ProcessExit, expected: Pick<ProcessExit, "code" | "signal">): void =>
   equal({ code, signal }, expected)
 
@@ -143,7 +143,7 @@ const kill = (handle: ProcessHandle): Effect.Effect<ProcessExit, Eventually.NotI
     return exited(handle)
   })
 
-/** Starts an actor without greeting it, so that it waits for its parent's first word until it is ended. */
+/** Starts an actor without greeting it, so that the actor waits for its parent's first word. */
 const started = (driver: Driver, asked = request("waiting")) =>
   Effect.acquireRelease(driver.spawn(asked), (handle) =>
     Effect.ignore(Effect.suspend(() => {
@@ -196,7 +196,7 @@ const inTree = <A, E>(
 
 const begin = (name: string, options: SpawnOptions = {}) => Actor.startScoped(name, { expose: Spawned.all, ...options })
 
-/** Asks an actor that was started with these options for its surroundings. */
+/** Asks an actor that was started with these options for its working directory, environment and arguments. */
 const surroundings = (driver: Driver, options: SpawnOptions) =>
   inTree(driver, () => Effect.flatMap(begin("asked", options), (portal) => portal.run(Spawned.surroundings())))
 
@@ -228,7 +228,7 @@ const basic: Record<string, Body> = {
       const handles = yield* Effect.forEach(asked, (each) => started(driver, each), { concurrency: "unbounded" })
       equal(new Set(handles.map(({ actor }) => actor.pid)).size, 6)
       const ends = handles.map(({ connection }) => new Recorder(connection).start())
-      // The first word of an actor says who it is.
+      // The first word of an actor says which actor it is.
       yield* Effect.forEach(handles, ({ actor }, i) =>
         Eventually.holds(
           `${actor.name} speaks on its connection`,
@@ -366,7 +366,7 @@ const processes: Record<string, Body> = {
           yield* Eventually.pause(millis)
           yield* Fiber.interrupt(starting)
           const exit = yield* Fiber.await(starting)
-          // The process may have been started before the failure, and must then be ended here.
+          // The process may have been started before the failure, and is then ended here.
           if (exit._tag === "Success") yield* kill(exit.value)
         }))
     )
@@ -471,7 +471,7 @@ const abilities: Record<Exclude<Ability, "process">, Record<string, Body>> = {
 }
 
 /**
- * The contract of starting, for a spawner made by `make`. A case fails where the driver does not keep its duty, and
+ * The contract of starting actors, for a spawner that `make` makes. A case fails when the driver breaks its duty, and
  * ends by itself within seconds.
  *
  * @example

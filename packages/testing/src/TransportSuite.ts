@@ -1,5 +1,5 @@
 /**
- * The duties of every `TransportDriver`: an address belongs to one actor, each dial of it is accepted, a closed
+ * Tests the duties of every `TransportDriver`: an address belongs to one actor, each dial of it is accepted, a closed
  * listener does not answer, and no living actor is reported as gone.
  *
  * To test a new transport, pass a function that makes it to this contract, and `dialled` of the same function to
@@ -29,7 +29,7 @@ import { credentials } from "./internal/platform.ts"
 import { bytes, equal, received, Recorder, settled } from "./internal/recorder.ts"
 
 /**
- * Makes a transport of one network; the Scope cleans up what listeners leave.
+ * Makes a transport of one network; the Scope removes what its listeners leave.
  *
  * @category models
  * @since 0.1.0
@@ -97,7 +97,7 @@ const door = (transport: TransportDriver["Service"], actor = newActor()) => new 
 const dial = (transport: TransportDriver["Service"], address: string) =>
   Effect.acquireRelease(transport.dial(address), (connection) => Effect.sync(() => connection.destroy()))
 
-/** Bytes that go in at one end come out at the other. */
+/** Checks that bytes which go in at one end come out at the other. */
 const carries = (from: Connection, to: Recorder, text: string) =>
   Effect.gen(function*() {
     const before = to.received
@@ -237,7 +237,7 @@ const cases = {
         const dialling = yield* Effect.forkChild(transport.dial(here.listener.address), { startImmediately: true })
         yield* Fiber.interrupt(dialling)
         const exit = yield* Fiber.await(dialling)
-        // The connection may have been made before the interruption, and must then be closed here.
+        // The connection may have been made before the interruption, and is then closed here.
         if (exit._tag === "Success") exit.value.destroy()
       }
       yield* settled
@@ -257,15 +257,15 @@ const cases = {
 } satisfies Record<string, Body>
 
 /**
- * Further abilities of a transport, with the way in which the suite tests them.
+ * Further abilities of a transport, with the functions by which the suite tests them.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
   /**
-   * Makes a listener unreachable from outside, as a cleaner does that deletes a socket's file. Set this if listeners
-   * have `isReachable`: the listener has to notice, and its actor has to be able to listen again.
+   * Makes a listener unreachable from outside, for example by deleting the file of its socket. Set this option if
+   * listeners have `isReachable`: the listener must notice, and its actor must be able to listen again.
    */
   readonly takeAway?: ((address: Address) => void) | undefined
 }
@@ -299,7 +299,7 @@ const takenAway = (takeAway: (address: Address) => void) => ({
 } satisfies Record<string, Body>)
 
 /**
- * The contract of `listen` and `dial`, for a transport made by `make`.
+ * The contract of `listen` and `dial`, for a transport that `make` makes.
  *
  * @example
  * ```ts

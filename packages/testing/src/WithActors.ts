@@ -1,11 +1,11 @@
 /**
- * Tests with actors, for Vitest: the runtime of a root for one test or for a group of them, a deadline that shows the tree
- * before the test fails, and a check that nothing is left.
+ * Tests with actors, for Vitest: the runtime of a root for one test or for a group of tests, a deadline that shows the
+ * tree before the test fails, and a check for leaks.
  *
  *     layer(platform)(title, tests)     one runtime for a group        each test leaves no actor, the group nothing at all
  *     provide(platform)(program)        one runtime for one program    the program leaves nothing at all
  *
- * Deadlines and checks use real time, whatever Clock a test has. This module needs `vitest` and `@effect/vitest`.
+ * Deadlines and checks use real time, whatever Clock a test has. `WithActors` needs `vitest` and `@effect/vitest`.
  *
  * @since 0.1.0
  */
@@ -31,11 +31,11 @@ import * as Leaks from "./Leaks.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** The deadline of a test. Default: nine tenths of the timeout that Vitest has for it. */
+  /** The deadline of a test. Default: nine tenths of the timeout that Vitest has for the test. */
   readonly within?: Duration.Input | undefined
   /**
-   * How leaks are looked for: `Leaks`. Set `false` if other tests use this process at the same time, as `it.concurrent`
-   * does.
+   * The settings of the check for leaks. `Leaks`. The value must be `false` if other tests use this process at the same
+   * time, as with `it.concurrent`.
    */
   readonly leaks?: Leaks.Options | false | undefined
 }
@@ -51,15 +51,12 @@ export interface GroupOptions extends Options {
    * `test` (default) uses a TestClock, which all tests of the group share. `live` uses real time, which processes need.
    */
   readonly clock?: "test" | "live" | undefined
-  /**
-   * The time in which the platform has to be built, and also to be closed. By default, this is Vitest's timeout for
-   * hooks.
-   */
+  /** The time within which the platform must be built, and also closed. Default: Vitest's timeout for hooks. */
   readonly hooks?: Duration.Input | undefined
 }
 
 /**
- * The error of a test that did not end in time. `tree` is a picture of its actors at that moment.
+ * The error of a test that did not end in time. `tree` is a picture of the test's actors at that moment.
  *
  * @example
  * ```ts
@@ -76,7 +73,7 @@ export class Overdue extends Data.TaggedError("Overdue")<{ readonly millis: numb
 }
 
 /**
- * The error of a test that has ended before its actors: they belong to a Scope or a fiber that outlives the test.
+ * The error of a test that has ended before its actors, which belong to a Scope or a fiber that outlives the test.
  *
  * @example
  * ```ts
@@ -102,12 +99,12 @@ const dialogs = ({ dialogs, full, stuck }: ChannelSnapshot): string =>
     full ? ", its connection is full" : ""
   }`
 
-/** The time that the registry may take to answer. */
+/** The longest time for an answer of the registry. */
 const asking = "1 second"
 
 const unanswered = { entries: [] as ReadonlyArray<Registry.Entry>, answers: false }
 
-/** Every listed actor; none if the registry does not answer, because the picture is no test of the registry. */
+/** Every listed actor; none if the registry does not answer, because this function does not test the registry. */
 const everybody = Effect.raceFirst(
   Effect.orElseSucceed(Effect.map(Registry.list(), (entries) => ({ entries, answers: true })), () => unanswered),
   Effect.as(Eventually.pause(asking), unanswered)
@@ -115,7 +112,7 @@ const everybody = Effect.raceFirst(
 
 /**
  * The tree of this actor as text, one actor a line: its children with their states and open dialogs, the ready actors
- * below them, and the actors that are connected with it. The picture never fails, and takes at most one second.
+ * below them, and the actors to which it is connected. The picture never fails, and takes at most one second.
  *
  * @example
  * ```ts
@@ -147,8 +144,8 @@ export const picture: Effect.Effect<string, never, ActorRuntime> = Effect.gen(fu
 })
 
 /**
- * Ends a program with `Overdue` at a deadline. The picture of the actors is printed first, because a program whose
- * finalizers hang is cut off by the test runner, which knows nothing of actors.
+ * Ends a program with `Overdue` at a deadline. The tree is printed before the program ends, because the test runner
+ * cuts off a program whose finalizers hang, and knows nothing of actors.
  *
  * @example
  * ```ts
@@ -185,8 +182,8 @@ const inTime = <A, E, R>(
   })
 
 /**
- * Runs a program with a runtime and a Scope of its own. The program fails with `Overdue` at its deadline, and with
- * `Leaked` if it leaves anything behind.
+ * Runs a program with its own runtime and Scope. The program fails with `Overdue` at its deadline, and with `Leaked` if
+ * it leaves anything behind.
  *
  * @example
  * ```ts check
@@ -207,7 +204,7 @@ export const provide = <ROut, E2>(platform: Layer.Layer<ROut | ActorRuntime, E2>
 }
 
 /**
- * Returns the actors that were not there before the test. Actors that a Layer of the group has started are not counted.
+ * Returns the actors that did not exist before the test. Actors that a Layer of the group has started are not counted.
  */
 const leavesNoActor = <A, E, R>(
   program: Effect.Effect<A, E, R>
@@ -265,7 +262,7 @@ const guardedTester = <R>(
         (value, context) => guarded(self(value, context), context, options),
         timeout
       ),
-    // A property test runs many programs, so its deadline is Vitest's.
+    // A property test runs many programs, so its deadline is the timeout of Vitest.
     prop: tester.prop
   })
 
@@ -291,7 +288,7 @@ const guardedMethods = <R>(
   })
 }
 
-/** A Layer below the platform: it is built first, and checks for leaks after everything above it is closed. */
+/** A Layer that is built before the platform, and checks for leaks after everything above it is closed. */
 const checked = (leaks: Leaks.Options | undefined): Layer.Layer<never> =>
   Layer.effectDiscard(
     Effect.acquireRelease(Leaks.picture(leaks), (before) => Effect.orDie(Leaks.check(before, leaks)))
@@ -300,7 +297,7 @@ const checked = (leaks: Leaks.Options | undefined): Layer.Layer<never> =>
 /**
  * Makes a group of tests that share one runtime, which is built before the first test and closed after the last. A test
  * fails with `Overdue` at its deadline, and with `ActorsLeft` if an actor outlives it. The group fails with `Leaked` if
- * something is left when the runtime is closed.
+ * any resource is left when the runtime is closed.
  *
  * @example
  * ```ts check

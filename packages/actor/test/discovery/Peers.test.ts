@@ -32,7 +32,7 @@ const unreachable = (u: unknown): Unreachable => {
 }
 
 describe("Peers", () => {
-  it.effect("two actors that dial each other at once, from fifty fibers each, have one connection, in whatever order", () =>
+  it.effect("two actors that dial each other at the same time, from fifty fibers each, get one connection, in any order", () =>
     Effect.gen(function*() {
       for (let seed = 1; seed <= 60; seed++) {
         const next = random(seed)
@@ -67,7 +67,7 @@ describe("Peers", () => {
       }
     }))
 
-  it.effect("the actor with the smaller uuid is the dialler when two actors dial each other at once", () =>
+  it.effect("of two actors that dial each other at the same time, the one with the smaller uuid is the dialler", () =>
     Effect.gen(function*() {
       for (const slow of ["a", "b"]) {
         const { add } = yield* mesh
@@ -79,7 +79,7 @@ describe("Peers", () => {
       }
     }))
 
-  it.effect("a connection the other end knows no longer is made anew, though this end has not seen it close", () =>
+  it.effect("a connection that the other end has lost is made again, even if this end has not noticed its end", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       const [a, b] = [add("a"), add("b")]
@@ -100,7 +100,7 @@ describe("Peers", () => {
       assert.strictEqual(b.peers.snapshot().length, 1)
     }))
 
-  it.effect("an address where another actor answers is gone, one where none listens is unreachable", () =>
+  it.effect("a dial fails as gone where another actor answers, and as unreachable where no actor listens", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       const c = add("c")
@@ -116,7 +116,7 @@ describe("Peers", () => {
       assert.deepStrictEqual([a.peers.snapshot(), c.started, open(a)], [[], [], 0])
     }))
 
-  it.effect("an actor that hangs up in the greeting is unreachable, not refused, and the error has its own name", () =>
+  it.effect("an actor that closes the connection in the greeting is unreachable and not refused, with an error of its own", () =>
     Effect.gen(function*() {
       const { add, hub } = yield* mesh
       const door = yield* Effect.orDie(hub.listen(idOf("b"), (connection) => connection.destroy()))
@@ -127,7 +127,7 @@ describe("Peers", () => {
       assert.match(error.message, /^b@1 cannot be reached: its connection ended before it had answered/)
     }))
 
-  it.effect("a dial that is driven out in its greeting, as by many strangers, is made again and is let in", () =>
+  it.effect("a dial that many strangers drive out in its greeting is repeated, and is then accepted", () =>
     Effect.gen(function*() {
       const { add, hub } = yield* mesh
       const b = add("b")
@@ -143,7 +143,7 @@ describe("Peers", () => {
       assert.strictEqual(refused, 2)
     }))
 
-  it.effect("an address without a listener is asked of the parent again: the actor listens elsewhere, or has ended", () =>
+  it.effect("an address without a listener makes the dialler ask the parent again: the actor listens elsewhere, or has ended", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       const b = add("b")
@@ -166,7 +166,7 @@ describe("Peers", () => {
       assert.strictEqual(asked, 4)
     }))
 
-  it.effect("an actor has no connection to itself", () =>
+  it.effect("an actor makes no connection to itself", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       const a = add("a")
@@ -175,7 +175,7 @@ describe("Peers", () => {
       assert.match(error.message, /an actor needs no portal to itself: run the call directly/)
     }))
 
-  it.effect("a caller that waits too long hears which bound it was, and leaves nothing behind", () =>
+  it.effect("a caller that waits too long for a connection gets an error that names the bound, and leaves nothing behind", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       const a = add("a", { searching: Effect.never })
@@ -193,7 +193,7 @@ describe("Peers", () => {
       assert.isDefined(next.pollUnsafe())
     }))
 
-  it.effect("a caller that waits too long hears it in time, though its question takes long to be called off", () =>
+  it.effect("a caller that waits too long for a connection is told in time, even if its question is slow to be cancelled", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       let called = 0
@@ -215,7 +215,7 @@ describe("Peers", () => {
       assert.deepStrictEqual([called, a.peers.snapshot(), open(a)], [3, [], 0])
     }))
 
-  it.effect("a dial survives one of those who wait for it, and ends well though all of them leave", () =>
+  it.effect("a dial continues when one of its callers leaves, and ends cleanly when all of them leave", () =>
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
       const { add } = yield* mesh
@@ -234,7 +234,7 @@ describe("Peers", () => {
       assert.strictEqual(a.dialled.length, 1)
     }))
 
-  it.effect("an actor that closes while it dials gives the dial up, and tells the callers that wait for it", () =>
+  it.effect("an actor that closes during a dial gives the dial up, and fails the callers that wait for it", () =>
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
       const { add } = yield* mesh
@@ -253,7 +253,7 @@ describe("Peers", () => {
       assert.isTrue(unreachable(yield* Effect.flip(b.channelTo("a"))).gone)
     }))
 
-  it.effect("an actor that closes says goodbye to its peers, which know whether it did", () =>
+  it.effect("an actor that closes says Bye to its peers, which can tell this from a lost connection", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       const [a, b, c] = [add("a"), add("b"), add("c")]
@@ -273,7 +273,7 @@ describe("Peers", () => {
       assert.deepStrictEqual([a.tags(), c.tags()], [["PeerConnected"], ["PeerConnected"]])
     }))
 
-  it.effect("a peer that breaks a rule loses its own connection, and other connections stay", () =>
+  it.effect("a peer that breaks a rule loses its own connection, and other connections stay open", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       const [a, b, c] = [add("a"), add("b"), add("c")]
@@ -294,7 +294,7 @@ describe("Peers", () => {
       assert.isTrue((yield* b.channelTo("a")).isOpen)
     }))
 
-  it.effect("words that come in one piece with the greeting are heard, as large as they may be", () =>
+  it.effect("words that arrive in one piece with the greeting are read, whatever their size is", () =>
     Effect.gen(function*() {
       const { add, hub } = yield* mesh
       const listener = yield* Effect.orDie(hub.listen(idOf("b"), (connection) => {
@@ -312,7 +312,7 @@ describe("Peers", () => {
       assert.deepStrictEqual(a.started.map(({ payload }) => payload.length), [8, 3 * 1024 * 1024])
     }))
 
-  it.effect("a cancel of the whole actor is handed over", () =>
+  it.effect("a peer's cancel of the whole actor reaches the owner of the connection", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       const [a, b] = [add("a"), add("b")]
@@ -323,7 +323,7 @@ describe("Peers", () => {
       assert.isTrue(channel.isOpen)
     }))
 
-  it.effect("an actor listens when its address is first asked for, once, and never again after its end", () =>
+  it.effect("an actor begins to listen when its address is first requested, once, and never after its end", () =>
     Effect.gen(function*() {
       const { add, hub } = yield* mesh
       const a = add("a")

@@ -19,7 +19,7 @@ const start = (name: string) => Actor.start(name, { expose: N.neighbours })
 const three = Effect.all([start("a"), start("b"), start("c")])
 
 describe("A reference", () => {
-  it.effect("a reference introduces two actors, which then talk without an actor in between", () =>
+  it.effect("a reference introduces two actors, which then talk without another actor in between", () =>
     Actor.nursery(Effect.gen(function*() {
       const [a, b] = yield* three
       assert.strictEqual(yield* a.run(N.meets({ to: b.ref })), "b")
@@ -36,7 +36,7 @@ describe("A reference", () => {
       assert.deepStrictEqual(yield* b.run(N.company()), ["a"])
     })).pipe(inTree))
 
-  it.effect("a reference of the wrong actor is an invalid payload, on the side that makes it", () =>
+  it.effect("a reference to the wrong kind of actor is an invalid payload, on the side that makes it", () =>
     Actor.nursery(Effect.gen(function*() {
       const a = yield* start("a")
       const dumb = yield* Actor.start("dumb", { expose: [N.works] })
@@ -48,7 +48,7 @@ describe("A reference", () => {
       assert.throws(() => wants(a.ref), /it is no Service, not "Counter"/)
     })).pipe(inTree))
 
-  it.effect("a reference comes back as it was sent, and to a Service it opens a portal of that Service", () =>
+  it.effect("a reference arrives unchanged, and a reference to a Service opens a portal of that Service", () =>
     Effect.gen(function*() {
       const { ref } = yield* Counter
       const schema = Actor.ref(Counter)
@@ -68,7 +68,7 @@ describe("A reference", () => {
       assert.match(yield* a.run(N.meets({ to: lies as never })), /^EndpointUnknown: dumb@\d+ does not expose poke/)
     })).pipe(inTree))
 
-  it.effect("a reference to oneself, to another tree or to an ended actor opens nothing, and the error says why", () =>
+  it.effect("a reference to the actor itself, to another tree or to an ended actor opens no portal, and the error names the reason", () =>
     Actor.nursery(Effect.gen(function*() {
       const [a, b] = yield* three
       assert.match(
@@ -95,7 +95,7 @@ describe("A reference", () => {
 })
 
 describe("A borrowed portal", () => {
-  it.effect("a borrowed portal is good for as long as its Scope", () =>
+  it.effect("a borrowed portal works as long as its Scope is open", () =>
     Actor.nursery(Effect.gen(function*() {
       const [a, b] = yield* three
       assert.match(yield* a.run(N.keeps({ to: b.ref })), /^ChannelClosed: the portal to b@\d+ is closed/)
@@ -104,7 +104,7 @@ describe("A borrowed portal", () => {
       assert.strictEqual(yield* a.run(N.meets({ to: b.ref })), "b")
     })).pipe(inTree))
 
-  it.effect("a borrowed portal to a child is as good as its owner's: cancel ends the child, wait has its exit", () => {
+  it.effect("a borrowed portal to one's own child works like the owner's: cancel ends the child, and wait returns its exit", () => {
     const theatre = Puppets.make()
     return Actor.nursery(Effect.gen(function*() {
       const child = yield* Actor.startScoped("child", { expose: N.neighbours })
@@ -128,7 +128,7 @@ describe("A borrowed portal", () => {
     })).pipe(Effect.scoped, drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("an actor runs calls at the root and at its parent, and can cancel neither", () =>
+  it.effect("an actor calls its root and its parent, and can cancel neither", () =>
     Actor.nursery(Effect.gen(function*() {
       const a = yield* start("a")
       yield* Effect.forkChild(a.run(N.hosts({ name: "b", unique: false })))
@@ -144,7 +144,7 @@ describe("A borrowed portal", () => {
       assert.match((yield* Effect.flip(Actor.root([N.poke]))).message, /this actor is the root: run the call directly/)
     })).pipe(inTree))
 
-  it.effect("a wait on a borrowed portal says whether the actor took its leave", () => {
+  it.effect("a wait on a borrowed portal tells whether the actor said Bye", () => {
     const theatre = Puppets.make()
     return Effect.scoped(Effect.gen(function*() {
       const start = (name: string) => Actor.startScoped(name, { expose: N.neighbours })
@@ -164,7 +164,7 @@ describe("A borrowed portal", () => {
 })
 
 describe("A third actor cancels (26.1 row 5)", () => {
-  it.effect("the opener of a dialog hears which third actor cancelled it, finalizers run first, and the owner's nursery goes on", () =>
+  it.effect("the opener of a dialog learns which third actor cancelled it, after the finalizers have run, and the owner's nursery continues", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* Actor.nursery(Effect.gen(function*() {
@@ -197,7 +197,7 @@ describe("A third actor cancels (26.1 row 5)", () => {
       ])
     }).pipe(inTree))
 
-  it.effect("an opener handles a third actor's cancel as it wishes (row 12), and the author survives one more hop (row 14)", () =>
+  it.effect("an opener can handle a third actor's cancel (row 12), and the author stays the same over one more hop (row 14)", () =>
     Actor.nursery(Effect.gen(function*() {
       const [a, b, c] = yield* three
       // The owner leans on a, which leans on b.
@@ -218,7 +218,7 @@ describe("A third actor cancels (26.1 row 5)", () => {
       assert.strictEqual(yield* c.run(N.poke()), "c")
     })).pipe(inTree))
 
-  it.effect("a third actor kills no actor that does not end: it waits as long as the owner would, and says so", () => {
+  it.effect("a third actor cannot kill an actor that does not end: it waits as long as the owner would, and reports the failure", () => {
     const theatre = Puppets.make()
     return Effect.scoped(Effect.gen(function*() {
       const start = (name: string) => Actor.startScoped(name, { expose: N.neighbours })
@@ -237,7 +237,7 @@ describe("A third actor cancels (26.1 row 5)", () => {
 
 describe("Between peers", () => {
   for (const how of ["call", "stream", "dialog"] as const) {
-    it.effect(`a ${how} fails at once when the other one is lost`, () => {
+    it.effect(`an open ${how} fails at once when the peer is lost`, () => {
       const theatre = Puppets.make()
       return Effect.scoped(Effect.gen(function*() {
         const start = (name: string) => Actor.startScoped(name, { expose: N.neighbours })
@@ -254,7 +254,7 @@ describe("Between peers", () => {
     })
   }
 
-  it.effect("work that a lost peer had asked for is interrupted", () => {
+  it.effect("work for a lost peer is interrupted", () => {
     const theatre = Puppets.make()
     return Effect.scoped(Effect.gen(function*() {
       const journal = yield* Journal.fresh
@@ -269,7 +269,7 @@ describe("Between peers", () => {
     })).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("two peers open dialogs at once over their one connection", () =>
+  it.effect("two peers open dialogs at the same time over their one connection", () =>
     Actor.nursery(Effect.gen(function*() {
       const [a, b] = yield* three
       const said = yield* Effect.forEach(
@@ -281,7 +281,7 @@ describe("Between peers", () => {
       assert.deepStrictEqual(yield* Effect.all([a.run(N.company()), b.run(N.company())]), [["b"], ["a"]])
     })).pipe(inTree))
 
-  it.effect("an unread stream costs what its window allows, and holds up neither a call nor a cancel", () =>
+  it.effect("an unread stream of a peer uses no more than its window, and delays neither a call nor a cancel", () =>
     Actor.nursery(Effect.gen(function*() {
       const a = yield* start("a")
       yield* Effect.forkChild(a.run(N.hosts({ name: "b", unique: false })))

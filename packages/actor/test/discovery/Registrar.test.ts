@@ -40,7 +40,7 @@ const registrar = () => {
 }
 
 describe("Registrar", () => {
-  it("the registrar lists an actor from ready to gone, with the pid it has then", () => {
+  it("the registrar lists an actor from ready to gone, with the pid that it has when it is ready", () => {
     const { claim, gone, listed, ready } = registrar()
     assert.strictEqual(claim("r/a", "alice"), "")
     assert.deepStrictEqual(listed(), ["r"])
@@ -53,7 +53,7 @@ describe("Registrar", () => {
     assert.deepStrictEqual(listed(), ["r"])
   })
 
-  it("Registrar keeps nothing of namesakes that came and went beside one that stays", () => {
+  it("the registrar keeps nothing of actors that came and went under the name of one that stays", () => {
     const { claim, gone, listed, ready, state } = registrar()
     claim("r/stays", "twin")
     ready("stays")
@@ -66,7 +66,7 @@ describe("Registrar", () => {
     assert.isAtMost(Option.getOrThrow(HashMap.get(state().names, "twin")).links, 2)
   })
 
-  it("the registrar lists the holders of a shared name by the time they were ready, not by their claims", () => {
+  it("the registrar lists the holders of a shared name in the order in which they became ready, not of their claims", () => {
     const { claim, listed, ready } = registrar()
     claim("r/a", "twin")
     claim("r/b", "twin")
@@ -76,7 +76,7 @@ describe("Registrar", () => {
     assert.deepStrictEqual(listed("nobody"), [])
   })
 
-  it("a name that is claimed alone has no second holder from the claim on, in either order of claims", () => {
+  it("a name that an actor claims alone has no second holder from the claim on, in either order of claims", () => {
     const { claim, gone, ready } = registrar()
     claim("r/a", "shared")
     assert.strictEqual(claim("r/b", "shared", true), "taken by a")
@@ -90,7 +90,7 @@ describe("Registrar", () => {
     assert.strictEqual(claim("r/x", "root", true), "taken by r")
   })
 
-  it("everybody below an actor goes with it, the deepest first, those that were not ready without a word", () => {
+  it("all actors below an ended actor are removed with it, the deepest first, and no event reports actors that were not ready", () => {
     const { claim, gone, listed, ready } = registrar()
     for (const path of ["r/a", "r/a/b", "r/a/b/c", "r/a/d", "r/z"]) claim(path, path)
     for (const uuid of ["a", "b", "c", "z"]) ready(uuid)
@@ -100,7 +100,7 @@ describe("Registrar", () => {
     assert.strictEqual(claim("r/q", "r/a/b", true), "")
   })
 
-  it("no actor comes below one that has gone, or was never there, or stands elsewhere", () => {
+  it("the registrar adds no actor below one that is gone, was never listed, or has another path", () => {
     const { claim, gone, ready } = registrar()
     claim("r/a", "alice")
     ready("a")
@@ -113,7 +113,7 @@ describe("Registrar", () => {
     assert.strictEqual(claim("r/c/b", "bob", true), "")
   })
 
-  it("no actor is added by a path that does not end with its own uuid", () => {
+  it("the registrar adds no actor whose path does not end with its own uuid", () => {
     const { listed, ready, state } = registrar()
     const forged: Entry = { ...entry("r/b", "bob"), actor: { name: "bob", uuid: "other", pid: 0 } }
     assert.deepStrictEqual(Registrar.step(state(), { _tag: "Claim", entry: forged })[1], { _tag: "Orphan" })
@@ -121,7 +121,7 @@ describe("Registrar", () => {
     assert.deepStrictEqual(listed(), ["r"])
   })
 
-  it("a claim that is said twice is one claim, and cannot take over the uuid of another actor", () => {
+  it("a repeated claim counts once, and no claim can take over the uuid of another actor", () => {
     const { claim, listed, ready } = registrar()
     claim("r/a", "alice", true)
     assert.strictEqual(claim("r/a", "alice", true), "")
@@ -134,8 +134,8 @@ describe("Registrar", () => {
   })
 })
 
-describe("Registrar, where actors play a role one after the other", () => {
-  it("G208: the registrar lets players of one role alone hold a unique name together", () => {
+describe("The registrar and actors that play one role one after the other", () => {
+  it("G208: the registrar lets only players of one role hold a unique name together", () => {
     const { claim, listed, ready } = registrar()
     claim("r/a", "counter", true, "role")
     ready("a")
@@ -146,7 +146,7 @@ describe("Registrar, where actors play a role one after the other", () => {
     assert.strictEqual(claim("r/a/c", "counter", true, "role"), "taken by a")
   })
 
-  it("G208: the registrar hands a name over in one step, and never frees it in between", () => {
+  it("G208: the registrar transfers a name to a successor in one step, and the name is free at no time", () => {
     const { claim, gone, listed, ready, transfer } = registrar()
     claim("r/a", "counter", true, "role")
     ready("a")
@@ -160,7 +160,7 @@ describe("Registrar, where actors play a role one after the other", () => {
     assert.strictEqual(claim("r/c", "counter", true), "")
   })
 
-  it("G208: the registrar keeps a name for the one that waits behind an actor that is gone", () => {
+  it("G208: the registrar keeps a name for the standby of an actor that is gone", () => {
     const { claim, gone, listed, ready, transfer } = registrar()
     claim("r/a", "counter", true, "role")
     ready("a")
@@ -171,7 +171,7 @@ describe("Registrar, where actors play a role one after the other", () => {
     assert.deepStrictEqual(listed("counter"), ["b"])
   })
 
-  it("G208: the registrar leaves the children of one that was replaced in their places, until it is gone", () => {
+  it("G208: the registrar keeps the children of a replaced actor in their places until the replaced actor is gone", () => {
     const { claim, gone, listed, ready, transfer } = registrar()
     claim("r/a", "counter", true, "role")
     ready("a")
@@ -183,7 +183,7 @@ describe("Registrar, where actors play a role one after the other", () => {
     assert.deepStrictEqual(listed(), ["b", "r"])
   })
 
-  it("G208: the registrar hides no actor of another role, and shows none again that has been replaced", () => {
+  it("G208: the registrar hides no actor of another role, and does not list a replaced actor again", () => {
     const { claim, listed, ready, transfer } = registrar()
     for (const [path, role] of [["r/a", "one"], ["r/b", "two"], ["r/c", "one"]] as const) {
       claim(path, "shared", false, role)
@@ -251,7 +251,7 @@ const walk = (
   return before
 }
 
-describe("Registrar, whatever comes in whatever order", () => {
+describe("The registrar, for any reports in any order", () => {
   it.prop("G208: a unique name has one holder, or players of one role", { ops: Ops }, ({ ops }) => {
     walk(ops, ({ after }) => {
       const all = held(after)
@@ -263,26 +263,30 @@ describe("Registrar, whatever comes in whatever order", () => {
     })
   })
 
-  it.prop("no actor is listed that is not ready, or whose parent is not here", { ops: Ops }, ({ ops }) => {
-    const ready = new Set(["r"])
-    walk(ops, ({ after, before, input, outcome }) => {
-      const uuids = new Set(held(after).map(({ entry }) => entry.actor.uuid))
-      if ((input._tag === "Ready" || input._tag === "Transfer") && HashMap.has(before.held, input.uuid)) {
-        ready.add(input.uuid)
-      }
-      if (input._tag === "Claim" && !HashMap.has(before.held, input.entry.actor.uuid)) {
-        ready.delete(input.entry.actor.uuid)
-      }
-      assert.isDefined(outcome)
-      for (const { actor, path } of Registrar.entries(after)) {
-        assert.isTrue(ready.has(actor.uuid), `${actor.uuid} is not ready`)
-        for (const above of path) assert.isTrue(uuids.has(above), `${actor.uuid} is listed without ${above}`)
-      }
-    })
-  })
+  it.prop(
+    "the registrar lists no actor that is not ready, or whose parent is not registered",
+    { ops: Ops },
+    ({ ops }) => {
+      const ready = new Set(["r"])
+      walk(ops, ({ after, before, input, outcome }) => {
+        const uuids = new Set(held(after).map(({ entry }) => entry.actor.uuid))
+        if ((input._tag === "Ready" || input._tag === "Transfer") && HashMap.has(before.held, input.uuid)) {
+          ready.add(input.uuid)
+        }
+        if (input._tag === "Claim" && !HashMap.has(before.held, input.entry.actor.uuid)) {
+          ready.delete(input.entry.actor.uuid)
+        }
+        assert.isDefined(outcome)
+        for (const { actor, path } of Registrar.entries(after)) {
+          assert.isTrue(ready.has(actor.uuid), `${actor.uuid} is not ready`)
+          for (const above of path) assert.isTrue(uuids.has(above), `${actor.uuid} is listed without ${above}`)
+        }
+      })
+    }
+  )
 
   it.prop(
-    "an actor that came up goes down exactly once, and watchers hear the listed ones",
+    "a listed actor is removed exactly once, and watchers get exactly the listed actors",
     { ops: Ops },
     ({ ops }) => {
       const up = new Set(["r"])
@@ -308,7 +312,7 @@ describe("Registrar, whatever comes in whatever order", () => {
   )
 
   it.prop(
-    "the index of names agrees with the entries, and keeps nothing of actors that have ended",
+    "the registrar's index of names agrees with its entries, and keeps nothing of ended actors",
     { ops: Ops },
     ({ ops }) => {
       walk(ops, ({ after }) => {
@@ -333,7 +337,7 @@ describe("Registrar, whatever comes in whatever order", () => {
   )
 
   it.prop(
-    "the actors of one name are listed as among all, and their index does not outgrow them",
+    "the registrar lists the actors of one name in the order of the list of all actors, and their index stays bounded",
     { ops: Ops },
     ({ ops }) => {
       walk(ops, ({ after }) => {
@@ -348,7 +352,7 @@ describe("Registrar, whatever comes in whatever order", () => {
   )
 
   it.prop(
-    "a word of an unknown actor, or a claim that is refused, changes nothing",
+    "a report about an unknown actor, or a refused claim, changes nothing in the registrar",
     { ops: Ops },
     ({ ops }) => {
       walk(ops, ({ after, before, input, outcome }) => {

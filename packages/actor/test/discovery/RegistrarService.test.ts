@@ -75,7 +75,7 @@ describe("A watcher", () => {
       assert.deepStrictEqual(heard, ["all a r", "Up b", "Up c", "Down c", "Down b", "Up d"])
     }))
 
-  it.effect("a watcher of one name hears of that name alone", () =>
+  it.effect("a watcher of one name gets only the changes of that name", () =>
     Effect.gen(function*() {
       const { registrar } = make()
       yield* come(registrar, "r/a", "x")
@@ -87,7 +87,7 @@ describe("A watcher", () => {
       assert.deepStrictEqual(heard, ["all a", "Up c", "Down c"])
     }))
 
-  it.effect("a watcher that reads slowly costs a bounded amount: it gets a new picture instead of what it missed", () =>
+  it.effect("a watcher that reads slowly costs bounded memory: it gets a new snapshot instead of the changes that it missed", () =>
     Effect.gen(function*() {
       const { registrar } = make()
       const read = yield* Queue.bounded<string>(1)
@@ -117,7 +117,7 @@ describe("A watcher", () => {
       assert.deepStrictEqual([...there].toSorted(), ["last", "r"])
     }))
 
-  it.effect("a watcher that leaves is forgotten, however it leaves", () =>
+  it.effect("a watcher that leaves is removed, however it leaves", () =>
     Effect.gen(function*() {
       const { registrar } = make()
       const { stop } = yield* reading(registrar)
@@ -129,7 +129,7 @@ describe("A watcher", () => {
 })
 
 describe("A stale entry", () => {
-  it.effect("a stale entry is forgotten where the tree says that the actor has ended, with all below it", () =>
+  it.effect("a stale entry is removed if the tree confirms that the actor has ended, together with all actors below it", () =>
     Effect.gen(function*() {
       const { events, registrar } = make()
       yield* come(registrar, "r/a")
@@ -141,7 +141,7 @@ describe("A stale entry", () => {
       assert.deepStrictEqual(events.map(({ _tag }) => _tag), ["RegistryStale"])
     }))
 
-  it.effect("a report of a stale entry changes nothing where the actor is alive, is the root, or is unknown", () =>
+  it.effect("a report of a stale entry changes nothing if the actor is alive, is the root, or is unknown", () =>
     Effect.gen(function*() {
       const { events, registrar } = make(() => Effect.succeed(false))
       yield* come(registrar, "r/a")
@@ -162,7 +162,7 @@ const asked = (registrar: RegistrarService, by: string, name: string, payload: u
 
 describe("Only a parent speaks of its children", () => {
   const { claim, gone, ready } = contract
-  it.effect("a parent alone claims for its children, and says when they are ready and when they are gone", () =>
+  it.effect("only a parent claims names for its children, and reports when they are ready and when they are gone", () =>
     Effect.gen(function*() {
       const { registrar } = make()
       yield* come(registrar, "r/a")
@@ -178,7 +178,7 @@ describe("Only a parent speaks of its children", () => {
       assert.deepStrictEqual(yield* registrar.list("bob"), [])
     }))
 
-  it.effect("the registrar believes no claim, ready or end of an actor from any actor but its parent", () =>
+  it.effect("the registrar accepts the claim, the ready and the end of an actor only from the actor's parent", () =>
     Effect.gen(function*() {
       const { registrar } = make()
       yield* come(registrar, "r/a")
@@ -208,7 +208,7 @@ describe("Only a parent speaks of its children", () => {
       assert.deepStrictEqual(yield* registrar.list(undefined), before)
     }))
 
-  it.effect("a late word of a forgotten actor changes nothing", () =>
+  it.effect("a late report about a removed actor changes nothing", () =>
     Effect.gen(function*() {
       const { registrar } = make()
       yield* asked(registrar, "a", ready.endpoint.name, { uuid: "x", pid: 1 })

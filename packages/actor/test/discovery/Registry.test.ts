@@ -30,7 +30,7 @@ const deep = Effect.gen(function*() {
 })
 
 describe("Registry", () => {
-  it.effect("the registry finds, queries and lists from the root, from children and from below, at any depth", () =>
+  it.effect("the registry finds, queries and lists actors from the root, from children and from deeper actors", () =>
     Actor.nursery(Effect.gen(function*() {
       const { a, b, c } = yield* deep
       yield* start("z")
@@ -48,7 +48,7 @@ describe("Registry", () => {
       assert.strictEqual(yield* names, "a b c root z")
     })).pipe(inTree))
 
-  it.effect("Registry.wait waits for an actor that comes later, and stops watching when it has found the actor", () =>
+  it.effect("Registry.wait waits for an actor that is started later, and stops watching when it has found the actor", () =>
     Actor.nursery(Effect.gen(function*() {
       const { a, c } = yield* deep
       const waiting = yield* Effect.forkChild(Effect.all([
@@ -69,7 +69,7 @@ describe("Registry", () => {
       assert.strictEqual((yield* a.statistics).channel.dialogs, 1)
     })).pipe(inTree))
 
-  it.effect("G221: the registry finds the actor that serves an endpoint among ten of its name", () =>
+  it.effect("G221: Registry.find finds the one actor that serves an endpoint among ten actors of its name", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* Actor.start("crowd", { expose: [N.poke] })
       for (let i = 0; i < 9; i++) yield* Actor.start("crowd", { expose: [N.listing] })
@@ -77,7 +77,7 @@ describe("Registry", () => {
       assert.strictEqual(yield* Option.getOrThrow(found).run(N.poke()), "crowd")
     })).pipe(inTree))
 
-  it.effect("Registry waits no longer than `within`, and says so", () =>
+  it.effect("Registry.wait waits no longer than `within`, and its error says so", () =>
     Actor.nursery(Effect.gen(function*() {
       const a = yield* start("a")
       const waiting = yield* Effect.forkChild(Effect.all([
@@ -92,7 +92,7 @@ describe("Registry", () => {
       assert.strictEqual(there, `ActorUnreachable: ${here.message}`)
     })).pipe(inTree))
 
-  it.effect("a Service is found by its class, under its key or the name it was given", () =>
+  it.effect("Registry.find finds a Service by its class, under its key or the name of its start", () =>
     Effect.gen(function*() {
       const counter = Option.getOrThrow(yield* Registry.find(Counter))
       assert.strictEqual(yield* counter.run(increment({ by: 1 })), 101)
@@ -105,7 +105,7 @@ describe("Registry", () => {
       assert.strictEqual(again.name, "Counter")
     }).pipe(Effect.provide(Counter.layer), inTree))
 
-  it.effect("an actor that exposes something else is no match: EndpointUnknown says what it has", () =>
+  it.effect("Registry.find fails with EndpointUnknown for an actor that exposes something else, and lists what it exposes", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* Actor.start("a", { expose: [N.poke] })
       for (const look of [Registry.find([N.absent], "a"), Registry.wait([N.absent], "a")]) {
@@ -121,7 +121,7 @@ describe("Registry", () => {
       assert.strictEqual(yield* twin.run(N.poke()), "twin")
     })).pipe(inTree))
 
-  it.effect("the registry finds the namesake that was ready last, and a namesake that looks finds another one", () =>
+  it.effect("Registry.find finds the actor of a name that became ready last, and an actor of that name finds another one", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* start("twin")
       const second = yield* start("twin")
@@ -130,7 +130,7 @@ describe("Registry", () => {
       assert.strictEqual(yield* second.run(N.lookup({ name: "twin" })), "twin")
     })).pipe(inTree))
 
-  it.effect("a watch of the registry has every listed actor, then each that comes or goes, near and far", () =>
+  it.effect("Registry.watch gives every listed actor, then each added or removed actor, at any depth", () =>
     Actor.nursery(Effect.gen(function*() {
       const { c } = yield* deep
       const far = yield* Effect.forkChild(c.run(N.watches({ name: "x", count: 4 })))
@@ -147,7 +147,7 @@ describe("Registry", () => {
 })
 
 describe("A name", () => {
-  it.effect("a name that one actor holds alone is refused to others everywhere, and is free afterwards", () =>
+  it.effect("a name that one actor holds alone is refused to all others, and is free afterwards", () =>
     Actor.nursery(Effect.gen(function*() {
       const { a, c } = yield* deep
       const holder = yield* Actor.start("x", { expose: [N.poke], unique: true })
@@ -164,7 +164,7 @@ describe("A name", () => {
       assert.strictEqual(yield* (yield* Registry.wait([N.poke], "x")).run(N.poke()), "x")
     })).pipe(inTree))
 
-  it.effect("a name is free as soon as its holder has ended, by any actor and at any depth", () =>
+  it.effect("a name is free as soon as its holder has ended, for any actor at any depth", () =>
     Actor.nursery(Effect.gen(function*() {
       const { a, b, c } = yield* deep
       for (const from of [a, b, c]) {
@@ -176,7 +176,7 @@ describe("A name", () => {
     })).pipe(inTree))
 
   for (const way of ["die", "reap"] as const) {
-    it.effect(`a name is free when a call there has failed because the process is gone (${way})`, () => {
+    it.effect(`a name is free once a call to its holder has failed because the process is gone (${way})`, () => {
       const theatre = Puppets.make()
       return Effect.scoped(Effect.gen(function*() {
         const only = Actor.startScoped("only", { expose: N.neighbours, unique: true })
@@ -195,7 +195,7 @@ describe("A name", () => {
     })
   }
 
-  it.effect("a name is not held by a start that was interrupted, or failed", () =>
+  it.effect("an interrupted or failed start holds no name", () =>
     Actor.nursery(Effect.gen(function*() {
       for (let turns = 0; turns < 40; turns++) {
         const starting = yield* Effect.forkChild(Actor.start("x", { expose: [N.poke], unique: true }))
@@ -212,7 +212,7 @@ describe("A name", () => {
 })
 
 describe("An entry goes with its actor", () => {
-  it.effect("the entry of an actor that is cancelled, or leaves with its nursery, is removed", () =>
+  it.effect("the registry removes the entry of an actor that is cancelled, or ends with its nursery", () =>
     Actor.nursery(Effect.gen(function*() {
       const { a, grow } = yield* deep
       assert.strictEqual(yield* names, "a b c root")
@@ -224,7 +224,7 @@ describe("An entry goes with its actor", () => {
       assert.strictEqual(yield* names, "root")
     })).pipe(inTree))
 
-  it.effect("a lost actor loses its entry with those of all actors below it, and none of them comes back", () => {
+  it.effect("the registry removes a lost actor with all actors below it, and none of them reappears", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       for (const victim of ["a", "b"]) {

@@ -46,7 +46,7 @@ const names = (tree: { readonly run: any }): Effect.Effect<ReadonlyArray<string>
   tree.run(Effect.map(Registry.list(), (entries) => entries.map(({ actor }) => actor.name)))
 
 describe("Trees that see each other", () => {
-  it.effect("two trees that share an engine list each other's actors, the own ones first", () =>
+  it.effect("two trees that share an engine list each other's actors, each tree its own actors first", () =>
     Effect.gen(function*() {
       const { plant } = yield* forest
       const left = yield* plant("left")
@@ -62,7 +62,7 @@ describe("Trees that see each other", () => {
       assert.strictEqual(Option.getOrThrow(seen).tree, "right")
     }))
 
-  it.effect("an actor of another tree is called as one of the own: values, typed errors, streams, cancels", () =>
+  it.effect("an actor of another tree is called like one of the same tree: values, typed errors, streams, cancels", () =>
     Effect.gen(function*() {
       const { plant } = yield* forest
       const left = yield* plant("left")
@@ -85,7 +85,7 @@ describe("Trees that see each other", () => {
       assert.strictEqual(exit.reason, "enough")
     }))
 
-  it.effect("an actor deep in one tree finds and calls an actor deep in another, also by a reference", () =>
+  it.effect("an actor deep in one tree finds and calls an actor deep in another tree, also by a reference", () =>
     Effect.gen(function*() {
       const { plant } = yield* forest
       const left = yield* plant("left")
@@ -98,7 +98,7 @@ describe("Trees that see each other", () => {
       assert.strictEqual(yield* until(10_000)(deep.run(asks({ whom: ref }))), 4)
     }))
 
-  it.effect("an actor that its tree alone lists is not seen by others, and one of its host by trees of that host", () =>
+  it.effect("an actor that is listed only for its tree is hidden from other trees, and one listed for its host from other hosts", () =>
     Effect.gen(function*() {
       const { plant } = yield* forest
       const left = yield* plant("left", { host: "one" })
@@ -115,7 +115,7 @@ describe("Trees that see each other", () => {
       assert.deepStrictEqual(yield* seen(far), ["everyone"])
     }))
 
-  it.effect("of several actors of one name those of the own tree are found first, then those of the host", () =>
+  it.effect("of several actors with one name, those of the same tree are found first, then those of the same host", () =>
     Effect.gen(function*() {
       const { plant } = yield* forest
       const left = yield* plant("left", { host: "one" })

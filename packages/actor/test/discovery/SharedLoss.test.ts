@@ -36,7 +36,7 @@ const watching = (tree: Tree, name: string) =>
   })
 
 describe("Trees that lose each other", () => {
-  it.effect("G263: an actor of a tree that is cut off goes down for other trees when the lease is over, and comes up again when the tree is back", () =>
+  it.effect("G263: actors of a tree that is cut off are removed from other trees when its lease expires, and are added again when the tree is back", () =>
     Effect.gen(function*() {
       const { cut, heal, plant } = yield* forest
       const left = yield* plant("left")
@@ -72,7 +72,7 @@ describe("Trees that lose each other", () => {
       assert.deepStrictEqual(heard, ["all", "up right"])
     }))
 
-  it.effect("G264: the list of other trees survives an outage of the engine, and every watcher gets one snapshot after it", () =>
+  it.effect("G264: the list of other trees survives an outage of the engine, and every watcher gets one snapshot after the outage", () =>
     Effect.gen(function*() {
       const { cut, heal, plant } = yield* forest
       const left = yield* plant("left")
@@ -139,7 +139,7 @@ describe("A name that an actor has alone among all trees", () => {
       assert.strictEqual((yield* until(5_000)(start(right, "only", { unique: true }))).name, "only")
     }))
 
-  it.effect("G265: a unique name is not given to another tree before its holder is fenced, and the former holder does not take the name back", () =>
+  it.effect("G265: no other tree gets a unique name before its holder is fenced, and the former holder does not take the name back", () =>
     Effect.gen(function*() {
       const { cut, heal, plant } = yield* forest
       const left = yield* plant("left")
@@ -164,7 +164,7 @@ describe("A name that an actor has alone among all trees", () => {
       assert.deepStrictEqual(again.map(({ tree }) => tree), ["left"])
     }))
 
-  it.effect("G265: of many trees that start an actor of one unique name at once, one gets the name", () =>
+  it.effect("G265: when many trees start an actor with one unique name at once, one tree gets the name", () =>
     Effect.gen(function*() {
       const { plant } = yield* forest
       const trees = yield* Effect.forEach(Array.from({ length: 12 }, (_, n) => `tree-${n}`), (name) => plant(name))
@@ -178,8 +178,8 @@ describe("A name that an actor has alone among all trees", () => {
     }))
 })
 
-describe("Strangers among trees", () => {
-  it.effect("G266: a tree with another secret is seen at the engine, and neither reaches other trees nor is reached by them", () =>
+describe("Trees with different secrets", () => {
+  it.effect("G266: a tree with another secret is listed at the engine, but cannot reach other trees and cannot be reached by them", () =>
     Effect.gen(function*() {
       const { plant } = yield* forest
       const left = yield* plant("left")

@@ -38,9 +38,9 @@ const boundMillis = 10_000
 /** The bound, and a twentieth of it until it is looked at. */
 const noticedMillis = 10_500
 
-describe("A connection that can die silently", () => {
+describe("A connection that can be cut without an end", () => {
   it.effect(
-    "G236: a connection that can die silently stays open as long as its idle peers answer",
+    "G236: a connection that can be cut without an end stays open as long as its idle peers answer",
     () =>
       Effect.gen(function*() {
         const { a, b, lost } = yield* two({ silent: true })
@@ -50,7 +50,7 @@ describe("A connection that can die silently", () => {
     60_000
   )
 
-  it.effect("G236: a connection that can die silently is lost at both ends where nothing crosses any more, and what was open on it fails typed", () =>
+  it.effect("G236: a connection that can be cut without an end is lost at both ends when no bytes pass, and its open calls fail typed", () =>
     Effect.gen(function*() {
       const { a, b, lost } = yield* two({ silent: true })
       const { toA, toB } = silent(a, b)
@@ -65,7 +65,7 @@ describe("A connection that can die silently", () => {
     }))
 
   for (const direction of ["toA", "toB"] as const) {
-    it.effect(`G236: a connection that can die silently is lost at both ends where one direction is cut: ${direction}`, () =>
+    it.effect(`G236: a connection that can be cut without an end is lost at both ends when one direction is cut: ${direction}`, () =>
       Effect.gen(function*() {
         const { a, b, lost } = yield* two({ silent: true })
         silent(a, b)[direction].mute()
@@ -78,7 +78,7 @@ describe("A connection that can die silently", () => {
       }))
   }
 
-  it.effect("G236: a connection that can die silently is made again where it was lost", () =>
+  it.effect("G236: a connection that can be cut without an end is made again after its loss", () =>
     Effect.gen(function*() {
       const { a, b } = yield* two({ silent: true })
       const { toA, toB } = silent(a, b)
@@ -92,7 +92,7 @@ describe("A connection that can die silently", () => {
 })
 
 describe("A connection whose end always shows", () => {
-  it.effect("G236: a connection whose end always shows is never asked: an actor that computes for an hour is not dead", () =>
+  it.effect("G236: a peer whose end always shows is never asked for a sign of life, and an actor that computes for an hour is not lost", () =>
     Effect.gen(function*() {
       const { a, b, lost } = yield* two({})
       const { toA, toB } = silent(a, b)
@@ -136,7 +136,7 @@ const watched = () => {
 }
 
 describe("Signs of life", () => {
-  it.live("G236: signs of life are not missed from a peer while this process stood still", () =>
+  it.live("G236: a peer is not lost because this process was stopped and could not read its signs of life", () =>
     Effect.gen(function*() {
       const { after, said } = watched()
       yield* after(60_000)
@@ -146,7 +146,7 @@ describe("Signs of life", () => {
       assert.deepStrictEqual(said.slice(0, 3), ["ping", "ActorLost", "destroyed"])
     }))
 
-  it.live("room that a peer makes for more counts as a sign of life, though the peer says nothing", () =>
+  it.live("a peer that accepts more bytes gives a sign of life, even if it says nothing", () =>
     Effect.gen(function*() {
       let handlers: ConnectionHandlers | undefined
       const channel = new PeerChannel({

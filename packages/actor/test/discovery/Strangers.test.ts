@@ -36,7 +36,7 @@ describe("A stranger", () => {
     "that says goodbye": { bytes: framed({ _tag: "Bye", payload: new Uint8Array() }), reason: /HandshakeOrder/ }
   }
   for (const [what, { bytes, reason }] of Object.entries(wrong)) {
-    it.effect(`${what} is cut off at once`, () =>
+    it.effect(`a stranger ${what} is cut off at once`, () =>
       Effect.gen(function*() {
         const { actor, stranger } = yield* atTheDoor
         stranger.send(bytes)
@@ -50,7 +50,7 @@ describe("A stranger", () => {
       }))
   }
 
-  it.effect("a stranger of another role is refused, and told so", () =>
+  it.effect("a stranger that dials in another role is refused, and told the reason", () =>
     Effect.gen(function*() {
       const { actor, stranger } = yield* atTheDoor
       stranger.say(hello("x", { role: "child" }))
@@ -65,7 +65,7 @@ describe("A stranger", () => {
       assert.strictEqual(refusals(actor).length, 1)
     }))
 
-  it.effect("a stranger that calls itself as the actor it dials is refused", () =>
+  it.effect("a stranger that claims the identity of the actor that it dials is refused", () =>
     Effect.gen(function*() {
       const { actor, stranger } = yield* atTheDoor
       stranger.say(hello("a"))
@@ -73,7 +73,7 @@ describe("A stranger", () => {
       assert.deepStrictEqual([stranger.said.map(({ _tag }) => _tag), actor.peers.snapshot()], [["Refuse"], []])
     }))
 
-  it.effect("a stranger whose first connection has not proven itself yet is refused a second one", () =>
+  it.effect("a stranger with an unproven connection is refused a second one", () =>
     Effect.gen(function*() {
       const { actor, knock, stranger } = yield* atTheDoor
       stranger.say(hello("b"))
@@ -86,7 +86,7 @@ describe("A stranger", () => {
       assert.deepStrictEqual([stranger.ended(), actor.peers.snapshot().length], [false, 1])
     }))
 
-  it.effect("a stranger that says nothing has Timeouts.handshake, and no more", () =>
+  it.effect("a stranger that says nothing is cut off after Timeouts.handshake", () =>
     Effect.gen(function*() {
       const { actor, stranger } = yield* atTheDoor
       yield* pass(1_950)
@@ -96,7 +96,7 @@ describe("A stranger", () => {
       assert.deepStrictEqual(refusals(actor), ["it did not prove itself in time"])
     }))
 
-  it.effect("a stranger that comes byte by byte is let in in time, and cut off late", () =>
+  it.effect("a stranger that sends byte by byte is admitted in time, and cut off when it is late", () =>
     Effect.gen(function*() {
       const { actor, knock } = yield* atTheDoor
       const slowly = (every: number, name: string) =>
@@ -133,7 +133,7 @@ describe("A stranger", () => {
       assert.deepStrictEqual(actor.peers.snapshot().map(({ actor }) => actor.name), ["b", "c"])
     }))
 
-  it.effect("a stranger that leaves makes room", () =>
+  it.effect("a stranger that leaves makes room for another one", () =>
     Effect.gen(function*() {
       const { actor, knock } = yield* atTheDoor
       const first = yield* knock
@@ -147,7 +147,7 @@ describe("A stranger", () => {
       assert.isFalse(refusals(actor).includes("too many strangers at once"))
     }))
 
-  it.effect("a stranger is gone when the actor ends", () =>
+  it.effect("a stranger is cut off when the actor ends", () =>
     Effect.gen(function*() {
       const { actor, stranger } = yield* atTheDoor
       actor.peers.stopListening()
@@ -164,7 +164,7 @@ describe("A tree with a secret", () => {
     return [add("a", traits(ours)), add("b", traits(theirs))] as const
   }
 
-  it.effect("a tree with a secret lets its own actors in", () =>
+  it.effect("a tree with a secret admits its own actors", () =>
     Effect.gen(function*() {
       const [a, b] = pair(yield* mesh, "s", "s")
       const channel = yield* a.channelTo("b")
@@ -173,7 +173,7 @@ describe("A tree with a secret", () => {
       assert.deepStrictEqual([a.peers.snapshot().length, b.peers.snapshot().length, b.started.length], [1, 1, 1])
     }))
 
-  it.effect("actors of a tree find one connection when they dial each other at once", () =>
+  it.effect("two actors of a tree with a secret get one connection when they dial each other at the same time", () =>
     Effect.gen(function*() {
       const [a, b] = pair(yield* mesh, "s", "s")
       const [one, two] = yield* Effect.all([a.channelTo("b"), b.channelTo("a")], { concurrency: 2 })
@@ -184,7 +184,7 @@ describe("A tree with a secret", () => {
     }))
 
   for (const [ours, theirs] of [["s", "x"], ["s", undefined], [undefined, "s"]] as const) {
-    it.effect(`G68: a dialler with ${ours ?? "no secret"} and an acceptor with ${theirs ?? "none"} do not meet`, () =>
+    it.effect(`G68: a dialler with ${ours ?? "no secret"} and an acceptor with ${theirs ?? "none"} do not connect`, () =>
       Effect.gen(function*() {
         const [a, b] = pair(yield* mesh, ours, theirs)
         const error = yield* Effect.flip(a.channelTo("b"))
@@ -195,7 +195,7 @@ describe("A tree with a secret", () => {
       }))
   }
 
-  it.effect("a proof that was overheard opens nothing", () =>
+  it.effect("a proof that a stranger has overheard opens no connection", () =>
     Effect.gen(function*() {
       const { add, stranger } = yield* mesh
       const authenticator = proves("s")

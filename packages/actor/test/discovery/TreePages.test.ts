@@ -74,7 +74,7 @@ const take = (state: TreePages.State, op: Op) =>
   }, state)
 
 describe("The pages of a tree", () => {
-  it.prop("a page holds no more than its bound, and an entry stands on one page alone", { ops: Ops }, ({ ops }) => {
+  it.prop("a page holds no more entries than its bound, and each entry is on one page", { ops: Ops }, ({ ops }) => {
     let state = TreePages.initial
     const there = new Set<string>()
     for (const op of ops) {
@@ -97,7 +97,7 @@ describe("The pages of a tree", () => {
     }
   })
 
-  it.prop("G263: a reader of pages in any order ends with the published entries", { ops: Ops }, ({ ops }) => {
+  it.prop("G263: a reader of pages in any order ends with exactly the published entries", { ops: Ops }, ({ ops }) => {
     let written = TreePages.initial
     let forest = Forest.initial
     const listener = new Listener()
@@ -124,14 +124,14 @@ describe("The pages of a tree", () => {
     assert.strictEqual(listener.known.size, 0)
   })
 
-  it("a change of one actor of many writes one page", () => {
+  it("a change of one actor rewrites one page, however many actors the tree has", () => {
     const many = Array.from({ length: 1_000 }, (_, n) => ({ _tag: "Up", entry: entry(n) }) as const)
     const before = TreePages.step(TreePages.initial, many, all)
     const after = TreePages.step(before, [{ _tag: "Down", entry: entry(500), why: "ended" }], all)
     assert.strictEqual(after.pages.filter((page, n) => page !== before.pages[n]).length, 1)
   })
 
-  it("a page crosses without modules, and entries of another tree are left out", () => {
+  it("a page is published without modules, and entries of another tree in the page are ignored", () => {
     const page = TreePages.step(TreePages.initial, [{ _tag: "Up", entry: entry(1) }], all).pages[0]!
     const read = TreePages.decodePage(TreePages.encodePage(page), "root")
     assert.deepStrictEqual(read?.entries.get("1")?.exposed, [{ name: "ping", module: null }])
@@ -143,54 +143,58 @@ describe("The pages of a tree", () => {
 
 const place = (n: number): Entry => ({ ...entry(n), path: ["far", `${n}`] })
 
-describe("Actors of other trees in the registrar of one", () => {
+describe("Actors of other trees in a registrar", () => {
   const Sources = Schema.Array(Schema.Struct({
     what: Schema.Literals(["Found", "Lost", "Stale", "Gone"]),
     n: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 12 })),
     tier: Schema.Literals([1, 2])
   }))
 
-  it.prop("an actor of another tree is listed as long as one engine lists it, and no parent here speaks of it", {
-    ops: Sources
-  }, ({ ops }) => {
-    const root: Entry = { ...entry(99), path: ["99"] }
-    let [state] = Registrar.step(Registrar.initial, { _tag: "Claim", entry: root })
-    ;[state] = Registrar.step(state, { _tag: "Ready", uuid: "99", pid: 1 })
-    const sources = new Map<string, number>()
-    for (const { n, tier, what } of ops) {
-      const uuid = `${n}`
-      const known = sources.get(uuid) ?? 0
-      if (what === "Found") sources.set(uuid, known + 1)
-      else if (what === "Lost") sources.set(uuid, Math.max(0, known - 1))
-      else if (what === "Stale") sources.set(uuid, 0)
-      const [next] = Registrar.step(
-        state,
-        what === "Found"
-          ? { _tag: "Found", entries: [place(n)], tier }
-          : what === "Lost"
-          ? { _tag: "Lost", uuids: [uuid], why: "ended" }
-          : { _tag: "Gone", uuid, why: what === "Stale" ? "stale" : "ended" }
-      )
-      state = next
-      const listed = Array.from(sources).filter(([, count]) => count > 0).map(([uuid]) => uuid)
-      const entries = Registrar.entries(state)
-      assert.deepStrictEqual(entries.map(({ actor }) => actor.uuid).toSorted(), [...listed, "99"].toSorted())
-      assert.strictEqual(entries[0]?.actor.uuid, "99")
-      assert.deepStrictEqual(Registrar.entries(state, undefined, undefined, true).map(({ actor }) => actor.uuid), [
-        "99"
-      ])
-      assert.isUndefined(Registrar.pathOf(state, uuid))
-      // A claim here does not ask for names of others.
-      const [, outcome] = Registrar.step(state, {
-        _tag: "Claim",
-        entry: {
-          ...entry(n),
-          actor: { name: `actor-${n % 7}`, uuid: "new", pid: 0 },
-          path: ["99", "new"],
-          unique: true
-        }
-      })
-      assert.strictEqual(outcome._tag, n % 7 === 99 % 7 ? "Taken" : "Changed")
+  it.prop(
+    "an actor of another tree is listed as long as one engine lists it, and no parent of this tree can report on it",
+    {
+      ops: Sources
+    },
+    ({ ops }) => {
+      const root: Entry = { ...entry(99), path: ["99"] }
+      let [state] = Registrar.step(Registrar.initial, { _tag: "Claim", entry: root })
+      ;[state] = Registrar.step(state, { _tag: "Ready", uuid: "99", pid: 1 })
+      const sources = new Map<string, number>()
+      for (const { n, tier, what } of ops) {
+        const uuid = `${n}`
+        const known = sources.get(uuid) ?? 0
+        if (what === "Found") sources.set(uuid, known + 1)
+        else if (what === "Lost") sources.set(uuid, Math.max(0, known - 1))
+        else if (what === "Stale") sources.set(uuid, 0)
+        const [next] = Registrar.step(
+          state,
+          what === "Found"
+            ? { _tag: "Found", entries: [place(n)], tier }
+            : what === "Lost"
+            ? { _tag: "Lost", uuids: [uuid], why: "ended" }
+            : { _tag: "Gone", uuid, why: what === "Stale" ? "stale" : "ended" }
+        )
+        state = next
+        const listed = Array.from(sources).filter(([, count]) => count > 0).map(([uuid]) => uuid)
+        const entries = Registrar.entries(state)
+        assert.deepStrictEqual(entries.map(({ actor }) => actor.uuid).toSorted(), [...listed, "99"].toSorted())
+        assert.strictEqual(entries[0]?.actor.uuid, "99")
+        assert.deepStrictEqual(Registrar.entries(state, undefined, undefined, true).map(({ actor }) => actor.uuid), [
+          "99"
+        ])
+        assert.isUndefined(Registrar.pathOf(state, uuid))
+        // A claim here does not ask for names of others.
+        const [, outcome] = Registrar.step(state, {
+          _tag: "Claim",
+          entry: {
+            ...entry(n),
+            actor: { name: `actor-${n % 7}`, uuid: "new", pid: 0 },
+            path: ["99", "new"],
+            unique: true
+          }
+        })
+        assert.strictEqual(outcome._tag, n % 7 === 99 % 7 ? "Taken" : "Changed")
+      }
     }
-  })
+  )
 })

@@ -15,8 +15,8 @@ import * as N from "./fixtures/neighbours.ts"
 const inTree = <A, E>(test: Effect.Effect<A, E, Actor.ActorRuntime | Scope.Scope>) =>
   Effect.scoped(test).pipe(until(60_000), drained, Effect.provide(MemoryActor.layer({ expose: [N.poke] })))
 
-describe("An actor that dials while it is built", () => {
-  it.effect("an actor that dials while it is built serves over that connection what it exposes, once it is ready", () =>
+describe("An actor whose layers dial other actors", () => {
+  it.effect("an actor that dials while its layers are built serves its exposed endpoints over that connection once it is ready", () =>
     Effect.gen(function*() {
       const { ref } = yield* Tenant
       // The types know a Service by its class, not by what it exposes.
@@ -25,14 +25,14 @@ describe("An actor that dials while it is built", () => {
       assert.strictEqual((yield* hub.statistics).actor.name, "Hub")
     }).pipe(Effect.provide(Tenant.layer.pipe(Layer.provideMerge(Hub.layer))), inTree))
 
-  it.effect("an actor that dials while it is built reaches what it uses to its last finalizer", () =>
+  it.effect("an actor that dials while its layers are built can call what it uses up to its last finalizer", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* Effect.provide(Tenant, Tenant.layer.pipe(Layer.provide(Hub.layer)))
       assert.deepStrictEqual(journal.map((line) => line.replace(/^\d+ /, "")), ["the tenant leaves the Hub"])
     }).pipe(inTree))
 
-  it.effect("an early dialler fails to start where what it uses is gone, says so, and leaves no connection", () =>
+  it.effect("an actor fails to start when a Service that it uses is gone, names the reason, and leaves no connection", () =>
     Actor.nursery(Effect.gen(function*() {
       const hub = yield* Hub
       yield* hub.cancel()
@@ -55,7 +55,7 @@ describe("An actor that cannot be built", () => {
 })
 
 describe("A root that does not answer", () => {
-  it.effect("a root that does not answer holds up a start no longer than Timeouts.connect and Timeouts.cancel", () => {
+  it.effect("a root that does not answer delays a start no longer than Timeouts.connect and Timeouts.cancel", () => {
     const theatre = Puppets.make()
     return Effect.scoped(Effect.gen(function*() {
       const a = yield* Actor.startScoped("a", { expose: N.neighbours })
@@ -101,8 +101,8 @@ describe("An actor whose parent is still starting", () => {
     })).pipe(Effect.scoped, drained, Effect.provide(MemoryActor.layer({ expose: [N.poke] }))))
 })
 
-describe("A request of the runtime on its own account", () => {
-  it.effect("a request of the runtime on its own account is no part of the caller's trace", () => {
+describe("A request for an address that the runtime makes itself", () => {
+  it.effect("a request of the runtime itself is not recorded in the caller's trace", () => {
     const spans: Array<string> = []
     const tracer = Tracer.make({
       span: (options) => {

@@ -46,7 +46,7 @@ const process = (name: string, driver: Driver, notes: Array<string>) => {
 const ttlMillis = 15_000
 
 describe("An election", () => {
-  it.effect("G237: an election gives the value of its work, or its own error, and gives the name up", () =>
+  it.effect("G237: an election returns the value or the error of its work, and gives the name up", () =>
     Effect.gen(function*() {
       const driver = yield* make()
       const leases = Discovery.layerLeases().pipe(Layer.provide(Layer.succeed(Discovery.DiscoveryDriver, driver)))
@@ -58,7 +58,7 @@ describe("An election", () => {
       assert.deepStrictEqual((yield* driver.list("")).held, [])
     }))
 
-  it.effect("G237: an election has one leader at a time among many, in one process and in several, and tokens grow", () =>
+  it.effect("G237: an election has one leader at a time, in one process and among several, and its tokens grow", () =>
     Effect.gen(function*() {
       const driver = yield* make()
       let leading = 0
@@ -82,7 +82,7 @@ describe("An election", () => {
       assert.deepStrictEqual(tokens, Array.from(new Set(tokens)).sort((a, b) => a - b))
     }))
 
-  it.effect("G237: an election passes to the next at once where the leader is interrupted", () =>
+  it.effect("G237: an election goes to the next process at once when the leader is interrupted", () =>
     Effect.gen(function*() {
       const driver = yield* make()
       const notes: Array<string> = []
@@ -97,7 +97,7 @@ describe("An election", () => {
       yield* Fiber.interrupt(b)
     }))
 
-  it.effect("G238: an election stops a leader that does not reach its engine before another can lead, and begins anew later", () =>
+  it.effect("G238: an election stops a leader that cannot reach its engine before another can lead, and begins anew later", () =>
     Effect.gen(function*() {
       const driver = yield* make()
       const notes: Array<string> = []
@@ -121,7 +121,7 @@ describe("An election", () => {
       yield* Fiber.interrupt(a)
     }))
 
-  it.effect("G238: a leader that stood still writes no more: its token is smaller than one that was seen", () =>
+  it.effect("G238: a leader whose process was stopped writes no more: its token is smaller than one that was seen", () =>
     Effect.gen(function*() {
       const driver = yield* make()
       const real = yield* Clock.Clock
@@ -166,7 +166,7 @@ describe("An election", () => {
       yield* Fiber.interrupt(a)
     }))
 
-  it.effect("G237: an election gives up a name that is granted to it while it is interrupted", () =>
+  it.effect("G237: an election gives up a name that is granted during its interruption", () =>
     Effect.gen(function*() {
       const driver = yield* make()
       const notes: Array<string> = []
@@ -183,7 +183,7 @@ describe("An election", () => {
       assert.deepStrictEqual([notes, (yield* driver.list("")).held], [[], []])
     }))
 
-  it.effect("G237: an election waits for an engine that does not answer, and begins where it does", () =>
+  it.effect("G237: an election waits while the engine does not answer, and begins when it does", () =>
     Effect.gen(function*() {
       const notes: Array<string> = []
       const seen = reachable(yield* make())

@@ -101,7 +101,7 @@ describe("A lease", () => {
   }
 
   it.prop(
-    "G238: two processes that ask one engine never both believe that they hold a key, and tokens grow, whatever is late or lost",
+    "G238: two processes that ask one engine never both rely on one key, and tokens grow, whatever is late or lost",
     {
       steps: Schema.Array(Step)
     },

@@ -64,8 +64,8 @@ const publishing = (driver: Driver, name: string, value: string) =>
     Effect.provide(Effect.scoped(Effect.andThen(Discovery.publish(name, value), Effect.never)), leases(driver))
   )
 
-describe("A name that is published", () => {
-  it.effect("G240: a name that is published is heard of by all that follow it, from a snapshot on, and goes with its Scope", () =>
+describe("A published name", () => {
+  it.effect("G240: a published name reaches all its followers, from a snapshot on, and disappears when its Scope closes", () =>
     Effect.gen(function*() {
       const driver = yield* make()
       const early = yield* following(driver, "web/")
@@ -79,7 +79,7 @@ describe("A name that is published", () => {
       assert.deepStrictEqual(late, ["all web/1=a", "remove web/1"])
     }))
 
-  it.effect("G240: a name that is published has one publisher at a time, and the next takes its place", () =>
+  it.effect("G240: a published name has one publisher at a time, and the next publisher takes its place", () =>
     Effect.gen(function*() {
       const driver = yield* make()
       const heard = yield* following(driver, "web/")
@@ -92,7 +92,7 @@ describe("A name that is published", () => {
       assert.deepStrictEqual(heard.filter((line) => line.startsWith("put")), ["put web/1=first", "put web/1=second"])
     }))
 
-  it.effect("G240: a name that is published is published again at an engine that has lost everything", () =>
+  it.effect("G240: a published name is published again at an engine that has lost everything", () =>
     Effect.gen(function*() {
       const { driver, wipe } = yield* broken
       yield* publishing(driver, "web/1", "a")
@@ -102,7 +102,7 @@ describe("A name that is published", () => {
       assert.deepStrictEqual((yield* driver.list("publish/")).held.map(({ value }) => value), ["a"])
     }))
 
-  it.effect("G240: a name that is published outlives an outage of its engine, and its followers get a snapshot after the outage", () =>
+  it.effect("G240: a published name survives an outage of its engine, and its followers get a snapshot after the outage", () =>
     Effect.gen(function*() {
       const { driver, out } = yield* broken
       const heard = yield* following(driver, "web/")
@@ -124,7 +124,7 @@ describe("A name that is published", () => {
       Object.entries(state).map(([name, token]) => [name, { name, value: `${token}`, token: token as number }])
     )
   it.prop(
-    "G240: a name that is published is never lost between two states: the differences lead from one to the other",
+    "G240: the differences that a follower gets always lead from one published state to the next",
     {
       before: State,
       after: State

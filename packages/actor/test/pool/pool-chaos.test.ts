@@ -164,7 +164,7 @@ const run = (seed: number) =>
 describe("A pool whose workers die at random", () => {
   for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
     it.effect(
-      `G169: a pool under random deaths ends every task, counts it as its caller does, and goes on, seed ${seed}`,
+      `G169: a pool whose workers die at random ends every task, counts it as its caller does, and continues, seed ${seed}`,
       () => within(300_000)(run(seed)),
       60_000
     )

@@ -17,8 +17,8 @@ import * as Journal from "../support/Journal.ts"
 import { pass, settle, until } from "../support/Time.ts"
 import { begin, beginAll, crew, now, withCrew } from "./Pools.ts"
 
-describe("Pools beside and inside of each other", () => {
-  it.effect("G147: a worker that owns a pool has its tasks done there, and ends it before it ends itself", () =>
+describe("Pools beside and inside other pools", () => {
+  it.effect("G147: a worker that owns a pool lets the pool's workers run its tasks, and ends the pool before itself", () =>
     Effect.gen(function*() {
       const names = Effect.scoped(Effect.gen(function*() {
         const pool = yield* Pool.make({ name: "outer", expose: [outer], size: 2 })
@@ -34,7 +34,7 @@ describe("Pools beside and inside of each other", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("G147: two pools of one Service have workers of their own, and one Layer that is used twice is one pool", () =>
+  it.effect("G147: two pools of one Service have separate workers, and one Layer that is used twice is one pool", () =>
     Effect.gen(function*() {
       class Left extends Pool.Service<Left>()("Left", { of: Counter, size: 1 }) {}
       class Right extends Pool.Service<Right>()("Right", { of: Counter, size: 1 }) {}
@@ -77,8 +77,8 @@ describe("Pools beside and inside of each other", () => {
   })
 })
 
-describe("A burst of tasks", () => {
-  it.effect("G136: a burst of tasks fills workers and queue, and further tasks are refused at once and counted", () =>
+describe("A burst of tasks in a pool", () => {
+  it.effect("G136: a burst of tasks fills the workers and the queue of a pool, and further tasks are refused at once and counted", () =>
     inMemory(withCrew({ size: { min: 0, max: 2 }, concurrency: 2, queue: 3 }, (pool) =>
       Effect.gen(function*() {
         for (let burst = 1; burst <= 3; burst++) {
@@ -94,7 +94,7 @@ describe("A burst of tasks", () => {
 })
 
 describe("Two hundred thousand keys", () => {
-  it("G139: two hundred thousand keys cost no more memory than the ten thousand remembered ones", () => {
+  it("G139: two hundred thousand keys of a pool use no more memory than the ten thousand remembered ones", () => {
     const table = Table.make({
       min: 1,
       max: 1,
@@ -158,7 +158,7 @@ describe("The end of a pool with tasks in every state", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("G142: a pool that is drained twice, with and without a bound, and closed on top, leaves no task", () =>
+  it.effect("G142: a pool that is drained twice and closed in addition leaves no task", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const scope = yield* Scope.make()
@@ -205,7 +205,7 @@ describe("A pool for code without Effect", () => {
   const rejection = (promise: () => Promise<unknown>) =>
     Effect.promise(() => promise().then(() => "resolved", (error: unknown) => error))
 
-  it.effect("G148: a promise pool keeps no listener of a signal after its task, and no task of an aborted signal", () =>
+  it.effect("G148: a promise pool keeps no listener on a signal after the task, and runs no task of an aborted signal", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const promises = Pool.toPromises(pool)
@@ -234,7 +234,7 @@ describe("A pool for code without Effect", () => {
         assert.strictEqual(given.listeners.size, 0)
       }))))
 
-  it.effect("G148: a promise pool has no task of an unread iterable, and frees the worker of an abandoned one", () =>
+  it.effect("G148: a promise pool starts no task for an unread iterable, and frees the worker of an abandoned one", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const promises = Pool.toPromises(pool)

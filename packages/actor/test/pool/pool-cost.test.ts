@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Table from "@furrow/actor/internal/pool/Table"
 import * as Waiting from "@furrow/actor/internal/pool/Waiting"
 
-describe("A hundred thousand tasks that wait", () => {
+describe("A hundred thousand waiting tasks", () => {
   const many = 100_000
 
   const options: Table.Options = {
@@ -26,7 +26,7 @@ describe("A hundred thousand tasks that wait", () => {
     return sum > 0 ? Math.max(1, performance.now() - start) : 0
   }
 
-  it("G136: waiting tasks cost the same each, whether they are run or leave the middle of the queue", () => {
+  it("G136: each waiting task costs the same time, whether it is run or leaves the middle of the queue", () => {
     const table = Table.make(options)
     Table.step(table, { _tag: "Open" })
     for (const slot of table.slots) Table.step(table, { _tag: "Started", slot, now: 0 })

@@ -30,7 +30,7 @@ const withPuppets = <A, E>(
 }
 
 describe("A worker that dies", () => {
-  it.effect("G144: a worker that dies costs its own tasks alone, which fail with ActorLost, and is replaced", () =>
+  it.effect("G144: a worker that dies fails only its own tasks, with ActorLost, and is replaced", () =>
     withPuppets({ size: 2 }, (pool, theatre) =>
       Effect.gen(function*() {
         const tasks = yield* Effect.forEach([1, 2, 3, 4], () => begin(Effect.exit(pool.run(work({ millis: 1000 })))))
@@ -73,7 +73,7 @@ describe("A worker that dies", () => {
     }).pipe(drained, Effect.provide(Layer.orDie(MemoryActor.layer({ between }))))
   })
 
-  it.effect("a worker that dies is replaced though it was idle, and the next task is answered", () =>
+  it.effect("an idle worker that dies is replaced, and the next task is answered", () =>
     withPuppets({ size: 1 }, (pool, theatre) =>
       Effect.gen(function*() {
         yield* begin(pool.run(work({ millis: 0 })))
@@ -84,7 +84,7 @@ describe("A worker that dies", () => {
         assert.strictEqual(yield* now(next), "crew-2")
       })))
 
-  it.effect("a worker that dies before its first task is replaced after a wait, three times at most", () =>
+  it.effect("a worker that dies before its first task is replaced after a delay, at most three times", () =>
     withPuppets({ size: 1 }, (pool, theatre) =>
       Effect.gen(function*() {
         theatre.puppet("crew-1").die({ code: 1 })
@@ -104,7 +104,7 @@ describe("A worker that dies", () => {
       })))
 
   it.effect(
-    "G165: workers that die with every task cause no endless starts: waiting tasks fail, and a later one gets one start",
+    "G165: workers that die with every task do not cause endless starts: waiting tasks fail, and a later task gets one start",
     () =>
       withPuppets({ size: 1 }, (pool, theatre) =>
         Effect.gen(function*() {
@@ -170,7 +170,7 @@ describe("A worker that dies", () => {
         assert.isTrue(Exit.isSuccess(second))
       })))
 
-  it.effect("G146: a worker that dies has its task repeated where its endpoint is idempotent, up to `retries`", () =>
+  it.effect("G146: the task of a worker that dies is repeated if its endpoint is idempotent, up to `retries` times", () =>
     withPuppets({ size: 1 }, (pool, theatre) =>
       Effect.gen(function*() {
         const again = yield* begin(pool.run(redo({ millis: 1000 })))
@@ -204,7 +204,7 @@ describe("A worker that dies", () => {
         assert.strictEqual((yield* pool.statistics).retried, 1)
       })))
 
-  it.effect("a worker that dies is told to the log, with how it died", () => {
+  it.effect("the death of a worker is logged, with its exit", () => {
     const theatre = Puppets.make()
     const logs = captureLogs()
     return withCrew({ size: 1 }, (pool) =>
@@ -250,7 +250,7 @@ describe("A worker that is ending", () => {
     }).pipe(inMemory))
 })
 
-describe("A worker that does not start", () => {
+describe("A worker that fails to start", () => {
   const withFragile = <A, E>(
     size: Pool.Size,
     program: (pool: Pool.Pool<typeof fragile | typeof work>) => Effect.Effect<A, E, Scope.Scope | Actor.ActorRuntime>
@@ -265,7 +265,7 @@ describe("A worker that does not start", () => {
       return yield* exit
     }).pipe(inMemory, Effect.ensuring(Effect.sync(() => fragileStarts.fail = false)))
 
-  it.effect("G143: a worker that cannot start is tried three times with growing waits, then its tasks fail", () =>
+  it.effect("G143: a worker that cannot start is tried three times with growing delays, then its tasks fail", () =>
     withFragile({ max: 2 }, (pool) =>
       Effect.gen(function*() {
         fragileStarts.fail = true
@@ -301,7 +301,7 @@ describe("A worker that does not start", () => {
         assert.strictEqual((yield* ready(pool)).length, 2)
       })))
 
-  it.effect("a worker that does not start fails no task that another worker can have", () =>
+  it.effect("a worker that fails to start fails no task that another worker can run", () =>
     withFragile({ min: 1, max: 2 }, (pool) =>
       Effect.gen(function*() {
         fragileStarts.fail = true
@@ -312,7 +312,7 @@ describe("A worker that does not start", () => {
 })
 
 describe("A pool whose Scope closes", () => {
-  it.effect("G141: a pool whose Scope closes while a worker starts ends that start and leaves nothing", () =>
+  it.effect("G141: a pool whose Scope closes during the start of a worker ends that start and leaves nothing", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const theatre = Puppets.make()
@@ -340,7 +340,7 @@ describe("A pool whose Scope closes", () => {
         assert.deepStrictEqual(theatre.living(), [])
       })).pipe(Timeouts.provide({ cancelAck: 500, terminate: 400 })))
 
-  it.effect("a call of Pool.make that is interrupted ends the workers that it has started", () =>
+  it.effect("an interrupted Pool.make ends the workers that it has started", () =>
     Effect.gen(function*() {
       const theatre = Puppets.make()
       yield* Effect.gen(function*() {

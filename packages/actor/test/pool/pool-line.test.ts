@@ -21,7 +21,7 @@ const backwards = (line: Line<Member>, members: ReadonlyArray<Member>): Readonly
 
 describe("A line", () => {
   it.effect.prop(
-    "a line has the same members as an array after the same operations, in both directions",
+    "a Line has the same members as an array after the same operations, in both directions",
     {
       steps: Arbitrary.array(
         Arbitrary.schema(Schema.Literals(["join", "joinFirst", "call", "leave", "other", "precede"]))
@@ -80,7 +80,7 @@ describe("A line", () => {
       })
   )
 
-  it("a line keeps no link of a member that has left", () => {
+  it("a Line keeps no link of a member that has left", () => {
     const line = new Line<Member>()
     const [a, b] = [member(1), member(2)]
     line.join(a)

@@ -50,7 +50,7 @@ describe("Options of a pool", () => {
     [{ size: 1, startAttempts: NaN }, /startAttempts NaN: a whole number/]
   ]
 
-  it.effect("G166: options that make no sense are refused by name, with the values that are allowed", () =>
+  it.effect("G166: a pool refuses an option without sense by its name, with the allowed values", () =>
     Effect.gen(function*() {
       for (const [options, message] of refused) {
         const made = Effect.scoped(Pool.make({ name: "crew", expose: [work], ...options } as never))
@@ -63,7 +63,7 @@ describe("Options of a pool", () => {
 })
 
 describe("Options of a task", () => {
-  it.effect("G166: options of a task are refused where they make no sense, before the task asks for a worker", () =>
+  it.effect("G166: a task with an option without sense is refused before it asks for a worker", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const of = (options: object) => diesOf(pool.run(half({ n: 2 }), options))
@@ -90,7 +90,7 @@ describe("Options of a task", () => {
         )
       }))))
 
-  it.effect("G166: bad options of a task reject the promise of a pool for code without Effect", () =>
+  it.effect("G166: a wrong option of a task rejects the promise of a pool for code without Effect", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const promises = Pool.toPromises(pool)
@@ -100,7 +100,7 @@ describe("Options of a task", () => {
         assert.match(String(error), /cannot have within NaN/)
       }))))
 
-  it.effect("a task whose deadline has passed fails at once, and nothing of it is sent", () =>
+  it.effect("a task whose deadline has passed fails at once, and no part of it is sent", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         for (const within of [0, -5, "-1 second", Duration.negativeInfinity] as const) {
@@ -122,8 +122,8 @@ describe("Options of a task", () => {
       }))))
 })
 
-describe("A body that gives no Effect", () => {
-  it.effect("G167: a body that returns no Effect dies with that reason, and its worker is free", () =>
+describe("A body that returns no Effect", () => {
+  it.effect("G167: a task whose body returns no Effect dies with that reason, and its worker is free", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const bodies: ReadonlyArray<() => unknown> = [() => undefined, () => 7, () => Promise.resolve(), () => {
@@ -142,7 +142,7 @@ describe("A body that gives no Effect", () => {
         assert.deepStrictEqual([running, tasks.failed, workers[0]!.actor!.name], [0, 16, "crew-1"])
       }))))
 
-  it.effect("G167: a task that is no call, and a call that cannot be made, fail and free their worker", () =>
+  it.effect("G167: a value that is no call, and a call that cannot be made, fail as tasks of a pool and free their worker", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         assert.match(yield* diesOf(pool.run(undefined as never)), /./)
@@ -180,7 +180,7 @@ describe("A body that gives no Effect", () => {
 })
 
 describe("A failure in an ordered map", () => {
-  it.effect("a failure in an ordered map ends earlier tasks as well, and is reported after their finalizers", () =>
+  it.effect("a failure in an ordered Pool.map ends earlier tasks as well, and is returned after their finalizers", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* withCrew({ size: 3 }, (pool) =>

@@ -36,7 +36,7 @@ describe("A client of an RpcGroup over a pool", () => {
       assert.strictEqual(channel.dialogs, 1)
     })).pipe(inMemory))
 
-  it.effect("G168: a client of an RpcGroup over a pool holds nothing for workers that are gone", () =>
+  it.effect("G168: a client of an RpcGroup over a pool keeps nothing for workers that are gone", () =>
     Effect.scoped(Effect.gen(function*() {
       const pool = yield* asking({ recycle: { tasks: 1 } })
       const scope = yield* Scope.make()
@@ -52,7 +52,7 @@ describe("A client of an RpcGroup over a pool", () => {
       yield* Scope.close(scope, Exit.void)
     })).pipe(inMemory))
 
-  it.effect("an RpcGroup client of a pool ends each request separately: an error, a defect, an interruption, a stream that is left", () =>
+  it.effect("a client of an RpcGroup over a pool ends each request separately: an error, a defect, an interruption, a stream that is left", () =>
     Effect.scoped(Effect.gen(function*() {
       const pool = yield* asking()
       const client = yield* Pool.rpcClient(pool, Asked, { within: "1 minute" })

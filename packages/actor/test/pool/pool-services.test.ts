@@ -20,7 +20,7 @@ class Counters extends Pool.Service<Counters>()("Counters", { of: Counter, size:
 class Doublers extends Pool.Service<Doublers>()("Doublers", { of: Doubler, size: 1 }) {}
 
 describe("A pool as a Service", () => {
-  it.effect("G147: a pool in the form of a Layer provides the pool and ends with it", () =>
+  it.effect("G147: the Layer of a pool provides the pool, and ends it", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const pool = yield* Halves
@@ -34,7 +34,7 @@ describe("A pool as a Service", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("G147: a pool of a Service has actors with separate states, and a key stays with one of them", () =>
+  it.effect("G147: the workers of a pool of a Service have separate states, and a key stays at one of them", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const pool = yield* Counters
@@ -47,7 +47,7 @@ describe("A pool as a Service", () => {
       assert.deepStrictEqual(answers, [101, 103, 106, 1, 2])
     }).pipe(inMemory))
 
-  it.effect("G147: a pool of a Service gives every worker the Services that it uses", () =>
+  it.effect("G147: each worker of a pool of a Service gets the Services that it uses", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const pool = yield* Doublers
@@ -59,7 +59,7 @@ describe("A pool as a Service", () => {
       assert.strictEqual(answer, 210)
     }).pipe(inMemory))
 
-  it.effect("G147: a pool of a Service gives every worker the settings", () =>
+  it.effect("G147: each worker of a pool of a Service gets the settings of the Service", () =>
     Effect.gen(function*() {
       class Eights extends Pool.Service<Eights>()("Eights", {
         of: Settings.Counter,
@@ -119,7 +119,7 @@ describe("A pool as a Service", () => {
 })
 
 describe("A pool for code without Effect", () => {
-  it.effect("G148: a pool for code without Effect resolves with answers, and rejects with the error itself", () =>
+  it.effect("G148: a promise pool resolves with the answers, and rejects with the error itself", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const promises = Pool.toPromises(pool)
@@ -177,7 +177,7 @@ describe("A pool for code without Effect", () => {
 })
 
 describe("The numbers of a pool", () => {
-  it.effect("the numbers of a pool are plain data, and Effect's metrics while it is open", () =>
+  it.effect("the numbers of a pool are plain data, and are metrics of Effect while the pool is open", () =>
     Effect.gen(function*() {
       const snapshot = Effect.map(
         Metric.snapshot,

@@ -143,7 +143,7 @@ const open = (options: Partial<Table.Options> = {}): Model => {
 }
 
 describe("The table of a pool", () => {
-  it("the table of a pool is open when its first workers are ready, and not before", () => {
+  it("a pool is open when its first workers are ready, and not earlier", () => {
     const model = new Model({ min: 2 })
     model.input({ _tag: "Open" })
     assert.deepStrictEqual(model.said(), ["start 1", "start 2"])
@@ -153,7 +153,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["opened"])
   })
 
-  it("the table of a pool is closed by a first worker that does not start, and ends the others", () => {
+  it("a pool closes when a first worker fails to start, and ends its other workers", () => {
     const model = new Model({ min: 2 })
     model.input({ _tag: "Open" })
     model.input({ _tag: "Started", slot: model.in("Starting")[0]!, now: 0 })
@@ -163,7 +163,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["closed"])
   })
 
-  it("the table of a pool starts a worker for each task that waits, up to its maximum", () => {
+  it("a pool starts a worker for each waiting task, up to its maximum", () => {
     const model = open({ queue: 10 })
     for (let n = 0; n < 5; n++) model.submit()
     assert.deepStrictEqual(model.said(), ["assign 1", "start 2", "start 3"])
@@ -171,7 +171,7 @@ describe("The table of a pool", () => {
     assert.strictEqual(model.states(), "1:Busy(1) 2:Busy(1) 3:Busy(1)")
   })
 
-  it("the table of a pool refuses a task beyond the bound of its queue, but for one that brings its own bound", () => {
+  it("a pool refuses a task beyond the bound of its queue, except for a patient one", () => {
     const model = open({ max: 1, queue: 1 })
     for (let n = 0; n < 3; n++) model.submit()
     assert.deepStrictEqual(model.said(), ["assign 1", "full"])
@@ -179,7 +179,7 @@ describe("The table of a pool", () => {
     assert.strictEqual(model.table.waiting.count, 2)
   })
 
-  it("G136: the table of a pool takes as many tasks before its workers are ready as afterwards", () => {
+  it("G136: a pool accepts as many tasks before its workers are ready as afterwards", () => {
     const model = open({ min: 0, max: 2, concurrency: 2, queue: 3 })
     for (let n = 0; n < 9; n++) model.submit()
     assert.deepStrictEqual(model.said(), ["start 1", "start 2", "full", "full"])
@@ -188,7 +188,7 @@ describe("The table of a pool", () => {
     assert.strictEqual(model.said().at(-1), "full")
   })
 
-  it("the table of a pool gives a task to the least busy worker", () => {
+  it("a pool gives a task to its least busy worker", () => {
     const model = open({ min: 2, max: 2, concurrency: 3 })
     const first = model.submit()
     for (let n = 0; n < 3; n++) model.submit()
@@ -199,7 +199,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["assign 1"])
   })
 
-  it("a pool's table ends workers that were idle for long, down to its minimum, the one idle for longest first", () => {
+  it("a pool ends workers that were idle for long, down to its minimum, the longest idle first", () => {
     const model = open({ queue: 10 })
     const tasks = [model.submit(), model.submit(), model.submit()]
     model.start()
@@ -216,7 +216,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), [])
   })
 
-  it("the table of a pool replaces a worker after its number of tasks, once the last of them is over", () => {
+  it("a pool replaces a worker after its number of tasks, once the last of them has ended", () => {
     const model = open({ max: 1, tasks: 2 })
     model.finish(model.submit())
     const last = model.submit()
@@ -225,7 +225,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["end 1 tasks"])
   })
 
-  it("the table of a pool replaces a worker at its age, and not before its task is over", () => {
+  it("a pool replaces a worker at its maximum age, once its task has ended", () => {
     const model = open({ max: 1, age: 500 })
     const task = model.submit()
     model.input({ _tag: "Tick", now: 500 })
@@ -234,7 +234,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["end 1 age"])
   })
 
-  it("G140: a pool has at most one worker above its maximum while replaced ones do their last tasks", () => {
+  it("G140: a pool has at most one worker above its maximum while replaced workers do their last tasks", () => {
     const model = open({ max: 2, tasks: 1, queue: 10 })
     const tasks = Array.from({ length: 6 }, () => model.submit())
     for (let turn = 0; turn < 6; turn++) model.start()
@@ -244,7 +244,7 @@ describe("The table of a pool", () => {
     assert.strictEqual(model.tickets("running").length, 3)
   })
 
-  it("G139: a key stays at its worker until its last task there is over, also at a worker to be replaced", () => {
+  it("G139: a key stays at its worker until its last task has ended, even if the worker is to be replaced", () => {
     const model = open({ max: 2, tasks: 1 })
     const first = model.submit("a")
     model.submit("a")
@@ -258,7 +258,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.tickets("running").map(({ key }) => key), ["a", "b"])
   })
 
-  it("G139: the table of a pool frees a key whose worker is lost while it is to be replaced", () => {
+  it("G139: a pool frees a key whose worker is lost while it is to be replaced", () => {
     const model = open({ max: 2, tasks: 1 })
     model.submit("a")
     const second = model.submit("a")
@@ -267,7 +267,7 @@ describe("The table of a pool", () => {
     assert.strictEqual(model.standing.get(second), "running")
   })
 
-  it("G136: the table of a pool takes tasks that workers are to be started for, whatever its queue holds", () => {
+  it("G136: a pool accepts tasks for which workers will be started, whatever the bound of its queue is", () => {
     const model = open({ min: 0, max: 2, queue: 0 })
     for (let n = 0; n < 3; n++) model.submit()
     assert.deepStrictEqual(model.said(), ["start 1", "start 2", "full"])
@@ -276,7 +276,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["assign 1", "assign 2", "full"])
   })
 
-  it("the table of a pool gives tasks of one key to one worker, which they wait for though another is free", () => {
+  it("a pool gives tasks of one key to one worker, for which they wait even if another is free", () => {
     const model = open({ min: 2, max: 2 })
     const first = model.submit("a")
     model.submit("a")
@@ -289,7 +289,7 @@ describe("The table of a pool", () => {
     assert.strictEqual((again!.holder as Table.Slot).id, 1)
   })
 
-  it("the table of a pool gives tasks that wait for a key to other workers when the worker of the key is gone", () => {
+  it("a pool gives tasks that wait for a key to other workers when the worker of the key is gone", () => {
     const model = open({ min: 2, max: 2 })
     model.submit("a")
     model.submit("a")
@@ -301,7 +301,7 @@ describe("The table of a pool", () => {
     assert.strictEqual(model.states(), "1:Condemned(1) 2:Busy(1) 3:Backing")
   })
 
-  it("a pool tells waiting tasks of a worker that does not start, after its attempts, and starts no more", () => {
+  it("a pool fails the waiting tasks when a worker has failed all its starts, and starts no more", () => {
     const model = open({ min: 0, max: 1 })
     model.submit()
     const [slot] = model.in("Starting")
@@ -333,7 +333,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["start 3", "condemned lost", "end 3 lost"])
   })
 
-  it("the table of a pool starts a worker that may have any number of tasks for the first one that waits", () => {
+  it("a pool without a limit of tasks per worker starts one worker for the first task that waits", () => {
     const model = open({ min: 0, max: 1, concurrency: Infinity })
     for (let n = 0; n < 3; n++) model.submit()
     assert.deepStrictEqual(model.said(), ["start 1"])
@@ -341,7 +341,7 @@ describe("The table of a pool", () => {
     assert.strictEqual(model.states(), "1:Busy(3)")
   })
 
-  it("G165: a pool waits longer each time after a worker that died with its first task, then gives up", () => {
+  it("G165: a pool waits longer after each worker that dies with its first task, then gives up", () => {
     const model = open({ min: 1, max: 1, attempts: 3, queue: 100 })
     for (let n = 0; n < 20; n++) model.submit()
     for (let turn = 0; turn < 2; turn++) {
@@ -370,7 +370,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["assign 4", "condemned lost", "fail 1", "end 4 lost"])
   })
 
-  it("G165: a pool counts the workers of one task in one row, though successors start before it is over", () => {
+  it("G165: a pool counts the workers that die with one task in one row, even if successors start before the task has ended", () => {
     const model = open({ min: 1, max: 1, tasks: 1, attempts: 3, queue: 100 })
     for (let n = 0; n < 90; n++) model.submit()
     let deaths = 0
@@ -382,7 +382,7 @@ describe("The table of a pool", () => {
     assert.isAtMost(deaths, 8)
   })
 
-  it("G165: the table of a pool ends the row with a task that is over, and starts at once again", () => {
+  it("G165: a pool ends the row of dead workers when a task ends, and starts workers at once again", () => {
     const model = open({ min: 1, max: 1, attempts: 3, queue: 100 })
     for (let n = 0; n < 20; n++) model.submit()
     for (let turn = 0; turn < 8; turn++) {
@@ -397,7 +397,7 @@ describe("The table of a pool", () => {
     assert.include(model.said().join(), "start ")
   })
 
-  it("G165: a pool fails no task that another worker may do, and waits no longer than its attempts say", () => {
+  it("G165: a pool fails no task that another worker can run, and waits no longer than its attempts allow", () => {
     const model = open({ min: 2, max: 2, attempts: 2, queue: 100 })
     const long = model.submit()
     for (let n = 0; n < 20; n++) model.submit()
@@ -411,7 +411,7 @@ describe("The table of a pool", () => {
     assert.isAtMost(model.longestRow, 2)
   })
 
-  it("the table of a pool keeps the place of a repeated task among those of its worker's keys", () => {
+  it("a pool keeps the place of a repeated task among those of its worker's keys", () => {
     const model = open({ max: 1, queue: 10 })
     const first = model.submit("a")
     const tried = model.submit()
@@ -424,7 +424,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual([tried.number, later.number], numbers)
   })
 
-  it("the table of a pool starts one more worker for each task that comes while all are busy", () => {
+  it("a pool starts one more worker for each task that comes while all workers are busy", () => {
     const model = open()
     const said = [1, 2, 3].flatMap(() => {
       model.submit()
@@ -434,7 +434,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(said, ["assign 1", "start 2", "assign 2", "start 3", "assign 3"])
   })
 
-  it("the table of a pool counts a worker that waits for its next start as one that will be ready", () => {
+  it("a pool counts a worker that waits for its next start as one that will be ready", () => {
     const model = open({ min: 0 })
     model.submit()
     model.input({ _tag: "StartFailed", slot: model.in("Starting")[0]!, error })
@@ -443,7 +443,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["start 3"])
   })
 
-  it("the table of a pool gives up a worker that waits for its next start, and none that is being started", () => {
+  it("a pool gives up a worker that waits for its next start, but none that is being started", () => {
     const model = open({ min: 0, max: 1 })
     model.submit()
     model.input({ _tag: "GiveUp", slot: model.in("Starting")[0]!, error })
@@ -454,7 +454,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual([model.said(), model.states()], [["fail 1"], ""])
   })
 
-  it("a failed worker is reported to no task when no task waits", () => {
+  it("a worker that fails to start fails no task if no task waits", () => {
     const model = open({ attempts: 3 })
     model.input({ _tag: "Part", slot: model.in("Idle")[0]!, why: "lost", error })
     model.said()
@@ -462,7 +462,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), [])
   })
 
-  it("the table of a pool asks for no tick for a worker that is being started", () => {
+  it("a pool asks for no tick while a worker is being started", () => {
     const model = open({ min: 0 })
     model.submit()
     model.said()
@@ -470,7 +470,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual([model.said(), model.table.wakeAt], [[], Infinity])
   })
 
-  it("a pool that is closed ends a worker with its last tasks at once", () => {
+  it("a closed pool ends a worker together with its last tasks", () => {
     const model = open({ max: 1, tasks: 1 })
     model.submit()
     model.start()
@@ -479,7 +479,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["end 1 tasks", "condemned closed", "end 2 closed"])
   })
 
-  it("G139: a lost worker frees the tasks of a key that waited for it at its age", () => {
+  it("G139: a pool frees the tasks of a key that wait for a worker at its maximum age when that worker is lost", () => {
     const model = open({ max: 2, age: 500 })
     model.submit("a")
     const second = model.submit("a")
@@ -490,7 +490,7 @@ describe("The table of a pool", () => {
     assert.strictEqual(model.standing.get(second), "running")
   })
 
-  it("the table of a draining pool takes no task, runs those it has, and ends its workers", () => {
+  it("a draining pool accepts no task, runs those that it has, and ends its workers", () => {
     const model = open({ max: 1 })
     const tasks = [model.submit(), model.submit()]
     model.input({ _tag: "Drain" })
@@ -503,7 +503,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["closed"])
   })
 
-  it("the table of a closing pool fails its waiting tasks and ends every worker at once", () => {
+  it("a closing pool fails its waiting tasks and ends every worker at once", () => {
     const model = open({ max: 2 })
     for (let n = 0; n < 3; n++) model.submit()
     model.input({ _tag: "Close" })
@@ -675,7 +675,7 @@ describe("The table of a pool under random events", () => {
       }
     )
 
-    it.prop(`G142: a pool that drains ends every task with an answer, and every worker, under random events, ${what}`, {
+    it.prop(`G142: a draining pool ends every task with an answer, and every worker, under random events, ${what}`, {
       ops: Ops
     }, ({ ops }) => {
       const model = open(options)

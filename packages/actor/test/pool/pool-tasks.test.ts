@@ -12,7 +12,7 @@ import { pass, settle, within } from "../support/Time.ts"
 import { begin, beginAll, crew, now, ready, states, withCrew } from "./Pools.ts"
 
 describe("A task of a pool", () => {
-  it.effect("G135: a task of a pool is run by a free worker, and waits its turn where there is none", () =>
+  it.effect("G135: a task of a pool runs on a free worker, and waits its turn if there is none", () =>
     inMemory(withCrew({}, (pool) =>
       Effect.gen(function*() {
         const tasks = yield* beginAll(4, pool.run(work({ millis: 100 })))
@@ -23,7 +23,7 @@ describe("A task of a pool", () => {
         assert.deepStrictEqual((yield* Effect.forEach(tasks, now)).toSorted(), ["crew-1", "crew-1", "crew-2", "crew-2"])
       }))))
 
-  it.effect("a task of a pool fails with the error of its endpoint, and its worker goes on", () =>
+  it.effect("a task of a pool fails with the error of its endpoint, and its worker continues", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         assert.strictEqual((yield* Effect.flip(pool.run(half({ n: 7 }))))._tag, "Odd")
@@ -35,7 +35,7 @@ describe("A task of a pool", () => {
         assert.deepStrictEqual(tasks, { succeeded: 1, failed: 3, interrupted: 0, timedOut: 0, refused: 0 })
       }))))
 
-  it.effect("G136: a task of a pool is refused at once where as many wait as the queue holds", () =>
+  it.effect("G136: a task of a pool is refused at once if the queue is full", () =>
     inMemory(withCrew({ size: 1, queue: 1 }, (pool) =>
       Effect.gen(function*() {
         yield* beginAll(2, pool.run(work({ millis: 100 })))
@@ -47,7 +47,7 @@ describe("A task of a pool", () => {
         assert.strictEqual(yield* now(next), "crew-1")
       }))))
 
-  it.effect("G137: a task frees its caller at its deadline, and a worker that goes on is replaced", () =>
+  it.effect("G137: the caller of a task continues at its deadline, and a worker that does not let go is replaced", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const task = yield* begin(Effect.flip(pool.run(hold({ millis: 3_600_000 }), { within: 100 })))
@@ -66,7 +66,7 @@ describe("A task of a pool", () => {
         assert.strictEqual(tasks.timedOut, 1)
       }))))
 
-  it.effect("G137: a worker that lets go of a late task is kept, once its finalizers have run", () =>
+  it.effect("G137: a worker that lets go of a late task stays, once its finalizers have run", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* withCrew({ size: 1 }, (pool) =>
@@ -83,7 +83,7 @@ describe("A task of a pool", () => {
         }))
     }).pipe(inMemory))
 
-  it.effect("a task of a pool is out of time also where no worker was free, and waits no longer", () =>
+  it.effect("a task that waits for a free worker fails at its deadline, and waits no longer", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         yield* begin(pool.run(work({ millis: 1000 })))
@@ -94,7 +94,7 @@ describe("A task of a pool", () => {
         assert.strictEqual((yield* pool.statistics).waiting, 0)
       }))))
 
-  it.effect("G138: a task of a pool leaves the queue when its caller is interrupted, wherever it stands there", () =>
+  it.effect("G138: a task of a pool leaves the queue when its caller is interrupted, from any position in it", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const first = yield* begin(pool.run(work({ millis: 100 })))
@@ -133,7 +133,7 @@ describe("A task of a pool", () => {
         }))
     }).pipe(inMemory))
 
-  it.effect("G139: a task of a key goes to the worker of that key, and waits for it though another is free", () =>
+  it.effect("G139: a task with a key goes to the worker of that key, and waits for it even if another is free", () =>
     inMemory(withCrew({}, (pool) =>
       Effect.gen(function*() {
         const task = (key: string) => pool.run(work({ millis: 100 }), { key })
@@ -153,7 +153,7 @@ describe("A task of a pool", () => {
 })
 
 describe("The workers of a pool", () => {
-  it.effect("G140: the workers of a pool grow with the tasks that wait, and shrink when they have been idle for long", () =>
+  it.effect("G140: the number of workers of a pool grows with the waiting tasks, and shrinks after a long idle time", () =>
     inMemory(withCrew({ size: { min: 1, max: 3, idle: "10 seconds" } }, (pool) =>
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* states(pool), ["idle"])
@@ -170,7 +170,7 @@ describe("The workers of a pool", () => {
         assert.strictEqual((yield* pool.statistics).replaced.spare, 2)
       }))))
 
-  it.effect("the workers of a pool start with the first task where none is kept", () =>
+  it.effect("a pool without a minimum starts its workers with the first task", () =>
     inMemory(withCrew({ size: { max: 2 } }, (pool) =>
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* states(pool), [])
@@ -179,7 +179,7 @@ describe("The workers of a pool", () => {
         assert.strictEqual(yield* now(task), 4)
       }))))
 
-  it.effect("the workers of a pool are replaced after their number of tasks", () =>
+  it.effect("a pool replaces its workers after their number of tasks", () =>
     inMemory(withCrew({ size: 1, recycle: { tasks: 2 } }, (pool) =>
       Effect.gen(function*() {
         const tasks = yield* beginAll(5, pool.run(work({ millis: 100 })))
@@ -189,7 +189,7 @@ describe("The workers of a pool", () => {
         assert.strictEqual((yield* pool.statistics).replaced.tasks, 2)
       }))))
 
-  it.effect("G170: the workers of a pool do their last tasks in peace, also where these waited for them", () =>
+  it.effect("G170: workers of a pool that are replaced complete their last tasks, also tasks that waited for them", () =>
     inMemory(withCrew({ size: { max: 2 }, concurrency: 2, recycle: { tasks: 2 } }, (pool) =>
       Effect.gen(function*() {
         const tasks = yield* beginAll(6, pool.run(work({ millis: 1000 })))
@@ -200,7 +200,7 @@ describe("The workers of a pool", () => {
         assert.deepStrictEqual([replaced.tasks, counted.succeeded], [3, 6])
       }))))
 
-  it.effect("the workers of a pool are replaced at their age, when their tasks are over", () =>
+  it.effect("a pool replaces its workers at their maximum age, when their tasks have ended", () =>
     inMemory(withCrew({ size: 1, recycle: { age: "1 minute" } }, (pool) =>
       Effect.gen(function*() {
         yield* pass(59_000, 1000)
@@ -214,7 +214,7 @@ describe("The workers of a pool", () => {
         assert.deepStrictEqual(yield* ready(pool), ["crew-2"])
       }))))
 
-  it.effect("the workers of a pool have as many tasks at once as they may", () =>
+  it.effect("a worker of a pool runs as many tasks at the same time as `concurrency` allows", () =>
     inMemory(withCrew({ size: 2, concurrency: 3 }, (pool) =>
       Effect.gen(function*() {
         const tasks = yield* beginAll(7, pool.run(work({ millis: 100 })))
@@ -226,8 +226,8 @@ describe("The workers of a pool", () => {
       }))))
 })
 
-describe("Streams and dialogs of a pool", () => {
-  it.effect("streams and dialogs of a pool have their worker until they are closed", () =>
+describe("Streams and dialogs as tasks of a pool", () => {
+  it.effect("streams and dialogs of a pool occupy their worker until they are closed", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const stream = yield* begin(
@@ -262,7 +262,7 @@ describe("Streams and dialogs of a pool", () => {
         assert.deepStrictEqual([running, tasks.succeeded, tasks.failed], [0, 1, 1])
       }))))
 
-  it.effect("streams and dialogs of a pool are interrupted at the deadline of an open", () =>
+  it.effect("a dialog of a pool is interrupted at the deadline of its `open`", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const late = yield* begin(Effect.flip(pool.open(twice(), () => Effect.never, { within: 200 })))
@@ -272,7 +272,7 @@ describe("Streams and dialogs of a pool", () => {
         assert.strictEqual((yield* pool.statistics).running, 0)
       }))))
 
-  it.effect("a stream that waits in a pool leaves the queue when its reader does", () =>
+  it.effect("a stream that waits in a pool leaves the queue when its reader leaves", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         yield* begin(pool.run(work({ millis: 1000 })))
@@ -284,8 +284,8 @@ describe("Streams and dialogs of a pool", () => {
       }))))
 })
 
-describe("The items of a map", () => {
-  it.effect("the items of a map are answered in their order, with as many at once as workers have room for", () =>
+describe("The items of Pool.map", () => {
+  it.effect("Pool.map gives the answers in the order of the items, with as many tasks at once as workers have room for", () =>
     inMemory(withCrew({ size: 2, queue: 0 }, (pool) =>
       Effect.gen(function*() {
         const progress: Array<number> = []
@@ -301,7 +301,7 @@ describe("The items of a map", () => {
         assert.deepStrictEqual(progress, [1, 2, 3, 4])
       }))))
 
-  it.effect("the items of a map come as they are completed where that is asked for, and a failure ends the others", () =>
+  it.effect("Pool.map without order gives answers as they are completed, and a failure ends the other tasks", () =>
     inMemory(withCrew({ size: 2 }, (pool) =>
       Effect.gen(function*() {
         const halves = yield* begin(Stream.runCollect(pool.map([8, 6, 4], (n) => half({ n }), { ordered: false })))
@@ -315,7 +315,7 @@ describe("The items of a map", () => {
 })
 
 describe("The end of a pool", () => {
-  it.effect("G141: the end of a pool ends its workers in order when its Scope closes, and tasks that wait fail", () =>
+  it.effect("G141: a pool whose Scope closes ends its workers in order, and fails the waiting tasks", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const scope = yield* Scope.make()
@@ -352,7 +352,7 @@ describe("The end of a pool", () => {
         assert.deepStrictEqual((yield* Actor.statistics).children, [])
       }))))
 
-  it.effect("G142: tasks that are left when the time for draining is over are ended", () =>
+  it.effect("G142: a pool ends the tasks that are left at the bound of its drain", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const [task, other] = yield* beginAll(2, Effect.flip(pool.run(work({ millis: 60_000 }))))
@@ -365,7 +365,7 @@ describe("The end of a pool", () => {
         ])
       }))))
 
-  it.effect("G143: a first worker that does not start fails make in the same way, and leaves nothing", () =>
+  it.effect("G143: a first worker that fails to start fails Pool.make in the same way, and leaves nothing", () =>
     Effect.gen(function*() {
       fragileStarts.fail = true
       const error = yield* within(60_000)(Effect.flip(Effect.scoped(Pool.make({ expose: [fragile], size: 2 }))))
@@ -373,7 +373,7 @@ describe("The end of a pool", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory, Effect.ensuring(Effect.sync(() => fragileStarts.fail = false))))
 
-  it.effect("a pool with options that contradict each other dies in make", () =>
+  it.effect("Pool.make dies when its options contradict each other", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Effect.scoped(Pool.make({ expose: [work], size: { min: 3, max: 2 } })))
       assert.match(String(Exit.isFailure(exit) && exit.cause), /cannot have size.min 3: .* between 0 and 2/)

@@ -20,7 +20,7 @@ type Portal = Actor.Portal<typeof expose[number]>
 const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
   inMemory(Actor.nursery(Effect.flatMap(Actor.start("bob", { expose }), body)).pipe(until(30_000)))
 
-describe("the first value", () => {
+describe("The first value of a dialog", () => {
   it.effect("G40: open waits for the first value, which belongs to the dialog", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
@@ -31,7 +31,7 @@ describe("the first value", () => {
       assert.deepStrictEqual(journal.slice(0, 2), ["0 stay starts", "500 first 11"])
     })))
 
-  it.effect("G40: saying the first value twice is a mistake that the callee hears of", () =>
+  it.effect("G40: a callee that sends the first value twice makes a mistake, and is told", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* Effect.flip(bob.open(twice(), () => Effect.never))
       assert(error._tag === "RemoteActorError")
@@ -70,7 +70,7 @@ describe("the first value", () => {
     })))
 })
 
-describe("leaving", () => {
+describe("The end of a dialog's body", () => {
   it.effect("G41: a body that returns waits for the callee, and fails with its failure", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
@@ -81,7 +81,7 @@ describe("leaving", () => {
       assert.strictEqual(error._tag, "Refused")
     })))
 
-  it.effect("G41: unread items of a left dialog are dropped, at any number", () =>
+  it.effect("G41: unread items of a dialog are dropped when its body returns, whatever their number", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       assert.strictEqual(yield* bob.open(tell({ count: 5000 }), () => Effect.succeed("mine")), "mine")
       assert.strictEqual(
@@ -93,7 +93,7 @@ describe("leaving", () => {
       )
     })))
 
-  it.effect("G43: the result of a dialog is readable as often as asked for, in its body and afterwards, and the outcome never waits", () =>
+  it.effect("G43: the result of a dialog can be read repeatedly, in its body and afterwards, and the outcome never waits", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const dialog = yield* bob.open(
@@ -132,7 +132,7 @@ describe("leaving", () => {
       )
     })))
 
-  it.effect("a stream that is never used harms no dialog", () =>
+  it.effect("a dialog whose stream is never used works like any other", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       yield* bob.open(stay({ cleanup: 100 }), (dialog) => dialog.cancel("unused"))
@@ -150,7 +150,7 @@ describe("leaving", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("a callee that is cancelled and returns a value all the same was cancelled: the value is lost", () =>
+  it.effect("a callee that is cancelled and still returns a value counts as cancelled, and its value is lost", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       yield* bob.open(
@@ -166,8 +166,8 @@ describe("leaving", () => {
     })))
 })
 
-describe("several dialogs", () => {
-  it.effect("G44: any number of dialogs on one portal, nested and beside each other, each get their own answer", () =>
+describe("Several dialogs of one portal", () => {
+  it.effect("G44: any number of dialogs on one portal, nested or in parallel, each get their own answer", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const answers = yield* Effect.forEach(
         Array.from({ length: 50 }, (_, i) => i),
@@ -184,7 +184,7 @@ describe("several dialogs", () => {
       assert.deepStrictEqual(answers, Array.from({ length: 50 }, (_, i) => [i, i + 1, 2]))
     })))
 
-  it.effect("G46: a cancel of a dialog by another fiber wakes the parked body, and open names this side as the author", () =>
+  it.effect("G46: a cancel of a dialog by another fiber wakes the waiting body, and open names this side as the author", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       let dialog: any
@@ -204,7 +204,7 @@ describe("several dialogs", () => {
       assert.deepStrictEqual([result.by.name, result.reason], ["root", "from outside"])
     })))
 
-  it.effect("a cancel of the actor alone by another fiber is raised in the name of the root", () =>
+  it.effect("a cancel of a whole actor by another fiber fails its dialog in the name of the root", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.flip(bob.open(stay({}), () => Effect.never)))
@@ -215,7 +215,7 @@ describe("several dialogs", () => {
       assert.strictEqual(error.by.name, "root")
     })))
 
-  it.effect("G47: openScoped lives as long as its Scope, and a far failure interrupts no fiber and shows at the next use", () =>
+  it.effect("G47: openScoped lives as long as its Scope, and a far failure interrupts no fiber and fails the next use", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       yield* Effect.scoped(Effect.gen(function*() {
@@ -235,7 +235,7 @@ describe("several dialogs", () => {
 })
 
 describe("ping and pong", () => {
-  it.effect("ping and pong is played in four styles, ten times each", () =>
+  it.effect("a ping-pong dialog runs in four styles, ten times each", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       for (const style of ["receive", "stream"] as const) {
         for (const ours of ["receive", "stream"] as const) {
@@ -264,8 +264,8 @@ describe("ping and pong", () => {
     })))
 })
 
-describe("deadlines", () => {
-  it.effect("G21: a deadline crosses three actors in dialogs, less what was used on the way", () =>
+describe("Deadlines of dialogs", () => {
+  it.effect("G21: a deadline crosses dialogs of three actors, less the time that was used on the way", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const at = yield* Actor.timeout("1 second")(bob.open(introspect({ hops: 2 }), (dialog) => dialog.result))
       // Test actors share the clock: the same moment is known everywhere.

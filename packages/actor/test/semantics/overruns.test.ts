@@ -20,8 +20,8 @@ const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i)
 
-describe("a slow reader", () => {
-  it.effect("G31: a slow reader slows its writer down: nothing is lost, nothing fails", () =>
+describe("A slow reader of a dialog", () => {
+  it.effect("G31: a slow reader slows its writer down, nothing is lost, and nothing fails", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       const seen = yield* bob.open(
@@ -38,7 +38,7 @@ describe("a slow reader", () => {
       assert.isAtLeast(Number.parseInt(journal[0]!, 10), 400)
     })))
 
-  it.effect("G31: a callee that never reads stops its writer at the window; 65 messages are no mistake", () =>
+  it.effect("G31: a callee that never reads stops its writer at the window, and 65 messages are no mistake", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       yield* bob.open(stay({}), ({ cancel, stream }) =>
@@ -55,7 +55,7 @@ describe("a slow reader", () => {
         }))
     })))
 
-  it.effect("every message arrives with a window of one in both directions", () =>
+  it.effect("every message arrives with a window of one item in both directions", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(
         slow({ every: 0, window: 1, overflow: "wait" }),
@@ -80,7 +80,7 @@ describe("a slow reader", () => {
       assert.deepStrictEqual(echoed, numbers(1, 40))
     })))
 
-  it.effect("G17: a cancel overtakes a full window: it is acknowledged while the writer is stopped", () =>
+  it.effect("G17: a cancel overtakes a full window, and is acknowledged while the writer waits", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       yield* bob.open(
@@ -101,7 +101,7 @@ describe("a slow reader", () => {
       assert.deepStrictEqual(journal, ["100 stopped after 9", "100 stay starts", "200 stay cancelled by root: full"])
     })))
 
-  it.effect("G30: an error overtakes unread items", () =>
+  it.effect("G30: an error of the callee overtakes unread items", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const error = yield* Effect.flip(bob.open(gush(), ({ stream }) =>
@@ -110,8 +110,8 @@ describe("a slow reader", () => {
     })))
 })
 
-describe("overflow: error", () => {
-  it.effect("G34: a slow opener fails with StreamOverrun in its own name, and the callee is cancelled", () =>
+describe("The policy `overflow: error`", () => {
+  it.effect("G34: a slow opener with `overflow: error` fails with StreamOverrun in its own name, and the callee is cancelled", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       let interrupted = false
@@ -126,7 +126,7 @@ describe("overflow: error", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("a slow callee dies of StreamOverrun, which its opener gets boxed", () =>
+  it.effect("a slow callee with `overflow: error` dies of StreamOverrun, which its opener gets boxed", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* Effect.flip(bob.open(
         slow({ every: 1000, window: 4, overflow: "error" }),
@@ -147,7 +147,7 @@ describe("overflow: error", () => {
     })))
 })
 
-describe("overflow: drop", () => {
+describe("The `drop` policies of overflow", () => {
   it.effect("G34: drop-oldest keeps the newest items in the callee, and drop-newest the oldest", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const run = (overflow: "drop-oldest" | "drop-newest") =>
@@ -189,7 +189,7 @@ describe("overflow: drop", () => {
       assert.deepStrictEqual(journal, ["0 sent"])
     })))
 
-  it.effect("G17: a cancel completes under an endless flood, and the result is our cancel; leftovers are dropped", () =>
+  it.effect("G17: a cancel completes under an endless flood of items, is the result of the dialog, and drops unread items", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       for (const overflow of ["wait", "drop-oldest", "drop-newest"] as const) {
         yield* Journal.fresh

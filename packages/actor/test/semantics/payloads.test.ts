@@ -20,8 +20,8 @@ type Portal = Actor.Portal<typeof expose[number]>
 const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
   inMemory(Actor.nursery(Effect.flatMap(Actor.start("bob", { expose }), body)).pipe(until(30_000)))
 
-describe("payloads of a dialog", () => {
-  it.effect("G36: values of Effect's and of own types cross whole in first value, messages and result", () =>
+describe("The payloads of a dialog", () => {
+  it.effect("G36: values of Effect's and of own types arrive unchanged as first value, messages and result", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const value = new Rich({
         at: new Date(5),
@@ -43,7 +43,7 @@ describe("payloads of a dialog", () => {
       }
     })))
 
-  it.effect("a payload that does not match fails before anything is sent, side caller, and there is no dialog", () =>
+  it.effect("a dialog whose payload does not match fails before anything is sent, with side caller", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const before = (yield* bob.statistics).channel.sent.frames
       const error = yield* Effect.flip(bob.open(rich({ value: "no" as unknown as Rich }), () => Effect.never))
@@ -52,7 +52,7 @@ describe("payloads of a dialog", () => {
       assert.strictEqual((yield* bob.statistics).channel.sent.frames, before)
     })))
 
-  it.effect("a wrong message is the failure of its dialog and of no other", () =>
+  it.effect("a wrong message fails its own dialog and no other", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const [wrong, right] = yield* Effect.all([
         Effect.exit(bob.open(lie({ part: "output" }), () => Effect.never)),
@@ -65,7 +65,7 @@ describe("payloads of a dialog", () => {
       assert.strictEqual(right, 2)
     })))
 
-  it.effect("G39: a scope reads with a narrower schema; afterwards the contract's own is in force again", () =>
+  it.effect("G39: a narrowed stream reads with the narrower schema until its Scope closes, and then with the contract's own", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* bob.open(
         feed({ every: 10 }),
@@ -86,7 +86,7 @@ describe("payloads of a dialog", () => {
       )
     })))
 
-  it.effect("a dialog with oneself is openTest: both ends in this process, through the same codecs", () =>
+  it.effect("openTest opens a dialog with both ends in this process, through the same codecs", () =>
     Effect.scoped(Effect.gen(function*() {
       const dialog = yield* Actor.openTest(echo())
       assert.strictEqual(dialog.first, 11)
@@ -99,8 +99,8 @@ describe("payloads of a dialog", () => {
     })))
 })
 
-describe("a graph of actors", () => {
-  it.effect("tasks that others start in an actor's region fail the dialog that owns the region", () =>
+describe("A graph of actors", () => {
+  it.effect("work that others start in an actor's nursery fails the dialog that owns the nursery", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const exit = yield* Effect.exit(bob.open(keeper(), () =>
         Effect.gen(function*() {
@@ -112,7 +112,7 @@ describe("a graph of actors", () => {
       assert.deepStrictEqual(exit, Exit.fail(new Refused({ why: "a task of mine" })))
     })))
 
-  it.effect("a client's end leaves what a server started for it; the server's end takes it along", () =>
+  it.effect("the end of a client leaves what a server started for it running, and the end of the server ends it", () =>
     drained(
       Actor.nursery(Effect.gen(function*() {
         const journal = yield* Journal.fresh

@@ -103,8 +103,8 @@ const killable = () => {
   return { layer, kill: (name: string) => Effect.sync(() => processes.get(name)!.signal("SIGKILL")) }
 }
 
-describe("peers", () => {
-  it.effect("G65: an actor is listed when it is ready, and vanishes with all below it when it is killed, in order", () => {
+describe("Peers of one tree", () => {
+  it.effect("G65: an actor is listed when it is ready, and is removed with all actors below it when it is killed, in order", () => {
     const { kill, layer } = killable()
     gate = Deferred.makeUnsafe()
     const heard: Array<string> = []
@@ -138,7 +138,7 @@ describe("peers", () => {
     ).pipe(Effect.provide(layer))
   })
 
-  it.effect("G66: one of two actors that claim a name alone gets it, no other shares it, and it is free when its holder ends", () =>
+  it.effect("G66: of two actors that claim one name alone, one gets it, no other shares it, and it is free when the holder ends", () =>
     inMemory(
       Actor.nursery(Effect.gen(function*() {
         const alone = Effect.exit(Actor.start("only", { expose, unique: true }))
@@ -154,7 +154,7 @@ describe("peers", () => {
       })).pipe(until(10_000))
     ))
 
-  it.effect("G67: two actors that dial each other at once, from many fibers, have one connection, which their root has no part in", () =>
+  it.effect("G67: two actors that dial each other at the same time, from many fibers, have one connection that does not involve the root", () =>
     inMemory(
       Actor.nursery(Effect.gen(function*() {
         const a = yield* Actor.start("a", { expose })
@@ -174,7 +174,7 @@ describe("peers", () => {
       })).pipe(until(10_000))
     ))
 
-  it.effect("an actor that is ending takes no new connection, and keeps those it has until its handlers have ended", () => {
+  it.effect("an actor that is ending accepts no new connection, and keeps its connections until its handlers have ended", () => {
     let dial: Effect.Effect<unknown, unknown> = Effect.void
     const layer = MemoryActor.layer({
       betweenPeers: (transport) => ({
@@ -204,7 +204,7 @@ describe("peers", () => {
     ).pipe(Effect.provide(layer))
   })
 
-  it.effect("G68: a dialler without the secret is refused, and runs nothing", () => {
+  it.effect("G68: a dialler without the secret is refused, and runs no handler", () => {
     ran.length = 0
     const secrets = { acceptor: "of the tree", dialler: "of the tree" }
     let dialled = false
@@ -240,7 +240,7 @@ describe("peers", () => {
     ).pipe(Effect.provide(layer))
   })
 
-  it.effect("G69: a lost peer is noticed at once: calls open on it fail, and the calls that it made are interrupted", () => {
+  it.effect("G69: a lost peer is noticed at once: open calls to it fail, and its own calls are interrupted", () => {
     ran.length = 0
     const { kill, layer } = killable()
     return drained(
@@ -261,7 +261,7 @@ describe("peers", () => {
     ).pipe(Effect.provide(layer))
   })
 
-  it.effect("G70: a cancel through a borrowed portal is made in the asker's name, and the owner's nursery goes on", () =>
+  it.effect("G70: a cancel through a borrowed portal names the asking actor, and the owner's nursery continues", () =>
     inMemory(
       Actor.nursery(Effect.gen(function*() {
         const a = yield* Actor.start("a", { expose })
@@ -277,7 +277,7 @@ describe("peers", () => {
       })).pipe(until(10_000))
     ))
 
-  it.effect("a borrowed portal ends with its Scope, and neither the connection nor the actor does", () =>
+  it.effect("a borrowed portal ends with its Scope, and the connection and the actor live on", () =>
     inMemory(
       Actor.nursery(Effect.gen(function*() {
         const a = yield* Actor.start("a", { expose: [letGo] })
@@ -286,7 +286,7 @@ describe("peers", () => {
       })).pipe(until(10_000))
     ))
 
-  it.effect("the root is listed from the first moment, and reached from any depth", () =>
+  it.effect("the root is listed from the first moment, and can be called from any depth", () =>
     drained(
       Effect.gen(function*() {
         assert.deepStrictEqual((yield* Registry.list()).map(({ actor }) => actor.name), ["root"])
@@ -296,7 +296,7 @@ describe("peers", () => {
       }).pipe(until(10_000))
     ).pipe(Effect.provide(MemoryActor.layer({ expose: [here] }))))
 
-  it.effect("an actor that has ended is not found any more, and its name waits for another", () =>
+  it.effect("an actor that has ended is not found any more, and its name is free for another", () =>
     inMemory(
       Effect.scoped(Actor.nursery(Effect.gen(function*() {
         const first = yield* Actor.start("bro", { expose })
@@ -314,7 +314,7 @@ describe("peers", () => {
       }))).pipe(until(10_000))
     ))
 
-  it.effect("G71: a reference that says more than its actor exposes opens nothing more", () => {
+  it.effect("G71: a reference that claims more than its actor exposes opens nothing more", () => {
     ran.length = 0
     const peek = Actor.fn("peek", { module, payload: { whom: Actor.ref([hidden]) }, success: Schema.String })(
       ({ whom }) =>

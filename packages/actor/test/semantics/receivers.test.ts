@@ -73,7 +73,7 @@ const now = (stream: Talk) =>
 
 const none = { failed: 0, dropped: 0, repaired: 0, answered: 0, cancelled: 0 }
 
-describe("a payload that does not match", () => {
+describe("A payload that does not match", () => {
   it.effect("G129: a payload that does not match fails its reader alone by default, and the items of its chunk arrive in order", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* uttered(bob, each, { receiver: PayloadReceiver.fail })
@@ -103,7 +103,7 @@ describe("a payload that does not match", () => {
       }
     })))
 
-  it.effect("G129: an invalid payload cancels the dialog with a reason, in the reader's name, who fails with it", () =>
+  it.effect("G129: an invalid payload cancels the dialog with a reason, in the name of the reader, which fails with the cancel", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       const cancel = PayloadReceiver.cancel("no threes")
@@ -128,7 +128,7 @@ describe("a payload that does not match", () => {
       assert.deepStrictEqual(journal.filter((it) => it.includes("utter")), [line, line])
     })))
 
-  it.effect("G129: an invalid payload on the callee's side cancels the callee, and the caller reads its reason", () =>
+  it.effect("G129: an invalid payload at the callee cancels the callee, and the caller gets the reason", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* Effect.flip(
         bob.open(
@@ -147,7 +147,7 @@ describe("a payload that does not match", () => {
       }
     })))
 
-  it.effect("G129: an invalid payload of a stream of one way is dropped, repaired, or cancels it, as the option says", () =>
+  it.effect("G129: an invalid payload of a one-way stream is dropped or repaired, or cancels the stream, as the option says", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const read = (receiver?: PayloadReceiver.PayloadReceiver<number, never>) =>
         Effect.map(
@@ -175,7 +175,7 @@ describe("a payload that does not match", () => {
     })))
 })
 
-describe("a receiver", () => {
+describe("A receiver of payloads", () => {
   it.effect("G130: a receiver is in force until its Scope closes; the innermost decides, also `fail`", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* uttered(bob, (stream) =>
@@ -197,7 +197,7 @@ describe("a receiver", () => {
       assert.deepStrictEqual(seen.refusals, { ...none, failed: 1, dropped: 1, repaired: 2 })
     })))
 
-  it.effect("G130: a receiver decides about what a narrower schema refuses, too; and a repair must match that", () =>
+  it.effect("G130: a receiver also decides about payloads that a narrower schema refuses, and a repair must match that schema", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const Even = Schema.Int.check(Schema.makeFilter((n: number) => n % 2 === 0))
       const seen = yield* uttered(bob, (stream) =>
@@ -216,7 +216,7 @@ describe("a receiver", () => {
       assert.deepStrictEqual(seen.refusals, { ...none, failed: 1, dropped: 2, repaired: 2 })
     })))
 
-  it.effect("G130: a receiver leaves an undecided item as it was, where a narrower schema alone refused it", () =>
+  it.effect("G130: an undecided item that only a narrower schema refused stays unchanged after its receiver has ended", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const One = Schema.Int.check(Schema.makeFilter((n: number) => n === 1))
       const never = PayloadReceiver.make(() => Effect.never)
@@ -236,7 +236,7 @@ describe("a receiver", () => {
       }
     })))
 
-  it.effect("G130: a receiver takes its services from where it was put in force", () =>
+  it.effect("G130: a receiver has the services of the place that sets it", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       class Spare extends Context.Service<Spare, number>()("test/Spare") {}
       const seen = yield* bob.open(picky({ count: 4, size: 4 }), ({ stream }) =>
@@ -263,7 +263,7 @@ describe("a receiver", () => {
       assert.deepStrictEqual([seen.items, asked, seen.refusals.repaired], [[expected, expected, expected], 2, 2])
     })))
 
-  it.effect("G131: a receiver decides once about a message that several readers had been given when it came", () =>
+  it.effect("G131: a receiver decides once about a message that several readers had received when it came", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const notFour = Schema.Int.check(Schema.makeFilter((n: number) => n !== 4))
       const seen = yield* uttered(bob, (stream) =>
@@ -297,7 +297,7 @@ describe("a receiver", () => {
       assert.deepStrictEqual([seen.items, seen.refusals.dropped], [[1, 2, 4, 5, 7], 2])
     })))
 
-  it.effect("G131: a receiver that dies fails its reader with that, once; the items around it arrive", () =>
+  it.effect("G131: a receiver that dies fails its reader once with the defect, and the items around it arrive", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const broken = PayloadReceiver.make(() => Effect.die(new Error("out of paper")))
       const thrown = PayloadReceiver.make(() => {
@@ -318,7 +318,7 @@ describe("a receiver", () => {
       for (const { refusals } of seen) assert.deepStrictEqual(refusals, { ...none, failed: 1 })
     })))
 
-  it.effect("G131: a receiver that is interrupted leaves the payload to the next reader, who asks again", () =>
+  it.effect("G131: a receiver that is interrupted leaves the payload to the next reader, which asks again", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       let asked = 0
       const patient = PayloadReceiver.make(() =>
@@ -338,7 +338,7 @@ describe("a receiver", () => {
       assert.deepStrictEqual([seen.items, asked, seen.refusals.repaired], [[1, 2, 31, 4], 2, 1])
     })))
 
-  it.effect("G131: a cancelling receiver survives an interruption of its reader, who waits for the far finalizers", () =>
+  it.effect("G131: a cancel by a receiver survives the interruption of its reader, which waits for the far finalizers", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       yield* bob.open(picky({ count: 3, size: 3, cleanup: 100 }), ({ stream }) =>
@@ -366,7 +366,7 @@ describe("a receiver", () => {
 })
 
 describe("the decisions of receivers", () => {
-  it.effect("G132: decisions of receivers are told in events that grow rarer, counted, and without texts", () =>
+  it.effect("G132: decisions of receivers are reported in events that grow rarer, with counts and without texts", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const events = yield* collectEvents
       yield* uttered(bob, piped, { count: 30 })
@@ -385,7 +385,7 @@ describe("the decisions of receivers", () => {
       assert.deepStrictEqual((yield* bob.statistics).channel.refusals, { ...none, dropped: 10, repaired: 1 })
     })))
 
-  it.effect("G133: a repair that does not match the contract fails its reader, and says whose it was", () =>
+  it.effect("G133: a repair that does not match the contract fails its reader, and the error names the side", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const wrong = PayloadReceiver.make(() => Effect.succeed(PayloadReceiver.repair(9)))
       for (const receiver of [PayloadReceiver.repair(9), wrong]) {
@@ -401,7 +401,7 @@ describe("the decisions of receivers", () => {
       }
     })))
 
-  it.effect("G133: an answer goes back to the sender, and reading goes on", () =>
+  it.effect("G133: an answer of a receiver goes back to the sender, and the reader continues", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const asks = PayloadReceiver.make(({ sent }) =>
         Effect.succeed(PayloadReceiver.answer(`not ${String(Option.getOrThrow(sent))}`))
@@ -413,7 +413,7 @@ describe("the decisions of receivers", () => {
       }
     })))
 
-  it.effect("G133: an answer that cannot be sent fails its reader with the error of send", () =>
+  it.effect("G133: an answer of a receiver that cannot be sent fails its reader with the error of send", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const wrong = PayloadReceiver.answer(7 as unknown as string)
       const { items } = yield* uttered(bob, (stream) =>
@@ -431,7 +431,7 @@ describe("the decisions of receivers", () => {
       assert.deepStrictEqual(items, ["local", 7])
     })))
 
-  it.effect("G133: an answer without credit waits beside the reader; too many fail it; then all arrive in order", () =>
+  it.effect("G133: answers without credit wait beside the reader and arrive in order, and too many of them fail the reader", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const asks = PayloadReceiver.make(({ sent }) =>
         Effect.succeed(PayloadReceiver.answer(String(Option.getOrThrow(sent))))
@@ -455,7 +455,7 @@ describe("the decisions of receivers", () => {
       assert.deepStrictEqual(seen.heard, [...Array.from({ length: 66 }, (_, i) => String(3 * i + 3)), "listen"])
     })))
 
-  it.effect("G134: dropped items give their credit back to the sender: a window of four never fills", () =>
+  it.effect("G134: dropped items give their credit back to the sender, so a window of four never fills", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const read = (size: number) =>
         bob.open(

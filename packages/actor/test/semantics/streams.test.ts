@@ -26,8 +26,8 @@ const errorTag = (exit: Exit.Failure<unknown, unknown>): unknown =>
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i)
 
-describe("a stream", () => {
-  it.effect("a dialog lets one fiber send while another receives, on both sides at once", () =>
+describe("The stream of a dialog", () => {
+  it.effect("a dialog lets one fiber send while another receives, on both sides at the same time", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const heard = yield* bob.open(echo(), ({ stream }) =>
         Effect.map(
@@ -57,7 +57,7 @@ describe("a stream", () => {
       assert.deepStrictEqual(heard, numbers(1, 5000))
     })))
 
-  it.effect("G48: a stream is used once: an ended direction stays ended", () =>
+  it.effect("G48: the stream of a dialog is used once: an ended direction stays ended", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const result = yield* bob.open(
         echo(),
@@ -81,7 +81,7 @@ describe("a stream", () => {
       assert.strictEqual(result, 1)
     })))
 
-  it.effect("G49: an end is Cause.Done now and ever after, and a Stream made of it just ends", () =>
+  it.effect("G49: receive fails with Cause.Done at every call after the end of the stream, and toStream just ends", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* bob.open(
         tell({ count: 2, linger: 1000 }),
@@ -96,7 +96,7 @@ describe("a stream", () => {
       )
     })))
 
-  it.effect("G48: close gives unread items back, ends this half, and may be repeated, and the callee goes on", () =>
+  it.effect("G48: close returns the unread items and ends this side's half, may be repeated, and the callee continues", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const result = yield* bob.open(
         tell({ count: 5, linger: 1000 }),
@@ -115,7 +115,7 @@ describe("a stream", () => {
       assert.strictEqual(result, "done")
     })))
 
-  it.effect("G30: a failure is not an end: readers and writers get it, ahead of unread items", () =>
+  it.effect("G30: a failure of a dialog differs from an end: readers and writers get it ahead of unread items", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const errors = yield* Effect.scoped(Effect.gen(function*() {
         const { stream } = yield* bob.openScoped(gush())
@@ -135,7 +135,7 @@ describe("a stream", () => {
       }
     })))
 
-  it.effect("an opener that ends and returns at once is heard: no messages, then the end", () =>
+  it.effect("an opener that ends its half and returns at once is heard: the callee gets no messages, then the end", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const result = yield* bob.open(
         flash(),
@@ -149,7 +149,7 @@ describe("a stream", () => {
       assert.strictEqual(result, "gone")
     })))
 
-  it.effect("an unread end of a stream is no mistake", () =>
+  it.effect("a stream whose end is never read causes no failure", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       assert.strictEqual(
         yield* bob.open(tell({ count: 0, linger: 100 }), ({ result, stream }) => Effect.andThen(stream.end, result)),
@@ -157,7 +157,7 @@ describe("a stream", () => {
       )
     })))
 
-  it.effect("G51: a reader that is interrupted loses nothing: the next one goes on", () =>
+  it.effect("G51: a reader that is interrupted loses no item, and the next reader continues", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen: Array<number> = []
       yield* bob.open(
@@ -174,7 +174,7 @@ describe("a stream", () => {
       assert.deepStrictEqual(seen, numbers(1, 10))
     })))
 
-  it.effect("receiveNow gives nothing yet, a message or the end, and never waits", () =>
+  it.effect("receiveNow returns none, a message or the end, and never waits", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(
         peek(),
@@ -190,7 +190,7 @@ describe("a stream", () => {
       assert.deepStrictEqual(seen, ["nothing", "1", "nothing", "2", "end", "true"])
     })))
 
-  it.effect("`closed` says whether nothing more can be received", () =>
+  it.effect("`closed` tells whether no more messages can be received", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* bob.open(
         tell({ count: 1, linger: 100 }),
@@ -217,8 +217,8 @@ describe("a stream", () => {
     })))
 })
 
-describe("several readers", () => {
-  it.effect("G50: every reader gets every message in order, from the first subscribe on, and receive is one reader", () =>
+describe("Several readers of one stream", () => {
+  it.effect("G50: every subscriber gets every message in order from its first subscribe on, and receive is one of the readers", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const heard = yield* bob.open(tell({ count: 1000 }), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {
@@ -245,7 +245,7 @@ describe("several readers", () => {
       assert.isAbove(counts[0]!, 10)
     })))
 
-  it.effect("G50: a slow reader slows the feed, lags once, or loses silently, as it chose, and holds up no other reader", () =>
+  it.effect("G50: a slow reader slows the feed, lags once, or loses items silently, as it chose, and holds up no other reader", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(
         tell({ count: 20, every: 10 }),
@@ -264,7 +264,7 @@ describe("several readers", () => {
       assert.deepStrictEqual(seen.dropped, numbers(17, 20))
     })))
 
-  it.effect("a reader that lagged is told once, and goes on with the oldest kept", () =>
+  it.effect("a reader that lagged is told once, and continues with the oldest item that is kept", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(
         tell({ count: 20, every: 10, linger: 500 }),
@@ -283,7 +283,7 @@ describe("several readers", () => {
       assert.isTrue(Cause.isDone(seen[2]))
     })))
 
-  it.effect("a reader that waits slows the feed down to itself, and no reader loses an item", () =>
+  it.effect("a reader with `wait` slows the feed down to its own speed, and no reader loses an item", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(tell({ count: 50 }), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {
@@ -297,7 +297,7 @@ describe("several readers", () => {
       assert.deepStrictEqual(seen, [numbers(1, 50), numbers(1, 50)])
     })))
 
-  it.effect("a reader that stands still and leaves frees the others, also in the middle of a message", () =>
+  it.effect("a reader that stops reading and leaves frees the others, even in the middle of a message", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(tell({ count: 200 }), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {
@@ -314,7 +314,7 @@ describe("several readers", () => {
       assert.deepStrictEqual(seen.slice(-199), numbers(2, 200))
     })))
 
-  it.effect("G50: a reader that comes late begins with the oldest unread message, or with the end", () =>
+  it.effect("G50: a reader that subscribes late begins with the oldest unread message, or with the end", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(
         tell({ count: 10, every: 10 }),
@@ -376,7 +376,7 @@ describe("several readers", () => {
       assert.deepStrictEqual(rest, [[1], 2, [3, 4, 5]])
     })))
 
-  it.effect("G50: a reader whose stream has ended holds up no other, though its Scope lives on, and is empty when read again", () =>
+  it.effect("G50: a reader whose stream has ended holds up no other even if its Scope is open, and gets nothing when it reads again", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(tell({ count: 500 }), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {
@@ -407,7 +407,7 @@ describe("several readers", () => {
       assert.deepStrictEqual(rest, numbers(437, 500))
     })))
 
-  it.effect("G50: a reader that began alone goes on as one of several, and ends its part with its stream", () =>
+  it.effect("G50: a reader that began alone continues as one of several, and leaves with its stream", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(
         tell({ count: 100, every: 10 }),
@@ -426,7 +426,7 @@ describe("several readers", () => {
       assert.strictEqual(seen[2], 100)
     })))
 
-  it.effect("G50: a reader whose Scope closes while it waits ends, though others stay", () =>
+  it.effect("G50: a reader whose Scope closes while it waits ends, even if others stay", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(echo(), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {
@@ -445,7 +445,7 @@ describe("several readers", () => {
       assert.deepStrictEqual(seen, [[], [1]])
     })))
 
-  it.effect("G50: a stream that is at work while others subscribe and read misses nothing of what they read", () =>
+  it.effect("G50: a stream that is being read while others subscribe misses no item that they read", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen: Array<number> = []
       yield* bob.open(echo(), ({ stream }) =>
@@ -467,7 +467,7 @@ describe("several readers", () => {
       assert.deepStrictEqual(seen, [1, 2, 3, 4, 5])
     })))
 
-  it.effect("G50: receiveNow gives what has arrived where a subscriber stands still", () =>
+  it.effect("G50: receiveNow returns arrived messages even if a subscriber has stopped reading", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(echo(), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {
@@ -481,7 +481,7 @@ describe("several readers", () => {
       assert.deepStrictEqual(seen, [[1, 2, undefined], [1, 2]])
     })))
 
-  it.effect("G50: every reader of a narrowed stream gets the items that match, and one failure for each that does not", () =>
+  it.effect("G50: every reader of a narrowed stream gets the matching items, and one failure for each other item", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const notThree = Schema.Int.check(Schema.makeFilter((n: number) => n !== 3))
       const read = (pull: Effect.Effect<unknown, unknown>) =>
@@ -505,7 +505,7 @@ describe("several readers", () => {
       }
     })))
 
-  it.effect("a failure reaches every reader", () =>
+  it.effect("a failure of the dialog reaches every reader of its stream", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const errors = yield* Effect.scoped(Effect.gen(function*() {
         const { stream } = yield* bob.openScoped(fall({ when: "after", how: "typed" }))
@@ -520,8 +520,8 @@ describe("several readers", () => {
     })))
 })
 
-describe("streams put together", () => {
-  it.effect("questions and answers run on top of a feed", () =>
+describe("Combined streams of dialogs", () => {
+  it.effect("questions and answers run on top of the stream of a dialog", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       let pongs = 0
       let ticks = 0
@@ -539,7 +539,7 @@ describe("streams put together", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("a room in shared state: everybody hears everybody, lists change on the stream that is read", () =>
+  it.effect("members of a chat room get every message, and lists of members change on the stream that is read", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const heard = yield* bob.open(
         room({ name: "anna" }),
@@ -560,7 +560,7 @@ describe("streams put together", () => {
       assert.strictEqual(yield* bob.run(crowd()), 0)
     })))
 
-  it.effect("a body that dies with a dialog and a stream open on one portal stops both", () =>
+  it.effect("a body that dies while a dialog and a stream are open on one portal stops both", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       const exit = yield* Effect.exit(bob.open(gush(), ({ stream }) =>
@@ -575,7 +575,7 @@ describe("streams put together", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("an actor puts the streams of two other actors together", () =>
+  it.effect("an actor merges the streams of two other actors", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const items = yield* Stream.runCollect(bob.stream(aggregate({ count: 1000 })))
       assert.deepStrictEqual([...items].sort((a, b) => a - b), numbers(0, 999))

@@ -33,8 +33,8 @@ const state = (cancelCalled: boolean, cancelAcknowledged: boolean, name: Dialog.
   cancelAcknowledged
 })
 
-describe("table 26.1, our own cancel", () => {
-  it.effect("G15, 26.1 row 1: a cancel by the opener is absorbed, and readable as result, outcome and state", () =>
+describe("Table 26.1, cancels by the opener itself", () => {
+  it.effect("G15, 26.1 row 1: a cancel by the opener is absorbed, and is visible in result, outcome and state", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       const value = yield* bob.open(
@@ -62,7 +62,7 @@ describe("table 26.1, our own cancel", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("G16, 26.1 row 1: of two cancels, one after the other or from two fibers at once, the first reason counts", () =>
+  it.effect("G16, 26.1 row 1: of two cancels, one after the other or from two fibers at the same time, the first reason counts", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       yield* bob.open(
@@ -100,7 +100,7 @@ describe("table 26.1, our own cancel", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("26.1 row 1: a fiber of the body cancels: the reader gets it, and a body that catches it is left alone", () =>
+  it.effect("26.1 row 1: a cancel by a fiber of the body fails its reader, and a body that catches it continues", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const value = yield* bob.open(
@@ -124,7 +124,7 @@ describe("table 26.1, our own cancel", () => {
       assert.strictEqual(cancelled(error).by.name, "root")
     })))
 
-  it.effect("G12, 26.1 row 1: a callee that never ends keeps its canceller no longer than the bound", () =>
+  it.effect("G12, 26.1 row 1: a callee that never ends delays the author of its cancel no longer than the bound", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       const error = yield* Effect.flip(bob.open(
@@ -144,7 +144,7 @@ describe("table 26.1, our own cancel", () => {
       assert.strictEqual((yield* bob.statistics).channel.stuck, 2)
     })))
 
-  it.effect("G18, 26.1 row 2: the callee had returned: the cancel changes nothing", () =>
+  it.effect("G18, 26.1 row 2: a cancel after the callee has returned changes nothing", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const result = yield* bob.open(
@@ -160,7 +160,7 @@ describe("table 26.1, our own cancel", () => {
       assert.strictEqual(result, "yo")
     })))
 
-  it.effect("26.1 row 2: a cancel that crosses the Return is answered by it: the result stays", () =>
+  it.effect("26.1 row 2: a cancel that crosses the Return is answered by the Return, and the result stays", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const result = yield* bob.open(
@@ -178,8 +178,8 @@ describe("table 26.1, our own cancel", () => {
     })))
 })
 
-describe("table 26.1, whole actors", () => {
-  it.effect("G15, 26.1 row 3: the opener's actor cancels the callee's actor: raised, by us, not our dialog's cancel", () =>
+describe("Table 26.1, cancels of whole actors", () => {
+  it.effect("G15, 26.1 row 3: a cancel of the callee's whole actor by the opener's actor fails the dialog with this actor as the author", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       let seen: Dialog.DialogState | undefined
@@ -198,7 +198,7 @@ describe("table 26.1, whole actors", () => {
       assert.deepStrictEqual(seen, state(false, false, "cancelled"))
     })))
 
-  it.effect("26.1 row 4: a cancel of a dialog is absorbed, though its actor is cancelled after it", () =>
+  it.effect("26.1 row 4: a cancel of a dialog is absorbed even if its actor is cancelled afterwards", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const value = yield* bob.open(
@@ -210,7 +210,7 @@ describe("table 26.1, whole actors", () => {
 
   const graph = Watcher.layer.pipe(Layer.provideMerge(Sleeper.layer))
 
-  it.effect("26.1 row 5: a third actor cancels the callee's actor: its opener sees who, and did not ask for it", () =>
+  it.effect("26.1 row 5: a third actor's cancel of the callee's actor fails the opener, which sees the author", () =>
     inMemory(
       Effect.gen(function*() {
         yield* Journal.fresh
@@ -222,7 +222,7 @@ describe("table 26.1, whole actors", () => {
       }).pipe(Effect.provide(graph), until(10_000))
     ))
 
-  it.effect("26.1 row 5: a third actor's cancel that comes before our own is raised: ours was called, and not acknowledged", () =>
+  it.effect("26.1 row 5: a third actor's cancel that comes before the opener's own fails the dialog, and the own one stays unacknowledged", () =>
     inMemory(
       Effect.gen(function*() {
         const journal = yield* Journal.fresh
@@ -247,7 +247,7 @@ describe("table 26.1, whole actors", () => {
       }).pipe(Effect.provide(graph), until(10_000))
     ))
 
-  it.effect("26.1 row 5: an actor that its parent gave the power cancels its sibling through a call", () =>
+  it.effect("26.1 row 5: an actor with a portal from its parent cancels its sibling through a call", () =>
     drained(
       Effect.gen(function*() {
         yield* Journal.fresh
@@ -259,7 +259,7 @@ describe("table 26.1, whole actors", () => {
       }).pipe(Effect.provide(graph), until(10_000))
     ).pipe(Effect.provide(MemoryActor.layer({ expose: [dismiss] }))))
 
-  it.effect("G15, 26.1 row 6: the callee cancels itself, before its first value and after it: raised, by itself", () =>
+  it.effect("G15, 26.1 row 6: a callee that cancels itself, before or after its first value, fails the opener with itself as the author", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       for (const when of ["before", "after"] as const) {
         const journal = yield* Journal.fresh
@@ -277,7 +277,7 @@ describe("table 26.1, whole actors", () => {
       }
     })))
 
-  it.effect("26.1 row 7: the callee's actor ends by itself: ActorLost", () => {
+  it.effect("26.1 row 7: the end of the callee's actor by itself fails the dialog with ActorLost", () => {
     const theatre = Puppets.make()
     return drained(
       Effect.gen(function*() {
@@ -297,8 +297,8 @@ describe("table 26.1, whole actors", () => {
   })
 })
 
-describe("table 26.1, failures", () => {
-  it.effect("26.1 row 8: the callee fails before its first value: open fails, and the body never ran", () =>
+describe("Table 26.1, failures", () => {
+  it.effect("26.1 row 8: a callee that fails before its first value fails open, and the body never runs", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       let body = 0
       const run = (how: "typed" | "defect") =>
@@ -311,7 +311,7 @@ describe("table 26.1, failures", () => {
       assert.strictEqual(body, 0)
     })))
 
-  it.effect("G42, 26.1 row 8: the callee fails after its first value: the body is interrupted, open and everything else fails with it", () =>
+  it.effect("G42, 26.1 row 8: a callee that fails after its first value interrupts the body, and open and every use fail with its error", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       for (const how of ["typed", "defect"] as const) {
         let dialog: any
@@ -329,7 +329,7 @@ describe("table 26.1, failures", () => {
       }
     })))
 
-  it.effect("G35, 26.1 row 9: an illegal first value fails in the callee; uncaught it is the opener's PayloadInvalid, side callee", () =>
+  it.effect("G35, 26.1 row 9: an illegal first value fails in the callee, and uncaught it is the opener's PayloadInvalid with side callee", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* Effect.flip(bob.open(lie({ part: "started" }), () => Effect.void))
       assert(error._tag === "PayloadInvalid")
@@ -338,7 +338,7 @@ describe("table 26.1, failures", () => {
       assert.strictEqual(yield* bob.open(lie({ part: "started, caught" }), (dialog) => dialog.result), 1)
     })))
 
-  it.effect("26.1 row 9: an illegal message or result is PayloadInvalid, side callee, after what was legal", () =>
+  it.effect("26.1 row 9: an illegal message or result fails with PayloadInvalid of side callee, after the legal messages", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const item = yield* Effect.flip(bob.open(lie({ part: "output" }), () => Effect.never))
       assert(item._tag === "PayloadInvalid")
@@ -348,7 +348,7 @@ describe("table 26.1, failures", () => {
       assert.deepStrictEqual([success.side, success.part], ["callee", "success"])
     })))
 
-  it.effect("G35, 26.1 row 9: an illegal message of the opener fails where it is sent, side caller, and ends nothing", () =>
+  it.effect("G35, 26.1 row 9: an illegal message of the opener fails its send with side caller, and ends nothing", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const result = yield* bob.open(
@@ -363,7 +363,7 @@ describe("table 26.1, failures", () => {
       assert.strictEqual(result, "yo")
     })))
 
-  it.effect("G41, 26.1 row 10: the body fails: its error leaves unchanged, and the callee is cancelled", () =>
+  it.effect("G41, 26.1 row 10: a failing body fails open with its own error, and the callee is cancelled", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       let dialog: any
@@ -388,7 +388,7 @@ describe("table 26.1, failures", () => {
       assert.deepStrictEqual(defect, Exit.die("dead"))
     })))
 
-  it.effect("G11, 26.1 row 11: the opener is interrupted or out of time: the callee is cancelled and waited for, the scope ends as always", () =>
+  it.effect("G11, 26.1 row 11: an interrupted or late opener cancels the callee and waits for it, and its Scope ends as always", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(bob.open(stay({ cleanup: 100, name: "one" }), () => Effect.never))
@@ -425,7 +425,7 @@ describe("table 26.1, failures", () => {
     })))
 })
 
-describe("table 26.1, several dialogs", () => {
+describe("Table 26.1, several dialogs", () => {
   const three = Effect.gen(function*() {
     const [sleeper, caller, other] = yield* Effect.all(
       ["sleeper", "caller", "other"].map((name) => Actor.start(name, { expose }))
@@ -433,7 +433,7 @@ describe("table 26.1, several dialogs", () => {
     return { sleeper: sleeper!, caller: caller!, other: other! }
   })
 
-  it.effect("26.1 row 1: an outer dialog cancelled in the body of an inner one leaves both bodies alone", () =>
+  it.effect("26.1 row 1: a cancel of an outer dialog in the body of an inner one interrupts neither body", () =>
     inMemory(
       Actor.nursery(Effect.gen(function*() {
         yield* Journal.fresh
@@ -453,7 +453,7 @@ describe("table 26.1, several dialogs", () => {
       })).pipe(until(10_000))
     ))
 
-  it.effect("G22, 26.1 row 12: a failure in the handling of a cancellation wins, and cancels the other dialogs of the scope", () =>
+  it.effect("G22, 26.1 row 12: a failure during the handling of a cancellation wins, and cancels the other dialogs of the Scope", () =>
     inMemory(
       Actor.nursery(Effect.gen(function*() {
         const journal = yield* Journal.fresh
@@ -486,7 +486,7 @@ describe("table 26.1, several dialogs", () => {
       })).pipe(until(10_000))
     ))
 
-  it.effect("G22, 26.1 row 13: a cancellation that passes through outer dialogs cancels them too, and stays what it is", () =>
+  it.effect("G22, 26.1 row 13: a cancellation that passes through outer dialogs cancels them too, and keeps its author", () =>
     inMemory(
       Actor.nursery(Effect.gen(function*() {
         const journal = yield* Journal.fresh
@@ -511,7 +511,7 @@ describe("table 26.1, several dialogs", () => {
       })).pipe(until(10_000))
     ))
 
-  it.effect("G14, 26.1 row 14: a callee passes on a cancellation it got from further away: the author stays", () =>
+  it.effect("G14, 26.1 row 14: a callee that passes on a cancellation from another actor keeps its author", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const error = cancelled(yield* Effect.flip(bob.open(betray({ after: 100, hops: 2 }), () => Effect.never)))
@@ -536,7 +536,7 @@ describe("table 26.1, several dialogs", () => {
       )
     ))
 
-  it.effect("G19, 26.1 row 15: a failed callee that cancels a dialog of its own in its cleanup still says its failure", () =>
+  it.effect("G19, 26.1 row 15: a failed callee that cancels another dialog in its cleanup still fails with its own error", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       const typed = yield* Effect.flip(bob.open(masks({ how: "typed" }), () => Effect.never))
@@ -550,7 +550,7 @@ describe("table 26.1, several dialogs", () => {
       assert(illegal._tag === "PayloadInvalid", String(illegal))
     })))
 
-  it.effect("G19, 26.1 row 15: a failure whose cleanup is cancelled is not masked by the cancellation", () =>
+  it.effect("G19, 26.1 row 15: a failure whose cleanup is cancelled is not hidden by the cancellation", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const exit = yield* bob.open(
         failsSlowly({ cleanup: 1000, fails: true }),
@@ -564,7 +564,7 @@ describe("table 26.1, several dialogs", () => {
       assert.instanceOf(error, Refused)
     })))
 
-  it.effect("26.1 row 15: a cancellation stays a cancellation where nothing fails meanwhile", () =>
+  it.effect("26.1 row 15: a cancelled dialog without another failure ends as cancelled", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* bob.open(
         failsSlowly({ cleanup: 1000, fails: false }),
@@ -578,8 +578,8 @@ describe("table 26.1, several dialogs", () => {
     })))
 })
 
-describe("table 26.1, a lost connection", () => {
-  it.effect("G7, 26.1 rows 16 and 17: sending or not, a lost peer fails the dialog with ActorLost", () => {
+describe("Table 26.1, a lost connection", () => {
+  it.effect("G7, 26.1 rows 16 and 17: a lost peer fails the dialog with ActorLost, whether it was sending or not", () => {
     const theatre = Puppets.make()
     return drained(
       Effect.gen(function*() {
@@ -608,7 +608,7 @@ describe("table 26.1, a lost connection", () => {
     ).pipe(Effect.provide(theatre.layer))
   })
 
-  it.effect("G8, 26.1 row 16: a connection that we closed ourselves is ChannelClosed, side local", () =>
+  it.effect("G8, 26.1 row 16: a connection that this side closed fails its dialogs with ChannelClosed of side local", () =>
     inMemory(Effect.gen(function*() {
       const bob = yield* Actor.nursery(Actor.start("bob", { expose }))
       const error = yield* Effect.flip(bob.open(stay({}), () => Effect.never))

@@ -1,6 +1,6 @@
 /**
- * A bucket of NATS KV as the driver needs it: entries with the server's time, writes that hold only where nothing was written in
- * between, and its connection, which is made when it is first needed and again when it is lost.
+ * A bucket of NATS KV as the driver needs it: entries with the server's time, and writes that fail if another write
+ * came first. The connection is made at its first use, and again after a loss.
  */
 import { DiscoveryDriverError } from "@furrow/actor/Discovery"
 import {
@@ -24,7 +24,7 @@ export interface Settings {
   readonly replicas: number
 }
 
-/** An entry of the bucket. Functions return `undefined` for an entry that is absent or was deleted. */
+/** An entry of the bucket. Functions return `undefined` for an entry that does not exist or was deleted. */
 export interface Entry {
   readonly name: string
   readonly revision: number
@@ -33,25 +33,25 @@ export interface Entry {
   readonly value: unknown
 }
 
-/** The last write of an entry, also where that was a deletion: the next write refers to its revision. */
+/** The last write of an entry, which may be a deletion: the next write refers to its revision. */
 export interface Last {
   readonly entry: Entry | undefined
   readonly revision: number
 }
 
-/** An open bucket. After an outage it may be another one. */
+/** An open bucket. After an outage the open bucket may be another one. */
 export interface Bucket {
   readonly server: string
-  /** True when the server itself deletes expired entries, and tells watchers of that. */
+  /** True when the server itself deletes expired entries, and tells watchers of the deletion. */
   readonly hasMarkers: boolean
-  /** The number that is added to a revision to make a token, so that tokens grow also after the loss of a bucket. */
+  /** The number that is added to a revision to make a token, so that tokens grow even after the loss of a bucket. */
   readonly base: number
   readonly last: (name: string) => Effect.Effect<Last, DiscoveryDriverError>
-  /** Reads all entries that a filter lets through, and the marks of deletions among them. */
+  /** Reads all entries that match a filter, and the marks of deleted entries among them. */
   readonly all: (
     filter: string
   ) => Effect.Effect<ReadonlyArray<Last & { readonly name: string; readonly at: number }>, DiscoveryDriverError>
-  /** Tells of each write and deletion, from the begin of the watch to its end. */
+  /** Reports each write and deletion, from the beginning of the watch to its end. */
   readonly follow: (
     filter: string,
     begun: () => void,
@@ -66,15 +66,15 @@ export interface Bucket {
   ) => Effect.Effect<number | undefined, DiscoveryDriverError>
   /** Deletes an entry if `revision` is still its last one, and leaves a mark that watchers see. */
   readonly drop: (name: string, revision: number) => Effect.Effect<boolean, DiscoveryDriverError>
-  /** Takes away the mark that a deletion has left. */
+  /** Removes the mark that a deletion has left. */
   readonly forget: (name: string, revision: number) => Effect.Effect<void, DiscoveryDriverError>
-  /** The server's time, or a little less. */
+  /** The server's time in milliseconds, or slightly less. */
   readonly now: Effect.Effect<number, DiscoveryDriverError>
 }
 
 /**
- * Milliseconds after which a request to the server is given up. The leases, which use this driver, give up a request a quarter
- * of their time after they have asked.
+ * Milliseconds after which the driver gives up a request to the server. The leases above this driver give up a request
+ * after a quarter of their time.
  */
 const requestMillis = 5_000
 
@@ -84,7 +84,7 @@ const pingMillis = 5_000
 /** Milliseconds for which the marks of expired leases stay in the bucket. */
 const markerMillis = 60_000
 
-/** How many tokens one second has: more than the writes that a server can do in it. */
+/** The number of tokens for one second: more than the writes that a server can do in a second. */
 const tokensASecond = 2 ** 20
 
 const failed = (cause: unknown): DiscoveryDriverError =>
@@ -108,7 +108,7 @@ const lastOf = (entry: KvEntry | null): Last =>
     }
   }
 
-/** Ends with the entries, and ends them where it is given up. */
+/** Calls a function for each entry of an iterator, and closes the iterator when the iteration is interrupted. */
 const each = async <A>(
   signal: AbortSignal,
   entries: { readonly stop: () => void } & AsyncIterable<A>,
@@ -182,7 +182,7 @@ const opened = async (connection: NatsConnection, settings: Settings): Promise<B
   const { bucket, replicas } = settings
   const js = jetstream(connection, { timeout: requestMillis })
   const jsm = await jetstreamManager(connection, { timeout: requestMillis })
-  // Reads go to the leader of the stream: a replica may not know of the last renewal.
+  // Reads go to the leader of the stream, because a replica may not know of the last renewal.
   const kv = await new Kvm(js).create(bucket, { history: 1, replicas, markerTTL: markerMillis, allow_direct: false })
   const { history, markerTTL, streamInfo, ttl } = await kv.status()
   if (ttl > 0 || history !== 1) {
@@ -197,13 +197,16 @@ const opened = async (connection: NatsConnection, settings: Settings): Promise<B
 }
 
 export interface Connected {
-  /** Returns the bucket. The first use, and the first use after an outage, connect to it and make it if it is absent. */
+  /**
+   * Returns the bucket. The first use, and the first use after an outage, connect to the bucket and create it if it
+   * does not exist.
+   */
   readonly bucket: Effect.Effect<Bucket, DiscoveryDriverError>
-  /** Forgets the open bucket, so that the next use looks for it again: it may be another one. */
+  /** Forgets the open bucket, so that the next use opens it again, because it may be another bucket. */
   readonly doubt: Effect.Effect<void>
 }
 
-/** `told` hears of each bucket that is opened. */
+/** `told` is called with each bucket that is opened. */
 export const connected = (
   settings: Settings,
   told: (bucket: Bucket) => Effect.Effect<void>
@@ -240,7 +243,7 @@ export const connected = (
       connection = made
       isLost = false
     }
-    // An interruption does not wait for a server that does not answer: the next operation finds the same dial.
+    // An interruption does not wait for a server that does not answer; the next operation uses the same dial.
     const connecting = promised(() =>
       dialling ??= dial().finally(() => {
         dialling = undefined
@@ -257,7 +260,7 @@ export const connected = (
       return one.withPermits(1)(Effect.gen(function*() {
         if (current !== undefined) return current
         if (connection === undefined || connection.isClosed()) yield* connecting
-        // A request now would be sent when it is connected again, long after it was given up.
+        // A request in this state would be sent after the reconnection, long after its caller has given it up.
         if (isLost) {
           return yield* new DiscoveryDriverError({ reason: "NATS: not connected; the next operation tries again" })
         }

@@ -5,8 +5,8 @@
  *   k.<key>     { value, lease, run, base }  held for as long as that run of its lease lives
  *   clock       written to learn the server's time
  *
- * A lease that has expired begins anew as another run, so that keys of the earlier one stay free. Each write names the revision
- * that it has read. An operation that lost against another reads again.
+ * An expired lease begins anew as another run, so that the keys of its earlier run stay free. Each write names the
+ * revision that it is based on. An operation that lost against another write reads again.
  */
 import {
   type Created,
@@ -26,13 +26,13 @@ import * as Bucket_ from "./bucket.ts"
 import * as Keys from "./keys.ts"
 import * as Watch from "./watch.ts"
 
-/** How many keys one page of a listing has. */
+/** The number of keys in one page of a listing. */
 const pageSize = 1_000
 
-/** How many hints wait for a slow watcher: one is enough, because the watcher then reads everything anew. */
+/** The number of hints that wait for a slow watcher: one is enough, because the watcher then reads everything again. */
 const waitingHints = 1
 
-/** How often an operation is tried that loses against another write each time. */
+/** The number of attempts of an operation that loses against another write each time. */
 const attempts = 100
 
 type Asked<A> = Effect.Effect<A, DiscoveryDriverError>
@@ -50,7 +50,7 @@ export interface KeyValue {
   readonly base: number
 }
 
-/** True where a lease lives at this time of the server. */
+/** True when a lease is still valid at this time of the server. */
 export const lives = (lease: Entry, now: number): boolean => now < lease.at + (lease.value as LeaseValue).ttl
 
 const heldOf = ({ name, revision, value }: Entry): Held => {
@@ -60,7 +60,7 @@ const heldOf = ({ name, revision, value }: Entry): Held => {
 
 const runOf = (lease: Entry): string => (lease.value as LeaseValue).run
 
-/** Repeats an operation while it answers `undefined`, which means that it lost against another write. */
+/** Repeats an operation as long as it returns `undefined`, which means that it lost against another write. */
 const insist = <A>(operation: Asked<A | undefined>): Asked<A> => {
   const again = (left: number): Asked<A> =>
     Effect.flatMap(operation, (answer) => {
@@ -82,7 +82,7 @@ const renew = (bucket: Bucket, { id, ttlMillis }: Lease): Asked<boolean> =>
     return (yield* bucket.put(name, value, revision, ttlMillis)) === undefined ? undefined : isKept
   }))
 
-/** True where the run that holds an entry is over. A lease that has expired is ended, so that no late renewal brings it back. */
+/** True when the run that holds an entry is over. An expired lease is ended, so that no late renewal revives it. */
 const isOver = (bucket: Bucket, { lease, run }: KeyValue, now: number): Asked<boolean> =>
   Effect.gen(function*() {
     const { entry } = yield* bucket.last(Keys.leaseOf(lease))
@@ -154,7 +154,7 @@ export const make = (settings: Settings) =>
     const hints = yield* PubSub.unbounded<string>()
     yield* Effect.addFinalizer(() => PubSub.shutdown(hints))
     const connected: Connected = yield* Bucket_.connected(settings, (bucket) => said(bucket, settings.bucket))
-    /** A failure may be that of a bucket that was lost with its data: the next operation looks for it again. */
+    /** A failure may mean that the bucket was lost with its data, so the next operation opens it again. */
     const ask = <A>(question: (bucket: Bucket) => Asked<A>): Asked<A> =>
       Effect.flatMap(connected.bucket, (bucket) =>
         Effect.onExit(

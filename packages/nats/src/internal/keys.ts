@@ -1,12 +1,17 @@
-/** The names of the driver's entries in a bucket, where a name is words of few characters between dots. */
+/**
+ * The names of the driver's entries in a bucket; a name consists of words of a few characters, separated by dots.
+ */
 
-/** The server closes the connection of a client whose subject is longer than its line: no name comes near that. */
+/** The length limit of a name: the server closes the connection of a client whose subject is longer than its line. */
 const maxNameChars = 2_000
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
-/** A part of a key between slashes as a word of a subject, which is never empty: other characters are bytes behind `=`. */
+/**
+ * A part of a key between slashes as a word of a subject, which is never empty; unusual characters are written as bytes
+ * behind `=`.
+ */
 const wordOf = (part: string): string =>
   part === ""
     ? "="
@@ -27,24 +32,24 @@ const within = (name: string): string => {
   throw new Error(`a key of ${name.length} characters in NATS is too long: ${maxNameChars} are possible`)
 }
 
-/** The entry of a key. */
+/** The name of the entry for a key. */
 export const entryOf = (key: string): string => within(`k.${key.split("/").map(wordOf).join(".")}`)
 
-/** The key of an entry. */
+/** The key to which an entry belongs. */
 export const keyOf = (entry: string): string => entry.split(".").slice(1).map(partOf).join("/")
 
-/** A filter that lets through the entries of all keys that begin with `prefix`, and perhaps others. */
+/** A filter that matches the entries of all keys that begin with `prefix`, and perhaps others. */
 export const filterOf = (prefix: string): string =>
   within(["k", ...prefix.split("/").slice(0, -1).map(wordOf), ">"].join("."))
 
 /** All keys. */
 export const keys = "k.>"
 
-/** The entry of a lease. */
+/** The name of the entry for a lease. */
 export const leaseOf = (id: string): string => within(`l.${wordOf(id)}`)
 
 /** All leases. */
 export const leases = "l.>"
 
-/** An entry that is written to learn the server's time. */
+/** The name of an entry that is written only to learn the server's time. */
 export const clock = "clock"

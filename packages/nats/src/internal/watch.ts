@@ -1,6 +1,6 @@
 /**
- * Changes of a bucket as hints, and the removal of what has expired. A server that tells of expired leases is listened to, another
- * is asked again and again.
+ * Reports changes of a bucket as hints, and removes expired entries. A server that reports expired leases is listened
+ * to; any other server is polled.
  */
 import type { DiscoveryDriverError } from "@furrow/actor/Discovery"
 import * as Effect from "effect/Effect"
@@ -14,16 +14,19 @@ import * as Keys from "./keys.ts"
 /** The hint that any key may have changed. */
 export const everything = ""
 
-/** The least and the longest time between two looks for expired leases, in milliseconds. */
+/** The shortest and the longest time between two polls for expired leases, in milliseconds. */
 const pollMillis = { least: 100, most: 1_000 } as const
 
-/** Milliseconds between two looks for expired leases, on a server that tells of them: a look finds those that it did not tell. */
+/**
+ * Milliseconds between two sweeps on a server that reports expired leases; a sweep finds those that the server did not
+ * report.
+ */
 const sweepMillis = 60_000
 
 /** Milliseconds for which the mark of a deletion stays, so that all watchers see it. */
 const marksMillis = 10_000
 
-/** Milliseconds after which a lost watch is begun again. */
+/** Milliseconds after which a lost watch is started again. */
 const againMillis = 1_000
 
 const untilMillis = (lease: Entry): number => lease.at + (lease.value as LeaseValue).ttl
@@ -36,10 +39,10 @@ const nextExpiry = (bucket: Bucket): Effect.Effect<number, DiscoveryDriverError>
     return Math.min(Infinity, ...leases.map(({ entry }) => entry === undefined ? Infinity : untilMillis(entry) - now))
   })
 
-/** Ends leases that have expired, deletes their keys, and takes away the marks of what was deleted long ago. */
+/** Ends expired leases, deletes their keys, and removes the marks of old deletions. */
 export const sweep = (bucket: Bucket): Effect.Effect<void, DiscoveryDriverError> =>
   Effect.gen(function*() {
-    // Keys come first: each was written after its lease.
+    // Keys are read before leases, because each key was written after its lease.
     const keys = yield* bucket.all(Keys.keys)
     const leases = yield* bucket.all(Keys.leases)
     const now = yield* bucket.now
@@ -59,7 +62,7 @@ export const sweep = (bucket: Bucket): Effect.Effect<void, DiscoveryDriverError>
     }
   })
 
-/** Sweeps when the server tells of an expired lease, and now and then. */
+/** Sweeps when the server reports an expired lease, and at intervals. */
 const sweepWhenTold = (bucket: Bucket, expired: Latch.Latch) =>
   Effect.forever(Effect.gen(function*() {
     yield* expired.close
@@ -67,7 +70,7 @@ const sweepWhenTold = (bucket: Bucket, expired: Latch.Latch) =>
     yield* Effect.raceFirst(expired.await, Effect.sleep(sweepMillis))
   }))
 
-/** Asks again and again, and sweeps when a lease has expired, and now and then. */
+/** Polls for expired leases, and sweeps when a lease has expired, and at intervals. */
 const sweepByPolling = (bucket: Bucket) =>
   Effect.forever(Effect.gen(function*() {
     yield* sweep(bucket)
@@ -78,7 +81,7 @@ const sweepByPolling = (bucket: Bucket) =>
     }
   }))
 
-/** Begins to watch when it is first run, and goes on until the Scope closes. */
+/** Begins to watch when it first runs, and continues until the Scope closes. */
 export const make = (
   connected: Connected,
   hints: PubSub.PubSub<string>

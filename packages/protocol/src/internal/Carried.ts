@@ -1,8 +1,9 @@
 /**
  * A schema that `SchemaBinary` refuses -> another one of the same values that it takes, or the place that has none.
  *
- * `SchemaBinary` writes a member of a union without saying which: it wants each member to have a literal, or a kind of
- * data, of its own. Members without one cross as a pair of their number and their value (docs/decisions/0002).
+ * `SchemaBinary` writes a value of a union without the number of its member, so it wants members that differ by a
+ * literal or by their kind of data. Values of other unions cross as a pair: the number of the member, and the value
+ * (docs/decisions/0002).
  */
 import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Exit from "effect/Exit"
@@ -33,21 +34,27 @@ const carryRefused = (ast: Visitable): SchemaAST.AST => {
   const { context, encoding } = ast
   if (encoding !== undefined) return Object.assign(withLastConversion(keeping(ast), encoding, carry), { context })
   if (ast._tag === "Union") return numbered(ast)
-  // Keys of a record are text whatever their schema: they are not written as a union.
+  // The keys of a record are always written as text, so unions among them stay as they are.
   return ast.recur?.(carry, (parameter) => parameter) ?? ast
 }
 
-/** The carried form behind a conversion: a value that has all fields of a member passes the unions inside of it as it is. */
+/**
+ * Makes the carried form of a schema behind a conversion: a value that has all fields of a union's member passes that
+ * union unchanged.
+ */
 const keeping: (ast: SchemaAST.AST) => SchemaAST.AST = onceEach((ast) => {
   const inner = (part: SchemaAST.AST): SchemaAST.AST => part.encoding === undefined ? keeping(part) : part
   if (ast._tag !== "Union") return ast.recur?.(inner, (parameter) => parameter) ?? ast
   const type = SchemaAST.toType(ast)
-  // A member with a conversion of its own reads another form than the one it is.
+  // A member with a conversion of its own reads another form than its values have, so its union stays.
   const hasConversions = ast.types.some((member, i) => member !== type.types[i])
   return hasConversions ? ast : optionalAs(ast, asItIs(type)).ast
 })
 
-/** The union of values as they are: it alone would leave out what its first match lacks. */
+/**
+ * A union that passes a value of any member unchanged. `Schema.Union` alone would drop the fields that the first
+ * matching member lacks.
+ */
 const asItIs = (ast: SchemaAST.Union): Any => {
   const union = Schema.toType(schemaOf(ast))
   const isOfUnion = Schema.is(union)
@@ -58,7 +65,7 @@ const asItIs = (ast: SchemaAST.Union): Any => {
   return Schema.Union([itself, union])
 }
 
-/** The union with each value beside the number of the member it belongs to. */
+/** The schema of a union that writes each value beside the number of its member. */
 const numbered = (ast: SchemaAST.Union): SchemaAST.AST => {
   const pairs = Schema.Union(
     ast.types.map((type, i) => Schema.Tuple([Schema.Literal(i), schemaOf(carry(type))]))
@@ -80,9 +87,12 @@ const numbered = (ast: SchemaAST.Union): SchemaAST.AST => {
 }
 
 interface Members {
-  /** The member that an instance is made of, or the first that matches a value and knows all of its fields, else -1. */
+  /**
+   * The number of the member whose class made the instance, or of the first member that matches the value and knows all
+   * of its fields; -1 for none.
+   */
   readonly whole: (value: unknown) => number
-  /** The first that matches it. */
+  /** The number of the first member that matches the value. */
   readonly first: (value: unknown) => number
 }
 
@@ -93,7 +103,7 @@ const membersOf = (ast: SchemaAST.Union): Members => {
     members.findIndex((decode) => Exit.isSuccess(decode(value, options)))
   const ofFields = matching({ onExcessProperty: "error" })
   const whole = (value: unknown): number => {
-    // An instance of a class is one of the class that this extends, too.
+    // A class may extend another one, so an instance can match both members.
     const made = classOf(value)
     const exact = made === undefined ? -1 : types.indexOf(made)
     return exact < 0 ? ofFields(value) : exact
@@ -106,7 +116,9 @@ const classOf = (value: unknown): SchemaAST.AST | undefined => {
   return Schema.isSchema(made) ? SchemaAST.toType((made as Schema.Top).ast) : undefined
 }
 
-/** A schema of the same values that `SchemaBinary` takes, where there is one. */
+/**
+ * Returns a schema of the same values that `SchemaBinary` accepts, or the schema itself when there is no such schema.
+ */
 export const carried = <S extends Schema.Top>(schema: S): S => Schema.make<S>(carry(schema.ast))
 
 // ---- schemas that nothing carries ---------------------------------------------------------------------------------
@@ -117,7 +129,7 @@ const hasKey = (annotations: object | undefined, key: string): boolean =>
 const isSymbol = (ast: SchemaAST.AST): boolean =>
   ast._tag === "Symbol" || ast._tag === "Union" && ast.types.some(isSymbol)
 
-/** Reason why nothing carries this node of a schema, whatever is inside. */
+/** The reason why no codec can carry this node of a schema, whatever its parts are. */
 const obstacle = (ast: SchemaAST.AST): string | undefined => {
   switch (ast._tag) {
     case "Declaration":
@@ -161,8 +173,8 @@ const inside = (ast: SchemaAST.AST): Inside => {
 }
 
 /**
- * Says what in a schema nothing carries, and where. A schema that is suspended may not be defined yet: it is looked at
- * where `isUsed`.
+ * Names the part of a schema that no codec can carry, and its place. A suspended schema may not be defined yet, so it
+ * is only looked into when `isUsed` is true.
  */
 export const uncarried = (schema: Schema.Top, isUsed: boolean): string | undefined => {
   const seen = new Set<SchemaAST.AST>()

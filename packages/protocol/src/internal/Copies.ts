@@ -1,18 +1,19 @@
 /**
- * Schemas of a second copy of Effect. They look like ours and are read by other code: a parser of one copy does not know
- * the marks of the other, and says "Expected a string" of a string.
+ * Finds schemas that a second installed copy of Effect has made. Schemas of another copy look like ours and belong to
+ * other code: the parser of one copy does not know the marks of the other, and reports "Expected a string" for a
+ * string.
  */
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
 
 const prototypeOf = (value: object): object => Object.getPrototypeOf(value) as object
 
-/** Prototype of every node that our copy makes. */
+/** Prototype of every schema node that our copy of Effect makes. */
 const ours: object = prototypeOf(prototypeOf(Schema.Unknown.ast))
 
 export const isForeign = (ast: SchemaAST.AST): boolean => !Object.prototype.isPrototypeOf.call(ours, ast)
 
-/** Folder of the copy that a schema's methods come from, as a stack shows it; a bundle has none. */
+/** Folder of the copy of Effect that a schema comes from, taken from a stack; a bundle has no such folder. */
 const folderOf = (schema: Schema.Top): string | undefined => {
   let stack = ""
   try {
@@ -23,7 +24,7 @@ const folderOf = (schema: Schema.Top): string | undefined => {
   return /((?:file:\/\/)?\/?[^\s()]+)\/(?:dist|src)\/Pipeable\.[jt]s/.exec(stack)?.[1]
 }
 
-/** The schemas that a schema was made of, as far as it shows them: its fields, its elements, its members. */
+/** The schemas of which a schema is composed, as far as it shows them: its fields, elements and members. */
 function* schemasIn(value: unknown, seen: Set<unknown>): Generator<Schema.Top> {
   if ((typeof value !== "object" && typeof value !== "function") || value === null || seen.has(value)) return
   seen.add(value)
@@ -32,7 +33,7 @@ function* schemasIn(value: unknown, seen: Set<unknown>): Generator<Schema.Top> {
   for (const [key, part] of Object.entries(value)) if (key !== "ast") yield* schemasIn(part, seen)
 }
 
-/** Says where the second copy is, and where ours. */
+/** Names the folders of the second copy of Effect and of ours. */
 export const copies = (schema: Schema.Top): string => {
   const foreign = Array.from(schemasIn(schema, new Set())).find(({ ast }) => isForeign(ast))
   const [theirs, own] = [foreign === undefined ? undefined : folderOf(foreign), folderOf(Schema.Unknown)]

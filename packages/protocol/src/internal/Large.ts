@@ -1,11 +1,13 @@
 /**
- * Large texts and bytes of a payload, beside it: the payload holds their places, and they follow behind it as they are.
+ * Writes large texts and bytes behind a payload: the payload holds their places, and the large parts follow it
+ * unchanged.
  *
- * `SchemaBinary` writes text letter by letter, moves bytes for each level they are nested in, and copies them once more when
- * it reads. Written behind, a text is encoded by the engine, and bytes are read as a view of the frame they came in.
+ * `SchemaBinary` alone writes a text letter by letter, moves bytes once for each level of nesting, and copies them
+ * again when it reads. A text behind the payload is encoded by the JavaScript engine, and bytes behind the payload are
+ * read as a view of their frame.
  *
- * The schema of such a payload has a conversion at each text and each `Uint8Array`. It is used only for values that hold
- * a large one: conversions make everything else dearer.
+ * The schema of such a payload has a conversion at each text and each `Uint8Array`. The schema with conversions is used
+ * only for values that hold a large text or large bytes, because its conversions slow down all other values.
  */
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
@@ -13,13 +15,13 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Memory from "./Memory.ts"
 import { onceEach, optionalAs, type Visitable, withLastConversion } from "./Open.ts"
 
-/** Letters or bytes from which on a part of a payload is written behind it. */
+/** Length, in letters or bytes, from which on a part is written behind its payload. */
 export const minLargeLength = 8 * 1024
 
-/** Parts of a value that are looked at in search of a large one. */
+/** The number of parts of a value among which a large one is searched. */
 const maxLooked = 256
 
-/** True when a value holds a large text or large bytes, as far as that is found soon. */
+/** True when a value holds a large text or large bytes among its first parts. */
 export const holdsLarge = (value: unknown): boolean => look(value, { left: maxLooked })
 
 const look = (value: unknown, budget: { left: number }): boolean => {
@@ -39,32 +41,38 @@ const look = (value: unknown, budget: { left: number }): boolean => {
 
 // ---- places -------------------------------------------------------------------------------------------------------
 
-/** The place of large bytes: these four, then where they are and how many. */
+/** The first four bytes of a place of large bytes; the position and the size follow. */
 const mark = [0xf7, 0x6c, 0x61, 0x72] as const
 const placeBytes = 12
-/** The place of a large text begins so, and goes on with two numbers. */
+/** The beginning of a place of a large text; position and size follow as decimal numbers. */
 const textMark = "\u0000\u0000large:"
 
 interface Writing {
   readonly parts: Array<Uint8Array>
   size: number
-  /** True while all texts are whole: UTF-8 has nothing for half of a surrogate pair. */
+  /** True while no text holds half of a surrogate pair, which UTF-8 cannot write. */
   isWhole: boolean
 }
 
 interface Reading {
   readonly area: Uint8Array
-  /** Bytes that may still be read: places that share bytes would be read over and over. */
+  /**
+   * Number of bytes behind the payload that may still be read. The limit stops a peer whose places share the same
+   * bytes.
+   */
   left: number
-  /** True when a value that is read is a view of the area. */
+  /** True when a decoded value is a view of the area behind the payload. */
   isViewed: boolean
 }
 
-/** Codecs are synchronous: the one payload that is being written or read. */
+/**
+ * The one payload that is being written, and the one being read: codecs are synchronous, so one variable for each
+ * suffices.
+ */
 let writing: Writing | undefined
 let reading: Reading | undefined
 
-/** A global of every platform that no library of types for all of them has. */
+/** `TextDecoder` and `TextEncoder` are globals of every platform, but no type library covers all of them. */
 const { TextDecoder, TextEncoder } = globalThis as unknown as {
   readonly TextEncoder: new() => { readonly encode: (text: string) => Uint8Array }
   readonly TextDecoder: new(label: string, options: { readonly fatal: boolean; readonly ignoreBOM: boolean }) => {
@@ -92,7 +100,7 @@ const take = (at: number, size: number): Uint8Array => {
 const isPlace = (bytes: Uint8Array): boolean =>
   bytes.length === placeBytes && mark.every((byte, i) => bytes[i] === byte)
 
-/** A small value that looks like a place is written behind, too. */
+/** Small bytes that look like a place are written behind the payload, too. */
 const placeOfBytes = (bytes: Uint8Array): Uint8Array => {
   if (bytes.length < minLargeLength && !isPlace(bytes)) return bytes
   const { at, size } = put(bytes)
@@ -150,30 +158,36 @@ const replace: (ast: Visitable) => SchemaAST.AST = onceEach((ast) => {
     return Object.assign(withLastConversion(ast, encoding, replace), { context: ast.context })
   }
   const leaf = ast._tag === "String" ? Text : isBytes(ast) ? Bytes : undefined
-  // Keys of a record stay text: they are not large.
+  // The keys of a record stay text, because keys are not large.
   if (leaf === undefined) return ast.recur?.(replace, (parameter) => parameter) ?? ast
-  // Checks look at the value, and not at its place.
+  // The checks of a schema see the value and not its place.
   return ast.checks === undefined
     ? optionalAs(ast, leaf).ast
     : optionalAs(ast, Schema.encodeTo(leaf as Schema.Codec<unknown>)(Schema.make<Schema.Codec<unknown>>(ast))).ast
 })
 
-/** The schema of the same values whose large parts are written behind. */
+/** Returns the schema of the same values whose large parts are written behind the payload. */
 export const withPlaces = <S extends Schema.Top>(schema: S): S => Schema.make<S>(replace(schema.ast))
 
 // ---- whole payloads -----------------------------------------------------------------------------------------------
 
-/** A payload and the large parts behind it. `isWhole` says that UTF-8 can hold all of its large texts. */
+/**
+ * A payload and its large parts, which follow the payload in the frame. `isWhole` says that UTF-8 can hold all of its
+ * large texts.
+ */
 export interface Written {
   readonly own: Uint8Array
   readonly bytes: Uint8Array
   readonly isWhole: boolean
 }
 
-/** Bytes of the number of bytes that follow. */
+/** Size in bytes of the number that tells how many bytes follow. */
 const sizeBytes = 4
 
-/** The large parts behind the first `own` bytes of a payload; `undefined` where there are none that fill it. */
+/**
+ * The large parts behind the first `own` bytes of a payload; `undefined` when the rest of the payload is not exactly
+ * such parts.
+ */
 export const behind = (payload: Uint8Array, own: number): Uint8Array | undefined => {
   const start = own + sizeBytes
   if (own === 0 || start >= payload.length) return undefined
@@ -181,7 +195,7 @@ export const behind = (payload: Uint8Array, own: number): Uint8Array | undefined
   return start + size === payload.length ? payload.subarray(start) : undefined
 }
 
-/** Writes by a schema with places, and what it has put there behind it. */
+/** Writes a value by a schema with places, and appends the large parts to the payload. */
 export const write = (encode: () => Uint8Array): Written => {
   const outer = writing
   const mine: Writing = { parts: [], size: 0, isWhole: true }
@@ -195,10 +209,10 @@ export const write = (encode: () => Uint8Array): Written => {
     for (const part of mine.parts) {
       bytes.set(part, at)
       at += part.length
-      // Bytes that the engine made of a text have no other use.
+      // The engine made these bytes of a text, and no other code uses them.
       Memory.releaseWritten(part)
     }
-    // A payload inside of another one is a part of it.
+    // A nested payload shares its memory with the payload around it, so only the outer one is noted.
     if (outer === undefined) Memory.noteWritten(bytes)
     return { own, bytes, isWhole: mine.isWhole }
   } finally {
@@ -206,10 +220,13 @@ export const write = (encode: () => Uint8Array): Written => {
   }
 }
 
-/** How often the bytes behind a payload may be read: a union tries several members. */
+/** How often the bytes behind a payload may be read: a union may read them once for each member that it tries. */
 const maxReads = 8
 
-/** Reads by a schema with places; its large bytes are views of `area`, which then is not given back. */
+/**
+ * Reads a value by a schema with places. Large bytes of the value are views of `area`, whose memory is then not given
+ * back.
+ */
 export const read = <A>(area: Uint8Array, decode: () => A): A => {
   const outer = reading
   const mine: Reading = { area, left: area.length * maxReads, isViewed: false }

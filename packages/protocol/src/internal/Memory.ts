@@ -1,14 +1,15 @@
 /**
- * Memory of large payloads that is given back before a collection of garbage finds it: V8 collects the whole heap for every
- * 32 MiB or so of such memory, and that costs more than the payloads.
+ * Gives back the memory of large payloads before a garbage collection finds it. V8 collects the whole heap once for
+ * every 32 MiB or so of such memory, which costs more than the payloads.
  *
- * Only what has one owner is given back: a payload that its encoder wrote alone, and a frame with no other one beside it.
+ * Memory is given back only when it has one owner: a payload that its encoder wrote alone, or a frame that shares its
+ * memory with no other frame.
  */
 
-/** Bytes from which on memory is worth the trouble. */
+/** The size in bytes from which on memory is given back. */
 export const minReleasedBytes = 8 * 1024
 
-/** On every platform since 2023, though no library of types for all of them has it. */
+/** `ArrayBuffer.transfer` exists on every platform since 2023, but no type library covers all of them. */
 interface Transferable {
   readonly transfer?: (size: number) => unknown
 }
@@ -16,26 +17,29 @@ interface Transferable {
 const written = new WeakSet<Uint8Array>()
 const received = new WeakSet<ArrayBufferLike>()
 
-/** Empties every view of this memory. */
+/** Detaches the memory of these bytes, so that every view of it is empty. */
 const empty = (bytes: Uint8Array): void => void (bytes.buffer as Transferable).transfer?.(0)
 
-/** Notes a payload whose memory holds nothing else, and that its encoder does not keep. */
+/** Notes a payload that is alone in its memory and that its encoder does not keep. */
 export const noteWritten = (payload: Uint8Array): void => void written.add(payload)
 
-/** Gives back a written payload that has no reader left. Anything else stays as it is. */
+/** Gives back a written payload that has no reader left. A payload that was not noted stays as it is. */
 export const releaseWritten = (payload: Uint8Array): void => {
   if (written.delete(payload)) empty(payload)
 }
 
-/** Notes a frame whose memory holds nothing else. */
+/** Notes a frame that is alone in its memory. */
 export const noteReceived = (frame: Uint8Array): void => {
   if (frame.length >= minReleasedBytes) received.add(frame.buffer)
 }
 
-/** A value is a view of this frame. */
+/** Keeps the memory of a frame, because a decoded value is a view of it. */
 export const keepReceived = (part: Uint8Array): void => void received.delete(part.buffer)
 
-/** Gives the frame of a payload back, when it has been read and no value is a view of it. Anything else stays as it is. */
+/**
+ * Gives the frame of a payload back, when the payload has been read and no value is a view of the frame. A frame that
+ * was not noted stays as it is.
+ */
 export const releaseReceived = (payload: Uint8Array): void => {
   if (payload.length >= minReleasedBytes && received.delete(payload.buffer)) empty(payload)
 }

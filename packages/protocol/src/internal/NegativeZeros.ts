@@ -1,13 +1,13 @@
 /**
- * The encoder's side of a schema with `Unknown` or `Any`: -0 is JSON, but `JSON.stringify` writes 0 for it. A raw piece of
- * JSON stands in its place while such a value is written; readers need nothing.
+ * Encodes -0 by a schema with `Unknown` or `Any`: -0 is JSON, but `JSON.stringify` writes 0 instead of -0. While such a
+ * value is written, a raw piece of JSON stands for each -0; a reader needs nothing special.
  */
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { contains, isOpen, onceEach, optionalAs, type Visitable, withLastConversion } from "./Open.ts"
 
-/** A method that the types of ES2024 lack; a platform without it writes 0. */
+/** `JSON.rawJSON` is missing in the types of ES2024; on a platform without it -0 is written as 0. */
 const { rawJSON } = JSON as unknown as { readonly rawJSON?: (text: string) => unknown }
 
 const hasNegativeZero = (value: unknown): boolean =>
@@ -37,7 +37,7 @@ const replace: (ast: Visitable) => SchemaAST.AST = onceEach((ast) => {
   return ast.recur?.(replace) ?? ast
 })
 
-/** The schema whose encoder keeps -0 where the given one is open; the same one where it is closed. */
+/** Returns a schema whose encoder keeps -0 in open places, or the same schema when it has no open place. */
 export const withNegativeZeros = <S extends Schema.Top>(schema: S): S =>
   rawJSON === undefined || !contains(Schema.toEncoded(schema).ast, isOpen)
     ? schema

@@ -1,8 +1,10 @@
-/** The open places of a schema, `Unknown`, `Any` and `ObjectKeyword`: a value there crosses as JSON. */
+/**
+ * Finds the open places of a schema (`Unknown`, `Any` and `ObjectKeyword`), where values cross as JSON.
+ */
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 
-/** Keys of a record are visited by `visitParameter`, where one is given. */
+/** A schema node that can visit its parts; the keys of a record are visited by `visitParameter`, if it is given. */
 export type Visitable = SchemaAST.AST & {
   readonly recur?: (
     visit: (ast: SchemaAST.AST) => SchemaAST.AST,
@@ -10,7 +12,7 @@ export type Visitable = SchemaAST.AST & {
   ) => SchemaAST.AST
 }
 
-/** A change of schemas that makes each node once: the same node for the same one, also where it is met again. */
+/** Makes a change of schema nodes that changes each node once: a node that is met again gets the same result. */
 export const onceEach = (change: (ast: Visitable) => SchemaAST.AST): (ast: Visitable) => SchemaAST.AST => {
   const changed = new WeakMap<SchemaAST.AST, SchemaAST.AST>()
   return (ast) => {
@@ -25,7 +27,7 @@ export const onceEach = (change: (ast: Visitable) => SchemaAST.AST): (ast: Visit
 export const isOpen = (ast: SchemaAST.AST): boolean =>
   ast._tag === "Unknown" || ast._tag === "Any" || ast._tag === "ObjectKeyword"
 
-/** `besides` are nodes of a node that a visit of its parts does not come to. */
+/** True when a schema contains a wanted node. `besides` returns further nodes that `recur` does not visit. */
 export const contains = (
   root: SchemaAST.AST,
   isWanted: (ast: SchemaAST.AST) => boolean,
@@ -46,7 +48,7 @@ export const contains = (
   return found
 }
 
-/** The schema in the place of another one: an optional key stays optional. */
+/** Makes `schema` optional when the node that it replaces is an optional key. */
 export const optionalAs = (ast: SchemaAST.AST, schema: Schema.Top): Schema.Top =>
   ast.context?.isOptional === true ? Schema.optionalKey(schema) : schema
 
@@ -54,17 +56,20 @@ const isMark = ({ _tag }: SchemaAST.AST): boolean =>
   _tag === "Null" || _tag === "Undefined" || _tag === "Void" || _tag === "Literal"
 
 /**
- * A union of an open place and of other data: `SchemaBinary` gives a value to the other member by its kind alone, though
- * it may match the open one only.
+ * True for a union of an open place and other data. `SchemaBinary` gives a value to the other member by its kind alone,
+ * though the value may match only the open place.
  */
 const isOpenUnion = (ast: SchemaAST.AST): boolean =>
   ast._tag === "Union" && ast.types.some(isOpen) && !ast.types.every((type) => isOpen(type) || isMark(type))
 
-/** True where such a union is anywhere in a schema, also behind its conversions. */
+/** True when a schema contains an open union anywhere, also behind its conversions. */
 export const hasOpenUnion = (root: SchemaAST.AST): boolean =>
   contains(root, isOpenUnion, ({ encoding }) => encoding?.map(({ to }) => to) ?? [])
 
-/** A node that has conversions, with what the last of them leads to made anew. `node` is the one whose own side is kept. */
+/**
+ * Copies a schema node and changes the schema behind its last conversion by `renew`. The type side of the copy is that
+ * of `node`.
+ */
 export const withLastConversion = (
   node: SchemaAST.AST,
   encoding: SchemaAST.Encoding,

@@ -1,6 +1,7 @@
 /**
- * The bytes of leaves in a list of rows, as `SchemaBinary` writes them: a region is its length times two, and its bytes;
- * an odd number stands for a text that the same field had before. All but these tokens is for `SchemaBinary` itself.
+ * Writes and reads the leaves of a list of rows in the bytes of `SchemaBinary`. A region is twice its length, followed
+ * by its bytes; an odd number refers to an earlier text of the same field. Everything except these tokens is left to
+ * `SchemaBinary`.
  */
 
 /** Integers of at most this magnitude are written as a varint of their magnitude and sign. */
@@ -12,21 +13,24 @@ const powers = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_00
 const floatBytes = 8
 const maxVarintBytes = 7
 
-/** Bytes in front of a payload, for its length. */
+/** Number of bytes that are kept free in front of a payload for its length. */
 const headRoomBytes = 5
 const arenaBytes = 64 * 1024
-/** A larger arena is not kept, so that no small payload holds it in memory. */
+/** Size in bytes above which an arena is not kept, so that no small payload holds a large arena in memory. */
 const keptArenaBytes = 1024 * 1024
-/** Texts up to this many letters are read by hand: the engine's decoder costs more for them. */
+/** Number of letters up to which a text is read without the engine's decoder, which costs more for short texts. */
 const shortTextLetters = 32
-/** Texts of a field are looked for in a map from the first number on, and no more where none of the second came again. */
+/**
+ * The number of texts of a field from which on they are looked up in a map. After `differentTexts` without a repetition
+ * the field is searched no more.
+ */
 const mappedTexts = 16
 const differentTexts = 64
 
-/** Thrown where bytes or a value are not of the form that is known here. */
+/** The value that is thrown for bytes or values that the generated code does not know. */
 export const otherForm: unknown = Object.freeze({ _tag: "OtherForm" })
 
-/** A global of every platform that no library of types for all of them has. */
+/** `TextDecoder` and `TextEncoder` are globals of every platform, but no type library covers all of them. */
 const { TextDecoder, TextEncoder } = globalThis as unknown as {
   readonly TextEncoder: new() => { readonly encode: (text: string) => Uint8Array }
   readonly TextDecoder: new(label: string, options: { readonly fatal: boolean; readonly ignoreBOM: boolean }) => {
@@ -36,7 +40,7 @@ const { TextDecoder, TextEncoder } = globalThis as unknown as {
 const utf8 = new TextEncoder()
 const fromUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-/** The scale at which a number is a short decimal; 0 where it is none. */
+/** The number of decimals of a short decimal number; 0 for any other number. */
 const scaleOf = (n: number): number => {
   for (let scale = 1; scale <= maxScale; scale++) {
     const mantissa = Math.round(n * powers[scale]!)
@@ -46,14 +50,14 @@ const scaleOf = (n: number): number => {
   return 0
 }
 
-/** The texts of one field so far, in their order. */
+/** The earlier texts of one field, in their order. */
 export class Texts {
   private readonly list: Array<string> = []
   private places: Map<string, number> | undefined
   private hits = 0
   private isOff = false
 
-  /** The place of a text that was here before; -1 where it is new, and has a place from now on. */
+  /** The index of a text that the field had before; -1 for a new text, which is then added. */
   place(text: string): number {
     if (this.isOff) return -1
     const { list, places } = this
@@ -80,7 +84,7 @@ export class Texts {
   }
 }
 
-/** Writes payloads one behind the other: bytes that were handed out are never written again. */
+/** Writes payloads one after the other into an arena; bytes that were handed out are never overwritten. */
 export class RowWriter {
   private bytes = new Uint8Array(0)
   private view = new DataView(this.bytes.buffer)
@@ -93,7 +97,7 @@ export class RowWriter {
     this.at = this.start + headRoomBytes
   }
 
-  /** The payload, with its length in front. */
+  /** Ends the payload, and returns it with its length in front. */
   end(): Uint8Array {
     const body = this.start + headRoomBytes
     const size = this.at - body
@@ -147,13 +151,16 @@ export class RowWriter {
     this.varint((isNegative ? -n : n) * 2 + (isNegative ? 1 : 0))
   }
 
-  /** Leaves room for a length of one byte. The place counts from the beginning of the payload: bytes may move. */
+  /**
+   * Leaves room of one byte for the length of a region. The returned place counts from the beginning of the payload,
+   * because the bytes of the payload may move.
+   */
   open(): number {
     this.reserve(1)
     return this.at++ - this.start
   }
 
-  /** Puts the length of all that was written since, times one or two, into its room. */
+  /** Writes the length of the region, times one or two, into the room at `place`. */
   close(place: number, times: 1 | 2): void {
     const size = (this.at - this.start - place - 1) * times
     if (size < 0x80) {
@@ -227,7 +234,7 @@ const sizeOfVarint = (n: number): number => {
   return size
 }
 
-/** Reads what `RowWriter` writes, and throws `otherForm` at anything else. */
+/** Reads the bytes that `RowWriter` writes, and throws `otherForm` at any others. */
 export class RowReader {
   private bytes: Uint8Array = new Uint8Array(0)
   private view: DataView = new DataView(this.bytes.buffer)
@@ -239,7 +246,7 @@ export class RowReader {
     this.at = 0
   }
 
-  /** Lets go of the payload. */
+  /** Forgets the payload, so that its memory can be collected. */
   end(): void {
     this.begin(new Uint8Array(0))
   }
@@ -271,7 +278,7 @@ export class RowReader {
     throw otherForm
   }
 
-  /** The end of a region that begins here. */
+  /** Reads the length of a region, and returns the position of its end. */
   region(): number {
     const end = this.varint() + this.at
     if (!(end <= this.bytes.length)) throw otherForm

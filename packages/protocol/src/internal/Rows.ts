@@ -1,9 +1,10 @@
 /**
- * Lists of plain rows, written and read by code that is generated for their fields: the same bytes and values as those of
- * `SchemaBinary`, which looks at each field's schema for each row.
+ * Writes and reads lists of plain rows by code that is generated for their fields. Bytes and values are those of
+ * `SchemaBinary`, which looks at the schema of each field for each row.
  *
- * The code is generated once a codec has been used often, and is tried out on a sample first. It leaves all it does not know
- * to `SchemaBinary`: other values, other bytes, another version's format, and a platform that generates no code.
+ * The code is generated once a codec has been used often, and is first tried on a sample. The generated code leaves to
+ * `SchemaBinary` all that it does not know: other values, other bytes, and another version's format. On a platform that
+ * allows no generated code, `SchemaBinary` does everything.
  */
 import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Schema from "effect/Schema"
@@ -11,9 +12,9 @@ import type * as SchemaAST from "effect/SchemaAST"
 import { otherForm, RowReader, RowWriter, Texts } from "./RowBytes.ts"
 import { isBare } from "./Verbatim.ts"
 
-/** Uses of a codec before code is generated for it, in each direction. */
+/** Number of uses of a codec before code is generated for it, in each direction. */
 const usesBefore = 32
-/** The first byte of a body. */
+/** The first byte of the body of a payload of `SchemaBinary`. */
 const envelope = 0x20
 
 type Kind = "text" | "number" | "boolean"
@@ -47,7 +48,9 @@ const samples = {
   boolean: [true, false, true, false]
 } as const
 
-/** Fields of a struct that has nothing else, and whose fields are all its own. */
+/**
+ * The fields of a struct whose fields are all required and unchanged by conversions; `undefined` for another schema.
+ */
 const fieldsOf = (ast: SchemaAST.AST): ReadonlyArray<readonly [name: string, type: SchemaAST.AST]> | undefined => {
   if (ast._tag !== "Objects" || !isBare(ast) || ast.indexSignatures.length > 0) return undefined
   const fields = ast.propertySignatures.map(({ name, type }) => [name, type] as const)
@@ -100,7 +103,7 @@ const formOf = (ast: SchemaAST.AST): Form | undefined => {
 
 // ---- generated code -----------------------------------------------------------------------------------------------
 
-/** Makes a function of this text, where the platform lets programs do so. */
+/** Makes a function from source text, on a platform that lets programs do so. */
 const generate = <F>(parameters: ReadonlyArray<string>, text: string): F => {
   const { Function } = globalThis as unknown as { readonly Function: new(...parts: ReadonlyArray<string>) => F }
   return new Function(...parameters, `"use strict"\n${text}`)
@@ -154,14 +157,14 @@ const writer = new RowWriter()
 const reader = new RowReader()
 let isBusy = false
 
-/** Takes the writer and the reader, which an accessor of a row might ask for once more. */
+/** Runs `use` unless the writer or the reader is in use: an accessor of a row may encode another value meanwhile. */
 const alone = <A>(use: () => A | undefined): A | undefined => {
   if (isBusy) return undefined
   isBusy = true
   try {
     return use()
   } catch {
-    // Said by SchemaBinary, in its words.
+    // `SchemaBinary` then writes the value, or names its fault.
     return undefined
   } finally {
     isBusy = false
@@ -217,7 +220,10 @@ const make = ({ field }: Form, order: ReadonlyArray<Column>): Generated => {
 const isSame = (a: Uint8Array, b: Uint8Array | undefined): boolean =>
   b !== undefined && a.length === b.length && a.every((byte, i) => byte === b[i])
 
-/** Generates the code of a form, in the order of fields in which a sample is written the same as by `SchemaBinary`. */
+/**
+ * Generates the code of a list of rows. Of the possible orders of fields it takes the one in which a sample has the
+ * same bytes as by `SchemaBinary`.
+ */
 const generated = (ast: SchemaAST.AST): Generated | undefined => {
   const form = formOf(ast)
   if (form === undefined) return undefined
@@ -235,7 +241,7 @@ const generated = (ast: SchemaAST.AST): Generated | undefined => {
   return undefined
 }
 
-/** The code of a schema's rows, once it has been used often. */
+/** The generated code of one schema, once the schema has been used often. */
 export class Rows {
   private readonly ast: SchemaAST.AST
   private uses = 0
@@ -245,12 +251,12 @@ export class Rows {
     this.ast = ast
   }
 
-  /** The bytes of a value, or `undefined` for `SchemaBinary`. */
+  /** Encodes a value, or returns `undefined` to leave it to `SchemaBinary`. */
   encode(value: unknown): Uint8Array | undefined {
     return this.code === undefined ? this.count() : this.code.encode(value)
   }
 
-  /** The value of bytes, or `undefined` for `SchemaBinary`. */
+  /** Decodes a payload, or returns `undefined` to leave it to `SchemaBinary`. */
   decode(bytes: Uint8Array): unknown {
     return this.code === undefined ? this.count() : this.code.decode(bytes)
   }
@@ -260,7 +266,7 @@ export class Rows {
     try {
       this.code = generated(this.ast)
     } catch {
-      // A schema that is written otherwise, or a platform that generates no code.
+      // `SchemaBinary` writes this schema otherwise, or the platform allows no generated code.
     }
     return undefined
   }

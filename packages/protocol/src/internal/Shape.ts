@@ -1,6 +1,6 @@
 /**
- * Values that are too deep or contain themselves: a codec runs out of stack on them, and says nothing of use then. Nothing
- * here recurses, and nothing throws.
+ * Finds values that are too deep or contain themselves: on such a value a codec runs out of stack, and its error
+ * explains nothing. No function of this module recurses or throws.
  *
  * @since 0.1.0
  */
@@ -8,13 +8,13 @@
 import * as Cause from "effect/Cause"
 import { described } from "../Described.ts"
 
-/** Levels of structs, lists and class instances that `SchemaBinary` reads. */
+/** Number of nested structs, lists and class instances that `SchemaBinary` reads at most. */
 const maxLevels = 512
-/** Values below this many levels are never refused: of a class instance each level counts several times. */
+/** Number of levels below which a value is never refused; each level of a class instance counts several times. */
 const shallowLevels = 100
-/** Values that are looked at to find the fault. */
+/** Number of values that are looked at to find the fault. */
 const maxVisited = 1_000_000
-/** Steps of a path that are shown. */
+/** Number of steps of a path that an error shows. */
 const shownSteps = 12
 
 interface Place {
@@ -32,7 +32,9 @@ const placeOf = (value: object): Place => ({ value, entries: entriesOf(value) })
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
 
-/** Visits the values inside a value, depth first, until `found` says so of one of them, or `limit` have been visited. */
+/**
+ * Visits the values inside a value, depth first, until `found` returns a result, or `limit` values have been visited.
+ */
 const search = <A>(
   root: unknown,
   limit: number,
@@ -78,10 +80,10 @@ const path = (steps: ReadonlyArray<string>): string => {
   return `\n  at ${steps.slice(0, shownSteps).join("")}${rest}`
 }
 
-/** Shows the place of a value, or of a schema, by the keys that lead to it. */
+/** Shows the place of a value or a schema by the keys that lead to that place. */
 export const at = (keys: ReadonlyArray<unknown>): string => path(keys.map(step))
 
-/** Says where a value contains itself, or becomes deep; `undefined` where it does neither. */
+/** Names the place where a value contains itself or becomes too deep; `undefined` when it does neither. */
 const shapeIssue = (value: unknown): string | undefined => {
   const issue = attempt(
     () =>
@@ -94,16 +96,19 @@ const shapeIssue = (value: unknown): string | undefined => {
   return issue === "limit" ? undefined : issue
 }
 
-/** Says whether a value of this many bytes may have more levels than its reader accepts. */
+/** True when a value of this many bytes may have more levels than its reader accepts. */
 export const mayBeDeep = (value: unknown, bytes: number): boolean =>
   bytes > maxLevels &&
   attempt(() => search(value, bytes, (_, keys) => keys.length > shallowLevels ? true : undefined), true) !== undefined
 
-/** Says where a value holds text with half of a surrogate pair, as a value or as a key; none where it is read as written. */
+/**
+ * Names the place where a value holds text with half of a surrogate pair, as a value or a key. Returns `undefined` when
+ * the text is read as it was written.
+ */
 export const textIssue = (value: unknown, read: () => unknown): string | undefined =>
   attempt(() => {
     const broken = brokenTexts({ value })
-    // JSON escapes them: what arrives whole is no loss.
+    // JSON escapes half of a surrogate pair, so text that arrives whole is no loss.
     return broken.length === 0 || brokenTexts({ value: read() }).length >= broken.length
       ? undefined
       : `Expected text without half of a surrogate pair${broken[0]}`
@@ -127,7 +132,7 @@ const brokenTexts = (root: object): ReadonlyArray<string> => {
 const depthIssue = /call stack|Sync adapter|Constructor adapter|acyclic|^Expected JSON value|JSON-serializable/
 const nestingIssue = /^Expected nesting depth at most \d+/
 
-/** Says what a codec has thrown, in words that help where the shape of the value is the reason. */
+/** Describes the error that a codec has thrown, and names the shape of the value when that is the reason. */
 export const explain = (cause: unknown, value: unknown): string => {
   const message = textOf(cause)
   if (!depthIssue.test(message)) return message
@@ -136,13 +141,13 @@ export const explain = (cause: unknown, value: unknown): string => {
   return issue?.includes(place) ? issue : message
 }
 
-/** Says the same of bytes: there is no value to look at. */
+/** Describes the error that a codec has thrown for bytes, without a value to look at. */
 export const explainRead = (cause: unknown): string => {
   const message = textOf(cause)
   return /call stack|Sync adapter/.test(message) ? "Expected a value of fewer levels" : message
 }
 
-/** The error that a check or a conversion of the schema threw; none where it was the stack that ended. */
+/** The error that a check or a conversion of the schema threw; `undefined` when the stack overflowed. */
 const thrownInside = (cause: unknown): unknown => {
   const inside: unknown = cause instanceof Error ? cause.cause : undefined
   if (!Cause.isCause(inside)) return undefined
@@ -150,7 +155,7 @@ const thrownInside = (cause: unknown): unknown => {
   return defect instanceof RangeError ? undefined : defect
 }
 
-/** The path to a value that is too deep says enough with its first steps. */
+/** The text of an error; the path to a value that is too deep is cut after its first steps. */
 const textOf = (cause: unknown): string => {
   const thrown = thrownInside(cause)
   const message = thrown === undefined ? described(cause) : `Code of the schema has thrown: ${described(thrown)}`

@@ -1,10 +1,10 @@
 /**
- * Values of which a schema's `make` would make the same again: plain structs, lists and leaves, without checks, defaults,
- * classes and conversions. Their own kinds of data say so, and a list of them needs no copy before it is written.
+ * Finds values that a schema's `make` would only copy: plain structs, lists and leaves, without checks, defaults,
+ * classes and conversions. A list of such values is written without a copy.
  */
 import type * as SchemaAST from "effect/SchemaAST"
 
-/** True for a value that `make` would accept and copy. False says nothing: `make` decides then. */
+/** True for a value that `make` would accept and copy. False means that `make` must decide. */
 export type IsVerbatim = (value: unknown) => boolean
 
 /** True for a node without checks, conversions and defaults of its own. */
@@ -42,7 +42,10 @@ const leaf = (ast: SchemaAST.AST): IsVerbatim | undefined => {
 const all = <A>(parts: ReadonlyArray<A | undefined>): ReadonlyArray<A> | undefined =>
   parts.includes(undefined) ? undefined : parts as ReadonlyArray<A>
 
-/** Only leaves are looked at: a member that is a struct decides which fields of a value are kept. */
+/**
+ * A union is verbatim only if all its members are leaves: a member that is a struct decides which fields of a value are
+ * kept.
+ */
 const ofUnion = (ast: SchemaAST.Union): IsVerbatim | undefined => {
   if ((ast.options?.mode ?? "anyOf") !== "anyOf") return undefined
   const members = all(ast.types.map(leaf))
@@ -79,14 +82,14 @@ const ofStruct = (ast: SchemaAST.Objects): IsVerbatim | undefined => {
     for (let i = 0; i < fields.length; i++) {
       const { isOptional, isValue, name } = fields[i]!
       const part = (value as Record<string, unknown>)[name]
-      // A field that is inherited is not written.
+      // An inherited field is not written, so an optional field that is only inherited is no match.
       if (isOptional ? Object.hasOwn(value, name) ? !isValue(part) : part !== undefined : !isValue(part)) return false
     }
     return true
   }
 }
 
-/** The values of a schema that are written as they are given; `undefined` where there are none. */
+/** The check for values that are written as they are given; `undefined` when the schema has none. */
 export const verbatim = (ast: SchemaAST.AST): IsVerbatim | undefined => {
   if (!isBare(ast)) return undefined
   switch (ast._tag) {

@@ -1,8 +1,9 @@
 /**
- * The words that calls, streams and cancels are made of, written and read by hand: no parser, nothing allocated but the result.
+ * Writes and reads the words of calls, streams and cancels by hand: without a parser, and with no memory allocated but
+ * the result.
  *
- * A shortcut and not a second language. It writes the bytes that msgpackr would write. Reading returns `undefined` for
- * anything unusual, valid or not: the ordinary way then reads it, and names its fault.
+ * The shortcut is no second language: it writes the bytes that msgpackr would write. Reading returns `undefined` for
+ * anything unusual, valid or not; `Envelope.decode` then reads the word, and names its fault.
  */
 import type { Parts } from "../Frame.ts"
 import {
@@ -125,7 +126,7 @@ const encodeCancel = ({ by, deadline, dialog, reason }: Cancel): Parts | undefin
   return { head, tail: undefined }
 }
 
-/** Both last words: a dialog and a payload. */
+/** `Return` and `Error`, the two last words of a dialog, have the same fields: a dialog and a payload. */
 const encodeLast = (code: number, { dialog, payload }: Return | Error): Parts | undefined => {
   if (!isSmall(dialog)) return undefined
   const head = new Uint8Array(2 + sizeOfUint(dialog) + binHead)
@@ -135,7 +136,7 @@ const encodeLast = (code: number, { dialog, payload }: Return | Error): Parts | 
   return { head, tail: payload }
 }
 
-/** The bytes of a message, where it is one of these words and its fields are ordinary. */
+/** Encodes a message; `undefined` when the message is another word or has an unusual field. */
 export const encode = (message: Message): Parts | undefined => {
   switch (message._tag) {
     case "Start":
@@ -229,7 +230,7 @@ const decodeError = (cursor: Cursor): Error | undefined => {
   return dialog < 0 ? undefined : payload && { _tag: "Error", dialog, payload }
 }
 
-/** A frame's message, where it is one of these words and written as we write it. */
+/** Decodes a frame; `undefined` when the frame is another word, or not written as `encode` writes it. */
 export const decode = (frame: Uint8Array): Message | undefined => {
   switch ((frame[0]! << 8 | frame[1]!)) {
     case 0x9800 + code.start:

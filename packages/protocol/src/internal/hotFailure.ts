@@ -1,9 +1,9 @@
 /**
- * The two failures that programs make on purpose, written and read by hand: an endpoint's own error, and a cancellation.
- * Both cost about what a success costs.
+ * Writes and reads by hand the two failures that programs cause on purpose: an endpoint's own error, and a
+ * cancellation. Written by hand, an own error or a cancellation costs about as much as a success.
  *
- * The first byte of a failure says which form follows. A failure of these kinds that is not ordinary (a long message,
- * letters beyond ASCII, other failures beside it) is written by the schema, as all the others are.
+ * The first byte of a failure says in which form the rest is written. A failure of these kinds that is unusual (a long
+ * message, letters beyond ASCII, other failures beside it) is written by the schema, as all other failures are.
  */
 import type { Failure } from "../Failure.ts"
 import { Cursor, isAscii, isOrdinary, putActor, putText, sizeOfActor, sizeOfText } from "./tokens.ts"
@@ -46,7 +46,7 @@ const encodeCancelled = (
   return bytes
 }
 
-/** True when the work of a call never began: its contract may not have been compared. */
+/** True when the work of a call never began: the contracts of both sides may not have been compared then. */
 const isRefused = (failure: Failure): boolean => {
   switch (failure._tag) {
     case "Busy":
@@ -62,7 +62,7 @@ const isRefused = (failure: Failure): boolean => {
   }
 }
 
-/** The form of all others, around what the schema made of one. */
+/** Puts the first byte in front of a failure that the schema has encoded. */
 export const general = (failure: Failure, encoded: Uint8Array): Uint8Array => {
   const bytes = new Uint8Array(1 + encoded.length)
   bytes[0] = isRefused(failure) ? form.refused : form.general
@@ -74,7 +74,7 @@ export const isGeneral = ({ 0: first }: Uint8Array): boolean => first === form.g
 
 export const isRefusal = ({ 0: first }: Uint8Array): boolean => first === form.refused
 
-/** `undefined` where the bytes are not written as above. */
+/** Decodes a failure that is written by hand; `undefined` for any other form. */
 export const decode = (payload: Uint8Array): Failure | undefined => {
   const cursor = new Cursor(payload, 1)
   switch (payload[0]) {

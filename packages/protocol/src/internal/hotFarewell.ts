@@ -1,8 +1,8 @@
 /**
- * The ordinary last words of an actor, written and read by hand: it returned or was cancelled, and nothing of its cleanup
- * failed. Every actor says one of them once, so a codec of the schema would be derived for it alone.
+ * Writes and reads by hand the ordinary farewells of an actor: it returned or was cancelled, and nothing of its cleanup
+ * failed. Every actor says one farewell, so deriving a codec of the schema for an ordinary one is not worth its time.
  *
- * The first byte says which form follows. Any other farewell is written by the schema.
+ * The first byte of a farewell says in which form the rest is written. Any other farewell is written by the schema.
  */
 import type { Farewell } from "../Failure.ts"
 import {
@@ -20,7 +20,7 @@ import {
 
 const form = { general: 0, returned: 1, cancelled: 2 } as const
 
-/** The last dialog that was read: 0 where it is not said, and else the number behind it. */
+/** The number of the last dialog that was read, plus one; 0 when the farewell does not tell it. */
 const saidOf = (taken: number | undefined): number => taken === undefined ? 0 : taken + 1
 const takenOf = (said: number): Pick<Farewell, "taken"> => said === 0 ? {} : { taken: said - 1 }
 
@@ -48,7 +48,7 @@ export const encode = ({ cleanup, how, taken }: Farewell): Uint8Array | undefine
   }
 }
 
-/** The form of all others, around what the schema made of one. */
+/** Puts the first byte in front of a farewell that the schema has encoded. */
 export const general = (encoded: Uint8Array): Uint8Array => {
   const bytes = new Uint8Array(1 + encoded.length)
   bytes[0] = form.general
@@ -58,7 +58,7 @@ export const general = (encoded: Uint8Array): Uint8Array => {
 
 export const isGeneral = ({ 0: first }: Uint8Array): boolean => first === form.general
 
-/** `undefined` where the bytes are not written as above. */
+/** Decodes a farewell that is written by hand; `undefined` for any other form. */
 export const decode = (payload: Uint8Array): Farewell | undefined => {
   const cursor = new Cursor(payload, 1)
   const said = cursor.uint()

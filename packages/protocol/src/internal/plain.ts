@@ -1,13 +1,13 @@
 /**
- * Is this one value of plain msgpack? A walk over its tokens that builds nothing and reads no text.
+ * Checks that bytes are one value of plain msgpack, by a walk over the tokens that builds nothing and reads no text.
  *
- * The parser behind it is made for friends: it knows a dozen extensions (regular expressions, errors, records), takes a
- * declared length on trust and prints what it read into its error messages. Bytes that pass the walk hold only
- * nil, booleans, numbers, text, bytes, arrays and maps with text keys, nested at most `maxDepth` deep, and end with the
- * value; so the parser has nothing left to be surprised by, and a hostile frame costs one pass.
+ * The parser of msgpackr trusts its input: it knows a dozen extensions (regular expressions, errors, records), believes
+ * a declared length and prints what it read into its error messages. Bytes that pass the walk hold one value of nil,
+ * booleans, numbers, text, bytes, arrays and maps with text keys, at most `maxDepth` deep, and no further bytes. A
+ * hostile frame costs one walk and never reaches the parser.
  */
 
-/** A `Start` with log annotations is 11 deep at most. */
+/** The deepest nesting that is accepted; a `Start` with log annotations has at most 11 levels. */
 const maxDepth = 16
 
 const truncated = -1
@@ -22,7 +22,7 @@ const issues: { readonly [code: number]: string } = {
   [badKey]: "a map has a key that is not plain text"
 }
 
-/** The fault, or `undefined` for plain msgpack. */
+/** Names the fault of the bytes, or returns `undefined` for plain msgpack. */
 export const issue = (bytes: Uint8Array): string | undefined => {
   const end = walk(bytes, 0, 0)
   if (end < 0) return issues[end]
@@ -33,7 +33,7 @@ const u16 = (b: Uint8Array, at: number): number => b[at]! << 8 | b[at + 1]!
 const u32 = (b: Uint8Array, at: number): number =>
   (b[at]! << 24 | b[at + 1]! << 16 | b[at + 2]! << 8 | b[at + 3]!) >>> 0
 
-/** The position behind the value at `at`, or why there is none. */
+/** The position behind the value that begins at `at`, or a negative code of its fault. */
 const walk = (b: Uint8Array, at: number, depth: number): number => {
   if (at >= b.length) return truncated
   const token = b[at]!
@@ -111,6 +111,6 @@ const walkKey = (b: Uint8Array, at: number): number => {
   const end = walk(b, at, 0)
   if (end < 0) return end
   const text = at + (short ? 1 : token === 0xd9 ? 2 : token === 0xda ? 3 : 5)
-  // The one name that would reach behind the object, in whichever form its length is written.
+  // The key `__proto__` would change the prototype of the parsed object, so it is refused in every form of its length.
   return end - text === proto.length && proto.every((byte, i) => b[text + i] === byte) ? badKey : end
 }

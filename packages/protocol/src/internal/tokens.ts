@@ -1,8 +1,8 @@
 /**
- * Tokens of msgpack that are written and read by hand: small integers, short plain text, bytes and actor ids.
+ * Writes and reads some tokens of msgpack by hand: small integers, short plain text, bytes and actor ids.
  *
- * They are the bytes that msgpackr would write, too. Anything else (a long text, letters beyond ASCII, a
- * large number) is for the parser.
+ * The bytes of these tokens are those that msgpackr would write. Any other value (a long text, letters beyond ASCII, a
+ * large number) is left to msgpackr.
  */
 import { isWindow } from "../Credit.ts"
 import type { ActorId, Window } from "../Message.ts"
@@ -12,13 +12,16 @@ const bin32 = 0xc6
 export const map2 = 0x82
 const map3 = 0x83
 const text8 = 0xd9
-/** Texts up to this many letters have their length in their token, up to the other in the byte behind it. */
+/**
+ * Size in bytes up to which the length of a text is part of its token; up to `maxTextBytes` the length is the next
+ * byte.
+ */
 const shortTextBytes = 31
 const maxTextBytes = 255
 
 export const isSmall = (n: number): boolean => n >>> 0 === n
 export const sizeOfUint = (n: number): number => n < 0x80 ? 1 : n < 0x100 ? 2 : n < 0x10000 ? 3 : 5
-/** The head of a msgpack `bin`; the shortest form is not needed, one form is simpler. */
+/** Size in bytes of the head of a msgpack `bin`. One form for all lengths is simpler than the shortest form. */
 export const binHead = 5
 
 export const putUint = (b: Uint8Array, start: number, n: number): number => {
@@ -46,7 +49,7 @@ const putU32 = (b: Uint8Array, at: number, n: number): number => {
   return at + 4
 }
 
-/** The head of a `bin`; its bytes follow. */
+/** Writes the head of a `bin`, whose bytes follow. */
 export const putBin = (b: Uint8Array, at: number, size: number): number => {
   b[at] = bin32
   return putU32(b, at + 1, size)
@@ -85,7 +88,7 @@ export const putActor = (b: Uint8Array, at: number, { name, pid, uuid }: ActorId
 
 // ---- reading ------------------------------------------------------------------------------------------------------
 
-/** Reading past the end moves `at` beyond it, and the word is not taken. */
+/** Reads tokens from bytes. Reading past the end moves `at` beyond the end, and the caller then refuses the word. */
 export class Cursor {
   private readonly b: Uint8Array
   private at: number
@@ -109,7 +112,7 @@ export class Cursor {
     return this.at > this.b.length
   }
 
-  /** -1 where there is none. */
+  /** Reads an unsigned integer; -1 for any other token. */
   uint(): number {
     const { b } = this
     const at = this.at + 1
@@ -163,7 +166,7 @@ export class Cursor {
     return this.b[this.at++] === nil
   }
 
-  /** A window or `null`; `undefined` where it is neither. */
+  /** Reads a window or `null`; `undefined` for anything else. */
   window(): Window | null | undefined {
     const token = this.b[this.at++]
     if (token === nil) return null
@@ -175,12 +178,12 @@ export class Cursor {
     return isWindow(window) ? window : undefined
   }
 
-  /** A view of all that is left. */
+  /** A view of all bytes that are left. */
   rest(): Uint8Array {
     return this.b.subarray(this.at)
   }
 
-  /** A view of the last field. */
+  /** Reads the last field as a view; `undefined` when it is no `bin` that fills the frame. */
   payload(): Uint8Array | undefined {
     const start = this.at + binHead
     if (this.b[this.at] !== bin32 || start + this.u32(this.at + 1) !== this.b.length) return undefined

@@ -1,4 +1,6 @@
-/** The six operations, each as one statement of PostgreSQL. */
+/**
+ * The six operations of an engine, each as one statement of PostgreSQL.
+ */
 import type * as PgClient from "@effect/sql-pg/PgClient"
 import { type Created, type DiscoveryDriver, DiscoveryDriverError, type Held } from "@furrow/actor/Discovery"
 import * as Effect from "effect/Effect"
@@ -16,22 +18,25 @@ export interface Settings {
   readonly migrate: boolean
 }
 
-/** How many keys one page of a listing has. */
+/** The number of keys in one page of a listing. */
 const pageSize = 1_000
 
-/** The least and the longest time between two sweeps, in milliseconds: a watcher notices an expiry about that late. */
+/**
+ * The shortest and the longest time between two sweeps, in milliseconds: a watcher notices an expiry at most that much
+ * later.
+ */
 const sweepMillis = { least: 100, most: 1_000 } as const
 
 /** Milliseconds after which a lost connection for notifications is replaced. */
 const listenAgainMillis = 1_000
 
-/** Milliseconds for which the end of a driver waits for a server that may not answer. */
+/** Milliseconds for which the end of a driver waits for an unresponsive server. */
 const farewellMillis = 1_000
 
-/** How many hints wait for a slow watcher: one is enough, because the watcher then reads everything anew. */
+/** The number of hints that wait for a slow watcher: one is enough, because the watcher then reads everything again. */
 const waitingHints = 1
 
-/** How many characters of a key the payload of a notification holds at most. */
+/** The largest number of characters of a key in the payload of a notification. */
 const hintChars = 1_000
 
 /** The hint that any key may have changed. */
@@ -53,7 +58,7 @@ const live = (schema: string) =>
 const failed = (error: SqlError): DiscoveryDriverError =>
   new DiscoveryDriverError({ reason: `PostgreSQL: ${error.reason.message ?? error.message}`, cause: error })
 
-/** True where a hint about this key, or about the beginning of a long one, concerns the keys of the prefix. */
+/** True when a hint about this key, or about the beginning of a long key, concerns the keys with the prefix. */
 export const concerns = (hint: string, prefix: string): boolean =>
   hint.startsWith(prefix) || (hint === everything || hint.length >= hintChars) && prefix.startsWith(hint)
 
@@ -64,7 +69,7 @@ interface Session {
     text: string,
     ...values: ReadonlyArray<unknown>
   ) => Effect.Effect<ReadonlyArray<Row>, DiscoveryDriverError>
-  /** Makes absent tables, at first and after each failed statement, because the tables may have been lost. */
+  /** Creates missing tables, at first and after each failed statement, because the tables may have been lost. */
   readonly prepared: Effect.Effect<void, SqlError>
 }
 
@@ -72,8 +77,8 @@ const session = (sql: PgClient.PgClient, { migrate, schema }: Settings) =>
   Effect.map(Effect.context(), (context): Session => {
     const fork = Effect.runForkWith(context)
     /**
-     * Runs a statement in a fiber of the driver's own: it takes no part in a transaction of its caller, and an interruption does not
-     * wait for a server that does not answer.
+     * Runs a statement in a fiber of the driver: the statement is outside of any transaction of its caller, and an
+     * interruption does not wait for a server that does not answer.
      */
     const apart = <A, E>(statement: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       Effect.callback<A, E>((resume) => {
@@ -105,7 +110,7 @@ const session = (sql: PgClient.PgClient, { migrate, schema }: Settings) =>
     }
   })
 
-/** Hints from when the first watcher asks for them, until the Scope closes. */
+/** Gives hints from the first watcher's request until the Scope closes. */
 const hinting = (sql: PgClient.PgClient, schema: string, { ask, fork, prepared }: Session) =>
   Effect.gen(function*() {
     const hints = yield* PubSub.unbounded<string>()
@@ -181,7 +186,9 @@ export const make = (sql: PgClient.PgClient, settings: Settings) =>
     return driver
   })
 
-/** Hears notifications and sweeps expired leases until it is interrupted, also while the server is out of reach. */
+/**
+ * Listens for notifications and sweeps expired leases until it is interrupted, even while the server is out of reach.
+ */
 const watching = (
   listen: Effect.Effect<unknown, unknown>,
   sweep: Effect.Effect<number | null | undefined, unknown>

@@ -5,13 +5,17 @@
  *   keys     each under a lease, with which it goes
  *   tokens   the sequence of tokens, which begins at the time of its making so that it grows beyond one that was lost
  *
- * Every operation that decides is one function, hence one statement: a program that is frozen in the middle of it holds no lock.
+ * Every operation with a decision is one function, and thereby one statement: a program that is frozen in the middle of
+ * an operation holds no lock.
  */
 
-/** Asks whether the functions of this version exist. Their names hold the version, so that two versions can work side by side. */
+/**
+ * Asks whether the functions of this version exist. The names of the functions contain the version, so that two
+ * versions can work side by side.
+ */
 export const probe = (schema: string): string => `select to_regprocedure('${schema}.sweep_1()') is not null`
 
-/** Turns on synchronous commits: a server that crashes could otherwise lose a commit, and the grant in it. */
+/** Turns on synchronous commits: a server that crashes could otherwise lose a commit, and the grant in that commit. */
 const durable = `if current_setting('synchronous_commit') = 'off' then
       perform set_config('synchronous_commit', 'local', true);
     end if;`
@@ -42,7 +46,7 @@ const hints = (schema: string): string => `
   drop trigger if exists hint on ${schema}.keys;
   create trigger hint after insert or update or delete on ${schema}.keys for each row execute function ${schema}.hint_1();`
 
-/** Locks the lease before it reads the clock: time may pass while it waits. */
+/** Locks the lease before reading the clock, because the wait for the lock may take time. */
 const renew = (schema: string): string => `
   create or replace function ${schema}.renew_1(lease_id text, millis double precision) returns boolean language plpgsql as $renew$
   declare

@@ -4,7 +4,7 @@ import type * as Effect from "effect/Effect"
 import * as Assert from "node:assert/strict"
 import * as Eventually from "../Eventually.ts"
 
-/** Records all that a single end of a connection reports. */
+/** Records all reports of one end of a connection. */
 export class Recorder {
   readonly chunks: Array<Uint8Array> = []
   readonly ends: Array<string | undefined> = []

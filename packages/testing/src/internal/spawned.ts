@@ -1,4 +1,6 @@
-/** The actors that `SpawnerSuite` starts: they report about themselves, and end in different ways. */
+/**
+ * The actors that `SpawnerSuite` starts: they report about themselves, and end in different ways.
+ */
 import * as Actor from "@furrow/actor/Actor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -45,7 +47,7 @@ export const exit = Actor.fn("furrow/testing/exit", {
   })
 )
 
-/** Writes the same bytes to stdout and stderr: bytes that are no text, without a newline. */
+/** Writes the same bytes, which are no text and have no newline, to stdout and stderr. */
 export const print = Actor.fn("furrow/testing/print", { module, payload: { bytes: Schema.Uint8Array } })(({ bytes }) =>
   Effect.sync(() => {
     process.stdout.write(bytes)

@@ -15,10 +15,12 @@ const byHand = (what: "restart" | "stop" | "start") => (portal: Portal<never>): 
     )
 
 /**
- * Replaces a child of a supervisor and those that go for its death, and waits until it is up again. It counts as no death.
+ * Replaces the actor of a supervised child, together with the children that the supervisor's strategy restarts at its
+ * death, and waits until the child is up again. A restart by hand does not count as a death of the child.
  *
- * It fails with `ActorUnreachable` where the supervisor gives up or ends first. A start that fails is a death, and is tried
- * again as after any other. Only the actor of the supervisor may do it, any other portal dies.
+ * Fails with `ActorUnreachable` when the supervisor gives up or ends first. A start that fails counts as a death, and
+ * the supervisor tries again as after any other death. The portal has to be one that the supervisor's own actor holds;
+ * any other portal is a defect.
  *
  * @example
  * ```ts
@@ -36,8 +38,9 @@ const byHand = (what: "restart" | "stop" | "start") => (portal: Portal<never>): 
 export const restart: (portal: Portal<never>) => Effect.Effect<void, ActorError> = byHand("restart")
 
 /**
- * Stops a child of a supervisor with all that use it, in reverse order, and waits until it is down. It stays down until
- * `Supervisor.start`: calls wait for that, at most `hold`. An end by hand ends no supervisor, also of a significant child.
+ * Stops a child of a supervisor and all children that use it, in reverse order, and waits until the child is down. The
+ * child stays down until `Supervisor.start`: calls to the child wait for its start, at most `hold`. A stop by hand
+ * never ends the supervisor, even if the child is significant.
  *
  * @example
  * ```ts
@@ -55,8 +58,9 @@ export const restart: (portal: Portal<never>) => Effect.Effect<void, ActorError>
 export const stop: (portal: Portal<never>) => Effect.Effect<void, ActorError> = byHand("stop")
 
 /**
- * Starts a child that was stopped by hand or has ended for good, with what it uses and the stopped ones that use it, and
- * waits until it is up. A child that is up stays as it is. It fails as `Supervisor.restart` does.
+ * Starts a child that was stopped by hand or has ended for good, and waits until the child is up. The children that it
+ * uses, and the stopped children that use it, are started as well. A child that is up stays as it is. Fails as
+ * `Supervisor.restart` does.
  *
  * @example
  * ```ts

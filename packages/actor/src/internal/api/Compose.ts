@@ -19,11 +19,11 @@ import * as InProcessMain from "../process/InProcessMain.ts"
 import { Escalation } from "../supervision/Escalation.ts"
 
 /**
- * Runs a graph of actors until it fails: `Layer.launch` that notices an actor lost after the graph was built. The other
- * actors then stop in reverse order.
+ * Runs a graph of actors until it fails, as `Layer.launch` does, and also notices when an actor of the graph is lost
+ * after the graph was built. The other actors of the graph then stop in reverse order.
  *
- * It fails with what building the graph fails with, with the `ActorError` of the loss, or with the `GaveUp` of a
- * supervisor. It never succeeds: what ends in order, an actor or a supervisor, leaves the graph running.
+ * Fails with the error of building the graph, with the `ActorError` of the lost actor, or with the `GaveUp` of a
+ * supervisor. The effect never succeeds: an actor or a supervisor that ends in order leaves the graph running.
  *
  * @example
  * ```ts
@@ -44,8 +44,9 @@ export const launch = <A, E, R>(layer: Layer.Layer<A, E, R>): Effect.Effect<neve
   })
 
 /**
- * Opens a dialog whose handler runs in this process: the linked pair in memory, through the codecs, for tests and small
- * programs. It is cancelled when the Scope closes, and the services its handler needs stay in R.
+ * Opens a dialog whose handler runs in this process, for tests and small programs. Both sides of a dialog in one
+ * process are connected in memory, and values go through the codecs. The dialog is cancelled when the Scope closes, and
+ * the services that its handler needs stay in R.
  *
  * @example
  * ```ts

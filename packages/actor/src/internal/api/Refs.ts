@@ -1,9 +1,10 @@
 /**
- * References to actors: how one is sent in a payload, and how a portal is opened with it. Within a tree every actor can
- * open a portal to every other one it has a reference to, and call its exposed endpoints; nothing else.
+ * References to actors: how a reference is sent in a payload, and how a portal is opened with one. Within a tree every
+ * actor can open a portal to every actor to which it has a reference, and call the endpoints that this actor exposes,
+ * but no others.
  *
- * A portal opened here is borrowed: it is good for as long as its Scope, and owns nothing. A cancel through it asks the
- * actor to end, without the power to make it.
+ * A portal from this module is borrowed: it is usable as long as its Scope is open, and owns nothing. `cancel` of a
+ * borrowed portal asks the actor to end, without the power to kill it.
  *
  * @since 0.1.0
  */
@@ -24,23 +25,26 @@ import type { AnyServiceClass, SelfOf } from "./Service.ts"
 export type { ActorRef } from "../settings/ActorRef.ts"
 
 /**
- * Definitions or contracts, as a list: all that counts of them is what they can be asked.
+ * A list of definitions or contracts, of which only the endpoints count.
  *
  * @category type-level
  * @since 0.1.0
  */
 export type Exposed = ReadonlyArray<{ readonly endpoint: AnyEndpoint; readonly module?: string | undefined }>
 
-/** The expectation of an actor: that it runs this Service, or exposes these definitions. */
+/**
+ * The kind of actor that a reference or portal must lead to: an actor that runs this Service, or exposes these
+ * definitions.
+ */
 export type Expected = AnyServiceClass | Exposed
 
 export const isExposed = (expected: Expected): expected is Exposed => Array.isArray(expected)
 
-/** The part of a reference that names these definitions. */
+/** The part of a reference that lists these definitions as exposed. */
 const listed = (exposed: Exposed): ActorRefData["exposed"] =>
   exposed.map(({ endpoint, module }) => ({ name: endpoint.name, module: module ?? null }))
 
-/** The endpoints or the Service that an actor lacks, so that it is not the expected one. */
+/** Names the endpoints or the Service that an actor lacks; `undefined` when the actor is as expected. */
 export const mismatch = (ref: ActorRefData, expected: Expected): string | undefined => {
   if (!isExposed(expected)) {
     return ref.service === expected.key
@@ -60,7 +64,7 @@ export const mismatch = (ref: ActorRefData, expected: Expected): string | undefi
 }
 
 /**
- * The schema of references to actors that expose `X`. A call with a reference to an actor that does not expose it does
+ * The schema of references to actors that expose `X`. A call with a reference to an actor that does not expose `X` does
  * not compile.
  *
  * @category models
@@ -72,8 +76,8 @@ export interface RefOf<X> extends Schema.Codec<ActorRef<X>, typeof RefSchema.Enc
 }
 
 /**
- * The schema of a reference to an actor: what a contract says where it wants one. A reference to an actor that is not
- * that Service, or does not expose these, is an invalid payload, on the side that made it.
+ * The schema of a reference to an actor, for contracts that send references. A reference to an actor that is not that
+ * Service, or does not expose these definitions, is refused as an invalid payload by the side that sends it.
  *
  * @example
  * ```ts
@@ -94,10 +98,10 @@ export const ref: {
   RefSchema.check(Schema.makeFilter((value) => mismatch(value, expected))) as RefOf<any>
 
 /**
- * Opens a portal to the actor behind a reference, for as long as the Scope. One connection serves all portals between
- * two actors.
+ * Opens a portal to the actor behind a reference, as long as the Scope is open. One connection serves all portals
+ * between two actors.
  *
- * It fails with `ActorUnreachable`, which says why, within `Timeouts.connect` (default: 5 seconds).
+ * Fails with `ActorUnreachable`, which names the reason, within `Timeouts.connect` (default: 5 seconds).
  *
  * @example
  * ```ts
@@ -115,8 +119,8 @@ export const portal = <X>(
   })
 
 /**
- * A reference to ourselves, to send to an actor that should open a portal to us. It dies where we do not expose what it
- * says, or are not that Service.
+ * A reference to the calling actor, to send to another actor that should open a portal back. A reference that claims
+ * definitions or a Service that the calling actor does not serve is a defect.
  *
  * @example
  * ```ts
@@ -153,9 +157,10 @@ export const self: {
   })
 
 /**
- * A portal to our parent, for what it exposes. It fails with `ActorUnreachable` in a root, which has none.
+ * A portal to the parent of this actor, for the endpoints that the parent exposes. Fails with `ActorUnreachable` in a
+ * root, which has no parent.
  *
- * Its `cancel` dies: a parent outlives its children, so they cannot end it.
+ * `cancel` of this portal is a defect: a parent outlives its children, so a child cannot end it.
  *
  * @example
  * ```ts
@@ -187,7 +192,7 @@ export const parent = <const X extends Exposed>(
   })
 
 /**
- * A portal to the root of the tree, for what it exposes: `NodeActor.runMain(program, { expose: [...] })`. It fails with
+ * A portal to the root of the tree, for the endpoints in `NodeActor.runMain(program, { expose: [...] })`. Fails with
  * `ActorUnreachable` in the root itself.
  *
  * @example
@@ -222,7 +227,10 @@ export const root = <const X extends Exposed>(
     )
   })
 
-/** A portal to an actor above this one. That actor lives longer, so the portal needs no release. */
+/**
+ * A portal to an actor above this actor in the tree. An actor above lives longer than this actor, so the portal needs
+ * no release.
+ */
 const above = (
   local: LocalActor,
   channel: PeerChannel,

@@ -1,6 +1,6 @@
 /**
- * A client of an Effect RpcGroup over a portal: Effect's own RpcClient, each of whose requests is one Furrow call or
- * stream. The send of a request is the call itself: interrupted, it waits for the far finalizers; lost, it fails the
+ * Makes Effect's own RpcClient for a group over a portal; each request of the client is one Furrow call or stream. The
+ * client's send is the Furrow call itself: an interrupted send waits for the far finalizers, and a lost actor fails the
  * request.
  *
  * @since 0.1.0
@@ -66,7 +66,7 @@ const payloadOf = (session: number, { discard, headers, payload }: Request): Rpc
 /** Gives the last word of a request to its client. */
 type Last = Effect.Effect<void, ActorError>
 
-/** Fails a request at its client with the Cause of the procedure, unchanged. */
+/** Fails a request at its client with the unchanged Cause of the procedure. */
 const failed = (
   portal: Portal<any>,
   { id, tag }: Request,
@@ -86,7 +86,7 @@ const failed = (
   }
 }
 
-/** Sends a request, and gives its client each item; the result is the last word. */
+/** Sends a request, and gives each item to its client; the result is the last word. */
 const send = (
   portal: Portal<any>,
   endpoint: AnyEndpoint,
@@ -97,7 +97,7 @@ const send = (
 ): Effect.Effect<Last, ActorError> => {
   const { id } = request
   const call = callOf(endpoint, payloadOf(session, request)) as never
-  // The end is written when this is run, not when it is made.
+  // The last item is written when this effect runs, and not when it is made.
   const end = (exit: Exit.Exit<unknown>): Last =>
     Effect.suspend(() => write({ _tag: "Exit", clientId: 0, requestId: id, exit: exit as never }))
   const onFailure = (error: unknown): Effect.Effect<Last, ActorError> =>
@@ -126,7 +126,7 @@ type Method = (
   options?: MethodOptions
 ) => Effect.Effect<unknown, unknown, any> | Stream.Stream<unknown, unknown>
 
-/** A method that checks its payload when it is called, and fails as every call of an actor does. */
+/** Makes a client method that checks its payload when it is called, and fails as every call to an actor does. */
 const checked = (actor: ActorId, endpoint: AnyEndpoint, method: Method): Method => (payload, options = {}) => {
   try {
     const { context = Context.empty(), streamBufferSize } = options
@@ -151,7 +151,7 @@ const checked = (actor: ActorId, endpoint: AnyEndpoint, method: Method): Method 
   }
 }
 
-/** The way of a request to an actor that serves its group, with the session of the client there. */
+/** Finds the actor that takes a request, with the number of the client's session at that actor. */
 type Route<E> = (
   request: (portal: Portal<any>, session: number) => Effect.Effect<Last, ActorError>
 ) => Effect.Effect<Last, E | ActorError>
@@ -181,7 +181,8 @@ const clientOver = <Rpcs extends Rpc.Any, E>(
           const request = message as Request
           const endpoint = endpoints.get(request.tag)!
           const windowItems = Context.get(context, WindowItems)
-          // The last word comes once the worker is free again, because its client may send the next request at once.
+          // The caller gets the last word once the worker is free again, because the client may send its next request
+          // at once.
           return Effect.flatten(
             route((portal, session) => send(portal, endpoint, request, session, windowItems, made.write))
           )
@@ -222,7 +223,8 @@ export const overPool = <Rpcs extends Rpc.Any, E>(
   )
 
 /**
- * The session of a client at one worker. The first request opens it, and it is closed with the worker or the client.
+ * The session of a client at one worker. The first request to a worker opens the session; the session closes with the
+ * worker or the client.
  */
 const sessionAt = (portal: Portal<any>, context: Context.Context<Scope.Scope>): Effect.Effect<number, ActorError> => {
   const turns = Semaphore.makeUnsafe(1)
@@ -260,13 +262,14 @@ const openSession = (portal: Portal<any>): Effect.Effect<number, ActorError, Sco
   )
 
 /**
- * Makes a client of an Effect RpcGroup over a portal: Effect's own `RpcClient` with `ActorError` in every error channel.
- * Middleware of the group that is required for clients stands in R.
+ * Makes a client of an Effect RpcGroup over a portal: Effect's own `RpcClient`, with `ActorError` in every error
+ * channel. Middleware that the group requires for clients stays in R.
  *
- * An interrupted call waits for the far finalizers. A stream asks for 16 items at a time, or for its
- * `streamBufferSize`. The client lives as long as the Scope: its end interrupts what it still asks for, and waits.
+ * An interrupted call waits for the far finalizers. A stream requests 16 items at a time, or as many as its
+ * `streamBufferSize`. The client lives as long as the Scope: closing the Scope interrupts its open requests, and waits
+ * for their end.
  *
- * It fails with `EndpointUnknown` where the actor serves no group. A group with `Rpc.ParseOptions` is a defect.
+ * Fails with `EndpointUnknown` when the actor serves no group. A group with `Rpc.ParseOptions` is a defect.
  *
  * @example
  * ```ts

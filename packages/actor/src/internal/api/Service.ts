@@ -1,9 +1,9 @@
 /**
- * A stateful actor: a contract here, an implementation that is built only in the child.
+ * A Service is a stateful actor: callers import its contract, and its implementation is built only in the actor.
  *
  * A Service is a Layer: the actor lives as long as the Layer, so actors compose as a Layer graph and stop in reverse
- * order. Services it `uses` stand in R: the parent hands over the address, the child provides the portal to its
- * handlers.
+ * order. Services that an implementation `uses` stand in R: the parent sends their addresses, and the actor provides
+ * portals to its handlers.
  *
  * @since 0.1.0
  */
@@ -39,8 +39,8 @@ import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import * as Start from "./StartService.ts"
 
 /**
- * The handler of an endpoint: a function to an Effect for a call, to a Stream for a stream, with the dialog beside it
- * for a dialog.
+ * The handler of an endpoint. A call has a function that returns an Effect, a stream one that returns a Stream, and the
+ * handler of a dialog gets the dialog as well.
  *
  * @category type-level
  * @since 0.1.0
@@ -71,7 +71,7 @@ type ServicesOf<H> = {
 }[keyof H]
 
 /**
- * An implementation of a Service: what a module exports so that an actor can be it.
+ * The implementation of a Service, as a module exports it for the actor.
  *
  * @category models
  * @since 0.1.0
@@ -91,27 +91,30 @@ export interface ServeOptions<L, Uses, R> {
   /** The services that the implementation needs, built once in the actor before it is ready. */
   readonly layer?: Layer.Layer<L, any, Uses | ActorRuntime> | undefined
   /**
-   * Work of the actor's own, which begins when the actor is ready. The actor ends as it does: it returned, it failed, or
-   * it was interrupted. Default: none, and the actor serves until it is ended.
+   * Work of the actor's own, which begins when the actor is ready. The actor ends in the same way as this work:
+   * returned, failed, or interrupted. Default: none, and the actor serves until it is ended.
    */
   readonly main?: Effect.Effect<unknown, unknown, R> | undefined
 }
 
 /**
- * The parts of an implementation that has settings, where a `layer` is among them.
+ * The parts of the implementation of a Service with settings, when `layer` is given.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ConfiguredServeOptions<L, Uses, R, Config, Needs> extends Pick<ServeOptions<L, Uses, R>, "main"> {
-  /** Services that the implementation needs, or a function from its settings to them. Built as without settings. */
+  /**
+   * Services that the implementation needs, or a function from its settings to them. The Layer of a Service with
+   * settings is built like that of a Service without settings.
+   */
   readonly layer: Closed<L, Uses, Needs> | ((config: Config) => Closed<L, Uses, Needs>)
 }
 type Closed<L, Uses, Needs> = LayerOf<L, Uses> & Closing<Needs, L | Uses | HandlerServices>
 type LayerOf<L, Uses> = Layer.Layer<L, any, Uses | ActorRuntime>
 
 /**
- * A call of a Service: data, and an Effect that runs in the Service of the context.
+ * A call of a Service: data, and also an Effect that runs the call in the Service of the context.
  *
  * @category models
  * @since 0.1.0
@@ -120,7 +123,7 @@ export interface ServiceCall<out A, out E, out Self, out Ep extends AnyCallEndpo
   extends Call<Ep>, Effect.Effect<A, E, Self>
 {}
 /**
- * A stream call of a Service: data, and a Stream that is read from the Service of the context.
+ * A stream call of a Service: data, and also a Stream that reads from the Service of the context.
  *
  * @category models
  * @since 0.1.0
@@ -138,8 +141,8 @@ type Calls<Eps extends AnyEndpoint, Self> = {
 }
 
 /**
- * A Service, whatever its contract is written in: all that starting it needs. It is its key in the context, whose value
- * is a portal to the actor.
+ * A Service with any kind of contract: everything that is needed to start it. The class is also the key of the Service
+ * in the context; the value there is a portal to the actor.
  *
  * @category models
  * @since 0.1.0
@@ -152,9 +155,10 @@ export interface Startable<in out Self, Name extends string, out Uses, in out Co
   readonly endpoints: ReadonlyArray<AnyEndpoint>
   readonly uses: ReadonlyArray<AnyServiceClass>
   /**
-   * The actor, as long as the Layer: `Counter.layer`, or `Counter.layer({ name: "c1", unique: true })`. The first is one
-   * value: used twice in one graph it is one actor. Each call of the second is another actor. A Service with settings
-   * that must be given has the second alone: `Counter.layer({ config: { start: 7 } })`.
+   * The Layer of the actor, which lives as long as the Layer: `Counter.layer`, or
+   * `Counter.layer({ name: "c1", unique: true })`. `Counter.layer` is one value: used twice in one graph it is one
+   * actor. Each call of `Counter.layer(options)` makes another actor. A Service with required settings has only the
+   * form with options: `Counter.layer({ config: { start: 7 } })`.
    */
   readonly layer: LayerOfService<Self, Uses, Config>
   /** A phantom field, which exists only for types. */
@@ -181,8 +185,8 @@ export interface ServiceClass<in out Self, Name extends string, Eps extends AnyE
   /** A call for every endpoint, which runs in the Service of the context. */
   readonly calls: Calls<Eps, Self>
   /**
-   * Implements the Service: `build` runs once, in the actor, before it is ready. `layer` closes what is still open of it, of its
-   * handlers and of `main`.
+   * Implements the Service: `build` makes the handlers once, in the actor, before the actor is ready. `layer` provides
+   * the services that `build`, the handlers and `main` still need.
    */
   readonly serve: <
     H extends Handlers<Eps, L | Uses | HandlerServices | LeftUnserved<ServicesOf<H>, L | Uses | HandlerServices>>,
@@ -194,14 +198,15 @@ export interface ServiceClass<in out Self, Name extends string, Eps extends AnyE
     build: H | Effect.Effect<H, EX, RX>,
     options?: ServeOptions<L, Uses, RM>
   ) => Served<Self>
-  /** Runs the handlers in this process behind the same portal and through the codecs, for tests and small programs. */
+  /** Runs the handlers in this process, behind the same portal and through the codecs, for tests and small programs. */
   readonly layerTest: <H extends Handlers<Eps>, EX = never, RX = never>(
     build: H | Effect.Effect<H, EX, RX>
   ) => Layer.Layer<Self, EX, Exclude<RX | ServicesOf<H>, Scope.Scope | ActorRuntime>>
 }
 
 /**
- * The class of a Service that has settings: each start of it is given them, and its implementation is made of them.
+ * The class of a Service with settings: each start supplies the settings, and the actor makes the implementation from
+ * them.
  *
  * @category models
  * @since 0.1.0
@@ -217,11 +222,12 @@ export interface ConfiguredServiceClass<
   /** A call for every endpoint, which runs in the Service of the context. */
   readonly calls: Calls<Eps, Self>
   /**
-   * Implements the Service: `build` runs once, in the actor, with the settings of this start. `layer` may be a function of them,
-   * too; the rest is as without settings.
+   * Implements the Service: `build` runs once, in the actor, with the settings of this start. `layer` may be a function
+   * of the settings, too; everything else is as for a Service without settings.
    */
   readonly serve: {
-    // A function of the settings shows what it provides only after the rest is inferred, so it is checked by itself.
+    // The result of a `layer` function is known only after the other types are inferred, so it is checked by its own
+    // overload.
     <H extends Handlers<Eps>, L, EX = never, RX = never, RM = never>(
       build: (config: SchemaOf<C>["Type"]) => H | Effect.Effect<H, EX, RX>,
       options: ConfiguredServeOptions<L, Uses, RM, SchemaOf<C>["Type"], RX | RM | ServicesOf<H>>
@@ -248,8 +254,8 @@ export interface ConfiguredServiceClass<
 type Provided<Rpcs extends Rpc.Any> = Rpc.ToHandler<Rpcs> | Rpc.Middleware<Rpcs>
 
 /**
- * The class of a Service whose contract is an RpcGroup of Effect. `Actor.rpcClient` makes the client that its procedures
- * are called by.
+ * The class of a Service whose contract is an RpcGroup of Effect. `Actor.rpcClient` makes the client that calls the
+ * procedures of the group.
  *
  * @category models
  * @since 0.1.0
@@ -294,14 +300,14 @@ export interface ConfiguredGroupServiceClass<
 }
 
 /**
- * The identity of a Service, as it stands in R, by its class.
+ * The identity type of a Service's class, as it stands in R.
  *
  * @category type-level
  * @since 0.1.0
  */
 export type SelfOf<C> = C extends { new(_: never): infer I } ? I : never
 /**
- * The class of any Service: all that starting or finding one needs.
+ * The class of any Service: everything that is needed to start or find one.
  *
  * @category models
  * @since 0.1.0
@@ -389,7 +395,7 @@ const implementedBy = (implementation: Partial<Implementation>): Implementation 
   ...implementation
 })
 
-/** A part of an implementation, which may be a function of the settings where there are any. */
+/** A part of an implementation; a part that is a function is applied to the settings. */
 const madeOf = (part: any, settings: unknown): any =>
   settings !== undefined && typeof part === "function" && !Layer.isLayer(part) ? part(settings) : part
 
@@ -420,11 +426,11 @@ const groupStatics = (service: any, name: string, group: RpcEndpoints.Group) => 
 
 /**
  * Declares a stateful actor: a class that is its key in the context, with `layer` to run it and `serve` to implement
- * it. `endpoints` are definitions, or an Effect RpcGroup; `uses` lists the Services that it calls; `config` is the
- * schema of its settings, which then every start is given: `Counter.layer({ config: { start: 7 } })`.
+ * it. `endpoints` are definitions or an Effect RpcGroup, `uses` lists the Services that this one calls, and `config` is
+ * the schema of the settings that every start must supply: `Counter.layer({ config: { start: 7 } })`.
  *
- * A group is served whole, by Effect's own RpcServer: middleware, headers, annotations and wrappers mean there what they
- * mean elsewhere. One with `Rpc.ParseOptions` throws here, because the codec of an actor has none.
+ * Effect's own RpcServer serves the whole group, so middleware, headers, annotations and wrappers mean the same as
+ * elsewhere. A group with `Rpc.ParseOptions` throws here, because the codec of an actor has no parse options.
  *
  * @example
  * ```ts
@@ -468,8 +474,9 @@ export const Service = <Self>(): Make<Self> =>
   }) as unknown as Make<Self>
 
 /**
- * Serves a Service by an implementation in a module of its own, so that callers who import the contract never load its
- * drivers. The actor does not start (`SpawnFailed`) where the default export of that module serves another Service.
+ * Serves a Service by an implementation in another module, so that callers who import the contract do not load what the
+ * implementation imports. The actor does not start (`SpawnFailed`) if the default export of that module serves another
+ * Service.
  *
  * @example
  * ```ts

@@ -33,11 +33,11 @@ export type StartOptions = SpawnOptions & {
   /** The name of the actor. Default: the key of its Service. */
   readonly name?: string | undefined
   /**
-   * True: no other actor of the tree may have the name while this one lives; the start fails with `NameTaken`
-   * otherwise. Default: names are shared.
+   * True when no other actor of the tree may have the name while this actor lives; otherwise the start fails with
+   * `NameTaken`. Default: names are shared.
    */
   readonly unique?: boolean | undefined
-  /** The trees that find the actor, where trees see each other: its own, those of its host, or all of them. */
+  /** The trees that can find the actor, when trees see each other: its own tree, those of its host, or all of them. */
   readonly listed?: Listing | undefined
 }
 
@@ -63,7 +63,7 @@ const relayedOf = (portal: Portal.Portal<any>, key: string): Relayed => {
   return relayed
 }
 
-/** The options of a start of any Service; the types of the Service decide which settings they have. */
+/** The options of a start of any Service; the types of the Service decide which settings it takes. */
 type GivenOptions = StartOptions & {
   readonly config?: unknown
   readonly role?: Role | undefined
@@ -99,7 +99,7 @@ export const start = (
       const portal = fiber.context.mapUnsafe.get(key) as Portal.Portal<any>
       const here = relayedOf(portal, key)
       const ref = Portal.refOf(portal) ?? null
-      // Handlers of this process have no address, so the actor's calls to them are relayed.
+      // Handlers in this process have no address, so the actor's calls to them are relayed by this process.
       if (ref === null) relays.set(key, here)
       uses.push({ key, actor: portal.actor, ref })
     }
@@ -132,7 +132,7 @@ export const takeOver = (
   Effect.flatMap(Timeouts, ({ cancelAck }) =>
     Effect.all([
       local.reach?.directory.ready(actor.uuid, actor.pid, from) ?? Effect.void,
-      // An actor that does not answer is treated as up: its callers find out by themselves.
+      // A standby that does not answer is treated as up: its callers notice if it is not.
       Effect.ignore(Effect.timeout(giveCue(local, channel), cancelAck))
     ], { concurrency: "unbounded", discard: true }))
 

@@ -1,5 +1,5 @@
 /**
- * The children of a supervisor as a program writes them, and the Layer that is made of them.
+ * The children of a supervisor as a program declares them, and the Layer that supervises them.
  *
  * @since 0.1.0
  */
@@ -43,23 +43,24 @@ import * as StartService from "./StartService.ts"
  */
 export interface Policy {
   /**
-   * The children that are stopped and started after the death of one. Default: `"dependants"`, which is that child and
-   * all that use it.
+   * The children that are stopped and started again after the death of one of them. The default is `"dependants"`,
+   * the dead child and all children that use it.
    */
   readonly strategy?: Machine.Strategy | undefined
   /** The supervisor gives up at more deaths than `restarts` within the time. Default: 3 within 5 seconds. */
   readonly intensity?: { readonly restarts: number; readonly within: Duration.Input } | undefined
   /**
-   * The waits before starts, given the exit that each follows. Begins anew after a window without a death; where it ends,
-   * the supervisor gives up. Default: exponential from 50 ms, jittered, and short enough for the intensity.
+   * The delays before new starts, as a Schedule of the exits before them. The schedule begins anew after a window
+   * without a death; when it ends, the supervisor gives up. Default: exponential from 50 ms, jittered, and short enough
+   * for the intensity.
    */
   readonly backoff?: Schedule.Schedule<unknown, ActorExit> | undefined
   /**
-   * The time that a call waits for a child that is started again. Default: `Timeouts.spawn`, 30 seconds: as long as one start
-   * may take.
+   * The time that a call waits for a child that is started again. The default is `Timeouts.spawn`, 30 seconds, as
+   * long as one start may take.
    */
   readonly hold?: Duration.Input | undefined
-  /** The ends of significant children after which the supervisor ends in order. Default: `"never"`. */
+  /** The ends of significant children that make the supervisor end in order: of none, of any, or of all. Default: `"never"`. */
   readonly autoShutdown?: Machine.AutoShutdown | undefined
 }
 
@@ -71,15 +72,15 @@ export interface Policy {
  */
 export interface ChildOptions {
   /**
-   * The ends after which the child is started again: all, all but a return and a cancel, or none. Default:
+   * The exits after which the child is started again: all, all but a return and a cancel, or none. Default:
    * `"permanent"`.
    */
   readonly restart?: Machine.Restart | undefined
-  /** True: the end of this child for good may end the supervisor (see `Policy.autoShutdown`). Default: false. */
+  /** True when the final end of this child may end the supervisor (see `Policy.autoShutdown`). Default: false. */
   readonly significant?: boolean | undefined
   /**
-   * The time that its finalizers have when it is stopped. Default: `Timeouts.finalizers`. A Layer without it is waited for,
-   * as every Scope is.
+   * The time that the finalizers of this child have when it is stopped. Default: `Timeouts.finalizers`. A Layer without
+   * the option `stopWithin` is waited for without limit, as every Scope is.
    */
   readonly stopWithin?: Duration.Input | undefined
 }
@@ -92,14 +93,14 @@ export interface ChildOptions {
  */
 export interface StandbyOptions<out Self> {
   /**
-   * One more actor of the Service is kept ready, which takes role and name over when this one dies. It is neither listed nor
-   * called before, and its `main` waits until then. Default: 0.
+   * The number of standbys: one more actor of the Service is kept ready, and takes over role and name when the actor in
+   * front of it dies. Before its takeover a standby is neither listed nor called, and its `main` waits. Default: 0.
    */
   readonly standby?: 0 | 1 | undefined
   /**
-   * Lets the standby follow the actor in front of it: runs here, with the portals of both, from when the standby is ready
-   * until it takes over, and is interrupted then. A failure ends the standby, and another one is started. Default: none, and
-   * a standby has the state of a new actor.
+   * Keeps the state of a standby up to date: this effect gets the portals of the standby and of the actor in front of
+   * it, begins when the standby is ready, and is interrupted when the standby takes over. A failure of this effect ends
+   * the standby, and another standby is started. Default: none, and a standby has the state of a new actor.
    */
   readonly warm?:
     | ((active: Portal.Portal<Self>, standby: Portal.Portal<Self>) => Effect.Effect<unknown, unknown, ActorRuntime>)
@@ -171,7 +172,7 @@ const startService = (service: AnyService, options: StartService.StartOptions) =
     })
   ) as Effect.Effect<Incarnation, ActorError, Scope.Scope>
 
-/** The end of a Layer that is no actor: an actor in it was lost, or a supervisor in it has ended. */
+/** The end of a Layer that is no actor itself: an actor in the Layer was lost, or a supervisor in it has ended. */
 const startLayer = (name: string, layer: Layer.Layer<unknown, unknown, unknown>) => (_: Part) =>
   Effect.gen(function*() {
     const local: LocalActor = yield* currentLocal
@@ -209,22 +210,22 @@ const ofService = (service: AnyService, given: GivenOptions): SupervisedInside =
 }
 
 /**
- * Settings of a Layer as a child of a supervisor: its name, and the Services that it goes with.
+ * Settings of a Layer as a child of a supervisor: its name, and the Services that it uses.
  *
  * @category models
  * @since 0.1.0
  */
 export interface LayerOptions extends ChildOptions {
   readonly name: string
-  /** The supervised Services that the Layer calls: it is restarted with them. */
+  /** The supervised Services that the Layer calls; the supervisor restarts the Layer when it restarts one of them. */
   readonly uses?: ReadonlyArray<AnyServiceClass> | undefined
 }
 
 /**
  * Makes a child of a supervisor, with its restart type, its settings and the options of its start.
  *
- * A Layer may be a child, too: something in this process that goes with the Services it uses, as a server in front of them,
- * or a supervisor below this one. It provides nothing outwards, and dies when a supervisor in it gives up.
+ * A child may also be a Layer in this process, such as a server in front of the Services that it uses, or a supervisor
+ * below this one. A Layer as a child provides nothing to the program, and dies when a supervisor in it gives up.
  *
  * @example
  * ```ts
@@ -265,7 +266,7 @@ const policyOf = ({ autoShutdown, intensity, strategy }: Policy, dynamic: boolea
 const planOf = (child: Child): ChildPlan =>
   planOfInside(insides.get(child) ?? ofService(child as unknown as AnyService, {}))
 
-/** The longest time in milliseconds that a timer can wait, so that the end of an actor always has a bound. */
+/** The longest time in milliseconds that a timer can wait; a longer bound is cut to it. */
 const maxStopWithinMillis = 2 ** 31 - 1
 
 const planOfInside = (inside: SupervisedInside): ChildPlan => {
@@ -294,15 +295,16 @@ const escalated = (supervising: Supervising, why: Machine.Why): Exit.Exit<void, 
 }
 
 /**
- * Services that are started again when they die, as one Layer. They are sorted by what they use, started in that order, and
- * stopped in reverse.
+ * A Layer of Services that are started again when they die. The children are sorted by what they use, started in that
+ * order, and stopped in reverse.
  *
- * The portals of the Layer survive restarts: a call that is made during one waits, at most `hold`, and a call in flight
- * fails with `ActorLost`. A supervisor that sees more deaths than its intensity allows stops all children and escalates
- * `GaveUp`: to the supervisor around it, to `Actor.launch`, or to the actor whose `layer` it is.
+ * The portals of the Layer survive restarts: a call that begins during a restart waits, at most `hold`, and a call in
+ * flight fails with `ActorLost`. A supervisor that sees more deaths than its intensity allows stops all children and
+ * fails with `GaveUp`. The failure goes to the supervisor around it, to `Actor.launch`, or to the actor whose `layer`
+ * it is.
  *
- * It fails with what a first start of a child fails with; then those that were up are stopped. Children that use each other
- * in a cycle, and a policy that contradicts itself, are defects.
+ * Fails with the error of a first start of a child, after the children that were up have been stopped. Children that
+ * use each other in a cycle are defects, and so is a policy that contradicts itself.
  *
  * @example
  * ```ts
@@ -331,8 +333,8 @@ export const layer = <const Cs extends ReadonlyArray<Child>>(
   ) as Layer.Layer<any, any, any>
 
 /**
- * A supervisor that lives as long as the Scope: its children are up when this returns. A failure that no owner above it hears
- * of is logged, unless `isHeard`.
+ * Makes a supervisor that lives as long as the Scope, and returns when its children are up. A failure that reaches no
+ * owner is logged, unless `isHeard` is true.
  */
 const supervise = (
   own: Machine.Policy,
@@ -351,12 +353,12 @@ const supervise = (
     const context = (yield* Effect.context<never>()) as Context.Context<never>
     const escalate = yield* Escalation
     const holdMillis = Duration.toMillis(policy.hold ?? (yield* Timeouts).spawn)
-    // The constructor throws where the children use each other in a cycle, which is a mistake in the program.
+    // The constructor throws for children that use each other in a cycle, which is a mistake in the program.
     const supervising = yield* Effect.sync(() =>
       new Supervising({ local, context, backoff, standbyBackoff, policy: own, holdMillis, children: plans })
     )
-    // This fiber is forked first, so the Scope ends it last: it reports the reason to give up even where the Scope closes
-    // meanwhile.
+    // The Scope ends this fiber last, because the fiber is forked first: it reports why the supervisor gave up even if
+    // the Scope closes at the same time.
     yield* Effect.forkScoped(Effect.flatMap(supervising.ended, (why) => {
       const exit = escalated(supervising, why)
       if (exit === undefined) return Effect.void
@@ -380,8 +382,8 @@ const supervise = (
  */
 export interface RollOptions {
   /**
-   * The time that the open calls of each old actor have to end. After it the actor is stopped, and its calls are
-   * cancelled.
+   * The time that the open calls of each old actor have to end. When the bound of the drain has passed, the old actor
+   * is stopped, and its open calls are cancelled.
    */
   readonly drain: Duration.Input
   /** The number of children that are replaced at the same time. Default: 1. */
@@ -430,16 +432,18 @@ const rollServices = (
   })
 
 /**
- * Replaces the actors of supervised Services one after another, without a failed call: starts a new one, gives it the role and
- * the name, drains the old one within the bound, and ends it. Users here and in other processes follow to the new one. It
- * ends when all old ones are gone.
+ * Replaces the actors of supervised Services one after another, without a failed call. Each step starts a new actor,
+ * gives it the role and the name, drains the old actor within the bound, and ends the old one. Portals to the Services,
+ * in this process and in others, follow to the new actors. The effect ends when all old actors are gone.
  *
- * The Services are those of supervisors in the context. They are replaced in the order of their uses; users that are not
- * named keep their actors. A replacement is no death. A new actor begins with new state.
+ * The Services have to be children of supervisors in the context. Services are replaced in the order of their uses;
+ * Services that are not named keep their actors. A replacement does not count as a death. A new actor begins with new
+ * state.
  *
- * A new actor that does not start fails it with `RollFailed`: its child keeps the old one, and no other is begun. A child that
- * dies meanwhile is restarted as always, which replaces it. Of two rolls of one child the later one fails. Interrupting it
- * stops what has not taken over yet.
+ * A new actor that does not start fails the roll with `RollFailed`: its child keeps the old actor, and no further
+ * replacement is begun. A child that dies during the roll is restarted as always, which replaces its actor as well.
+ * When two rolls concern the same child, the later roll fails. Interrupting the roll stops the new actors that have not
+ * taken over yet.
  *
  * @example
  * ```ts
@@ -461,7 +465,7 @@ export const roll = <const Services extends ReadonlyArray<AnyServiceClass>>(
   rollServices(services, (_, named) => named, options) as any
 
 /**
- * Replaces the actors of all Services of the supervisor that a Service belongs to, as `roll` does.
+ * Rolls all Services of the supervisor to which a Service belongs, as `roll` does.
  *
  * @example
  * ```ts
@@ -492,7 +496,7 @@ export interface DynamicChild {
   /** The number of starts of the child so far. */
   readonly incarnation: number
   readonly restart: Machine.Restart
-  /** The actor of the child; none while it has none. */
+  /** The actor of the child; `null` while the child has no actor. */
   readonly actor: ActorId | null
 }
 
@@ -504,8 +508,8 @@ export interface DynamicChild {
  */
 export interface Dynamic<in out Self, in out Config> {
   /**
-   * Starts one more, and gives its portal, which survives restarts. It fails with what the start fails with, with
-   * `NameTaken` where a child of that name is there, or with `ActorUnreachable` where the supervisor has given up.
+   * Starts one more child, and returns its portal, which survives restarts. Fails with the error of the start, with
+   * `NameTaken` when a child of that name exists, or with `ActorUnreachable` when the supervisor has given up.
    */
   readonly start: (
     name: string,
@@ -516,11 +520,11 @@ export interface Dynamic<in out Self, in out Config> {
       & Configured<Config>
     >
   ) => Effect.Effect<Portal.Portal<Self>, ActorError>
-  /** Ends one child for good, and waits until it is gone. It may have ended before. */
+  /** Ends one child for good, and waits until its actor is gone. Stopping a child that has ended already succeeds. */
   readonly stop: (name: string) => Effect.Effect<void>
   /**
-   * Replaces the actors of those named, or of all that are there now, one after another and without a failed call, as
-   * `Supervisor.roll` does.
+   * Replaces the actors of the named children, or of all present children, one after another and without a failed call,
+   * as `Supervisor.roll` does.
    */
   readonly roll: (
     options: RollOptions & { readonly names?: ReadonlyArray<string> | undefined }
@@ -528,17 +532,18 @@ export interface Dynamic<in out Self, in out Config> {
   /** The children that the supervisor has now. */
   readonly children: Effect.Effect<ReadonlyArray<DynamicChild>>
   /**
-   * Waits until the supervisor has ended: it fails with `GaveUp` where it gave up, when its children have stopped. Race work
-   * with it that is not to outlive them.
+   * Waits until the supervisor has ended, and fails with `GaveUp` if the supervisor gave up and its children have
+   * stopped. A program races its work with this effect when the work must not outlive the children.
    */
   readonly ended: Effect.Effect<void, GaveUp>
 }
 
 /**
- * A supervisor for actors of one Service that come and go: each is started by a name, and started again when it dies. The
- * death of one is its own, but all deaths count in one window.
+ * Makes a supervisor for a varying number of actors of one Service: each is started by a name, and started again when
+ * it dies. The death of one child restarts no other child, but all deaths count in one window.
  *
- * It ends with the Scope, and its children with it. When it gives up it escalates as `Supervisor.layer` does.
+ * The supervisor ends with the Scope, and its children end with it. When the supervisor gives up, its `GaveUp` goes to
+ * the same owners as that of `Supervisor.layer`.
  *
  * @example
  * ```ts

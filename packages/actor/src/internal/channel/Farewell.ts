@@ -16,7 +16,10 @@ import { withoutStack } from "../errors/stack.ts"
 
 export type { Farewell } from "@furrow/protocol/Failure"
 
-/** The farewell as bytes. If the failures of the cleanup are too long for a frame, only the first is told, or none. */
+/**
+ * Encodes a farewell as bytes. If the failures of the cleanup are too long for a frame, the farewell holds only the
+ * first failure, or none.
+ */
 export const encodeFarewell = (farewell: Failure.Farewell, limit = Infinity): Uint8Array => {
   const { cleanup, ...rest } = farewell
   for (const kept of [cleanup, cleanup.slice(0, 1), []]) {

@@ -1,6 +1,6 @@
 /**
- * The `Hello` and the `Welcome` with which a side of a connection presents itself. They differ only in the actor and,
- * for a `Hello`, in the role in which it dials.
+ * The `Hello` and the `Welcome` with which each side of a connection presents itself. `Hello` and `Welcome` have the
+ * same fields; a `Hello` also names the role in which its actor dials.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import type { ActorId } from "../errors/ActorError.ts"
 
 const common = { version, capabilities: [capability], maxFrame: defaultMaxFrame }
 
-/** The `Hello` of this side. The handshake adds a nonce where a secret has to be proven. */
+/** The `Hello` of this side. The handshake adds a nonce if the dialler has a secret to prove. */
 export const hello = (actor: ActorId, role: Hello["role"]): Hello => ({
   _tag: "Hello",
   ...common,
@@ -20,5 +20,5 @@ export const hello = (actor: ActorId, role: Hello["role"]): Hello => ({
   nonce: null
 })
 
-/** The `Welcome` of this side. The handshake adds the proof that the secret is known. */
+/** The `Welcome` of this side. The handshake adds the proof that the acceptor knows the secret. */
 export const welcome = (actor: ActorId): Welcome => ({ _tag: "Welcome", ...common, actor, proof: null })

@@ -1,13 +1,13 @@
 /**
- * One connection to one peer. It carries out what the machine `Connection` decides, for a map of open dialogs and one
- * owner.
+ * One connection to one peer. The machine `Connection` decides, and the channel carries out its actions for the open
+ * dialogs and for the owner of the connection.
  *
  * One reader and one writer serve the connection. A dialog hears its own words; the owner hears the words about the
- * whole actor, and the end of the connection. When the connection ends, every dialog is told once, after a short wait
- * in which the owner may find out why.
+ * whole actor, and the end of the connection. When the connection ends, each dialog is told once, after a short wait in
+ * which the owner may find out the reason.
  *
- * No callback here blocks the reader. A driver, a dialog or an owner that throws costs the connection, never the
- * runtime.
+ * The callbacks of a channel must not block its reader. An error that a driver, a dialog or an owner throws ends the
+ * connection, and never the runtime.
  *
  * @since 0.1.0
  */
@@ -36,8 +36,8 @@ import { Writer } from "./Writer.ts"
 
 /**
  * A word for the owner of a connection, or the end of the connection. An `Error` here is the failure of the whole
- * actor: the failure of a dialog goes to the dialog. The machine lets only words through that the peer's role allows:
- * no child sends `CancelActor`, and `Spawn` comes once.
+ * actor: the failure of a dialog goes to the dialog. The machine passes only words that the peer's role allows: no
+ * child sends `CancelActor`, and `Spawn` comes once.
  */
 export type OwnerEvent =
   | Message.Start
@@ -61,8 +61,8 @@ export interface ChannelOptions {
   /** The largest frame in bytes that is read before the handshake is over. Default: 1 MiB. */
   readonly greetingLimit?: number | undefined
   /**
-   * Finds out why the connection ended, and calls `done` once, soon. Default: the error of the connection itself is
-   * told.
+   * Finds out why the connection ended, and calls `done` once, soon. Default: the dialogs get the error of the
+   * connection itself.
    */
   readonly explain?: ((done: (error: ActorError) => void) => void) | undefined
 }
@@ -71,14 +71,14 @@ export interface ChannelOptions {
 export type HandshakeResult = Connection.Greeted | { readonly _tag: "Ended"; readonly error: ActorError }
 
 /**
- * The largest greeting in bytes. A stranger may have sent it, so it is bounded; words that follow it may share its
- * chunk.
+ * The largest greeting in bytes. The greeting may come from a stranger, so its size is bounded; words that follow the
+ * greeting may share its chunk.
  */
 const maxGreetingBytes = 1024 * 1024
 
 const noBytes = new Uint8Array(0)
 
-/** The words after which a side says nothing more in their dialog. */
+/** The words that end a side of a dialog: the side says nothing in the dialog after one of these words. */
 const lastWords: ReadonlySet<Message.Message["_tag"]> = new Set(["Cancel", "Return", "Error"])
 
 const nobody: ActorId = { name: "unknown", uuid: "", pid: 0 }
@@ -104,8 +104,8 @@ export class PeerChannel {
   private reason: ActorError | undefined
   private renamed: ActorId | undefined
   /**
-   * The endpoints whose contract this side has already sent over this connection. It is a cache and decides nothing
-   * else.
+   * The endpoints whose contract this side has already sent over this connection. The set is a cache: an endpoint that
+   * is missing is only sent again.
    */
   private readonly digested = new WeakSet<object>()
   private readonly handshakes = new Waiters<HandshakeResult>()
@@ -144,7 +144,10 @@ export class PeerChannel {
     else this.handshakes.add(callback)
   }
 
-  /** Sets the owner: from now on `tell` gets the words for it. Words that arrived before are told at once, in order. */
+  /**
+   * Sets the owner of the connection, whose `tell` gets every word for the owner from now on. The owner gets words that
+   * arrived earlier at once, in their order.
+   */
   route(tell: (event: OwnerEvent) => void): void {
     this.tell = tell
     this.input({ _tag: "Owned" })
@@ -178,8 +181,8 @@ export class PeerChannel {
   }
 
   /**
-   * Calls `callback` once, when no call can begin here any more: earlier than `whenClosed`, and before any dialog is
-   * told.
+   * Calls `callback` once, when no call can begin on this channel any more: earlier than `whenClosed`, and before any
+   * dialog is told.
    */
   whenCallsOver(callback: () => void): () => void {
     if (!Connection.isOver(this.state)) return this.callsOver.add(callback)
@@ -195,23 +198,24 @@ export class PeerChannel {
   }
 
   /**
-   * Opens a dialog for this side, and answers with its number. A dialog that can get no answer is told so in the next
-   * turn of the event loop.
+   * Opens a dialog for this side, and returns its number. A dialog that can get no answer learns of it in the next turn
+   * of the event loop.
    */
   open(port: CallerPort): number {
     const id = Connection.open(this.state)
     if (Connection.accepts(this.state)) this.ports.set(id, port)
     else {
       this.delivered = true
-      // The dialog is told in a later turn: its opener has set nothing up yet, and one that tries again at once must
-      // not starve the event loop.
+      // The dialog is told in a later turn, because its opener has set nothing up yet. An opener that tries again at
+      // once must not starve the event loop.
       this.turn.rest(() => this.tellLost(port, notBegun(this.error ?? this.farewell())), this)
     }
     return id
   }
 
   /**
-   * True when the digest of an endpoint's contract still has to be sent to this peer. It is sent once per connection.
+   * True when the digest of an endpoint's contract still has to be sent to this peer. The digest of a contract is sent
+   * once on each connection.
    */
   mustSendDigest(endpoint: object): boolean {
     if (this.digested.has(endpoint)) return false
@@ -223,7 +227,7 @@ export class PeerChannel {
     this.digested.delete(endpoint)
   }
 
-  /** Registers a dialog that the peer has opened. The dialog is told at once if the connection is gone. */
+  /** Registers a dialog that the peer has opened. The dialog is told at once if the connection has ended already. */
   registerCallee(id: number, port: CalleePort): void {
     const { error } = this
     if (error !== undefined) return port.lost(error)
@@ -244,7 +248,7 @@ export class PeerChannel {
   send(message: Message.Message, inOrder = false): void {
     if (message._tag === "Spawn" || message._tag === "Ready") this.input({ _tag: "Said", word: message._tag })
     if (message._tag === "Cancel" && this.writer.withdraw(message.dialog)) {
-      // The dialog is told in a later turn, because it is still in the step that cancels it.
+      // The dialog is told in a later turn, because it still runs the step that cancels it.
       return this.turn.later(
         () => this.guard("a dialog could not be ended", () => this.heard(cancelledEarly(message, this.peer))),
         this
@@ -273,7 +277,7 @@ export class PeerChannel {
     return this.delivered
   }
 
-  /** True where the peer can vanish while the connection stays open, as over a network. */
+  /** True when the peer can vanish while the connection stays open, as over a network. */
   get canDieSilently(): boolean {
     return this.options.connection.silent === true
   }
@@ -293,12 +297,12 @@ export class PeerChannel {
     this.guard("the transport threw", () => this.options.connection.end())
   }
 
-  /** Cuts the connection: queued words are lost. */
+  /** Cuts the connection at once: queued words are lost. */
   destroy(): void {
     this.guard("the transport threw", () => this.options.connection.destroy())
   }
 
-  /** Ends every dialog with this error, because the peer is known to be gone whatever the connection says. */
+  /** Ends every dialog with this error, because the peer is known to be gone even if the connection is still open. */
   lose(error: ActorError): void {
     this.input({ _tag: "Lose", error })
   }
@@ -326,7 +330,7 @@ export class PeerChannel {
     return inspectChannel(to, this.snapshot(), this.writer, this.ports)
   }
 
-  /** The open dialogs, read one by one: dialogs may begin and end while a caller iterates. */
+  /** The open dialogs as an iterator, because dialogs may begin and end while a caller iterates. */
   get dialogs(): Iterable<Port> {
     return this.ports.values()
   }
@@ -340,7 +344,7 @@ export class PeerChannel {
   private data(bytes: Uint8Array, lent: boolean): void {
     this.reading(bytes.length, () => {
       let chunk = bytes
-      // Greetings are read one at a time: the frames behind the last greeting are held to another limit.
+      // Greetings are read one at a time: the frames behind the last greeting have another size limit.
       while (this.state.phase._tag === "Handshaking") {
         if (this.read(chunk, lent, 1) === 0) return
         chunk = noBytes
@@ -363,7 +367,7 @@ export class PeerChannel {
     }
   }
 
-  /** Reads the words in these bytes; answers with the number of frames that they made. */
+  /** Reads the words in these bytes, and returns the number of their frames. */
   private read(bytes: Uint8Array, lent: boolean, count?: number): number {
     return this.isClosed ? 0 : this.take(Frame.decode(this.frames, bytes, this.limits, count, lent))
   }
@@ -472,7 +476,7 @@ export class PeerChannel {
     if (parts) this.writer.cut(maxFrame)
   }
 
-  /** Changes the actor that this end is, where the handshake presented another identity. */
+  /** Changes the identity of the actor at the other end to the one that the handshake presented. */
   rename(actor: ActorId): void {
     this.renamed = actor
   }
@@ -494,7 +498,7 @@ export class PeerChannel {
   /** The error of a dialog that was open when the peer said `Bye`. */
   private readonly farewell = (): ActorError => endOf(this.bye ?? noBytes, this.peer)
 
-  /** Ends the dialogs of this side. Those that the peer had not read when it said `Bye` have not begun there. */
+  /** Ends the dialogs of this side. Dialogs that the peer had not read when it said `Bye` fail as not begun. */
   private endCallers(): void {
     const callers = Array.from(this.ports).filter(([, port]) => port.side === "caller")
     for (const [id] of callers) this.ports.delete(id)
@@ -538,16 +542,16 @@ export class PeerChannel {
     }
   }
 
-  /** Ends everything that is open, with a report, because code that must not throw has thrown. */
+  /** Ends everything that is open and reports the error, because code that must not throw has thrown. */
   private fault(what: string, thrown: unknown): void {
     const reason = `${what}: ${described(thrown)}`
     report(this.options, this.peer, reason, thrown)
     this.lose(connectionLost(this.peer, reason))
-    // A half-written frame cannot be mended, so the connection is cut and the other end notices.
+    // A half-written frame cannot be repaired, so the connection is cut, and the other end notices.
     try {
       this.options.connection.destroy()
     } catch {
-      // A driver that cannot even cut its connection has been reported already.
+      // The error of a driver that cannot even cut its connection has been reported already.
     }
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Watches connections that can die without an end: a peer that gives no sign of life is asked for one, and is lost
- * where none comes. One fiber looks at all connections of an actor, so that an idle connection costs no more than a
- * look.
+ * Watches connections that can be cut without a sign: a silent peer is asked for a sign of life, and the connection is
+ * lost if no sign comes. One fiber looks at all connections of an actor, so an idle connection costs no timer of its
+ * own.
  *
  * @since 0.2.0
  */
@@ -13,12 +13,15 @@ import { monotonicMillis, Timeouts } from "../settings/Timeouts.ts"
 import { peerSilent } from "./ends.ts"
 import type { PeerChannel } from "./PeerChannel.ts"
 
-/** The number of looks within one bound. A cut connection is noticed at most one slice later than the bound. */
+/**
+ * The number of looks at a connection within one bound. A cut connection is noticed at most one slice later than the
+ * bound.
+ */
 const sliceCount = 40
 const minSliceMillis = 10
 /**
- * Milliseconds by which a slice may be late before it does not count: a stopped process hears nothing, and its peers
- * are not to blame.
+ * Milliseconds by which a look may be late and still counts. A later look means that this process was stopped, in which
+ * time it heard no peer.
  */
 const slackMillis = 50
 
@@ -31,7 +34,9 @@ interface Watched {
 export class SignsOfLife {
   private readonly context: Context.Context<never>
   private readonly watched = new Map<PeerChannel, Watched>()
-  /** Milliseconds for which this process has run since the first watch; time in which it was stopped is left out. */
+  /**
+   * Milliseconds that this process has run since the first watch, without the time in which the process was stopped.
+   */
   private now = 0
   private running = false
 

@@ -1,13 +1,13 @@
 /**
- * The one writer of a connection: the words of one turn of the event loop leave in one write at its end. When much is
- * said in one turn, writing begins before its end, so that the peer reads while this side still speaks.
+ * The writer of a connection: the words of one turn of the event loop are sent in one write at the end of the turn.
+ * Many words in one turn are written before the turn ends, so that the peer reads while this side still speaks.
  *
- * The writer has two lanes, for control and for data. While the connection has room, words of both lanes leave at once,
- * in order. Once it is full they wait, and the control lane goes first: data never holds up a cancel. Senders and new
- * dialogs wait for room, so the lanes are bounded.
+ * The writer has two lanes, for control and for data. While the connection accepts data, words of both lanes leave at
+ * once, in order. Once the connection is full, words wait in their lanes, and the control lane leaves first: data never
+ * holds up a cancel. Senders and new dialogs wait until the connection has room, so the lanes are bounded.
  *
- * A large word leaves in parts where the peer reads them (`Departure`): one part each time there is room, after the
- * words that waited for that room. So control words and small words of other dialogs pass between the parts.
+ * A large word leaves in parts if the peer reads parts (`Departure`): one part each time the connection has room, after
+ * the words that waited for that room. Control words and small words of other dialogs therefore pass between the parts.
  *
  * @since 0.1.0
  */
@@ -20,16 +20,19 @@ import { eventLoop, type Turn } from "../settings/Turn.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import type { Connection } from "../transport/Transport.ts"
 
-/** Bytes after which writing begins before the turn ends: a dozen calls, or two chunks of small items. */
+/** Number of bytes after which writing begins before the turn ends: a dozen calls, or two chunks of small items. */
 const flushThresholdBytes = 1024
 
-/** Bytes that may wait for room. Above this number no dialog begins, because its payload would only wait, too. */
+/**
+ * Number of bytes that may wait until the connection has room. Above this number of waiting bytes no dialog begins,
+ * because its payload would only wait as well.
+ */
 const maxQueuedBytes = 256 * 1024
 
 type Flow = "room" | "full" | "closed"
 type Lane = "control" | "data"
 
-/** Words that this side owes the peer as answers: the peer decides how many of them there are. */
+/** The words with which this side answers the peer; the peer decides how many of them there are. */
 const answers: ReadonlySet<Message["_tag"]> = new Set(["Return", "Error", "Pong", "CancelAck"])
 
 export class Writer {
@@ -46,12 +49,12 @@ export class Writer {
   private readonly data: Array<Parts> = []
   private readonly waiting = new Waiters()
   private readonly waitingStarts = new Waiters()
-  /** Bytes that wait in both lanes together. */
+  /** Number of bytes that wait in both lanes together. */
   private queued = 0
-  /** Dialogs whose `Start` has not been handed to the connection yet. */
+  /** Numbers of dialogs whose `Start` has not been handed to the connection yet. */
   private readonly unsentStarts: Array<number> = []
   private scheduled = false
-  /** Bytes that wait for the write at the end of this turn. */
+  /** Number of bytes that wait for the write at the end of this turn. */
   private pending = 0
   private departure = Departure.initial
   /** The largest frame in bytes of a peer that reads parts; `undefined` where the peer reads whole words only. */
@@ -61,7 +64,10 @@ export class Writer {
   /** The `Bye` of this actor, which follows all words that are still queued. */
   private bye: Parts | undefined
 
-  /** Makes the writer of `connection`. `fault` gets what the connection throws; after that nothing is written. */
+  /**
+   * Makes the writer of `connection`. `fault` is called with an error that the connection throws; after that nothing is
+   * written.
+   */
   constructor(connection: Connection, fault: (error: unknown) => void, turn: Turn = eventLoop) {
     this.connection = connection
     this.fault = fault
@@ -72,24 +78,26 @@ export class Writer {
     return this.flow === "full" || this.departure.waiting.length > 0
   }
 
-  /** From now on large words leave in parts of at most `maxFrame` bytes, because the peer reads parts. */
+  /** Makes large words leave in parts from now on, because the peer reads parts of at most `maxFrame` bytes. */
   cut(maxFrame: number): void {
     this.cutFor = maxFrame
   }
 
-  /** Dialogs whose `Start` the peer has not been given as a whole, so that they have not begun there. */
+  /** Numbers of the dialogs whose `Start` has not left as a whole, so that they have not begun at the peer. */
   heldStarts(): ReadonlySet<number> {
     return new Set([...this.unsentStarts, ...Departure.startsOf(this.departure)])
   }
 
-  /** Takes back the words of a dialog; true where none of them has left, so that the peer never hears of it. */
+  /** Takes back the words of a dialog; true if none of them has left, so that the peer never hears of the dialog. */
   withdraw(dialog: number): boolean {
     if (!Departure.isUnbegun(this.departure, dialog)) return false
     this.follow(Departure.drop(this.departure, dialog, this.cutFor!))
     return true
   }
 
-  /** Sends a word. With `inOrder` it stays behind every word of its dialog, even where its lane would overtake them. */
+  /**
+   * Sends a word. With `inOrder` the word stays behind every word of its dialog, even if its lane would overtake them.
+   */
   send(message: Message, inOrder = false): void {
     if (this.flow === "closed") return
     const lane = inOrder ? "data" : words[message._tag].lane
@@ -102,7 +110,7 @@ export class Writer {
     if (!this.put(parts, lane) && answers.has(message._tag)) this.unread++
   }
 
-  /** True for a word that leaves in parts, or that has to wait behind one that does. */
+  /** True for a word that leaves in parts, or that must wait behind a word that leaves in parts. */
   private departs(message: Message, lane: Lane, parts: Parts, maxFrame: number): boolean {
     const isIdle = Departure.isEmpty(this.departure)
     if (isIdle && !Departure.isLarge(parts)) return false
@@ -114,7 +122,7 @@ export class Writer {
     const { dialog } = message
     const word = { parts, isStart: message._tag === "Start" }
     if (Departure.has(this.departure, dialog)) {
-      // The last word of a dialog ends the parts that it overtakes.
+      // The last word of a dialog ends the large word that it overtakes, so its other parts are not sent.
       if (message._tag === "Cancel" || message._tag === "Error" && lane === "control") {
         this.follow(Departure.drop(this.departure, dialog, maxFrame))
       } else if (lane === "data") {
@@ -129,8 +137,8 @@ export class Writer {
   }
 
   /**
-   * Writes the frames that a large word's departure makes now. Frames that begin a word take the control lane, as every
-   * `Start` does.
+   * Writes the frames of large words that leave now. Frames that begin a word take the control lane, as every `Start`
+   * does.
    */
   private follow([departure, frames]: Departure.Step): void {
     this.departure = departure
@@ -182,7 +190,7 @@ export class Writer {
     this.bye = undefined
   }
 
-  /** Sends parts of large words while there is room. */
+  /** Sends parts of large words while the connection has room. */
   private depart(): void {
     while (this.flow === "room" && this.departure.leaving.length > 0) {
       this.collectPart()
@@ -195,14 +203,14 @@ export class Writer {
     return this.waiting.add(callback)
   }
 
-  /** True when another dialog may begin now: the bytes that wait are below their bound. */
+  /** True when another dialog may begin now: fewer bytes wait than the limit. */
   get admitsStart(): boolean {
     return this.departure.waiting.length === 0 && (this.flow !== "full" || this.queued < maxQueuedBytes)
   }
 
   /**
-   * Calls `callback` once, when a dialog may begin or the connection has closed. Callers are served one by one, in the
-   * order of asking.
+   * Calls `callback` once, when a dialog may begin or the connection has closed. Callbacks are called one by one, in
+   * the order in which they were registered.
    */
   whenAdmitted(callback: () => void): () => void {
     return this.waitingStarts.add(callback)
@@ -218,11 +226,12 @@ export class Writer {
       lane.length = 0
     }
     this.queued = 0
-    // At least one part leaves each time: small words come again and again, and must not hold it up for ever.
+    // At least one part leaves each time: small words come again and again, and must not hold the large word up for
+    // ever.
     this.collectPart()
     this.flush()
-    // One waiting sender and one waiting dialog pass, however full the connection is, so that neither kind waits for
-    // ever.
+    // One waiting sender and one waiting dialog pass each time, however full the connection is, so that neither kind
+    // waits for ever.
     if (this.departure.waiting.length === 0) {
       do this.waiting.wakeFirst()
       while (!this.isFull && !this.waiting.isEmpty)
@@ -231,7 +240,7 @@ export class Writer {
     while (this.admitsStart && !this.waitingStarts.isEmpty) this.waitingStarts.wakeFirst()
   }
 
-  /** Sends the queued words, then ends our half. */
+  /** Sends the queued words, then ends this side's half of the connection. */
   end(): void {
     if (this.flow === "closed") return
     for (const parts of [...this.control, ...this.data]) this.outbox.push(parts)
@@ -247,7 +256,7 @@ export class Writer {
     this.wakeAll()
   }
 
-  /** Ends all writing, and wakes everybody who waits for room, so that they find the connection closed. */
+  /** Ends all writing, and wakes the callers that wait for room, so that they find the connection closed. */
   close(): void {
     this.flow = "closed"
     this.giveUp()

@@ -1,5 +1,5 @@
 /**
- * The errors with which dialogs end when their connection ends, or when they end before it.
+ * The errors with which dialogs end when their connection ends, or when they end before their connection.
  */
 import type * as Connection from "@furrow/protocol/Connection"
 import * as Failure from "@furrow/protocol/Failure"
@@ -26,13 +26,13 @@ export const connectionLost = (actor: ActorId, reason?: string): ActorLost =>
     })
   )
 
-/** The error of a peer that was asked for a sign of life and gave none. */
+/** The error of a call to a peer that was asked for a sign of life and gave none. */
 export const peerSilent = (actor: ActorId, millis: number): ActorLost =>
   withoutStack(() =>
     new ActorLost({ actor, how: { _tag: "Silent", millis }, began: "maybe", stderr: [], failure: null })
   )
 
-/** The answer to the cancel of a dialog whose `Start` has not come to this actor as a whole. */
+/** The answer to the cancel of a dialog whose `Start` has not arrived as a whole. */
 export const cancelledEarly = ({ by, dialog, reason }: Message.Cancel, actor: ActorId): Message.Error => {
   const payload = Failure.encode({
     _tag: "Cancelled",
@@ -47,7 +47,7 @@ export const cancelledEarly = ({ by, dialog, reason }: Message.Cancel, actor: Ac
   return { _tag: "Error", dialog, payload }
 }
 
-/** The end of a channel for a call that has surely not begun. */
+/** The error of a call that has surely not begun when its channel ended. */
 export const notBegun = (error: ActorError): ActorError => {
   if (error instanceof ActorLost && error.began === "maybe") {
     const { actor, doing, failure, hint, how, stderr } = error

@@ -1,5 +1,5 @@
 /**
- * The view of one connection for an observer: its state, and the number of dialogs above which they are not listed.
+ * The state of one connection for an observer, and the number of dialogs above which the dialogs are not listed.
  *
  * @since 0.2.0
  */

@@ -9,7 +9,10 @@ import type { ActorId } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 import { logError } from "../settings/Log.ts"
 
-/** Reports that a connection failed inside the runtime. It never throws, because no code above it could catch. */
+/**
+ * Reports that a connection failed inside the runtime. The function never throws, because no caller of it could handle
+ * the error.
+ */
 export const report = (
   { context, events }: { readonly events: Events; readonly context?: Context.Context<never> | undefined },
   actor: ActorId,
@@ -20,6 +23,6 @@ export const report = (
     events.publish({ _tag: "ConnectionFailed", actor, text })
     Effect.runForkWith(context ?? Context.empty())(logError(text, thrown))
   } catch {
-    // The failed report is dropped: the open dialogs still have to be ended.
+    // An error of the report itself is dropped, because the open dialogs still have to be ended.
   }
 }

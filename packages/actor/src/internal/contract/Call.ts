@@ -1,9 +1,10 @@
 /**
- * A call is data that is also an Effect. Yield it and it runs here, with the services its handler needs; hand it to an
- * actor and it runs there, where the handler's `layer` provides them. Building a call never throws: its payload is
- * checked when it is run or sent.
+ * A call is data that is also an Effect. A call that is yielded in a program runs in that process, with the services
+ * that its handler needs; a call that is given to an actor runs in the actor, with the services of the handler's
+ * `layer`. Building a call never throws: the payload is checked when the call is run or sent.
  *
- * A stream call is also a Stream here. A bare contract (`endpoint`) is only data: it has nowhere to run but an actor.
+ * A stream call is also a Stream, which runs in this process. A bare contract (`endpoint`) builds calls that are only
+ * data: they can run nowhere but in an actor.
  *
  * @since 0.1.0
  */
@@ -41,14 +42,14 @@ import type { LeftOpen } from "./Mistake.ts"
  * @since 0.1.0
  */
 export type HandlerServices = ActorRuntime | Scope.Scope
-/** The services that a caller of a local call has to provide: the call makes its Scope itself. */
+/** The services that a caller must provide for a call in this process, which makes its Scope itself. */
 type Local<R> = Exclude<R, Scope.Scope>
 
 const CallTypeId = "~furrow/Call"
 
 /**
- * A call as data: what to ask and with what. Only this crosses to an actor; closures and plain Effects are rejected by
- * the types.
+ * A call as data: an endpoint and its payload. Only a call crosses to an actor; the types reject closures and plain
+ * Effects.
  *
  * @category models
  * @since 0.1.0
@@ -62,7 +63,7 @@ export interface Call<out Ep extends AnyEndpoint> {
 }
 
 /**
- * A call that can also be run here.
+ * A call that can also be run in this process.
  *
  * @category models
  * @since 0.1.0
@@ -74,7 +75,7 @@ export interface EffectCall<out A, out E, out R, out Ep extends AnyCallEndpoint>
 }
 
 /**
- * A stream call that can also be run here.
+ * A stream call that can also be run in this process.
  *
  * @category models
  * @since 0.1.0
@@ -86,14 +87,14 @@ export interface StreamCall<out A, out E, out R, out Ep extends AnyStreamEndpoin
 }
 
 /**
- * The answer of a call, or one item of a stream call, by its schema.
+ * The type of the answer of a call, or of one item of a stream call.
  *
  * @category type-level
  * @since 0.1.0
  */
 export type Success<C> = C extends Call<infer Ep> ? Type<Ep["success"]> : never
 /**
- * The error that the contract of a call declares, by its schema; `never` where it declares none.
+ * The type of the error that the contract of a call declares; `never` when it declares none.
  *
  * @category type-level
  * @since 0.1.0
@@ -101,7 +102,7 @@ export type Success<C> = C extends Call<infer Ep> ? Type<Ep["success"]> : never
 export type Failure<C> = C extends Call<infer Ep> ? Type<Ep["error"]> : never
 
 /**
- * A contract without an implementation: it builds calls, and cannot be run here.
+ * A contract without an implementation: it builds calls, and they can run only in an actor.
  *
  * @category models
  * @since 0.1.0
@@ -126,8 +127,8 @@ export interface Implemented<out Ep extends AnyEndpoint> {
 }
 
 /**
- * A call endpoint with its handler. Calling it with a payload gives a call; `R` is what that call needs where it runs
- * here.
+ * A call endpoint with its handler. Calling the endpoint with a payload makes a call; `R` is what that call needs to
+ * run in this process.
  *
  * @category models
  * @since 0.1.0
@@ -137,8 +138,8 @@ export interface Fn<Ep extends AnyCallEndpoint, out R> extends Implemented<Ep> {
 }
 
 /**
- * A stream endpoint with its handler. Calling it with a payload gives a stream call; `R` is what that call needs where
- * it runs here.
+ * A stream endpoint with its handler. Calling the endpoint with a payload makes a stream call; `R` is what that call
+ * needs to run in this process.
  *
  * @category models
  * @since 0.1.0
@@ -158,7 +159,7 @@ export interface Home<L> {
 type V = typeof Schema.Void
 type N = typeof Schema.Never
 
-/** The fields that a call shows when it is printed: its name, and its payload once. */
+/** The fields of a printed call: its name, and its payload once. */
 const shown = (call: Call<AnyEndpoint>) => ({ _id: "Furrow.Call", name: call.endpoint.name, payload: call.input })
 
 const EffectCallProto: object = Object.assign(
@@ -184,13 +185,13 @@ const EffectCallProto: object = Object.assign(
 
 const formatIssue = SchemaIssue.makeFormatterDefault()
 
-/** The mismatch for which a schema's `make` refused an input. Effect's own message only says that something failed. */
+/** Describes why the `make` of a schema refused an input. Effect's own message only says that something failed. */
 export const issueOf = (error: unknown, input: unknown): string => {
   const issue: unknown = error instanceof Error ? error.cause : undefined
   return SchemaIssue.isIssue(issue) ? formatIssue(issue) : Payload.issueOf(error, input)
 }
 
-/** Applies the schema's defaults and checks the value. Throws an error that says what does not match, and where. */
+/** Applies the schema's defaults and checks the value. Throws an error that names the mismatch and its place. */
 export const makeInput = (endpoint: AnyEndpoint, input: unknown): unknown => {
   try {
     return Endpoint.codecs(endpoint).payload.make(input)
@@ -215,7 +216,10 @@ export const encodeInput = (endpoint: AnyEndpoint, input: unknown): Payload.Resu
   return payload.encode(value)
 }
 
-/** The `PayloadInvalid` of a call that runs in this actor, where no portal names the endpoint. */
+/**
+ * Checks the payload of a call that runs in this process. The `PayloadInvalid` of a call in this process names this
+ * actor, because no portal is involved.
+ */
 const localInput = (endpoint: AnyEndpoint, input: unknown): unknown => {
   try {
     return makeInput(endpoint, input)
@@ -246,12 +250,12 @@ const data = (definition: Implemented<AnyEndpoint>, input: unknown) => ({
 })
 
 /**
- * Defines a function that an actor can run: one payload in, one answer or typed error out. Schemas that are left out
- * mean nothing in, nothing out (`Void`), and no error (`Never`).
+ * Defines a function that an actor can run: one payload as its input, one answer or typed error as its result. An
+ * omitted schema means no payload and no answer (`Void`), or no error (`Never`).
  *
  * `module` must be `import.meta.url` of the file that makes the definition, or of one that exports it: an actor imports
- * that file, and finds the definition by its name.
- * `layer` provides in the actor what the handler needs, built once before the actor is ready.
+ * that file, and finds the definition by its name. `layer` provides the services of the handler, and is built once in
+ * the actor before the actor is ready.
  *
  * @example
  * ```ts
@@ -286,8 +290,8 @@ export const fn = <
   ) as Fn<CallEndpoint<Name, SchemaOf<P>, A, E>, Local<R>>
 
 /**
- * Defines a stream that an actor can produce: one payload in, many answers out, stopped when its reader stops. The
- * options are those of `Actor.fn`, and `success` is the schema of one answer.
+ * Defines a stream that an actor can produce: one payload as its input, many answers as its result. The stream stops
+ * when its reader stops. The options are those of `Actor.fn`, and `success` is the schema of one answer.
  *
  * @example
  * ```ts
@@ -333,8 +337,8 @@ const bare = (endpoint: AnyEndpoint): unknown =>
   )
 
 /**
- * Declares the contract of a call without its implementation: a Service implements it. Callers import it without
- * loading what the handler needs.
+ * Declares the contract of a call without its implementation: a Service implements it. Callers import the contract
+ * without loading the modules that the handler needs.
  *
  * @example
  * ```ts
@@ -379,8 +383,7 @@ export const streamEndpoint = <
   bare(Endpoint.make("stream", name, contract)) as Def<StreamEndpoint<Name, SchemaOf<P>, A, E>>
 
 /**
- * Tells a definition that an actor can serve from other values: a child looks for these where a module exports what another
- * makes.
+ * True for a definition that an actor can serve. A child looks for definitions among a module's exports.
  *
  * @example
  * ```ts
@@ -394,7 +397,7 @@ export const isImplemented = (u: unknown): u is Implemented<AnyEndpoint> =>
   typeof u === "function" && "endpoint" in u && "handler" in u && "module" in u
 
 /**
- * Tells a call from other values: data that can be handed to an actor. A definition is none before it is called.
+ * True for a call: data that can be handed to an actor. A definition that has not been called is no call.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * Credentials that the actors of a tree hold and never show: the name of the tree, and the secret by which its members are
- * known.
+ * Credentials of a tree, which actors hold and never show: the name of the tree, and the secret by which its members
+ * are known.
  *
  * @since 0.1.0
  */
@@ -10,7 +10,10 @@ import * as Redacted from "effect/Redacted"
 /** The number of random bytes in a secret, so that it cannot be guessed. */
 const secretBytes = 32
 
-/** Reads Web Crypto at its first use: Node loads it then, and the start of an actor does not need it. */
+/**
+ * Loads Web Crypto at its first use, because the start of an actor does not need it. Node loads it then, and the start
+ * of an actor does not need it.
+ */
 const random = (size: number): Uint8Array =>
   (globalThis as unknown as {
     readonly crypto: { readonly getRandomValues: (bytes: Uint8Array) => Uint8Array }
@@ -28,11 +31,11 @@ export interface TreeCredentials {
 }
 
 /**
- * The credentials in force, for the Layers of a transport, a spawner or the ambient one. The runtime provides them, in
- * the root and in every actor.
+ * The credentials in force, for the Layers of transports, of spawners and of the ambient layer. The runtime provides
+ * the credentials, in the root and in every actor.
  *
- * A Layer of the program never provides them, so that two trees never share a secret by accident. `run` names this run
- * of the tree: it is new whenever a root starts, and the same in all of its actors.
+ * A Layer of the program never provides the credentials, so that two trees never share a secret by accident. `run`
+ * names this run of the tree: each start of a root makes a new one, and all actors of the tree share it.
  *
  * @example
  * ```ts
@@ -49,7 +52,7 @@ export class Credentials extends Context.Service<Credentials, TreeCredentials & 
 ) {}
 
 /**
- * Makes the credentials of a tree. By default its name is `tree`, and its secret is new and random: 32 bytes.
+ * Makes the credentials of a tree. By default the name is `tree`, and the secret is new and random: 32 bytes.
  *
  * @example
  * ```ts

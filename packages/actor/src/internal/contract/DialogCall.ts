@@ -1,8 +1,8 @@
 /**
- * The contracts of dialogs: linked pairs of tasks that greet, stream both ways and settle once.
+ * The contracts of dialogs: linked pairs of fibers that exchange a first value, stream both ways and settle once.
  *
- * A dialog call is only data: by itself it means nothing here. `portal.open` runs its other half in an actor,
- * `Actor.openHere` in memory.
+ * A dialog call is only data: it cannot run by itself. `portal.open` opens a dialog with its handler in an actor, and
+ * `Actor.openHere` with its handler in memory.
  *
  * @since 0.1.0
  */
@@ -30,7 +30,7 @@ import type { PayloadReceiver } from "./PayloadReceiver.ts"
 /**
  * The treatment of one reader of `subscribe` that is too slow:
  *
- * - `wait` slows every reader down to this one
+ * - `wait` slows every reader down to the speed of this reader
  * - `lag` tells this reader once that it lost items, and continues with the oldest item that is kept
  * - `drop` loses the oldest items without telling the reader
  *
@@ -39,14 +39,15 @@ import type { PayloadReceiver } from "./PayloadReceiver.ts"
  */
 export interface SubscribeOptions {
   readonly policy?: "wait" | "lag" | "drop" | undefined
-  /** The number of items that the reader may be behind. Default: 64. */
+  /** The number of items by which the reader may be behind. Default: 64. */
   readonly capacity?: number | undefined
 }
 
 /**
- * Two-way stream of a dialog. Messages of one direction keep their order; sending waits while the peer is slow.
+ * The stream of a dialog, with messages in both directions. Messages of one direction keep their order; sending waits
+ * while the peer is slow.
  *
- * It is used once: a closed stream stays closed.
+ * A stream is used once: a closed stream stays closed.
  *
  * @category models
  * @since 0.1.0
@@ -56,7 +57,10 @@ export interface MsgStream<in Send, out Receive, out E = never> {
   readonly send: (message: Send) => Effect.Effect<void, E | ActorError>
   /** Sends many messages, in as few frames as the window allows. */
   readonly sendAll: (messages: Iterable<Send>) => Effect.Effect<void, E | ActorError>
-  /** Receives the next message. At the end it fails with `Cause.Done` each time, or with the failure of the dialog. */
+  /**
+   * Receives the next message. At the end of the stream `receive` fails with `Cause.Done` each time, or with the
+   * failure of the dialog.
+   */
   readonly receive: Effect.Effect<Receive, E | ActorError | Cause.Done>
   /** Receives the next message if there is one now. */
   readonly receiveNow: Effect.Effect<Option.Option<Receive>, E | ActorError | Cause.Done>
@@ -65,8 +69,8 @@ export interface MsgStream<in Send, out Receive, out E = never> {
   /** A Sink that sends its input, and then ends this side's half. */
   readonly toSink: Sink.Sink<void, Send, never, E | ActorError>
   /**
-   * Both directions as one Channel: what it reads is sent, and ends our half at its end; what it writes is received. An
-   * error of its input is its own error, and ends our half too.
+   * The stream as one Channel: the input of the Channel is sent, its end ends this side's half, and the received
+   * messages are the output. An error of the input stays the error of the Channel, and ends this side's half too.
    */
   readonly toChannel: <InErr = never>() => Channel.Channel<
     Arr.NonEmptyReadonlyArray<Receive>,
@@ -77,61 +81,65 @@ export interface MsgStream<in Send, out Receive, out E = never> {
     unknown
   >
   /**
-   * Everything unread, shared with the other readers, until the stream or the Scope ends. The stream is
-   * read once. Meanwhile `receive` is one of the readers: it holds up no other, and fails once with `StreamOverrun` where it
-   * was 64 messages behind.
+   * All unread messages, shared with the other readers, until the stream or the Scope ends. Each message is read once
+   * from the connection. While subscribers exist, `receive` is one more reader: it delays no subscriber, and fails once
+   * with `StreamOverrun` when it is 64 messages behind.
    */
   readonly subscribe: (
     options?: SubscribeOptions
   ) => Effect.Effect<Stream.Stream<Receive, E | ActorError>, never, Scope.Scope>
-  /** Ends this side's half, so that the peer's `receive` ends. Safe to repeat; the other direction stays open. */
+  /**
+   * Ends this side's half, so that the peer's `receive` ends. Repeated calls do nothing; the other direction stays
+   * open.
+   */
   readonly end: Effect.Effect<void>
-  /** Ends this side's half and stops reading; answers with the messages that stay unread. Safe to repeat. */
+  /** Ends this side's half and stops reading; returns the messages that stay unread. Repeated calls do nothing. */
   readonly close: Effect.Effect<ReadonlyArray<Receive>>
   /**
-   * Narrows the stream to items that also match `schema`, until the Scope closes: anything else is `PayloadInvalid`
-   * in the task that reads it, once, and the messages around it arrive.
+   * Narrows the stream to items that also match `schema`, until the Scope closes. Any other item fails its reader once
+   * with `PayloadInvalid`, and the messages around it arrive.
    */
   readonly narrow: <S extends Schema.Top & { readonly Type: Receive; readonly DecodingServices: never }>(
     schema: S
   ) => Effect.Effect<MsgStream<Send, S["Type"], E>, never, Scope.Scope>
   /**
-   * Returns the stream with `receiver` in force, which decides about every message that does not match, also of a narrower schema, until
-   * the Scope closes. The innermost receiver decides; without one such a message fails its reader.
+   * Returns the stream with `receiver` in force until the Scope closes. The receiver decides about every message that
+   * does not match its schema, or a narrower schema. The innermost receiver decides; without a receiver a message that
+   * does not match fails its reader.
    */
   readonly receiving: <Item extends Receive = never, Answer extends Send = never, R = never>(
     receiver: PayloadReceiver<Item, Answer, R>
   ) => Effect.Effect<MsgStream<Send, Receive, E>, never, R | Scope.Scope>
-  /** The numbers of messages that did not match so far, by their fate. */
+  /** The numbers of messages so far that did not match their schema, by their fate. */
   readonly refusals: Effect.Effect<Refusals>
   /** True when no more messages can be received. */
   readonly closed: Effect.Effect<boolean>
 }
 
 /**
- * Settings of the receiving side of a stream: the room it has, and its policy for a slow reader.
+ * Settings of the receiving side of a stream: its window, and its policy for a slow reader.
  *
  * @category models
  * @since 0.1.0
  */
 export interface StreamOptions {
-  /** The room for messages of this direction that are on their way. Default: 1024 items, 1 MiB. */
+  /** The window: how many messages of this direction may be on their way. Default: 1024 items, 1 MiB. */
   readonly window?: { readonly items?: number | undefined; readonly bytes?: number | undefined } | undefined
   /** The policy for a reader that is too slow. Default: `wait`. */
   readonly overflow?: "wait" | "error" | "drop-oldest" | "drop-newest" | undefined
 }
 
 /**
- * A dialog in the hands of its callee. Sending before the first value cannot be written: `started` hands out the
- * stream.
+ * A dialog in the hands of its callee. Sending before the first value is impossible by the types, because only
+ * `started` returns the stream.
  *
  * @category models
  * @since 0.1.0
  */
 export interface DialogHandle<in First, in Send, out Receive> {
-  /** Sends the first value, once: the caller's `open` resolves with it. */
+  /** Sends the first value, once; the caller's `open` then returns. */
   readonly started: (first: First, options?: StreamOptions) => Effect.Effect<MsgStream<Send, Receive>, ActorError>
-  /** Cancels the handler of this dialog: the caller fails with `ContextCancelled` by this actor. */
+  /** Cancels the handler of this dialog: the caller fails with a `ContextCancelled` of this actor. */
   readonly cancel: (reason?: string) => Effect.Effect<void>
   /** The actor that opened the dialog. */
   readonly caller: ActorId
@@ -162,14 +170,15 @@ export interface Dialog<out First, in Send, out Receive, out A, out E> {
   readonly first: First
   readonly stream: MsgStream<Send, Receive, E>
   /**
-   * The callee's result, which can be read many times. After the caller's own cancel it fails with that
-   * `ContextCancelled`.
+   * The result of the callee, which can be read many times. After a cancel by the caller the result fails with the
+   * `ContextCancelled` of that cancel.
    */
   readonly result: Effect.Effect<A, E | ActorError>
-  /** The end of the dialog, if it has ended. It never waits and never fails. */
+  /** The end of the dialog, or `None` while the dialog is open. Reading `outcome` never waits and never fails. */
   readonly outcome: Effect.Effect<Option.Option<Exit.Exit<A, E | ActorError>>>
   /**
-   * Asks the callee to stop, and waits for its last word within a bound. It does not interrupt the caller's own body.
+   * Asks the callee to stop, and waits for the last word within a bound. The cancel does not interrupt the caller's own
+   * body.
    */
   readonly cancel: (reason?: string) => Effect.Effect<void>
   readonly state: Effect.Effect<DialogState>
@@ -177,8 +186,8 @@ export interface Dialog<out First, in Send, out Receive, out A, out E> {
 }
 
 /**
- * A dialog call as data: `portal.open` holds it in an actor, `Actor.openTest` in this process. `R` is kept for the
- * latter.
+ * A dialog call as data: `portal.open` opens the dialog in an actor, `Actor.openTest` in this process, where the
+ * handler needs `R`.
  *
  * @category models
  * @since 0.1.0
@@ -199,7 +208,7 @@ export interface DialogFn<Ep extends AnyDialogEndpoint, out R> extends Implement
 }
 
 /**
- * The contract of a dialog without its handler: it builds calls, and cannot be held here.
+ * The contract of a dialog without its handler: it builds calls that only an actor can answer.
  *
  * @category models
  * @since 0.1.0
@@ -217,9 +226,9 @@ const callTypeId = "~furrow/Call"
 
 /**
  * Defines a dialog that an actor can hold: a first value (`started`), messages to the actor (`input`) and from it
- * (`output`), and one result. Without `input` or `output` nothing can be sent that way.
+ * (`output`), and one result. Without `input` or `output` no messages can be sent in that direction.
  *
- * The handler gets the payload and the dialog, whose `started` hands out the stream. The other options are those of
+ * The handler gets the payload and the dialog, whose `started` returns the stream. The other options are those of
  * `Actor.fn`.
  *
  * @example

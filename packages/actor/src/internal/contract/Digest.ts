@@ -1,8 +1,8 @@
 /**
- * The comparison of a contract at both sides: a digest of every schema of an endpoint, said with its first call on a
- * connection, and the representation behind it, from which a difference can be named.
+ * Compares a contract at both sides by a digest of every schema of an endpoint, which is sent with the first call on a
+ * connection. A difference is named from the full representation.
  *
- * Descriptions and other annotations do not count: only what decides which bytes are valid does.
+ * Descriptions and other annotations do not count, because they do not decide which bytes are valid.
  *
  * @since 0.1.0
  */

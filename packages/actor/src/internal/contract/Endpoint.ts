@@ -1,6 +1,6 @@
 /**
- * A contract is data: the name and schemas of something an actor can be asked. An endpoint is known by its module and
- * name; its codecs are derived once, when they are first needed.
+ * A contract is data: the name and the schemas of an endpoint, which is something that an actor can be asked. An
+ * endpoint is identified by its module and name; its codecs are derived once, at their first use.
  *
  * @since 0.1.0
  */
@@ -8,14 +8,14 @@ import * as Payload from "@furrow/protocol/Payload"
 import * as Schema from "effect/Schema"
 
 /**
- * A schema that can cross a process border: it needs no services, on either side.
+ * A schema that can cross a process border, because it needs no services on either side.
  *
  * @category models
  * @since 0.1.0
  */
 export type Wire = Schema.Top & { readonly DecodingServices: never; readonly EncodingServices: never }
 /**
- * The fields of a payload: a record of schemas, as short for the struct of them.
+ * The fields of a payload: a record of schemas, which stands for the struct of them.
  *
  * @category models
  * @since 0.1.0
@@ -37,7 +37,7 @@ export interface AnyEndpoint {
   readonly payload: Schema.Top
   readonly success: Schema.Top
   readonly error: Schema.Top
-  /** True when running it twice does as much as running it once. */
+  /** True when running the endpoint twice has the same effect as running it once. */
   readonly idempotent?: boolean
   /** The schemas of a dialog's first value, of its messages to the actor, and of its messages from the actor. */
   readonly started?: Schema.Top
@@ -84,8 +84,8 @@ export interface StreamEndpoint<
 }
 
 /**
- * A linked pair of tasks: a payload, a first value, messages both ways, a result. `input` goes to the actor, `output`
- * comes from it.
+ * A linked pair of tasks: a payload, a first value, messages both ways, a result. `input` is the stream from the caller
+ * to the actor, and `output` the stream from the actor to the caller.
  *
  * @category models
  * @since 0.1.0
@@ -141,7 +141,7 @@ export type AnyCallEndpoint = CallEndpoint<string, Schema.Top, Schema.Top, Schem
 export type AnyStreamEndpoint = StreamEndpoint<string, Schema.Top, Schema.Top, Schema.Top>
 
 /**
- * The payload as a caller writes it: what has a default in the schema may be left out.
+ * The payload as a caller writes it: fields with a default in the schema may be left out.
  *
  * @category type-level
  * @since 0.1.0
@@ -149,7 +149,8 @@ export type AnyStreamEndpoint = StreamEndpoint<string, Schema.Top, Schema.Top, S
 export type Input<Ep extends AnyEndpoint> = Ep["payload"]["~type.make.in"]
 
 /**
- * The schemas of a contract; an omitted one is nothing (`Void`), or cannot happen (`Never`).
+ * The schemas of a contract. An omitted payload or answer is nothing (`Void`), and an omitted error cannot happen
+ * (`Never`).
  *
  * @category models
  * @since 0.1.0
@@ -159,14 +160,15 @@ export interface Contract<P, A, E> {
   readonly success?: A
   readonly error?: E
   /**
-   * Says that doing it twice is as good as doing it once: a pool may then repeat a task whose worker was lost in the
-   * middle of it. Both sides must say so. Default: false.
+   * True when running the endpoint twice has the same effect as running it once: a pool may then repeat a task whose
+   * worker was lost in the middle of it. The contracts of both sides have to declare an endpoint `idempotent`. Default:
+   * false.
    */
   readonly idempotent?: boolean | undefined
 }
 
 /**
- * The schemas of a dialog's contract; without `input` or `output` nothing can be sent that way.
+ * The schemas of a dialog's contract; without `input` or `output` no messages can be sent in that direction.
  *
  * @category models
  * @since 0.1.0
@@ -180,16 +182,16 @@ export interface DialogContract<P, First, In, Out, A, E> extends Contract<P, A, 
 const toSchema = (payload: Wire | Fields | undefined): Schema.Top =>
   payload === undefined ? Schema.Void : Schema.isSchema(payload) ? payload as Wire : Schema.Struct(payload as Fields)
 
-/** True for an endpoint of the runtime itself, which an actor serves and never lists. */
+/** True for an endpoint of the runtime itself, which an actor serves but never lists. */
 export const isInternal = (name: string): boolean => name.startsWith("furrow/")
 
-/** Throws where a schema of a contract has no form in which its values can cross to another process. */
+/** Throws when the values of a contract's schema have no form in which they can cross to another process. */
 export const refuse = (name: string, part: string, schema: Schema.Top): void => {
   const issue = Payload.refusal(schema)
   if (issue !== undefined) throw new Error(`the ${part} of ${name} is refused: ${issue}`)
 }
 
-/** Builds the endpoint of a contract; throws where one of its schemas has no form in which its values can cross. */
+/** Builds the endpoint of a contract; throws when the values of a schema cannot cross to another process. */
 export const make = (
   kind: AnyEndpoint["kind"],
   name: string,
@@ -212,7 +214,8 @@ export const make = (
 }
 
 /**
- * The codecs of one endpoint. `items` is the codec of the chunks of a stream, or of those of a dialog to its caller.
+ * The codecs of one endpoint. `items` is the codec of the chunks of a stream, or of the messages from a dialog's callee
+ * to its caller.
  */
 export interface Codecs {
   readonly payload: Payload.Codec<unknown>
@@ -227,7 +230,10 @@ const chunks = (schema: Schema.Top): Payload.ChunkCodec<unknown> => Payload.chun
 
 const known = new WeakMap<AnyEndpoint, Codecs>()
 
-/** The codecs of an endpoint, derived at the first use: a parent that never calls it does not pay for them. */
+/**
+ * The codecs of an endpoint, derived at their first use, so that a parent that never calls the endpoint does not pay
+ * for them.
+ */
 export const codecs = (endpoint: AnyEndpoint): Codecs => {
   const found = known.get(endpoint)
   if (found !== undefined) return found
@@ -237,7 +243,8 @@ export const codecs = (endpoint: AnyEndpoint): Codecs => {
   let started: Codecs["started"] | undefined
   let error: Codecs["error"] | undefined
   const derived: Codecs = {
-    // A text of the runtime itself, as in a log, is more useful with U+FFFD in it than lost.
+    // Payloads of the runtime itself, such as log lines, are sent with U+FFFD for broken text, because a lost log line
+    // would be worse.
     payload: (isInternal(endpoint.name) ? Payload.codec : Payload.faithful)(endpoint.payload as Wire),
     success: endpoint.kind === "stream" ? Payload.codec(Schema.Void) : Payload.faithful(success),
     get items() {

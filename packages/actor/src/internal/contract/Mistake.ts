@@ -1,22 +1,26 @@
 /**
- * Sentences for the compiler: a mistake that types can see is refused with the next step instead of a list of what is
- * missing.
+ * Types whose names are sentences: the compiler then explains a mistake with the next step, instead of a list of
+ * missing members.
  *
- * A bound of a type parameter is written as `Valid | Mistake<T>`. The mistake is `never` where `T` is valid, so valid
- * programs are inferred as if it were not there, generic ones included.
+ * A bound of a type parameter is written as `Valid | Mistake<T>`. The mistake is `never` for a valid `T`, so valid
+ * programs, generic ones included, are inferred as if the bound were not there.
  */
 import type { AnyEndpoint } from "./Endpoint.ts"
 
-/** The keys of `T` that are written out: an index signature would allow the key of the sentence, too. */
+/** The literal keys of `T`: an index signature would allow the key of the sentence, too. */
 type Known<T> = string extends keyof T ? never : keyof T
 
 /**
- * A type without values: it demands a property that no value has, and whose name is the sentence. It has the keys of `T`,
- * and a name late in the alphabet, because the compiler explains the last member of a union that is most like its value.
+ * A type without values: it demands a property that no value has, and whose name is the sentence. The type has the keys
+ * of `T`, and the key of the sentence is late in the alphabet: the compiler explains the last member of a union that is
+ * most like its value.
  */
 export type Wrong<Says extends string, T> = { readonly [K in `~furrow: ${Says}` | Known<T>]: unknown }
 
-/** `Name` where it is a literal. A name of the type `string` would turn the sentence into an index signature. */
+/**
+ * `Name` if it is a literal type, otherwise the second parameter. A name of the type `string` would turn the sentence
+ * into an index signature.
+ */
 type Literal<Name extends string, Otherwise extends string> = {} extends { readonly [K in Name]: 1 } ? Otherwise : Name
 
 type NameOf<Ep extends AnyEndpoint> = Literal<Ep["name"], "it">
@@ -33,21 +37,30 @@ type UnservedService<Key extends string> =
 export type Unclosed<R> = Wrong<OpenService<KeyOf<R>>, R>
 export type LeftOpen<R, Closed> = [R] extends [Closed] ? never : Unclosed<Exclude<R, Closed>>
 
-/** Services of an implementation that nothing closes: another Service is used, everything else is built. */
+/**
+ * The sentence for an implementation whose services are not all provided: a used Service is missing in `uses`, or a
+ * Layer is missing.
+ */
 export type Unserved<R> = Wrong<
   R extends { readonly "~endpoints": unknown } ? UnusedService<KeyOf<R>> : UnservedService<KeyOf<R>>,
   R
 >
 export type LeftUnserved<R, Closed> = [R] extends [Closed] ? never : Unserved<Exclude<R, Closed>>
 
-/** The mistake of a Layer that leaves a service open. It belongs to no type parameter. */
+/**
+ * The mistake of a Layer that leaves a service unprovided. The mistake stands in the type of the argument, because the
+ * Layer is no type parameter of its own.
+ */
 export type Closing<R, Closed> = [R] extends [Closed] ? unknown : Unserved<Exclude<R, Closed>>
 
 type MissingMiddleware<Key extends string> =
   `the Layer lacks the middleware ${Key} of the group. Merge its Layer with that of the handlers`
 type MissingHandler<Tag extends string> = `the Layer lacks a handler for ${Tag}. Add it, or merge the Layer that has it`
 
-/** Parts of an RpcGroup's implementation that its Layer does not provide. Such a Layer belongs to no parameter. */
+/**
+ * The parts of an RpcGroup's implementation that a Layer does not provide. The mistake stands in the type of the
+ * argument, because the Layer is no type parameter of its own.
+ */
 export type LeftUnprovided<Needed, Given> = [Needed] extends [Given] ? unknown : Unprovided<Exclude<Needed, Given>>
 type Unprovided<R> = Wrong<
   R extends { readonly tag: infer Tag extends string; readonly handler: unknown }
@@ -56,7 +69,7 @@ type Unprovided<R> = Wrong<
   never
 >
 
-/** The sentences for a call of another kind. */
+/** The sentences for a value that stands in the place of a call of another kind. */
 interface OfKind {
   readonly actor: {
     readonly call: "is a call. Run it with Actor.runInActor"
@@ -73,7 +86,10 @@ interface OfKind {
 type Where = keyof OfKind
 type Kind = AnyEndpoint["kind"]
 
-/** The kind of a value. It is a type apart from the sentence, because a bound that depends on itself is refused. */
+/**
+ * The kind of a value: a call, a definition, or another thing. The kind has a type of its own, because a bound that
+ * depends on itself is refused by the compiler.
+ */
 type RoleOf<C> = [C] extends [{ readonly "~furrow/Call": unknown; readonly definition: unknown }] ? "call"
   : [C] extends [{ readonly "~furrow/Call": unknown }] ? "contract call"
   : [C] extends [{ readonly endpoint: unknown; readonly handler: unknown }] ? "definition"
@@ -119,7 +135,7 @@ type NotExposed<D> = D extends { readonly handler: unknown } ? never
 /** The mistakes in a list of definitions. */
 export type Unexposed<X> = [X] extends [ReadonlyArray<infer D>] ? NotExposed<D> : never
 
-/** The mistakes with a Service and its options. The compiler explains the overload that takes a name. */
+/** The mistakes with a Service and its options. The compiler explains the last overload, which takes a name. */
 export type Unnamed<W> = [W] extends [{ readonly key: string; readonly endpoints: unknown }]
   ? Wrong<ServiceOptions<KeyOf<W>, ConfigOf<W>>, W>
   : never

@@ -8,7 +8,8 @@ import * as Layer from "effect/Layer"
 /**
  * A Layer with its defaults, and a function that gives it with options.
  *
- * As a Layer it is one value: used twice in one graph it is built once. Each call of the function gives another Layer.
+ * Used as a Layer, the optional layer is one value, which a graph builds once, however often the graph contains it.
+ * Each call of the function makes another Layer.
  *
  * @category models
  * @since 0.1.0
@@ -18,8 +19,8 @@ export interface OptionalLayer<in O, in ROut, out E = never, out RIn = never> ex
 }
 
 /**
- * Makes a Layer that is also a function of its options. As a Layer it has the defaults, and nothing is made of them
- * before it is first built.
+ * Makes a Layer that is also a function of its options. Used as a Layer it has the default options, from which nothing
+ * is made before the Layer is first built.
  *
  * @example
  * ```ts

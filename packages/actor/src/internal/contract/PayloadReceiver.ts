@@ -1,5 +1,5 @@
 /**
- * Decisions about payloads that do not match: what a reader of a stream says to them, as values.
+ * Decisions, as values, of a reader of a stream about payloads that do not match their schema.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import type { PayloadInvalid } from "../errors/ActorError.ts"
 const typeId = "~furrow/PayloadReceiver"
 
 /**
- * A payload that does not match: what its reader would fail with, and what the peer sent.
+ * A payload that does not match its schema: the error that its reader would get, and what the peer sent.
  *
  * @category models
  * @since 0.1.0
@@ -20,11 +20,11 @@ export interface Refused {
   /** The failure of a reader that has no receiver in force. */
   readonly error: PayloadInvalid
   /**
-   * The value as it came, decoded as far as it could be: of an item that crosses in another form, that form. None where the
-   * bytes hold no such items.
+   * The value that the peer sent, decoded as far as possible: for an item that crosses in another form, that encoded
+   * form. The value is `None` when the bytes hold no list of items.
    */
   readonly sent: Option.Option<unknown>
-  /** The number of items for which the payload stands: one, or all of a chunk whose items cannot be told apart. */
+  /** The number of items that the payload stands for: one, or a whole chunk whose items cannot be told apart. */
   readonly count: number
 }
 
@@ -39,8 +39,8 @@ export interface Decision<out Item, out Answer> extends PayloadReceiver<Item, An
 }
 
 /**
- * The fate of payloads that do not match, in the words of their reader: a decision for all of them, or a handler that
- * decides each (`make`). `Item` is what it may put in their place, `Answer` what it may send back.
+ * The reader's rule for payloads that do not match: one decision for all of them, or a handler that decides each
+ * (`make`). `Item` is the type of an item that replaces a payload, and `Answer` the type of a message to its sender.
  *
  * @category models
  * @since 0.1.0
@@ -71,8 +71,8 @@ const types = { item: phantom, answer: phantom, services: phantom }
 const decision = (decided: Decided): Decision<never, never> => ({ [typeId]: types, "~decision": decided })
 
 /**
- * The payload fails its reader with `PayloadInvalid`, once; the messages around it arrive. This is the default, and inside
- * of another receiver it restores the default.
+ * Fails the reader once with `PayloadInvalid`; the messages around the payload arrive. Failing is the default; inside
+ * another receiver this decision restores the default.
  *
  * @example
  * ```ts
@@ -91,7 +91,7 @@ const decision = (decided: Decided): Decision<never, never> => ({ [typeId]: type
 export const fail: Decision<never, never> = decision({ _tag: "Fail" })
 
 /**
- * The payload is dropped and counted, and its reader goes on. The sender gets its credit back as for one that was read.
+ * Drops and counts the payload, and the reader goes on. The sender gets its credit back as for a payload that was read.
  *
  * @example
  * ```ts
@@ -109,8 +109,8 @@ export const fail: Decision<never, never> = decision({ _tag: "Fail" })
 export const drop: Decision<never, never> = decision({ _tag: "Drop" })
 
 /**
- * The item stands in the place of the payload. It is checked itself: one that does not match fails the reader with
- * `PayloadInvalid { part: "repair" }`.
+ * Puts this item in the place of the payload. The item is checked as well: an item that does not match fails the reader
+ * with `PayloadInvalid { part: "repair" }`.
  *
  * @example
  * ```ts
@@ -127,9 +127,9 @@ export const drop: Decision<never, never> = decision({ _tag: "Drop" })
 export const repair = <const Item>(item: Item): Decision<Item, never> => decision({ _tag: "Repair", item })
 
 /**
- * The message goes back to the sender of the payload, in a dialog, and the reader goes on. It never waits in front of the
- * reader: without credit it is kept until there is some. A reader with 64 answers that wait fails with the payload's
- * `PayloadInvalid`; an answer that cannot be sent fails it with the error of `send`.
+ * Sends this message back to the sender of the payload, in a dialog, and the reader goes on. The reader never waits for
+ * the answer: without credit the answer is kept until there is some. With 64 unsent answers the reader fails with the
+ * payload's `PayloadInvalid`, and with the error of `send` if an answer cannot be sent.
  *
  * @example
  * ```ts
@@ -147,8 +147,8 @@ export const repair = <const Item>(item: Item): Decision<Item, never> => decisio
 export const answer = <const Answer>(message: Answer): Decision<never, Answer> => decision({ _tag: "Answer", message })
 
 /**
- * The dialog or stream is cancelled with this reason, in the name of this actor. The reader fails with our own
- * `ContextCancelled` when the other side has ended, or its bound has passed.
+ * Cancels the dialog or stream with this reason, in the name of this actor. The reader fails with this actor's own
+ * `ContextCancelled` when the other side has ended, or the bound of the cancel has passed.
  *
  * @example
  * ```ts
@@ -166,10 +166,10 @@ export const answer = <const Answer>(message: Answer): Decision<never, Answer> =
 export const cancel = (reason: string): Decision<never, never> => decision({ _tag: "Cancel", reason })
 
 /**
- * A handler decides each payload, in the fiber of the reader that comes to it first; the others wait for it. A handler that
- * dies fails that reader; one that is interrupted leaves the payload to the next reader.
+ * Lets a handler decide each payload, in the fiber of the reader that reads the payload first; other readers wait for
+ * the decision. A handler that dies fails that reader; an interrupted handler leaves the payload to the next reader.
  *
- * It must not read the stream it decides about: that dies, because it would wait for itself.
+ * The handler must not read the stream about which it decides: such a read dies, because it would wait for itself.
  *
  * @example
  * ```ts
@@ -215,5 +215,5 @@ const decidedOf = (made: Decision<unknown, unknown>): Decided => {
   throw new TypeError("the handler of a PayloadReceiver answers with a decision: fail, drop, repair, answer or cancel")
 }
 
-/** The decision that is in force where no receiver is set. */
+/** The decision that is in force when no receiver is set. */
 export const failing: Rule = { _tag: "Always", decided: { _tag: "Fail" } }

@@ -1,10 +1,10 @@
 /**
- * A Layer as data: what a parent tells an actor, so that the actor builds the same Layer.
+ * A Layer as data, which a parent sends to an actor so that the actor builds the same Layer.
  *
  * @since 0.1.0
  */
 /**
- * The data of a portable Layer: the module that defines it, its key among what that module exports, and its settings as
+ * The data of a portable Layer: the module that defines it, its key among the module's exports, and its settings as
  * JSON.
  *
  * @category models

@@ -1,6 +1,7 @@
 /**
- * The endpoints behind an RpcGroup of Effect: one for each procedure, with the group's own schemas, and the session that
- * a client holds. Effect's RpcServer and RpcClient say what a request means; here is only how it crosses.
+ * The endpoints behind an RpcGroup of Effect: one for each procedure, with the group's own schemas, and the session
+ * that a client holds. Effect's RpcServer and RpcClient define the meaning of a request; this module only defines how a
+ * request crosses.
  *
  *   payload   the session, headers, discard, and the procedure's own payload
  *   answer    the procedure's own success, or nothing where the caller discards it
@@ -30,7 +31,7 @@ export interface Group {
   readonly requests: Rpcs
 }
 
-/** A request on its way to the actor. It is a tuple, because the names of fields would cross with each request. */
+/** A request on its way to the actor. The payload is a tuple, because field names would cross with each request. */
 export type RequestPayload = readonly [
   session: number,
   value: unknown,
@@ -38,7 +39,7 @@ export type RequestPayload = readonly [
   discard: boolean
 ]
 
-/** The answer of a call; empty where the caller discards it. */
+/** The answer of a call; empty when the caller discards the answer. */
 export type Answer = readonly [] | readonly [value: unknown]
 
 /** The reasons for which an actor ends a request without an answer. */
@@ -47,10 +48,12 @@ export type Failure =
   | { readonly _tag: "RpcFailed"; readonly cause: Cause.Cause<unknown> }
   /** The request failed with an error that its schemas do not declare. */
   | { readonly _tag: "RpcUndeclared"; readonly issue: string }
-  /** The session of the request does not belong to the caller, so no part of it has run. */
+  /** The session of the request belongs to another caller, so no part of the request has run. */
   | { readonly _tag: "RpcNoSession" }
 
-/** The dialog of one client, open as long as the client lives. Its first value is the client's number. */
+/**
+ * The dialog of one client, open as long as the client lives. The first value of this dialog is the client's number.
+ */
 export const session: Endpoint.AnyEndpoint = Endpoint.make("dialog", "furrow/rpc/session", { started: Schema.Int })
 
 const isStream = (schema: object): schema is { readonly success: Endpoint.Wire; readonly error: Endpoint.Wire } =>
@@ -69,13 +72,14 @@ const endpointOf = (rpc: Rpc.AnyWithProps): Endpoint.AnyEndpoint => {
   Endpoint.refuse(_tag, "payload", payloadSchema)
   Endpoint.refuse(_tag, "error", errorSchema)
   const payload = Schema.Tuple([
-    // The number is not checked here, which would cost more than the rest of the payload: a wrong number is no session.
+    // The number is not checked, because the check would cost more than the rest of the payload: a wrong number names
+    // no session.
     Schema.Number,
     payloadSchema as Endpoint.Wire,
     Schema.Record(Schema.String, Schema.String),
     Schema.Boolean
   ])
-  // RpcClient has made and checked the value, so it is only encoded here.
+  // RpcClient has made and checked the payload, so it is only encoded here.
   Object.defineProperty(payload, "make", { value: (made: RequestPayload) => made })
   const error = Schema.Union([
     Schema.TaggedStruct("RpcFailed", { cause: causeOf(rpc) }),
@@ -103,8 +107,8 @@ const knownEndpointOf = (rpc: Rpc.AnyWithProps): Endpoint.AnyEndpoint => {
 }
 
 /**
- * The endpoints of a group, by the names of its procedures. Throws where a procedure has parse options: the codecs of an
- * actor have none. `who` names the one it was given to.
+ * The endpoints of a group, by the names of its procedures. Throws when a procedure has parse options, because the
+ * codecs of an actor have none. `who` names the function that was given the group, for the error.
  */
 export const endpointsOf = (who: string, { requests }: Group): ReadonlyMap<string, Endpoint.AnyEndpoint> => {
   const parsed = Array.from(requests.values()).filter(({ annotations }) =>

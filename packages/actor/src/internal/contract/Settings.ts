@@ -1,6 +1,6 @@
 /**
- * The settings of a Service: what each start of it is given, by a schema. They cross with the start as the payload of a
- * call does, so the same defaults, checks and bounds hold.
+ * The settings of a Service: values of a schema that each start supplies. Settings cross with the start as the payload
+ * of a call does, so the same defaults, checks and bounds hold.
  *
  * @since 0.1.0
  */
@@ -20,7 +20,7 @@ import * as Endpoint from "./Endpoint.ts"
 export type SettingsSchema = Endpoint.Fields | (Endpoint.Wire & { readonly Type: object })
 
 /**
- * The settings as a start takes them: what has a default in the schema may be left out.
+ * The settings as the caller of a start writes them: fields with a default in the schema may be left out.
  *
  * @category type-level
  * @since 0.1.0
@@ -28,8 +28,8 @@ export type SettingsSchema = Endpoint.Fields | (Endpoint.Wire & { readonly Type:
 export type SettingsInput<C> = Endpoint.SchemaOf<C> extends infer S extends Schema.Top ? S["~type.make.in"] : never
 
 /**
- * The option that carries the settings of a Service: none where it has none, and optional where every one has a default.
- * The Service alone says what they are.
+ * The option that carries the settings of a Service: absent without settings, and optional when every setting has a
+ * default. The type of the Service alone decides which settings there are.
  *
  * @category type-level
  * @since 0.1.0
@@ -39,7 +39,7 @@ export type Configured<Config> = [Config] extends [never] ? unknown
   : { readonly config: NoInfer<Config> }
 
 /**
- * The options of a function, as its last argument: it may be left out where each of them may be.
+ * The options of a function as its last argument, which may be left out if every option is optional.
  *
  * @category type-level
  * @since 0.1.0
@@ -70,7 +70,10 @@ export const encode = (
   return length > limit ? { ok: false, issue: aboveLimit(length, limit) } : encoded
 }
 
-/** Reads the settings in the actor, with the schema that its Service has there. Throws an error that names both. */
+/**
+ * Reads the settings in the actor, with the schema that its Service has there. Throws an error that names
+ * the Service and the mismatch.
+ */
 export const decode = (settings: Endpoint.AnyEndpoint | undefined, bytes: Uint8Array | null): unknown => {
   if (settings === undefined) return undefined
   const decoded: Payload.Result<unknown> = bytes === null

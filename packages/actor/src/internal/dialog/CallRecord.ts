@@ -1,5 +1,5 @@
 /**
- * The record of one call of this actor: its counts, its span, and its steps for an observer.
+ * Records one call of this actor: its counts, its span, and its steps for an observer.
  *
  * @since 0.2.0
  */
@@ -37,7 +37,7 @@ export class CallRecord {
     if (events.isWatched) events.tell({ _tag: "DialogOpened", side: "caller", peer, id, endpoint: endpoint.name })
   }
 
-  /** Begins the record of a call; `undefined` for calls of the runtime itself, which have none. */
+  /** Begins the record of a call; `undefined` for calls of the runtime itself, which are not recorded. */
   static begin(
     channel: PeerChannel,
     endpoint: AnyEndpoint,
@@ -52,7 +52,7 @@ export class CallRecord {
     this.channel.events.meter.cancels++
   }
 
-  /** Ends the record when the call has ended. `wasCancelled` is true where this side cancelled it. */
+  /** Ends the record when the call has ended. `wasCancelled` is true if this side cancelled the call. */
   end(settled: Settled, wasCancelled: boolean): void {
     const { calls, channel: { events, peer, turn }, endpoint, id, since, span } = this
     const end = endOf(settled, wasCancelled)

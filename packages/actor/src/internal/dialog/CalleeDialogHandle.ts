@@ -1,8 +1,8 @@
 /**
- * A dialog in the hands of its callee: what a handler of `Actor.dialog` gets besides the payload.
+ * A dialog as its callee holds it: what a handler of `Actor.dialog` gets besides the payload.
  *
- * The first value that the handler sends opens the dialog; before it there is no stream to send on. The dialog ends
- * when the handler ends.
+ * The handler opens the dialog with its first value; before that there is no stream on which it could send. The dialog
+ * ends when the handler ends.
  *
  * @since 0.1.0
  */
@@ -69,7 +69,7 @@ export class CalleeDialogHandle {
     }
   }
 
-  /** The items that this dialog has not read, and the credit that it has left, for an observer. */
+  /** The unread items and the remaining credit of this dialog, for an observer. */
   inspect(): Pick<DialogInspection, "in" | "out"> {
     return { in: this.reader?.inspect() ?? null, out: this.outlet.inspect() }
   }
@@ -105,7 +105,7 @@ export class CalleeDialogHandle {
         return Effect.die(new Error(`started was called twice in ${endpoint.name}: a dialog has one first value`))
       }
       const encoded = codecs(endpoint).started.encode(first)
-      // The first value did not match its schema and was not sent: the handler can still send another one.
+      // The first value did not match its schema and was not sent, so the handler can still send another one.
       if (!encoded.ok) return Effect.fail(this.invalid("started", encoded.issue))
       const window = windowOf(options)
       this.first = { payload: encoded.value, window }
@@ -176,15 +176,13 @@ export class CalleeDialogHandle {
     return Effect.withFiber((fiber) => {
       const { env, machine } = this.options
       machine.interrupt({ by: env.self, reason, deadline: fiber.getRef(Timeouts).cancel })
-      // A handler that has not waited for anything yet has no fiber that could be interrupted: no word is sent before
-      // it has one.
+      // A handler that has not yet waited for anything has no fiber that could be interrupted, so no word is sent
+      // before the handler has such a fiber.
       return Effect.yieldNow
     })
   }
 
-  /**
-   * The `PayloadInvalid` of a value of this handler that did not match its contract, if `error` is about that value.
-   */
+  /** The `PayloadInvalid` for `error`, if `error` is about a value of this handler that did not match its contract. */
   invalidOf(error: unknown): PayloadInvalid | undefined {
     return isA(error, PayloadInvalid) && this.invalids.has(error) ? error : undefined
   }

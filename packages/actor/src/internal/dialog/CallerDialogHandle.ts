@@ -1,11 +1,11 @@
 /**
- * A dialog in the hands of its caller (docs/semantics.md has its table of cancellation).
+ * A dialog as its caller holds it (docs/semantics.md has its table of cancellation).
  *
  *   open -> Start -> Started arrives -> body runs -> our half stops -> the callee's last word -> open resolves
  *
  * The body is raced with the far end: a far failure interrupts the body, and `open` fails with it. A body that returns
- * waits for the callee and drops unread items; one that fails or is interrupted cancels the callee and waits for its
- * last word. An acknowledged cancel of the body's own is absorbed; every other one is raised.
+ * waits for the callee and drops unread items. A body that fails or is interrupted cancels the callee and waits for its
+ * last word. An acknowledged cancel that the body asked for itself is absorbed; every other cancel fails `open`.
  *
  * @since 0.1.0
  */
@@ -55,7 +55,7 @@ export interface Opening {
 
 class OpenDialog {
   private readonly dialog: OutgoingDialog
-  /** The actor that answers. It is not the peer of the connection where the call is relayed. */
+  /** The actor that answers. When the call is relayed, the callee is not the peer of the connection. */
   readonly callee: ActorId
   private readonly channel: PeerChannel
   private readonly env: DialogContext
@@ -63,16 +63,13 @@ class OpenDialog {
   private readonly info: DialogInfo
   private readonly reader: StreamReader
   private readonly context: Context.Context<never>
-  /** The sending end; `undefined` until `Started` has arrived. */
+  /** The sending half of the stream; `undefined` until `Started` has arrived. */
   private outlet: Outlet | undefined
   private readonly firstValue = Deferred.makeUnsafe<unknown, unknown>()
   /** The outcome of the dialog as its machine settled it, decoded once. */
   private readonly last = Deferred.makeUnsafe<unknown, unknown>()
   private bodyExit: Exit.Exit<unknown, unknown> | undefined
-  /**
-   * Fails when the body has to be woken: by a failure of the far end, or by a cancel of this dialog from outside the
-   * body.
-   */
+  /** Fails to wake the body: after a failure of the far end, or after a cancel of this dialog from outside the body. */
   private readonly woken = Deferred.makeUnsafe<never, unknown>()
 
   constructor(
@@ -117,7 +114,10 @@ class OpenDialog {
     this.info = { side: "caller", endpoint: endpoint.name, peer: callee, id: this.dialog.id }
   }
 
-  /** Runs the body as code inside this dialog. Its exit is kept, because the race around it may replace it. */
+  /**
+   * Runs the body, and marks its code as inside this dialog. The exit of the body is kept, because the race with the
+   * far end may replace it.
+   */
   inside<A, E>(body: Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.withFiber((fiber) =>
       Effect.onExit(Effect.provideService(body, CurrentBodies, [this.info, ...fiber.getRef(CurrentBodies)]), (exit) => {
@@ -127,7 +127,7 @@ class OpenDialog {
     )
   }
 
-  /** The first value of the callee, or the failure that came instead of it. */
+  /** The first value of the callee, or the failure that the callee sent instead. */
   get first(): Effect.Effect<unknown, unknown> {
     return Deferred.await(this.firstValue)
   }
@@ -156,7 +156,10 @@ class OpenDialog {
     return this.ownCancelOf(cause)?.acknowledged === true
   }
 
-  /** Ends the caller's half. Items that the callee still sends are dropped, and their credit is given back. */
+  /**
+   * Ends the caller's half of the dialog. Items that the callee still sends are dropped, and their credit is given
+   * back.
+   */
   readonly leave: Effect.Effect<void> = Effect.sync(() => {
     if (this.dialog.isSettled) return
     this.dialog.stop()
@@ -164,8 +167,8 @@ class OpenDialog {
   })
 
   /**
-   * Asks the callee to stop, and waits for its last word, at most for the bound of the cancel. Fails with what the far
-   * finalizers failed with.
+   * Asks the callee to stop, and waits for its last word no longer than the bound of the cancel. Fails with the failure
+   * of the far finalizers.
    */
   cancelFor(cancellation: Protocol.Cancellation): Effect.Effect<void> {
     return cancelAndWait(this.dialog, this.channel, this.env, this.endpoint, cancellation)
@@ -184,7 +187,7 @@ class OpenDialog {
   }
 
   private get exit(): Exit.Exit<unknown, unknown> | undefined {
-    // A Deferred that was completed with an Exit holds that Exit as its effect.
+    // A Deferred that was completed with an Exit holds this Exit as its effect.
     return this.last.effect as Exit.Exit<unknown, unknown> | undefined
   }
 
@@ -192,10 +195,10 @@ class OpenDialog {
     return Effect.withFiber((fiber) => {
       if (this.dialog.isSettled) return Effect.void
       const { by, deadline } = cancellationOf(fiber, this.env, cancelBoundOf(fiber, this.env))
-      // A cancel from outside the body has to wake the body, which waits elsewhere.
+      // A cancel from outside the body has to wake the body, which may be waiting for something else.
       const outside = !fiber.getRef(CurrentBodies).includes(this.info)
       return Effect.andThen(
-        // Failed finalizers are part of the dialog's outcome, which `result` tells; so the exit of the cancel is
+        // Failed finalizers are part of the dialog's outcome, which `result` shows, so the exit of the cancel is
         // dropped here.
         Effect.exit(this.cancelFor({ by, reason, deadline })),
         Effect.sync(() => {
@@ -298,15 +301,15 @@ class OpenDialog {
   }
 
   private settled(settled: Settled): void {
-    // The outcome is decided synchronously, because it only decodes. An error that is thrown meanwhile becomes the
-    // outcome.
+    // The outcome is computed synchronously, because it only decodes. An error that is thrown while the outcome is
+    // computed becomes the outcome.
     const exit = Effect.runSyncExit(Effect.suspend(() => outcome(settled, this.endpoint, this.channel, this.callee)))
     Deferred.doneUnsafe(this.last, exit)
     this.outlet?.release()
     if (Exit.isSuccess(exit)) return this.reader.finish()
     Deferred.doneUnsafe(this.firstValue, exit as Exit.Exit<never, unknown>)
     this.reader.fail(exit as Exit.Exit<never, unknown>)
-    // The caller's own cancel does not interrupt the body that asked for it.
+    // A cancel that the body asked for does not interrupt the body.
     if (this.ownCancelOf(exit.cause) === undefined) Deferred.doneUnsafe(this.woken, exit as Exit.Exit<never, unknown>)
   }
 
@@ -328,7 +331,7 @@ class OpenDialog {
   }
 
   /**
-   * The exit of the caller that leaves, with two additions: the failures of the body's own finalizers after an
+   * Adds two kinds of failures to the exit of a caller that leaves: those of the body's own finalizers after an
    * interruption, and those of the far finalizers after a cancel.
    */
   withCleanup<A, E>(exit: Exit.Exit<A, E>, far: Exit.Exit<void>): Effect.Effect<A, E> {
@@ -343,13 +346,14 @@ class OpenDialog {
     if (!isTyped(cause)) {
       return Effect.failCause(failed.reduce((all: Cause.Cause<E>, [, more]) => Cause.combine(all, more), cause))
     }
-    // A typed error stays one that can be caught: the failures that came with it are annotated and reported.
+    // A typed error with other failures can still be caught: the other failures are attached to it as an annotation,
+    // and reported.
     for (const [at, more] of failed) this.report(more, at)
     const others = failed.map(([at, more]) => box(Cause.squash(more), at))
     return Effect.failCause(Cause.annotate(cause, Context.make(OtherFailures, others) as Context.Context<never>))
   }
 
-  /** The failures of the body that are not in `told`, because the race with the far end dropped them. */
+  /** The failures of the body that are missing in `told`, because the race with the far end dropped them. */
   private unsaid(told: Cause.Cause<unknown>): Cause.Cause<never> | undefined {
     if (this.bodyExit === undefined || Exit.isSuccess(this.bodyExit)) return undefined
     const known = new Set(told.reasons.map(raisedBy))
@@ -390,7 +394,7 @@ const cancelled = (
 ): Effect.Effect<Exit.Exit<void>> =>
   Effect.exit(Effect.flatMap(leaving(env, exit), (cancellation) => dialog.cancelFor(cancellation)))
 
-/** Opens a dialog, runs the body in it, and leaves nothing of it behind. */
+/** Opens a dialog, runs the body in it, and closes the dialog at every exit of the body. */
 export const open = (
   opening: Opening,
   body: (dialog: Dialog<any, any, any, any, any>) => Effect.Effect<unknown, unknown>
@@ -419,7 +423,8 @@ export const open = (
   )
 
 /**
- * Ends the caller's half after its body returned, and waits for the callee's result. The body's own cancel is absorbed.
+ * Ends the caller's half after its body returned, and waits for the callee's result. A cancel that the body asked for
+ * is absorbed.
  */
 const joined = (dialog: OpenDialog): Effect.Effect<void, unknown> =>
   Effect.andThen(

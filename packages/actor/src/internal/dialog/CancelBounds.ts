@@ -1,6 +1,6 @@
 /**
- * The bounds of the cancels of one connection. One fiber sleeps for all of them: nearly every cancel is acknowledged
- * long before its bound, and a timer for each would cost more than the cancel.
+ * The bounds of all cancels of one connection. One fiber sleeps for all bounds: nearly every cancel is acknowledged
+ * long before its bound, and one timer for each would cost more than the cancel.
  *
  * @since 0.1.0
  */
@@ -35,8 +35,8 @@ class CancelBounds {
   }
 
   /**
-   * Sleeps until the next bound. The fiber sleeps on when all cancels are acknowledged, because the next one is likely
-   * to need it; it ends with the connection.
+   * Sleeps until the next bound of a cancel. The fiber sleeps on when all cancels are acknowledged, because the next
+   * one is likely to need it; it ends with the connection.
    */
   private sleepUntil(until: number, context: Context.Context<never>): void {
     this.stop()
@@ -70,8 +70,7 @@ class CancelBounds {
 const all = new WeakMap<PeerChannel, Map<Clock.Clock, CancelBounds>>()
 
 /**
- * Calls `callback` after a number of milliseconds on the clock of the fiber, and returns the function that prevents
- * that.
+ * Calls `callback` after a number of milliseconds on the clock of the fiber; the returned function prevents the call.
  */
 export const within = (
   channel: PeerChannel,

@@ -24,24 +24,24 @@ import { monotonicMillis, Timeouts } from "../settings/Timeouts.ts"
 export interface DialogContext {
   readonly self: ActorId
   readonly events: Events
-  /** The log level that the far side assumes. A call carries its level only where it differs. */
+  /** The log level that the far side assumes. A call carries its log level only if the level differs. */
   readonly level: LogLevel.LogLevel
   /**
-   * The cancellation of the whole actor, once it is being cancelled: its own calls are then cancelled in the name of
-   * its author.
+   * The cancellation of the whole actor, once there is one: the actor's own calls are then cancelled in the name of the
+   * same author.
    */
   readonly cancellation: () => Cancellation | undefined
-  /** True while the actor drains: it begins no new work for others. */
+  /** True while the actor drains, so that it begins no new call for others. */
   readonly isDraining?: (() => boolean) | undefined
-  /** The bound of a cancel in milliseconds. Default: `Timeouts.cancel` of the caller. */
+  /** The bound of a cancel in milliseconds. The default is `Timeouts.cancel` of the caller. */
   readonly cancelBound?: number | undefined
   /** The record of the calls that this actor serves, if one is kept. */
   readonly recorder?: Recorder | undefined
 }
 
 /**
- * The dialog of a running handler. Calls made inside it find there who cancelled it, so that the author survives the
- * hop.
+ * The dialog of a running handler. Calls made inside the handler find in it who cancelled the handler, so that the
+ * author of a cancel survives the hop.
  */
 export interface RunningHandler {
   cancellation: Cancellation | undefined
@@ -49,7 +49,7 @@ export interface RunningHandler {
 }
 
 /**
- * The dialog the current work belongs to, on either side.
+ * The dialog to which the current work belongs, on either side.
  *
  * @category models
  * @since 0.1.0
@@ -58,11 +58,11 @@ export interface DialogInfo {
   readonly side: "caller" | "callee"
   readonly endpoint: string
   readonly peer: ActorId
-  /** A number that distinguishes dialogs of the same name. */
+  /** A number that distinguishes dialogs of one name. */
   readonly id: number
 }
 
-/** The dialogs in whose bodies this fiber runs, the innermost first. Fibers that it forks inherit the list. */
+/** The dialogs in whose bodies this fiber runs, the innermost first. A forked fiber inherits the list of dialogs. */
 export const CurrentBodies: Context.Reference<ReadonlyArray<DialogInfo>> = Context.Reference<ReadonlyArray<DialogInfo>>(
   "@furrow/actor/CurrentBodies",
   { defaultValue: () => [] }
@@ -78,8 +78,8 @@ export const CurrentDialog: Context.Reference<RunningHandler | undefined> = Cont
 )
 
 /**
- * The dialog that the current work belongs to, on either side; none outside of one. A call and a stream are dialogs,
- * too, for the handler that answers them.
+ * The dialog to which the current work belongs, on either side; none outside a dialog. For the handler of a call or a
+ * stream, the call or stream is the dialog.
  *
  * @example
  * ```ts
@@ -95,9 +95,9 @@ export const currentDialog: Effect.Effect<Option.Option<DialogInfo>> = Effect.wi
 )
 
 /**
- * The point in time by which the current work must be done, in milliseconds of the Clock's monotonic time, which no
- * change of the wall clock moves; `undefined` where there is none. `Actor.timeout` sets it, and it travels with every
- * call.
+ * The point in time by which the current work must be done, or `undefined`. The unit is milliseconds of the Clock's
+ * monotonic time, which no change of the wall clock moves. `Actor.timeout` sets the deadline, and every call carries it
+ * to its actor.
  *
  * @example
  * ```ts
@@ -117,8 +117,8 @@ export const Deadline: Context.Reference<number | undefined> = Context.Reference
 )
 
 /**
- * Drops from a context the values that belong to one call or to the fiber of the start. A start leaves the rest to its
- * actor, because each later call brings its own values.
+ * Drops from a context the values that belong to one call or to the fiber of a start. The actor that is started gets
+ * the remaining values, because each later call brings its own.
  */
 export const withoutCaller: <R>(context: Context.Context<R>) => Context.Context<never> = Context.omit(
   CurrentDialog,
@@ -133,7 +133,7 @@ export const withoutCaller: <R>(context: Context.Context<R>) => Context.Context<
 export const onOwnAccount = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.updateContext(effect, withoutCaller as (context: Context.Context<R>) => Context.Context<R>)
 
-/** The author in whose name this fiber's calls are cancelled when it is interrupted. */
+/** The author in whose name the calls of an interrupted fiber are cancelled. */
 export const cancellationOf = (fiber: Fiber.Fiber<unknown, unknown>, env: DialogContext, bound: number): Cancellation =>
   fiber.getRef(CurrentDialog)?.cancellation ?? env.cancellation() ??
     { by: env.self, reason: "interrupted", deadline: bound }
@@ -145,7 +145,7 @@ export const cancelBoundOf = (fiber: Fiber.Fiber<unknown, unknown>, env: DialogC
 /** Milliseconds as the protocol carries them: a whole number that is neither negative nor infinite. */
 export const wireMillis = (millis: number): number => Math.min(Math.max(0, Math.ceil(millis)), Number.MAX_SAFE_INTEGER)
 
-/** Log annotations that mean the same in another process stay as they are; all others become text. */
+/** Log annotations that mean the same in another process stay unchanged; all others become text. */
 const portable = (value: unknown): unknown => {
   switch (typeof value) {
     case "string":
@@ -158,7 +158,7 @@ const portable = (value: unknown): unknown => {
 }
 
 /**
- * The data that crosses beside the payload, or `null` when there is none, as in most calls. `span` is the span of the
+ * The data that crosses beside the payload, or `null` when there is none, as for most calls. `span` is the span of the
  * call itself, if it is traced.
  */
 export const metaOf = (
@@ -188,7 +188,7 @@ const now = (fiber: Fiber.Fiber<unknown, unknown>): number => monotonicMillis(fi
 
 const levels: ReadonlyArray<string> = ["All", "Fatal", "Error", "Warn", "Info", "Debug", "Trace", "None"]
 
-/** The context in which a handler runs: the context of its actor, with what came beside the payload of the call. */
+/** The context in which a handler runs: the context of its actor, with the data that came beside the payload. */
 export const withMeta = <R>(base: Context.Context<R>, meta: Meta | null): Context.Context<R> => {
   if (meta === null) return base
   let context = base

@@ -1,8 +1,8 @@
 /**
- * Everything one actor serves over one channel: finds the handler of a `Start`, or refuses it. It keeps the dialogs
- * that run, so that all of them can be interrupted and waited for.
+ * Serves all calls of one actor on one channel: finds the handler of a `Start`, or refuses the `Start`. The dispatcher
+ * keeps the running dialogs, so that all of them can be interrupted and waited for.
  *
- * One dialog's failure is that dialog's: nothing a handler, a payload or a contract does reaches another one.
+ * A failure of one dialog stays in that dialog: no handler, payload or contract affects another dialog.
  *
  * @since 0.1.0
  */
@@ -25,7 +25,7 @@ import { relay } from "./Relay.ts"
 /** An endpoint as an actor serves it: its handler with everything the handler needs. */
 export interface Handler {
   readonly endpoint: AnyEndpoint
-  /** The function that answers: it returns an Effect for a call, and a Stream for a stream. */
+  /** The function that answers: for a call it returns an Effect, and for a stream a Stream. */
   readonly handler: (payload: any, dialog?: any) => unknown
   readonly context: Context.Context<never>
 }
@@ -37,22 +37,22 @@ export type BoundHandlers = ReadonlyMap<string, Handler>
  */
 const runtimePrefix = "furrow/"
 
-/** True for an endpoint of the runtime itself, which is no endpoint of the program. */
+/** True for an endpoint of the runtime itself, as opposed to an endpoint of the program. */
 export const isRuntimes = (endpoint: string): boolean => endpoint.startsWith(runtimePrefix)
 
-/** The bound on the dialogs that a peer has open at once. Further ones are refused. */
+/** The number of dialogs that a peer may have open at once. Further dialogs are refused with `Busy`. */
 const maxDialogs = 10_000
 
 /** The number of further dialogs that are admitted for requests of the runtime itself. */
 const runtimeReserve = 1_000
 
-/**
- * The characters of an endpoint's name that are sent back in a refusal: a peer cannot fill this actor's memory with
- * names.
- */
+/** The number of characters of an endpoint's name that a refusal repeats, because the name comes from the peer. */
 const maxNameChars = 256
 
-/** The route of the calls to a used Service: the connection to its actor, and the names of its endpoints there. */
+/**
+ * The route of the calls to a used Service: the connection to the Service's actor, and the names of the Service's
+ * endpoints in that actor.
+ */
 export interface Relayed {
   readonly channel: PeerChannel
   readonly address: (endpoint: string) => string
@@ -68,7 +68,7 @@ type Accepted =
 
 const refused = (failure: Protocol.Failure): Accepted => ({ ok: false, failure })
 
-/** Everything one actor serves over one channel. */
+/** Serves all calls of one actor on one channel. */
 export class Dispatcher {
   private readonly channel: PeerChannel
   private readonly env: DialogContext
@@ -112,7 +112,8 @@ export class Dispatcher {
     }
     const dialog = new IncomingDialog(this.channel, this.env, handler!, start, this.ended)
     dialog.run(payload.value)
-    // Most calls end in the turn in which they begin: no other word can come for them, so they are not registered.
+    // Most calls end in the turn of the event loop in which they begin. No other word can come for such a call, so it
+    // is not registered.
     if (dialog.isDone) return
     this.running.add(dialog)
     if (!isRuntimes(dialog.endpoint)) this.calls++
@@ -120,7 +121,10 @@ export class Dispatcher {
     if (this.closing !== undefined) dialog.interrupt(this.closing)
   }
 
-  /** The payload of a call that is answered, or why it is refused. A contract that has no codecs refuses every call. */
+  /**
+   * The decoded payload of a call, or the reason why the call is refused. A contract that has no codecs refuses every
+   * call.
+   */
   private accept(start: Message.Start, handler: Handler | undefined): Accepted {
     try {
       const refusal = this.refusal(start, handler)

@@ -1,9 +1,10 @@
 /**
- * Turns a cause into the bytes of an `Error` word, and these bytes back into a cause.
+ * Encodes a cause as an `Error` word, and decodes an `Error` word to a cause.
  *
- * Going out, the first failure keeps its kind: an endpoint's own error by its schema, a defect boxed, an interruption
- * as a cancellation with its author. Coming in, it becomes one member of the three tiers. All further failures are an
- * annotation on the cause: as extra reasons they would make a typed error uncatchable.
+ * When a cause is encoded, its first failure keeps its kind: an endpoint's own error by its schema, a defect as boxed
+ * text, an interruption as a cancellation with its author. When it is decoded, the first failure becomes the endpoint's
+ * own error, an `ActorError`, or a defect. All further failures are an annotation on the cause: as extra reasons they
+ * would make a typed error uncatchable.
  *
  * @since 0.1.0
  */
@@ -30,8 +31,8 @@ import { cancelledBy } from "../errors/CancelledBy.ts"
 import { raisedBy, raisedIn } from "../errors/raised.ts"
 
 /**
- * The failures that came with the first one, as an annotation on the cause of a failed call or nursery. Absent where
- * there was one failure alone.
+ * The failures beside the first one, as an annotation on the cause of a failed call or nursery. The annotation is
+ * absent when there was only one failure.
  *
  * @example
  * ```ts
@@ -46,7 +47,10 @@ export class OtherFailures
   extends Context.Service<OtherFailures, ReadonlyArray<Protocol.Boxed>>()("@furrow/actor/OtherFailures")
 {}
 
-/** Encodes a failure for one frame. A failure that is too large crosses as text, without the failures beside it. */
+/**
+ * Encodes a failure for one frame. A failure that is too large for the frame crosses as text, without the failures
+ * beside it.
+ */
 export const encodeFailureWithin = (failure: Protocol.Failure, limit: number, self: ActorId): Uint8Array => {
   const bytes = Protocol.encode(failure)
   if (bytes.length <= limit) return bytes
@@ -64,7 +68,7 @@ export const encodeFailureWithin = (failure: Protocol.Failure, limit: number, se
   return Protocol.encode({ _tag: "Defect", boxed: cut, others: [], ending })
 }
 
-/** A cancellation with its author, made from an interruption, with the failures beside it. */
+/** Makes a cancellation with its author from an interruption, together with the failures beside it. */
 export const cancelledWith = (cause: Cause.Cause<unknown>, self: ActorId, ending: boolean): Protocol.Failure => {
   const cancellation = Option.getOrUndefined(cancelledBy(cause))
   return {
@@ -93,7 +97,7 @@ export const failureOf = (
   if (main._tag === "Die") return defectOf(main.defect, self, others, ending)
   const error = codecs(endpoint).error.encode(main.error)
   if (error.ok) return { _tag: "Fail", error: error.value, ...summaryOf(main.error), others }
-  // An error without a schema still arrives, as text.
+  // An error without a schema crosses as boxed text.
   const boxed = box(main.error, self)
   return {
     _tag: "Defect",
@@ -122,8 +126,8 @@ const defectOf = (
   others: ReadonlyArray<Protocol.Boxed>,
   ending: boolean
 ): Protocol.Failure => {
-  // A cancellation that came from further away keeps its author on every hop; its `ending` speaks of the actor that it
-  // names.
+  // A cancellation that came from another actor keeps its author on every hop, and its `ending` is about the actor that
+  // it names.
   if (isA(defect, ContextCancelled)) {
     const { actor, by, reason } = defect
     return { _tag: "Cancelled", by, reason, actor, path: [self], others, ending: defect.ending }
@@ -168,8 +172,8 @@ export const toEffect = (
 }
 
 /**
- * True when a last word that answers a cancel, or the end of its actor, is a failure that crossed it: its producer had
- * run ahead of the reader. An actor that was ending says so.
+ * True when a last word that answers a cancel, or the end of the actor, is a failure that crossed the cancel: the
+ * producer had run ahead of its reader. The `ending` of the failure tells that its actor was ending.
  */
 export const ranAhead = (payload: Uint8Array, endpoint: AnyEndpoint): boolean => {
   if (endpoint.kind !== "stream") return false
@@ -178,8 +182,8 @@ export const ranAhead = (payload: Uint8Array, endpoint: AnyEndpoint): boolean =>
 }
 
 /**
- * The finalizer failures of a cancelled handler, out of its last word; `undefined` for an interruption alone and
- * for a refusal: then nothing ran there.
+ * The failures of a cancelled handler's finalizers, from its last word; `undefined` for a plain interruption, and for a
+ * refusal, after which no handler ran.
  */
 export const cleanupFailureOf = (
   payload: Uint8Array,
@@ -200,8 +204,8 @@ export const cleanupFailureOf = (
     case "Fail": {
       const error = codecs(endpoint).error.decode(failure.error)
       return error.ok
-        // The type of an interrupted call has no finalizer failures. A failed far finalizer is added to the
-        // interruption all the same, as a local one is.
+        // The error type of an interrupted call does not include failures of finalizers. A failed far finalizer is
+        // added to the interruption all the same, as Effect adds a local one.
         ? Cause.fail(error.value) as Cause.Cause<never>
         : Cause.die(unreadable(failure, peer))
     }
@@ -210,7 +214,7 @@ export const cleanupFailureOf = (
   }
 }
 
-/** The error of a call whose endpoint's own error does not match its schema here. */
+/** The error of a call whose endpoint's error cannot be decoded here. */
 const unreadable = (
   { message, others, type }: Extract<Protocol.Failure, { readonly _tag: "Fail" }>,
   peer: ActorId

@@ -1,7 +1,7 @@
 /**
  * The callee's side of a dialog: runs its handler in a fiber of its own, and carries out what `Dialog.calleeStep`
- * decides. The handler's exit becomes the last word; a cancel from the caller, or its loss, becomes an interruption
- * that says who and why. A failure that no caller is left to read is an event and an Error log.
+ * decides. The handler's exit becomes the last word; a cancel by the caller, or the loss of the caller, interrupts the
+ * handler with its author and reason. A failure that no caller can read becomes an event and an Error log.
  *
  * @since 0.1.0
  */
@@ -48,7 +48,7 @@ export class IncomingDialog implements CalleePort {
   private readonly opened: Message.Start
   private readonly ended: (dialog: IncomingDialog) => void
   private readonly since: number
-  /** The place of the dialog in this actor's record of calls. */
+  /** The index of the dialog in this actor's record of calls. */
   private readonly place: number | undefined
 
   constructor(
@@ -214,11 +214,12 @@ export class IncomingDialog implements CalleePort {
       context: this.handler.context,
       failed: (exit) => this.failWith(unsendable(exit))
     })
-    // A failure with no items in front of it stays the outcome, even where a cancel comes before the next operation.
+    // A failure before the first item stays the outcome of the stream, even if a cancel comes before the next
+    // operation.
     return Effect.uninterruptibleMask((restore) =>
       Effect.matchCauseEffect(restore(Stream.runForEachArray(stream, (items) => batch.add(items))), {
         onSuccess: () => restore(batch.rest),
-        // Items that were made before the failure are sent before it.
+        // Items that were made before the failure are sent before the failure.
         onFailure: (cause) =>
           Cause.hasInterrupts(cause) || batch.isEmpty
             ? Effect.failCause(cause)
@@ -289,7 +290,8 @@ export class IncomingDialog implements CalleePort {
       const exit = failure === undefined ? this.exit! : withCleanup(failure, this.exit!)
       return this.say(exit, limit, asked)
     } catch (defect) {
-      // A contract whose errors have no codec cannot encode the handler's error, so the caller is told of that.
+      // A contract whose errors have no codec cannot encode the handler's error, so the caller gets this failure
+      // instead.
       const said: Protocol.Failure = {
         _tag: "Defect",
         boxed: box(defect, this.env.self),
@@ -324,14 +326,14 @@ export class IncomingDialog implements CalleePort {
   private failure(exit: Exit.Failure<unknown, unknown>, asked: boolean): Protocol.Failure {
     const { endpoint } = this.handler
     const ending = this.env.cancellation() !== undefined
-    // The producer of a stream runs ahead of its reader: only what fails after the interruption is a finalizer's
-    // failure, and the word says so.
+    // The producer of a stream runs ahead of its reader, so only a failure after the interruption is one of its
+    // finalizers, and the last word says so.
     if (asked && endpoint.kind === "stream" && Cause.hasInterrupts(exit.cause)) {
       return cancelledWith(exit.cause, this.env.self, ending)
     }
     for (const thrown of raisedIn(exit.cause)) {
-      // A value of the handler's own that breaks its contract, and that the handler did not catch, is `PayloadInvalid`
-      // for the caller too.
+      // A value of the handler that breaks its contract, and whose error the handler did not catch, is a
+      // `PayloadInvalid` for the caller too.
       const invalid = isA(thrown, InvalidResult) ? thrown : this.handle?.invalidOf(thrown)
       if (invalid !== undefined) return { _tag: "PayloadInvalid", part: invalid.part, issue: invalid.issue }
     }
@@ -356,7 +358,7 @@ const neverStarted = (endpoint: string): Error =>
     `the handler of ${endpoint} ended without calling started: its caller was still waiting for the first value`
   )
 
-/** The mark of a handler's value that does not match its schema: it ends the handler, and becomes `PayloadInvalid`. */
+/** The error of a handler whose value does not match its schema: it ends the handler, and becomes `PayloadInvalid`. */
 class InvalidResult {
   readonly part: string
   readonly issue: string

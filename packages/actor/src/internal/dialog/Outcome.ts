@@ -1,5 +1,5 @@
 /**
- * The last word of a dialog, as a caller meets it: the value, the endpoint's own error, or an `ActorError`.
+ * The last word of a dialog as its caller gets it: the value, the endpoint's own error, or an `ActorError`.
  *
  * @since 0.1.0
  */
@@ -25,10 +25,12 @@ import { logError } from "../settings/Log.ts"
 import type { DialogContext } from "./DialogContext.ts"
 import { cleanupFailureOf, toEffect } from "./Failures.ts"
 
-/** The end of a dialog: its last word, or the channel's error where the connection ended first. */
+/** The end of a dialog: its last word, or the channel's error if the connection ended first. */
 export type Settled = Dialog.Outcome<ActorError>
 
-/** Sends the contract again with the next call: a callee that refused a call may not have compared it. */
+/**
+ * Makes the next call send the contract again, because a callee that refused a call may not have compared the contract.
+ */
 export const introduceAgain = (payload: Uint8Array, endpoint: AnyEndpoint, channel: PeerChannel): void => {
   if (Failure.isRefusal(payload)) channel.sendDigestAgain(endpoint)
 }
@@ -79,8 +81,8 @@ export const outcome = (
 }
 
 /**
- * The failure of a cancelled callee besides its interruption: a finalizer that failed, or a failure that
- * crossed the cancel. `undefined` where it answered cleanly.
+ * The failure of a cancelled callee besides its interruption: a finalizer that failed, or a failure that crossed the
+ * cancel. Returns `undefined` when the callee answered the cancel without a failure.
  */
 export const cleanupFailure = (
   settled: Settled,

@@ -4,10 +4,10 @@
  *   run      Start -> one answer                         stream   Start -> chunks, paid for by credit -> the end
  *
  * An interrupted caller sends one Cancel and waits for the callee's last word: it resumes when the far finalizers have
- * run, or the bound has passed. After the bound the dialog is listed as stuck, and the owner of the actor climbs the
- * shutdown ladder. A far finalizer that failed is part of the caller's cause.
+ * run, or the bound has passed. After the bound the dialog is listed as stuck, and the owner of the actor continues
+ * with the shutdown ladder. A far finalizer that failed is part of the caller's cause.
  *
- * A call is checked and encoded before its dialog is registered: no step in between can throw.
+ * A call is checked and encoded before its dialog is registered, so that no step in between can throw.
  *
  * @since 0.1.0
  */
@@ -48,17 +48,17 @@ import * as Spans from "./Spans.ts"
 
 export type Delivered = Extract<Dialog.CallerAction, { readonly _tag: "Deliver" }>["word"]
 
-/** The owner of a dialog: it gets the words to read, and once the outcome. */
+/** The owner of a dialog, which gets the dialog's words, and once its outcome. */
 export interface Listener {
   readonly delivered: (word: Delivered) => void
   readonly settled: (settled: Settled) => void
-  /** The items that the dialog has not read, and the credit that it has left, for an observer. */
+  /** The unread items and the remaining credit of the dialog, for an observer. */
   readonly flow?: (() => Pick<DialogInspection, "in" | "out">) | undefined
   /** Collects the things that a fiber holds while it waits for the dialog, for an observer. */
   readonly collect?: ((into: Collecting, dialog: WaitInspection["dialog"]) => void) | undefined
 }
 
-/** The content of a `Start`, made before the dialog exists. */
+/** The content of a `Start`, made before its dialog exists. */
 export interface Prepared {
   readonly endpoint: AnyEndpoint
   readonly digest: string | null
@@ -67,7 +67,7 @@ export interface Prepared {
   readonly payload: Uint8Array
   /** The fiber that opens the dialog. */
   readonly fiber: Fiber.Fiber<unknown, unknown>
-  /** The span of the call; `undefined` where the work that opens it is not traced. */
+  /** The span of the call; `undefined` when the work that opens the dialog is not traced. */
   readonly span: Spans.Begun | undefined
 }
 
@@ -81,10 +81,7 @@ export class OutgoingDialog implements CallerPort {
   private readonly listener: Listener
   private waiting: Waiters<Settled> | undefined
   private late: ((settled: Settled) => void) | undefined
-  /**
-   * The endpoint and its kind, for an observer, who also sees the fiber that opened the dialog and the dialog it works
-   * for.
-   */
+  /** The endpoint and its kind, for an observer. */
   private endpoint: AnyEndpoint | undefined
   private fiber: Fiber.Fiber<unknown, unknown> | undefined
   private within: DialogInfo | undefined
@@ -153,12 +150,14 @@ export class OutgoingDialog implements CallerPort {
     this.input({ _tag: "Lost", error })
   }
 
-  /** Cancels the dialog. `byUs` is true where the opener asks for it, and false where the runtime does. */
+  /** Cancels the dialog. `byUs` is true if the opener asks for the cancel, and false if the runtime does. */
   cancel(cancellation: Dialog.Cancellation, byUs: boolean): void {
     this.input({ _tag: "Cancel", cancellation, byUs })
   }
 
-  /** Settles the dialog because the bound of its cancel has passed. `late` gets the last word if it still comes. */
+  /**
+   * Settles the dialog because the bound of its cancel has passed. `late` gets the last word if the word still comes.
+   */
   elapsed(late: (settled: Settled) => void): void {
     if (this.isSettled) return
     this.late = late
@@ -218,8 +217,8 @@ export class OutgoingDialog implements CallerPort {
 }
 
 /**
- * Sends the cancel and waits for the last word, no longer than the bound. Fails with what the far finalizers failed
- * with.
+ * Sends the cancel and waits for the last word, no longer than the bound. Fails with the failure of the callee's
+ * finalizers.
  */
 export const cancelAndWait = (
   dialog: OutgoingDialog,
@@ -230,13 +229,14 @@ export const cancelAndWait = (
 ): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     const bound = cancelBoundOf(fiber, env)
-    // The fiber's context is taken now: a fiber that has ended has lost the loggers of its last work.
+    // The context is read now, because a fiber that has ended has lost the loggers of its last work.
     const { context } = fiber
     const unheard = (failure: Cause.Cause<unknown>) => reportUnread(env, context, channel.peer, endpoint, failure)
     return Effect.callback<void>((resume) => {
-      // The state is asked again in the step that registers: the fiber may have been preempted before it.
+      // The state is checked again in the step that registers the callback, because the fiber may have been preempted
+      // before.
       if (dialog.isSettled) return resume(Effect.void)
-      // The bound is kept outside this fiber, which is being interrupted: a sleep of its own would end at once.
+      // The bound runs outside this fiber: the fiber is being interrupted, so a sleep in it would end at once.
       const forget = within(channel, context, bound, () => {
         if (dialog.isSettled) return
         dialog.elapsed((settled) => {
@@ -253,7 +253,7 @@ export const cancelAndWait = (
     })
   })
 
-/** Cancels the dialog for this reason. A failure of the far cleanup becomes the dialog's outcome. */
+/** Cancels the dialog for this reason. A failure of the far cleanup becomes the outcome of the dialog. */
 const cancelAs = (
   dialog: OutgoingDialog,
   channel: PeerChannel,
@@ -267,8 +267,8 @@ const cancelAs = (
   })
 
 /**
- * The failure of the far cleanup. `unheard` gets a failure that only crossed the cancel: a local call would not have
- * it, so no caller fails with it.
+ * The failure of the far cleanup. `unheard` gets a failure that arrived while the cancel was under way: a local call
+ * would not have such a failure, so the caller does not fail with it.
  */
 const cleanupOf = (
   settled: Settled,
@@ -286,7 +286,7 @@ const cleanupOf = (
     return Effect.void
   })
 
-/** Ends the whole actor of the call, and waits for the dialog's last word, which comes on the way. */
+/** Ends the whole actor of the call, and waits for the dialog's last word, which the ending actor still sends. */
 const endAndWait = (
   dialog: OutgoingDialog,
   channel: PeerChannel,
@@ -320,7 +320,7 @@ export const prepare = (
   const encoded = encodeInput(endpoint, call.input)
   if (!encoded.ok) return invalid(encoded.issue)
   const payload = encoded.value
-  // The envelope around a payload is small, because the runtime bounds the name and the meta in it.
+  // The envelope around a payload is small, because the runtime bounds the endpoint's name and the metadata.
   const limit = channel.maxFrame - 64 * 1024
   if (payload.length > limit) return invalid(aboveLimit(payload.length, limit))
   const digest = channel.mustSendDigest(endpoint) ? digestFor(endpoint, channel) : null
@@ -339,16 +339,16 @@ const digestFor = (endpoint: AnyEndpoint, channel: PeerChannel): string => {
 }
 
 /**
- * Runs what begins a dialog once the connection admits it: payloads wait unencoded, in order, and one that is
- * interrupted meanwhile costs nothing.
+ * Runs the effect that begins a dialog once the connection admits the dialog. Payloads wait unencoded, in order, and an
+ * interrupted wait costs nothing.
  */
 export const whenAdmitted = <A, E, R>(channel: PeerChannel, begin: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.suspend(() => {
     const { writer } = channel
     if (writer.admitsStart) return begin
-    // The caller resumes within the callback, so that its dialog has begun before the next waiting one is asked.
+    // The caller resumes within the callback, so that its dialog has begun before the next waiting caller is asked.
     const turn = Effect.callback<void>((resume) => {
-      // The writer is asked again: the fiber may have been preempted since the first look.
+      // The writer is asked again, because the fiber may have been preempted since the first check.
       if (writer.admitsStart) return resume(Effect.void)
       const stopWaiting = writer.whenAdmitted(() => resume(Effect.void))
       return Effect.sync(stopWaiting)
@@ -359,8 +359,8 @@ export const whenAdmitted = <A, E, R>(channel: PeerChannel, begin: Effect.Effect
 const nothing = () => {}
 
 /**
- * The steps of an interrupted caller: cancel the dialog and wait for its last word, unless it owns the actor and ends
- * all of it.
+ * The steps of an interrupted caller: cancel the dialog and wait for its last word, unless the caller owns the actor
+ * and ends the whole actor.
  */
 type OnInterrupt = () => Effect.Effect<void>
 
@@ -463,7 +463,8 @@ export const stream = (
             : endAndWait(dialog, channel, env, endpoint, onInterrupt())
         )
         const scope = Context.get(fiber.context as Context.Context<Scope.Scope>, Scope.Scope)
-        // Beginning and registering the end are one step: a dialog that has begun is always ended, and no other is.
+        // Beginning the dialog and registering its end are one step, so that exactly the dialogs that have begun are
+        // ended.
         return Effect.uninterruptible(Effect.suspend(() => {
           dialog.begin(prepared)
           return Effect.as(

@@ -1,9 +1,9 @@
 /**
- * Passes one dialog on: its words go from one connection to another as they are, only the ids change.
+ * Passes one dialog on: its words go unchanged from one connection to another, except for their ids.
  *
- * An actor reaches a Service that its parent gave it in this way. Payloads are not decoded on the way. Credit comes
- * from the far reader, so a slow reader slows the far writer. A cancel, its author and the last word pass through. When
- * either connection is lost, the side of the other one is told.
+ * An actor uses a relay to reach a Service that its parent runs in its own process. The relay does not decode payloads.
+ * Credit comes from the far reader, so a slow reader slows the far writer. A cancel, its author and the last word pass
+ * through. When either connection is lost, the side at the other connection is told.
  *
  * @since 0.1.0
  */
@@ -44,7 +44,7 @@ class Relay {
     from.registerCallee(start.dialog, callee)
   }
 
-  /** True while the caller's connection is there, so that words can reach it. */
+  /** True while the connection to the caller is open, so that words can reach the caller. */
   private get isHeard(): boolean {
     return this.phase === "open" || this.phase === "cancelled"
   }

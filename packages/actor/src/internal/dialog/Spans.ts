@@ -1,5 +1,5 @@
 /**
- * Spans of calls and starts. They are made only where work that has a span runs under a tracer of the program: the
+ * Spans of calls and starts. Spans are made only for work that has a span under a tracer of the program, because the
  * spans of Effect's default tracer are never read.
  *
  * @since 0.2.0
@@ -19,7 +19,7 @@ export interface Begun {
   readonly clock: Clock.Clock
 }
 
-/** The span attributes that caller and callee of a call both set. */
+/** The span attributes that both the caller and the callee of a call set. */
 export const attributesOf = (endpoint: string, self: ActorId, peer: ActorId): Readonly<Record<string, string>> => ({
   "rpc.system": "furrow",
   "rpc.method": endpoint,
@@ -51,7 +51,7 @@ export const ofCall = (
     ? undefined
     : begun(fiber, endpoint, "client", attributesOf(endpoint, self, peer))
 
-/** The span of a start, in which each step is an event. */
+/** The span of a start, whose steps are events of the span. */
 export const ofStart = (fiber: Fiber.Fiber<unknown, unknown>, name: string, self: ActorId): Begun | undefined =>
   isTraced(fiber)
     ? begun(fiber, "furrow.start", "internal", { "furrow.actor": formatActor(self), "furrow.child": name })
@@ -61,7 +61,7 @@ export const ofStart = (fiber: Fiber.Fiber<unknown, unknown>, name: string, self
 export const note = (begun: Begun | undefined, step: string): void =>
   begun?.span.event(step, begun.clock.currentTimeNanosUnsafe())
 
-/** Ends a span with an exit; the type of an error becomes an attribute. */
+/** Ends a span with an exit; the type of a failed exit's error becomes an attribute. */
 export const end = ({ clock, span }: Begun, exit: Exit.Exit<unknown, unknown>): void => {
   const failed = Exit.isFailure(exit) ? exit.cause.reasons.find((reason) => reason._tag !== "Interrupt") : undefined
   if (failed !== undefined) {

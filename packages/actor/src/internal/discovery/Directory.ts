@@ -1,10 +1,10 @@
 /**
  * The questions of an actor to the registrar of its tree: their contract, and a client for it. The root serves the
  * contract like any endpoint of its own (`RegistrarService`). An actor right below the root asks over the connection to
- * its parent, a deeper one over a connection that it dials.
+ * its parent; a deeper actor asks over a connection that it dials to the root.
  *
- * Parents register their children, because a parent knows when a child is ready and when it has ended. It learns of the
- * end from the exit of the process, not from a lease.
+ * Parents register their children, because a parent knows when a child is ready and when it has ended. A parent learns
+ * of the end from the exit of the process, and not from a lease.
  *
  * @since 0.1.0
  */
@@ -32,8 +32,8 @@ const ChangeSchema = Schema.Union([
 const filter = { name: Schema.NullOr(Schema.String) }
 
 /**
- * The error of all questions: when the engine behind the root's directory does not answer, actors get the same error as
- * the root.
+ * The error of all questions to a registrar: when the engine behind the root's directory does not answer, actors get
+ * the same error as the root.
  */
 const error = ActorUnreachable
 
@@ -71,21 +71,25 @@ export interface Directory {
    */
   readonly claim: (entry: Entry) => Effect.Effect<void, ActorError>
   /**
-   * Lists an actor, once its process number is known. An actor that takes over the role of another is listed in its place,
-   * in the same step: `replaces` is the uuid of the actor before it, which may be gone already.
+   * Lists an actor, once its process number is known. An actor that takes over the role of another actor is listed in
+   * the place of that actor, in the same step: `replaces` is the uuid of the earlier actor, which may be gone already.
    */
   readonly ready: (uuid: string, pid: number, replaces?: string) => Effect.Effect<void, ActorError>
-  /** Reports the end of an actor. It never fails, because a tree whose registrar is gone has ended. */
+  /** Reports the end of an actor. The report never fails, because a tree whose registrar is gone has ended. */
   readonly gone: (uuid: string) => Effect.Effect<void>
   /**
-   * Reports that an actor was not where the registry says: the registrar looks for it, and forgets it if it is gone.
+   * Reports that an actor was not where the registry says: the registrar checks whether the actor is gone, and then
+   * removes its entry.
    */
   readonly stale: (uuid: string) => Effect.Effect<void, ActorError>
-  /** Lists the ready actors, the last one first. The caller uses the first `most` only; the list may be longer. */
+  /**
+   * Lists the ready actors, the last one first. The caller uses only the first `most` entries; the list may be longer.
+   */
   readonly list: (name: string | undefined, most?: number) => Effect.Effect<ReadonlyArray<Entry>, ActorError>
   readonly watch: (name: string | undefined) => Stream.Stream<Change, ActorError>
   /**
-   * Finds the root of another tree, and where it listens. `undefined`, or no such function, where that is not known.
+   * Finds the root of another tree, and where it listens. `root` is absent, or returns `undefined`, when the root is
+   * not known.
    */
   readonly root?: ((uuid: string) => Effect.Effect<RootAddress | undefined>) | undefined
 }
@@ -101,10 +105,10 @@ export interface RootAddress {
   readonly addresses: ReadonlyArray<Address>
 }
 
-/** The most entries in one piece: reading more would hold up the event loop. */
+/** The largest number of entries in one piece; reading more at once would hold up the event loop. */
 const pieceEntries = 256
 
-/** Cuts entries into pieces, so that other work has its turn between two of them. */
+/** Cuts entries into pieces, so that the event loop runs other work between two pieces. */
 export const inPieces = (entries: ReadonlyArray<Entry>): Stream.Stream<ReadonlyArray<Entry>> =>
   entries.length <= pieceEntries ? Stream.succeed(entries) : Stream.unfold(0, (from) =>
     Effect.as(
@@ -114,7 +118,7 @@ export const inPieces = (entries: ReadonlyArray<Entry>): Stream.Stream<ReadonlyA
 
 type Piece = typeof ChangeSchema.Type
 
-/** Cuts the changes into the pieces that cross. */
+/** Cuts changes of the registry into the pieces that cross to an actor. */
 export const pieces = <E>(changes: Stream.Stream<Change, E>): Stream.Stream<Piece, E> =>
   Stream.flatMap(
     changes,
@@ -125,7 +129,7 @@ export const pieces = <E>(changes: Stream.Stream<Change, E>): Stream.Stream<Piec
       )
   )
 
-/** Joins the pieces that crossed into changes again. */
+/** Joins the pieces that crossed to whole changes. */
 const whole = <E>(changes: Stream.Stream<Piece, E>): Stream.Stream<Change, E> =>
   Stream.suspend(() => {
     let before: Array<Entry> = []
@@ -147,7 +151,7 @@ export const silent = (asked: string, bound: number): ActorUnreachable =>
     reason: `${asked} did not answer within ${bound} ms (Timeouts.connect)`
   })
 
-/** The client of a registrar at the other end of a connection, which is made when it is first needed. */
+/** The client of a registrar at the other end of a connection; the connection is made at the first question. */
 export const remote = (connect: Effect.Effect<PeerChannel, ActorError>, env: DialogContext): Directory => {
   const ask = (call: Call<AnyEndpoint>): Effect.Effect<any, any> =>
     onOwnAccount(Effect.flatMap(connect, (channel) => Caller.run(channel, env, call)))
@@ -159,7 +163,7 @@ export const remote = (connect: Effect.Effect<PeerChannel, ActorError>, env: Dia
       >,
       (pull) => Effect.succeed(onOwnAccount(pull))
     )
-  /** Bounds each page of a long list by itself, so that a list is read for as long as its pages come. */
+  /** Bounds each page of a long list by itself, so that reading a list may take as long as its pages keep coming. */
   const bounded = <A>(pages: Stream.Stream<A, ActorError>): Stream.Stream<A, ActorError> =>
     Stream.transformPull(pages, (pull) =>
       Effect.map(Timeouts, ({ connect }) =>

@@ -1,6 +1,6 @@
 /**
- * Discovery by name, as a service that a program can supply: finding, waiting, watching and claiming go through it,
- * from every actor of the tree.
+ * Discovery by name, as a service that a program can supply: every actor of the tree finds, waits for, watches and
+ * claims names through it.
  *
  * @since 0.1.0
  */
@@ -25,21 +25,25 @@ export interface DiscoveryTree {
   /** The entry of the root in the registry. */
   readonly root: Entry
   /**
-   * The tree's own registrar. It stays authoritative for the tree, so a Discovery asks it, follows it or wraps it: a name that
-   * is not claimed there is unknown to parents and children. Actors of other trees are listed there as well.
+   * The tree's own registrar. The registrar decides about the names of the tree, so a Discovery asks, follows or wraps
+   * the registrar: parents and children do not know a name that was not claimed in the registrar. The Discovery lists
+   * actors of other trees in this registrar, too.
    */
   readonly registrar: TreeRegistrar
-  /** True when an actor of this tree has ended. Its own ancestors are asked, no longer than `Timeouts.connect`. */
+  /**
+   * True when an actor of this tree has ended. The check asks the actor's own ancestors, no longer than
+   * `Timeouts.connect`.
+   */
   readonly isGone: (entry: Entry) => Effect.Effect<boolean>
   /** The name of the tree, and the host on which its root runs. */
   readonly tree: string
   readonly host: string
-  /** The addresses of the root. The root begins to listen when they are first asked for. */
+  /** The addresses of the root. The root begins to listen when its addresses are first asked for. */
   readonly addresses: Effect.Effect<ReadonlyArray<Address>, TransportError>
 }
 
 /**
- * The place where the actors of a tree are listed and found. It is opened once, in the root; actors ask the root.
+ * The service that lists and finds the actors of a tree. The root opens the Discovery once; other actors ask the root.
  *
  * @example
  * ```ts
@@ -63,7 +67,7 @@ export class Discovery extends Context.Service<Discovery, {
 }>()("@furrow/actor/Discovery") {}
 
 /**
- * The tree's own registrar, and nothing else: the default of every platform.
+ * A Discovery that is only the tree's own registrar: the default of every platform.
  *
  * @example
  * ```ts
@@ -77,7 +81,7 @@ export const layerTree: Layer.Layer<Discovery> = Layer.succeed(Discovery, {
 })
 
 /**
- * A registrar without a tree, which knows the root alone: what a Discovery is opened over where it is tested by itself.
+ * Makes a registrar that knows only the root, for tests of a Discovery by itself.
  *
  * @example
  * ```ts

@@ -1,8 +1,9 @@
 /**
- * Following the other trees of an engine: looks at a hint, and four times a lease in any case, and tells its reader,
- * which is the registrar of a tree or a tool, what it lists.
+ * Follows the other trees of an engine: reads what the engine lists at each hint, and at least four times in each
+ * lease, and tells its reader, which is the registrar of a tree or a tool.
  *
- * An outage of the engine leaves the list of actors as it was. When the engine answers again, every watcher gets a snapshot.
+ * An outage of the engine leaves the list of actors unchanged. When the engine answers again, every watcher gets a
+ * snapshot.
  *
  * @since 0.2.0
  */
@@ -17,20 +18,23 @@ import * as Forest from "./Forest.ts"
 import type { TreeRegistrar } from "./RegistrarService.ts"
 import * as TreePages from "./TreePages.ts"
 
-/** An engine, and the lease whose parts are the pauses between looks. Nothing is held under it here. */
+/** An engine, and the lease whose fractions are the delays between reads. A follower holds no key under the lease. */
 type Service = Pick<Leases["Service"], "driver" | "lease">
 
-/** The reader of what a follower finds. A tree is not told of its own actors; a mere reader has no root. */
+/**
+ * The reader to which a follower reports. The registrar of a tree does not get its own actors from the follower; a tool
+ * has no tree of its own.
+ */
 export interface Reader {
   readonly root: Pick<Entry, "actor"> | undefined
   readonly host: string
   readonly registrar: Pick<TreeRegistrar, "found" | "gap" | "lost">
 }
 
-/** The number of pages that are asked for at the same time. */
+/** The number of pages that the engine is asked for at the same time. */
 const pagesAtOnce = 2
 
-/** The number of actors that are taken over in one turn of the event loop. */
+/** The number of actors that are added to the list in one turn of the event loop. */
 const atOnce = 256
 
 const bounded = <A, E>({ lease }: Service, question: Effect.Effect<A, E>) =>
@@ -57,7 +61,7 @@ export class Follower {
   private readonly leases: Service
   private readonly reach: TreePages.Reach
   private readonly reader: Reader
-  /** Those of this reader's followers whose engine does not answer. */
+  /** The followers of this reader whose engine does not answer. */
   private readonly failing: Set<Follower>
 
   constructor(leases: Service, reach: TreePages.Reach, reader: Reader, failing: Set<Follower>) {
@@ -67,7 +71,7 @@ export class Follower {
     this.failing = failing
   }
 
-  /** The root of another tree; `undefined` where it is not known. */
+  /** The address of the root of another tree; `undefined` when it is not known. */
   root(uuid: string): RootAddress | undefined {
     const tree = this.state.get(uuid)
     return tree && addressOf(tree.head)
@@ -88,7 +92,7 @@ export class Follower {
     })
   }
 
-  /** Reads what has changed since the look before. Fails where the engine does not answer. */
+  /** Reads what has changed at the engine since the last read. Fails when the engine does not answer. */
   readonly look = Effect.gen({ self: this }, function*() {
     const { leases, reach } = this
     const prefix = TreePages.headsOf(reach)
@@ -118,7 +122,7 @@ export class Follower {
       yield* latch.close
       const hasFailed = yield* Effect.match(this.look, { onFailure: () => true, onSuccess: () => false })
       if (hasFailed) this.failing.add(this)
-      // Watchers are told once, when all of it is known again.
+      // The watchers get one new snapshot when all engines of this reader answer again.
       else if (this.failing.delete(this) && this.failing.size === 0) this.reader.registrar.gap()
       const pause = leases.lease.ttlMillis * (hasFailed ? part.afterFailure : part.again)
       yield* Effect.raceFirst(latch.await, Effect.sleep(pause))
@@ -126,7 +130,7 @@ export class Follower {
   }))
 }
 
-/** Asks the engine for the root of a tree; `undefined` where the engine knows none, or does not answer. */
+/** Asks the engine for the root of a tree; `undefined` when the engine knows none, or does not answer. */
 export const lookUp = (
   leases: Service,
   reaches: ReadonlyArray<TreePages.Reach>,

@@ -1,11 +1,11 @@
 /**
- * The other trees of an engine, as the tree of this process knows them: their heads, and the pages that were read.
+ * The other trees of an engine as this tree knows them: their heads, and the pages that were read.
  *
  *   tree   (unknown) --Listed--> known --Listed without it--> (unknown): all its actors are lost
  *   page   wanted --Read--> read --Listed with a newer revision--> wanted
  *
- * A tree is known from its head, and its actors page by page. A page is wanted while the head says a newer revision than the
- * one that was read. A tree whose head is gone has lost its lease, and all its actors are lost.
+ * A tree is known from its head, and its actors from the pages. A page has to be read when the head names a newer
+ * revision than the last one read. A tree without a head has lost its lease, so all its actors are lost.
  *
  * @since 0.2.0
  */
@@ -23,7 +23,7 @@ export type State = ReadonlyMap<string, Tree>
 
 export const initial: State = new Map()
 
-/** A key of a tree as the engine listed it; `head` is `undefined` where the value cannot be understood. */
+/** A key of a tree as the engine listed it; `head` is `undefined` when its value cannot be understood. */
 export interface Seen {
   readonly root: string
   readonly token: Token
@@ -33,13 +33,15 @@ export interface Seen {
 export type Input =
   /** All trees that the engine lists now. */
   | { readonly _tag: "Listed"; readonly seen: ReadonlyArray<Seen> }
-  /** A page was read; `page` is `undefined` where the key is missing, or its value is no page. */
+  /** A page was read; `page` is `undefined` when the key is missing, or its value is no page. */
   | { readonly _tag: "Read"; readonly root: string; readonly number: number; readonly page: Page | undefined }
 
 export interface Outcome {
   readonly found: ReadonlyArray<Entry>
   readonly lost: ReadonlyArray<string>
-  /** The reason for which actors are lost: `stale` where their tree has gone, `ended` where their tree says so. */
+  /**
+   * The reason for which actors are lost: `stale` when their tree has gone, `ended` when their tree reports their end.
+   */
   readonly why: "ended" | "stale"
 }
 
@@ -53,7 +55,7 @@ const listed = (state: State, seen: ReadonlyArray<Seen>): readonly [State, Outco
   for (const { head, root, token } of seen) {
     const before = state.get(root)
     if (head !== undefined) next.set(root, { head, token, pages: before?.pages ?? new Map() })
-    // A head of a newer version cannot be read, so the known one before it stays.
+    // A head of a newer version cannot be read, so the last known head stays.
     else if (before !== undefined) next.set(root, before)
   }
   const gone = Array.from(state).filter(([root]) => !next.has(root))

@@ -1,10 +1,11 @@
 /**
- * The connections of an actor to actors that are neither its parent nor its children. Each pair has one connection,
- * which is made when it is first needed, and carries the dialogs of both sides. The machine `Rendezvous` decides, and
- * this module carries out.
+ * The connections of an actor to actors that are neither its parent nor its children. Each pair of actors has one
+ * connection, which is made when it is first needed and carries the dialogs of both sides. The machine `Rendezvous`
+ * decides, and this module carries out its actions.
  *
- * An actor listens from the first request for its address. An actor that dials in is a stranger until it has proven
- * that it knows the secret of the tree. The greeting of a stranger has a limited size and time, and reaches no handler.
+ * An actor begins to listen when its address is first requested. An actor that dials in is a stranger until it has
+ * proven that it knows the secret of the tree. The greeting of a stranger has a limited size and time, and reaches no
+ * handler.
  *
  * @since 0.1.0
  */
@@ -35,8 +36,8 @@ import type { Doors, Network } from "../transport/Network.ts"
 import { type Address, type Connection, TransportError } from "../transport/Transport.ts"
 
 /**
- * The largest greeting of a stranger in bytes; real ones have a few hundred. A dialler reads more, because its peer's
- * first words follow the greeting at once.
+ * The largest greeting of a stranger in bytes; real greetings have a few hundred. A dialler reads more bytes, because
+ * its peer's first words follow the greeting at once.
  */
 const maxStrangerGreetingBytes = 16 * 1024
 
@@ -47,15 +48,15 @@ const maxStrangerGreetingBytes = 16 * 1024
 const duplicateRetryMillis = 50
 
 /**
- * The number of dials after one that ends in its greeting. Among many strangers a peer may be driven out by later ones
- * before it has proven itself, however quick it is.
+ * The number of further dials after a connection that ended in its greeting. When there are many strangers, later
+ * strangers may evict a peer before it has proven itself, however quick the peer is.
  */
 const greetingRetries = 4
 
-/** The handler of the words of an actor's peers. */
+/** The functions that handle the words of an actor's peers. */
 export interface PeerRouter {
   readonly start: (message: Start) => void
-  /** Called when the connection is gone, and every dialog on it has been told. */
+  /** Called when the connection is gone, and all its dialogs have been told of the loss. */
   readonly closed: () => void
 }
 
@@ -63,28 +64,31 @@ export interface PeersOptions {
   readonly self: ActorId
   readonly network: Network
   readonly events: Events
-  /** The context of work that has no caller: it gives the clock and the bounds. */
+  /** The context of work that has no caller: it contains the clock and the timeouts. */
   readonly context: Context.Context<never>
-  /** Finds the addresses of an actor. The tree is asked, which makes that actor listen. */
+  /** Finds the addresses of an actor. The question goes over the tree, and makes the wanted actor listen. */
   readonly locate: (ref: ActorRefData) => Effect.Effect<ReadonlyArray<Address>, NotThere>
-  /** The connection that exists anyway to this actor's parent or to one of its children. */
+  /** The existing connection to this actor's parent or to one of its children. */
   readonly relative: (uuid: string) => PeerChannel | undefined
   readonly serve: (channel: PeerChannel) => PeerRouter
   /** Handles the request of a peer to end this actor. */
   readonly cancelActor: (message: CancelActor, channel: PeerChannel) => void
 }
 
-/** The failure to reach an actor: it has gone or is about to go (`gone`), or no connection leads to it. */
+/**
+ * The failure to reach an actor: `gone` is true if the actor has ended or is about to end, or if no connection leads to
+ * the actor.
+ */
 export interface NotThere {
   readonly gone: boolean
-  /** True where the actor's parent has seen the end of it, or of an actor above it. */
+  /** True when the actor's parent has seen the end of the actor, or of an actor above it. */
   readonly ended?: boolean | undefined
-  /** The reason for which the actor cannot be reached. Default: it is gone, or no transport leads to it. */
+  /** The reason for which the actor cannot be reached. Default: the actor is gone, or no transport leads to it. */
   readonly why?: Unreachability | undefined
   readonly reason: string
 }
 
-/** A dial for which callers wait, with the work to interrupt when it is called off. */
+/** A dial for which callers wait, with the fiber to interrupt when the dial is called off. */
 interface Dial {
   readonly ref: ActorRefData
   readonly done: Deferred.Deferred<PeerChannel, Unreachable>
@@ -99,7 +103,7 @@ interface Running {
 type Input = Rendezvous.Input<PeerChannel, Connection, Unreachable>
 type Action = Rendezvous.Action<PeerChannel, Connection, Unreachable>
 
-/** The failure to make a connection; `gone` is true where the actor itself has gone. */
+/** The failure to make a connection; `gone` is true when the actor itself has gone. */
 export class Unreachable {
   readonly gone: boolean
   readonly error: ActorError
@@ -152,7 +156,7 @@ export class Peers {
       try {
         this.execute(action)
       } catch (error) {
-        // The error is kept until the end of the loop: other callers still have to get their connections.
+        // The error is kept until the end of the loop, because the other callers still have to get their connections.
         thrown.push(error)
       }
     }
@@ -281,7 +285,10 @@ export class Peers {
 
   // ---- reaching ---------------------------------------------------------------------------------------------------
 
-  /** The connection to an actor, made if there is none. Callers that ask meanwhile wait for the same one. */
+  /**
+   * The connection to an actor, made if there is none. Callers that ask for the same actor during a dial wait for the
+   * same connection.
+   */
   connect(ref: ActorRefData): Effect.Effect<PeerChannel, Unreachable> {
     return Effect.suspend(() => {
       const { relative, self } = this.options
@@ -306,8 +313,8 @@ export class Peers {
   private dial(peer: string): void {
     const dial = this.dials.get(peer)!
     dial.timer ??= this.after(this.timeouts.connect, { _tag: "DialLate", peer })
-    // Results of the dial are reported only while a caller waits for it: one that was overtaken must not change the
-    // next one.
+    // The results of a dial count only while a caller waits for this dial: a dial that was overtaken must not change
+    // the next one.
     const tell = (input: Input) => this.dials.get(peer) === dial ? this.input(input) : undefined
     const attempt = Effect.matchEffect(this.attempt(dial.ref, tell), {
       onSuccess: () => Effect.void,
@@ -338,8 +345,8 @@ export class Peers {
     const { locate, network } = this.options
     const dialled = Effect.flatMap(locate(ref), (addresses) => network.dial(addresses))
     return dialled.pipe(
-      // The listener of the actor has gone, or the actor has just ended. Only its parent knows which, and asking makes
-      // the actor listen again.
+      // The listener of the actor has gone, or the actor has just ended. Only the parent of the actor knows which of
+      // the two happened, and asking the parent makes a living actor listen again.
       Effect.catchIf(
         isNobodyThere,
         () => Effect.mapError(dialled, (why) => isNobodyThere(why) ? { gone: false, reason: why.reason } : why)
@@ -367,7 +374,7 @@ export class Peers {
       let done = false
       channel.onHandshake((result) => {
         done = true
-        // The connection is stored in this turn, so that an interruption that comes now finds it in its place.
+        // The connection is stored in this turn of the event loop, so that an interruption that comes now finds it.
         if (result._tag === "Open") {
           this.input({ _tag: "Welcomed", peer: ref.actor.uuid, connection: channel })
           return resume(Effect.void)
@@ -401,7 +408,7 @@ export class Peers {
           this.input({ _tag: "Ended", peer: actor.uuid, connection: channel })
           if (channel.bye === undefined && !this.isEnding) events.publish({ _tag: "PeerLost", actor, error })
           router.closed()
-          // This side ends its half after its last word, and does not wait for the peer's half.
+          // This side of a connection ends its half after its last word, and does not wait for the peer's half.
           channel.hangUp()
           this.fork(Effect.andThen(Effect.sleep(this.timeouts.explain), Effect.sync(() => channel.destroy())))
         }
@@ -426,7 +433,10 @@ export class Peers {
     this.fork(Effect.ignore(Effect.map(Deferred.await(listener), (listener) => listener.close())))
   }
 
-  /** Says `Bye` to every peer and closes. Dialogs of a peer that are still open end as the farewell says. */
+  /**
+   * Says `Bye` to every peer and closes all connections. Dialogs of a peer that are still open end as the farewell
+   * says.
+   */
   close(farewell?: Farewell): void {
     this.farewell = farewell ?? this.farewell
     this.stopListening()
@@ -448,19 +458,23 @@ export class Peers {
   }
 }
 
-/** Calls a function of a driver, and drops its error, because the next step does not depend on it. */
+/**
+ * Calls a function of a driver, and drops the error of the function, because the next step does not depend on the
+ * result.
+ */
 const quietly = (f: () => void): void => {
   try {
     f()
   } catch {
-    // The error is dropped: the connection is not used any more.
+    // The error is dropped, because the connection is not used any more.
   }
 }
 
 const ending = "this actor is ending"
 
 /**
- * The authenticator of a connection. A proof is bound to the connection where the connection has a binding of its own.
+ * The authenticator of a connection. A proof is bound to its connection if the connection has a binding of its own, as
+ * over TLS.
  */
 export const authOf = ({ authenticator }: Network, connection: Connection): Authenticator | undefined => {
   const { binding } = connection
@@ -468,13 +482,13 @@ export const authOf = ({ authenticator }: Network, connection: Connection): Auth
   return auth === undefined || binding === undefined ? auth : { ...auth, binding }
 }
 
-/** The mark that the peer refused this connection because the pair has another one, or is about to have it. */
+/** The refusal of a connection because the two actors have another one, or are about to have it. */
 class Duplicate {}
 
 const isDuplicate = (result: HandshakeResult): boolean =>
   result._tag === "Refused" && result.refusal.reason === "duplicate"
 
-/** True for an error that speaks of an address, and not of the actor that listened there. */
+/** True for an error about an address, as opposed to the actor that listened there. */
 const isNobodyThere = (why: NotThere | TransportError): why is TransportError =>
   why instanceof TransportError && why.gone
 
@@ -486,7 +500,10 @@ const unreachable = (ref: ActorRefData, why: Unreachability, reason: string): Un
     new ActorUnreachable({ actor: ref.actor, target: formatActor(ref.actor), why, reason })
   )
 
-/** The connection ended in its greeting. The peer has no name yet, so the usual error of a loss would name no actor. */
+/**
+ * The failure of a connection that ended in its greeting. The peer has no name yet, so the usual error of a lost actor
+ * would name no actor.
+ */
 class HungUp {
   readonly hungUp: string
   constructor(error: ActorError) {

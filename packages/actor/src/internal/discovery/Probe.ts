@@ -1,6 +1,6 @@
 /**
- * Asks which actor listens at an address; both sides prove themselves as any peers do. No call crosses this connection:
- * calls to the actor use another one.
+ * Asks which actor listens at an address; both sides prove themselves as other peers do. No call crosses this
+ * connection, because calls to the actor use another one.
  *
  * @since 0.2.0
  */
@@ -30,7 +30,7 @@ const greeted = ({ context, events, network, self }: Options, connection: Connec
     return Effect.sync(() => channel.destroy())
   })
 
-/** The identity of the actor that listens at the first of these addresses that answers. */
+/** Returns the identity of the actor that listens at the first address that answers. */
 export const identify = (options: Options, addresses: ReadonlyArray<Address>): Effect.Effect<ActorId, NotThere> => {
   const { connect } = Context.get(options.context, Timeouts)
   const reason = `no answer within ${connect} ms (Timeouts.connect)`

@@ -3,17 +3,20 @@
  *
  *   (absent) --Claim--> starting --Ready--> ready --Transfer--> replaced     Gone, from each: absent, and all below it too
  *
- * Names are shared unless an actor claims one alone: then no other actor can have the name, in either order. A claim
- * holds a name before the process exists, so of two that want it alone only one is started. Starting actors are not
- * shown. An actor whose parent is unknown here cannot be added: its report came late.
+ * Names are shared unless an actor claims a name alone: no other actor may then have that name, whichever came first. A
+ * claim holds a name before the actor's process exists, so of two actors that claim a name alone only one is started.
+ * An actor that is starting is not listed. An actor whose parent is not registered cannot be added: its report came
+ * late.
  *
- * Actors that play one role hold a unique name together, and one of them is shown. A transfer shows another of them in
- * the same step, so the name is never free in between. The player before it keeps its place until it is gone.
+ * Actors that play one role hold a unique name together, and one of these actors is listed. A transfer lists another
+ * player of the role in the same step, so the name is never free in between. The earlier player keeps its hold on the
+ * name until it is gone.
  *
- * Actors of other trees are listed behind those of this tree, as their own trees report them (`Found`, `Lost`). They
- * hold no name here, so a claim does not look at them.
+ * Actors of other trees are listed behind the actors of this tree, as their own trees report them (`Found`, `Lost`). An
+ * actor of another tree holds no name in this registrar, so a claim does not look at it.
  *
- * Indexes take the place of scans and sorts: namesakes stand in the order of becoming ready, children below their parents.
+ * Indexes replace scans and sorts: actors of one name are kept in the order in which they became ready, and children
+ * below their parents.
  *
  * @since 0.1.0
  */
@@ -24,8 +27,8 @@ import type { Entry } from "../settings/ActorRef.ts"
 import { isBelow } from "../settings/ActorRef.ts"
 
 /**
- * The news of a watcher: first all actors that are listed, then each change. `why` is `ended`; or `stale` where the
- * actor was found gone before its parent said so; or `replaced` where another actor took over its role.
+ * The news that a watcher gets: first all actors that are listed, then each change. `why` is `ended`, or `stale` if the
+ * actor was found gone before its parent reported it, or `replaced` if another actor took over its role.
  *
  * @category models
  * @since 0.1.0
@@ -36,8 +39,8 @@ export type Change =
   | { readonly _tag: "Down"; readonly entry: Entry; readonly why: "ended" | "stale" | "replaced" }
 
 /**
- * The distance of an actor: 0 in this tree, 1 in another tree of this host, 2 on another host. Lower ones are listed
- * first.
+ * The distance of an actor: 0 in this tree, 1 in another tree of this host, 2 on another host. Actors of a lower tier
+ * are listed first.
  */
 export type Tier = 0 | 1 | 2
 
@@ -47,13 +50,13 @@ interface Held {
   readonly tier: Tier
   /** The number of engines that list an actor of another tree. */
   readonly sources: number
-  /** The place in the order of becoming ready: of two namesakes the later one is found first. */
+  /** The position in the order of becoming ready: of two actors with one name the later one is found first. */
   readonly order: number
 }
 
 /**
- * A link in a chain of actors that became ready, the last one first. A walk passes over links whose actors are not
- * listed any more.
+ * A link in a chain of actors that became ready, the latest first. A walk passes over links whose actors are not listed
+ * any more.
  */
 interface Link {
   readonly uuid: string
@@ -63,19 +66,19 @@ interface Link {
 
 /** The listed actors, either of one name or of all names. */
 interface Listed {
-  /** One chain for each tier. */
+  /** One chain of actors for each tier. */
   readonly chains: readonly [Link | undefined, Link | undefined, Link | undefined]
-  /** The number of links in the chains, with those of actors that are not listed any more. */
+  /** The number of links in the chains, including those of actors that are not listed any more. */
   readonly links: number
-  /** The number of actors that are listed or hold a name here. */
+  /** The number of actors that are listed under this name, or hold it. */
   readonly held: number
 }
 
-/** All actors of one name. */
+/** All actors with one name. */
 interface Named extends Listed {
   /** The uuids of the actors of this tree that hold the name. */
   readonly uuids: HashSet.HashSet<string>
-  /** The number of actors that hold the name alone. */
+  /** The number of actors that hold this name alone. */
   readonly unique: number
 }
 
@@ -90,12 +93,12 @@ export interface State {
 
 export type Input =
   | { readonly _tag: "Claim"; readonly entry: Entry }
-  /** The actor is ready. Its process number is known only now. */
+  /** The actor is ready. The process number of the actor is known only now. */
   | { readonly _tag: "Ready"; readonly uuid: string; readonly pid: number }
-  /** The actor is ready, and takes over the role of `from`, which may be gone already. */
+  /** The actor is ready, and takes over the role of `from`, an actor that may be gone already. */
   | { readonly _tag: "Transfer"; readonly uuid: string; readonly pid: number; readonly from: string }
   | { readonly _tag: "Gone"; readonly uuid: string; readonly why: "ended" | "stale" }
-  /** An engine says that actors of other trees are listed there. */
+  /** An engine reports actors of other trees that are listed there. */
   | { readonly _tag: "Found"; readonly entries: ReadonlyArray<Entry>; readonly tier: 1 | 2 }
   /** An engine does not list these actors any more. */
   | { readonly _tag: "Lost"; readonly uuids: ReadonlyArray<string>; readonly why: "ended" | "stale" }
@@ -103,7 +106,7 @@ export type Input =
 export type Outcome =
   | { readonly _tag: "Changed"; readonly changes: ReadonlyArray<Change> }
   | { readonly _tag: "Taken"; readonly by: Entry }
-  /** The actor's parent is unknown here, or stands at another place than the entry says. */
+  /** The actor's parent is not registered, or has another path than the entry says. */
   | { readonly _tag: "Orphan" }
 
 export const initial: State = {
@@ -128,7 +131,10 @@ const orphan: Outcome = { _tag: "Orphan" }
 
 const isSame = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): boolean => a.length === b.length && isBelow(a, b)
 
-/** True for the root of an empty registrar, and for an actor whose parent is known at the place that the entry says. */
+/**
+ * True for the root of an empty registrar, and for an actor whose parent is registered with the path that the entry
+ * says.
+ */
 const hasParent = (state: State, { actor, path }: Entry): boolean => {
   if (path.at(-1) !== actor.uuid) return false
   if (path.length === 1) return HashMap.size(state.held) === 0
@@ -143,7 +149,7 @@ const isSameRole = (a: Entry, b: Entry): boolean =>
 const claim = (state: State, entry: Entry): readonly [State, Outcome] => {
   const { name, uuid } = entry.actor
   const known = heldOf(state, uuid)?.entry
-  // A claim that is repeated by the same actor is still one claim.
+  // A claim that the same actor repeats counts once.
   if (known !== undefined) {
     return [state, known.actor.name === name && isSame(known.path, entry.path) ? nothing : orphan]
   }
@@ -182,8 +188,8 @@ const inFront = <L extends Listed>(
 }
 
 /**
- * Counts one actor less. The chains are rebuilt once more than half of their links belong to actors that are gone, so
- * walks and removals stay cheap.
+ * Reduces the count of listed actors by one. The chains are rebuilt once more than half of their links belong to actors
+ * that are gone, so walks and removals stay cheap.
  */
 const fewer = <L extends Listed>(state: State, before: L): L => {
   const listed = { ...before, held: before.held - 1 }
@@ -349,7 +355,7 @@ export const step = (state: State, input: Input): readonly [State, Outcome] => {
   }
 }
 
-/** The listed actors of these links. */
+/** Returns the actors of these links that are still listed. */
 function* linked(state: State, links: Link | undefined): Generator<Held> {
   for (let link = links; link !== undefined; link = link.next) {
     const held = heldOf(state, link.uuid)
@@ -358,14 +364,15 @@ function* linked(state: State, links: Link | undefined): Generator<Held> {
 }
 
 /**
- * Walks over the ready actors, of one name or of all: those of this tree first, and in each tier the last one first.
+ * Walks over the ready actors of one name, or of all names: those of this tree first, and in each tier the latest
+ * first.
  */
 export function* walk(state: State, name: string | undefined, tiers: number | undefined): Generator<Entry> {
   const { chains } = name === undefined ? state.all : named(state, name)
   for (const chain of chains.slice(0, tiers)) for (const { entry } of linked(state, chain)) yield entry
 }
 
-/** The first `most` entries of a walk; with `own` only those of this tree. */
+/** The first `most` entries of a walk; with `own` only entries of this tree. */
 export const entries = (state: State, name?: string, most = Infinity, own = false): ReadonlyArray<Entry> => {
   const found: Array<Entry> = []
   for (const entry of walk(state, name, own ? 1 : undefined)) {
@@ -381,7 +388,7 @@ export const entryOf = (state: State, uuid: string): Entry | undefined => {
   return held?.phase === "ready" ? held.entry : undefined
 }
 
-/** The path of an actor in its tree; `undefined` where it is not known here. */
+/** The path of an actor in its tree; `undefined` when the actor is not registered. */
 export const pathOf = (state: State, uuid: string): ReadonlyArray<string> | undefined => {
   const held = heldOf(state, uuid)
   return held?.tier === 0 ? held.entry.path : undefined

@@ -1,6 +1,6 @@
 /**
- * The registrar of a tree, in its root. It carries out what `Registrar.step` decides, tells the watchers, and serves
- * the directory to the tree.
+ * The registrar of a tree, in its root. The service carries out what `Registrar.step` decides, tells the watchers, and
+ * answers the questions of the tree.
  *
  * A watcher that reads slowly costs bounded memory: too many unread changes are replaced by a new snapshot.
  *
@@ -17,15 +17,15 @@ import type { Entry } from "../settings/ActorRef.ts"
 import { contract, type Directory, inPieces, pieces } from "./Directory.ts"
 import * as Registrar from "./Registrar.ts"
 
-/** The most changes that wait for one watcher. */
+/** The number of changes that may wait for one watcher. */
 const maxPendingChanges = 1024
 
 class Watcher {
   private readonly name: string | undefined
-  /** The uuid of the root whose tree alone is watched; `undefined` where all trees are. */
+  /** The uuid of the root whose tree the watcher follows; `undefined` when it follows all trees. */
   private readonly root: string | undefined
   private readonly snapshot: () => Effect.Effect<Registrar.Change>
-  /** The changes that wait for the watcher; `undefined` while it is owed a snapshot instead. */
+  /** The changes that wait for the watcher; `undefined` while the watcher must get a snapshot instead. */
   private pending: Array<Registrar.Change> | undefined
   private waiting: (() => void) | undefined
 
@@ -39,7 +39,7 @@ class Watcher {
     this.snapshot = snapshot
   }
 
-  /** Owes the watcher a new snapshot, because it has missed changes. */
+  /** Makes the watcher's next piece of news a new snapshot, because the watcher has missed changes. */
   startOver(): void {
     this.pending = undefined
     this.waiting?.()
@@ -62,7 +62,7 @@ class Watcher {
       this.waiting = undefined
       const { pending } = this
       this.pending = []
-      // The snapshot is of this moment: later changes are told after it.
+      // The snapshot shows the moment of the call: the watcher gets later changes after the snapshot.
       resume(pending === undefined ? Effect.map(this.snapshot(), (all) => [all]) : Effect.succeed(pending))
     }
     if (this.pending === undefined || this.pending.length > 0) return take()
@@ -76,7 +76,7 @@ class Watcher {
 /** The number of entries that are gathered in one turn of the event loop. */
 const entriesAtOnce = 2_048
 
-/** Gathers all entries of a walk over one state, with turns for other work in between. */
+/** Gathers all entries of a walk over one state, and gives other work a turn of the event loop in between. */
 const gathered = (walk: Iterator<Entry>): Effect.Effect<ReadonlyArray<Entry>> => {
   const entries: Array<Entry> = []
   const more: Effect.Effect<ReadonlyArray<Entry>> = Effect.suspend(() => {
@@ -94,13 +94,13 @@ export interface RegistrarOptions {
   /** The entry of the root, which is always listed. */
   readonly root: Entry
   readonly events: Events
-  /** True when an actor has really ended. Its own ancestors are asked, within a bound. */
+  /** True when an actor has really ended. The check asks the actor's own ancestors, within a bound. */
   readonly isGone: (entry: Entry) => Effect.Effect<boolean>
 }
 
 /**
- * The registrar of a tree, as a Discovery gets it. Besides the actors of the tree it lists actors of other trees, which
- * the Discovery reports. Those hold no name here.
+ * The registrar of a tree, as a Discovery sees it. Besides the actors of its tree the registrar lists actors of other
+ * trees, which the Discovery reports. Actors of other trees hold no name in this registrar.
  *
  * @category models
  * @since 0.2.0
@@ -109,11 +109,11 @@ export interface TreeRegistrar extends Directory {
   /** The actors of this tree alone: first a snapshot, then each change. */
   readonly own: Stream.Stream<Registrar.Change>
   /**
-   * Lists actors of other trees; `tier` is 1 on this host, 2 elsewhere. An actor that two engines list stays until both
-   * have lost it.
+   * Lists actors of other trees; `tier` is 1 on this host, 2 elsewhere. An actor that two engines list stays listed
+   * until both have lost it.
    */
   readonly found: (entries: ReadonlyArray<Entry>, tier: 1 | 2) => void
-  /** Takes actors of other trees from the list. */
+  /** Removes actors of other trees from the list. */
   readonly lost: (uuids: ReadonlyArray<string>, why: "ended" | "stale") => void
   /** Gives every watcher a new snapshot, because changes of other trees may have been missed. */
   readonly gap: () => void
@@ -219,7 +219,7 @@ export class RegistrarService implements Directory {
     ))
   }
 
-  /** The parent of an actor; `undefined` where it is not known here. The root has no parent. */
+  /** The parent of an actor; `undefined` when the actor is not registered. The root has no parent. */
   parentOf(uuid: string): { readonly uuid: string | undefined } | undefined {
     const path = Registrar.pathOf(this.state, uuid)
     return path === undefined ? undefined : { uuid: path.at(-2) }
@@ -236,8 +236,8 @@ export class RegistrarService implements Directory {
 }
 
 /**
- * The endpoints by which the tree asks a directory. Only a parent may report on its children: the tree's own registrar
- * knows who that is, whatever the directory is.
+ * The endpoints by which the tree asks a directory. Only a parent may report on its children, and the tree's own
+ * registrar knows the parent, whichever directory a program uses.
  */
 export const serveDirectory = (
   registrar: RegistrarService,
@@ -278,13 +278,13 @@ export const serveDirectory = (
   ])
 }
 
-/** True for failures that are in the contract: those of an engine, and a name that is taken. */
+/** True for failures that the contract declares: those of an engine, and a name that is taken. */
 const crosses = (error: ActorError): boolean => error._tag === "ActorUnreachable" || error._tag === "NameTaken"
 
 const answered = <A>(effect: Effect.Effect<A, ActorError>): Effect.Effect<A, ActorError> =>
   Effect.catchIf(effect, (error) => !crosses(error), Effect.die)
 
-/** Runs an effect with the uuid of the asking actor, which the connection knows. */
+/** Runs an effect with the uuid of the asking actor, which is known from the connection. */
 const asker = <A, E>(f: (uuid: string | undefined) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.withFiber((fiber) => f(fiber.getRef(CurrentDialog)?.info.peer.uuid))
 

@@ -1,9 +1,10 @@
 /**
- * Trees that see each other: each publishes its listed actors at an engine, under one lease, and follows what the other
- * trees have published.
+ * Lets trees see each other: each tree publishes its listed actors at an engine, under one lease, and follows what the
+ * other trees have published.
  *
- * The tree's own registrar stays authoritative. Publishing delays no start: it is batched, and repeated after an
- * outage. A start waits for the engine only where its name has to be alone among all trees.
+ * The tree's own registrar still decides about the names of the tree. Publishing delays no start: changes are sent in
+ * batches, and everything is sent again after an outage. A start waits for the engine only if its name must be unique
+ * among all trees.
  *
  * @since 0.2.0
  */
@@ -33,16 +34,19 @@ import { WideNames } from "./WideNames.ts"
  * @since 0.2.0
  */
 export interface SharedOptions {
-  /** The trees that see an actor whose start does not set it (`Actor.start(name, { listed })`). Default: `everyone`. */
+  /**
+   * The trees that see an actor whose start does not say so itself (`Actor.start(name, { listed })`). Default:
+   * `everyone`.
+   */
   readonly listed?: Listing | undefined
   /**
-   * The time for which a tree stays listed after it died or was cut off. Its lease is renewed four times in it.
-   * Default: 15 seconds.
+   * The time for which a tree stays listed after it died or was cut off. The lease of the tree is renewed four times
+   * within this time. Default: 15 seconds.
    */
   readonly ttl?: Duration.Input | undefined
   /**
-   * The host of this tree: actors with `listed: "host"` are seen only by trees of the same host. Default: the name of
-   * the host.
+   * The host of this tree; actors with `listed: "host"` are seen only by trees of the same host. Default: the name of
+   * the machine.
    */
   readonly host?: string | undefined
 }
@@ -52,13 +56,13 @@ type Service = Leases["Service"]
 /** Milliseconds for which changes are collected before they are sent. */
 const batchMillis = 20
 
-/** The number of changes that are taken over in one turn of the event loop. */
+/** The number of changes that are handled in one turn of the event loop. */
 const changesAtOnce = 128
 
-/** Publishes the entries of one tree that trees within one reach may see. */
+/** Publishes the entries of one tree for the trees within one reach: a host, or everyone. */
 class Publisher {
   state = TreePages.initial
-  /** The revisions of the pages that the engine holds; `head` is the token of the head there. */
+  /** The revisions of the pages that the engine holds; `head` is the token under which the engine holds the head. */
   private written: Array<number> = []
   private head: Token | undefined
   private readonly dirty = Latch.makeUnsafe(true)
@@ -80,12 +84,15 @@ class Publisher {
     if (!isSame) this.dirty.openUnsafe()
   }
 
-  /** True where a head is published: always for `everyone`, and for a host only where the tree lists an actor there. */
+  /**
+   * True when the head of the tree's list must be published: always for `everyone`, and for a host only when the tree
+   * lists an actor there.
+   */
   private get isNeeded(): boolean {
     return this.reach === "everyone" || this.state.pages.length > 0
   }
 
-  /** Sends the changes that the engine does not hold yet; false where the engine did not take them. */
+  /** Sends the changes that the engine does not hold yet; false when the engine did not accept them. */
   private readonly send: Effect.Effect<boolean> = Effect.gen({ self: this }, function*() {
     if (!this.isNeeded) return true
     const { host, root, tree } = this.tree
@@ -111,7 +118,7 @@ class Publisher {
     return true
   })
 
-  /** Publishes as long as a lease lasts: everything is sent again under a new one. */
+  /** Publishes while a lease lasts, and sends everything again under a new lease. */
   readonly run: Effect.Effect<never> = Effect.gen({ self: this }, function*() {
     const { leases } = this
     const epoch = yield* leases.held
@@ -121,7 +128,7 @@ class Publisher {
       yield* this.dirty.await
       yield* Effect.sleep(batchMillis)
       yield* this.dirty.close
-      // An interruption waits for the answer of the engine, so that the token of a head that was granted is known.
+      // An interruption waits for the answer of the engine, so that the token of a granted head is known.
       if (yield* Effect.uninterruptible(this.send)) return
       this.dirty.openUnsafe()
       yield* Effect.sleep(leases.lease.ttlMillis * part.afterFailure)
@@ -130,7 +137,7 @@ class Publisher {
     return yield* this.run
   })
 
-  /** Takes the tree from the engine's list when it ends. Its pages go with its lease. */
+  /** Removes the tree from the engine's list when the tree ends. The pages of the tree disappear with its lease. */
   readonly withdraw: Effect.Effect<void> = Effect.suspend(() => {
     const { driver, lease } = this.leases
     if (this.head === undefined) return Effect.void
@@ -139,7 +146,7 @@ class Publisher {
   })
 }
 
-/** The reach of an entry; `undefined` where the entry is not seen outside its tree. */
+/** The trees that may see an entry; `undefined` when the entry is not seen outside its tree. */
 const reachOf = ({ listed }: Entry, usual: Listing, host: string): TreePages.Reach | undefined => {
   const seenBy = listed ?? usual
   return seenBy === "tree" ? undefined : seenBy === "host" ? `host/${host}` : "everyone"
@@ -161,7 +168,7 @@ const share = (
       return reach === undefined || !entry.unique ? undefined : TreePages.nameKey(reach, entry.actor.name)
     }
     const publishers = reaches.map((reach) => ({ reach, publisher: new Publisher(leases, reach, tree) }))
-    /** The listed actors of the tree that have a name alone, by the key of that name. */
+    /** The listed actors of this tree with a unique name, by the key of that name. */
     const alone = new Map<string, Map<string, Entry>>()
     const takeOver = (changes: ReadonlyArray<TreePages.One>) => {
       for (const { publisher, reach } of publishers) {
@@ -200,7 +207,7 @@ const share = (
       const ended = publishers.flatMap(({ publisher }) => TreePages.ended(publisher.state, entries))
       return Effect.andThen(
         inTurns(ended.length, (at) => ended[at]!),
-        // The entries are reversed: a list begins with the last ready actor, and a reader is told in the order of
+        // The entries are reversed: a list begins with the latest ready actor, while a reader is told in the order of
         // becoming ready.
         inTurns(entries.length, (at) => ({ _tag: "Up", entry: entries[entries.length - 1 - at]! }))
       )
@@ -219,7 +226,8 @@ const share = (
       Effect.flatMap(below.root?.(uuid) ?? Effect.undefined, (known) => {
         if (known !== undefined) return Effect.succeed(known)
         const followed = followers.map((follower) => follower.root(uuid)).find((root) => root !== undefined)
-        // A reference to an actor may arrive before the news of its tree, so the engine is asked for its root.
+        // A reference to an actor may arrive before the news of its tree, so the engine is asked for the root of that
+        // tree.
         return followed !== undefined ? Effect.succeed(followed) : Following.lookUp(leases, reaches, uuid)
       })
     return {
@@ -238,16 +246,16 @@ const share = (
   })
 
 /**
- * Trees that see each other over an engine: whatever finds, waits for, watches or lists actors in one of them knows those of
- * the others, too, as far as they are `listed`. Programs that are to see each other need one engine and one secret
- * (`credentials`), and a transport by which they reach each other.
+ * A Discovery for trees that see each other over an engine: finding, waiting, watching and listing in one tree include
+ * the `listed` actors of the others. Programs that see each other need one engine, one secret (`credentials`), and a
+ * transport by which they reach each other.
  *
- * An outage of the engine delays no start and empties no list. A tree that has died is
- * listed until its lease ends. Only `unique: true` asks the engine: `NameTaken` where an actor of another tree has the name,
- * and `ActorUnreachable` where the engine does not answer.
+ * An outage of the engine delays no start and empties no list. A tree that has died is listed until its lease ends.
+ * Only `unique: true` asks the engine: a start fails with `NameTaken` when an actor of another tree has the name, and
+ * with `ActorUnreachable` when the engine does not answer.
  *
- * It stands over a Discovery of the context, so that a tree can be listed by several engines. Without one that is
- * `Discovery.layerTree`.
+ * The Layer wraps the Discovery of its context, so that a tree can be listed by several engines. Without a Discovery in
+ * its context the shared Discovery wraps `Discovery.layerTree`.
  *
  * @example
  * ```ts
@@ -268,7 +276,7 @@ export const layerShared = (options: SharedOptions = {}): Layer.Layer<Discovery,
         open: (tree: DiscoveryTree) =>
           Effect.gen(function*() {
             const below = yield* under.open(tree)
-            // Each root has a lease of its own, because the engine cannot tell two holders of one lease apart.
+            // Each root has its own lease, because the engine cannot tell two holders of one lease apart.
             const leases = yield* Layer.build(
               layerLeases({ ttl: options.ttl }).pipe(Layer.provide(Layer.succeed(DiscoveryDriver, driver)))
             )

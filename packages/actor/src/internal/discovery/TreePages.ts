@@ -1,6 +1,6 @@
 /**
- * The listed actors of one tree as it publishes them at an engine: pages of entries, and a head with the revision of
- * each page. A change rewrites one page and the head, however many actors there are.
+ * The listed actors of one tree as the tree publishes them at an engine: pages of entries, and a head with the revision
+ * of each page. A change rewrites one page and the head, however many actors the tree has.
  *
  *   Up    the first page with room, or a new one --> a new revision of that page
  *   Down  the page where the entry stands        --> a new revision of that page
@@ -8,8 +8,8 @@
  *   trees/everyone/<root>        the head: the root, its addresses, the revision of each page
  *   pages/everyone/<root>/<n>    a page: its revision and its entries
  *
- * An entry stays on its page. Pages are written before the head, so a reader finds each page at least as new as the
- * head says.
+ * An entry never moves to another page. Pages are written before the head, so a reader finds each page at least as new
+ * as the head says.
  *
  * @since 0.2.0
  */
@@ -20,7 +20,7 @@ import { ActorId } from "../errors/ActorError.ts"
 import { Entry } from "../settings/ActorRef.ts"
 import type { Change } from "./Registrar.ts"
 
-/** The number of entries in one page: they take some ten thousand bytes, which every engine holds in one value. */
+/** The number of entries in one page: together some ten thousand bytes, which every engine holds in one value. */
 export const pageEntries = 64
 
 export interface Page {
@@ -28,7 +28,7 @@ export interface Page {
   readonly entries: ReadonlyMap<string, Entry>
 }
 
-/** The numbers of pages that have room, each of them once. */
+/** Numbers of the pages that have room for another entry, each number once. */
 interface Room {
   readonly page: number
   readonly next: Room | undefined
@@ -43,7 +43,7 @@ export interface State {
 
 export const initial: State = { revision: 0, pages: [], places: HashMap.empty(), room: undefined }
 
-/** A state that is being changed by one batch of changes. */
+/** The next state of the pages, while one batch of changes is applied. */
 interface Draft {
   readonly pages: Array<Page>
   places: State["places"]
@@ -78,10 +78,10 @@ const drop = (draft: Draft, uuid: string): void => {
   draft.places = HashMap.remove(draft.places, uuid)
 }
 
-/** The change of one entry. */
+/** A change that concerns one entry. */
 export type One = Exclude<Change, { readonly _tag: "Snapshot" }>
 
-/** The changes that end the entries which a snapshot does not hold any more. */
+/** The changes that end the entries which a new snapshot does not contain any more. */
 export const ended = (state: State, there: ReadonlyArray<Entry>): ReadonlyArray<One> => {
   if (HashMap.isEmpty(state.places)) return []
   const uuids = new Set(there.map(({ actor }) => actor.uuid))
@@ -91,7 +91,7 @@ export const ended = (state: State, there: ReadonlyArray<Entry>): ReadonlyArray<
   )
 }
 
-/** Applies changes of the tree. `shows` says which entries are published within this reach. */
+/** Applies changes of the tree. `shows` says which entries the trees within this reach may see. */
 export const step = (state: State, changes: ReadonlyArray<One>, shows: (entry: Entry) => boolean): State => {
   const draft: Draft = { ...state, pages: [...state.pages], revision: state.revision + 1 }
   for (const change of changes) {
@@ -121,13 +121,13 @@ const headJson = Schema.fromJsonString(HeadSchema)
 const pageJson = Schema.fromJsonString(PageSchema)
 
 export const encodeHead: (head: Head) => string = Schema.encodeSync(headJson)
-/** Reads the head of a tree; `undefined` where the value is none that this version writes. */
+/** Reads the head of a tree; `undefined` when the value is not a head of this version. */
 export const decodeHead = (value: string): Head | undefined =>
   Option.getOrUndefined(Schema.decodeUnknownOption(headJson)(value))
 
 /**
- * The published form of an entry. Modules are left out, because they are paths of one host: other trees know an actor
- * by the names of its endpoints.
+ * The published form of an entry. Modules are left out, because they are paths on one host: other trees know the
+ * endpoints of an actor by their names.
  */
 const shown = ({ listed: _, ...entry }: Entry): Entry => ({
   ...entry,
@@ -137,7 +137,7 @@ const shown = ({ listed: _, ...entry }: Entry): Entry => ({
 export const encodePage = ({ entries, revision }: Page): string =>
   JSON.stringify({ revision, entries: Array.from(entries.values(), shown) })
 
-/** Reads a page; `undefined` where the value is no page. Entries that belong to another tree are left out. */
+/** Reads a page; `undefined` when the value is no page. Entries that belong to another tree are left out. */
 export const decodePage = (value: string, root: string): Page | undefined => {
   const page = Option.getOrUndefined(Schema.decodeUnknownOption(pageJson)(value))
   if (page === undefined) return undefined

@@ -1,9 +1,9 @@
 /**
- * The names that actors of this tree have alone among all trees. Each is a key under the tree's lease, held as long as
- * one of its actors lives.
+ * The names that actors of this tree hold alone among all trees. Each name is a key under the tree's lease, and is held
+ * as long as one of its actors lives.
  *
  * A name may be lost while the engine is out of reach: its actor lives on, and another tree may take the name. The
- * engine is asked for it again until it is granted; meanwhile the actor is not published.
+ * engine is asked for a lost name until it grants the name; the actor is not published meanwhile.
  *
  * @since 0.2.0
  */
@@ -32,7 +32,7 @@ const holderJson = Schema.fromJsonString(ActorId)
 const encodeHolder = Schema.encodeSync(holderJson)
 const decodeHolder = Schema.decodeUnknownOption(holderJson)
 
-/** Milliseconds for which the end of an actor waits until its name is free at the engine. */
+/** Milliseconds for which the end of an actor waits until the engine has released its name. */
 const releaseMillis = 1_000
 
 export class WideNames {
@@ -54,7 +54,7 @@ export class WideNames {
     return name !== undefined && name.token === undefined
   }
 
-  /** Holds a name for an actor. The engine is asked once, unless the tree has the name already. */
+  /** Holds a name for an actor. The engine is asked once, unless the tree holds the name already. */
   claim(key: string, { actor, path }: Entry): Effect.Effect<void, NameTaken | ActorUnreachable> {
     return this.leases.alone(key)(Effect.suspend(() => {
       const known = this.names.get(key)
@@ -87,7 +87,7 @@ export class WideNames {
     }))
   }
 
-  /** Asks the engine. If the lease turns out to have expired, a new one is begun and the question asked once more. */
+  /** Asks the engine. If the lease has expired, a new lease is begun and the engine is asked once more. */
   private ask(
     key: string,
     value: string,
@@ -100,7 +100,7 @@ export class WideNames {
     })
   }
 
-  /** Asks for the name again whenever the tree has lost its lease. */
+  /** Asks the engine for the name again whenever the tree has lost its lease. */
   private keep(key: string, name: Name, epoch: number): Effect.Effect<never> {
     return Effect.gen({ self: this }, function*() {
       yield* this.leases.fenced(epoch)
@@ -137,7 +137,7 @@ export class WideNames {
     })
   }
 
-  /** Gives back a key of this tree, whatever its token is. */
+  /** Releases a key of this tree at the engine, whatever the token of the key is. */
   private letGo(key: string): Effect.Effect<void> {
     const { driver, lease } = this.leases
     const once = Effect.flatMap(
@@ -156,8 +156,8 @@ export class WideNames {
   }
 
   /**
-   * Releases the names of an actor that is gone, and of all actors below it. Without `uuid` it releases those of the
-   * whole tree.
+   * Releases the names of an actor that is gone, and of all actors below it. Without `uuid` it releases all names of
+   * the tree.
    */
   release(uuid?: string): Effect.Effect<void> {
     return Effect.suspend(() => {

@@ -1,9 +1,9 @@
 /**
  * The failures between two actors, as a closed union of tagged errors.
  *
- * Three tiers never mix: an endpoint's own error keeps its type; what the runtime itself has to say is one member of
- * `ActorError`; a local defect stays a local defect. Every member names the side that did it, the thing, and the next
- * step.
+ * Three tiers of errors never mix: an endpoint's own error keeps its type, an error of the runtime is one member of
+ * `ActorError`, and a local defect stays a local defect. Every error names the side that caused it, the thing that it
+ * concerns, and the next step.
  *
  * @since 0.1.0
  */
@@ -16,8 +16,8 @@ import { unbox } from "./unbox.ts"
 export { Death, Doing, Hint } from "./Hint.ts"
 
 /**
- * The identity of an actor, as a schema: it may stand in a payload. `uuid` alone decides equality; name and pid are for
- * people.
+ * The schema of an actor's identity, which may stand in a payload. Two identities are equal when their `uuid` is; name
+ * and pid are for people.
  *
  * @example
  * ```ts
@@ -31,7 +31,7 @@ export const ActorId = ActorIdSchema
 export type ActorId = typeof ActorId.Type
 
 /**
- * Formats the identity of an actor as texts of messages do: `name@pid`.
+ * Formats the identity of an actor as error messages show it: `name@pid`.
  *
  * @example
  * ```ts
@@ -42,16 +42,19 @@ export type ActorId = typeof ActorId.Type
  */
 export const formatActor = (actor: ActorId): string => `${actor.name}@${actor.pid}`
 
-/** The field `began`: "no" where the actor refused the work before it had begun. Default: "maybe". */
+/** The field `began`: "no" when the actor refused the work before it had begun. Default: "maybe". */
 const beganField = Began.pipe(Schema.withConstructorDefault(Effect.succeed("maybe" as const)))
 
 /** The field `ending`: true when the actor serves no more calls, false when it lives on. Default: false. */
 const endingField = Schema.Boolean.pipe(Schema.withConstructorDefault(Effect.succeed(false)))
 
-/** The field `doing`: the calls that the actor served when it died. Default: empty, where they are not known. */
+/**
+ * The field `doing`: the calls that the actor served when it died. Default: empty, when the calls of the dead actor are
+ * not known.
+ */
 const doingField = Schema.Array(Doing).pipe(Schema.withConstructorDefault(Effect.succeed<ReadonlyArray<Doing>>([])))
 
-/** The field `hint`: why the actor died and what to do next. Default: null, where neither is known. */
+/** The field `hint`: why the actor died and what to do next. Default: null, when neither is known. */
 const hintField = Schema.NullOr(Hint).pipe(Schema.withConstructorDefault(Effect.succeed<Hint | null>(null)))
 
 const sentence = (text: string): string => text === "" ? "" : `. ${text}`
@@ -60,11 +63,11 @@ const tail = (stderr: ReadonlyArray<string>): string =>
   stderr.length === 0 ? "" : `\nits last lines on stderr:\n${stderr.map((line) => `  | ${line}`).join("\n")}`
 
 /**
- * The work was cancelled by another actor: `by` asked first, for `reason`. `acknowledged` is false where the far
+ * Another actor cancelled the work: `by` asked first for the cancel, for `reason`. `acknowledged` is false when the far
  * finalizers did not end within their bound (`Timeouts.cancel`).
  *
- * `ending` is true where the whole of `actor` is being ended, so that it answers no more calls. `began` is `"no"` where
- * the actor refused the call for that reason, so that no part of it has run.
+ * `ending` is true when the whole of `actor` is being ended, so that it answers no more calls. `began` is `"no"` when
+ * the actor refused the call because of the cancel, so that no part of the call has run.
  *
  * @example
  * ```ts
@@ -92,9 +95,9 @@ export class ContextCancelled extends Schema.TaggedError<ContextCancelled>()("Co
 }
 
 /**
- * The ways to lose an actor, as a schema: its process exited, a signal killed it (`Killed`: one of its
- * owner), it ran out of memory, its connection closed, or it fell silent (`Silent`: `millis` without a sign of life over a
- * connection that can die without an end).
+ * The schema of the ways to lose an actor: its process exited, a signal killed it (`Killed`: a signal of its owner), it
+ * ran out of memory, its connection closed, or it fell silent. `Silent` has the `millis` without a sign of life, over a
+ * connection that can be cut without an end.
  *
  * @example
  * ```ts
@@ -108,7 +111,7 @@ export const Lost = LostSchema
 export type Lost = typeof Lost.Type
 
 /**
- * Formats in words how an actor was lost.
+ * Describes in words how an actor was lost.
  *
  * @example
  * ```ts
@@ -139,14 +142,14 @@ export const formatLost = (how: Lost): string => {
 }
 
 /**
- * The actor is gone without a last word, and every open call on it fails with this at once.
+ * The actor is gone without a last word; every open call to it fails with this error at once.
  *
- * `began` is `"no"` where the call never left this process, so that it can be repeated elsewhere without doing anything
- * twice; it is `"maybe"` where the actor may have begun it. `stderr` holds its last lines where we are its parent. `failure` is
- * what it could still say of an uncaught error.
+ * `began` is `"no"` when the call never left this process, so that it can be repeated elsewhere without running twice.
+ * `began` is `"maybe"` when the actor may have begun the call. `stderr` holds the last lines of the actor's stderr, for
+ * its parent alone. `failure` is the actor's own report of an uncaught error.
  *
- * `doing` lists the calls that it served when it died, and `hint` says why it died and what to do next; null where nothing tells
- * it. Both are known to its parent, and empty for others.
+ * `doing` lists the calls that the actor served when it died. `hint` says why the actor died and what to do next; null
+ * when nothing tells it. The parent of the actor knows `doing` and `hint`; for other actors they are empty.
  *
  * @example
  * ```ts
@@ -190,12 +193,12 @@ export class ActorLost extends Schema.TaggedError<ActorLost>()("ActorLost", {
 /**
  * The reasons why an actor cannot be reached:
  *
- * - `gone`: it has ended, or is of another tree
- * - `timeout`: there was no answer in time
- * - `refused`: it let no connection in
- * - `transport`: it cannot be listened or dialled to
- * - `closed`: this actor is ending
- * - `none`: there is no such actor to reach from here, as the parent of a root
+ * - `gone`: the actor has ended, or belongs to another tree
+ * - `timeout`: the actor gave no answer in time
+ * - `refused`: the actor admitted no connection
+ * - `transport`: no transport can listen on the address or dial it
+ * - `closed`: the calling actor is ending
+ * - `none`: the actor does not exist, such as the parent of a root
  *
  * @example
  * ```ts
@@ -212,9 +215,9 @@ export const Unreachability = Schema.Literals(["gone", "timeout", "refused", "tr
 export type Unreachability = typeof Unreachability.Type
 
 /**
- * The actor cannot be reached from here. A program can act on `why`; `reason` explains it to people.
+ * The calling actor cannot reach the other actor. A program can act on `why`; `reason` explains it to people.
  *
- * `actor` is null where only a name is known. `target` names in words the actor that was meant.
+ * `actor` is null when only a name is known. `target` names the wanted actor in words.
  *
  * @example
  * ```ts
@@ -238,15 +241,15 @@ export class ActorUnreachable extends Schema.TaggedError<ActorUnreachable>()("Ac
 
 const verbs = { call: "run", stream: "stream", dialog: "open" }
 
-/** An endpoint with its kind, as texts name it where its kind is the fault. */
+/** An endpoint with its kind, for error texts about a wrong kind. */
 const asKind = (endpoint: string): { readonly name: string; readonly kind: keyof typeof verbs } | undefined => {
   const [, name, kind] = /^(.*) (?:as a |\()(call|stream|dialog)\)?$/.exec(endpoint) ?? []
   return name === undefined ? undefined : { name, kind: kind as keyof typeof verbs }
 }
 
 /**
- * The actor does not expose this endpoint, or exposes another one with that name. `exposed` lists the endpoints that it
- * does expose.
+ * The actor does not expose this endpoint, or exposes another endpoint of that name. `exposed` lists the endpoints that
+ * the actor does expose.
  *
  * @example
  * ```ts
@@ -276,8 +279,9 @@ export class EndpointUnknown extends Schema.TaggedError<EndpointUnknown>()("Endp
 }
 
 /**
- * The actor refused the call before any of it ran: `limit` dialogs of this caller are open there, or have ended unread.
- * Bound the calls in flight to avoid it. A `limit` of 0 means that its owner drains the actor (`isDraining`).
+ * The actor refused the call before any part of it ran, because `limit` dialogs of this caller are open at the actor,
+ * or have ended unread. A caller avoids this error by a bound on its calls in flight. A `limit` of 0 means that the
+ * owner of the actor drains it (`isDraining`).
  *
  * @example
  * ```ts
@@ -294,7 +298,7 @@ export class ActorBusy extends Schema.TaggedError<ActorBusy>()("ActorBusy", {
   endpoint: Schema.String,
   limit: Schema.Int
 }) {
-  /** True when the owner drains the actor, which begins no more calls. */
+  /** True when the owner drains the actor, which then begins no more calls. */
   get isDraining(): boolean {
     return this.limit === 0
   }
@@ -312,17 +316,18 @@ export class ActorBusy extends Schema.TaggedError<ActorBusy>()("ActorBusy", {
   }
 }
 
-/** The issue of a payload that matches its schema, and is too large for one frame. */
+/** The issue of a payload that matches its schema, but is too large for one frame. */
 export const aboveLimit = (bytes: number, limit: number): string =>
   `its ${bytes} bytes are above the limit of ${limit} of one frame`
 
 const isAboveLimit = (issue: string): boolean => /^its \d+ bytes are above the limit/.test(issue)
 
 /**
- * A value does not match its schema, or is too large to be sent. `issue` names the fault, `part` the part of
- * the call. The settings of a Service are the part `config` of its start, and `endpoint` is its key.
+ * A value does not match its schema, or is too large to send. `issue` names the mismatch, and `part` the part of the
+ * call. For the settings of a Service, `part` is `config` and `endpoint` is the key of the Service.
  *
- * `side` made the value: `caller` before anything was sent, `callee` in the actor. `actor` serves the endpoint.
+ * `side` is the side that made the value: `caller` before the call was sent, or `callee` in the actor. `actor` is the
+ * actor that serves the endpoint.
  *
  * @example
  * ```ts
@@ -353,8 +358,8 @@ export class PayloadInvalid extends Schema.TaggedError<PayloadInvalid>()("Payloa
 }
 
 /**
- * One side broke the rules of the wire, and the connection was closed: a bug in a runtime, or a peer that is not one.
- * `side` is the side that broke `rule`; a program can only report it.
+ * One side broke the rules of the protocol, and the connection was closed: a bug in a runtime, or a peer that does not
+ * run Furrow. `side` is the side that broke `rule`; a program can only report this error.
  *
  * @example
  * ```ts
@@ -380,7 +385,7 @@ export class ProtocolViolation extends Schema.TaggedError<ProtocolViolation>()("
 }
 
 /**
- * The steps of starting an actor, in order: `SpawnFailed` says how far a start came.
+ * The steps of the start of an actor, in order; `SpawnFailed` says which step the start had reached.
  *
  * @example
  * ```ts
@@ -393,10 +398,11 @@ export const SpawnStep = Schema.Literals(["process", "handshake", "import", "lay
 export type SpawnStep = typeof SpawnStep.Type
 
 /**
- * The actor did not become ready. `step` says how far it came, `reason` what stopped it, `stderr` its last lines. `hint` says
- * why its process died, or its module could not be used, and what to do next; null where nothing tells it.
+ * The actor did not become ready. `step` is the step that the start had reached, `reason` what stopped it, and `stderr`
+ * the last lines of its output. `hint` says why the process died, or why the module could not be used, and what to do
+ * next; null when nothing tells it.
  *
- * Its `actor` has the pid 0 where there was no process yet.
+ * The pid of `actor` is 0 when no process existed yet.
  *
  * @example
  * ```ts
@@ -434,8 +440,8 @@ export class SpawnFailed extends Schema.TaggedError<SpawnFailed>()("SpawnFailed"
 }
 
 /**
- * A stream overran its reader, which had asked for this error: the reader opened the dialog with `overflow: "error"`,
- * and more than its window arrived.
+ * A stream overran its reader: the reader opened the dialog with `overflow: "error"`, and more items than its window
+ * arrived unread.
  *
  * @example
  * ```ts
@@ -460,8 +466,8 @@ export class StreamOverrun extends Schema.TaggedError<StreamOverrun>()("StreamOv
 }
 
 /**
- * Another actor holds this name, and the name was asked for alone (`unique: true`). `actor` is the holder; its pid is 0
- * while the holder is starting.
+ * Another actor holds this name, and one of the two has asked to hold it alone (`unique: true`). `actor` is the holder
+ * of the name; its pid is 0 while the holder is starting.
  *
  * @example
  * ```ts
@@ -473,7 +479,7 @@ export class StreamOverrun extends Schema.TaggedError<StreamOverrun>()("StreamOv
  * @since 0.1.0
  */
 export class NameTaken extends Schema.TaggedError<NameTaken>()("NameTaken", {
-  /** The field is not called `name`: an error's `name` is printed instead of its tag. */
+  /** The field is not called `name`, because an error's `name` is printed in the place of its tag. */
   wanted: Schema.String,
   actor: ActorId
 }) {
@@ -484,7 +490,7 @@ export class NameTaken extends Schema.TaggedError<NameTaken>()("NameTaken", {
 }
 
 /**
- * The connection is closed, or one stream of the dialog that the error names.
+ * The connection is closed, or one stream of the dialog that this error names.
  *
  * - `side: "local"`: this side closed it, as where a portal is used after its owner ended, or a message is sent after
  * `end`.
@@ -518,12 +524,13 @@ export class ChannelClosed extends Schema.TaggedError<ChannelClosed>()("ChannelC
 }
 
 /**
- * The far side died of a defect, or of an error without a schema, which arrives boxed as text. `cause` shows the remote
- * stack.
+ * The other actor died of a defect, or of an error without a schema, which arrives as boxed text. `cause` shows the
+ * stack of the other actor.
  *
- * `boxed.origin` is where it happened, `boxed.path` lists the actors that passed it on. `others` failed beside it.
+ * `boxed.origin` is the actor in which the error happened, and `boxed.path` lists the actors that passed it on.
+ * `others` holds the errors that happened beside the first one.
  *
- * `ending` is true where `actor` does not outlive the failure: nothing more can be asked of it.
+ * `ending` is true when `actor` does not outlive the failure, so that it answers no further call.
  *
  * @example
  * ```ts
@@ -563,15 +570,15 @@ export class RemoteActorError extends Schema.TaggedError<RemoteActorError>()("Re
   get remoteStack(): string {
     return this.boxed.stack
   }
-  /** The far error as an `Error`, with its own stack and causes. */
+  /** The error of the other actor as an `Error`, with its own stack and causes. */
   override get cause(): Error {
     return unbox(this.boxed)
   }
 }
 
 /**
- * The union of all errors with which the runtime itself can fail. It is closed, so that a program can handle all of
- * them.
+ * The union of all errors with which the runtime itself can fail. The union is closed, so that a program can handle
+ * every member.
  *
  * @category errors
  * @since 0.1.0
@@ -605,11 +612,12 @@ const classes = [
   RemoteActorError
 ] as const
 
-/** The schema of any error of an actor, as an exit that crosses holds it. */
+/** The schema of any error of an actor, for an `ActorExit` that crosses to another process. */
 export const AnyActorError = Schema.Union(classes)
 
 /**
- * Tells the runtime's own errors from an endpoint's. It narrows an error to the closed union `ActorError`.
+ * Distinguishes the runtime's own errors from those of an endpoint. The check narrows an error to the closed union
+ * `ActorError`.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * The exit of an actor: the same value for its owner, its nursery, each actor that waits for it, and its events.
+ * The exit of an actor: its owner, its nursery, every actor that waits for it, and its events all get the same value.
  *
  * @since 0.1.0
  */
@@ -7,17 +7,18 @@ import type { Boxed } from "@furrow/protocol/Failure"
 import type { ActorError, ActorId, RemoteActorError } from "./ActorError.ts"
 
 /**
- * The end of an actor, seen by its owner or by another actor that waits for it. It is a value, never an exception.
+ * The end of an actor, seen by its owner or by another actor that waits for it. The exit is a value, and never an
+ * exception.
  *
- * `cleanup` holds what failed or was cut off while its finalizers ran; it is empty after a clean end.
+ * `cleanup` holds what failed or was cut off while the actor's finalizers ran; it is empty after a clean end.
  *
  * @category models
  * @since 0.1.0
  */
 export type ActorExit =
-  /** The actor's `main` returned, or the program of a root did. */
+  /** The actor's `main` returned, or the program of a root returned. */
   | { readonly _tag: "Returned"; readonly cleanup: ReadonlyArray<Boxed> }
-  /** The actor's `main` failed, or an error in it was not caught. */
+  /** The actor's `main` failed, or an error in the actor was not caught. */
   | { readonly _tag: "Failed"; readonly error: RemoteActorError; readonly cleanup: ReadonlyArray<Boxed> }
   /** The actor's owner ended it, or another actor or a signal asked for its end. */
   | {
@@ -26,15 +27,15 @@ export type ActorExit =
     readonly reason: string
     readonly cleanup: ReadonlyArray<Boxed>
   }
-  /** The actor's process or its connection went away without a last word. */
+  /** The actor's process or its connection ended without a last word. */
   | { readonly _tag: "Lost"; readonly error: ActorError; readonly cleanup: ReadonlyArray<Boxed> }
 
 /** The `type` of the failure of a cleanup that did not end within its bound. */
 export const cleanupUnfinished = "CleanupUnfinished"
 
 /**
- * The failures of a cleanup. A cleanup that was cut off is left out, because it raised no error: the exit and the
- * events tell it.
+ * The failures of a cleanup. A cleanup that was cut off is left out, because it raised no error; the exit and the
+ * events show it.
  */
 export const cleanupFailures = (exit: ActorExit): ReadonlyArray<Boxed> =>
   exit.cleanup.filter(({ type }) => type !== cleanupUnfinished)

@@ -1,6 +1,5 @@
 /**
- * Turns any thrown value into a `Boxed` text. Boxing never throws: a part that cannot be read is replaced by a text
- * that says so.
+ * Turns any thrown value into a `Boxed` text. Boxing never throws: a text replaces each part that cannot be read.
  *
  * @since 0.1.0
  */
@@ -28,7 +27,7 @@ const read = (f: () => unknown, otherwise: string): string => {
   }
 }
 
-/** True where a value is an error. `instanceof` asks the value itself, and a proxy may throw at that. */
+/** True where a value is an error. `instanceof` runs code of the value, and a proxy may throw in it. */
 export const isA = <A>(value: unknown, type: abstract new(...args: ReadonlyArray<any>) => A): value is A => {
   try {
     return value instanceof type
@@ -46,7 +45,7 @@ const typeOf = (value: unknown): string => {
   }, "Object")
 }
 
-/** The message of an error that has only fields: the text of its fields. */
+/** The message of an error that has only fields: the text of these fields. */
 const messageOf = (error: Error): string =>
   error.message === "" && Object.keys(error).length > 0 ? plainText({ ...error }) : error.message
 
@@ -61,7 +60,7 @@ export const summaryOf = (value: unknown): Pick<Boxed, "type" | "message"> => ({
   message: isA(value, Error) ? read(() => messageOf(value), "(its message cannot be read)") : plainText(value)
 })
 
-/** Boxes a value where it was thrown. A value that is boxed already gets this actor at the end of its path. */
+/** Boxes a value where it was thrown. A value that is boxed already gets this actor added to its path. */
 export const box = (value: unknown, origin: ActorId): Boxed => boxWithin(value, origin, 0, { parts: maxParts })
 
 const boxWithin = (value: unknown, origin: ActorId, depth: number, left: { parts: number }): Boxed => {
@@ -94,10 +93,12 @@ const causeOf = (error: Error): unknown => {
 
 // ---- parts --------------------------------------------------------------------------------------------------------
 
-/** The number of parts of one failure, counted over all depths: aggregates of aggregates multiply. */
+/** The number of parts of one failure, counted over all depths, because nested aggregates multiply. */
 const maxParts = 32
 
-/** The errors that an error holds in a list. A list of other things is kept as a property. */
+/**
+ * The errors that an error holds in a list, as an AggregateError does. A list of other values is kept as a property.
+ */
 const partsOf = (error: Error): ReadonlyArray<unknown> => {
   try {
     const { errors } = error as { readonly errors?: unknown }
@@ -133,7 +134,8 @@ const maxPropertyText = 16 * 1024
 const maxPropertyDepth = 4
 
 /**
- * The own properties that are plain data. Each is kept whole or left out, because half a value would be another value.
+ * The own properties that are plain data. Each property is kept whole or left out, because half a value would be
+ * another value.
  */
 const propertiesOf = (error: Error, hasParts: boolean): Record<string, Schema.Json> => {
   const kept: Record<string, Schema.Json> = {}
@@ -148,14 +150,12 @@ const propertiesOf = (error: Error, hasParts: boolean): Record<string, Schema.Js
       left = budget.text
     }
   } catch {
-    // The keys of the value cannot be read, so no property is kept.
+    // The keys of the error cannot be read, so no property is kept.
   }
   return kept
 }
 
-/**
- * The value in the form of JSON; `undefined` where it has none, is too deep, or is larger than the room that is left.
- */
+/** The value in the form of JSON; `undefined` when it has none, is too deep, or is larger than the remaining budget. */
 const plain = (get: () => unknown, budget: { text: number }): Schema.Json | undefined => {
   try {
     return plainValue(get(), maxPropertyDepth, budget)

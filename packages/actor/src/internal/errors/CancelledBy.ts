@@ -1,8 +1,8 @@
 /**
  * The author and the reason of a cancel, as an annotation on the interruption of a fiber.
  *
- * Effect's own interruptors are numbers of one process. When a cancel arrives from another actor, the interruption of
- * the far fiber carries this instead; its finalizers can read it from their `Exit`.
+ * Effect's own interruptors are fiber numbers, which mean nothing in another process. A cancel by another actor
+ * therefore annotates the interruption of the far fiber, whose finalizers read the annotation from their `Exit`.
  *
  * @since 0.1.0
  */
@@ -12,8 +12,8 @@ import * as Context from "effect/Context"
 import type * as Option from "effect/Option"
 
 /**
- * The annotation on the interruption that a cancel from another actor causes: `by` asked first, `reason` in words,
- * `deadline` in milliseconds from then. `cancelledBy` reads it.
+ * The annotation on an interruption that another actor's cancel causes: `by` is the actor that asked first, `reason`
+ * its reason in words, and `deadline` the milliseconds from then. `cancelledBy` reads this annotation from a cause.
  *
  * @example
  * ```ts
@@ -27,8 +27,8 @@ import type * as Option from "effect/Option"
 export class CancelledBy extends Context.Service<CancelledBy, Cancellation>()("@furrow/actor/CancelledBy") {}
 
 /**
- * Reads from a cause which actor cancelled the work and why, as a finalizer sees it. None where the work was
- * interrupted in its own actor, or was not interrupted.
+ * Reads from a cause which actor cancelled the work and why, as a finalizer sees it. The result is none when the work
+ * was interrupted in its own actor, or was not interrupted.
  *
  * @example
  * ```ts
@@ -49,6 +49,6 @@ export class CancelledBy extends Context.Service<CancelledBy, Cancellation>()("@
 export const cancelledBy = <E>(cause: Cause.Cause<E>): Option.Option<Cancellation> =>
   Context.getOption(Cause.annotations(cause) as Context.Context<CancelledBy>, CancelledBy)
 
-/** The annotation in the form of the context that an interruption takes. */
+/** The annotation as the context that Effect's interruption takes. */
 export const annotation = (cancellation: Cancellation): Context.Context<never> =>
   Context.make(CancelledBy, cancellation) as Context.Context<never>

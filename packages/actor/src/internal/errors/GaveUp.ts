@@ -1,5 +1,5 @@
 /**
- * The end of a supervisor that restarts no longer: an error of its own tier, which is no `ActorError`.
+ * The error of a supervisor that stops restarting: it has a tier of its own, and is no `ActorError`.
  *
  * @since 0.1.0
  */
@@ -19,11 +19,11 @@ const formatExit = (exit: ActorExit): string => {
 }
 
 /**
- * A supervisor has seen more deaths than its `intensity` allows, or its `backoff` has ended: it has stopped all its children,
- * and gives up. It is what `Actor.launch` fails with, what the next supervisor counts as a death, and what the actor around
- * it fails with.
+ * A supervisor has given up: it saw more deaths than its `intensity` allows, or its `backoff` has ended, and it has
+ * stopped all its children. `Actor.launch` fails with `GaveUp`, a supervisor above the failed one counts this error as
+ * a death, and an actor around the supervisor fails with it.
  *
- * `child` is the one that died last, and `exits` holds the deaths within the window, the oldest first, at most the last 100.
+ * `child` is the child that died last, and `exits` holds the deaths within the window, the oldest first, at most 100.
  *
  * @example
  * ```ts
@@ -44,7 +44,7 @@ export class GaveUp extends Data.TaggedError("GaveUp")<{
   readonly child: string
   readonly deaths: number
   readonly withinMillis: number
-  /** The reason to give up: too many deaths for the window, or no more waits in the schedule. */
+  /** The reason to give up: too many deaths within the window, or no further delay in the schedule. */
   readonly reason: "intensity" | "backoff"
   readonly exits: ReadonlyArray<{ readonly child: string; readonly exit: ActorExit }>
 }> {

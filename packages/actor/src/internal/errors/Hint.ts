@@ -1,5 +1,5 @@
 /**
- * The death of an actor in words that a program and a reader can act on: its kind, and the next step.
+ * The death of an actor, classified for a program and described for a reader: its kind, and the next step.
  *
  * @since 0.2.0
  */
@@ -8,15 +8,15 @@ import * as Schema from "effect/Schema"
 /**
  * The ways in which an actor dies, as a schema:
  *
- * - `heap`, `memory`: its heap was full; the kernel killed it because memory was short
- * - `abort`, `crash`: it aborted; native code in it crashed
- * - `signal`: a process outside of the tree sent it a signal
+ * - `heap`, `memory`: the heap of the actor was full; the kernel killed the actor because memory was short
+ * - `abort`, `crash`: the actor aborted; native code in the actor crashed
+ * - `signal`: a process outside of the tree sent the actor a signal
  * - `owner`, `release`, `blocked`: its owner killed it, because it did not answer, because a finalizer did not end, or while
  *   it stood in a call of the kernel
  * - `exception`, `rejection`: an uncaught exception, an unhandled rejection
- * - `exit`: its own code called `process.exit`
- * - `import`, `layer`: its module threw while it was imported; a Layer of it failed
- * - `parent`: its parent was lost
+ * - `exit`: code of the actor called `process.exit`
+ * - `import`, `layer`: the module of the actor threw while it was imported; a Layer of the actor failed
+ * - `parent`: the parent of the actor was lost
  *
  * @example
  * ```ts
@@ -44,7 +44,8 @@ export const Death = Schema.Literals([
 export type Death = typeof Death.Type
 
 /**
- * Why an actor died, as far as its parent can tell: the kind of its death, and a sentence with the next step.
+ * The reason why an actor died, as far as its parent can tell: the kind of the death, and a sentence with the next
+ * step.
  *
  * @example
  * ```ts
@@ -60,8 +61,8 @@ export type Hint = typeof Hint.Type
 /**
  * A call that an actor served when it died: the endpoint, its caller as `name@pid`, and how long it had run (`millis`).
  *
- * `recorded` is true where the actor itself had written it down. It is false where the parent alone knows of the call: the actor
- * was asked, and may not have begun.
+ * `recorded` is true when the actor itself had written the call down. False means that only the parent knows of the
+ * call: the actor was asked, and may not have begun.
  *
  * @example
  * ```ts
@@ -79,7 +80,7 @@ export const Doing = Schema.Struct({
 })
 export type Doing = typeof Doing.Type
 
-/** The number of calls that a message names; the field `doing` of the error has all of them. */
+/** The number of calls that a message names; the field `doing` of the error lists all open calls. */
 const maxNamed = 3
 
 const seconds = (millis: number): string => `${(millis / 1000).toFixed(1)} s`
@@ -92,7 +93,7 @@ const listed = (doing: ReadonlyArray<Doing>): string => {
   return `${named.join(", ")}${more > 0 ? ` and ${more} more` : ""}`
 }
 
-/** The calls of a dead actor as a sentence; an empty text where it served none. */
+/** The calls of a dead actor as a sentence; an empty text when the actor served none. */
 export const formatDoing = (doing: ReadonlyArray<Doing>): string => {
   const recorded = doing.filter(({ recorded }) => recorded)
   if (recorded.length > 0) return `It was serving ${listed(recorded)}`

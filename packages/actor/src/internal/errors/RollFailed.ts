@@ -1,6 +1,6 @@
 /**
- * The error of a rolling restart that did not replace all of its children. It has a tier of its own, and is no
- * `ActorError`.
+ * The error of a rolling restart that did not replace all of its children. `RollFailed` has a tier of its own, and is
+ * no `ActorError`.
  *
  * @since 0.1.0
  */
@@ -8,12 +8,13 @@ import * as Data from "effect/Data"
 import type { ActorError } from "./ActorError.ts"
 
 /**
- * A rolling restart has not replaced all of its children. Each child that it has not replaced has the actor it had before.
+ * A rolling restart has not replaced all of its children. Each child that was not replaced keeps the actor that it had
+ * before.
  *
- * `child` is the one it came to grief with, and `why` says how: `"start"`, the new actor did not start, and `error` is the
- * reason; `"busy"`, another roll is at this child; `"unknown"`, there is no such child; `"closed"`, the supervisor has ended,
- * or ends. `replaced` lists those that have been replaced by then, also those of other supervisors. A refusal (`"busy"`,
- * `"unknown"`) has replaced none of its supervisor.
+ * `child` is the child at which the roll failed, and `why` is the reason: `"start"`, the new actor did not start, and
+ * `error` says why; `"busy"`, another roll is replacing this child; `"unknown"`, no such child exists; `"closed"`, the
+ * supervisor has ended, or is ending. `replaced` lists the children that were replaced before, also those of other
+ * supervisors. A refusal (`"busy"`, `"unknown"`) has replaced no child of its supervisor.
  *
  * @example
  * ```ts

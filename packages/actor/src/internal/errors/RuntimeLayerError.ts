@@ -1,15 +1,16 @@
 /**
- * A platform that cannot be built: the one error of the Layers that make an `ActorRuntime`.
+ * The error of a platform that cannot be built, with which the Layers of an `ActorRuntime` fail.
  *
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
 
 /**
- * A Layer of the platform cannot be built here. In a child the same failure arrives as `SpawnFailed` with these words.
+ * A Layer of the platform cannot be built in this process. In a child the same failure arrives as a `SpawnFailed` with
+ * the same text.
  *
- * `what` and `key` name the Layer, `module` the file that defines it. `step` says how far it came: its module was
- * imported, its settings were read, the Layer itself was built.
+ * `what` and `key` name the Layer, and `module` the file that defines it. `step` is the step at which building failed:
+ * importing the module, reading the settings, or building the Layer.
  *
  * @example
  * ```ts

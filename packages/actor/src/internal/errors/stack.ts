@@ -1,15 +1,15 @@
 /**
- * Errors that arrive from afar are built deep inside the runtime, in no fiber of the user's: a stack of these frames would tell
- * nothing. Built here they have none, and show the far stack (as `cause`) and the frames that Effect itself adds, of the fiber
- * that fails.
+ * Errors from another actor are built deep inside the runtime, in no fiber of the user, so a stack of the runtime's
+ * frames would tell nothing. Errors that are built by this module have no stack of their own. Errors from another actor
+ * show the far stack (as `cause`), and the frames that Effect adds for the fiber that fails.
  *
  * @since 0.1.0
  */
 const limited = Error as unknown as { stackTraceLimit?: number }
 
 /**
- * Runs `f` without recording stacks, for errors that arrive from afar: a stack of the runtime's own frames tells
- * nothing. It runs `f` as it is where the platform cannot do so.
+ * Runs `f` without recording stacks, for errors of another actor: a stack of the runtime's own frames tells nothing. On
+ * a platform without a stack limit `f` runs unchanged.
  *
  * @example
  * ```ts
@@ -24,7 +24,7 @@ export const withoutStack = <A>(f: () => A): A => {
   try {
     limited.stackTraceLimit = 0
   } catch {
-    // A program may freeze `Error`: its errors then keep their stacks.
+    // A program may freeze `Error`, and errors then keep their stacks.
     return f()
   }
   try {

@@ -1,11 +1,11 @@
 /**
- * Turns a `Boxed` text into an `Error` that shows it: name, message, far stack, causes, parts and own properties.
+ * Turns a `Boxed` text into an `Error` with the same name, message, far stack, causes, parts and own properties.
  *
  * @since 0.1.0
  */
 import type { Boxed } from "@furrow/protocol/Failure"
 
-/** The fields that every error has: they travel by themselves, and are no properties. */
+/** The fields that every error has: they cross as fields of their own, and not as properties. */
 export const reservedProperties: ReadonlySet<string> = new Set(["name", "message", "stack", "cause", "__proto__"])
 
 export const unbox = (boxed: Boxed): Error => {
@@ -16,7 +16,7 @@ export const unbox = (boxed: Boxed): Error => {
   error.name = boxed.type
   error.stack = errors.length === 0 ? boxed.stack : withParts(boxed.stack, errors)
   for (const [key, value] of Object.entries(properties)) {
-    // The property is defined and not assigned, because a property of the prototype may have a setter.
+    // The property is defined and not assigned, because the prototype may have a setter of that name.
     if (!reservedProperties.has(key) && !(key === "errors" && errors.length > 0)) {
       Object.defineProperty(error, key, { value, enumerable: true, writable: true, configurable: true })
     }
@@ -25,8 +25,8 @@ export const unbox = (boxed: Boxed): Error => {
 }
 
 /**
- * `Cause.pretty` shows of an error its stack and its cause alone, and the stack only down to the first frame of Effect: so
- * the parts are said in the stack, and what it would not show is left out of it.
+ * `Cause.pretty` shows only the stack and the cause of an error, and the stack only up to Effect's first frame. The
+ * parts are therefore written into the stack, without the lines that it would not show.
  */
 const withParts = (stack: string, parts: ReadonlyArray<Error>): string =>
   parts.reduce(

@@ -1,7 +1,7 @@
 /**
- * Events of a tree of actors, as plain values. The runtime publishes them, and observers only read them.
+ * Events of a tree of actors, as plain values. The runtime publishes these events, and observers only read them.
  *
- * Publishing without a subscriber is one comparison: events can stay on.
+ * Publishing without a subscriber costs one comparison, so events are always on.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,7 @@ import { Meter } from "./Meter.ts"
 import type { Refusals } from "./Snapshot.ts"
 
 /**
- * One thing that happened in an actor or to its children, as `Actor.events` tells it.
+ * One event of an actor or of its children, as `Actor.events` delivers it.
  *
  * @category models
  * @since 0.1.0
@@ -28,14 +28,14 @@ export type ActorEvent =
   /** A finalizer of an ending actor failed, or did not end within its bound. */
   | { readonly _tag: "ActorCleanupFailed"; readonly actor: ActorId; readonly failure: Boxed }
   /**
-   * A fiber failed that a layer, `build` or main of the actor had forked into its Scope, or a child reported such a
+   * A fiber failed that a layer, `build` or the main of the actor had forked into its Scope, or a child reported such a
    * fiber.
    */
   | { readonly _tag: "BackgroundFailed"; readonly actor: ActorId; readonly failure: Boxed }
   | { readonly _tag: "CancelUnacknowledged"; readonly actor: ActorId; readonly endpoint: string }
   /**
    * Payloads of `actor` on a stream of `endpoint` did not match their schema. `count` is the number of payloads of this
-   * stream with this fate so far; the event comes when it reaches 1, 2, 4, 8 and so on.
+   * stream with this fate so far; the event comes when the number reaches 1, 2, 4, 8 and so on.
    */
   | {
     readonly _tag: "PayloadRefused"
@@ -45,34 +45,39 @@ export type ActorEvent =
     readonly count: number
   }
   | { readonly _tag: "FailureSuppressed"; readonly actor: ActorId; readonly text: string }
-  /** This actor and an actor that is neither its parent nor its child now have a connection. */
+  /** This actor now has a connection to an actor that is neither its parent nor its child. */
   | { readonly _tag: "PeerConnected"; readonly actor: ActorId }
   | { readonly _tag: "PeerLost"; readonly actor: ActorId; readonly error: ActorError }
   /** An actor that dialled this one was refused. */
   | { readonly _tag: "StrangerRefused"; readonly reason: string }
   /** The registry listed an actor that was gone. */
   | { readonly _tag: "RegistryStale"; readonly actor: ActorId }
-  /** A transport, or the runtime itself, threw where that is not allowed, so the connection was given up. */
+  /** A transport, or the runtime itself, threw where it must not, so the connection was cut. */
   | { readonly _tag: "ConnectionFailed"; readonly actor: ActorId; readonly text: string }
-  /** A child of a supervisor in this actor has died. It is started again, with the children that go with it. */
+  /**
+   * A child of a supervisor in this actor has died. The supervisor starts the child again, together with the children
+   * that its strategy names.
+   */
   | {
     readonly _tag: "ActorRestarting"
     readonly child: string
     readonly exit: ActorExit
     readonly affected: ReadonlyArray<string>
-    /** The number of deaths in the window of the supervisor, with this one. */
+    /** The number of deaths in the window of the supervisor, including this one. */
     readonly deaths: number
   }
-  /** The child is up again, as the incarnation with this number. */
+  /** The child is up again; `incarnation` is the number of its new actor. */
   | { readonly _tag: "ActorRestarted"; readonly child: string; readonly incarnation: number }
-  /** A child of a supervisor in this actor has handed its role on: to its standby, or to the new actor of a roll. */
+  /** A child of a supervisor has a new actor: its standby, or the new actor of a roll, has taken over. */
   | {
     readonly _tag: "ActorReplaced"
     readonly child: string
     readonly incarnation: number
     readonly by: "standby" | "roll"
   }
-  /** An actor that a roll has replaced is stopped. `open` is the number of its calls that were open at the bound. */
+  /**
+   * An actor that a roll has replaced is stopped. `open` is the number of its calls that were still open at the bound.
+   */
   | {
     readonly _tag: "ActorDrained"
     readonly child: string
@@ -80,14 +85,17 @@ export type ActorEvent =
     readonly open: number | null
   }
   | { readonly _tag: "StandbyReady"; readonly child: string; readonly incarnation: number }
-  /** A standby died, did not start, or could not follow. Another one is started after a wait. */
+  /**
+   * A standby died, did not start, or could not follow the actor in front of it. The supervisor starts another standby
+   * after a delay.
+   */
   | { readonly _tag: "StandbyEnded"; readonly child: string; readonly exit: ActorExit }
   /** A supervisor in this actor has seen more deaths than it allows, and stops its children. */
   | { readonly _tag: "SupervisorGaveUp"; readonly error: GaveUp }
   | { readonly _tag: "Violation"; readonly actor: ActorId; readonly text: string }
 
 /**
- * A step of one dialog or one stream. Such events are many, so they are made only while an observer watches.
+ * A step of one dialog or one stream. Traffic events are frequent, so they are made only while an observer watches.
  *
  * @category models
  * @since 0.2.0
@@ -112,11 +120,11 @@ export type TrafficEvent =
   /** A writer waits for credit. */
   | { readonly _tag: "CreditStalled"; readonly peer: ActorId; readonly id: number }
 
-/** The publisher of the events of one runtime, with its counts. */
+/** The publisher of one actor's events, with its counts. */
 export interface Events {
   readonly meter: Meter
   readonly publish: (event: ActorEvent) => void
-  /** True while an observer watches the traffic: only then traffic events are made. */
+  /** True while an observer watches the traffic; traffic events are made only then. */
   readonly isWatched: boolean
   readonly tell: (event: TrafficEvent) => void
   /** Calls `listener` for every step of a dialog until the returned function is called. */
@@ -130,7 +138,7 @@ const told = <A>(listeners: ReadonlySet<(event: A) => void>, event: A): void => 
     try {
       listener(event)
     } catch {
-      // The error is dropped, because an observer that throws must harm only itself.
+      // The error is dropped, because an observer that throws must not disturb others.
     }
   }
 }

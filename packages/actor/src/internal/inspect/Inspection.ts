@@ -1,8 +1,9 @@
 /**
- * The inside of one actor as plain data, for an observer: which work waits for which other work, and how much credit is
+ * The state of one actor as plain data, for an observer: which work waits for which other work, and how much credit is
  * left.
  *
- * The data holds names, counts and ages. It never holds a payload, a local variable or the text of a message.
+ * The data holds names, counts and ages. A payload, a local variable or the text of a message is never part of the
+ * data.
  *
  * @since 0.2.0
  */
@@ -11,8 +12,8 @@ import type { ActorId } from "../errors/ActorError.ts"
 import type { SupervisorSnapshot } from "./Snapshot.ts"
 
 /**
- * The depth to which a tree can be looked into from outside: not at all, by names and counts, or with a debugger. A
- * debugger is not built yet, so `debug` shows what `look` shows.
+ * The depth to which observers may look into a tree: not at all, by names and counts, or with a debugger. A debugger is
+ * not built yet, so `debug` shows what `look` shows.
  *
  * @category models
  * @since 0.2.0
@@ -32,7 +33,7 @@ export interface DialogPlace {
 }
 
 /**
- * One open dialog, from one of its two sides. Both sides have the same `id` on the connection between them.
+ * One open dialog, from one of its two sides. Both sides of a connection know the dialog by the same `id`.
  *
  * @category models
  * @since 0.2.0
@@ -45,11 +46,11 @@ export interface DialogInspection {
   /** The state of the dialog's machine. */
   readonly state: string
   readonly ageMillis: number
-  /** The served dialog whose work has opened this one; null for the actor's own work, and on the callee's side. */
+  /** The served dialog whose work has opened this dialog; null for the actor's own work, and on the callee's side. */
   readonly within: DialogPlace | null
   /** The number of the fiber that opened the dialog, or that answers it. */
   readonly fiber: number | null
-  /** The number of items that are here and not read, and whether a reader waits for more. */
+  /** The number of items that have arrived and are not read, and whether a reader waits for more. */
   readonly in: { readonly items: number; readonly waiting: boolean } | null
   /** The credit that is left for sending, and whether a writer waits for more. */
   readonly out: { readonly items: number; readonly bytes: number; readonly waiting: boolean } | null
@@ -77,7 +78,8 @@ export interface ChannelInspection {
 }
 
 /**
- * One child, with the rung of the ladder by which its owner ends it. A child that is `Starting` is not ready yet.
+ * One child, with the rung of the shutdown ladder if its owner is ending it. A child that is `Starting` is not ready
+ * yet.
  *
  * @category models
  * @since 0.2.0
@@ -89,7 +91,8 @@ export interface ChildInspection {
 }
 
 /**
- * A name for which work waits: of a start that waits for its turn, or of an actor that the registry is asked for.
+ * A name for which work waits: that of a start that waits for its turn, or of an actor that the registry does not list
+ * yet.
  *
  * @category models
  * @since 0.2.0
@@ -126,8 +129,9 @@ export interface FrameInspection {
 }
 
 /**
- * The thing that a suspended fiber waits for. `Timer` ends by itself; `Call` waits for the answer of a dialog, `Read` for its
- * items, `Write` for credit. The others end by another fiber of the same actor. `Unknown` may end at any time.
+ * The thing for which a suspended fiber waits. `Timer` ends by itself; `Call` waits for the answer of a dialog, `Read`
+ * for its items, `Write` for credit. All other waits are ended by another fiber of the same actor. A wait of the kind
+ * `Unknown` may end at any time.
  *
  * @category models
  * @since 0.2.0
@@ -149,7 +153,8 @@ export interface WaitInspection {
 }
 
 /**
- * One fiber: the work it belongs to, the lines at which it stands, innermost first, and what it waits for.
+ * One fiber: the work to which it belongs, the source lines at which it stands (innermost first), and the thing for
+ * which it waits.
  *
  * @category models
  * @since 0.2.0
@@ -161,15 +166,15 @@ export interface FiberInspection {
   readonly within: DialogPlace | null
   /** The numbers of the fibers that this fiber has forked. */
   readonly children: ReadonlyArray<number>
-  /** True where the Scope of the fiber's work holds a resource: a fiber that is not listed may work for it. */
+  /** True when the Scope of the fiber's work holds a resource: a fiber that is not listed may work for the resource. */
   readonly scoped: boolean
   readonly frames: ReadonlyArray<FrameInspection>
   readonly waits: WaitInspection
 }
 
 /**
- * One event of an actor: its kind, when it happened (milliseconds since 1970), and names, counts and ages that belong to it.
- * Actors are written as `name@pid`.
+ * One event of an actor: its kind, its time (milliseconds since 1970), and the names, counts and ages that belong to
+ * it. Actors are written as `name@pid`.
  *
  * @category models
  * @since 0.2.0
@@ -181,7 +186,8 @@ export interface EventInspection {
 }
 
 /**
- * Events of an actor since the batch before, the oldest first, and how many were left out because there were too many.
+ * Events of an actor since the last batch, the oldest first, and the number of events that were left out because there
+ * were too many.
  *
  * @category models
  * @since 0.2.0
@@ -192,7 +198,8 @@ export interface EventBatch {
 }
 
 /**
- * One metric of an actor as it is now. The state is that of Effect's metric of this type; of a frequency it is a list of pairs.
+ * One metric of an actor with its present value. The state is that of Effect's metric of this type; for a frequency it
+ * is a list of pairs.
  *
  * @category models
  * @since 0.2.0
@@ -206,7 +213,7 @@ export interface MetricInspection {
 }
 
 /**
- * The stack of a process at one moment, the innermost frame first; null where the process runs no JavaScript.
+ * The stack of a process at one moment, the innermost frame first; null when the process runs no JavaScript.
  *
  * @category models
  * @since 0.2.0
@@ -214,8 +221,8 @@ export interface MetricInspection {
 export type StackInspection = ReadonlyArray<FrameInspection> | null
 
 /**
- * The insides of an actor from which a platform finds out what its fibers do: the fibers that its dialogs know, the
- * dialog each works for, and the things it may wait for.
+ * The data from which a platform finds out what an actor's fibers do: the fibers that its dialogs know, the dialog for
+ * which each works, and the things for which each may wait.
  *
  * @category models
  * @since 0.2.0
@@ -237,7 +244,7 @@ export interface Collecting {
 }
 
 /**
- * The process of an actor, as it measures itself. Times are milliseconds, sizes are bytes.
+ * The process of an actor, as it measures itself. Times are in milliseconds, and sizes in bytes.
  *
  * @category models
  * @since 0.2.0
@@ -257,7 +264,7 @@ export interface ProcessInspection {
 }
 
 /**
- * One actor, in one step: its identity, its open dialogs, and all that it waits for.
+ * One actor at one moment: its identity, its open dialogs, and everything for which its work waits.
  *
  * @category models
  * @since 0.2.0
@@ -270,13 +277,13 @@ export interface ActorInspection {
   readonly observe: Observe
   /** True while the actor is being ended. */
   readonly ending: boolean
-  /** True while a main runs in the actor. The main of a root is its program. */
+  /** True while a main runs in the actor. The main of a root is the program. */
   readonly hasMain: boolean
   readonly channels: ReadonlyArray<ChannelInspection>
   readonly children: ReadonlyArray<ChildInspection>
   /** The starts that have no process yet. */
   readonly starting: ReadonlyArray<NameInspection>
-  /** The names for which the registry is asked, and that no actor has. */
+  /** The names that work waits for in the registry, and that no actor has. */
   readonly names: ReadonlyArray<NameInspection>
   readonly pools: ReadonlyArray<PoolInspection>
   readonly supervisors: ReadonlyArray<SupervisorSnapshot>

@@ -1,6 +1,6 @@
 /**
- * Counts the work of one actor, as plain numbers: counting costs a few additions, and needs no reader. A reader turns
- * the counts into metrics (`telemetry/metrics.ts`).
+ * Counts the work of one actor, as plain numbers: counting costs a few additions, even without a reader. A reader makes
+ * metrics from these counts (`telemetry/metrics.ts`).
  *
  * @since 0.2.0
  */
@@ -29,7 +29,7 @@ export class Durations {
   }
 }
 
-/** The end of a call as its caller sees it. In `failed` the callee has answered with a failure. */
+/** The end of a call as its caller sees it. `failed` means that the callee has answered with a failure. */
 export type CallEnd = "ok" | "failed" | "cancelled" | "unanswered" | "lost"
 
 export const callEnds: ReadonlyArray<CallEnd> = ["ok", "failed", "cancelled", "unanswered", "lost"]
@@ -51,7 +51,7 @@ const counted = {
   CancelUnacknowledged: "unacknowledged"
 } as const
 
-/** The number of endpoints that are counted one by one; all further ones are counted together. */
+/** The number of endpoints that are counted one by one; all other endpoints are counted together. */
 const maxEndpoints = 500
 
 const otherEndpoints = "(others)"
@@ -74,7 +74,7 @@ export class Meter {
   unacknowledged = 0
   /** The number of cancels that this actor has sent. */
   cancels = 0
-  /** The number of times that a writer had to wait for credit. */
+  /** The number of times a writer has had to wait for credit. */
   stalls = 0
   /** Called when an endpoint is counted for the first time. */
   onEndpoint: ((calls: Calls) => void) | undefined

@@ -1,5 +1,6 @@
 /**
- * The numbers of one actor from which metrics are made, and the place in its context where a Layer asks for them.
+ * The numbers of one actor from which metrics are made, and the place in its context where a Layer registers to read
+ * them.
  *
  * @since 0.2.0
  */
@@ -17,7 +18,7 @@ export interface Metered {
   readonly pools: Iterable<readonly [inspect: () => PoolInspection, name: string]>
 }
 
-/** The readers of an actor's numbers, which ambient Layers have left. */
+/** The readers of an actor's numbers, which ambient Layers have registered. */
 export const MeterReaders: Context.Reference<ReadonlyArray<(metered: Metered) => void>> = Context.Reference<
   ReadonlyArray<(metered: Metered) => void>
 >("@furrow/actor/MeterReaders", { defaultValue: () => [] })

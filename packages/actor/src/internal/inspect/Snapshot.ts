@@ -1,13 +1,13 @@
 /**
- * Snapshots of the runtime: plain data, taken in one step, cheap enough to take at any time.
+ * Snapshots of the runtime: plain data of one moment, cheap enough to take at any time.
  *
  * @since 0.1.0
  */
 import type { ActorId } from "../errors/ActorError.ts"
 
 /**
- * Payloads of streams that did not match, by what became of them. A chunk whose items cannot be told apart counts as all
- * of its items; `failed` counts every reader that was failed.
+ * Payloads of streams that did not match their schema, by their fate. A chunk whose items cannot be told apart counts
+ * as all of its items; `failed` counts each reader that failed.
  *
  * @category models
  * @since 0.1.0
@@ -23,7 +23,7 @@ export interface Refusals {
 export const noRefusals: Refusals = { failed: 0, dropped: 0, repaired: 0, answered: 0, cancelled: 0 }
 
 /**
- * One connection: frames and bytes since it opened, dialogs open now.
+ * One connection: frames and bytes since it opened, and the number of dialogs open now.
  *
  * @category models
  * @since 0.1.0
@@ -43,7 +43,7 @@ export interface ChannelSnapshot {
 }
 
 /**
- * One portal: the actor behind it, what it exposes, and the connection.
+ * One portal: the actor behind it, the endpoints that the actor exposes, and the connection.
  *
  * @category models
  * @since 0.1.0
@@ -94,8 +94,8 @@ export interface ActorSnapshot {
 }
 
 /**
- * How far a child of a supervisor is: it waits for its first start (`Down`) or for another one (`Restarting`); it starts, is
- * up, is being stopped; it was stopped by hand, or has ended for good.
+ * The state of a supervised child: it waits for its first start (`Down`) or for another start (`Restarting`), is
+ * starting, is up, is being stopped, was stopped by hand, or has ended for good.
  *
  * @category models
  * @since 0.1.0
@@ -103,7 +103,7 @@ export interface ActorSnapshot {
 export type ChildState = "Down" | "Starting" | "Up" | "Stopping" | "Restarting" | "Stopped" | "Ended"
 
 /**
- * One supervisor: how far it is, how many deaths its window holds, and its children in the order of their start.
+ * One supervisor: its state, the number of deaths in its window, and its children in the order of their start.
  *
  * @category models
  * @since 0.1.0
@@ -117,12 +117,12 @@ export interface SupervisorSnapshot {
   readonly children: ReadonlyArray<{
     readonly child: string
     readonly state: ChildState
-    /** The number of the start whose actor plays the child's role, or is about to. */
+    /** The number of the start whose actor plays the child's role, or is about to play it. */
     readonly incarnation: number
     readonly restart: "permanent" | "transient" | "temporary"
     /** The actor that plays the child's role now; null for a Layer, and for a child that is down. */
     readonly actor: ActorId | null
-    /** The state of the child's standby, or of the new actor of a roll; null while there is neither. */
+    /** The state of the child's standby, or of the new actor of a roll; null when there is neither. */
     readonly behind: string | null
     /** The number of replaced actors whose calls are still open. */
     readonly draining: number
@@ -130,7 +130,7 @@ export interface SupervisorSnapshot {
 }
 
 /**
- * One nursery: its state, its children, and how many jobs still run.
+ * One nursery: its state, its children, and the number of jobs that still run.
  *
  * @category models
  * @since 0.1.0

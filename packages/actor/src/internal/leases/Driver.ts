@@ -1,6 +1,6 @@
 /**
- * An engine that holds names for the trees of several processes or hosts, as six operations. Leases, fencing and
- * repeated registration are built on these operations, once for all engines.
+ * An engine holds names for the trees of several processes or hosts, by six operations. Leases, fencing and repeated
+ * registration are built on these operations, once for all engines.
  *
  * @since 0.2.0
  */
@@ -11,8 +11,8 @@ import type * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
 
 /**
- * A number that grows with every key that an engine grants, for as long as the engine keeps its data. A resource that is
- * guarded by a name refuses a smaller token than it has seen.
+ * A number that grows with every key that an engine grants, as long as the engine keeps its data. A resource that a
+ * name protects refuses a smaller token than the largest that it has seen.
  *
  * @category models
  * @since 0.2.0
@@ -20,7 +20,8 @@ import type * as Stream from "effect/Stream"
 export type Token = number
 
 /**
- * The hold of one process on its keys: all of them go `ttlMillis` after it was last renewed. `id` is new for every run.
+ * The lease under which one process holds its keys: all of them expire `ttlMillis` after the last renewal. `id` is new
+ * for every run of the process.
  *
  * @category models
  * @since 0.2.0
@@ -45,7 +46,8 @@ export interface Held {
 }
 
 /**
- * The answer to the wish for a key: it is granted, another lease holds it, or the lease that asked has expired.
+ * The answer to a request for a key: the key is granted, another lease holds it, or the lease of the request has
+ * expired.
  *
  * @category models
  * @since 0.2.0
@@ -56,7 +58,7 @@ export type Created =
   | { readonly _tag: "Expired" }
 
 /**
- * A page of the keys, in their order. `next` is where the following page begins; it is absent on the last page.
+ * One page of the keys, in their order. `next` is the position of the following page; it is absent on the last page.
  *
  * @category models
  * @since 0.2.0
@@ -67,7 +69,8 @@ export interface Page {
 }
 
 /**
- * The engine cannot be asked, or does not answer. It may have carried out the operation all the same.
+ * The engine cannot be reached, or does not answer. The engine may have carried out the operation, although no answer
+ * arrived.
  *
  * @example
  * ```ts
@@ -90,7 +93,7 @@ export class DiscoveryDriverError extends Data.TaggedError("DiscoveryDriverError
 type Asked<A> = Effect.Effect<A, DiscoveryDriverError>
 
 /**
- * The six operations of an engine. It expires leases by its own clock, and answers each question once.
+ * The six operations of an engine. The engine expires leases by its own clock, and answers each question once.
  *
  * @example
  * ```ts
@@ -107,22 +110,23 @@ type Asked<A> = Effect.Effect<A, DiscoveryDriverError>
  */
 export class DiscoveryDriver extends Context.Service<DiscoveryDriver, {
   /**
-   * Holds a key under a lease, if no other lease does; a key of the same lease is granted again with another token. The lease
-   * must be there: it is not begun here.
+   * Holds a key under a lease, if no other lease holds the key; for a key of the same lease the answer is a new token.
+   * The lease must exist: `create` begins no lease.
    */
   readonly create: (key: string, value: string, lease: Lease) => Asked<Created>
   /**
-   * Renews a lease and its keys. False where the lease had expired or never existed: it begins now, without any key.
+   * Renews a lease and its keys. Answers false when the lease had expired or never existed; the lease then begins now,
+   * without any key.
    */
   readonly renew: (lease: Lease) => Asked<boolean>
-  /** Lets go of a key, if it is still held with this token. */
+  /** Releases a key, if it is still held with this token. */
   readonly remove: (key: string, token: Token) => Asked<void>
   readonly get: (key: string) => Asked<Option.Option<Held>>
-  /** Lists the keys that begin with `prefix`, in their order, from the first one behind `after`. */
+  /** Lists the keys that begin with `prefix`, in their order, from the first key behind `after`. */
   readonly list: (prefix: string, after?: string) => Asked<Page>
   /**
-   * Hints that keys with this prefix may have changed. An engine may give too many hints and lose some: each only asks
-   * for a look.
+   * Hints that keys with this prefix may have changed. An engine may give too many hints and lose some, because each
+   * hint only makes its reader look.
    */
   readonly changes: (prefix: string) => Stream.Stream<void, DiscoveryDriverError>
 }>()("@furrow/actor/DiscoveryDriver") {}

@@ -1,5 +1,5 @@
 /**
- * Election: of all processes that ask the same engine for the same work, one does it at a time.
+ * Election: among all processes that ask one engine for the same work, one process at a time does the work.
  *
  * @since 0.2.0
  */
@@ -13,8 +13,9 @@ import { hinted, part } from "./hinted.ts"
 import { Leases } from "./Leases.ts"
 
 /**
- * The leadership of the work that is being done. A process that was frozen does not know that it has lost it: whatever the work
- * writes to is to be given the token, and to refuse a smaller one than it has seen.
+ * The leadership under which the elected process works. A frozen process does not know that it has lost the leadership.
+ * The resources to which the work writes should therefore get the token, and refuse a smaller token than the largest
+ * that they have seen.
  *
  * @example
  * ```ts
@@ -31,15 +32,15 @@ export class Leadership extends Context.Service<Leadership, {
   readonly token: Token
 }>()("@furrow/actor/Leadership") {}
 
-/** The key of an election. Its prefix keeps elections apart from the names of actors. */
+/** The key of an election. The prefix keeps elections apart from the names of actors. */
 const keyOf = (name: string) => `elect/${name}`
 
 /**
- * Does the work when this is the one that is elected: it waits until it is. Leadership that is lost interrupts the work, before
- * another can be elected; then this waits again, and the work begins anew. It ends as the work does, and gives the name up at
- * once.
+ * Waits until this process is elected, and then runs the work. A lost leadership interrupts the work before another
+ * process can be elected; the process then waits again, and begins the work anew. The election ends when the work ends,
+ * and then gives the name up at once.
  *
- * An engine that does not answer is waited for. `Leadership` is at hand in the work.
+ * Waits while the engine does not answer. The work finds its `Leadership` in its context.
  *
  * @example
  * ```ts
@@ -56,7 +57,7 @@ export const elect =
       const { driver, lease } = leases
       const remove = (token: Token) =>
         Effect.ignore(Effect.timeout(Effect.suspend(() => driver.remove(key, token)), lease.ttlMillis * part.again))
-      /** Runs the work as the leader; the result is empty where the leadership was lost. */
+      /** Runs the work as the leader; the result is empty if the leadership was lost. */
       const lead = (epoch: number, token: Token) =>
         Effect.raceFirst(
           Effect.map(Effect.provideService(work, Leadership, { name, token }), Option.some),
@@ -73,7 +74,7 @@ export const elect =
           Effect.gen(function*() {
             const epoch = yield* restore(leases.held)
             yield* latch.close
-            // An interruption waits for the answer of the engine, so that a name that was granted is given up again.
+            // An interruption waits for the answer of the engine, so that a granted name is given up again.
             const created = yield* leases.create(key, lease.id)
             if (created?._tag === "Granted") {
               const { token } = created

@@ -1,5 +1,5 @@
 /**
- * The keys and leases of an engine as one value, which pure functions change. Time is an input, in milliseconds.
+ * The keys and leases of an engine as one value, which pure functions change. The time is an input, in milliseconds.
  *
  * @since 0.2.0
  */
@@ -25,7 +25,8 @@ export const save = ({ held, last, leases }: Keys, now: number): string =>
   JSON.stringify({ now, last, leases: Array.from(leases), held: Array.from(held.values()) } satisfies Saved)
 
 /**
- * Reads a saved state. If the clock has begun again since, only the tokens are kept. Throws where the text is no state.
+ * Reads a saved state. If the clock has started again since then, only the tokens are kept. Throws when the text is no
+ * saved state.
  */
 export const restore = (text: string | undefined, now: number): Keys => {
   if (text === undefined || text === "") return start()
@@ -41,7 +42,7 @@ export const expire = (keys: Keys, now: number): Keys => {
   return { ...keys, leases, held: new Map(Array.from(keys.held).filter(([, { lease }]) => leases.has(lease))) }
 }
 
-/** The time at which the next lease expires; `undefined` where there is none. */
+/** The time at which the next lease expires; `undefined` when there is no lease. */
 export const nextExpiry = ({ leases }: Keys): number | undefined =>
   leases.size === 0 ? undefined : Math.min(...leases.values())
 

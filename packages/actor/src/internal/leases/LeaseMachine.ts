@@ -1,12 +1,12 @@
 /**
- * The machine of one process's lease: it says when to renew the lease, and when to stop relying on it.
+ * The machine of one process's lease: it decides when to renew the lease, and when to stop relying on the lease.
  *
  *   Out --Renewed--> Held --(0.75 of its time without a renewal)--> Out (Fence)
  *                     |--Renewed, but the engine had forgotten it--> Held (Fence, then Restore)
  *
- * Time is an input, in milliseconds that no change of the wall clock moves. A renewal counts from before it was sent,
- * because the engine cannot have begun to count earlier. So a holder stops a quarter of the lease before another can
- * take over.
+ * The time is an input, in milliseconds of a clock that no change of the wall clock moves. A renewal counts from the
+ * moment before it was sent, because the engine cannot have begun to count earlier. A holder therefore stops a quarter
+ * of the lease before another process can take over.
  *
  * @since 0.2.0
  */
@@ -16,11 +16,11 @@ export const parts = { fence: 0.75, renew: 0.25 } as const
 
 export interface State {
   readonly ttlMillis: number
-  /** A number that grows with every fence: work that was begun under an earlier number is over. */
+  /** A number that grows with every fence: work that began under an earlier number is over. */
   readonly epoch: number
-  /** The time until which the lease is relied on; `undefined` where it is not held. */
+  /** The time until which the lease is relied on; `undefined` when the lease is not held. */
   readonly fenceAt: number | undefined
-  /** The time at which the renewal was sent that has no answer yet. */
+  /** The time at which the unanswered renewal was sent. */
   readonly sentAt: number | undefined
   /** The time at which the next renewal is to be sent. */
   readonly dueAt: number
@@ -28,9 +28,9 @@ export interface State {
 
 export type Input =
   | { readonly _tag: "Tick"; readonly now: number }
-  /** The time has passed. Unlike a tick, this input never causes a renewal. */
+  /** Time has passed. Unlike a tick, this input never causes a renewal. */
   | { readonly _tag: "Look"; readonly now: number }
-  /** The engine has answered a renewal. `kept` is false where the lease is a new one. */
+  /** The engine has answered a renewal. `kept` is false when the lease had expired, and a new one has begun. */
   | { readonly _tag: "Renewed"; readonly kept: boolean; readonly now: number }
   | { readonly _tag: "Failed"; readonly now: number }
   /** The engine has refused a key, because the lease has expired. */
@@ -38,7 +38,7 @@ export type Input =
 
 export type Action =
   | { readonly _tag: "Renew" }
-  /** All work that was begun under the lease has to stop. */
+  /** All work that began under the lease has to stop. */
   | { readonly _tag: "Fence" }
   /** All keys have to be registered again, because the lease is held and has no key. */
   | { readonly _tag: "Restore" }
@@ -61,7 +61,7 @@ export const nextTick = ({ dueAt, fenceAt, sentAt }: State): number | undefined 
 
 const fenced = (state: State): State => ({ ...state, fenceAt: undefined, epoch: state.epoch + 1 })
 
-/** Fences a lease whose time is over. */
+/** Fences a lease that is not relied on any longer. */
 const passed = (state: State, now: number): Step =>
   state.fenceAt !== undefined && now >= state.fenceAt ? [fenced(state), [{ _tag: "Fence" }]] : [state, []]
 

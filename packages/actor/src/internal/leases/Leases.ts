@@ -1,5 +1,5 @@
 /**
- * The lease of this process at an engine: it is renewed while the process runs, and fenced before another process can
+ * The lease of this process at an engine: it is renewed while the process runs, and given up before another process can
  * take over.
  *
  * @since 0.2.0
@@ -18,13 +18,16 @@ import { type Created, DiscoveryDriver, type Lease } from "./Driver.ts"
 import * as Machine from "./LeaseMachine.ts"
 
 /**
- * Settings of a process's lease: how long it lasts, and its name at the engine.
+ * Settings of a process's lease: its duration, and its name at the engine.
  *
  * @category models
  * @since 0.2.0
  */
 export interface LeasesOptions {
-  /** The time for which a key outlives its holder. The lease is renewed four times in it. Default: 15 seconds. */
+  /**
+   * The time for which a key outlives its holder. The lease is renewed four times within this time. Default: 15
+   * seconds.
+   */
   readonly ttl?: Duration.Input | undefined
   /** The id of the lease, which has to be new for every run. Default: a new uuid. */
   readonly id?: string | undefined
@@ -33,7 +36,7 @@ export interface LeasesOptions {
 const defaultTtl: Duration.Input = "15 seconds"
 
 /**
- * The lease of this process at an engine: `elect` holds names under it.
+ * The lease of this process at an engine, under which `elect` and `publish` hold names.
  *
  * @example
  * ```ts
@@ -47,14 +50,14 @@ const defaultTtl: Duration.Input = "15 seconds"
 export class Leases extends Context.Service<Leases, {
   readonly driver: DiscoveryDriver["Service"]
   readonly lease: Lease
-  /** Waits until the lease is held, and answers with its number, which changes whenever the lease is lost. */
+  /** Waits until the lease is held, and returns the number of the lease, which changes whenever the lease is lost. */
   readonly held: Effect.Effect<number>
   /**
-   * Ends when work that was begun under this number is over: at the latest three quarters of the lease after its last
+   * Ends when work that began under this number must stop: at the latest three quarters of the lease after its last
    * renewal.
    */
   readonly fenced: (epoch: number) => Effect.Effect<void>
-  /** Asks the engine for a key; `undefined` where it does not answer within a quarter of the lease. */
+  /** Asks the engine for a key; returns `undefined` when the engine does not answer within a quarter of the lease. */
   readonly create: (key: string, value: string) => Effect.Effect<Created | undefined>
   /** Runs one effect at a time for each key, because the engine cannot tell two holders under one lease apart. */
   readonly alone: (key: string) => <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
@@ -84,7 +87,7 @@ class Keeper {
     return this.state.epoch
   }
 
-  /** Gives the machine an input; true where a renewal has to be sent. */
+  /** Gives the machine an input; true when a renewal has to be sent. */
   input(input: Machine.Input): boolean {
     const [state, actions] = Machine.step(this.state, input)
     this.state = state
@@ -104,7 +107,7 @@ class Keeper {
 
   readonly expired = Effect.sync(() => void this.input({ _tag: "Expired", now: this.now }))
 
-  /** Waits until the lease is held, and ends at once where it is held now. */
+  /** Waits until the lease is held, and ends at once if it is held now. */
   readonly whenHeld: Effect.Effect<number> = Effect.suspend(() => {
     this.input({ _tag: "Look", now: this.now })
     if (Machine.isHeld(this.state)) return Effect.succeed(this.state.epoch)
@@ -121,7 +124,7 @@ class Keeper {
     })
   )
 
-  /** Gives the machine the time, each time it needs it. */
+  /** Gives the machine the time, whenever the machine needs it. */
   readonly run = (scope: Scope.Scope): Effect.Effect<never> =>
     Effect.forever(Effect.suspend(() => {
       this.changed = Deferred.makeUnsafe()
@@ -162,8 +165,8 @@ const make = ({ id, ttl = defaultTtl }: LeasesOptions) =>
   })
 
 /**
- * The lease of this process at an engine. An engine that does not answer fails nothing: who wants a name waits, and who holds
- * one is interrupted before another can have it.
+ * The lease of this process at an engine. An engine that does not answer causes no failure: a caller that wants a name
+ * waits, and a holder is interrupted before another process can have the name.
  *
  * @example
  * ```ts

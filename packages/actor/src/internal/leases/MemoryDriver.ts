@@ -26,25 +26,25 @@ const waitingHints = 1
  */
 export interface DriverOptions {
   /**
-   * Gets the whole state before each answer that depends on it. When it throws, the state is unchanged. Default: the
-   * state is lost with the process.
+   * Called with the whole state before each answer that depends on the state. When `save` throws, the state stays
+   * unchanged. Default: the state is lost with the process.
    */
   readonly save?: ((state: string) => void) | undefined
   /**
-   * The state that was saved last. Its leases continue, unless the clock has begun again since. Default: an empty
-   * state.
+   * The state that was saved last. The leases of the restored state continue, unless the clock has started again since.
+   * Default: an empty state.
    */
   readonly restored?: string | undefined
   /**
-   * The time in milliseconds of a clock that only goes forward, for all processes that save and restore the state.
-   * Default: the Clock.
+   * The time in milliseconds of a clock that only goes forward, and that all processes share which save and restore the
+   * state. Default: the Clock.
    */
   readonly now?: (() => number) | undefined
 }
 
 /**
- * Makes an engine that lives in this process until the Scope closes. With a place to save its state, another process can go on
- * where this one has ended.
+ * Makes an engine that lives in this process until the Scope closes. With `save` and `restored` another process
+ * continues where this one has ended.
  *
  * @example
  * ```ts
@@ -82,7 +82,7 @@ export const make = (options: DriverOptions = {}): Effect.Effect<DiscoveryDriver
         Effect.catchDefect((cause) => Effect.fail(new DiscoveryDriverError({ reason: described(cause), cause })))
       )
     const looked = step(() => [Keys.expire(keys, now()), undefined])
-    // The sweep sleeps until the next expiry, so that watchers hear of a lease about which no other operation asks.
+    // The sweep sleeps until the next expiry, so that watchers learn of an expired lease about which no operation asks.
     const sweep = Effect.forever(Effect.suspend(() => {
       const next = Keys.nextExpiry(keys)
       const millis = next === undefined ? idleMillis : Math.min(idleMillis, Math.max(1, next - now()))
@@ -104,11 +104,14 @@ export const make = (options: DriverOptions = {}): Effect.Effect<DiscoveryDriver
     }
   })
 
-/** Milliseconds after which the sweep looks again where no lease exists, so that a lease that begins then is seen. */
+/**
+ * Milliseconds after which the sweep looks again when no lease exists, so that it notices a lease that begins during
+ * the pause.
+ */
 const idleMillis = 1_000
 
 /**
- * An engine in the memory of this process: trees of one process find each other by it, and tests need no other.
+ * An engine in the memory of this process, by which trees of one process find each other, and for tests.
  *
  * @example
  * ```ts

@@ -1,8 +1,9 @@
 /**
- * Publishes keys of this process at an engine, as long as they are wanted, and follows the keys of all processes.
+ * Publishes keys of this process at an engine, as long as the program wants them, and follows the keys of all
+ * processes.
  *
- * Losing a key fails no work, for example where the engine is out of reach or has forgotten everything. A name is
- * published again when the engine answers, and each follower gets the differences.
+ * A lost key, for example after an outage of the engine, fails no work. The name is published again when the engine
+ * answers, and each follower gets the differences.
  *
  * @since 0.2.0
  */
@@ -25,13 +26,13 @@ const nameOf = (key: string) => key.slice(keyOf("").length)
 export interface Published {
   readonly name: string
   readonly value: string
-  /** The token of the name, which is larger for each name that was published later. */
+  /** The token of the name; a name that was published later has a larger token. */
   readonly token: Token
 }
 
 /**
- * A difference among the names that are followed. A snapshot comes first, and again where the engine could not be asked
- * meanwhile.
+ * A difference between two states of the followed names. The first change is a snapshot, and another snapshot follows
+ * each outage of the engine.
  *
  * @category models
  * @since 0.2.0
@@ -42,8 +43,8 @@ export type PublishedChange =
   | { readonly _tag: "Remove"; readonly name: string }
 
 /**
- * Publishes a name with a value until the Scope closes, and does not wait for it. While another process has the name this one waits
- * for it; after an outage of the engine it is published again.
+ * Publishes a name with a value until the Scope closes, and returns without waiting. While another process has the
+ * name, publishing waits; after an outage of the engine the name is published again.
  *
  * @example
  * ```ts
@@ -93,7 +94,7 @@ export const differences = (
     .map((published) => ({ _tag: "Put", published }) as const)
 ]
 
-/** All pages of the keys with a prefix; empty where one page did not come in time. */
+/** All pages of the keys with a prefix; empty when one page did not come in time. */
 const listed = ({ driver, lease }: Leases["Service"], prefix: string) => {
   const found = new Map<string, Published>()
   const from = (after: string | undefined): Effect.Effect<ReadonlyMap<string, Published> | undefined> =>
@@ -108,8 +109,9 @@ const listed = ({ driver, lease }: Leases["Service"], prefix: string) => {
 }
 
 /**
- * Follows the names that begin with `prefix`, of all processes: a snapshot, then each difference. It looks when the engine hints at
- * a change, and four times a lease in any case, so that no difference is missed for longer.
+ * Follows the names of all processes that begin with `prefix`: first a snapshot, then each difference. The follower
+ * looks when the engine hints at a change, and at least four times in each lease, which bounds the delay of a
+ * difference.
  *
  * @example
  * ```ts

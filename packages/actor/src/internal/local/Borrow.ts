@@ -1,5 +1,6 @@
 /**
- * Portals to actors of other owners. They work as long as a Scope, and have no power to make the actor end.
+ * Portals to actors that other actors own. A borrowed portal works as long as its Scope is open, and cannot force its
+ * actor to end.
  *
  * @since 0.1.0
  */
@@ -20,7 +21,7 @@ import type { LocalActor } from "./LocalActor.ts"
 import { monitorRef } from "./Monitor.ts"
 import { endAsOwner, ownerCancellation } from "./Owner.ts"
 
-/** Connects to an actor; the failure says why that was not possible. */
+/** Connects to an actor; the failure names the reason. */
 export const connect = (local: LocalActor, ref: ActorRefData): Effect.Effect<PeerChannel, Unreachable> => {
   if (local.reach !== undefined) return local.reach.peers.connect(ref)
   const reason = "handlers that run here reach no peer"
@@ -29,14 +30,14 @@ export const connect = (local: LocalActor, ref: ActorRefData): Effect.Effect<Pee
   )
 }
 
-/** Makes a portal over a connection, which works as long as the Scope and the connection. */
+/** Makes a portal over a connection; the portal works as long as the Scope and the connection are open. */
 export const borrowed = (
   local: LocalActor,
   ref: ActorRefData,
   channel: PeerChannel,
   scope: Scope.Scope | undefined
 ): Effect.Effect<Portal.Portal<any>> => {
-  // A child is looked up now, because it may have ended by the time of a question.
+  // The child is looked up now, because it may have ended when a question comes later.
   const child = local.child(ref.actor.uuid)
   let closed: ActorError | undefined
   const portal = Portal.make({
@@ -68,8 +69,8 @@ const monitorPeer = (
   monitorRef(local, ref, () => channel.bye === undefined ? undefined : exitOfPeer(channel))
 
 /**
- * Waits for the exit of an actor as a monitor does. If the tree does not know the exit, the end of the connection
- * counts.
+ * Waits for the exit of an actor, as a monitor does. If the tree does not know the exit, the end of the connection
+ * counts as the exit.
  */
 const wait = (local: LocalActor, ref: ActorRefData, channel: PeerChannel): Effect.Effect<ActorExit> =>
   Effect.catch(monitorPeer(local, ref, channel), () =>
@@ -77,7 +78,7 @@ const wait = (local: LocalActor, ref: ActorRefData, channel: PeerChannel): Effec
       ? Effect.never
       : Effect.map(local.reach.peers.ended(channel), () => exitOfPeer(channel)))
 
-/** The exit in the last word of an actor, or `Lost` where the connection ended without one. */
+/** The exit in the last word of an actor, or `Lost` when the connection ended without a last word. */
 const exitOfPeer = (channel: PeerChannel): ActorExit => {
   const exit = channel.bye === undefined ? undefined : exitOf(channel.bye, channel.peer)
   if (exit !== undefined) return exit
@@ -85,7 +86,7 @@ const exitOfPeer = (channel: PeerChannel): ActorExit => {
   return { _tag: "Lost", error, cleanup: [] }
 }
 
-/** Asks the actor to end, and waits no longer than its owner would need to make it end. */
+/** Asks the actor to end, and waits no longer than its owner would need to force the end. */
 const cancel = (
   local: LocalActor,
   ref: ActorRefData,

@@ -1,5 +1,6 @@
 /**
- * The cue of an actor that was started behind another one: its main waits until its parent says that it takes over.
+ * The cue of an actor that was started behind another one: its main waits until its parent says that the actor takes
+ * over.
  *
  * @since 0.1.0
  */
@@ -17,8 +18,8 @@ import type { LocalActor } from "./LocalActor.ts"
 const cue = endpoint("furrow/cue")
 
 /**
- * Makes the wait of a main for its cue, and the endpoint that ends the wait. An actor serves that endpoint to its
- * parent alone.
+ * Makes the effect in which a main waits for its cue, and the endpoint that ends this wait. An actor serves this
+ * endpoint to its parent alone.
  */
 export const makeCue = (
   context: Context.Context<never>

@@ -1,5 +1,5 @@
 /**
- * Draining an actor: its owner asks it to begin no calls, and hears when the open ones have ended.
+ * Draining an actor: its owner asks it to begin no more calls, and learns when the open calls have ended.
  *
  * @since 0.1.0
  */
@@ -21,7 +21,7 @@ const maxWithinMillis = 2 ** 31 - 1
 
 const drain = endpoint("furrow/drain", { payload: { within: Schema.Int }, success: Schema.Int })
 
-/** Waits until no call is open, no longer than the bound; answers with the number of open calls. */
+/** Waits until no call is open, no longer than the bound; returns the number of calls that are still open. */
 export const drainWithin = (
   drained: Effect.Effect<void>,
   open: () => number,
@@ -37,7 +37,7 @@ export const drainHandlers = (local: LocalActor, context: Context.Context<never>
     handler: ({ within }: { readonly within: number }) => drainWithin(local.drained, () => local.openCalls, within)
   }]])
 
-/** Drains a child. It fails soon after the bound if the child does not answer. */
+/** Drains a child. Fails soon after the bound if the child does not answer. */
 export const drainChild =
   (local: LocalActor, actor: ActorId, channel: PeerChannel) =>
   (within: Duration.Input): Effect.Effect<number, ActorError> =>

@@ -1,5 +1,6 @@
 /**
- * The end of an actor: of its own, where its code asks for it, and of any other actor, as this one can learn it.
+ * The end of an actor: its own end, when its code asks for it, and the end of another actor, as this actor can learn of
+ * it.
  *
  * @since 0.1.0
  */
@@ -17,11 +18,12 @@ const rootHasNoExit =
   "Actor.exit ends an actor that serves; a root ends as its program does: return from the program, or fail"
 
 /**
- * Ends the actor we run in, as if its main had returned: its exit is `Returned`, which is no failure. Its handlers and
- * its main are interrupted in its own name, for `reason` (default: "it ended itself"), and its finalizers run.
+ * Ends the actor in which the caller runs, as if its main had returned: its exit is `Returned`, which is no failure.
+ * The handlers and the main are interrupted in the actor's own name, for `reason` (default: "it ended itself"), and the
+ * finalizers run.
  *
- * The asking handler or main is interrupted here. Code that cannot be interrupted, as a finalizer, goes on. In a root it
- * dies: a root ends as its program does.
+ * A handler or main that asks for the actor's end is interrupted at this point. Uninterruptible code, such as a
+ * finalizer, continues. In a root the call is a defect: a root ends when its program ends.
  *
  * @example
  * ```ts
@@ -40,7 +42,7 @@ export const exit = (reason = "it ended itself"): Effect.Effect<void, never, Act
   Effect.flatMap(current, (local) => {
     const { exit } = local
     if (exit === undefined) return Effect.die(new Error(rootHasNoExit))
-    // The end begins in a later turn: it interrupts the asking fiber, which must not be running then.
+    // The end begins in a later turn, because it interrupts the asking fiber, which must not be running then.
     return Effect.flatMap(Turn, (turn) =>
       Effect.callback<void>((resume) => {
         turn.rest(() => {
@@ -51,12 +53,13 @@ export const exit = (reason = "it ended itself"): Effect.Effect<void, never, Act
   })
 
 /**
- * Waits until the actor behind a portal or a reference is reaped, and says how it ended: the same that its owner is told,
- * because its parent is asked. Every actor of the tree may monitor any other, without power over it and without a connection.
+ * Waits until the actor behind a portal or a reference is reaped, and returns its exit. The exit is the one that its
+ * owner gets, because the actor's parent is asked. Every actor of the tree may monitor any other, without power over it
+ * and without a connection to it.
  *
- * An owner's monitor has handled the end: it fails neither the nursery nor the Layer of the actor. `portal.wait` only
- * waits. A parent keeps the last 100 ends of its children; an earlier one is forgotten, and fails with
- * `ActorUnreachable`.
+ * The monitor of an owner handles the end: the end then fails neither the nursery nor the Layer of the actor.
+ * `portal.wait` only waits, and handles nothing. A parent keeps the last 100 exits of its children; asking for an
+ * earlier exit fails with `ActorUnreachable`.
  *
  * @example
  * ```ts

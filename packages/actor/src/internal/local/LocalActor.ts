@@ -1,6 +1,6 @@
 /**
  * The knowledge of an actor about itself, which is the inside of `ActorRuntime`. Each actor has one value, and a
- * process may have several, because two runtimes can live in one process.
+ * process may hold several, because two runtimes can live in one process.
  *
  * @since 0.1.0
  */
@@ -44,21 +44,21 @@ export interface ChildEntry {
   readonly since: number
   /** The connection to the child; `undefined` until the child is ready. */
   readonly connection: PeerChannel | undefined
-  /** Waits for the connection to the child; `undefined` where the child has ended before it was ready. */
+  /** Waits for the connection to the child; `undefined` if the child has ended before it was ready. */
   readonly connected: Effect.Effect<PeerChannel | undefined>
-  /** True once the child has been asked to end, or ends by itself. */
+  /** True once the child was asked to end, or ends by itself. */
   readonly isEnding: boolean
   /** Ends the child in the name of a cancellation, and waits until it is gone. */
   readonly end: (cancellation: Cancellation) => Effect.Effect<void>
   readonly wait: Effect.Effect<ActorExit>
-  /** Waits for the end of the child as `wait` does, and handles it, so that it is no failure for the owner. */
+  /** Waits for the end of the child as `wait` does, and handles the end, so that it is no failure for the owner. */
   readonly monitor: Effect.Effect<ActorExit>
   /** The failures of the child's cleanup after its owner ended it; known once the child is gone. */
   readonly raised: ReadonlyArray<Boxed>
   readonly snapshot: () => ChildSnapshot
 }
 
-/** The end of this whole actor, with its author, its reason and its deadline (`monotonicMillis`). */
+/** The end of the whole actor, with its author, its reason and its deadline (`monotonicMillis`). */
 export interface Ending {
   readonly cancellation: Cancellation
   readonly until: number
@@ -66,15 +66,15 @@ export interface Ending {
 
 /** The part of an actor's life that the things it owns have to know. */
 export interface Life {
-  /** The end of the actor, once it serves no more calls. */
+  /** The end of the actor, once the actor serves no more calls. */
   readonly ending: () => Ending | undefined
   /** True once the actor was told from outside to end, and waits for its parent to end it. */
   readonly isLeaving: () => boolean
-  /** Ends the actor as if its main had returned. Absent in a root, which ends as its program does. */
+  /** Ends the actor as if its main had returned. Absent in a root, which ends when its program ends. */
   readonly exit?: ((reason: string) => void) | undefined
-  /** Ends the actor as if its main had failed. Absent in a root, as `exit`. */
+  /** Ends the actor as if its main had failed. Absent in a root, which ends when its program ends. */
   readonly fail?: ((error: unknown) => void) | undefined
-  /** From the call of this function on, no call begins here. Absent in a root, which is never drained. */
+  /** Makes the actor begin no further call. Absent in a root, which is never drained. */
   readonly drain?: (() => void) | undefined
   readonly isDraining?: (() => boolean) | undefined
 }
@@ -82,10 +82,10 @@ export interface Life {
 /** The number of children whose exits an actor keeps after they are gone. */
 const maxKeptEnds = 100
 
-/** The life of a root, and of handlers in a process of the program: only the program itself ends it. */
+/** The life of a root, and of handlers in the program's own process, which only the program can end. */
 const endless: Life = { ending: () => undefined, isLeaving: () => false }
 
-/** The means by which this actor reaches other actors, and is reached. */
+/** The means by which this actor reaches other actors, and other actors reach it. */
 export interface PeerNetwork {
   readonly platform: PlatformSpec
   readonly peers: Peers
@@ -99,7 +99,7 @@ export interface PeerNetwork {
   /** The endpoints of the runtime itself that parent and children may call. */
   readonly toRelatives: BoundHandlers
   readonly toPeers: BoundHandlers
-  /** Removes what an actor below this one has left when it is gone. */
+  /** Removes what an actor below this one has left behind when it is gone. */
   readonly forget: (actor: ActorId) => void
 }
 
@@ -114,13 +114,13 @@ export interface Control {
   readonly stopAll: () => void
   readonly continueAll: () => void
   /**
-   * Tells the root that its program is being ended: from now on an actor that asks to leave is ended by the Scope that
-   * owns it.
+   * Tells the root that its program is being ended: an actor that asks to leave is then ended by the Scope that owns
+   * it.
    */
   readonly beginEnd: () => void
 }
 
-/** A name that work waits for, and the time since when it waits. */
+/** A name for which work waits, and the time since when it waits. */
 interface Wanted {
   readonly name: string
   readonly since: number
@@ -130,7 +130,7 @@ const inspectWanted = ({ name, since }: Wanted, now: number): NameInspection => 
 
 export class LocalActor {
   readonly info: ActorInfo
-  /** The uuids from the root down to this actor, which is the last. */
+  /** The uuids from the root down to this actor, which is the last one. */
   readonly path: ReadonlyArray<string>
   readonly events: Events
   readonly turn: Turn
@@ -157,13 +157,16 @@ export class LocalActor {
   hasMain = false
   /** The last exits of children by their uuids, for questions that come after a child is gone. */
   private readonly ends = new Map<string, { readonly actor: ActorId; readonly exit: ActorExit }>()
-  /** The key of the Service that this actor runs; `undefined` where it runs none. */
+  /** The key of the Service that this actor runs; `undefined` when it runs none. */
   service: string | undefined
   /** Bounds the number of starts that run at the same time. */
   readonly starts: Semaphore.Semaphore
-  /** The power of a main program over its whole tree, used without asking the tree; `undefined` outside of a root. */
+  /**
+   * The power of a main program over its whole tree, without the cooperation of its actors; `undefined` outside of a
+   * root.
+   */
   control: Omit<Control, "beginEnd"> & { readonly beginEnd?: (() => void) | undefined } | undefined
-  /** The way to other actors; `undefined` for handlers that run in another actor's process. */
+  /** The means to reach other actors; `undefined` for handlers that run in another actor's process. */
   reach: PeerNetwork | undefined
   private readonly life: Life
   /** True once the program of this root is being ended from outside. */
@@ -172,7 +175,7 @@ export class LocalActor {
   private built: BoundHandlers | undefined
   private early: Array<Map<string, Handler>> = []
   private readonly drainListeners = new Set<() => void>()
-  /** The reason for which this actor can never start actors; `undefined` where it can. */
+  /** The reason why this actor can never start actors; `undefined` when it can. */
   refused: string | undefined
 
   constructor(options: {
@@ -208,14 +211,14 @@ export class LocalActor {
     return this.life.ending()
   }
 
-  /** Lets no call of the parent or of a peer begin any more; resolves when those that are open have ended. */
+  /** Lets no further call of the parent or of a peer begin; resolves when the open calls have ended. */
   readonly drained: Effect.Effect<void> = Effect.suspend(() => {
     this.life.drain?.()
     for (const listener of this.drainListeners) listener()
     return Effect.forEach(this.serving, (dispatcher) => dispatcher.awaitQuiet, { discard: true })
   })
 
-  /** Calls `listener` when no call begins here any more, so that work which would wait for ever can end. */
+  /** Calls `listener` when no further call begins here, so that work which would wait for ever can end. */
   whenDrained(listener: () => void): void {
     this.drainListeners.add(listener)
   }
@@ -225,12 +228,12 @@ export class LocalActor {
     return this.serving.reduce((sum, { calls }) => sum + calls, 0)
   }
 
-  /** Ends this actor in its own name; `undefined` in a root, where only the program can. */
+  /** Ends this actor in its own name; `undefined` in a root, which only the program can end. */
   get exit(): Life["exit"] {
     return this.life.exit
   }
 
-  /** Ends this actor as failed; `undefined` in a root, where only the program can. */
+  /** Ends this actor as failed; `undefined` in a root, which only the program can end. */
   get fail(): Life["fail"] {
     return this.life.fail
   }
@@ -240,12 +243,12 @@ export class LocalActor {
     return this.ending !== undefined || this.isLeaving || this.life.isLeaving()
   }
 
-  /** The reason for which this actor refuses to start actors now; `undefined` where it starts them. */
+  /** The reason why this actor refuses to start actors now; `undefined` when it starts them. */
   get refusal(): string | undefined {
     return this.ending === undefined ? this.refused : `this actor is ending: ${this.ending.cancellation.reason}`
   }
 
-  /** The handlers that every connection serves. They are built before this actor is ready. */
+  /** The handlers that every connection serves. The handlers are built before this actor is ready. */
   get handlers(): BoundHandlers {
     return this.built ?? new Map()
   }
@@ -260,8 +263,8 @@ export class LocalActor {
   }
 
   /**
-   * The handlers of one connection. A connection that layers made while they were built serves the handlers of this
-   * actor later.
+   * The handlers of one connection. A connection that a Layer made while the handlers were being built serves the
+   * handlers of this actor later.
    */
   served(besides: BoundHandlers): BoundHandlers {
     const served = new Map([...this.handlers, ...besides])
@@ -311,12 +314,12 @@ export class LocalActor {
     if (this.ends.size > maxKeptEnds) this.ends.delete(this.ends.keys().next().value!)
   }
 
-  /** The exit of a child that is gone; `undefined` where it is not kept any more. */
+  /** The exit of a child that is gone; `undefined` when the exit is not kept any more. */
   endOf(uuid: string): { readonly actor: ActorId; readonly exit: ActorExit } | undefined {
     return this.ends.get(uuid)
   }
 
-  /** The dispatchers of all connections over which this actor serves. */
+  /** The dispatchers of all connections on which this actor serves. */
   get serving(): ReadonlyArray<Dispatcher> {
     return Array.from(this.dispatchers)
   }
@@ -380,7 +383,7 @@ export const current: Effect.Effect<LocalActor, never, ActorRuntime> = Effect.ma
 )
 
 /**
- * Gives the power of a main program over the tree of this runtime; `undefined` where the runtime is no root.
+ * Gives the power of a main program over the tree of this runtime; `undefined` when the runtime is no root.
  *
  * @example
  * ```ts
@@ -401,7 +404,7 @@ export const controlOf = (runtime: ActorRuntime["Service"]): Control | undefined
 }
 
 /**
- * Gives the guard of this actor's process for programs that are no actors; `undefined` where the platform has none.
+ * Gives the guard of this actor's process for programs that are no actors; `undefined` when the platform has none.
  *
  * @example
  * ```ts

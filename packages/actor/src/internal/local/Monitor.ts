@@ -1,9 +1,10 @@
 /**
- * The exit of an actor, asked for from anywhere in its tree. Only its parent knows it: the question goes up to their
- * common ancestor and down to the parent, as a search for an address does. The parent answers when the actor is reaped.
+ * Waits for the exit of an actor, from anywhere in its tree. Only the parent of an actor knows its exit: the question
+ * goes up to the common ancestor and down to the parent, as a search for an address does. The parent answers when the
+ * actor is reaped.
  *
- * A monitor has no power over its actor and needs no connection to it. A parent keeps its children's last exits, for
- * questions that come later. An actor without monitors has no other cost.
+ * A monitor has no power over its actor and needs no connection to it. A parent keeps the last exits of its children
+ * for later questions. An actor without monitors costs nothing beyond this record.
  *
  * @since 0.1.0
  */
@@ -40,7 +41,10 @@ const Exit = Schema.Union([
   Schema.TaggedStruct("Lost", { error: AnyActorError, cleanup })
 ])
 
-/** The exit of an actor. `seen` is true where its own parent saw it, and false where the parent was gone before. */
+/**
+ * The exit of an actor, as its parent or another actor tells it. `seen` is true when the actor's own parent saw the
+ * exit, and false when the parent was gone before.
+ */
 interface Told {
   readonly exit: ActorExit
   readonly seen: boolean
@@ -56,7 +60,7 @@ const monitored = endpoint("furrow/monitor", {
 
 type Target = Pick<ActorRefData, "actor" | "path">
 
-/** Waits until the actor is reaped: a child by this actor, any other by its own parent, which is asked. */
+/** Waits until the actor is reaped: a child of this actor directly, any other actor by a question to its parent. */
 const told = (local: LocalActor, target: Target): Effect.Effect<Told, NotKnown | ActorError> =>
   Effect.suspend((): Effect.Effect<Told, NotKnown | ActorError> => {
     const { parent, path: own } = local
@@ -85,7 +89,8 @@ const told = (local: LocalActor, target: Target): Effect.Effect<Told, NotKnown |
   })
 
 /**
- * Asks a child for the exit of an actor below it. That actor is gone with the child, which may end before it answers.
+ * Asks a child for the exit of an actor below it. The child may end before it answers, and the actor below it is then
+ * gone as well.
  */
 const below = (local: LocalActor, child: ChildEntry, target: Target): Effect.Effect<Told, NotKnown | ActorError> => {
   const goneWithIt = Effect.map(
@@ -98,7 +103,7 @@ const below = (local: LocalActor, child: ChildEntry, target: Target): Effect.Eff
       : Effect.catchIf(ask(local, channel, target), isEnd, () => goneWithIt))
 }
 
-/** True for an error which says that the asked actor answers no more questions. */
+/** True for an error that means that the asked actor answers no more questions. */
 const isEnd = (error: NotKnown | ActorError): boolean =>
   error._tag === "ActorLost" || error._tag === "ChannelClosed" ||
   (error._tag === "ContextCancelled" || error._tag === "RemoteActorError") && error.ending
@@ -148,8 +153,8 @@ export const monitorHandlers = (local: LocalActor, context: Context.Context<neve
 export const foreignEnd = () => new NotKnown({ gone: false, reason: "this root answers for its own tree alone" })
 
 /**
- * Waits until the actor of a reference is reaped, and answers with its exit. `heard` is the exit that a connection to
- * the actor has told: it counts where the actor's parent did not see the exit.
+ * Waits until the actor of a reference is reaped, and returns its exit. `heard` is the exit that a connection to the
+ * actor has told: it counts if the actor's parent did not see the exit.
  */
 export const monitorRef = (
   local: LocalActor,

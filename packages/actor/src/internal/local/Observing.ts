@@ -1,9 +1,10 @@
 /**
- * One actor and its observers: the endpoints that it serves to a tool which has proven the key of the door, and the
- * client for such tools.
+ * One actor and its observers: the endpoints that the actor serves to a tool which has proven the key of the door, and
+ * the client for such tools.
  *
- * An observer is no member of the tree. It reaches the endpoints of `contract` and nothing else: no endpoint of the
- * program, no registry, no word that ends an actor. Its connection has events of its own, so it is never seen by the program.
+ * An observer is no member of the tree. An observer reaches the endpoints of `contract` and nothing else: no endpoint
+ * of the program, no registry, and no word that ends an actor. The connection of an observer has events of its own, so
+ * the program never sees the connection.
  *
  * @since 0.2.0
  */
@@ -45,8 +46,8 @@ import * as Paging from "./Paging.ts"
 import { watch } from "./Watching.ts"
 
 /**
- * The largest greeting of an observer in bytes; real ones have a few hundred. An observer is a stranger until it has
- * proven the key.
+ * The largest greeting of an observer in bytes; real greetings have a few hundred. An observer is a stranger until it
+ * has proven the key.
  */
 const maxGreetingBytes = 16 * 1024
 
@@ -56,7 +57,7 @@ const maxProfileMillis = 60_000
 const Millis = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: maxProfileMillis }))
 
 const makeContract = () => ({
-  // The values are plain data, and both sides have the same version: the types describe them, and no schema checks
+  // The values are plain data, and both sides have the same version, so types describe the values and no schema checks
   // them.
   snapshot: streamEndpoint("furrow/inspect/snapshot", { success: Schema.Unknown }),
   fibers: streamEndpoint("furrow/inspect/fibers", { success: Schema.Unknown }),
@@ -73,7 +74,10 @@ const makeContract = () => ({
 
 let made: ReturnType<typeof makeContract> | undefined
 
-/** The contract of the observers' endpoints. It is made when the first observer comes, so that no start pays for it. */
+/**
+ * The contract of the observers' endpoints. The contract is made when the first observer comes, so that no start pays
+ * for it.
+ */
 const contract = (): ReturnType<typeof makeContract> => made ??= makeContract()
 
 /** The number of dialogs whose fibers are collected in one turn of the event loop. */
@@ -182,7 +186,7 @@ const serve = (
     Effect.andThen(Effect.sleep(handshake), Effect.sync(() => channel.destroy()))
   )
   channel.onHandshake((result) => {
-    // A refused observer keeps its connection for the rest of the bound, so that it can read why.
+    // A refused observer keeps its connection for the rest of the handshake's bound, so that it can read the reason.
     if (result._tag !== "Open") return
     late.interruptUnsafe()
     const env: DialogContext = { self: local.info.id, events, level: local.env.level, cancellation: () => undefined }
@@ -199,7 +203,8 @@ const serve = (
 }
 
 /**
- * Offers an actor to observers, where its tree allows it and its platform can. The returned function closes the door.
+ * Offers an actor to observers, if its tree allows that and its platform supports it. The returned function closes the
+ * door.
  */
 export const offer = (
   local: LocalActor,
@@ -217,7 +222,7 @@ export const offer = (
 }
 
 /**
- * An observer's client of one actor, usable as long as the Scope.
+ * An observer's client of one actor, usable as long as the Scope is open.
  *
  * @category models
  * @since 0.2.0
@@ -226,30 +231,34 @@ export interface Observer {
   readonly actor: ActorId
   readonly snapshot: Effect.Effect<ActorInspection, ActorError>
   /**
-   * The fibers of the actor's dialogs, with the lines at which they stand and what they wait for; none where they
-   * cannot be seen.
+   * The fibers of the actor's dialogs, with their source lines and the things for which they wait; empty when the
+   * platform cannot see them.
    */
   readonly fibers: Effect.Effect<ReadonlyArray<FiberInspection>, ActorError>
   /** The metrics of the actor: those of Furrow, and those of its program. */
   readonly metrics: Effect.Effect<ReadonlyArray<MetricInspection>, ActorError>
   /**
-   * The events of the actor from now on. A tool that reads slowly loses some, and is told how many: the actor never
-   * waits for it.
+   * The events of the actor from now on. A tool that reads slowly loses some events, and gets their number: the actor
+   * never waits for the tool.
    */
   readonly events: Stream.Stream<EventBatch, ActorError>
-  /**
-   * The stack of a child of the actor, however busy the child is. It fails with a text where the stack cannot be seen.
-   */
+  /** The stack of a child of the actor, however busy the child is. Fails with a text when the stack cannot be seen. */
   readonly stack: (pid: number) => Effect.Effect<StackInspection, ActorError | string>
-  /** Profiles the processor time of the actor for that many milliseconds, at most 60 000. Only at the level `debug`. */
+  /**
+   * Profiles the processor time of the actor for that many milliseconds, at most 60 000. Only an actor at the level
+   * `debug` allows a profile.
+   */
   readonly profile: (millis: number) => Effect.Effect<unknown, ActorError>
-  /** A snapshot of the actor's heap, in pieces. The actor stands still meanwhile. Only at the level `debug`. */
+  /**
+   * A snapshot of the actor's heap, in pieces. The actor stands still while the snapshot is taken. Only an actor at the
+   * level `debug` allows a snapshot of its heap.
+   */
   readonly heap: Stream.Stream<string, ActorError>
 }
 
 /**
- * Greets an actor over a connection to its door, and proves the door's key. It fails with `ActorUnreachable` where the actor
- * refuses the proof, or hangs up.
+ * Connects to the door of an actor, and proves the key of the door. Fails with `ActorUnreachable` when the actor
+ * refuses the proof, or closes the connection.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * The way to actors of other trees. It leads over the root of the other tree, whose address the Discovery or the
- * program has said. The two roots have one connection, and the two actors have another one of their own.
+ * Reaches actors of other trees. The question for an actor goes to the root of its tree, whose address the Discovery or
+ * the program has told. The two roots have one connection, and the two actors have another connection of their own.
  *
  * @since 0.2.0
  */
@@ -10,7 +10,7 @@ import type { RootAddress } from "../discovery/Directory.ts"
 import type { NotThere } from "../discovery/Peers.ts"
 import type { LocalActor } from "./LocalActor.ts"
 
-/** True where the parent has to be asked about this path, and not the root of another tree. */
+/** True when the question for this path goes to the parent, and not to the root of another tree. */
 export const isForParent = ({ parent, path: own, reach }: LocalActor, path: ReadonlyArray<string>): boolean =>
   parent !== undefined && (path[0] === own[0] || reach?.roots.has(path[0]!) !== true)
 
@@ -32,11 +32,11 @@ const unknown: NotThere = {
     "it belongs to another tree, which has ended or is not known here: trees see each other by Discovery.layerShared"
 }
 
-/** The connection to the root of the tree to which a path belongs, made where there is none. */
+/** The connection to the root of the tree to which a path belongs; the connection is made if there is none. */
 export const connect = (local: LocalActor, path: ReadonlyArray<string>): Effect.Effect<PeerChannel, NotThere> =>
   Effect.flatMap(rootOf(local, path), ({ actor }) =>
     Effect.mapError(
       local.reach!.peers.connect({ actor, path: [actor.uuid], service: null, exposed: [] }),
-      // A root that has ended cannot be told from one that cannot be reached, so the actor is not reported as gone.
+      // A root that has ended looks like one that cannot be reached, so the actor is not reported as gone.
       ({ error }): NotThere => ({ gone: false, why: "transport", reason: error.message })
     ))

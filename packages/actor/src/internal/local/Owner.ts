@@ -22,8 +22,8 @@ import { drainChild } from "./Drain.ts"
 import type { ChildEntry, LocalActor } from "./LocalActor.ts"
 
 /**
- * A cancellation in the name of this actor. While this actor is being ended itself, it has the author and the reason of
- * that end.
+ * A cancellation in the name of this actor. While this actor is itself being ended, the cancellation has the author and
+ * the reason of that end.
  */
 export const ownerCancellation = (local: LocalActor, reason: string): Effect.Effect<Cancellation> =>
   Effect.withFiber((fiber) => {
@@ -35,7 +35,7 @@ export const ownerCancellation = (local: LocalActor, reason: string): Effect.Eff
 export const endAsOwner = (local: LocalActor, child: ChildEntry, reason: string): Effect.Effect<void> =>
   Effect.flatMap(ownerCancellation(local, reason), (cancellation) => child.end(cancellation))
 
-/** Adds failures to a failed exit, as data beside its own failure. */
+/** Adds failures to a failed exit, as data beside the first failure. */
 export const withOthers = <A>(exit: Exit.Exit<A, unknown>, others: ReadonlyArray<Boxed>): Exit.Exit<A, unknown> => {
   if (others.length === 0 || Exit.isSuccess(exit)) return exit
   const known = Context.getOption(Cause.annotations(exit.cause) as Context.Context<OtherFailures>, OtherFailures)
@@ -45,7 +45,8 @@ export const withOthers = <A>(exit: Exit.Exit<A, unknown>, others: ReadonlyArray
 
 /**
  * The exit of work whose actors could not clean up. Work that succeeded fails with the failure of the cleanup, and
- * interrupted work dies of it, too. Work that failed keeps its failure, and has the other as data.
+ * interrupted work dies of that failure. Work that failed keeps its failure, and gets the failure of the cleanup as
+ * data.
  */
 export const withCleanupFailures = <A>(
   exit: Exit.Exit<A, unknown>,
@@ -53,7 +54,7 @@ export const withCleanupFailures = <A>(
 ): Exit.Exit<A, unknown> => {
   const [first, ...rest] = cleanup
   if (first === undefined) return exit
-  // The last actor on the path is the one that ended: the failure may have come to it from an actor below.
+  // The last actor on the path is the actor that ended: the failure may have come to it from an actor below.
   const actor = first.path.at(-1) ?? first.origin
   const error = withoutStack(() => new RemoteActorError({ actor, boxed: first, others: rest, ending: true }))
   if (Exit.isSuccess(exit)) return withOthers(Exit.fail(error), rest)
@@ -62,8 +63,8 @@ export const withCleanupFailures = <A>(
 }
 
 /**
- * Ends the actors that a Scope owns, when the Scope closes. A failed cleanup fails the Scope, where it has no failure
- * yet.
+ * Ends the actors that a Scope owns, when the Scope closes. A failed cleanup fails the closing of the Scope, unless
+ * another failure came first.
  */
 export const endWithScope =
   (local: LocalActor, child: ChildEntry, reason: string) => (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
@@ -73,7 +74,7 @@ export const endWithScope =
       return Effect.orDie(closed)
     })
 
-/** The portal of an actor's owner. Its `cancel` ends the actor, and waits until it is gone. */
+/** The portal of an actor's owner. `cancel` of this portal ends the actor, and waits until the actor is gone. */
 export const portalOf = (
   local: LocalActor,
   child: ChildEntry,

@@ -1,6 +1,6 @@
 /**
- * Answers an observer in pages, with a turn of the event loop between two of them. However much there is to see, the
- * actor continues its work meanwhile.
+ * Answers an observer in pages, and lets the event loop do other work between two pages. The actor therefore continues
+ * its work, however long the answer is.
  *
  * @since 0.2.0
  */
@@ -10,18 +10,19 @@ import type { PeerChannel } from "../channel/PeerChannel.ts"
 import { type ActorInspection, type DialogInspection, maxListedDialogs } from "../inspect/Inspection.ts"
 import { Turn } from "../settings/Turn.ts"
 
-/** The number of items in one page: a few milliseconds of work. */
+/** The number of items in one page, which take a few milliseconds of work. */
 const pageItems = 250
 
 /**
- * A page of a snapshot. The first one has all but the dialogs; each has dialogs, with the numbers of their channels.
+ * A page of a snapshot. The first page has everything but the dialogs; each page has some dialogs, with the numbers of
+ * their channels.
  */
 export interface SnapshotPage {
   readonly head: ActorInspection | null
   readonly dialogs: ReadonlyArray<readonly [channel: number, dialog: DialogInspection]>
 }
 
-/** Lets all other waiting work have its turn. */
+/** Lets all other waiting work run before the fiber continues. */
 export const rest: Effect.Effect<void> = Effect.withFiber((fiber) => {
   const turn = fiber.getRef(Turn)
   return Effect.callback<void>((resume) => turn.rest(() => resume(Effect.void), turn))
@@ -50,8 +51,8 @@ const slowly = <A>(pages: Iterable<A>): Stream.Stream<A> =>
   Stream.mapEffect(Stream.fromIterable(pages, { chunkSize: 1 }), (page) => Effect.as(rest, page))
 
 /**
- * Pages a snapshot: `head`, which has no dialogs, and the dialogs of these channels. Dialogs that end meanwhile are
- * left out.
+ * Cuts a snapshot into pages: `head`, which has no dialogs, and then the dialogs of these channels. Dialogs that end
+ * during the paging are left out.
  */
 export const snapshot = (
   head: ActorInspection,
@@ -67,7 +68,7 @@ export const list = <A>(items: ReadonlyArray<A>): Stream.Stream<ReadonlyArray<A>
   return slowly(pages)
 }
 
-/** Joins the pages of a snapshot; `undefined` where the first page is missing. */
+/** Joins the pages of a snapshot; `undefined` when the first page is missing. */
 export const joined = (pages: ReadonlyArray<SnapshotPage>): ActorInspection | undefined => {
   const head = pages[0]?.head
   if (head === undefined || head === null) return undefined

@@ -1,10 +1,10 @@
 /**
- * The way of an actor to any other actor of its tree: each actor on the path knows the next one.
+ * Reaches any other actor of the tree: each actor on the path to it knows the next one.
  *
  * An actor that wants to dial another asks its parent or a child for the address. The question goes up to their common
- * ancestor, and down to the wanted actor, which begins to listen when it is first asked. From then on the two have a
- * connection of their own, and no actor between them takes part. A parent that has no such child any more says so: that
- * is how it is known for certain that an actor is gone.
+ * ancestor, and down to the wanted actor, which begins to listen when it is first asked. Two actors that have dialled
+ * have a connection of their own, and no actor between them takes part. A parent answers that it has no such child any
+ * more, and this answer proves that the actor is gone.
  *
  * @since 0.1.0
  */
@@ -74,7 +74,10 @@ const addressesOf = (local: LocalActor, path: ReadonlyArray<string>): Effect.Eff
     return Effect.flatMap(child.connected, (channel) => channel === undefined ? none : ask(local, channel, path, true))
   })
 
-/** Asks a relative. When it is lost, the actors below it are gone with it; the actors above it are not. */
+/**
+ * Asks the parent or a child about an actor. If a child is lost, the actors below it are gone with it; the actors above
+ * a lost parent are not.
+ */
 const ask = (
   local: LocalActor,
   channel: PeerChannel,
@@ -90,8 +93,8 @@ const ask = (
   )
 
 /**
- * True when the actor has ended, as its ancestors know. An actor that is still ending, or does not answer, has not
- * ended.
+ * True when the actor has ended, as its ancestors know. An actor that is still ending, or does not answer, counts as
+ * not ended.
  */
 export const isGone = (local: LocalActor, entry: Entry): Effect.Effect<boolean> =>
   Effect.withFiber((fiber) =>
@@ -102,13 +105,13 @@ export const isGone = (local: LocalActor, entry: Entry): Effect.Effect<boolean> 
   )
 
 export interface ReachOptions {
-  /** The description of the platform that actors get which are started here. */
+  /** The description of the platform that is sent to every actor that is started here. */
   readonly platform: PlatformSpec
   readonly network: Network
   /** The context of work that has no caller. */
   readonly context: Context.Context<never>
   readonly cancelActor: (message: CancelActor, channel: PeerChannel) => void
-  /** The registrar and the keeper, and the endpoints that both serve; `undefined` where this actor is no root. */
+  /** The registrar and the keeper, and the endpoints that both serve; `undefined` when this actor is no root. */
   readonly registrar?: {
     readonly directory: Directory
     readonly shared: Shared
@@ -147,8 +150,8 @@ export const attachPeers = (local: LocalActor, options: ReachOptions): Peers => 
   }]])
   const monitors = monitorHandlers(local, context)
   const roles = roleHandlers(local, context)
-  // A root answers other trees about actors of its own. It passes no question on, because the asking tree knows its own
-  // actors.
+  // A root answers other trees about actors of its own. The root does not pass such a question on, because the asking
+  // tree knows its own actors.
   const toPeers: BoundHandlers = registrar === undefined ? new Map() : new Map([
     ...registrar.handlers,
     ...ofThisTree(local, located, ({ path }) => path, foreignAddress),
@@ -207,7 +210,7 @@ const toRoot = (local: LocalActor, peers: Peers): Effect.Effect<PeerChannel, Act
   return Effect.mapError(peers.connect(ref), ({ error }) => error)
 }
 
-/** The addresses of the root of this tree, which listens from now on. */
+/** The addresses of the root of this tree; the question makes the root listen. */
 export const rootAddresses = (local: LocalActor): Effect.Effect<ReadonlyArray<Address>, ActorUnreachable> => {
   const root = local.info.ancestors[0] ?? local.info.id
   return Effect.mapError(
@@ -255,8 +258,8 @@ export const directoryAt = (
   })
 
 /**
- * An entry of another tree as this tree shows it, without modules, which are paths of one host. `undefined` where its
- * own tree alone lists it.
+ * An entry of another tree as this tree shows it, without modules, because these are paths on one host. The entry is
+ * `undefined` when only its own tree lists the actor.
  */
 const ofTree = (entry: Entry, root: string): Entry | undefined =>
   entry.listed === "tree" || entry.path[0] !== root

@@ -12,7 +12,7 @@ import type { Handler } from "../dialog/Dispatcher.ts"
 
 const memory = endpoint("furrow/memory", { success: Schema.NullOr(Schema.Finite) })
 
-/** Asks for the resident memory in bytes; the answer is null where the platform of the actor does not know it. */
+/** Asks for the resident memory in bytes; the answer is null when the platform of the actor does not know it. */
 export const ask: Call<AnyEndpoint> = memory(undefined)
 
 interface Measurable {

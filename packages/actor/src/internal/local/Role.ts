@@ -1,6 +1,7 @@
 /**
- * References by role. A successor of a supervised actor plays the same role, and a reference names the role. The actor
- * of the supervisor is asked who plays it now; the question travels over the tree as a search for an address does.
+ * Finds actors by role. A successor of a supervised actor plays the same role, and the reference to the actor names the
+ * role. The actor of the supervisor is asked for the present player; the question travels over the tree as a search for
+ * an address does.
  *
  * @since 0.1.0
  */
@@ -43,8 +44,8 @@ const resolved = endpoint("furrow/resolve", {
 type Question = Type<typeof resolved.endpoint.payload>
 
 /**
- * The actor that plays a role now, below the parent that gave the role, other than the one excepted. While the role is
- * being started again this waits, as calls to it do.
+ * Finds the present player of a role, other than `except`, by asking below the parent that gave the role. While the
+ * player of the role is being restarted, the search waits, as calls to the role do.
  */
 const resolve = (local: LocalActor, question: Question): Effect.Effect<ActorRefData, NotPlayed> =>
   Effect.suspend((): Effect.Effect<ActorRefData, NotPlayed> => {
@@ -100,12 +101,14 @@ export const roleHandlers = (local: LocalActor, context: Context.Context<never>)
 
 // ---- the portal to a role -------------------------------------------------------------------------------------------
 
-/** Milliseconds between two questions for a successor, where the first had no answer. */
+/** Milliseconds before the question for a successor is repeated, when the first question had no answer. */
 const askAgainMillis = 1000
 
 type State =
   | { readonly _tag: "Up"; readonly portal: Portal.Portal<any>; readonly incarnation: number }
-  /** The connection to the player has ended, or the player is drained, so its successor is asked for. */
+  /**
+   * The connection to the player has ended, or the player is being drained, so the supervisor is asked for a successor.
+   */
   | {
     readonly _tag: "Asking"
     readonly before: Portal.Portal<any>
@@ -241,7 +244,7 @@ const successor = (
       )
   )
 
-/** The actor of a reference or, where it is gone, the player of its role; fails with `gone` where none will come. */
+/** The actor of a reference or, if it is gone, the player of its role; fails with `gone` when no player will come. */
 const firstOf = (
   local: LocalActor,
   ref: ActorRefData,
@@ -254,8 +257,8 @@ const firstOf = (
   )
 
 /**
- * Opens a portal from a reference without types, for as long as the Scope. A reference with a role gives a portal that
- * lasts over restarts; where its actor is gone already, the portal leads to the successor.
+ * Opens a portal from a reference without types, as long as the Scope is open. A reference with a role gives a portal
+ * that survives restarts; if its actor is gone already, the portal leads to the successor.
  */
 export const openPortal = (
   local: LocalActor,
@@ -297,7 +300,7 @@ const following = (
   })
 
 /**
- * Makes a portal over a connection to the actor of a reference. A reference with a role gives a portal that lasts over
+ * Makes a portal over a connection to the actor of a reference. A reference with a role gives a portal that survives
  * restarts.
  */
 export const portalOver = (

@@ -1,8 +1,8 @@
 /**
  * The questions of an actor to the root for a shared actor: their contract, and a client of the keeper of such actors.
  *
- * A share is a stream that is open as long as its holder needs the actor. The share is given back when the stream ends,
- * also where the holder dies, so no program counts shares.
+ * A share is a stream that is open as long as its holder needs the actor. The share ends with the stream, even if its
+ * holder dies, so no program counts shares.
  *
  * @since 0.1.0
  */
@@ -23,7 +23,7 @@ export const Wanted = Schema.Struct({
   name: Schema.String,
   module: Schema.String,
   key: Schema.String,
-  /** The encoded settings of the actor, by the schema of its Service; null where it has none. */
+  /** The encoded settings of the actor, by the schema of its Service; null when the Service has none. */
   config: Schema.NullOr(Schema.Uint8Array),
   endpoints: Schema.Array(Schema.String),
   restart: Schema.Literals(["permanent", "transient", "temporary"]),
@@ -31,9 +31,9 @@ export const Wanted = Schema.Struct({
 })
 export type Wanted = typeof Wanted.Type
 
-/** The client of the keeper of shared actors, in this process or far away. */
+/** The client of the keeper of shared actors, whether the keeper is in this process or in another. */
 export interface Shared {
-  /** Takes a share in the actor of that name, which lives as long as one share of it is held. */
+  /** Takes a share in the actor of that name; the actor lives as long as one share of it is held. */
   readonly share: (wanted: Wanted) => Effect.Effect<ActorRefData, ActorError, Scope.Scope>
 }
 
@@ -43,7 +43,7 @@ export const share = streamEndpoint("furrow/share", {
   error: AnyActorError
 })
 
-/** The client of a keeper at the other end of a connection, which is made when it is first needed. */
+/** The client of a keeper at the other end of a connection; the connection is made when it is first needed. */
 export const remote = (connect: Effect.Effect<PeerChannel, ActorError>, env: DialogContext): Shared => ({
   share: (wanted) =>
     Effect.gen(function*() {

@@ -1,8 +1,8 @@
 /**
  * The events of one actor for an observer: they hold names, counts and ages, and never the text of a failure.
  *
- * An observer never slows the actor. Events wait in a list of a fixed size, which is handed over several times per
- * second. Events that find it full are dropped and counted, and the next batch holds the count.
+ * An observer never slows the actor. Events wait in a list of a fixed size, which is sent to the observer several times
+ * per second. Events that find the list full are dropped and counted, and the next batch holds the count.
  *
  * @since 0.2.0
  */
@@ -12,7 +12,7 @@ import { type ActorId, formatActor } from "../errors/ActorError.ts"
 import type { ActorEvent, Events, TrafficEvent } from "../inspect/ActorEvent.ts"
 import type { EventBatch, EventInspection } from "../inspect/Inspection.ts"
 
-/** The number of events in one batch; more are dropped, and counted. */
+/** The number of events in one batch; further events are dropped, and counted. */
 const maxEvents = 500
 
 /** Milliseconds between two batches. */
@@ -24,8 +24,8 @@ const maxChars = 200
 const short = (text: string): string => text.length <= maxChars ? text : text.slice(0, maxChars)
 
 /**
- * The fields of events that an observer gets, because they name something. All others, such as the text of a failure,
- * stay in the actor.
+ * The fields of events that an observer gets, because they name an actor, an endpoint or a kind. All other fields, such
+ * as the text of a failure, stay in the actor.
  */
 const named = ["name", "child", "endpoint", "rung", "fate", "side", "end", "by"] as const
 
@@ -55,7 +55,7 @@ export const inspectEvent = (event: ActorEvent | TrafficEvent, at: number): Even
   return { at, event: event._tag, fields: shown }
 }
 
-/** The events of an actor from now on, in batches, until the stream is left. */
+/** The events of an actor from now on, in batches, until the reader leaves the stream. */
 export const watch = (events: Events, clock: () => number): Stream.Stream<EventBatch> =>
   Stream.unwrap(Effect.map(
     Effect.acquireRelease(

@@ -1,10 +1,10 @@
 /**
- * The logs of an actor on their way to its parent: level, message, annotations and cause, in order.
+ * Sends the logs of an actor to its parent: level, message, annotations and cause, in order.
  *
- * The actor's logger queues records and sends them as calls of an endpoint every actor serves to its children: one
- * batch is on its way at a time, so a slow parent slows the sending, and what does not fit is counted and dropped,
- * never kept. The parent logs each record with its own loggers, annotated with the actor it comes from; so does its
- * parent in turn, and the root's loggers see all of them.
+ * The actor's logger queues records, and sends them as calls of an endpoint that every actor serves to its children.
+ * One batch is on its way at a time, so a slow parent slows the sending; records that do not fit are counted and
+ * dropped. The parent logs each record with its own loggers, annotated with the actor that wrote it. Each parent above
+ * does the same, so the root's loggers get the records of all actors.
  *
  * @since 0.1.0
  */
@@ -34,7 +34,7 @@ const LogRecord = Schema.Struct({
   annotations: Schema.Record(Schema.String, Schema.String),
   cause: Schema.NullOr(Schema.String),
   millis: Schema.Finite,
-  /** The ids of the trace and of the span in which the record was made; absent where it was made in none. */
+  /** The ids of the trace and of the span in which the record was made; absent outside of a span. */
   span: Schema.optionalKey(Schema.Tuple([Schema.String, Schema.String]))
 })
 type LogRecord = typeof LogRecord.Type
@@ -43,10 +43,7 @@ const logs = endpoint("furrow/logs", { payload: { records: Schema.Array(LogRecor
 
 const text = (value: unknown): string => cut(typeof value === "string" ? value : read(() => format(value)))
 
-/**
- * Reads a part of a log record. A logger never throws, so a part that cannot be read is replaced by a text that says
- * so.
- */
+/** Reads a part of a log record. A logger never throws, so a text replaces a part that cannot be read. */
 const read = (f: () => string): string => {
   try {
     return f()
@@ -64,13 +61,13 @@ const sizeOf = ({ annotations, cause, message }: LogRecord): number => {
 
 /** The number of records that wait for a slow parent; further ones are dropped and counted. */
 const maxQueuedRecords = 4096
-/** The number of records that travel together, and the number of their characters. */
+/** The largest number of records in one batch, and of their characters. */
 const maxBatchRecords = 256
 const maxBatchChars = 1024 * 1024
 
 export interface LogForwarder {
   readonly logger: Logger.Logger<unknown, void>
-  /** Sends the records that are left, and waits until they are sent. */
+  /** Sends the remaining records, and waits until they are sent. */
   readonly flush: Effect.Effect<void>
 }
 
@@ -131,7 +128,7 @@ export const makeForwarder = (
 }
 
 /**
- * The annotation of a log record that names the actor it comes from.
+ * The annotation of a log record that names the actor that wrote the record.
  *
  * @example
  * ```ts
@@ -142,14 +139,16 @@ export const makeForwarder = (
  */
 export const actorAnnotation = "actor"
 
-/** A clock that stands at the moment at which a record was made, because loggers read the time from the clock. */
+/** A clock that stands still at the time at which a record was made, because loggers read the time from the clock. */
 const stoppedAt = (clock: Clock.Clock, millis: number): Clock.Clock =>
   Object.assign(Object.create(clock) as Clock.Clock, { currentTimeMillisUnsafe: () => millis })
 
 const spanOf = ([traceId, spanId]: readonly [string, string]): Tracer.ExternalSpan =>
   Tracer.externalSpan({ traceId, spanId })
 
-/** The handler that every actor serves to its children: it logs their records here. */
+/**
+ * The handler that every actor serves to its children: it logs the children's records with the loggers of this actor.
+ */
 export const handler = (context: Context.Context<never>, channel: PeerChannel): Handler => ({
   endpoint: logs.endpoint,
   context,
@@ -160,7 +159,7 @@ export const handler = (context: Context.Context<never>, channel: PeerChannel): 
         const lines = cause === null ? message : [...message, cause]
         const log = logWithLevel(level)(...lines)
         return (span === undefined ? log : Effect.withParentSpan(log, spanOf(span))).pipe(
-          // No minimum level applies here: the level was checked where the record was made.
+          // The level of the record was checked by its own actor, so no minimum level applies here.
           Effect.provideService(References.MinimumLogLevel, "All" as LogLevel.LogLevel),
           Effect.provideService(Clock.Clock, stoppedAt(clock, millis)),
           Effect.annotateLogs({ [actorAnnotation]: actor, ...annotations })

@@ -1,6 +1,7 @@
 /**
- * Layers that every actor of a tree builds around its handlers, as for telemetry, configuration and references. They
- * are values of an option and not services, because a Layer without outputs cannot carry its plan.
+ * Layers that every actor of a tree builds around its handlers, for example for telemetry, configuration and
+ * references. Ambient Layers are values of an option and not services, because a Layer without outputs cannot carry its
+ * plan.
  *
  * @since 0.1.0
  */
@@ -9,8 +10,8 @@ import type { Credentials } from "../contract/Credentials.ts"
 import { define, type Definition, type Plan, type PortableOptions, type Settings } from "./Portable.ts"
 
 /**
- * A Layer that every actor of a tree builds before the modules it serves, and closes after its handlers and logs. The
- * root builds it first of all.
+ * A Layer that every actor of a tree builds before the modules that it serves, and closes after its handlers and logs.
+ * The root builds its ambient Layers before all others.
  *
  * @category models
  * @since 0.1.0
@@ -33,10 +34,10 @@ interface Portable {
 }
 
 /**
- * Defines an ambient Layer: what it sets (a tracer, references, a `ConfigProvider`) is in force in every handler of the
- * tree. A logger that it sets holds in the root, because actors send their logs there.
+ * Defines an ambient Layer: the values that it sets (a tracer, references, a `ConfigProvider`) are in force in every
+ * handler of the tree. A logger that an ambient Layer sets is used by the root, because actors send their logs there.
  *
- * The module must export the result: actors find it there.
+ * The module must export the result, because actors find it among the module's exports.
  *
  * @example
  * ```ts

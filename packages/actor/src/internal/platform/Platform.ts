@@ -1,6 +1,7 @@
 /**
  * The built platform of one actor: its transports for listening and dialling, its spawner, and the services around its
- * handlers. A root builds it from its Layers, every other actor from the description that its parent sent.
+ * handlers. A root builds the platform from its Layers, and every other actor builds it from the description that its
+ * parent sent.
  *
  * @since 0.1.0
  */
@@ -52,7 +53,7 @@ export type Builtin = (settings: string, credentials: Credentials["Service"]) =>
  */
 export interface NativeProcess {
   readonly spawner: SpawnerDriver["Service"]
-  /** The guard for programs that are no actors; absent where this platform has none. */
+  /** The guard for programs that are no actors; absent when this platform has none. */
   readonly guard?: GroupGuard | undefined
   readonly authenticator: ((secret: Uint8Array) => Authenticator) | undefined
   /** The platform's own transports, found by the module and the key that their plans name. */
@@ -60,11 +61,13 @@ export interface NativeProcess {
   readonly importModule: (module: string) => Promise<Record<string, unknown>>
 }
 
-/** The key of a proof that every process knows. It only says that both sides take certificates for membership. */
+/**
+ * The key of a proof that every process knows. The proof shows only that both sides accept certificates as membership.
+ */
 const publicKey = new Uint8Array(32)
 
 /**
- * The authenticator of a tree. Members prove that they know the tree's secret, over any connection. In a tree that
+ * The authenticator of a tree. Members prove on any connection that they know the secret of the tree. In a tree that
  * trusts certificates, the certificates of both ends replace that proof.
  */
 export const authenticator = (
@@ -78,8 +81,8 @@ export const authenticator = (
 }
 
 /**
- * The plans of a tree in this process. A root has them from its Layers; any other actor makes them from the description
- * that it got.
+ * The plans of a tree in this process. A root takes the plans from its Layers; any other actor makes them from the
+ * description that it got.
  */
 export interface Plans {
   readonly ambient: ReadonlyArray<Named & { readonly layer: Layer.Layer<never, unknown, Credentials> }>
@@ -161,8 +164,8 @@ const revived = (spec: PlatformSpec, native: NativeProcess): Effect.Effect<Plans
   })
 
 /**
- * Builds in an actor the platform that its parent told it, before any module that it serves is imported. It fails with
- * `RuntimeLayerError` where a Layer cannot be found or built; the platform closes with the Scope.
+ * Builds, in an actor, the platform that its parent described, before any module that the actor serves is imported.
+ * Fails with `RuntimeLayerError` when a Layer cannot be found or built; the platform closes with the Scope.
  *
  * @example
  * ```ts

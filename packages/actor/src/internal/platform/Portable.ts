@@ -1,7 +1,7 @@
 /**
- * Layers that travel. No process can send a Layer to another one, so a tree describes it by a *plan*: data (module,
- * key, settings), and the function that builds the Layer from it. An actor imports the module, finds the plan there by
- * kind and key, and builds the same Layer.
+ * Layers that every actor of a tree can build. A process cannot send a Layer to another process, so a tree describes
+ * the Layer by a *plan*: data (module, key, settings), and the function that builds the Layer from the data. An actor
+ * imports the module, finds the plan in it by kind and key, and builds the same Layer.
  *
  * @since 0.1.0
  */
@@ -25,13 +25,13 @@ export type Kind = "transport" | "spawner" | "ambient"
 /** The schemas that settings may have: they need no services, and encode to JSON. */
 export type Settings = Schema.Codec<any, any>
 
-/** A Layer that can be built in this process and in every actor of the tree. */
+/** A Layer that can be built in this process and in every actor of the tree, with its description. */
 export interface Plan<out Layered> {
   readonly key: string
   readonly module: string
   /**
-   * The description that an actor gets. Settings are encoded when they are first needed, so that defining a plan never
-   * throws.
+   * The description that an actor gets. The settings are encoded when they are first needed, so that defining a plan
+   * never throws.
    */
   readonly data: Effect.Effect<PortableData, RuntimeLayerError>
   readonly layer: Layered
@@ -41,7 +41,7 @@ export interface Plan<out Layered> {
 export interface Definition<out Layered> {
   readonly "~furrow/Portable": Kind
   readonly key: string
-  /** Makes the Layer from its encoded settings. */
+  /** Makes the Layer from the encoded settings of its plan. */
   readonly revive: (settings: string) => Effect.Effect<Layered, unknown>
 }
 
@@ -59,8 +59,8 @@ export interface PortableOptions<C> {
 const noSettings = "null"
 
 /**
- * Defines a plan. With a schema of settings the result is a function of them; without one it is the plan itself. An
- * actor finds either of them in the module.
+ * Defines a plan. With a schema of settings the result is a function from settings to a plan; without a schema it is
+ * the plan itself. An actor finds the plan in the module in both forms.
  */
 export const define = <Layered, Out extends object>(
   kind: Kind,
@@ -115,8 +115,8 @@ export const build = <I, S, E, R>(
   })
 
 /**
- * The part of a start's bound in which one Layer of the platform has to be built, so that a late Layer can still be
- * named in time.
+ * The part of a start's time limit within which one Layer of the platform must be built, so that a late Layer can still
+ * be named in time.
  */
 const share = 0.75
 
@@ -140,7 +140,7 @@ export const buildContext = <I, E, R>(
       }
     ))
 
-/** Imports the module of a plan in an actor, and makes its Layer with the settings that crossed. */
+/** Imports the module of a plan in an actor, and makes the Layer with the settings that the parent sent. */
 export const revive = (
   kind: Kind,
   { key, module, settings }: PortableData,

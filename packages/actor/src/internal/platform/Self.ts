@@ -1,5 +1,5 @@
 /**
- * The actor for which a Layer of the platform is being built.
+ * The actor for which a Layer of the platform is being built, as that Layer can read it.
  *
  * @since 0.2.0
  */
@@ -9,14 +9,14 @@ import type { ActorInfo } from "../settings/ActorRuntime.ts"
 
 const none: ActorInfo = { id: { name: "none", uuid: "", pid: 0 }, name: "none", ancestors: [], isRoot: true }
 
-/** The actor whose platform is being built. The runtime sets it around the build. */
+/** The actor whose platform is being built. The runtime sets this reference around the build. */
 export const Self: Context.Reference<ActorInfo> = Context.Reference<ActorInfo>("@furrow/actor/Ambient/Self", {
   defaultValue: () => none
 })
 
 /**
- * The actor for which an ambient Layer is being built: a Layer may set other values in the actors of one subsystem. Outside
- * of such a build it is an actor called `none`.
+ * The actor for which an ambient Layer is being built. By this value a Layer can set other values in the actors of one
+ * subsystem. Outside of the build of a platform's Layer the value is an actor called `none`.
  *
  * @example
  * ```ts

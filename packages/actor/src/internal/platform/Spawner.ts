@@ -1,5 +1,6 @@
 /**
- * The plan by which the actors of a tree are started: the platform's own spawner, or one of the program around it.
+ * The plan by which the actors of a tree are started: the platform's own spawner, or a spawner of the program around
+ * it.
  *
  * @since 0.1.0
  */
@@ -17,8 +18,8 @@ import type { SpawnerDriver } from "../spawn/Spawner.ts"
 import { define, type Definition, type Plan, type PortableOptions, type Settings } from "./Portable.ts"
 
 /**
- * The platform's own spawner for this process: its guard, its process group and its heap limit are those of the process. A
- * spawner of the program wraps it.
+ * The platform's own spawner for this process, which uses the guard, the process group and the heap limit of the
+ * process. A spawner of the program wraps this spawner.
  *
  * @example
  * ```ts
@@ -49,22 +50,22 @@ export interface NativeControl {
   readonly spawner: SpawnerDriver["Service"]
   /** The process number of this process. */
   readonly pid: number
-  /** The name of the host, by which trees on one host know each other. Default: `localhost`. */
+  /** The name of the host, by which trees recognize that they run on one host. Default: `localhost`. */
   readonly host?: string | undefined
-  /** The reason for which no actor may be started here now; `undefined` where actors may be started. */
+  /** The reason why no actor may be started here now; `undefined` when actors may be started. */
   readonly refusal: string | undefined
   /**
-   * Makes the authenticator with which members prove the secret of their tree; `undefined` where no other process can
+   * Makes the authenticator with which members prove the secret of their tree; `undefined` when no other process can
    * dial.
    */
   readonly authenticator: ((secret: Uint8Array) => Authenticator) | undefined
-  /** The guard for programs that are no actors; absent where this platform has none. */
+  /** The guard for programs that are no actors; absent when this platform has none. */
   readonly guard?: GroupGuard | undefined
-  /** Called when the program is being ended: the platform gives up what it has prepared for later starts. */
+  /** Called when the program is being ended: the platform discards what it has prepared for later starts. */
   readonly beginEnd?: (() => void) | undefined
-  /** The depth to which a tree may be looked into where its options do not set it, and the door for observers. */
+  /** The depth to which observers may look into a tree whose options do not set it, and the door for observers. */
   readonly observe?: { readonly level: Observe; readonly offer: Offer } | undefined
-  /** The folder of the records and of the stories of dead actors. Default: no record is kept. */
+  /** The folder for the records and the stories of dead actors. Default: no record is kept. */
   readonly graves?: string | undefined
   readonly killAll: () => void
   readonly stopAll: () => void
@@ -72,7 +73,7 @@ export interface NativeControl {
 }
 
 /**
- * The Layer of a spawner: it makes a `SpawnerDriver`, and may need the credentials of the tree and the spawner it
+ * The Layer of a spawner: it makes a `SpawnerDriver`, and may need the credentials of the tree and the spawner that it
  * wraps.
  *
  * @category models
@@ -87,13 +88,13 @@ export type SpawnerLayer = Layer.Layer<SpawnerDriver, RuntimeLayerError, Credent
  * @since 0.1.0
  */
 export interface SpawnerPlan {
-  /** The program's own spawner; `undefined` where every process uses the platform's spawner. */
+  /** The program's own spawner; `undefined` when every process uses the platform's spawner. */
   readonly plan: Plan<SpawnerLayer> | undefined
-  /** Makes the platform's part in the root. The guard removes these folders when the root is gone. */
+  /** Makes the platform's part in the root. The guard removes the folders in `residue` when the root is gone. */
   readonly native: (residue: ReadonlyArray<string>) => Effect.Effect<NativeControl, RuntimeLayerError, Scope.Scope>
 }
 
-/** Makes a spawner around the one below it; a spawner with settings takes them. */
+/** Defines a spawner around the platform's own; a spawner with settings is a function of them. */
 export interface Portable {
   <const Key extends string, C extends Settings>(
     key: Key,
@@ -108,8 +109,7 @@ export interface Portable {
 }
 
 /**
- * The way the actors of a tree are started, in the root and in every actor: a plan, which every process builds for
- * itself.
+ * The plan by which the actors of a tree are started; every process builds its spawner from it.
  *
  * @example
  * ```ts
@@ -121,7 +121,7 @@ export interface Portable {
  */
 export class Spawner extends Context.Service<Spawner, SpawnerPlan>()("@furrow/actor/Spawner") {
   /**
-   * `Spawner.portable` of the module, as a static of the class.
+   * The same function as `Spawner.portable` of the module, as a static member of the class.
    *
    * @example
    * ```ts
@@ -150,10 +150,10 @@ export class Spawner extends Context.Service<Spawner, SpawnerPlan>()("@furrow/ac
 }
 
 /**
- * Defines a spawner that every actor of a tree can build, around the platform's own. Its Layer makes a `SpawnerDriver`
- * and may need the `NativeSpawner` of the process it is built in.
+ * Defines a spawner that every actor of a tree can build around the platform's own spawner. The Layer of the spawner
+ * makes a `SpawnerDriver` and may need the `NativeSpawner` of the process in which it is built.
  *
- * The module must export the result: actors find it there by the key.
+ * The module must export the result, because actors find the spawner in the module by the export's key.
  *
  * @example
  * ```ts check

@@ -11,7 +11,7 @@ import type { TransportDriver, TransportError } from "../transport/Transport.ts"
 import { define, type Definition, type Plan, type PortableOptions, type Settings } from "./Portable.ts"
 
 /**
- * The Layer of a transport: it makes a `TransportDriver`, may need the credentials of the tree, and nothing else.
+ * The Layer of a transport: it makes a `TransportDriver`, and may need only the credentials of the tree.
  *
  * @category models
  * @since 0.1.0
@@ -19,7 +19,7 @@ import { define, type Definition, type Plan, type PortableOptions, type Settings
 export type DriverLayer = Layer.Layer<TransportDriver, TransportError, Credentials>
 
 /**
- * The transports of a tree, in the order in which they are dialled.
+ * The transports of a tree, in the order in which an actor tries them for dialling.
  *
  * @category models
  * @since 0.1.0
@@ -28,7 +28,7 @@ export interface TransportPlan {
   readonly parts: ReadonlyArray<Plan<DriverLayer>>
 }
 
-/** Makes a transport; one with settings takes them. */
+/** Defines a transport; a transport with settings is a function of them. */
 export interface Portable {
   <const Key extends string, C extends Settings>(
     key: Key,
@@ -45,7 +45,8 @@ export interface Portable {
 type Given = readonly [Layer.Layer<Transport, any, any>, ...Array<Layer.Layer<Transport, any, any>>]
 
 /**
- * The way the actors of a tree reach each other. It holds plans, not live transports: every actor builds its own.
+ * The transports by which the actors of a tree reach each other. The service holds plans and not live transports,
+ * because every actor builds its own.
  *
  * @example
  * ```ts
@@ -57,7 +58,7 @@ type Given = readonly [Layer.Layer<Transport, any, any>, ...Array<Layer.Layer<Tr
  */
 export class Transport extends Context.Service<Transport, TransportPlan>()("@furrow/actor/Transport") {
   /**
-   * `Transport.portable` of the module, as a static of the class.
+   * The same function as `Transport.portable` of the module, as a static member of the class.
    *
    * @example
    * ```ts
@@ -81,7 +82,7 @@ export class Transport extends Context.Service<Transport, TransportPlan>()("@fur
       )) as Portable
 
   /**
-   * `Transport.merge` of the module, as a static of the class.
+   * The same function as `Transport.merge` of the module, as a static member of the class.
    *
    * @example
    * ```ts
@@ -113,10 +114,10 @@ export class Transport extends Context.Service<Transport, TransportPlan>()("@fur
 }
 
 /**
- * Defines a transport that every actor of a tree can build: by its module and key, with settings that cross as JSON.
- * Its Layer makes a `TransportDriver` and may need `Credentials`.
+ * Defines a transport that every actor of a tree can build, found by its module and key, with settings that cross as
+ * JSON. The Layer of the transport makes a `TransportDriver` and may need `Credentials`.
  *
- * The module must export the result: actors find it there by the key.
+ * The module must export the result, because actors find the transport in the module by the export's key.
  *
  * @example
  * ```ts
@@ -132,8 +133,8 @@ export class Transport extends Context.Service<Transport, TransportPlan>()("@fur
 export const portable: Portable = Transport.portable
 
 /**
- * Makes several transports one: an actor listens with all of them, and dials with the first that can. `Layer.mergeAll`
- * would keep one of them and drop the others.
+ * Combines several transports: an actor listens with all of them, and dials with the first that can dial the address.
+ * `Layer.mergeAll` would keep only one of the transports and drop the others.
  *
  * @example
  * ```ts

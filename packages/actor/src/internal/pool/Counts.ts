@@ -1,5 +1,5 @@
 /**
- * The numbers of a pool: the pool counts them as plain data, and Effect's metrics read them.
+ * The numbers of a pool, counted as plain data and read by Effect's metrics.
  *
  * @since 0.1.0
  */
@@ -27,7 +27,7 @@ export const boundaries: ReadonlyArray<number> = [
 ]
 
 /**
- * Durations in milliseconds: how many there were, their sum, the longest, and how many fell into each bucket.
+ * Durations in milliseconds: their number, their sum, the longest, and the number in each bucket.
  *
  * @category models
  * @since 0.1.0
@@ -37,8 +37,8 @@ export interface Durations {
   readonly sum: number
   readonly max: number
   /**
-   * Pairs of a bucket's upper bound and the number of durations in it: above the bound before, and up to its own. The
-   * upper bound of the last pair is `Infinity`.
+   * Pairs of a bucket's upper bound and the number of durations in the bucket, which lie above the previous bound and
+   * up to this one. The upper bound of the last pair is `Infinity`.
    */
   readonly buckets: ReadonlyArray<readonly [number, number]>
 }
@@ -66,8 +66,7 @@ class Histogram {
   }
 
   /**
-   * The counts in the form of Effect's histogram metric, in which each bucket also counts the durations of those before
-   * it.
+   * The counts in the form of Effect's histogram metric, whose buckets include the durations of all earlier buckets.
    */
   get state(): Metric.HistogramState {
     const { count, max, sum } = this
@@ -82,7 +81,7 @@ export type Outcome = "succeeded" | "failed" | "interrupted" | "timedOut" | "ref
 
 const outcomes: ReadonlyArray<Outcome> = ["succeeded", "failed", "interrupted", "timedOut", "refused"]
 
-/** Numbers of this moment: workers and tasks that there are now. */
+/** Numbers of one moment: the workers and tasks that exist now. */
 export interface Gauges {
   readonly waiting: () => number
   readonly running: () => number
@@ -97,7 +96,7 @@ export class Counts {
   readonly replaced = zeros(reasons)
   started = 0
   retried = 0
-  /** How long tasks waited for a worker, and how long they were with it. */
+  /** Times that tasks waited for a worker, and times that tasks spent with a worker. */
   readonly wait = new Histogram()
   readonly run = new Histogram()
 }
@@ -115,8 +114,8 @@ const counters = (name: string, description: string, label: string, counts: Read
   })
 
 /**
- * Registers the numbers of a pool as Effect's metrics. An exporter reads them when it asks, so a task costs nothing for
- * them. Returns a function that removes the metrics again.
+ * Registers the numbers of a pool as Effect's metrics. An exporter reads the numbers when it exports, so a task costs
+ * nothing for them. Returns a function that removes the metrics again.
  */
 export const register = (
   pool: string,

@@ -1,11 +1,11 @@
 /**
- * A queue whose members hold its links: joining, leaving from the middle and taking the first one cost the same at any
- * length.
+ * A queue whose members hold its links: joining, leaving from the middle and taking the first member cost the same at
+ * any length.
  *
  * @since 0.1.0
  */
 
-/** The links of a member of a line. A member stands in one line at a time, or in none. */
+/** The links of a member of a line. A member stands in at most one line at a time. */
 export interface Linked {
   before: Linked | undefined
   behind: Linked | undefined
@@ -25,7 +25,7 @@ export const leave = (member: Linked): void => {
 
 /** A queue: members in the order in which they joined. */
 export class Line<A extends Linked> {
-  /** A link that stands before the first member and behind the last, so that an empty line needs no case of its own. */
+  /** A link before the first member and behind the last, so that an empty line needs no special case. */
   private readonly ends: Linked
 
   constructor() {

@@ -1,5 +1,5 @@
 /**
- * An open pool: it carries out the actions that its table decides on. Each worker lives in a Scope of its own; tasks
+ * Carries out, for an open pool, the actions that its table decides on. Each worker lives in a Scope of its own. Tasks
  * are callbacks that the table calls, so a waiting task costs no fiber.
  *
  * @since 0.1.0
@@ -31,10 +31,10 @@ import * as Table from "./Table.ts"
 export interface Settings {
   readonly name: string
   readonly table: Table.Options
-  /** Milliseconds that a worker may take to let go of a task whose caller has given it up. */
+  /** Milliseconds within which a worker must let go of a task whose caller has given it up. */
   readonly letGo: number
   readonly backoff: Schedule.Schedule<unknown, ActorError>
-  /** Starts a worker that the current Scope owns. */
+  /** Starts a worker, which the current Scope owns. */
   readonly start: (name: string) => Effect.Effect<Portal.Portal<any>, ActorError, Scope.Scope>
 }
 
@@ -46,7 +46,7 @@ interface Worker {
   measuredAt: number
 }
 
-/** A task, as its caller waits for it. */
+/** A task, for which its caller waits. */
 export class Task implements Table.Ticket {
   number = -1
   holder: Table.Ticket["holder"]
@@ -60,7 +60,8 @@ export class Task implements Table.Ticket {
   /** The number of times that the pool may still give the task to another worker. */
   retries: number
   /**
-   * The task's worker, once the task has been told of it. It keeps this value until the task asks for a worker again.
+   * The worker of the task, once the task has been told of its worker. The task keeps this value until it asks for a
+   * worker again.
    */
   worker: Worker | undefined
   /** The failure of a task that no worker will have. */
@@ -99,7 +100,7 @@ const closedError = (pool: string): ActorUnreachable =>
     })
   )
 
-/** The reason that each ended worker is told, by why the pool ends it. */
+/** The reason that a worker is given for its end, for each reason of the pool. */
 const endings: Readonly<Record<Exclude<Table.Reason, "lost" | "left">, string>> = {
   stuck: "it did not let go of a task",
   tasks: "it has done its number of tasks",
@@ -117,7 +118,7 @@ export class OpenPool {
   readonly context: Context.Context<never>
   readonly clock: Clock.Clock
   private readonly settings: Settings
-  /** True when idle workers may end, so that the pool notes since when each is idle. */
+  /** True when idle workers may end, so that the pool notes since when each worker is idle. */
   private readonly isElastic: boolean
   private readonly workers = new Map<Table.Slot, Worker>()
   private readonly starting = new Map<Table.Slot, Fiber.Fiber<void>>()
@@ -137,7 +138,7 @@ export class OpenPool {
     this.context = withoutCaller(context)
     this.clock = Context.get(context, Clock.Clock)
     this.releases = [
-      // An event tells that another actor ends a worker. It comes before the end of the worker's connection.
+      // An event tells that another actor ends a worker. The event comes before the end of the worker's connection.
       local.events.subscribe((event) => {
         if (event._tag !== "ActorEnding") return
         const slot = this.bySlot.get(event.actor.uuid)
@@ -180,7 +181,10 @@ export class OpenPool {
 
   // ---- tasks ------------------------------------------------------------------------------------------------------
 
-  /** Asks for a worker. Afterwards the task has a worker or a failure, or the pool wakes it later with one of them. */
+  /**
+   * Asks for a worker. The task then has a worker or a failure at once, or the pool wakes the task later with one of
+   * the two.
+   */
   submit(task: Task): void {
     const isAgain = task.number >= 0
     task.since = -1
@@ -193,7 +197,7 @@ export class OpenPool {
   /** Ends a task: its work is over, or its caller no longer waits. */
   leave(task: Task, exit: Exit.Exit<unknown, unknown>): void {
     if (task.holder === undefined) return this.input({ _tag: "Withdraw", ticket: task })
-    // A task can have been given a worker and be given up before it is told so.
+    // A task may be given a worker and be given up by its caller before the task learns of the worker.
     if (task.worker !== undefined) {
       this.counts.run.observe(Math.max(0, this.clock.currentTimeMillisUnsafe() - task.since))
     }
@@ -211,7 +215,7 @@ export class OpenPool {
       worker.measuredAt = this.now
       if (typeof bytes === "number") this.input({ _tag: "Measured", slot, bytes })
     })
-    // A worker that cannot answer is lost or ending, which the pool hears from other events.
+    // A worker that cannot answer is lost or ending, of which other events inform the pool.
     this.fork(Effect.ignore(asked))
   }
 
@@ -220,8 +224,8 @@ export class OpenPool {
   private input(input: Table.Input): void {
     const actions = Table.step(this.table, input)
     if (actions.length === 0) return
-    // A woken task may end at once and change the table again. Those actions wait in `pending`, so that the stack does
-    // not grow.
+    // A woken task may end at once and change the table again. The actions of a change inside another change wait in
+    // `pending`, so that the stack does not grow.
     if (this.isExecuting) return void this.pending.push(...actions)
     this.isExecuting = true
     for (const action of actions) this.attempt(action)
@@ -277,12 +281,13 @@ export class OpenPool {
   }
 
   private assigned(task: Task): void {
-    // A task that was woken earlier in this loop may have ended this one.
+    // A task that was woken earlier in this loop may have ended this task.
     if (task.holder === undefined) return
     task.worker = this.workers.get(task.holder as Table.Slot)!
-    // Read from the wall clock, which is cheaper. A step of that clock spoils only the figures of one moment.
+    // The wall clock is cheaper to read than the monotonic clock. A jump of the wall clock spoils only the figures of
+    // one moment.
     const now = this.clock.currentTimeMillisUnsafe()
-    // A task that gets a worker in the moment in which it asks has waited for 0 ms.
+    // A task that gets a worker at once has waited for 0 ms.
     this.counts.wait.observe(task.since < 0 ? 0 : Math.max(0, now - task.since))
     task.since = now
     task.wake?.()
@@ -347,8 +352,8 @@ export class OpenPool {
       measuredAt: -Infinity
     })
     this.bySlot.set(portal.actor.uuid, slot)
-    // The pool decided to end the worker while it was starting. A worker that becomes ready with more memory than
-    // `recycle.memory` is condemned as well, and first does its tasks.
+    // The pool decided to end this worker while the worker was starting. A worker that becomes ready with more memory
+    // than `recycle.memory` is condemned as well, and first does its tasks.
     if (slot.phase._tag === "Condemned") return this.end(slot, slot.phase.why)
     this.input({ _tag: "Started", slot, now: this.now })
     Portal.whenParted(portal, (saidGoodbye) => this.part(slot, saidGoodbye ? "left" : "lost"))
@@ -371,8 +376,8 @@ export class OpenPool {
   }
 
   private end(slot: Table.Slot, why: Table.Reason): void {
-    // A `lost` or `left` worker is ending already, and its callers hear why. Cancelling it here would replace that
-    // reason.
+    // A `lost` or `left` worker is ending already, and its callers get the reason. A cancel by the pool would replace
+    // that reason.
     if (why === "lost" || why === "left") return
     const worker = this.workers.get(slot)
     if (worker !== undefined) return void this.fork(worker.portal.cancel(endings[why]))
@@ -382,8 +387,8 @@ export class OpenPool {
   // ---- time -------------------------------------------------------------------------------------------------------
 
   /**
-   * Waits as the `backoff` schedule says after this number of failures in a row, or gives up where the schedule has
-   * ended.
+   * Waits as long as the `backoff` schedule says after this number of failures in a row, or gives up when the schedule
+   * has ended.
    */
   private backOff(slot: Table.Slot, failures: number, error: Cause.Cause<ActorError>): void {
     const reason = error.reasons.find(Cause.isFailReason)
@@ -416,10 +421,10 @@ export class OpenPool {
   }
 }
 
-/** Rungs of the shutdown ladder for an actor that did not get a request to end. */
+/** The rungs of the shutdown ladder on which an actor can no longer be asked to end. */
 const lostRungs: ReadonlySet<string> = new Set(["Terminating", "Killed", "Gone"])
 
-/** The error for tasks that no other worker can have. */
+/** The error of tasks that no other worker can run. */
 const fruitless = (pool: string, actor: ActorId): Cause.Cause<ActorUnreachable> =>
   Cause.fail(withoutStack(() =>
     new ActorUnreachable({
@@ -430,7 +435,7 @@ const fruitless = (pool: string, actor: ActorId): Cause.Cause<ActorUnreachable> 
     })
   ))
 
-/** The fault that makes a worker useless after a task, if there is one. */
+/** The fault that makes a worker useless after a task; `undefined` when there is none. */
 const faultOf = (pool: string, worker: Worker, exit: Exit.Exit<unknown, unknown>): Table.Fault | undefined => {
   if (Portal.isStuck(worker.portal)) return { why: "stuck", error: undefined }
   if (Exit.isSuccess(exit)) return undefined

@@ -1,13 +1,13 @@
 /**
- * The failures that a pool itself adds to a task: `PoolFull` and `TaskTimeout`.
+ * The failures that a pool itself adds to those of a task: `PoolFull` and `TaskTimeout`.
  *
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
 
 /**
- * The pool refused the task at once, because `waiting` tasks, as many as its `queue` holds, already waited. No part of
- * a refused task was sent to a worker.
+ * The pool refused the task at once, because its queue was full: `waiting` tasks already waited. No part of a refused
+ * task was sent to a worker.
  *
  * @example
  * ```ts

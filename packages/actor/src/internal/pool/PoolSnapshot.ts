@@ -1,5 +1,5 @@
 /**
- * A frozen picture of a pool: plain data, all of the same moment.
+ * A snapshot of a pool: plain data, all of one moment.
  *
  * @since 0.1.0
  */
@@ -32,7 +32,7 @@ export interface WorkerSnapshot {
 }
 
 /**
- * A picture of one pool: its workers, its tasks, and the numbers of its life.
+ * A snapshot of one pool: its workers, its tasks, and the counts of its life.
  *
  * @category models
  * @since 0.1.0
@@ -58,14 +58,15 @@ export interface PoolSnapshot {
   /** The number of workers that became ready. */
   readonly started: number
   /**
-   * Numbers of workers that were replaced, by reason. A `spare` worker, and those of a `closed` pool, get no successor.
+   * Numbers of workers that were replaced, by reason. A `spare` worker gets no successor, and neither do the workers of
+   * a `closed` pool.
    *
    * - `lost`: the worker's connection ended. `left`: the worker ended itself, or another actor ended it
    * - `stuck`: the worker did not let go of a task that its caller had given up
    * - `tasks`, `age`, `memory`: the worker reached that limit of `recycle`
    */
   readonly replaced: { readonly [Why in Reason]: number }
-  /** Durations for which tasks waited for their worker; `run` has those for which workers had them. */
+  /** Times that tasks waited for their worker; `run` has the times that tasks spent with a worker. */
   readonly wait: Durations
   readonly run: Durations
 }

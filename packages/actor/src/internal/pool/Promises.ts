@@ -26,8 +26,8 @@ export interface Signal {
 const isAborted = (signal: Signal | undefined): boolean => signal?.aborted ?? false
 
 /**
- * Runs an effect as a promise. It rejects with the effect's error, or with the signal's reason where the signal ended
- * it.
+ * Runs an effect as a promise. The promise rejects with the error of the effect, or with the signal's reason if the
+ * signal ended the effect.
  */
 export const promise = async <A>(
   context: Context.Context<never>,
@@ -42,8 +42,8 @@ export const promise = async <A>(
 }
 
 /**
- * Reads a stream as an async iterable that fetches items when they are asked for. Leaving the loop closes the stream
- * and waits until it is closed.
+ * Reads a stream as an async iterable that fetches each item when its reader asks for it. Leaving the loop closes the
+ * stream and waits until it is closed.
  */
 export const iterable = <A>(
   context: Context.Context<never>,
@@ -54,14 +54,12 @@ export const iterable = <A>(
     ? Stream.toAsyncIterableWith(stream, context)
     : { [Symbol.asyncIterator]: () => untilAborted(context, stream, signal) }
 
-/** The states of an iterator. `aborted`: its signal was aborted, and its reader has not been told yet. */
+/** The states of an iterator. In the state `aborted` the signal was aborted, and the reader has not been told yet. */
 type Reading = "new" | "open" | "aborted" | "over"
 
 const done = { done: true, value: undefined } as const
 
-/**
- * Ends an iterable when a signal is aborted. The stream is closed then, even if its reader asks for no further item.
- */
+/** Ends an iterable when a signal is aborted. Ends an iterable when its signal is aborted. */
 const untilAborted = <A>(
   context: Context.Context<never>,
   stream: Stream.Stream<A, unknown>,
@@ -76,7 +74,7 @@ const untilAborted = <A>(
   }
   const abort = () => {
     leave("aborted")
-    // The reader waits for the same close, and is told of its failure.
+    // The reader waits for the same close, and gets its failure.
     items.return!().catch(() => {})
   }
   const over = () => leave("over")

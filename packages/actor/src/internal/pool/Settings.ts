@@ -10,8 +10,8 @@ import type { ActorError } from "../errors/ActorError.ts"
 import type * as Table from "./Table.ts"
 
 /**
- * A range for the number of workers, from `min` to `max`. While there are more than `min` workers, a worker that has
- * been idle for `idle` ends. Default: Defaults: `min` 0, `idle` 30 seconds.
+ * The range of the number of workers, from `min` to `max`. While a pool has more than `min` workers, a worker that has
+ * been idle for `idle` ends. The defaults are `min` 0, `idle` 30 seconds.
  *
  * @category models
  * @since 0.1.0
@@ -23,7 +23,7 @@ export interface Size {
 }
 
 /**
- * Limits after which a healthy worker is replaced. A worker that reaches a limit first does the tasks that it has.
+ * Limits after which a healthy worker is replaced. A worker that reaches a limit first completes the tasks that it has.
  * Default: never.
  *
  * @category models
@@ -42,41 +42,41 @@ export interface Recycle {
 }
 
 /**
- * The bounds of a pool, and how it treats its workers.
+ * The limits of a pool, and its policy for its workers.
  *
  * @category models
  * @since 0.1.0
  */
 export interface PoolOptions {
-  /** The number of workers: fixed, or a range that the load decides within. */
+  /** The number of workers: a fixed number, or a range within which the load decides. */
   readonly size: number | Size
   /** The number of tasks that a worker may have at the same time. Default: 1. */
   readonly concurrency?: number | undefined
   /**
-   * The number of tasks that may wait for busy workers. One more fails with `PoolFull` at once. Tasks for which workers
-   * are still to be started do not count. Default: no limit.
+   * The number of tasks that may wait for busy workers. A further task fails with `PoolFull` at once. Tasks for which
+   * workers are still to be started do not count. Default: no limit.
    */
   readonly queue?: number | undefined
   /**
-   * The time that a worker has to let go of a task that was interrupted or ran out of time. A slower worker is
-   * replaced, and killed if it does not end. Default: 500 ms.
+   * The time that a worker has to let go of a task that was interrupted or ran out of time. A worker that needs longer
+   * to let go of its task is replaced, and killed if it does not end. Default: 500 ms.
    */
   readonly letGo?: Duration.Input | undefined
   readonly recycle?: Recycle | undefined
   /**
-   * The waits before the next start when workers fail to start, or die before their first task has ended. When the
-   * schedule ends, or after `startAttempts` in a row, tasks that no other worker can have fail with the error of the
-   * start. Default: 100 ms, doubled after each failure.
+   * The delays before the next start, after workers that failed to start or died before their first task had ended.
+   * When the schedule ends, or after `startAttempts` failures in a row, tasks that no other worker can run fail with
+   * the error of the start. Default: 100 ms, doubled after each failure.
    */
   readonly backoff?: Schedule.Schedule<unknown, ActorError> | undefined
   /**
-   * The number of workers in a row that may fail to start, or die before a task of theirs has ended. Default: 3. The
+   * The number of workers in a row that may fail to start, or die before their first task has ended. Default: 3. The
    * first workers of a pool have one attempt only.
    */
   readonly startAttempts?: number | undefined
 }
 
-/** The names of a pool's own options. All other options are those of an actor's start. */
+/** The names of a pool's own options. All other options of a pool are those of an actor's start. */
 export const names: ReadonlySet<string> = new Set<keyof PoolOptions>([
   "size",
   "concurrency",
@@ -98,8 +98,8 @@ const refused = (of: string, what: string, value: unknown, needed: string): Erro
   new Error(`${of} cannot have ${what} ${String(value)}: ${needed} is needed`)
 
 /**
- * Converts a duration to milliseconds; throws where it is no duration. Without this check a `NaN` would be no bound at
- * all.
+ * Converts a duration to milliseconds; throws when the value is no duration. Without this check of a duration a `NaN`
+ * would mean no limit at all.
  */
 const millisOf = (of: string, what: string, duration: Duration.Input): number => {
   const isNumber = typeof duration !== "number" || !Number.isNaN(duration)
@@ -139,7 +139,7 @@ export const letGoMillis = (name: string, { letGo }: PoolOptions): number => {
   return known
 }
 
-/** Makes the bounds of a pool's table from its options; throws where they contradict each other. */
+/** Makes the limits of a pool's table from its options; throws when the options contradict each other. */
 export const tableOf = (name: string, options: PoolOptions): Table.Options => {
   const { concurrency = 1, queue = Infinity, recycle = {}, size, startAttempts = defaultStartAttempts } = options
   const of = `the pool "${name}"`
@@ -159,7 +159,7 @@ export const tableOf = (name: string, options: PoolOptions): Table.Options => {
 
 const defaultRetries = 1
 
-/** Checks the options of one task; throws where they make no sense. The time left of a deadline may be negative. */
+/** Checks the options of one task; throws when they make no sense. The remaining time of a deadline may be negative. */
 export const taskOf = (
   pool: string,
   { retries, within }: { readonly retries?: number | undefined; readonly within?: Duration.Input | undefined }
@@ -171,7 +171,7 @@ export const taskOf = (
   }
 }
 
-/** Checks the concurrency of `Pool.map`; throws where no task would ever run. */
+/** Checks the concurrency of `Pool.map`; throws when no task would ever run. */
 export const mapConcurrency = (pool: string, concurrency: number): number =>
   Math.min(whole(`a map of the pool "${pool}"`, "concurrency", concurrency, 1), Number.MAX_SAFE_INTEGER)
 

@@ -1,6 +1,6 @@
 /**
- * The pool as a table of slots, which one step changes. It says which worker has which task, and which workers start,
- * end or wait.
+ * The pool as a table of slots, which one step changes. The table decides which worker has which task, and which
+ * workers start, end or wait.
  *
  *   (none) --Start--> Starting --Started--> Idle <--a task ends / one is given--> Busy(n)
  *                      ^    |                 |                                      |
@@ -15,7 +15,8 @@
  * | Backing   | waits for its start: workers did not start, or died before a task of theirs was over | yes |
  * | Condemned | gets no task; it is ended once its tasks are over, or now | no, but all that have tasks as one |
  *
- * Each step changes the table in place, as for a connection's state. Its actions are carried out after the step.
+ * Each step changes the table in place, like the state of a connection. The actions of a step are carried out after the
+ * step.
  *
  * @since 0.1.0
  */
@@ -25,7 +26,7 @@ import * as Waiting from "./Waiting.ts"
 
 export * from "./TableWords.ts"
 
-/** Reasons for which a condemned worker may still do the tasks that it has. */
+/** Reasons for which a condemned worker may still complete the tasks that it has. */
 const recycled: ReadonlySet<Reason> = new Set<Reason>(["tasks", "age", "memory"])
 
 export const make = (options: Options): Table => ({
@@ -95,7 +96,7 @@ export const step = (table: Table, input: Input): ReadonlyArray<Action> => {
 
 // ---- what holds after every step ------------------------------------------------------------------------------------
 
-/** A draining pool is closed when its last task has ended. It is over when its last worker is gone. */
+/** A draining pool is closed when its last task has ended. The pool is over when its last worker is gone. */
 const settle = (table: Table, actions: Actions): void => {
   if (table.stage === "draining" && table.waiting.count === 0 && table.running === 0) close(table, actions)
   if (table.stage !== "closing" || table.slots.size > 0) return
@@ -109,8 +110,8 @@ const hasRoom = ({ phase }: Slot, { concurrency }: Options): boolean =>
   phase._tag === "Idle" || phase._tag === "Busy" && phase.active < concurrency
 
 /**
- * Chooses the least busy free worker. Of idle workers it takes the one that worked last, so that the others stay idle
- * long enough to end.
+ * Chooses the least busy free worker. Of several idle workers it takes the one that worked last, so that the others
+ * stay idle long enough to end.
  */
 const leastBusy = ({ options, slots }: Table): Slot | undefined => {
   let best: Slot | undefined
@@ -146,7 +147,7 @@ const submit = (table: Table, ticket: Ticket, isAgain: boolean, actions: Actions
   grow(table, actions)
 }
 
-/** Tasks that fit into workers which are not ready yet do not count against the bound of the queue. */
+/** Tasks that fit into workers which are not ready yet do not count as waiting in the queue. */
 const isFull = (table: Table, ticket: Ticket, place: ReturnType<typeof Waiting.admit>): boolean => {
   const { options, waiting } = table
   const missing = options.max - count(table, isReady)
@@ -203,8 +204,8 @@ const finish = (
 }
 
 /**
- * Notes that a task of this worker has ended, which proves that workers can work. Returns true where the workers before
- * it had failed.
+ * Notes that a task of this worker has ended, which proves that workers can work. Returns true if the workers before
+ * this one had failed.
  */
 const prove = (table: Table, slot: Slot): boolean => {
   if (slot.phase._tag === "Condemned" && slot.phase.isEnding) return false
@@ -217,7 +218,7 @@ const prove = (table: Table, slot: Slot): boolean => {
 
 // ---- workers --------------------------------------------------------------------------------------------------------
 
-/** Counts the slots that have a worker, or are to have one. */
+/** Counts the slots that have a worker, or will get one. */
 const size = (table: Table): number => count(table, ({ phase }) => phase._tag !== "Condemned")
 
 const count = ({ slots }: Table, is: (slot: Slot) => boolean): number => {
@@ -228,7 +229,7 @@ const count = ({ slots }: Table, is: (slot: Slot) => boolean): number => {
 
 const isReady = ({ phase }: Slot): boolean => phase._tag === "Idle" || phase._tag === "Busy"
 
-/** A leaving worker gets no more tasks, and still has some. */
+/** True for a worker that gets no more tasks, and still has some. */
 const isLeaving = ({ phase }: Slot): boolean => phase._tag === "Condemned" && !phase.isEnding && phase.active > 0
 
 const isComing = ({ phase }: Slot): boolean => phase._tag === "Starting" || phase._tag === "Backing"
@@ -243,8 +244,8 @@ const start = (table: Table, failures: number, actions: Actions): void =>
   void actions.push({ _tag: "Start", slot: open(table, { _tag: "Starting" }, failures) })
 
 /**
- * Starts a worker again after a wait. The waits grow up to the number of attempts. Attempts go on for as long as
- * another worker lives.
+ * Starts a worker again after a delay. The delays grow with each failure, up to the number of attempts. While another
+ * worker lives, the attempts continue.
  */
 const backOff = (table: Table, { error, failures }: Row, actions: Actions): void => {
   const slot = open(table, { _tag: "Backing" }, failures)
@@ -252,8 +253,8 @@ const backOff = (table: Table, { error, failures }: Row, actions: Actions): void
 }
 
 /**
- * Starts missing workers: at least `min`, and more for the tasks that any worker may have. Each leaving worker may have
- * a successor before it has gone, one at a time: a pool has at most one worker more than `max`.
+ * Starts missing workers: at least `min`, and more for the tasks that any worker may run. A leaving worker may have a
+ * successor before it is gone, one at a time: a pool has at most one worker more than `max`.
  */
 const grow = (table: Table, actions: Actions): void => {
   const { options, row, stage, waiting } = table
@@ -274,7 +275,7 @@ const grow = (table: Table, actions: Actions): void => {
   }
 }
 
-/** The least number of workers that the pool keeps while it has no task. */
+/** The smallest number of workers that the pool keeps while it has no task. */
 const floor = ({ failure, options, stage }: Table): number =>
   failure !== undefined || stage !== "open" ? 0 : options.min
 
@@ -287,7 +288,7 @@ const opened = (table: Table, actions: Actions): void => {
 }
 
 const started = (table: Table, slot: Slot, now: number, actions: Actions): void => {
-  // The pool decided to end the worker while it was starting.
+  // The pool decided to end this worker while the worker was starting.
   if (slot.phase._tag !== "Starting") return
   table.failure = undefined
   slot.phase = { _tag: "Idle", born: now, served: 0, since: now }
@@ -305,15 +306,15 @@ const startFailed = (table: Table, slot: Slot, error: Failure, actions: Actions)
 }
 
 /**
- * Lets the successor of a failed worker wait. A failed worker gets none where nothing says that a successor would do
- * better.
+ * Lets the successor of a failed worker wait before its start. A failed worker gets no successor if nothing suggests
+ * that a successor would do better.
  */
 const succeedFailed = (table: Table, row: Row, actions: Actions): void => {
   if (isHopeless(table, row)) giveUp(table, row.error, actions)
   else if (isWanting(table)) backOff(table, row, actions)
 }
 
-/** True where as many starts have failed as may, and no other worker exists or is on its way that might do better. */
+/** True when the allowed number of starts has failed, and no other worker exists or is starting. */
 const isHopeless = ({ options, slots, stage }: Table, row: Row): boolean => {
   if (stage === "opening") return true
   if (row.failures < options.attempts) return false
@@ -325,14 +326,14 @@ const isWanting = (table: Table): boolean => size(table) < floor(table) || table
 
 const retry = (table: Table, slot: Slot, actions: Actions): void => {
   if (slot.phase._tag !== "Backing" || !table.slots.delete(slot)) return
-  // Another worker may have become ready in the meantime, or no task may wait any more.
+  // Meanwhile another worker may have become ready, or no task may wait any more.
   if (!isWanting(table)) return
   table.slots.add(slot)
   slot.phase = { _tag: "Starting" }
   actions.push({ _tag: "Start", slot })
 }
 
-/** The `backoff` schedule has no further attempt. */
+/** Gives a slot up, because its `backoff` schedule has no further attempt. */
 const retire = (table: Table, slot: Slot, error: Failure, actions: Actions): void => {
   if (slot.phase._tag !== "Backing" || !table.slots.delete(slot)) return
   if (isHopeless(table, { failures: Infinity, error })) giveUp(table, error, actions)
@@ -350,7 +351,7 @@ const giveUp = (table: Table, error: Failure, actions: Actions): void => {
   if (waiting.count > 0) actions.push({ _tag: "Fail", tickets: Waiting.clear(waiting, slots), error })
 }
 
-/** Removes a worker that is of no use: it ends at once, whatever tasks it has. */
+/** Ends a useless worker at once, whatever tasks it has. */
 const part = (
   table: Table,
   slot: Slot,
@@ -367,7 +368,7 @@ const part = (
     end(slot, actions)
     if (row !== undefined) join(table, row)
     replace(table, actions)
-    // A successor of this worker was started before.
+    // The successor of a leaving worker was started before.
     if (row !== undefined && isHopeless(table, row)) giveUp(table, row.error, actions)
     return
   }
@@ -384,14 +385,14 @@ const part = (
 }
 
 /**
- * Counts one more worker that died before a task of it had ended. New workers wait as long as after the longest row of
- * failures.
+ * Counts one more worker that died before its first task had ended. The next start waits as long as after the longest
+ * row of failures.
  */
 const join = (table: Table, row: Row): void => {
   if (table.row === undefined || table.row.failures < row.failures) table.row = row
 }
 
-/** Takes a worker out of the free ones. It keeps its tasks until they have ended. */
+/** Removes a worker from those that get tasks. The worker keeps its tasks until they have ended. */
 const remove = (table: Table, slot: Slot, why: Reason, actions: Actions): void => {
   const { phase } = slot
   slot.phase = { _tag: "Condemned", why, active: phase._tag === "Busy" ? phase.active : 0, isEnding: false }
@@ -400,7 +401,7 @@ const remove = (table: Table, slot: Slot, why: Reason, actions: Actions): void =
   actions.push({ _tag: "Condemned", why })
 }
 
-/** Condemns a worker: it gets no more tasks, and ends when it has none. */
+/** Condemns a worker: it gets no more tasks, and ends when its last task has ended. */
 const condemn = (table: Table, slot: Slot, why: Reason, actions: Actions): void => {
   if (slot.phase._tag !== "Idle" && slot.phase._tag !== "Busy") return
   remove(table, slot, why, actions)
@@ -408,13 +409,15 @@ const condemn = (table: Table, slot: Slot, why: Reason, actions: Actions): void 
   replace(table, actions)
 }
 
-/** Makes room after a worker has gone or has lost its tasks: others may start, and take over the tasks of its keys. */
+/**
+ * Replaces a worker that has gone or has lost its tasks: other workers may start, and take over the tasks of its keys.
+ */
 const replace = (table: Table, actions: Actions): void => {
   grow(table, actions)
   distribute(table, actions)
 }
 
-/** Gives tasks whose key has lost its worker to free workers. */
+/** Gives tasks whose key has lost its worker to workers with room. */
 const distribute = (table: Table, actions: Actions): void => {
   while (!table.waiting.anybody.isEmpty) {
     const slot = leastBusy(table)
@@ -439,7 +442,7 @@ const ask = (table: Table, at: number, actions: Actions): void => {
   actions.push({ _tag: "Wake", at })
 }
 
-/** Asks for a tick: an idle worker may become spare later. */
+/** Asks for a later tick, because an idle worker may have to end then. */
 const watch = (table: Table, { since }: { readonly since: number }, actions: Actions): void => {
   const { idle, max, min } = table.options
   if (idle < Infinity && max > min && size(table) > min) ask(table, since + idle, actions)

@@ -1,5 +1,5 @@
 /**
- * The types of a pool's table: its slots and bounds, its inputs, and the actions that follow from them.
+ * The types of a pool's table: its slots and limits, its inputs, and its actions.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,7 @@ export type Failure = Cause.Cause<ActorError>
 
 /**
  * Reasons why a worker gets no more tasks: its connection ended, another actor ends it, it did not let go of a task, or
- * it reached a limit. A worker that is `spare` or `closed` gets no successor.
+ * it reached a limit. A `spare` or `closed` worker gets no successor.
  */
 export const reasons = ["lost", "left", "stuck", "tasks", "age", "memory", "spare", "closed"] as const
 export type Reason = (typeof reasons)[number]
@@ -35,22 +35,25 @@ export type Phase =
 export interface Slot extends Waiting.Holder {
   readonly id: number
   phase: Phase
-  /** The number of failed starts in a row. It is 0 again when the first task of a worker of this slot has ended. */
+  /**
+   * The number of starts of this slot that failed in a row. The number is 0 again when the first task of a worker of
+   * this slot has ended.
+   */
   failures: number
   /** True when a task of the worker has ended without the loss of the worker. */
   isProven: boolean
 }
 
 /**
- * The fault for which a worker is of no use after a task. `error` is the failure of tasks that no other worker can
- * have; a stuck worker has none.
+ * The fault that makes a worker useless after a task. `error` is the failure of tasks that no other worker can run; a
+ * stuck worker has none.
  */
 export interface Fault {
   readonly why: Reason
   readonly error: Failure | undefined
 }
 
-/** A row of workers that died before a task of theirs had ended: how many, and how the last one ended. */
+/** Workers in a row that died before their first task had ended: their number, and the error of the last one. */
 export interface Row {
   readonly failures: number
   readonly error: Failure
@@ -85,13 +88,13 @@ export interface Table {
   readonly waiting: Waiting.Waiting
   stage: Stage
   /**
-   * Set when as many starts have failed as may. New tasks fail with this error, and each of them starts at most one
-   * worker.
+   * Set when the allowed number of starts has failed. New tasks fail with the error of the failed starts, and each of
+   * them starts at most one worker.
    */
   failure: Failure | undefined
   /**
-   * The workers that died before a task of theirs had ended: new starts wait after them. A task that ends on any worker
-   * ends the row.
+   * The workers in a row that died before their first task had ended, which delay new starts. A task that ends on any
+   * worker ends this row.
    */
   row: Row | undefined
   /** The number of tasks that workers have. */
@@ -103,7 +106,7 @@ export interface Table {
 
 export type Input =
   | { readonly _tag: "Open" }
-  /** A task asks for a worker. `isAgain`: the task had a worker that was lost. */
+  /** A task asks for a worker. `isAgain` is true for a task whose worker was lost. */
   | { readonly _tag: "Submit"; readonly ticket: Ticket; readonly isAgain: boolean }
   /** A caller has given up its waiting task. */
   | { readonly _tag: "Withdraw"; readonly ticket: Ticket }
@@ -128,7 +131,7 @@ export type Action =
   /** Tells a task that the `holder` of its ticket is now its worker. */
   | { readonly _tag: "Assign"; readonly ticket: Ticket }
   | { readonly _tag: "Refuse"; readonly ticket: Ticket; readonly why: "full" | "closed" }
-  /** Fails tasks that no worker will have: the pool is closed, or it cannot start one. */
+  /** Fails tasks that no worker will run: the pool is closed, or cannot start a worker. */
   | { readonly _tag: "Fail"; readonly tickets: ReadonlyArray<Ticket>; readonly error: Failure | undefined }
   | { readonly _tag: "Start"; readonly slot: Slot }
   | { readonly _tag: "BackOff"; readonly slot: Slot; readonly failures: number; readonly error: Failure }

@@ -1,5 +1,6 @@
 /**
- * A task of a pool as an Effect: it asks for a worker, works there, and leaves the worker in every case.
+ * A task of a pool as an Effect: the task asks for a worker, runs its work in that worker, and leaves the worker in
+ * every case.
  *
  * @since 0.1.0
  */
@@ -31,7 +32,7 @@ export interface Options {
   readonly retries?: number | undefined
 }
 
-/** Asks the pool for a worker, waits for it, and runs the work there. */
+/** Asks the pool for a worker, waits for the worker, and runs the work in it. */
 const asked = <A, E, R>(
   pool: OpenPool,
   task: Task,
@@ -51,7 +52,7 @@ const asked = <A, E, R>(
   })
 }
 
-/** True when the worker was lost or was ending, and the task can run again without doing anything twice. */
+/** True when the worker was lost or was ending, and running the task again cannot do its work twice. */
 const isRepeatable = (error: unknown, actor: ActorId | undefined, endpoint: AnyEndpoint | undefined): boolean =>
   endpoint !== undefined && actor !== undefined && reasonToRepeat(error, actor, endpoint) !== undefined
 
@@ -71,7 +72,7 @@ const count = (pool: OpenPool, task: Task, outcome: Outcome): void => {
 
 /**
  * Runs the work of a task once, on one worker. At every exit the task leaves the queue or its worker, so that an
- * interruption leaks no place.
+ * interruption leaks no place in either.
  */
 const attempt = (pool: OpenPool, task: Task, work: Work): Effect.Effect<any, any, any> =>
   Effect.onExitPrimitive(asked(pool, task, work), (exit) => {
@@ -84,13 +85,13 @@ const attempt = (pool: OpenPool, task: Task, work: Work): Effect.Effect<any, any
   })
 
 /**
- * Waits until the pool has read the ends of workers that were lost in the same moment. Otherwise it could give the task
- * to one of them.
+ * Waits until the pool knows all workers that were lost in the same moment. Without this wait the pool could give the
+ * task to another lost worker.
  */
 const othersLost = (pool: OpenPool, task: Task): Effect.Effect<void> =>
   Effect.onInterrupt(Effect.yieldNow, () => Effect.sync(() => count(pool, task, "interrupted")))
 
-/** Runs the work, and runs it on another worker where the first one was lost before the work had begun. */
+/** Runs the work of a task, and runs it on another worker if the first worker was lost before the work had begun. */
 const attempts = (pool: OpenPool, task: Task, work: Work): Effect.Effect<any, any, any> => {
   const once = attempt(pool, task, work)
   if (task.retries <= 0 || task.endpoint === undefined) return once
@@ -103,7 +104,7 @@ const attempts = (pool: OpenPool, task: Task, work: Work): Effect.Effect<any, an
 
 /**
  * Runs a task in the fiber of its caller, or in a fiber of its own where the task has a deadline. `endpoint` is set for
- * a task that is one call. A patient task may wait beyond the bound of the queue.
+ * a task that is one call. A `patient` task may wait even when the queue is full.
  */
 export const run = (
   pool: OpenPool,
@@ -123,15 +124,15 @@ export const run = (
 const timeout = (pool: OpenPool, millis: number, phase: TaskTimeout["phase"]): TaskTimeout =>
   withoutStack(() => new TaskTimeout({ pool: pool.name, millis, phase }))
 
-/** A task whose deadline has passed before it asks for a worker. */
+/** The failure of a task whose deadline has passed before it asks for a worker. */
 const late = (pool: OpenPool, task: Task, millis: number): Effect.Effect<never, TaskTimeout> => {
   count(pool, task, "timedOut")
   return Effect.fail(timeout(pool, Math.max(0, millis), "waiting"))
 }
 
 /**
- * Lets the caller go at the deadline, and interrupts the work in the background. A caller that is interrupted waits
- * until the work has ended.
+ * Lets the caller continue at the deadline, and interrupts the work in the background. A caller that is interrupted
+ * waits until the work has ended.
  */
 const within = (
   pool: OpenPool,
@@ -178,14 +179,14 @@ const interrupted = (working: Fiber.Fiber<unknown, unknown>): Effect.Effect<void
     working.interruptUnsafe()
   })
 
-/** Logs a failure that came after the caller had gone. */
+/** Logs a failure that came after the caller had continued. */
 const reportLate = (pool: OpenPool, exit: Exit.Exit<unknown, unknown>): void => {
   if (Exit.isSuccess(exit) || !exit.cause.reasons.some(Cause.isDieReason)) return
   const line = `a task of the pool "${pool.name}" that was out of time could not clean up`
   Effect.runForkWith(pool.context)(logError(line, exit.cause))
 }
 
-/** Holds a worker for as long as the Scope lives, as a stream does. */
+/** Holds a worker until the Scope closes, for a task such as a stream. */
 const held = (
   pool: OpenPool,
   key: string | undefined
@@ -197,7 +198,8 @@ const held = (
         pool.leave(task, exit)
         count(pool, task, outcomeOf(exit))
       })
-    // The finalizer is added before the task asks, so that an interruption between the two loses no worker.
+    // The finalizer is added before the task asks for a worker, so that an interruption between the two steps loses no
+    // worker.
     return Effect.andThen(Effect.addFinalizer(leave), asked(pool, task, Effect.succeed))
   })
 

@@ -1,9 +1,9 @@
 /**
- * The waiting tasks of a pool, and the workers that keys are bound to.
+ * The waiting tasks of a pool, and the workers to which keys are bound.
  *
  * A task without a key waits in one line for any worker. Tasks of one key wait together. While their key is bound to no
- * worker, they are one member of the line for any worker; afterwards they stand in the line of their worker. Joining
- * and leaving cost the same for one task as for a hundred thousand, even in the middle of a line.
+ * worker, these tasks are one member of the line for any worker; afterwards they stand in the line of their worker.
+ * Joining and leaving a line cost the same for one task as for a hundred thousand, even in the middle.
  *
  * @since 0.1.0
  */
@@ -13,14 +13,14 @@ import { isInLine, leave, Line, type Linked } from "./Line.ts"
 export interface Ticket extends Linked {
   readonly key: string | undefined
   /**
-   * The place of the task in the order of asking; negative before it has asked. A task that is tried again keeps its
-   * number.
+   * The position of the task in the order of asking; negative before the task has asked. A task that is tried again
+   * keeps its number.
    */
   number: number
-  /** The slot whose worker has the task. */
+  /** The slot whose worker runs the task. */
   holder: Holder | undefined
   binding: Binding | undefined
-  /** True when the task may wait beyond the bound of the queue, because a bound of its own holds it. */
+  /** True when the task may wait even when the queue is full, because its caller limits the number of such tasks. */
   readonly patient: boolean
 }
 
@@ -34,19 +34,20 @@ export const makeTicket = (key?: string, patient = false): Ticket => ({
   behind: undefined
 })
 
-/** A slot that keys are bound to, with its own line of tasks. */
+/** A slot to which keys can be bound, with its own line of tasks. */
 export interface Holder {
   /** The keys that have waiting tasks and are bound to this slot. */
   readonly own: Line<Binding>
-  /** Counts the workers of this slot: a key that was bound to an earlier one is bound no longer. */
+  /** The number of the slot's present worker: a key that was bound to an earlier worker of the slot is free. */
   life: number
   /**
-   * True when the slot's worker gets no more tasks. Its keys stay bound to it until the last task of each has ended.
+   * True when the slot's worker gets no more tasks. A key stays bound to the leaving worker until the last task of the
+   * key has ended.
    */
   isLeaving: boolean
 }
 
-/** A key, with the tasks that have it. A key without tasks is a member of the line of remembered keys. */
+/** A key, with its tasks. A key without tasks is a member of the line of remembered keys. */
 export interface Binding extends Linked {
   readonly key: string
   readonly tickets: Line<Ticket>
@@ -56,13 +57,13 @@ export interface Binding extends Linked {
 }
 
 /**
- * The number of keys without a task that stay bound to their workers; the key that was used longest ago is forgotten
- * first.
+ * The number of keys without a task that stay bound to their workers; beyond it, the key that was used longest ago is
+ * forgotten.
  */
 export const maxRememberedKeys = 10_000
 
 export interface Waiting {
-  /** The tasks that any worker may have: those without a key, and keys that are bound to no worker. */
+  /** Tasks that any worker may run: tasks without a key, and keys that are bound to no worker. */
   readonly anybody: Line<Ticket | Binding>
   readonly keys: Map<string, Binding>
   readonly remembered: Line<Binding>
@@ -89,7 +90,8 @@ export const isWaiting = (ticket: Ticket): boolean => isInLine(ticket)
 const isBinding = (member: Ticket | Binding): member is Binding => "tickets" in member
 
 /**
- * Returns the slot that a key is bound to, if its worker is still the same, or is leaving and has a task of the key.
+ * Returns the slot to which a key is bound, if the slot's worker is still the same, or is leaving and has a task of the
+ * key.
  */
 const holderOf = ({ holder, life, running }: Binding): Holder | undefined =>
   holder !== undefined && (holder.life === life || holder.isLeaving && running > 0) ? holder : undefined
@@ -127,7 +129,7 @@ const settle = (waiting: Waiting, binding: Binding): void => {
   }
 }
 
-/** Numbers a new task, and returns where it may run: on any worker, on a given one, or on none yet. */
+/** Numbers a new task, and returns which worker may run it: any worker, a given one, or none yet. */
 export const admit = (waiting: Waiting, ticket: Ticket): "any" | "none" | Holder => {
   if (ticket.number < 0) ticket.number = waiting.next++
   if (ticket.key === undefined) return waiting.anybody.isEmpty ? "any" : "none"
@@ -136,11 +138,11 @@ export const admit = (waiting: Waiting, ticket: Ticket): "any" | "none" | Holder
   return holderOf(binding) ?? (waiting.anybody.isEmpty ? "any" : "none")
 }
 
-/** True where `admit` found that any worker may have the task, including one that is still to start. */
+/** True when any worker may run the admitted task, including a worker that is still to start. */
 export const isForAnybody = ({ binding }: Ticket, place: "any" | "none" | Holder): boolean =>
   typeof place === "string" && (binding === undefined || binding.tickets.isEmpty)
 
-/** Puts an admitted task into its line. A task that is tried again stands before the others. */
+/** Puts an admitted task into its line. A task that is tried again goes before the others. */
 export const join = (waiting: Waiting, ticket: Ticket, isAgain: boolean): void => {
   const { binding } = ticket
   waiting.count++
@@ -153,7 +155,7 @@ export const join = (waiting: Waiting, ticket: Ticket, isAgain: boolean): void =
   if (!isInLine(binding)) queue(waiting, binding)
 }
 
-/** Puts a key with waiting tasks into the line from which they are called. */
+/** Puts a key with waiting tasks into the line from which its tasks are taken. */
 const queue = (waiting: Waiting, binding: Binding): void => {
   const holder = holderOf(binding)
   if (holder !== undefined) return holder.own.join(binding)
@@ -166,7 +168,7 @@ const unqueue = (waiting: Waiting, binding: Binding): void => {
   leave(binding)
 }
 
-/** Takes out a task that waits no longer, or that was refused. */
+/** Removes a task that waits no longer, or that was refused. */
 export const withdraw = (waiting: Waiting, ticket: Ticket): void => {
   const { binding } = ticket
   const waited = isInLine(ticket)
@@ -191,7 +193,7 @@ export const hold = (ticket: Ticket, holder: Holder): void => {
   binding.life = holder.life
 }
 
-/** Takes a task off the slot that it has left. */
+/** Takes a task from the slot whose worker it has left. */
 export const release = (waiting: Waiting, ticket: Ticket): void => {
   ticket.holder = undefined
   const { binding } = ticket
@@ -199,8 +201,8 @@ export const release = (waiting: Waiting, ticket: Ticket): void => {
   ticket.binding = undefined
   const place = holderOf(binding)
   binding.running--
-  // The leaving worker has ended its last task of the key. The remaining tasks of the key now go first in the line for
-  // any worker.
+  // The leaving worker has ended its last task of this key. The remaining tasks of the key go to the front of the line
+  // for any worker.
   if (!binding.tickets.isEmpty && holderOf(binding) !== place) {
     leave(binding)
     waiting.forAnybody++
@@ -210,8 +212,8 @@ export const release = (waiting: Waiting, ticket: Ticket): void => {
 }
 
 /**
- * Returns the next task for a slot: the older one of those bound to the slot and those for any worker. The slot has the
- * task from now on.
+ * Returns the next task for a slot: the oldest among those bound to the slot and those for any worker. The slot holds
+ * the task from then on.
  */
 export const callFor = (waiting: Waiting, holder: Holder): Ticket | undefined => {
   const bound = holder.own.first
@@ -235,7 +237,9 @@ export const callFor = (waiting: Waiting, holder: Holder): Ticket | undefined =>
 
 const numberOf = (member: Ticket | Binding): number => isBinding(member) ? member.tickets.first!.number : member.number
 
-/** Frees the keys of a slot whose worker has gone. Their tasks go first in the line for any worker. */
+/**
+ * Frees the keys of a slot whose worker has gone. The tasks of these keys go to the front of the line for any worker.
+ */
 export const unbind = (waiting: Waiting, holder: Holder): void => {
   holder.life++
   holder.isLeaving = false
@@ -243,7 +247,7 @@ export const unbind = (waiting: Waiting, holder: Holder): void => {
   waiting.anybody.precede(holder.own as Line<Ticket | Binding>)
 }
 
-/** Frees the keys of a slot whose worker gets no more tasks, except for keys of which that worker still has a task. */
+/** Frees the keys of a slot whose worker gets no more tasks, except for keys of which that worker still runs a task. */
 export const unbindIdle = (waiting: Waiting, holder: Holder): void => {
   const kept = Array.from(holder.own).filter(({ running }) => running > 0)
   for (const binding of kept) leave(binding)
@@ -252,7 +256,7 @@ export const unbindIdle = (waiting: Waiting, holder: Holder): void => {
   for (const binding of kept) holder.own.join(binding)
 }
 
-/** Takes out all waiting tasks, the oldest first. */
+/** Removes all waiting tasks, and returns them, the oldest first. */
 export const clear = (waiting: Waiting, holders: Iterable<Holder>): ReadonlyArray<Ticket> => {
   const members: Array<Ticket | Binding> = [...waiting.anybody]
   for (const { own } of holders) members.push(...own)

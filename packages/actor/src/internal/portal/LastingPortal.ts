@@ -1,9 +1,9 @@
 /**
- * A portal to a role: to the actor that plays it now, and to its successor after a restart.
+ * A portal to a role: it leads to the actor that plays the role now, and to its successor after a restart.
  *
- * A call that is made while no actor plays the role waits, at most `holdMillis`. A call in flight fails with its actor,
- * and so do streams and dialogs. A call is made again only if it has not run, as after a refusal, or if its endpoint is
- * `idempotent`.
+ * A call that begins while no actor plays the role waits, at most `holdMillis`. A call in flight fails together with
+ * its actor, and so do streams and dialogs. A call is repeated only if it has not run, as after a refusal, or if its
+ * endpoint is `idempotent`.
  *
  * @since 0.1.0
  */
@@ -27,7 +27,7 @@ export interface Target {
   readonly name: string
   readonly holdMillis: number
   readonly now: () => Now
-  /** The portal to the latest incarnation of the role, and its number. */
+  /** The portal to the latest incarnation of the role, and the number of that incarnation. */
   readonly latest: () => { readonly portal: AnyPortal; readonly incarnation: number }
   /** Calls `callback` after every change of the role, until the returned function is called. */
   readonly changed: (callback: () => void) => () => void
@@ -43,11 +43,11 @@ export interface Target {
 const isExcept = (portal: AnyPortal, except: string | undefined): boolean =>
   except !== undefined && portal.actor.uuid === except
 
-/** Waits until an actor other than `except` plays the role, or until no actor ever will. */
+/** Waits until an actor other than `except` plays the role, or until it is certain that none will. */
 const played = (target: Target, except: string | undefined): Effect.Effect<AnyPortal, ActorError> =>
   Effect.callback((resume) => {
-    // The finalizer of a callback runs only where it is interrupted, not where it is resumed, so the listener is
-    // removed here.
+    // The finalizer of a callback runs only when the callback is interrupted, and not when it resumes, so the listener
+    // is removed here.
     const look = () => {
       const now = target.now()
       if (now._tag === "Restarting" || now._tag === "Up" && isExcept(now.portal, except)) return
@@ -70,10 +70,10 @@ export const reach = (target: Target, except?: string): Effect.Effect<AnyPortal,
     })
   })
 
-/** The bound on repeats of one call of an `idempotent` endpoint that may have begun. */
+/** The number of repeats of a call of an `idempotent` endpoint that may have begun. */
 const maxRepeats = 1
 
-/** True where a call that failed at `portal` may reach a successor. The failure stands if no successor can come. */
+/** True when a call that failed at `portal` may reach a successor. The failure stands if no successor can come. */
 const hasSuccessor = (target: Target, portal: AnyPortal, isEnding: boolean): boolean => {
   if (isEnding) target.refused?.(portal)
   const now = target.now()
@@ -87,7 +87,7 @@ type Refusal = {
   readonly actor?: { readonly uuid: string }
 }
 
-/** True where the error says that the actor begins no more calls, because it is drained or ends. */
+/** True when the error means that the actor begins no more calls, because it is drained or ends. */
 const isRefusal = (portal: AnyPortal, error: unknown): boolean => {
   const { _tag, actor, began, isDraining } = (error ?? {}) as Refusal
   return actor?.uuid === portal.actor.uuid &&
@@ -123,7 +123,7 @@ export const make = (target: Target): AnyPortal => {
       const mayRepeat = (error: unknown): boolean => {
         reason = reasonToRepeat(error, portal.actor, call.endpoint)
         const may = reason === "unbegun" || reason === "idempotent" && repeats < maxRepeats
-        // An idempotent call is made again because its actor ends; an actor that ends begins no more calls.
+        // An idempotent call is repeated because its actor ends, and an ending actor begins no more calls.
         return may && hasSuccessor(target, portal, reason === "idempotent" || isRefusal(portal, error))
       }
       return Effect.catchIf(
@@ -172,7 +172,7 @@ export const make = (target: Target): AnyPortal => {
     stream,
     open,
     openScoped,
-    // The cancel ends the incarnation of this moment only: its successor was not meant.
+    // The cancel ends only the present incarnation, because its successor was not meant.
     cancel: (reason?: string) => Effect.suspend(() => latest().cancel(reason)),
     wait: Effect.suspend(() => latest().wait),
     closed: Effect.suspend(() => latest().closed),

@@ -1,9 +1,11 @@
 /**
- * A handle on another actor: it runs calls there, reads its streams, and ends it. A portal owns no actor. It works as
- * long as its actor and the connection live, and afterwards its calls fail with an error that says so.
+ * A handle on another actor: it runs calls in that actor, reads the actor's streams, and ends the actor. A portal owns
+ * no actor. The portal works as long as its actor and the connection live; afterwards its calls fail with an error that
+ * says so.
  *
- * Its type lists what the actor exposes, so calling anything else is a compile error; at run time the portal checks
- * the module as well as the name, because two modules may each have an endpoint of one name and shape.
+ * The type of a portal lists the endpoints that the actor exposes, so calling any other is a compile error. At run time
+ * the portal checks the module as well as the name, because two modules may each have an endpoint of one name and
+ * shape.
  *
  * @since 0.1.0
  */
@@ -36,7 +38,7 @@ import type { ActorRef, ActorRefData } from "../settings/ActorRef.ts"
 import { windowOf } from "../stream/Inbox.ts"
 
 /**
- * The endpoints of what an actor was started with.
+ * The endpoints of the definitions or the Service with which an actor was started.
  *
  * @category type-level
  * @since 0.1.0
@@ -61,11 +63,11 @@ export type DialogOf<Ep extends AnyDialogEndpoint> = Dialog<
 >
 
 type DialogEndpointOf<C> = C extends Call<infer Ep extends AnyDialogEndpoint> ? Ep : never
-/** The dialog of a call. A generic endpoint has its generic methods, too. */
+/** The dialog of a call. The dialog of a generic endpoint has generic methods, too. */
 export type Opened<C> = DialogOf<DialogEndpointOf<C>>
 
 /**
- * A portal to an actor that exposes `X`: calls, streams, dialogs.
+ * A portal to an actor that exposes `X`, for calls, streams and dialogs.
  *
  * @category models
  * @since 0.1.0
@@ -76,30 +78,30 @@ export interface Portal<in X> {
   readonly actor: ActorId
   readonly name: string
   /**
-   * The reference of the actor, as data: send it in place of a portal (`Actor.ref`, `Actor.portal`). A portal to
-   * handlers that run in this process has none: reading it throws.
+   * The reference of the actor, as data, which can be sent in place of the portal (`Actor.ref`, `Actor.portal`). A
+   * portal to handlers that run in this process has no reference: reading it throws.
    */
   readonly ref: ActorRef<X>
   /**
-   * Runs a call there: one answer, its own error, or an `ActorError`. Interrupting it interrupts the far fiber and
-   * waits for its finalizers, no longer than `Timeouts.cancel`.
+   * Runs a call in the actor; the result is one answer, the endpoint's own error, or an `ActorError`. Interrupting the
+   * call interrupts the far fiber and waits for its finalizers, no longer than `Timeouts.cancel`.
    */
   readonly run: <C extends Call<Extract<EndpointsOf<X>, AnyCallEndpoint>> | Misused<C, "call", "portal">>(
     call: C
   ) => Effect.Effect<Success<C>, Failure<C> | ActorError>
   /**
-   * Reads a stream from there, paid for by credit: a slow reader slows the producer. Leaving the stream early stops
-   * the producer and waits for its finalizers. `window` is the room for items on the way; `receiver` decides about items
-   * that do not match, which fail the stream otherwise.
+   * Reads a stream from the actor, with credit, so that a slow reader slows the producer. Leaving the stream early
+   * stops the producer and waits for its finalizers. `window` is the number of items that may be on their way;
+   * `receiver` decides about items that do not match, which otherwise fail the stream.
    */
   readonly stream: <C extends Call<Extract<EndpointsOf<X>, AnyStreamEndpoint>> | Misused<C, "stream", "portal">>(
     call: C,
     options?: Pick<StreamOptions, "window"> & { readonly receiver?: PayloadReceiver<Success<C>, never> | undefined }
   ) => Stream.Stream<Success<C>, Failure<C> | ActorError>
   /**
-   * Opens a dialog and runs `body` in it: a linked pair of tasks. A far failure interrupts the body and is raised;
-   * leaving the body normally waits for the callee, leaving it otherwise cancels the callee and waits (bounded). Our
-   * own `dialog.cancel` is absorbed.
+   * Opens a dialog and runs `body` in it: the body and the far handler are linked. A far failure interrupts the body
+   * and fails `open`. A body that returns waits for the callee; a body that fails or is interrupted cancels the callee
+   * and waits, within a bound. A cancel by the body's own `dialog.cancel` is absorbed.
    */
   readonly open: <
     C extends Call<Extract<EndpointsOf<X>, AnyDialogEndpoint>> | Misused<C, "dialog", "portal">,
@@ -112,33 +114,37 @@ export interface Portal<in X> {
     options?: StreamOptions
   ) => Effect.Effect<B, Failure<C> | E2 | ActorError, R>
   /**
-   * Opens a dialog that lives as long as the Scope, which cancels it when it closes. A far failure wakes no fiber: it
-   * shows at the next `receive`, `send` or `result`.
+   * Opens a dialog that lives as long as the Scope, and is cancelled when the Scope closes. A failure of the callee
+   * wakes no fiber: the next `receive`, `send` or `result` of the dialog fails with it.
    */
   readonly openScoped: <C extends Call<Extract<EndpointsOf<X>, AnyDialogEndpoint>> | Misused<C, "dialog", "portal">>(
     call: C,
     options?: StreamOptions
   ) => Effect.Effect<Opened<C>, Failure<C> | ActorError, Scope.Scope>
   /**
-   * Ends the whole actor and waits until it is gone. `reason` reaches its finalizers, and everybody who has a call on
-   * it. Bounded by the shutdown ladder; safe to repeat.
+   * Ends the whole actor and waits until the actor is gone. `reason` reaches the finalizers of the actor, and every
+   * caller with an open call to the actor. The shutdown ladder bounds the wait; repeated calls wait for the same end.
    */
   readonly cancel: (reason?: string) => Effect.Effect<void>
   /** Waits until the actor has ended, however it ends. Never fails. */
   readonly wait: Effect.Effect<ActorExit>
   /**
-   * Waits until no call can begin here any more: the actor has said its last word, or its connection has ended. That is
-   * earlier than `wait`, which knows how the actor ended, and before any open call hears of it. Never fails.
+   * Waits until no further call can begin at the actor: it has said its last word, or its connection has ended.
+   * `closed` resolves earlier than `wait`, which also learns how the actor ended, and before any open call is told.
+   * Never fails.
    */
   readonly closed: Effect.Effect<void>
   /**
-   * Counts the actors behind this portal: 1, and one more for each restart by a supervisor. `actor`,
-   * `ref`, `cancel`, `wait` and `closed` are those of the actor of this moment.
+   * Counts the actors behind this portal: 1, and one more after each restart by a supervisor. `actor`, `ref`, `cancel`,
+   * `wait` and `closed` are those of the present actor.
    */
   readonly incarnation: number
-  /** The fate of calls here, now and after every change: they pass, wait or fail. It ends with `"gone"`. */
+  /**
+   * The fate of calls through this portal, now and after every change: they pass, wait or fail. The stream ends with
+   * `"gone"`.
+   */
   readonly changes: Stream.Stream<Reachability>
-  /** A picture of the connection: dialogs, frames, bytes. */
+  /** A snapshot of the connection: dialogs, frames, bytes. */
   readonly statistics: Effect.Effect<PortalSnapshot>
 }
 
@@ -154,28 +160,28 @@ export interface PortalOptions {
   readonly channel: PeerChannel
   readonly env: DialogContext
   readonly actor: ActorId
-  /** The names of the exposed endpoints with their modules; a module is `undefined` where it was not told. */
+  /** The names of the exposed endpoints with their modules; a module is `undefined` when it is not known. */
   readonly exposed: ReadonlyMap<string, string | undefined>
   readonly cancel: (reason: string) => Effect.Effect<void>
   readonly wait: Effect.Effect<ActorExit>
-  /** Waits for the end as `wait` does, and handles it; fails where the end cannot be known. Default: `wait`. */
+  /** Waits for the end as `wait` does, and handles the end; fails when the exit cannot be known. Default: `wait`. */
   readonly monitor?: Effect.Effect<ActorExit, ActorError> | undefined
   /**
-   * Lets no other call begin at the actor; answers with the number of calls that are open at the bound. Absent where
+   * Lets no further call begin at the actor; returns the number of calls that are still open at the bound. Absent when
    * this side does not own the actor.
    */
   readonly drain?: ((within: Duration.Input) => Effect.Effect<number, ActorError>) | undefined
   /** The reference of the actor; `undefined` for a portal to handlers of this process. */
   readonly ref?: ActorRefData | undefined
-  /** The error of a portal that must not be used any more, even though its connection may live. */
+  /** The error of a portal that must not be used any more, even if its connection still lives. */
   readonly closed?: (() => ActorError | undefined) | undefined
-  /** The prefix of endpoint names on the connection, where the actor is reached through another one. */
+  /** The prefix of endpoint names on the connection, when calls to the actor are relayed by another actor. */
   readonly prefix?: string | undefined
 }
 
 const insides = new WeakMap<object, PortalOptions>()
 
-/** Makes a portal stand for others: its inside is that of the portal which `latest` returns. */
+/** Makes a portal stand for others: it has the internals of the portal that `latest` returns. */
 export const standsFor = (portal: Portal<any>, latest: () => Portal<any>): void => {
   const inside = () => insides.get(latest())!
   const names = [
@@ -196,7 +202,7 @@ export const standsFor = (portal: Portal<any>, latest: () => Portal<any>): void 
 }
 
 /**
- * Tells a portal from other values.
+ * True for a portal.
  *
  * @example
  * ```ts
@@ -208,12 +214,12 @@ export const standsFor = (portal: Portal<any>, latest: () => Portal<any>): void 
  */
 export const isPortal = (u: unknown): u is Portal<never> => typeof u === "object" && u !== null && insides.has(u)
 
-/** The reference of the actor behind a portal; `undefined` where other actors cannot reach it. */
+/** The reference of the actor behind a portal; `undefined` when other actors cannot reach that actor. */
 export const refOf = (portal: Portal<any>): ActorRefData | undefined => insides.get(portal)?.ref
 
 /**
- * Calls back once when no call can begin at this portal any more, in the turn in which it ends and before any open call
- * hears of it. It returns the function that takes the callback away again.
+ * Calls back once when no further call can begin at this portal, in the turn of the event loop in which it ends, and
+ * before any open call is told. The returned function removes the callback.
  */
 export const whenClosed = (portal: Portal<any>, callback: () => void): () => void => {
   const options = insides.get(portal)
@@ -221,12 +227,13 @@ export const whenClosed = (portal: Portal<any>, callback: () => void): () => voi
 }
 
 /**
- * Drains an actor that is ours: from here on it begins no call, and those that are open go on. It resolves when the last
- * one has ended, or at the bound, with the number of calls that are still open: 0 where it is drained.
+ * Drains an actor of the caller: the actor begins no further call, and its open calls continue. Resolves when the last
+ * open call has ended, or at the bound, with the number of calls that are still open: 0 means that the actor is
+ * drained.
  *
- * Everybody else's calls fail with `ActorBusy`, whose `isDraining` is true: they have not begun, and may be retried
- * elsewhere. Its own children may still ask it. There is no way back: what follows is its end. Only its owner may drain
- * it, any other portal dies.
+ * All further calls fail with `ActorBusy`, whose `isDraining` is true: they have not begun, and may be repeated
+ * elsewhere. Children of a draining actor may still call it. A drain cannot be undone: the end of the actor follows.
+ * Only the portal of the owner can drain an actor; any other portal is a defect.
  *
  * @example
  * ```ts
@@ -242,15 +249,14 @@ export const drain = (portal: Portal<never>, within: Duration.Input): Effect.Eff
   insides.get(portal)!.drain?.(within) ??
     Effect.die(new Error(`only its owner can drain ${formatActor(portal.actor)}`))
 
-/** Waits for the end of the actor behind a portal, which is handled then. */
+/** Waits for the end of the actor behind a portal, and handles the end. */
 export const monitor = (portal: Portal<never>): Effect.Effect<ActorExit, ActorError> => {
   const options = insides.get(portal)!
   return options.monitor ?? options.wait
 }
 
 /**
- * Returns the portal with a bound of its own for the cancels of its callers, in milliseconds, instead of
- * `Timeouts.cancel`.
+ * Returns the portal with its own bound for the cancels of its callers, in milliseconds, instead of `Timeouts.cancel`.
  */
 export const withCancelBound = (portal: Portal<any>, millis: number): Portal<any> => {
   const options = insides.get(portal)!
@@ -269,10 +275,10 @@ export const askRuntime = (portal: Portal<any>, call: Call<AnyEndpoint>): Effect
   return Caller.run(channel, env, call)
 }
 
-/** True while a dialog that this side cancelled has not ended within its bound. */
+/** True while a dialog that this side cancelled is open beyond the bound of its cancel. */
 export const isStuck = (portal: Portal<any>): boolean => insides.get(portal)!.channel.isStuck
 
-/** The route of a portal's calls, by which another actor's calls are relayed; `undefined` where there is none. */
+/** The route of a portal's calls, by which another actor's calls are relayed; `undefined` when there is none. */
 export const relayed = (portal: Portal<any>): Relayed | undefined => {
   const options = insides.get(portal)
   return options === undefined
@@ -297,14 +303,14 @@ const addressing = (prefix: string | undefined) => {
   }
 }
 
-/** The error for a program that is not type-checked and hands over a value that is no such call. */
+/** The error for a program without type checks that passes a value that is no such call. */
 const noCall = (kind: AnyEndpoint["kind"]): TypeError =>
   new TypeError(
     `an actor is asked with a ${kind} as data: the return value of an endpoint, as in \`isPrime({ n: 7 })\`. A plain ` +
       "Effect, Stream or function cannot cross"
   )
 
-/** The endpoints that error texts may list: those the actor exposes, without those of the runtime. */
+/** The endpoints that error texts may list: the exposed endpoints without those of the runtime. */
 const shown = (exposed: PortalOptions["exposed"]) => Array.from(exposed).filter(([name]) => !isInternal(name))
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Decides which failed calls may be made again at another actor, without a risk of doing their work twice.
+ * Decides which failed calls may be repeated at another actor, without a risk of doing their work twice.
  *
  * @since 0.1.0
  */
@@ -14,8 +14,8 @@ import {
 } from "../errors/ActorError.ts"
 
 /**
- * The reason for which a failed call may be made again: `unbegun` where it has not run at `actor`, `idempotent` where
- * it may run twice and `actor` is lost or was ending.
+ * The reason why a failed call may be repeated: `unbegun` when it has not run at `actor`, and `idempotent` when it may
+ * run twice and `actor` is lost or was ending.
  */
 export const reasonToRepeat = (
   error: unknown,

@@ -1,9 +1,10 @@
 /**
- * Fibers in the background of an actor: forked into the Scope of its layers or of its `build`, where no fiber waits for
- * them. A fiber that fails or dies is logged as an Error, and is an event here and at the owner.
+ * Watches fibers in the background of an actor: fibers that its layers or its `build` forked into their Scope, where no
+ * fiber waits for them. A background fiber that fails or dies is logged as an Error, and causes an event here and at
+ * the owner.
  *
- * Effect does not report how such a fiber exits, but its Scope lists it under the fiber itself. The Scope that is
- * handed to layers and `build` reads its own list.
+ * Effect does not report how a background fiber exits, but its Scope lists the fiber among its finalizers. The Scope
+ * that layers and `build` get therefore watches its own list.
  *
  * @since 0.1.0
  */
@@ -26,8 +27,8 @@ type Failed = (cause: Cause.Cause<unknown>) => void
 const keep = {}
 
 /**
- * The finalizers of an open Scope, each under the thing it belongs to: a fiber, a Scope below, or an object that is not
- * known.
+ * The finalizers of an open Scope, each under the object to which it belongs: a fiber, a Scope below, or an unknown
+ * object.
  */
 class Finalizers extends Map<{}, Finalizer> {
   private readonly failed: Failed
@@ -35,7 +36,7 @@ class Finalizers extends Map<{}, Finalizer> {
   constructor(failed: Failed) {
     super()
     this.failed = failed
-    // The Scope replaces a list of finalizers that is empty, so one entry keeps the list in its place.
+    // A Scope replaces an empty list of finalizers, so one permanent entry keeps this list in its place.
     super.set(keep, () => Effect.void)
   }
 
@@ -59,7 +60,7 @@ const observe = (scope: Scope.Scope, failed: Failed): void => {
   scope.state = { _tag: "Open", finalizerKey: undefined, finalizer: undefined, finalizers: new Finalizers(failed) }
 }
 
-/** A Scope below the given one, and layers that are built in it. Failures in the background of both are reported. */
+/** A Scope below the given one, in which layers are built. Failures of background fibers in this Scope are reported. */
 export interface Foreground {
   readonly scope: Scope.Closeable
   readonly build: <A, E, R>(layer: Layer.Layer<A, E, R>) => Effect.Effect<Context.Context<A>, E, R>

@@ -1,6 +1,6 @@
 /**
  * The boot of an actor, from its `Spawn` until it is ready: its platform, its modules, their layers, and the handlers.
- * An actor that is told to end meanwhile gives up what it was building, and a boot that fails leaves nothing behind.
+ * An actor that is told to end during its boot gives up the boot, and a failed boot leaves nothing behind.
  *
  * @since 0.1.0
  */
@@ -51,8 +51,8 @@ export interface Started {
   /** Ends the actor because of an error that no code in it has caught. */
   readonly uncaught: (error: unknown) => void
   /**
-   * A signal from outside: the actor asks its parent to end it in order. `code` is its exit code where no owner
-   * asked it to end.
+   * Called at a signal from outside: the actor asks its parent to end it in order. `code` is the exit code of the
+   * process if no owner ended the actor.
    */
   readonly end: (reason: string, code: number) => void
 }
@@ -64,32 +64,39 @@ export interface Started {
  * @since 0.1.0
  */
 export interface ActorMainOptions {
-  /** The actor as it greets its parent, which may then give it another name and uuid. */
+  /** The identity with which the actor greets its parent, which may then give it another name and uuid. */
   readonly actor: ActorId
   readonly connection: Connection
-  /** Imports the modules to be served. Rejects with an error that names the mistake and the remedy. */
+  /** Imports the modules that the actor is to serve. Rejects with an error that names the mistake and the remedy. */
   readonly load: (exposed: ReadonlyArray<Exposed>) => Promise<ReadonlyArray<Implemented<AnyEndpoint>>>
   /** Imports a module whose export serves a Service. */
   readonly loadModule: (module: string) => Promise<Record<string, unknown>>
   /**
-   * Builds the platform of this actor as its parent described it. It is closed with the Scope, after everything else.
+   * Builds the platform of this actor as its parent described it. The platform is closed with the Scope, after
+   * everything else.
    */
   readonly platform: (spec: PlatformSpec) => Effect.Effect<Platform, RuntimeLayerError, Scope.Scope>
   /** Opens a door for observers, when one of them knocks. Default: the actor cannot be observed. */
   readonly observe?: Offer | undefined
-  /** Opens the record of the actor's calls, before any module of it is imported. Default: no record is kept. */
+  /**
+   * Opens the record of the actor's calls, before any module of it is imported. Default: the actor keeps no record of
+   * its calls.
+   */
   readonly record?: KeepRecord | undefined
-  /** Gets the functions that end the actor from outside its connections. Default: there is no such way. */
+  /**
+   * Gets the functions that end the actor from outside its connections. Default: the actor can be ended only over its
+   * connections.
+   */
   readonly onStart?: ((actor: Started) => void) | undefined
   /** Called when the parent has said which actor this is, before any part of the actor is built. */
   readonly onNamed?: ((actor: ActorId) => void) | undefined
   /**
-   * The actor serves from now on. `rehearsal` makes its first call as cheap as the next ones: each `next` is a piece of
-   * a millisecond or two, for a turn in which the process has nothing else to do.
+   * Called when the actor is ready to serve. `rehearsal` makes the actor's first call as cheap as later calls: each
+   * `next` is a piece of a millisecond or two, for a turn in which the process is idle.
    */
   readonly onReady?: ((rehearsal: Iterator<void>) => void) | undefined
   /**
-   * Called when the actor begins to end. Other work of the platform should stop, because it takes the time of the
+   * Called when the actor begins to end. Other work of the platform should stop then, because it takes the time of the
    * actor's last words.
    */
   readonly onEnding?: (() => void) | undefined
@@ -97,7 +104,7 @@ export interface ActorMainOptions {
   readonly written?: (() => Promise<void>) | undefined
 }
 
-/** A failed start: the step that it reached, and its failure. */
+/** A failed start: the step that the start had reached, and its failure. */
 export class BootFailed {
   readonly step: SpawnStep
   readonly error: unknown
@@ -120,7 +127,9 @@ export interface Booted {
   readonly main: Effect.Effect<unknown, unknown> | undefined
   /** The context of handlers, whose loggers write to the root. */
   readonly context: Context.Context<never>
-  /** The Scope of the platform. It is closed when the handlers, the layers and the logs are done. */
+  /**
+   * The Scope of the platform. The Scope of the platform is closed when the handlers, the layers and the logs are done.
+   */
   readonly platformScope: Scope.Closeable
 }
 
@@ -164,7 +173,7 @@ export const bootUp = (
         outside(() => loaded(options, spec)),
         (error) => new BootFailed("import", error)
       )
-      // The step `building` is said only where layers exist to be built, because only they take time.
+      // The step `building` is reported only if there are layers to build, because only they take time.
       if (hasLayers(definitions)) yield* sayBuilding(channel, options.actor, events)
       const { handlers, main } = yield* Effect.mapError(
         "served" in definitions
@@ -208,7 +217,8 @@ const infoOf = ({ actor }: ActorMainOptions, ancestors: SpawnSpec["ancestors"]):
 })
 
 /**
- * Builds the platform, before any module of the program is imported. A platform that fails releases its parts again.
+ * Builds the platform, before any module of the program is imported. A platform that cannot be built releases the parts
+ * that were built.
  */
 const platformOf = (
   options: ActorMainOptions,
@@ -218,7 +228,7 @@ const platformOf = (
   scope: Scope.Closeable
 ): Effect.Effect<Platform, BootFailed> =>
   Effect.gen(function*() {
-    // The step is said only where it takes time. The parent then tells how far a start came that is not ready in time.
+    // The step is reported only if building takes time. The parent can then tell which step a late start had reached.
     if (platform.ambient.length > 0 || platform.spawner !== null) yield* sayBuilding(channel, options.actor, events)
     return yield* options.platform(platform).pipe(
       Effect.provideService(Self, infoOf(options, ancestors)),
@@ -238,7 +248,7 @@ const sayBuilding = (channel: PeerChannel, self: ActorId, events: DialogContext[
   })
 
 /**
- * Releases everything that a failed boot has built. The first failure is the error of the boot; each other one is
+ * Releases everything that a failed boot has built. The first failure is the error of the boot; all other failures are
  * reported beside it.
  */
 const undone = (
@@ -279,7 +289,7 @@ const loaded = async (options: ActorMainOptions, spec: SpawnSpec) => {
 
 /**
  * A portal for each Service that this one uses: to the actor itself, or through the parent where the parent runs the
- * handlers. It can be used until the last finalizer has run.
+ * handlers. The portals work until the last finalizer has run.
  */
 const usedPortals = (
   served: ServiceImplementation.ServedInside,

@@ -1,6 +1,6 @@
 /**
- * Turns definitions into the handlers that an actor serves. Each layer is built once per actor, and gives the handlers
- * their services.
+ * Turns definitions into the handlers that an actor serves. Each layer is built once per actor, and provides the
+ * services of the handlers.
  *
  * @since 0.1.0
  */
@@ -15,7 +15,7 @@ import { current } from "../local/LocalActor.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import * as Background from "./Background.ts"
 
-/** The error for two endpoints of the same name in `expose`, found before any actor is started. */
+/** The error for two endpoints of one name in `expose`, found before any actor is started. */
 export const duplicate = (definitions: ReadonlyArray<Implemented<AnyEndpoint>>): Error | undefined => {
   const seen = new Map<string, Implemented<AnyEndpoint>>()
   for (const definition of definitions) {
@@ -35,7 +35,7 @@ export const duplicate = (definitions: ReadonlyArray<Implemented<AnyEndpoint>>):
   return undefined
 }
 
-/** Builds the layers and binds the handlers to their services. All of them live as long as the Scope. */
+/** Builds the layers and binds the handlers to their services. The layers and handlers live as long as the Scope. */
 export const build = (
   definitions: ReadonlyArray<Implemented<AnyEndpoint>>
 ): Effect.Effect<BoundHandlers, unknown, ActorRuntime | Scope.Scope> =>

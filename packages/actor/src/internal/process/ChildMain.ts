@@ -1,8 +1,8 @@
 /**
- * Runs an actor below the root, on any platform: it carries out what the table of an actor's life says (Life.ts).
+ * Runs an actor below the root, on any platform: carries out what the table of an actor's life (Life.ts) decides.
  *
- * An actor ends because it is told to, because its parent is gone, because its main ended, or because an error in it
- * was not caught. The order of its end is the same each time, and every step has a bound that no code in it can break.
+ * An actor ends because it is told to, because its parent is gone, because its main ended, or because of an uncaught
+ * error. The steps of an end are the same each time, and every step has a bound that no code of the actor can break.
  *
  * @since 0.1.0
  */
@@ -42,8 +42,8 @@ export type { ActorMainOptions, Started } from "./BootUp.ts"
 export type { Ended } from "./Life.ts"
 
 /**
- * Runs an actor until it has ended, over the connection to its parent. It never fails, and is not interrupted from
- * outside: the parent tells it to end.
+ * Runs an actor until it has ended, over the connection to its parent. The effect never fails and is not interrupted
+ * from outside: the parent tells the actor to end.
  *
  * @example
  * ```ts check
@@ -73,7 +73,7 @@ export const run = (options: ActorMainOptions): Effect.Effect<Life.Ended> =>
 
 type Failed = Cause.Cause<unknown>
 
-/** One life of an actor: the table decides its state, and this class holds the resources. */
+/** The life of one actor: the table decides its state, and this class holds its resources. */
 class Living {
   readonly ended = Deferred.makeUnsafe<Life.Ended>()
   private state: Life.State<Failed> = Life.initial
@@ -212,7 +212,7 @@ class Living {
     this.input({ _tag: "Spec" })
   }
 
-  /** Takes the name and the uuid that the parent says: a process may have greeted before it had a name. */
+  /** Takes the name and the uuid that the parent sends, because a process may have greeted before it had a name. */
   private name({ name, uuid }: ActorId): void {
     const actor = { ...this.options.actor, name, uuid }
     this.options = { ...this.options, actor }
@@ -243,7 +243,7 @@ class Living {
     })
   }
 
-  /** Interrupts the boot, and bounds the wait for its end, because an acquisition cannot be interrupted. */
+  /** Interrupts the boot, and bounds the wait for its end, because acquiring a resource cannot be interrupted. */
   private abandon(): void {
     const { booting, spec } = this
     this.fork(elapsed(spec!.timeouts.finalizers), (exit) => {
@@ -303,7 +303,7 @@ class Living {
       if (why._tag === "Failed" && why.of === "actor") dispatcher.failAll(why.error, cancellation)
       else dispatcher.cancelAll(cancellation)
     }
-    // A main that has ended caused this end, so the end does not wait for it.
+    // The main has ended, and this caused the end, so the end does not wait for the main.
     if (this.main?.pollUnsafe() !== undefined) this.main = undefined
     this.main?.interruptUnsafe(undefined, annotation(cancellation))
   }
@@ -372,9 +372,7 @@ const mainEnded = (exit: Exit.Exit<unknown, unknown>): Life.Input<Failed> => {
   return { _tag: "MainFailed", error: Cause.isDieReason(reason) ? reason.defect : reason.error }
 }
 
-/**
- * The failure of a start: the reason for which the actor ended before it was ready, or the error of the start itself.
- */
+/** The failure of a start: the reason why the actor ended before it was ready, or the error of the start itself. */
 const bootErrorOf = (cause: Failed, why: Life.Why | undefined): BootFailed => {
   if (why !== undefined) {
     return new BootFailed("import", why._tag === "Failed" ? why.error : new Error(endedEarly(why)))
@@ -385,7 +383,7 @@ const bootErrorOf = (cause: Failed, why: Life.Why | undefined): BootFailed => {
     : new BootFailed("layer", reason?._tag === "Die" ? reason.defect : new Error("interrupted"))
 }
 
-/** The text that says why a start was broken off. */
+/** The text that says why a start was given up. */
 const endedEarly = (why: Life.Why): string => {
   switch (why._tag) {
     case "Self":

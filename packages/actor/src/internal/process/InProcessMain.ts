@@ -1,6 +1,6 @@
 /**
- * Serves a Service or a dialog in this process, for tests and small programs: the handlers at one end of a memory
- * connection, the portal at the other. Every value crosses through the codecs, and no actor is started.
+ * Serves a Service or a dialog in this process, for tests and small programs: the handlers are at one end of a memory
+ * connection, the portal at the other. Every value passes through the codecs, and no actor is started.
  *
  * @since 0.1.0
  */
@@ -26,7 +26,10 @@ import { Turn } from "../settings/Turn.ts"
 import * as MemoryTransport from "../transport/MemoryTransport.ts"
 import * as ServiceImplementation from "./ServiceImplementation.ts"
 
-/** Makes two channels that are connected to each other. Both are open when this resolves, and closed with the Scope. */
+/**
+ * Makes two channels that are connected to each other. The two channels are open when the effect resolves, and are
+ * closed with the Scope.
+ */
 const channels = (
   near: ActorId,
   far: ActorId
@@ -48,7 +51,7 @@ const channels = (
               undefined
           },
           events,
-          // A connection within one process cannot be lost, so its end is always that a side closed it.
+          // A connection within one process cannot be lost, so it ends only because a side closes it.
           explain: (done) => done(new ChannelClosed({ side: "peer", actor: far }))
         })
         const dialler = new PeerChannel({
@@ -104,7 +107,7 @@ export const serve = (
     let draining = false
     const dispatcher = new Dispatcher(theirs, { ...served.env, isDraining: () => draining }, served.handlers)
     theirs.route((event) => event._tag === "Start" ? dispatcher.start(event) : undefined)
-    // Handlers of this process have no portal back to their caller, so a `Start` from them is a violation.
+    // Handlers in this process have no portal back to their caller, so a `Start` of such a handler is a violation.
     ours.route((event) => event._tag === "Start" ? ours.violate({ _tag: "WrongSide", word: "Start" }) : undefined)
     const ended = Deferred.makeUnsafe<ActorExit>()
     const over = (cancellation: Cancellation, exit: ActorExit) =>

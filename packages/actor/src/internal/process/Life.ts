@@ -17,7 +17,7 @@
  * | Abandoning | what was being built is interrupted              | `Timeouts.finalizers`, less the last words |
  * | Ending     | part by part, each failure or cut kept           | the deadline of the actor that ends it    |
  *
- * An actor that serves or leaves may be drained first: from then on it begins no call. An end is never undone, and its
+ * An actor that serves or leaves may be drained first: it then begins no further call. An end is never undone, and its
  * first reason counts. When a part of the end fails or is cut off, the next part follows.
  *
  * @since 0.1.0
@@ -25,8 +25,8 @@
 import type { Cancellation } from "@furrow/protocol/Dialog"
 
 /**
- * The outside signal that told the actor to end: its name, and the exit code of a process that ends because of it
- * alone.
+ * The outside signal that told the actor to end: its name, and the exit code of a process that ends for no other
+ * reason.
  */
 export interface Signal {
   readonly reason: string
@@ -37,12 +37,12 @@ export interface Signal {
 export type Why =
   /**
    * Another actor asked for the end, or the parent answered `Leave`: then `signal` is the signal that the actor had
-   * got.
+   * received.
    */
   | { readonly _tag: "Cancelled"; readonly cancellation: Cancellation; readonly signal: Signal | undefined }
   /** The actor cancels itself. */
   | { readonly _tag: "Self"; readonly reason: string; readonly signal: Signal | undefined }
-  /** An error was not caught, or the main of the actor failed. */
+  /** An uncaught error, or the failure of the actor's main. */
   | { readonly _tag: "Failed"; readonly error: unknown; readonly of: "actor" | "main" }
   /** The actor's main returned, or code of the actor called `Actor.exit`. */
   | { readonly _tag: "Returned"; readonly reason: string }
@@ -53,7 +53,7 @@ export const parts = ["handlers", "layers", "logs", "output", "platform", "farew
 export type Part = typeof parts[number]
 
 /**
- * The end of an actor's runtime: of `code` the platform makes the exit code of its process.
+ * The end of an actor's runtime; the platform uses `code` as the exit code of the process.
  *
  * @category models
  * @since 0.1.0
@@ -63,12 +63,12 @@ export interface Ended {
   readonly code: number
 }
 
-/** The state of an actor's life. `F` is the type of a failure of a cleanup. */
+/** The state of an actor's life. `F` is the type of a failure of the cleanup. */
 export type State<F> =
   | { readonly _tag: "Greeting" }
   | { readonly _tag: "Booting" }
   | { readonly _tag: "Abandoning"; readonly why: Why }
-  /** The actor answers calls. With `draining` the open calls are finished, and no other begins. */
+  /** The actor answers calls. While `draining`, the open calls continue, and no further call begins. */
   | { readonly _tag: "Serving"; readonly draining: boolean }
   | { readonly _tag: "Leaving"; readonly signal: Signal; readonly draining: boolean }
   | { readonly _tag: "Ending"; readonly why: Why; readonly part: Part; readonly cleanup: ReadonlyArray<F> }
@@ -79,10 +79,10 @@ export type Input<F> =
   | { readonly _tag: "Refused" }
   | { readonly _tag: "Booted" }
   | { readonly _tag: "BootFailed"; readonly cause: F }
-  /** `CancelActor` was heard. `own` is true where the parent answers the actor's own `Leave`. */
+  /** The word `CancelActor` has arrived. `own` is true when the word answers the actor's own `Leave`. */
   | { readonly _tag: "Cancel"; readonly cancellation: Cancellation; readonly own: boolean }
   | { readonly _tag: "Signal"; readonly signal: Signal }
-  /** An error was not caught. `cause` is the same error in the form of a failure of a cleanup. */
+  /** No code in the actor caught this error. `cause` is the same error in the form of a failure of the cleanup. */
   | { readonly _tag: "Uncaught"; readonly error: unknown; readonly cause: F }
   | { readonly _tag: "MainReturned" }
   | { readonly _tag: "MainFailed"; readonly error: unknown }
@@ -105,7 +105,7 @@ export type Action<F> =
   | { readonly _tag: "AbandonBoot"; readonly why: Why }
   | { readonly _tag: "SayBootFailed"; readonly cause: F; readonly why: Why | undefined }
   | { readonly _tag: "SayLeave"; readonly reason: string }
-  /** Interrupts or fails the handlers, and begins no new call. */
+  /** Interrupts or fails the handlers, and begins no further call. */
   | { readonly _tag: "BeginEnd"; readonly why: Why }
   | { readonly _tag: "Run"; readonly part: Part; readonly why: Why }
   /** Reports failures of the cleanup to the owner, and logs them. */
@@ -123,12 +123,12 @@ const failedCode = 70
 /** The exit code of an actor that did not become ready, or whose parent is gone. */
 const lostCode = 1
 
-/** The reason that handlers hear when the main of their actor is over. */
+/** The reason that handlers get when the main of their actor has ended. */
 export const mainEnded = "its main has ended"
 
 export const initial: State<never> = { _tag: "Greeting" }
 
-/** The end of an actor that ended for this reason. */
+/** The end of an actor for a given reason. */
 export const endedBy = (why: Why): Ended => {
   switch (why._tag) {
     case "Cancelled":
@@ -150,8 +150,8 @@ const bootEnded = (why: Why | undefined): Ended => ({
 })
 
 /**
- * The reason to end that an input brings; `undefined` where it brings none. `leaving` is the signal that came before
- * it.
+ * The reason to end that an input brings; `undefined` when it brings none. `leaving` is the signal that came before the
+ * input.
  */
 const reasonOf = <F>(input: Input<F>, leaving: Signal | undefined): Why | undefined => {
   switch (input._tag) {
@@ -196,7 +196,7 @@ const bootFailed = <F>(cause: F, why: Why | undefined): Step<F> => [
 ]
 
 /**
- * The next part of an end. Failures are reported before the logs leave; failures that the platform adds later are
+ * The next part of an end. Failures are reported before the logs are sent; failures that closing the platform adds are
  * reported at once.
  */
 const settled = <F>(state: Extract<State<F>, { readonly _tag: "Ending" }>, failed: F | undefined): Step<F> => {
@@ -240,7 +240,7 @@ export const step = <F>(state: State<F>, input: Input<F>): Step<F> => {
     }
     case "Abandoning":
       if (input._tag === "BootFailed") return bootFailed(input.cause, state.why)
-      // The actor could not be interrupted and is up now, so it ends like one that served.
+      // The boot could not be interrupted and has succeeded, so the actor ends like one that served.
       return input._tag === "Booted" ? begin(state.why, input) : stay
     case "Serving": {
       if (input._tag === "Signal") {

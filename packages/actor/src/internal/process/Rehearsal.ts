@@ -1,9 +1,9 @@
 /**
- * Rehearses the first call of an actor before that call comes.
+ * Rehearses the first call of an actor before a real call comes.
  *
- * Code that has never run is compiled at its first use, and codecs are derived at their first value: without a rehearsal
- * the first call costs ten times what the second one does. An actor that is ready and has nothing to do goes through a
- * call of its own, and derives the codecs of its endpoints. Nothing leaves the process, and no handler of the program runs.
+ * Code is compiled at its first use, and codecs are derived at their first value. Without a rehearsal the first call
+ * takes ten times as long as the second. An idle actor that is ready goes through a call of its own, and derives the
+ * codecs of its endpoints. A rehearsal sends nothing out of the process, and runs no handler of the program.
  *
  * @since 0.1.0
  */
@@ -20,12 +20,15 @@ import type { DialogContext } from "../dialog/DialogContext.ts"
 import { type BoundHandlers, Dispatcher } from "../dialog/Dispatcher.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
 
-/** The number of endpoints whose codecs are derived in advance; further ones derive theirs with their first call. */
+/**
+ * The number of endpoints whose codecs are derived in advance; the codecs of further endpoints are derived with their
+ * first call.
+ */
 const maxPrepared = 64
 
 const name = "furrow/rehearsal"
 
-/** A schema with the kinds of values that most payloads are made of. */
+/** A schema with the kinds of values that occur in most payloads. */
 const Line = Schema.Struct({ text: Schema.String, count: Schema.Number, isLast: Schema.Boolean })
 const line: typeof Line.Type = { text: "a line", count: 1, isLast: true }
 
@@ -37,7 +40,7 @@ const received = (word: Message): Envelope.Decoded => {
   return Envelope.decode(frame!)
 }
 
-/** A connection that leads nowhere: the words of a call are written to it, and dropped. */
+/** A connection that leads nowhere: the rehearsal writes the words of a call to it, and they are dropped. */
 const nowhere = (peer: DialogContext["self"]): PeerChannel => {
   const channel: Partial<PeerChannel> = {
     peer,
@@ -88,12 +91,15 @@ const call = function*(env: DialogContext, context: Context.Context<never>): Gen
   yield
 }
 
-/** Runs pieces until one throws: a contract without codecs fails again with its first call, and says why there. */
+/**
+ * Runs the pieces of the rehearsal until one throws: a contract without codecs fails again with its first call, and
+ * that failure explains the error.
+ */
 const attempted = function*(pieces: Iterable<void>): Generator<void, void> {
   try {
     yield* pieces
   } catch {
-    // The error is dropped here: the first call that needs the codec gets it.
+    // The error is dropped, because the first call that needs the codec gets it again.
   }
 }
 

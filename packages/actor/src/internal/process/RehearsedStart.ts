@@ -1,9 +1,9 @@
 /**
- * Rehearses the start of an actor, in a process that is no actor yet.
+ * Rehearses the start of an actor, in a process that is not yet an actor.
  *
  * Most of a start is code that runs for the first time. A process that waits to become an actor starts one inside
- * itself: from the greeting over memory, through `Spawn`, the module, `Ready` and a first call, to the end. It leaves
- * only warm code behind.
+ * itself. The start goes over memory from the greeting through `Spawn`, the module, `Ready` and a first call, to the
+ * end. A rehearsal leaves nothing behind but compiled code.
  *
  * @since 0.2.0
  */
@@ -57,8 +57,8 @@ const specOf = ({ expose, transports }: StartToRehearse): SpawnSpec => ({
 })
 
 /**
- * Starts an actor in this process that nothing reaches, and ends it: the next start here runs warm code. It fails as that
- * start does.
+ * Starts an actor in this process that nothing else reaches, and ends it, so that the next start runs compiled code.
+ * Fails as that start does.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * The runtime of a root actor over the Layers of its platform. It builds the plans of its context once, with the
+ * The runtime of a root actor over the Layers of its platform. The root builds the plans of its context once, with the
  * credentials of the tree, and sends them to every actor as data.
  *
  * @since 0.1.0
@@ -48,7 +48,7 @@ import { TransportError } from "../transport/Transport.ts"
 import * as BuildHandlers from "./BuildHandlers.ts"
 
 /**
- * Settings of a root: its name, the endpoints that it serves, and the settings that all of its tree share.
+ * Settings of a root: its name, the endpoints that it serves, and the settings of its whole tree.
  *
  * @category models
  * @since 0.1.0
@@ -60,22 +60,25 @@ export interface RootOptions {
   readonly expose?: ReadonlyArray<Implemented<AnyEndpoint>> | undefined
   /** The name and the secret of the tree. Default: a new secret for every runtime. */
   readonly credentials?: TreeCredentials | undefined
-  /** The Layers that every actor of the tree builds before the modules it serves, in this order. Default: nothing. */
+  /**
+   * The Layers that every actor of the tree builds, in this order, before the modules that it serves. Default: nothing.
+   */
   readonly ambient?: Ambient | ReadonlyArray<Ambient> | undefined
   /**
-   * The proof of membership in the tree. `secret` asks for the secret of the tree. `certificate` asks only for a
+   * The proof of membership in the tree. `secret` requires the secret of the tree. `certificate` requires only a
    * certificate of the authority, over connections with certificates at both ends (`NodeTransport.layerTls`). Default:
    * `secret`.
    */
   readonly trust?: "secret" | "certificate" | undefined
   /**
-   * True: the root listens from its start on, so that other programs reach it at an address they know (`Registry.at`).
-   * Default: it listens when an actor, or a Discovery of several trees, asks for its address.
+   * True when the root listens from its start on, so that other programs can reach it at a known address
+   * (`Registry.at`). Default: the root begins to listen when an actor, or a Discovery of several trees, asks for its
+   * address.
    */
   readonly listen?: boolean | undefined
   /**
-   * How far other processes of this user may look into the actors of the tree, with a tool as `furrow why`. Default: the
-   * variable `FURROW_OBSERVE` of the environment, or `look`.
+   * The depth to which other processes of this user may look into the actors of the tree, for example with
+   * `furrow why`. Default: the variable `FURROW_OBSERVE` of the environment, or `look`.
    */
   readonly observe?: Observe | undefined
 }
@@ -95,8 +98,8 @@ interface Built {
 }
 
 /**
- * Builds the platform of the root: the ambient services first, then the transports, because the guard removes what the
- * transports leave.
+ * Builds the platform of the root: first the ambient services, then the transports, because the guard has to know which
+ * folders the transports leave.
  */
 const platformOf = (
   options: RootOptions
@@ -110,7 +113,8 @@ const platformOf = (
     const name = options.name ?? "root"
     const info: ActorInfo = { id: { name, uuid: turn.uuid(), pid: turn.pid }, name, ancestors: [], isRoot: true }
     const within = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.provideService(effect, Credentials, credentials)
-    // Settings are checked before a Layer is made of them, so that a wrong one is named and no part is built.
+    // Settings are checked before a Layer is made from them, so that an error names the wrong setting and no part is
+    // built.
     const spec: PlatformSpec = {
       tree: credentials.tree,
       run: credentials.run,
@@ -137,8 +141,8 @@ const platformOf = (
   })
 
 /**
- * A directory as a plain value, which can be spread, over one that is looked up at each call. An error that the lookup
- * throws is a defect of that call alone, and the end of an actor is reported all the same.
+ * A directory that forwards to another one, which is looked up at each call. An error that the lookup throws is a
+ * defect of that call alone, and the end of an actor is reported in spite of the error.
  */
 const deferred = (directory: () => Directory): Directory => ({
   claim: (entry) => Effect.suspend(() => directory().claim(entry)),
@@ -186,7 +190,7 @@ const openDiscovery = (
 const cannotListen = ({ reason }: NotThere) =>
   new RuntimeLayerError({ what: "transport", key: "listen", module: "the root's program", step: "layer", reason })
 
-/** The farewell with which a root takes leave of its peers when its program has ended. */
+/** The farewell with which a root says `Bye` to its peers when its program has ended. */
 const farewellOf = (exit: Exit.Exit<unknown, unknown>, self: ActorId): Farewell => {
   if (Exit.isSuccess(exit)) return { how: { _tag: "Returned" }, cleanup: [] }
   const reason = exit.cause.reasons.find((reason) => reason._tag !== "Interrupt")
@@ -197,7 +201,9 @@ const farewellOf = (exit: Exit.Exit<unknown, unknown>, self: ActorId): Farewell 
   }
 }
 
-/** Builds the runtime of a root on this platform. The failure of a layer of an exposed endpoint is a defect. */
+/**
+ * Builds the runtime of a root on this platform. When the layer of an exposed endpoint fails, the failure is a defect.
+ */
 const runtimeOn = (
   options: RootOptions,
   { info, native, platform, spec }: Built
@@ -224,7 +230,8 @@ const runtimeOn = (
       unique: false
     }
     const registrar = new RegistrarService({ root, events: local.events, isGone: (entry) => isGone(local, entry) })
-    // The directory may ask whether an actor has ended. The connections of the root answer that, so they exist first.
+    // The directory may ask whether an actor has ended. The root's connections answer whether an actor has ended, so
+    // the connections are made first.
     let directory: Directory = registrar
     const opened = deferred(() => directory)
     const keeper = new Keeper(local, context)
@@ -268,11 +275,11 @@ const runtimeOn = (
   })
 
 /**
- * The runtime of a root, over a transport, a discovery and a spawner: a missing one does not compile. It fails
- * with `RuntimeLayerError` where a part of the platform cannot be built.
+ * The runtime of a root, over a transport, a discovery and a spawner. A program that lacks one of them does not
+ * compile. Fails with `RuntimeLayerError` when a part of the platform cannot be built.
  *
- * Each runtime has credentials of its own, also where one Layer is used for two trees. The ambient Layer is around the
- * program, too.
+ * Each runtime has credentials of its own, even if one Layer is used for two trees. The ambient Layers also surround
+ * the program itself.
  *
  * @example
  * ```ts

@@ -1,7 +1,7 @@
 /**
- * One request of an RpcGroup in its actor, from its arrival until nothing of it runs any more. Effect's RpcServer answers
- * a request before its Scope is closed, and a handler may leave its answer to a Deferred: a request is over when it has
- * its answer and its fiber has ended.
+ * One request of an RpcGroup in its actor, from its arrival until no work of the request runs any more. Effect's
+ * RpcServer answers a request before its Scope is closed, and a handler may leave its answer to a Deferred. The request
+ * is therefore over when it has its answer and its fiber has ended.
  *
  *   Waiting --Begun--> Running --Answered--> Closing --Ended--> Settled
  *      |                  |                                        ^
@@ -19,12 +19,12 @@ export type AnyExit = Exit.Exit<unknown, unknown>
 type AnyFiber = Fiber.Fiber<unknown, unknown>
 
 export type State =
-  /** The request has no permit yet, where the server's requests have a limit. */
+  /** The request has no permit yet, because the server limits the number of requests. */
   | { readonly _tag: "Waiting" }
   | { readonly _tag: "Running"; readonly fiber: AnyFiber }
   /** The request's handler has ended with a Deferred, whose value is the answer. */
   | { readonly _tag: "Deferring" }
-  /** The request is answered, and its Scope is being closed; a discarded one may have just begun. */
+  /** The request is answered, and its Scope is being closed; a request that discards its answer may have just begun. */
   | { readonly _tag: "Closing"; readonly fiber: AnyFiber; readonly exit: AnyExit }
   | { readonly _tag: "Settled"; readonly exit: AnyExit }
 

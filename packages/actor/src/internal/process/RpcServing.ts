@@ -1,6 +1,6 @@
 /**
- * Serves an RpcGroup as the handlers of an actor. Effect's own RpcServer gives the group its meaning, once for the
- * whole actor. Each request is one Furrow call or stream, which ends when no work of the request runs any more.
+ * Serves an RpcGroup as the handlers of an actor. Effect's own RpcServer implements the group, once for the whole
+ * actor. Each request is one Furrow call or stream, which ends when no work of the request runs any more.
  *
  *   a client's session opens -> its id            a request -> RpcServer -> its answer, after its Scope is closed
  *   the session ends -> its requests are interrupted and waited for, and no other request of it is let in
@@ -43,7 +43,7 @@ type AnyFiber = Fiber.Fiber<unknown, unknown>
 /** Reports that a discarded request has failed after its acknowledgement. */
 type Unread = (endpoint: AnyEndpoint, cause: Cause.Cause<unknown>) => void
 
-/** The parts that all requests of a group share: one RpcServer, the sessions, and the requests that are not over. */
+/** The parts that all requests of a group share: one RpcServer, the sessions, and the open requests. */
 class Serving {
   server: RpcServer.RpcServer<Rpc.Any> | undefined
   readonly sessions = new Map<number, Session>()
@@ -51,7 +51,8 @@ class Serving {
   /** The request that is being handed to RpcServer. */
   private written: Request | undefined
   /**
-   * Runs an effect in the context of the actor itself: RpcServer joins that context with each handler's own only once.
+   * Runs an effect in the context of the actor itself, which RpcServer joins only once with the context of each
+   * handler.
    */
   private readonly run: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   /** The annotation with which Effect marks an interruption that a client has asked for. */
@@ -68,7 +69,8 @@ class Serving {
   }
 
   /**
-   * Takes a word of RpcServer to a client. It runs in the fiber of the request, or in the fiber that wrote the request.
+   * Handles a message of RpcServer to a client. The function runs in the fiber of the request, or in the fiber that
+   * wrote the request.
    */
   readonly onFromServer = (message: FromServer<Rpc.Any>): Effect.Effect<void> => {
     switch (message._tag) {
@@ -99,13 +101,13 @@ class Serving {
       )
     })
 
-  /** The session that a request names; `undefined` where it belongs to another caller. */
+  /** The session that a request names; `undefined` when the session belongs to another caller. */
   sessionOf(fiber: AnyFiber, [session]: RpcEndpoints.RequestPayload): Session | undefined {
     const found = this.sessions.get(session)
     return found?.caller === fiber.getRef(CurrentDialog)?.info.peer.uuid ? found : undefined
   }
 
-  /** Takes a request in: it belongs to its session until it is over. */
+  /** Adds a request to its session, to which it belongs until it is over. */
   request(session: Session, endpoint: AnyEndpoint, discard: boolean, writer: AnyFiber): Request {
     const id = this.requests++ as RequestId
     const over = () => {
@@ -142,12 +144,12 @@ class Serving {
     return Headers.empty
   }
 
-  /** Interrupts a request that is not over, and waits for its end. Fails with the failure of its cleanup. */
+  /** Interrupts an open request, and waits for its end. Fails with the failure of its cleanup. */
   leave(request: Request, fiber: AnyFiber): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (request.exit !== undefined) return Effect.void
       const { session } = request
-      // An interruption for a client that has left is dropped: RpcServer would make that client again.
+      // The interruption of a client that has left is dropped, because RpcServer would create the client again.
       const interrupted = this.interrupt(request, cancellationOf(fiber)) || !this.sessions.has(session.id)
         ? Effect.void
         : this.server!.write(session.id, { _tag: "Interrupt", requestId: request.id, interruptors: [] })
@@ -155,7 +157,7 @@ class Serving {
     })
   }
 
-  /** Interrupts the fiber of a request, which learns who cancelled it; false where the request has no fiber. */
+  /** Interrupts the fiber of a request with the author of the cancel; false when the request has no fiber. */
   private interrupt(request: Request, cancellation: Cancellation | undefined): boolean {
     request.cancellation ??= cancellation
     const { state } = request
@@ -176,7 +178,7 @@ class Serving {
   }
 }
 
-/** The references whose values each call brings with it. */
+/** The references whose values each call carries. */
 const ofCall: ReadonlyArray<Context.Key<any, any>> = [
   CurrentDialog,
   Deadline,
@@ -279,7 +281,10 @@ class Request {
     return this.state._tag === "Settled" || this.discard && this.state._tag === "Closing" ? this.state.exit : undefined
   }
 
-  /** Runs the work of the request, and feeds its fiber and its end with all finalizers into the request's machine. */
+  /**
+   * Runs the work of the request, and reports its fiber and its end, with all finalizers, to the machine of the
+   * request.
+   */
   readonly observed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.withFiber((fiber) => {
       fiber.addObserver((exit) => this.fiberEnded(exit))
@@ -290,7 +295,7 @@ class Request {
   private fiberEnded(exit: RpcRequest.AnyExit): void {
     if (!this.discard) return this.input({ _tag: "Ended", exit })
     const { state } = this
-    // An acknowledgement stands, whatever the request comes to later.
+    // An acknowledgement stays valid, whatever becomes of the request later.
     this.input({ _tag: "Ended", exit: Exit.void })
     if (Exit.isSuccess(exit) || state._tag !== "Closing" || Exit.isFailure(state.exit)) return
     const reasons = exit.cause.reasons.filter((reason) => reason._tag !== "Interrupt")
@@ -311,7 +316,7 @@ class Request {
   readonly crossing = (exit: RpcRequest.AnyExit): Exit.Exit<RpcEndpoints.Answer, RpcEndpoints.Failure> => {
     if (Exit.isSuccess(exit)) return Exit.succeed(this.discard ? [] : [exit.value])
     const { cause } = exit
-    // The caller is told who cancelled the request: a plain interruption would look like its own.
+    // The caller learns who cancelled the request, because a plain interruption would look like the caller's own.
     return this.cancellation !== undefined && Cause.hasInterruptsOnly(cause)
       ? Exit.failCause(Cause.annotate(Cause.interrupt(), annotation(this.cancellation)))
       : Exit.fail(failureOf(this.endpoint, cause))
@@ -343,13 +348,13 @@ const stream = (serving: Serving, endpoint: AnyEndpoint) => (payload: RpcEndpoin
   Stream.unwrap(Effect.withFiber<Stream.Stream<unknown, unknown>, unknown, Scope.Scope>((fiber) => {
     const session = serving.sessionOf(fiber, payload)
     if (session === undefined) return Effect.fail(noSession)
-    // Taking a request in and adding its finalizer are one step, so that no interruption comes between them.
+    // Adding a request and adding its finalizer are one step, so that no interruption comes between the two.
     return Effect.uninterruptible(Effect.gen(function*() {
       const chunks = yield* Queue.bounded<ReadonlyArray<unknown>, RpcEndpoints.Failure | Cause.Done>(1)
       const request = serving.request(session, endpoint, false, fiber)
       request.chunks = chunks
       yield* Effect.addFinalizer(() => {
-        // The reader has left, so its queue is shut: work that cannot be interrupted continues without a reader.
+        // The reader has left, so its queue is closed: uninterruptible work continues without a reader.
         Queue.shutdownUnsafe(chunks)
         return serving.leave(request, fiber)
       })
@@ -363,7 +368,7 @@ const stream = (serving: Serving, endpoint: AnyEndpoint) => (payload: RpcEndpoin
     }))
   }))
 
-/** Checks that a group's Layer provides all handlers, for programs that are not type-checked. */
+/** Checks that a group's Layer provides all handlers, for programs without type checks. */
 const checkLayer = (key: string, rpcs: RpcEndpoints.Rpcs, built: Context.Context<never>): void => {
   for (const [name, rpc] of rpcs) {
     if (!built.mapUnsafe.has(rpc.key)) throw new Error(`the Layer of "${key}" has no handler for ${name}`)

@@ -1,5 +1,5 @@
 /**
- * The implementation of a Service as a value: a module makes it, a child finds it in that module and builds the
+ * The implementation of a Service as a value: a module exports it, and an actor finds it in the module and builds the
  * handlers from it.
  *
  * @since 0.1.0
@@ -25,8 +25,8 @@ import * as RpcServing from "./RpcServing.ts"
 type AnyHandlers = Readonly<Record<string, (payload: any, dialog?: any) => unknown>>
 
 /**
- * The implementation of a Service: its handlers or an Effect that makes them, a main, and a layer that provides both.
- * For an RpcGroup it is the group's layer.
+ * The implementation of a Service: its handlers or an Effect that makes them, a main, and a layer for both. For an
+ * RpcGroup the implementation is the group's layer.
  */
 export interface Implementation {
   readonly build: AnyHandlers | Effect.Effect<AnyHandlers, unknown, never> | undefined
@@ -46,7 +46,7 @@ export interface AnyService {
   readonly key: string
   readonly module: string
   readonly endpoints: ReadonlyArray<AnyEndpoint>
-  /** The schema of the settings that each start of the Service is given; `undefined` where it has none. */
+  /** The schema of the settings that each start of the Service supplies; `undefined` when it has none. */
   readonly "~settings": AnyEndpoint | undefined
   /** The RpcGroup that is the contract of the Service; absent for a Service with endpoints. */
   readonly group?: RpcEndpoints.Group | undefined
@@ -65,7 +65,7 @@ export interface ServedInside {
 
 export const isServed = (u: unknown): u is ServedInside => typeof u === "object" && u !== null && "~furrow/Served" in u
 
-/** Finds the implementation of a Service in a module; its error names the mistake in a module that has none. */
+/** Finds the implementation of a Service in a module; the error for a module without one names the mistake. */
 export const find = (module: string, exported: Readonly<Record<string, unknown>>, key: string): ServedInside => {
   const made = definitionOf({ kind: "service", module, name: key })
   if (made !== undefined) return made as ServedInside
@@ -86,8 +86,8 @@ export const find = (module: string, exported: Readonly<Record<string, unknown>>
 }
 
 /**
- * Ends the actor when the work of its layers ends: a failure ends it as a failed main does, an orderly shutdown as
- * `Actor.exit` does.
+ * Ends the actor when the work of its layers ends: after a failure as if its main had failed, after an orderly shutdown
+ * like `Actor.exit`.
  */
 const escalation = (local: LocalActor) => (exit: Exit.Exit<void, unknown>): void => {
   if (Exit.isFailure(exit)) local.fail?.(Cause.squash(exit.cause))
@@ -95,8 +95,8 @@ const escalation = (local: LocalActor) => (exit: Exit.Exit<void, unknown>): void
 }
 
 /**
- * Builds a Service's handlers once, in its actor. They live as long as the Scope. `config` holds the settings that the
- * start gave.
+ * Builds a Service's handlers once, in its actor. The handlers live as long as the Scope. `config` holds the settings
+ * of the start.
  */
 export const build = (
   served: ServedInside,

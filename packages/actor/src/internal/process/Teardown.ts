@@ -1,8 +1,9 @@
 /**
- * Ends the handlers and then the layers of an actor, within a bound that no code in them can break.
+ * Ends first the handlers and then the layers of an actor, within a bound that no code of the actor can break.
  *
- * A finalizer may die, and one that cannot be interrupted may never end. Neither holds up the actor: the failure is
- * reported to its owner and logged, and the actor goes on to its last logs, its `Bye` and its exit.
+ * A finalizer may die, and an uninterruptible one may never end. A failed or endless finalizer does not delay the end
+ * of the actor: the failure is reported to its owner and logged, and the actor continues with its last logs, its `Bye`
+ * and its exit.
  *
  * @since 0.1.0
  */
@@ -23,15 +24,18 @@ import { type LogForwarder, withLogger } from "../logs/Logs.ts"
 import { elapsed } from "../settings/Elapsed.ts"
 import { logError } from "../settings/Log.ts"
 
-/** Milliseconds of the deadline that an actor keeps for its last words. */
+/** The milliseconds of the deadline that an actor reserves for its last words. */
 export const marginMillis = 250
 
-/** Milliseconds of a deadline that the cleanup may take. A deadline below twice the margin is halved. */
+/**
+ * The milliseconds of a deadline that the cleanup may take. Of a deadline below twice the reserve, the cleanup gets
+ * half.
+ */
 export const cleanupBound = (deadline: number): number => deadline - Math.min(marginMillis, deadline / 2)
 
 /**
- * Waits for an effect no longer than the bound, even where it cannot be interrupted. A finalizer that is late is
- * interrupted and no longer waited for; the answer is then `undefined`.
+ * Waits for an effect no longer than the bound, even if the effect cannot be interrupted. A late finalizer is
+ * interrupted and waited for no longer; the result is then `undefined`.
  */
 export const settled = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
@@ -59,7 +63,7 @@ export const settled = <A, E, R>(
     })
   )
 
-/** The error of a cleanup that was cut off, made here because a cut has no stack of its own. */
+/** The error of a cleanup that was cut off, made here because a cut-off has no stack of its own. */
 const unfinished = (what: string, millis: number): Error =>
   withoutStack(() => {
     const error = new Error(
@@ -70,14 +74,14 @@ const unfinished = (what: string, millis: number): Error =>
   })
 
 /**
- * The failures of an actor that ended, and its work that was cut off. The first one is told to its owner, and all are
- * logged.
+ * The failures of an actor's cleanup, and its work that was cut off. The owner of the actor gets the first failure, and
+ * all failures are logged.
  */
 export type Failed = Cause.Cause<unknown> | undefined
 
 /**
- * Waits for the handlers and the main, which are already interrupted. After the bound the layers are released even
- * under handlers that have not ended.
+ * Waits for the handlers and the main, which are already interrupted. After the bound the layers are released even if
+ * handlers have not ended.
  */
 export const awaitHandlers = (
   serving: ReadonlyArray<Dispatcher>,
@@ -90,11 +94,14 @@ export const awaitHandlers = (
     const ended = yield* settled(idle, millis)
     if (ended === undefined) return Cause.die(unfinished(running(serving), millis))
     const exit = main?.pollUnsafe()
-    // The main was interrupted: any other failure in its exit comes from a finalizer.
+    // The main was interrupted, so any other failure in its exit comes from a finalizer.
     return exit === undefined || Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? undefined : exit.cause
   })
 
-/** Closes a Scope within the rest of the bound. The message of a late one names its content and the whole bound. */
+/**
+ * Closes a Scope within the remaining time of the bound. The error of a late Scope names its content and the whole
+ * bound.
+ */
 export const release = (
   scope: Scope.Closeable,
   exit: Exit.Exit<unknown, unknown>,
@@ -113,8 +120,8 @@ const running = (serving: ReadonlyArray<Dispatcher>): string => {
 }
 
 /**
- * Reports each failure of the cleanup to the owner, and logs it: to the root's loggers, or here if the root does not
- * listen any more.
+ * Reports each failure of the cleanup to the owner and logs it, with the root's loggers, or in this process if the root
+ * no longer reads logs.
  */
 export const report = (
   failed: Cause.Cause<unknown>,

@@ -1,7 +1,7 @@
 /**
- * The place of an actor as data, with which a portal can be opened. It can be sent where a portal cannot. A reference
- * says who the actor is, where it stands in its tree, and what it serves. It grants nothing: callers reach only the
- * endpoints that the actor exposes.
+ * The place of an actor as data, with which a portal can be opened. A reference can be sent where a portal cannot. A
+ * reference says who the actor is, where it stands in its tree, and what it serves. A reference grants nothing: callers
+ * reach only the endpoints that the actor exposes.
  *
  * @since 0.1.0
  */
@@ -22,14 +22,17 @@ export type Role = typeof Role.Type
  * @since 0.1.0
  */
 export const ActorRefData = Schema.Struct({
-  /** The actor's role below its supervisor, if it has one. After a restart, callers find the successor by the role. */
+  /**
+   * The role that the actor plays under its supervisor, if any. After a restart, callers find the successor by the
+   * role.
+   */
   role: Schema.optionalKey(Role),
   actor: ActorId,
   /** The uuids from the root of the tree down to the actor. */
   path: Schema.Array(Schema.String),
-  /** The key of the Service that the actor is, or null. */
+  /** The key of the Service that the actor runs, or null. */
   service: Schema.NullOr(Schema.String),
-  /** The endpoints that the actor serves. Those of a Service have no module. */
+  /** The endpoints that the actor serves. Endpoints of a Service have no module. */
   exposed: Schema.Array(Schema.Struct({ name: Schema.String, module: Schema.NullOr(Schema.String) }))
 })
 export type ActorRefData = typeof ActorRefData.Type
@@ -54,9 +57,12 @@ export const Entry = Schema.Struct({
   ...ActorRefData.fields,
   /** True when no other actor may have this name while it lives. */
   unique: Schema.Boolean,
-  /** The trees that see it, where trees see each other. Absent: as the Discovery of its tree says. */
+  /**
+   * The trees that can see the actor, when trees see each other. If `listed` is absent, the Discovery of the actor's
+   * tree decides.
+   */
   listed: Schema.optionalKey(Schema.Literals(["tree", "host", "everyone"])),
-  /** The tree and the host of an actor of another tree. */
+  /** The tree and the host of an actor, set only for actors of another tree. */
   tree: Schema.optionalKey(Schema.String),
   host: Schema.optionalKey(Schema.String)
 })

@@ -1,10 +1,10 @@
 /**
- * The service that an actor program gets from its platform: its identity, its way to start other actors, its clock and
- * its limits. `NodeActor` and `MemoryActor` provide this service to a root. Every child provides it to its own
+ * The service that the program of an actor gets from its platform: its identity, and the means to start other actors.
+ * `NodeActor` and `MemoryActor` provide this service to a root. Every child provides `ActorRuntime` to its own
  * handlers.
  *
- * The contract layer knows only that this service exists, because the service stands in the types of calls. The inside
- * of the service belongs to the supervision layer.
+ * The contract layer knows only that this service exists, because the service appears in the types of calls. The
+ * internals of the service belong to the supervision layer.
  *
  * @since 0.1.0
  */
@@ -12,7 +12,7 @@ import * as Context from "effect/Context"
 import type { ActorId } from "../errors/ActorError.ts"
 
 /**
- * The identity of the actor that a part of a program runs in: its name, its id, and the actors above it.
+ * The identity of the actor in which a part of a program runs: its name, its id, and the actors above it.
  *
  * @category models
  * @since 0.1.0
@@ -26,8 +26,8 @@ export interface ActorInfo {
 }
 
 /**
- * The service that an actor program needs from outside: `info` is the actor's identity, `inside` is for the runtime
- * alone. A platform provides it to the root, and every actor to its handlers.
+ * The service that a program needs to start actors: `info` is the identity of the actor, and `inside` is for the
+ * runtime alone. A platform provides this service to the root, and every actor provides it to its handlers.
  *
  * @example
  * ```ts

@@ -1,7 +1,7 @@
 /**
  * The definitions made in this process, by kind, module and name.
  *
- * An actor looks up by module and name the definitions that it is to serve. A bundler drops and renames exports, so an
+ * An actor finds by module and name the definitions that it is to serve. A bundler drops and renames exports, so an
  * actor's process records every definition when it is made, until the actor serves. A root records nothing, because it
  * may make definitions for as long as it lives.
  *
@@ -23,7 +23,7 @@ export const mark = "--furrow-actor"
 const argv = (globalThis as { readonly process?: { readonly argv?: Array<string> } }).process?.argv
 
 /**
- * True when this process is an actor of a bundle that holds the runtime. It then runs that actor, and no main program.
+ * True when this process is an actor of a bundle that holds the runtime. An actor of a bundle runs no main program.
  *
  * @example
  * ```ts
@@ -34,12 +34,12 @@ const argv = (globalThis as { readonly process?: { readonly argv?: Array<string>
  */
 export const isBundledActor: boolean = argv?.[2] === mark
 
-/** The number of arguments that the runtime gives an actor, in front of those of its program. */
+/** The number of arguments that the runtime gives an actor, in front of the program's own. */
 const ownArguments = 7
 
 /**
  * Takes the runtime's arguments off the command line, from the index `at` on, and returns them. The program's own
- * arguments stay, so that its modules find there what they find in the root.
+ * arguments stay, so that its modules see the same arguments as in the root.
  *
  * @example
  * ```ts
@@ -58,7 +58,7 @@ export const takeOwnArguments = (argv: Array<string>, at: number): ReadonlyArray
 
 /**
  * The runtime's arguments of an actor of a bundle, which are taken off the command line before the program's own code
- * runs. Empty in every other process.
+ * runs. The list of arguments is empty in every other process.
  *
  * @example
  * ```ts
@@ -92,19 +92,19 @@ export interface DefinitionName {
 interface Definition extends DefinitionName {
   readonly value: unknown
   /**
-   * True where the definition names the module of its implementation. Such a definition is used before other
+   * True where the definition names the module of its implementation. A definition that leads is used before other
    * implementations of the same name.
    */
   readonly leads: boolean
-  /** Made where the definition was made. Its stack is read only for an error message. */
+  /** An Error made where the definition was made. The stack of this Error is read only for an error message. */
   readonly made: Error
 }
 
 let recorded: Array<Definition> | undefined = isBundledActor ? [] : undefined
 
 /**
- * Begins to record the definitions of this process. From then on an actor finds by name the definitions of modules that
- * it imports, exported or not. An actor of a bundle begins the record in its first line.
+ * Begins to record the definitions of this process. With a record, an actor finds by name the definitions of modules
+ * that it imports, exported or not. An actor of a bundle begins the record in its first line.
  *
  * @example
  * ```ts
@@ -139,7 +139,7 @@ export const define = <A>(value: A, named: DefinitionName, leads = false): A => 
 }
 
 /**
- * Returns the file of a `module`. The part behind a `#` tells apart modules that a bundler has joined to one file.
+ * Returns the file of a `module`. The part behind a `#` distinguishes modules that a bundler has joined to one file.
  *
  * @example
  * ```ts
@@ -158,15 +158,15 @@ const described: Readonly<Record<DefinitionKind, (name: string) => string>> = {
   ambient: (key) => `ambient Layers of the key "${key}"`
 }
 
-/** The place in the module where the definition was made, if its stack shows one. */
+/** The place in the module where the definition was made, if the recorded stack shows one. */
 const placeOf = ({ made }: Definition): string => {
   const frames = (made.stack ?? "").split("\n").filter((line) => !/\(?node:|\bat async\b/.test(line))
   return /([^\s(]+:\d+:\d+)\)?$/.exec(frames.at(-1) ?? "")?.[1] ?? "a place that is not known"
 }
 
 /**
- * Returns the definition that was made under this name in this process; undefined where there was none, or no record is
- * kept. If two were made, throws an error that names both places.
+ * Returns the definition that was made under this name in this process; `undefined` when there is none, or no record is
+ * kept. Throws an error that names both places when two definitions have the name.
  *
  * @example
  * ```ts

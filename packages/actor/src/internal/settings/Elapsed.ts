@@ -1,9 +1,9 @@
 /**
  * Timeouts that count only the time in which this process ran.
  *
- * A stopped process (Ctrl-Z, SIGSTOP) receives nothing, so the time during which it stood still counts against none of
- * its timeouts. No clock can tell running from standing still. So a timeout sleeps in slices, and a slice that took
- * much too long counts as its planned length.
+ * A stopped process (Ctrl-Z, SIGSTOP) receives nothing, so the time in which it is stopped counts against none of its
+ * timeouts. No clock can distinguish a running process from a stopped one. A timeout therefore sleeps in slices, and a
+ * slice that took much too long counts as its planned length.
  *
  * @since 0.1.0
  */
@@ -12,14 +12,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { monotonicMillis } from "./Timeouts.ts"
 
-/** The number of slices of one timeout: a stop costs it at most one slice. */
+/** The number of slices of one timeout: one stop adds at most one slice to the timeout. */
 const sliceCount = 10
 const minSliceMillis = 25
 const maxSliceMillis = 500
-/**
- * Milliseconds by which a slice may be late. A slice that is later than this is taken for one in which the process was
- * stopped.
- */
+/** Milliseconds by which a slice may be late. A later slice means that the process was stopped. */
 const slackMillis = 50
 
 /**
@@ -44,7 +41,7 @@ export class Countdown {
     return Math.max(0, this.counted - Math.min(passed, this.slice + slackMillis))
   }
 
-  /** Ends when no time is left. */
+  /** Ends when no milliseconds are left. */
   readonly run: Effect.Effect<void> = Effect.suspend(() => {
     this.counted = this.left
     this.since = monotonicMillis(this.clock)

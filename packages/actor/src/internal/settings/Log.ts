@@ -1,6 +1,6 @@
 /**
- * Log lines that the runtime writes, its own and those that it passes on. A logger of the program that throws loses its own line:
- * neither the runtime nor another logger notices.
+ * Log lines that the runtime writes: its own, and those that it forwards from other actors. A logger of the program
+ * that throws loses its own line and affects neither the runtime nor another logger.
  *
  * @since 0.2.0
  */
@@ -17,12 +17,12 @@ const guarded = (loggers: Loggers): Loggers =>
         try {
           logger.log(options)
         } catch {
-          // A logger that throws cannot be told of by itself, and the others have the line.
+          // The error of a throwing logger is dropped, because the other loggers have the line.
         }
       }))
   )
 
-/** Runs a log effect of the runtime: a logger that throws does not fail it. */
+/** Runs a log effect of the runtime, which does not fail when a logger throws. */
 const guard = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.updateService(self, Logger.CurrentLoggers, guarded)
 

@@ -1,6 +1,6 @@
 /**
- * All timeouts of the runtime, in one place (docs/reference.md lists them). The program's Clock measures all of them,
- * so TestClock drives them in tests.
+ * All timeouts of the runtime (docs/reference.md lists them). The program's Clock measures all timeouts, so TestClock
+ * drives them in tests.
  *
  * @since 0.1.0
  */
@@ -17,44 +17,44 @@ import { dual } from "effect/Function"
  * @since 0.1.0
  */
 export interface Timeouts {
-  /** From the start of an actor's process until the actor is ready. */
+  /** The time from the start of an actor's process until the actor is ready. */
   readonly spawn: number
-  /** Rung 1 of the shutdown ladder: from a dialog's Cancel to its last word. */
+  /** Rung 1 of the shutdown ladder: the time from a dialog's Cancel to its last word. */
   readonly cancel: number
   /**
-   * Rung 2 of the shutdown ladder: from CancelActor to its acknowledgement, which shows that the actor's event loop is
-   * alive.
+   * Rung 2 of the shutdown ladder: the time from CancelActor to its acknowledgement, which shows that the actor's event
+   * loop is alive.
    */
   readonly cancelAck: number
   /**
-   * Rung 3 of the shutdown ladder: from the acknowledgement of CancelActor to the actor's Bye. The actor cuts its
-   * finalizers off a quarter of a second earlier, or half way where this timeout is below half a second. The rest is
-   * left for its last words.
+   * Rung 3 of the shutdown ladder: the time from the acknowledgement of CancelActor to the actor's Bye. The actor cuts
+   * its finalizers off a quarter of a second earlier, or at half of this timeout if the timeout is below half a second.
+   * The remaining time is for the actor's last words.
    */
   readonly finalizers: number
-  /** Rung 4 of the shutdown ladder: from SIGTERM to SIGKILL. */
+  /** Rung 4 of the shutdown ladder: the time from SIGTERM to SIGKILL. */
   readonly terminate: number
-  /** From the end of an actor's connection until its exit status and last lines on stderr are known. */
+  /** The time from the end of an actor's connection until its exit status and its last lines on stderr are known. */
   readonly explain: number
-  /** The time that the last logs of an actor have to be sent. */
+  /** The time in which the last logs of an actor must be sent. */
   readonly logs: number
   /**
-   * From the wish for a portal to an open connection: to learn where the actor listens, to dial it, and to exchange
-   * greetings.
+   * The time from the request for a portal to an open connection: the actor's address is found, and the connection is
+   * dialled and greeted.
    */
   readonly connect: number
-  /** From a stranger's connection to its proof that it belongs to the tree. */
+  /** The time from a stranger's connection to its proof that it belongs to the tree. */
   readonly handshake: number
   /**
-   * From a peer's last sign of life to its loss. It holds for connections that can die without an end: TLS, and TCP
-   * beyond the loopback. After half of this time the peer is asked for a sign of life. An actor that blocks its event
-   * loop for this long counts as lost for such peers.
+   * The time from a peer's last sign of life until the peer counts as lost. The timeout applies to connections that can
+   * be cut without an end: TLS, and TCP beyond the loopback. After half of this timeout the peer is asked for a sign of
+   * life. An actor that blocks its event loop for this long counts as lost for such peers.
    */
   readonly silence: number
 }
 
 /**
- * The timeouts where a program sets none, in milliseconds.
+ * The default timeouts, in milliseconds.
  *
  * @example
  * ```ts
@@ -77,7 +77,7 @@ export const defaults: Timeouts = {
 }
 
 /**
- * The timeouts in force, as a reference of the context; actors inherit them from their starters.
+ * The timeouts in force, as a reference of the context; actors inherit the timeouts of their starters.
  *
  * @example
  * ```ts
@@ -92,7 +92,7 @@ export const Timeouts: Context.Reference<Timeouts> = Context.Reference("@furrow/
 })
 
 /**
- * Some of the timeouts, in any form that Effect takes for a duration. A number is milliseconds.
+ * Some of the timeouts, each in any form that Effect accepts for a duration. A number is milliseconds.
  *
  * @category models
  * @since 0.1.0
@@ -100,7 +100,8 @@ export const Timeouts: Context.Reference<Timeouts> = Context.Reference("@furrow/
 export type Bounds = { readonly [K in keyof Timeouts]?: Duration.Input | undefined }
 
 /**
- * Completes some timeouts to all of them. The missing ones are taken from `over`, which is `defaults` unless given.
+ * Completes a partial set of timeouts with the defaults. Missing timeouts are taken from `over`, which is `defaults`
+ * unless given.
  *
  * @example
  * ```ts
@@ -139,5 +140,8 @@ export const provide: {
     Effect.withFiber<A, E, R>((fiber) => Effect.provideService(self, Timeouts, make(bounds, fiber.getRef(Timeouts))))
 )
 
-/** Reads milliseconds from the program's Clock that no change of the wall clock moves. Timeouts are counted in them. */
+/**
+ * Reads the time of the program's Clock in milliseconds that no change of the wall clock moves. Timeouts are measured
+ * in the time that this function reads.
+ */
 export const monotonicMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000

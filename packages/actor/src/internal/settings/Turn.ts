@@ -1,9 +1,9 @@
 /**
- * Everything that a process of the tree takes from its event loop, beside Effect's Scheduler, Clock and Random. This is
- * turns, ids, the time of ages, promises of the outside world, and the end of the process.
+ * The resources of a process's event loop that the runtime uses, apart from Effect's Scheduler, Clock and Random. The
+ * resources are turns, ids, the time for ages, promises of the outside world, and the end of the process.
  *
- * The runtime takes these from nowhere else, so a simulation that supplies this reference decides every order of
- * events.
+ * The runtime takes these resources from nowhere else, so a simulation that supplies this reference decides every order
+ * of events.
  *
  * @since 0.1.0
  */
@@ -13,16 +13,20 @@ import { identity } from "effect/Function"
 import type { ActorId } from "../errors/ActorError.ts"
 
 /**
- * One direction of a connection in memory, for faults of the network between two processes. Bytes keep their order.
+ * One direction of a connection in memory, where tests cause faults of the network between two processes. The bytes on
+ * a wire keep their order.
  *
  * @category models
  * @since 0.2.0
  */
 export interface Wire {
-  /** Stops the wire until `release`: bytes wait, and so does its end. */
+  /** Stops the wire until `release`: the bytes wait, and so does the end of the wire. */
   readonly hold: () => void
   readonly release: () => void
-  /** Ends the wire for its reader when this many more bytes have passed. At 0 it ends now, and bytes on the wire are lost. */
+  /**
+   * Ends the wire for its reader when this many further bytes have passed. With 0 further bytes the wire ends now, and
+   * the bytes on it are lost.
+   */
   readonly cut: (afterBytes: number) => void
 }
 
@@ -34,33 +38,37 @@ export interface Wire {
  * @since 0.1.0
  */
 export interface Turn {
-  /** Runs the job when the current code has finished. Jobs of one lane keep their order. */
+  /** Runs the job when the running code has finished. Jobs of one lane keep their order. */
   readonly later: (job: () => void, lane: object) => void
   /** Runs a job as `later` does, but after timers and other connections have had their turn. */
   readonly rest: (job: () => void, lane: object) => void
   /**
-   * Runs a job as `later` does, for bytes from another process. They may come late, together with those behind them.
+   * Runs a job as `later` does, for bytes from another process. A simulation may delay these bytes of a wire, together
+   * with the bytes behind them.
    */
   readonly receive: (job: () => void, lane: object) => void
-  /** Tells of a wire in memory that this process reads, and the number of the process that writes it. */
+  /** Reports a wire in memory that this process reads, and the number of the process that writes to it. */
   readonly wired: (wire: Wire, from: number) => void
-  /** Runs a job that code of another process asks for. It runs at once where all processes share one event loop. */
+  /** Runs a job that code of another process requests. The job runs at once if all processes share one event loop. */
   readonly enter: (job: () => void) => void
-  /** Waits for a promise that neither the program nor its Clock decides, such as an import. */
+  /** Waits for a promise that neither the program nor its Clock controls, such as an import. */
   readonly outside: <A>(promise: () => PromiseLike<A>) => Effect.Effect<A, unknown>
-  /** The pid of this process, or 0 where there is none. */
+  /** The pid of this process; 0 when the platform has none. */
   readonly pid: number
-  /** Milliseconds of a clock that no change of the wall clock moves, for ages. It costs less than Effect's Clock. */
+  /** Returns the milliseconds of a clock that no change of the wall clock moves. The runtime computes ages from them. */
   readonly now: () => number
   /** A new version 4 uuid. */
   readonly uuid: () => string
-  /** Records a resource that is to be closed when the process ends before the resource was closed. */
+  /** Records a resource that must be closed if the process ends before its owner has closed it. */
   readonly hold: (close: () => void) => void
-  /** Returns the context of an actor in memory that this process starts. The `Turn` in it belongs to that actor. */
+  /**
+   * Returns the context for an actor in memory that this process starts. The `Turn` in the returned context belongs to
+   * the actor in memory.
+   */
   readonly start: (actor: ActorId, context: Context.Context<never>) => Context.Context<never>
   /**
-   * Ends the process of this `Turn`. Returns true if none of its code runs from here on; false if its fibers still have
-   * to be ended.
+   * Ends the process of this `Turn`. Returns true if none of the process's code runs from here on, and false if its
+   * fibers still have to be ended.
    */
   readonly exit: () => boolean
 }
@@ -77,7 +85,7 @@ const host = globalThis as unknown as Host
 const { process, setImmediate, setTimeout } = host
 
 /**
- * The turns of a real event loop: `later` is a microtask, `rest` the next round of the event loop.
+ * The turns of a real event loop: `later` is a microtask, and `rest` is the next round of the event loop.
  *
  * @example
  * ```ts

@@ -1,10 +1,10 @@
 import * as Effect from "effect/Effect"
 
 /**
- * Callbacks that wait for one thing. Each is called once, when that thing happens.
+ * Callbacks that wait for one thing to happen. Each callback is called once, when the thing happens.
  *
- * A callback that throws keeps no other callback from being called. `wake` throws the first error after all callbacks
- * have been called.
+ * A callback that throws does not prevent the call of other callbacks. `wake` throws the first error after all
+ * callbacks have been called.
  *
  * @example
  * ```ts
@@ -31,7 +31,7 @@ export class Waiters<A = void> {
     return () => void this.waiting.delete(waiter)
   }
 
-  /** All waiting callbacks as objects, so that an observer can tell one from another. */
+  /** All waiting callbacks as objects, so that an observer can distinguish them. */
   get all(): Iterable<object> {
     return this.waiting
   }
@@ -43,7 +43,7 @@ export class Waiters<A = void> {
 
   /**
    * Waits for the next `wake` after this call. A fiber may be preempted between the check that makes it wait and the
-   * wait itself. A `wake` in between counts.
+   * wait itself. A `wake` between the two counts as well.
    */
   next(): Effect.Effect<void> {
     const { wakes } = this
@@ -67,7 +67,7 @@ export class Waiters<A = void> {
     if (this.waiting.size === 0) return
     const thrown: Array<unknown> = []
     for (const waiter of Array.from(this.waiting)) {
-      // An earlier callback may have removed this one.
+      // An earlier callback may have removed this one from the list.
       if (!this.waiting.delete(waiter)) continue
       try {
         waiter.callback(value)

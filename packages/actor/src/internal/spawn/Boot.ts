@@ -1,8 +1,8 @@
 /**
- * Takes a started process through the handshake, `Spawn` and `Ready` until it is a ready actor.
+ * Takes a started process through the handshake, `Spawn` and `Ready`, until it is a ready actor.
  *
- * Ready, exit and deadline race with each other. So the parent hears of every end of a child that boots, and the error
- * says how far the child came.
+ * The word `Ready`, the exit of the process and the deadline race with each other. The parent therefore learns of every
+ * end of a booting child, and the error names the step that the child had reached.
  *
  * @since 0.1.0
  */
@@ -32,11 +32,12 @@ export interface BootOptions {
   /** Notes the step that the start has reached. */
   readonly reached?: ((step: SpawnStep) => void) | undefined
   /**
-   * It said Ready: its later words are for this taker of the channel, also where the start was given up meanwhile. An
-   * actor that serves has finalizers, and its answer to a signal must be heard.
+   * Called when the actor has said `Ready`, even if its start was given up before the word arrived: the later words of
+   * the channel go to the caller of `boot`. A ready actor has finalizers, so the owner must hear its answer when it is
+   * asked to end.
    */
   readonly ready: (channel: PeerChannel) => void
-  /** Reads the payload of an `Error` for dialog 0; `undefined` where the error is not about the start. */
+  /** Reads the payload of an `Error` for dialog 0; `undefined` when the error is not about the start. */
   readonly failure: (
     payload: Uint8Array
   ) => { readonly step: SpawnStep; readonly error: Omit<StartFailure, "step"> } | undefined
@@ -51,17 +52,20 @@ interface StartFailure {
 
 const lostDuring = (error: ActorError): Omit<StartFailure, "step"> => ({
   reason: error instanceof ActorLost && error.stderr.length > 0
-    // The message leaves out the last lines of stderr, because they are shown below it.
+    // The message leaves out the last lines of stderr, because they are shown below the message.
     ? error.message.split("\nits last lines")[0]!
     : error.message,
   failure: error instanceof ActorLost ? error.failure : null,
   hint: error instanceof ActorLost ? error.hint : null
 })
 
-/** The payload with which an actor reports that everything is imported, and that its layers are being built. */
+/** The call with which an actor reports that everything is imported, and that its layers are being built. */
 export const building = endpoint("furrow/building")
 
-/** Ends with the open channel of a ready actor, or with the error of its start. The caller has to end the process. */
+/**
+ * Returns the open channel of a ready actor, or fails with the error of its start. The caller has to end the process in
+ * either case.
+ */
 export const boot = (options: BootOptions): Effect.Effect<PeerChannel, SpawnFailed> => {
   const { deadline, handle, spec } = options
   let step: SpawnStep = "process"

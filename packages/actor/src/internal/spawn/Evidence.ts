@@ -1,7 +1,7 @@
 /**
- * The record that an actor keeps of its calls while it lives, and the evidence that is left of its death.
+ * The record that an actor keeps of its calls while it lives, and the evidence that remains of its death.
  *
- * Record and evidence hold no payload, no local variable and no text of a message.
+ * Neither the record nor the evidence holds a payload, a local variable or the text of a message.
  *
  * @since 0.2.0
  */
@@ -11,7 +11,7 @@ import type { Recorder } from "../inspect/Recorder.ts"
 import type { PlatformSpec } from "./SpawnSpec.ts"
 
 /**
- * Opens the record of an actor in the place that its parent has named; `undefined` where records are off.
+ * Opens the record of an actor in the place that its parent has named; `undefined` when records are off.
  *
  * @category models
  * @since 0.2.0
@@ -34,29 +34,29 @@ export interface RecordedCall extends Doing {
 }
 
 /**
- * Everything that a platform finds out about the death of a process.
+ * All evidence that a platform finds about the death of a process.
  *
  * @category models
  * @since 0.2.0
  */
 export interface Evidence {
-  /** The calls in the record of the dead actor; none where it kept no record. */
+  /** The calls in the record of the dead actor; absent when it kept no record. */
   readonly calls: ReadonlyArray<RecordedCall> | undefined
   /** The heap of the process as it was last measured, in bytes. */
   readonly heap?: { readonly used: number; readonly limit: number } | undefined
   /**
-   * The report of the process about its own end, with the line of its code, where that is known. In `release` it had
-   * begun to end in order.
+   * The process's own report of its end, with the line of its code if the line is known. In the phase `release` the
+   * process had begun to end in order.
    */
   readonly last?: {
     readonly what: "release" | "exception" | "rejection" | "exit"
     readonly place?: string | undefined
   } | undefined
-  /** True where the kernel has killed a process for memory since the actor was started. */
+  /** True when the kernel has killed a process for lack of memory since the actor was started. */
   readonly memoryKill?: boolean | undefined
   /**
-   * The state of the process before its owner sent it a signal: whether it was at work, in which function of the
-   * kernel, and whether a program was its child.
+   * The state of the process before its owner sent a signal: whether it was running, in which kernel function it
+   * waited, and whether it had a child process.
    */
   readonly state?: {
     readonly is: "busy" | "asleep" | "stopped"
@@ -66,14 +66,14 @@ export interface Evidence {
 }
 
 /**
- * The story of a death, which the platform keeps. It holds no text of the program.
+ * The story of an actor's death, which the platform stores. The story holds no text of the program.
  *
  * @category models
  * @since 0.2.0
  */
 export interface PostMortem {
   readonly actor: ActorId
-  /** The actors above the dead one as `name@pid`, the root first. */
+  /** The actors above the dead actor as `name@pid`, the root first. */
   readonly above: ReadonlyArray<string>
   readonly how: Lost
   readonly death: Death | undefined

@@ -5,22 +5,23 @@
  */
 
 /**
- * Puts process groups under the guard of the tree: their processes end when this process does, however it ends.
+ * Puts process groups under the guard of the tree: the guard ends their processes when this process ends, however it
+ * ends.
  *
  * @category models
  * @since 0.1.0
  */
 export interface GroupGuard {
   /**
-   * The words to put before the command line of a guarded process; `undefined` where this platform guards none. Throws
-   * where no process can be started.
+   * The words to put before the command line of a guarded process; `undefined` when this platform guards none. Throws
+   * when no process can be started.
    */
   readonly prefix: () => ReadonlyArray<string> | undefined
   /**
-   * Notes that the process with this number leads a group of its own. Call the returned function once that process is
-   * reaped: the processes that it left are then killed.
+   * Notes that the process with this number leads a group of its own. The caller runs the returned function once this
+   * process is reaped; the processes that remain in its group are then killed.
    */
   readonly enter: (group: number) => () => void
-  /** Sends a signal that the kernel does not let this process send, where another process of the tree can send it. */
+  /** Sends a signal that the kernel does not let this process send, if another process of the tree can send it. */
   readonly signal: (group: number, signal: "SIGTERM" | "SIGKILL") => void
 }

@@ -1,5 +1,5 @@
 /**
- * A spawner as the runtime uses it: where a driver gives no answer, throws or is late, the request fails with
+ * A spawner as the runtime uses it: a driver that gives no answer, throws or is late fails the request with
  * `SpawnFailed` at the step `process`.
  *
  * @since 0.1.0
@@ -21,7 +21,7 @@ const isHandle = (u: Partial<ProcessHandle> | undefined | null): u is ProcessHan
 
 type Asked = Fiber.Fiber<ProcessHandle, SpawnFailed>
 
-/** Kills the process of a handle that comes too late, because no owner waits for it any more. */
+/** Kills the process of a late handle, because no owner waits for the handle any more. */
 const discard = (fiber: Asked): Effect.Effect<void> =>
   Effect.sync(() => {
     fiber.addObserver((exit) => Exit.isSuccess(exit) && exit.value.signal("SIGKILL"))
@@ -29,7 +29,7 @@ const discard = (fiber: Asked): Effect.Effect<void> =>
   })
 
 /**
- * Asks a driver for a process. The caller does not interrupt the request: a handle that is on its way would be lost.
+ * Asks a driver for a process. The caller must not interrupt the request, because a handle on its way would be lost.
  */
 export const spawn = (
   spawner: SpawnerDriver["Service"],
@@ -59,7 +59,7 @@ export const spawn = (
   return Effect.uninterruptible(
     Effect.flatMap(
       Effect.forkDetach(Effect.interruptible(asked), { startImmediately: true }),
-      // Most spawners answer at once, so the wait is skipped where the answer is there.
+      // Most spawners answer at once, and there is then nothing to wait for.
       (fiber) => fiber.pollUnsafe() ?? awaited(fiber)
     )
   )

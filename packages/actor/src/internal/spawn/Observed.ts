@@ -1,5 +1,5 @@
 /**
- * One actor as its platform offers it to observers: tools of the same user that look into a tree from outside.
+ * An actor as its platform offers it to observers: tools of the same user that look into a tree from outside.
  *
  * @since 0.2.0
  */
@@ -10,18 +10,22 @@ import type { Connection } from "../transport/Transport.ts"
 import type { PlatformSpec } from "./SpawnSpec.ts"
 
 /**
- * The platform's part in an answer to an observer.
+ * The platform's part in the answers to an observer.
  *
  * @category models
  * @since 0.2.0
  */
 export interface Means {
-  /** The authenticator of one connection. It proves a key of the door, and never the secret of the tree. */
+  /**
+   * The authenticator of one connection. The authenticator proves a key of the door, and never the secret of the tree.
+   */
   readonly authenticator: Authenticator
   readonly process: () => ProcessInspection
-  /** The lines at which these fibers and their own fibers stand, and the things for which they wait. */
+  /** The source lines at which the given fibers and their child fibers stand, and the things for which they wait. */
   readonly fibers: (works: Works) => Promise<ReadonlyArray<FiberInspection>>
-  /** The stack of a child of this process, however busy the child is. It rejects where the stack cannot be seen. */
+  /**
+   * The stack of a child of this process, however busy the child is. The promise rejects when the stack cannot be seen.
+   */
   readonly stack: (pid: number) => Promise<StackInspection>
   /** Profiles the processor time of this process for that many milliseconds, in the format of V8. */
   readonly profile: (millis: number) => Promise<unknown>
@@ -38,12 +42,12 @@ export interface Means {
 export interface Observed {
   readonly actor: ActorId
   readonly level: Observe
-  /** Serves one observer, once it has proven that it holds the key. The returned function cuts the observer off. */
+  /** Serves one observer, once it has proven that it holds the key. The returned function disconnects the observer. */
   readonly serve: (connection: Connection, means: Means) => () => void
 }
 
 /**
- * Opens a door to an actor while an observer looks. The returned function closes the door for good.
+ * Opens a door to an actor while an observer is looking. The returned function closes the door for good.
  *
  * @category models
  * @since 0.2.0

@@ -1,8 +1,8 @@
 /**
- * The message of a parent to a new actor and the answer to it: the payloads of `Spawn` and `Ready`.
+ * The payloads of `Spawn`, with which a parent tells a new actor what to be, and of `Ready`, the actor's answer.
  *
- * Code checks each field by hand, at both ends, which are always this package in one version. The codec of a schema
- * would be derived and used once in every process, which took a tenth of an actor's start.
+ * Code checks each field by hand at both ends, which always run the same version of this package. The codec of a schema
+ * would be derived for a single use in every process, which took a tenth of an actor's start.
  *
  * @since 0.1.0
  */
@@ -25,13 +25,13 @@ export interface Exposed {
 }
 
 /**
- * The Service that an actor runs, found by its key, and the Services that it uses. It dials those that are actors;
- * calls of one whose handlers run in its parent go to the parent.
+ * The Service that an actor runs, found by its key, and the Services that it uses. The actor dials a used Service that
+ * is an actor; calls of a Service whose handlers run in the parent go to the parent.
  */
 export interface ServiceSpec {
   readonly module: string
   readonly key: string
-  /** The settings, encoded by the schema of the Service; null where it has none. */
+  /** The settings, encoded by the schema of the Service; null when the Service has none. */
   readonly config: Uint8Array | null
   readonly uses: ReadonlyArray<{ readonly key: string; readonly actor: ActorId; readonly ref: ActorRefData | null }>
 }
@@ -48,18 +48,18 @@ export interface PlatformSpec {
   readonly run: string
   readonly secret: Uint8Array
   readonly transports: ReadonlyArray<PortableData>
-  /** The program's own spawner; null where the platform's spawner starts actors. */
+  /** The program's own spawner; null when the platform's spawner starts actors. */
   readonly spawner: PortableData | null
   readonly ambient: ReadonlyArray<PortableData>
   /** The depth to which observers may look into the actors of the tree. */
   readonly observe: Observe
-  /** The folder of the records and of the stories of dead actors; null where no record is kept. */
+  /** The folder for the records and the stories of dead actors; null when no record is kept. */
   readonly graves: string | null
   /** The proof of membership in the tree. Default: `secret`. */
   readonly trust?: "secret" | "certificate" | undefined
 }
 
-/** Copies the description with a secret that does not show where the whole value is printed. */
+/** Copies the description, and hides its secret from code that prints the whole value. */
 export const concealed = (platform: PlatformSpec): PlatformSpec => {
   const { secret, ...shown } = platform
   return Object.defineProperty(shown, "secret", { value: secret, enumerable: false }) as PlatformSpec
@@ -74,7 +74,7 @@ export interface SpawnSpec {
   readonly level: string
   readonly timeouts: Timeouts
   readonly platform: PlatformSpec
-  /** True where the actor's main waits until the actor takes over the role of the one before it. */
+  /** True when the actor's main waits until the actor takes over the role of the actor in front of it. */
   readonly isBehind?: boolean | undefined
 }
 
@@ -82,9 +82,9 @@ export interface ReadyReport {
   readonly endpoints: ReadonlyArray<string>
 }
 
-// ---- looking at every field ---------------------------------------------------------------------------------------
+// ---- checks of every field ----------------------------------------------------------------------------------------
 
-/** The error that names the fault of a value, and its place in the payload. */
+/** Returns the fault of a value with its place in the payload; `undefined` for a correct value. */
 type Check = (value: unknown, at: string) => string | undefined
 
 const when = (test: (value: unknown) => boolean, what: string): Check => (value, at) =>
@@ -170,7 +170,7 @@ const specBytes = plainCodec<SpawnSpec>((value) => specCheck(value, "Spawn"))
 
 export const specCodec: PlainCodec<SpawnSpec> = {
   encode: (value) => {
-    // The concealed secret is set by itself, because a spread copy lacks it.
+    // The hidden secret is set separately, because a spread copy lacks it.
     const { platform, ...rest } = value as SpawnSpec
     return specBytes.encode({ ...rest, platform: { ...platform, secret: platform.secret } })
   },
@@ -178,7 +178,7 @@ export const specCodec: PlainCodec<SpawnSpec> = {
     const read = specBytes.decode(bytes)
     if (!read.ok) return read
     const { platform, service, ...rest } = read.value
-    // The bytes of the secret are copied: a view would keep the whole frame for as long as the secret is kept.
+    // The bytes of the secret are copied, because a view would keep the whole frame in memory.
     return {
       ok: true,
       value: {

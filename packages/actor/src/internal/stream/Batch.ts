@@ -1,9 +1,9 @@
 /**
- * Collects what a producer emits, so that single items travel as chunks.
+ * Collects the items that a producer emits, so that single items travel as chunks.
  *
- * A batch never waits for more items: it leaves as soon as the producer pauses in the same turn of the event loop, is
- * large enough, or has used up the reader's credit. So no item is later than it would be alone, and the producer stays
- * within the window.
+ * A batch never waits for more items: it is sent as soon as the producer pauses in the same turn of the event loop, the
+ * batch is large enough, or the reader's credit is used up. No item is therefore later than it would be alone, and the
+ * producer stays within the window.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import { Turn } from "../settings/Turn.ts"
 import { chunkBytes, type Outlet } from "./Outlet.ts"
 import { weigh } from "./Weight.ts"
 
-/** From this many items on, a chunk costs little more than its items. */
+/** The largest number of items in a batch; a larger chunk would save little more. */
 const maxBatchItems = 64
 
 export interface BatchOptions {
@@ -37,7 +37,7 @@ export class Batch {
     this.turn = Context.get(options.context, Turn)
   }
 
-  /** Takes items in; waits where the reader is slow. */
+  /** Adds items to the batch; waits when the reader is slow. */
   add(items: ReadonlyArray<unknown>): Effect.Effect<void, unknown> {
     return Effect.suspend(() => {
       if (this.state === "failing") return Effect.never
@@ -54,12 +54,12 @@ export class Batch {
     })
   }
 
-  /** True where no item is collected. */
+  /** True when the batch is empty. */
   get isEmpty(): boolean {
     return this.items.length === 0
   }
 
-  /** Sends the items that are collected, and waits where the reader is slow. */
+  /** Sends the collected items, and waits when the reader is slow. */
   readonly rest: Effect.Effect<void, unknown> = Effect.suspend(() => {
     const { items } = this
     if (items.length === 0) return Effect.void
@@ -78,7 +78,7 @@ export class Batch {
     this.turn.later(this.paused, this)
   }
 
-  /** Sends what was made, now or as soon as there is credit, because the producer has turned to other work. */
+  /** Sends the collected items, now or as soon as there is credit, because the producer has turned to other work. */
   private readonly paused = (): void => {
     const { failed, outlet } = this.options
     this.state = "open"
@@ -89,7 +89,7 @@ export class Batch {
       case "no-credit":
         return outlet.whenGranted(this.paused)
       case "invalid":
-        // The items are sent again one by one, so that those before the wrong one arrive.
+        // The items are sent again one by one, so that the items before the wrong one arrive.
         this.state = "failing"
         Effect.runForkWith(this.options.context)(this.rest).addObserver(failed)
     }

@@ -1,19 +1,20 @@
 /**
- * One stream that several members read, as a pure machine: how far each has read, and which of them holds back the
- * others. It does no IO.
+ * The machine of one stream with several members that read it: how far each member has read, and which member holds
+ * back the others. The machine does no IO.
  *
  *   items      base ........ delivered ........ head         what was read of the dialog, and not yet by every member
  *                 ^ slowest member     ^ the first unread item
  *
- * A member begins with the oldest unread item, and takes items in order. A member with the policy `wait` holds back the
- * reading once it is its capacity behind. The others lose their oldest items instead, and are told of it unless their
- * policy is `drop`. When the last member leaves, unread items go back to the next reader, so none is lost.
+ * A member begins with the oldest unread item, and takes items in order. A member with the policy `wait` stops the
+ * reading of the stream once it is as many items behind as its capacity. Members of the other policies lose their
+ * oldest items instead, and learn of the loss unless their policy is `drop`. When the last member leaves, unread items
+ * go back to the next reader, so none is lost.
  *
- * The policy `owner` is that of the stream's own `receive` while others are subscribed: it holds back no member, is
- * told of its loss, and alone causes no reading.
+ * The policy `owner` is that of the stream's own `receive` while there are subscribers: it holds back no member, learns
+ * of its loss, and alone causes no reading.
  *
- * A stream made by `toStream` reads alone until another reader joins; from then on it is a member with the policy
- * `wait`.
+ * A stream made by `toStream` reads alone until another reader joins; from then on `toStream` is a member of the
+ * fan-out with the policy `wait`.
  *
  * @since 0.1.0
  */
@@ -21,11 +22,11 @@ export type Policy = "wait" | "lag" | "drop" | "owner"
 
 export interface Member {
   readonly policy: Policy
-  /** The number of items that the member may be behind. */
+  /** The number of items by which the member may be behind. */
   readonly capacity: number
   /**
-   * The number of the next item that the member takes. A member that does not wait may have lost items from this number
-   * on.
+   * The number of the next item that the member takes. A member that holds back no reading may have lost items from
+   * this number on.
    */
   readonly cursor: number
 }
@@ -37,7 +38,10 @@ export interface State {
   /** The number of the first item that no member has taken. */
   readonly delivered: number
   readonly members: ReadonlyMap<number, Member>
-  /** The streams that read alone, with the capacity that each gets as a member. It is empty where there are members. */
+  /**
+   * The streams that are read without other members, with the capacity that each gets as a member. The map is empty
+   * when there are members.
+   */
   readonly alone: ReadonlyMap<number, number>
   /** True while a member waits for the next item. */
   readonly hungry: boolean
@@ -45,26 +49,26 @@ export interface State {
 
 export type Input =
   | { readonly _tag: "Join"; readonly id: number; readonly policy: Policy; readonly capacity: number }
-  /** A stream made by `toStream` begins to read alone. */
+  /** A stream made by `toStream` begins to read, without other members. */
   | { readonly _tag: "Attach"; readonly id: number; readonly capacity: number }
   | { readonly _tag: "Leave"; readonly id: number }
   | { readonly _tag: "Take"; readonly id: number }
   | { readonly _tag: "Push"; readonly items: ReadonlyArray<unknown> }
-  /** From now on `item` stands in the place of the item with this number. */
+  /** From now on `item` replaces the item with this number. */
   | { readonly _tag: "Replace"; readonly at: number; readonly item: unknown }
 
 export type Outcome =
   | { readonly _tag: "Nothing" }
   | { readonly _tag: "Item"; readonly item: unknown }
-  /** No item has come yet for this member. */
+  /** There is no item yet for the member that asks. */
   | { readonly _tag: "Empty" }
-  /** The member has lost items. This is said once for each loss. */
+  /** The member has lost items. The output comes once for each loss. */
   | { readonly _tag: "Lagged" }
-  /** The id belongs to no member, or to one that has left. */
+  /** The id belongs to no member, or to a member that has left. */
   | { readonly _tag: "Gone" }
   /**
-   * The last member has left: these items go back to the reader. `lagged` is true where the owner was not told of its
-   * loss.
+   * The last member has left, and these items go back to the reader. `lagged` is true if the owner has not yet learned
+   * of its loss.
    */
   | { readonly _tag: "GiveBack"; readonly items: ReadonlyArray<unknown>; readonly lagged: boolean }
 
@@ -86,29 +90,29 @@ const lagged: Outcome = { _tag: "Lagged" }
 
 const headOf = (state: State): number => state.base + state.items.length
 
-/** True when there is a subscriber: the stream's own `receive` is then only one of the members. */
+/** True when the stream has subscribers: its own `receive` is then only one of the members. */
 export const isShared = (state: State): boolean => state.members.size > 0
 
-/** The number of items of the dialog that are to be read now. */
+/** The number of items that must be read from the dialog now. */
 export const wanted = (state: State): number => {
   let room = Infinity
   let eager = false
   for (const { capacity, cursor, policy } of state.members.values()) {
     if (policy === "wait") room = Math.min(room, capacity - (headOf(state) - cursor))
-    // The stream is read for a member that does not hold back its writer, even when that member takes nothing.
+    // A member that holds back no reading makes the stream read on, even when that member takes nothing.
     else if (policy !== "owner") eager = true
   }
   return state.members.size > 0 && (eager || state.hungry) ? Math.max(0, room) : 0
 }
 
-/** The number of items that a member has not taken. */
+/** The number of items that a member has not taken yet. */
 export const unreadBy = (state: State, id: number): number => {
   const member = state.members.get(id)
   return member === undefined ? 0 : headOf(state) - member.cursor
 }
 
 /**
- * The next item of a member and its number; `undefined` where none has come, or the member has to hear of a loss first.
+ * The next item of a member and its number; `undefined` when none has come, or the member must first learn of a loss.
  */
 export const next = (state: State, id: number): { readonly at: number; readonly item: unknown } | undefined => {
   const member = state.members.get(id)
@@ -118,11 +122,14 @@ export const next = (state: State, id: number): { readonly at: number; readonly 
   return { at, item: state.items[at - state.base] }
 }
 
-/** The number of the next item of a member. A member that does not wait has lost the items beyond its capacity. */
+/**
+ * The number of the next item of a member. A member that does not hold back the reading has lost the items beyond its
+ * capacity.
+ */
 const oldestFor = (state: State, { capacity, cursor, policy }: Member): number =>
   Math.max(state.base, policy === "wait" ? cursor : Math.max(cursor, headOf(state) - capacity))
 
-/** Forgets the items that every member has taken, once there are enough of them to be worth a copy. */
+/** Drops the items that every member has taken, once there are enough of them to be worth a copy. */
 const trimmed = (state: State): State => {
   let oldest = headOf(state)
   for (const member of state.members.values()) oldest = Math.min(oldest, oldestFor(state, member))
@@ -195,7 +202,7 @@ const left = (state: State, id: number): Step => {
   members.delete(id)
   const others = Array.from(members.values())
   if (others.some(({ policy }) => policy !== "owner")) return [trimmed({ ...state, members }), nothing]
-  // The items that an owner has not read are its own again, among them those it would have lost.
+  // The owner gets back all items that it has not read, including those that it would have lost as a member.
   const owner = others[0]
   const from = Math.max(state.base, Math.min(state.delivered, owner === undefined ? Infinity : oldestFor(state, owner)))
   const items = state.items.slice(from - state.base)

@@ -1,7 +1,7 @@
 /**
- * The receiving end of one direction of a stream: keeps chunks until their reader takes them, and grants credit back.
+ * The receiving end of one direction of a stream: keeps chunks until a reader takes them, and grants credit back.
  *
- * Chunks stay encoded until their reader takes them: the fiber that reads a payload decodes it, so a wrong one hurts no
+ * Chunks stay encoded until a reader takes them: the fiber that reads a payload decodes it, so a wrong payload fails no
  * other work.
  *
  * @since 0.1.0
@@ -12,21 +12,21 @@ import type * as Effect from "effect/Effect"
 import type { StreamOptions } from "../contract/DialogCall.ts"
 import { Waiters } from "../settings/Waiters.ts"
 
-/** The window that this side asks its sender to keep. */
+/** The window that this side announces to its sender. */
 export const windowOf = (options: StreamOptions | undefined): Window => ({
   items: Math.max(1, Math.floor(options?.window?.items ?? Credit.defaultWindow.items)),
   bytes: Math.max(2, Math.floor(options?.window?.bytes ?? Credit.defaultWindow.bytes))
 })
 
 /**
- * The policy for a slow reader (docs/dialogs.md). `wait`: the writer waits, and no item is lost. The other three never
- * slow the writer: `error` ends the dialog, and the two `drop` policies lose items.
+ * The policy for a slow reader (docs/dialogs.md). `wait`: the writer waits, and no item is lost. The other three
+ * policies never slow the writer: `error` ends the dialog, and the two `drop` policies lose items.
  *
  * @since 0.1.0
  */
 export type Overflow = "wait" | "error" | "drop-oldest" | "drop-newest"
 
-/** The fate of a chunk that arrived: kept, against the credit (`breach`), or too much for the policy (`overrun`). */
+/** The fate of a chunk that arrived: kept, above the credit (`breach`), or too much for the policy (`overrun`). */
 export type Pushed = "kept" | "breach" | "overrun"
 
 const sizeOf = ({ items, payload }: Yield): Window => ({ items, bytes: payload.length })
@@ -48,7 +48,7 @@ export class Inbox {
     this.credit = Credit.receiver(window)
   }
 
-  /** Takes in a chunk, and answers with its fate and the credit to grant at once. */
+  /** Adds a chunk that arrived; returns its fate and the credit to grant at once. */
   push(chunk: Yield): readonly [Pushed, Window | undefined] {
     const credit = Credit.received(this.credit, chunk.items, chunk.payload.length)
     if (credit === undefined || chunk.items > this.window.items) return ["breach", undefined]
@@ -58,7 +58,7 @@ export class Inbox {
       this.keep(chunk)
       return ["kept", undefined]
     }
-    // The writer is never slowed under this policy, so its credit is granted back before the chunk is read.
+    // A reader with this overflow policy never slows the writer, so credit is granted back before the chunk is read.
     const grant = this.consume(sizeOf(chunk))
     if (this.kept + chunk.items <= this.window.items) this.keep(chunk)
     else if (this.overflow === "error") return ["overrun", grant]
@@ -72,19 +72,22 @@ export class Inbox {
   }
 
   /**
-   * Takes the oldest chunk, if there is one, with the credit to grant now. A chunk is paid back when its reader comes
-   * for the next one, so a reader is at most one window behind.
+   * Takes the oldest chunk, if there is one, and returns it with the credit to grant now. A chunk's credit is granted
+   * when its reader asks for the next chunk, so a reader is at most one window behind.
    */
   take(): readonly [Yield | undefined, Window | undefined] {
     const { reading } = this
     const chunk = this.chunks.shift()
-    // Only the size is kept, so that the memory of a payload that has been read is given back.
+    // Only the size of the chunk is kept, so that the memory of a payload that was read can be given back.
     this.reading = chunk === undefined || this.overflow !== "wait" ? undefined : sizeOf(chunk)
     if (chunk !== undefined) this.kept -= chunk.items
     return [chunk, reading === undefined ? undefined : this.consume(reading)]
   }
 
-  /** Ends the reading: chunks that are here or still come are dropped, and paid back so that the sender can finish. */
+  /**
+   * Ends the reading: present and future chunks are dropped, and their credit is granted back so that the sender can
+   * finish.
+   */
   discard(): Window | undefined {
     this.discarding = true
     let items = 0
@@ -101,7 +104,7 @@ export class Inbox {
     return this.chunks.length === 0
   }
 
-  /** The number of items that are not taken, and whether a reader waits. */
+  /** The number of items that no reader has taken, and whether a reader waits. */
   inspect(): { readonly items: number; readonly waiting: boolean } {
     return { items: this.kept, waiting: !this.waiting.isEmpty }
   }

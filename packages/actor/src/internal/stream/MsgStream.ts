@@ -1,9 +1,9 @@
 /**
- * A dialog's two-way stream: a `StreamReader` for one direction, an `Outlet` for the other, and the conversions to
- * Effect's own Stream and Sink.
+ * The two-way stream of a dialog: a `StreamReader` for one direction, an `Outlet` for the other, and conversions to
+ * Effect's Stream, Sink and Channel.
  *
- * While there is a subscriber, `FanOut` hands every item to every reader, and `receive` is only one of them. Each
- * reader chooses how its own slowness is treated.
+ * While there are subscribers, `FanOut` delivers every item to every reader, and `receive` is one of the readers. Each
+ * reader chooses the policy for its own slowness.
  *
  * @since 0.1.0
  */
@@ -39,16 +39,16 @@ export interface MsgStreamOptions {
   /** True once this side's half has ended. */
   readonly isStopped: () => boolean
   /**
-   * The failure of a send that the other side has made impossible: the dialog failed, or has ended. `undefined` while
-   * it is open.
+   * The failure of a send that is impossible, because the dialog failed or has ended. `undefined` while the dialog is
+   * open.
    */
   readonly over: () => Effect.Effect<never, unknown> | undefined
 }
 
-/** The number under which the stream's own `receive` is a member. */
+/** The member number of the stream's own `receive`. */
 const owner = 0
 
-/** The number of items that a subscriber may be behind, unless it sets another. */
+/** The default number of items by which a subscriber may be behind. */
 const defaultCapacityItems = 64
 
 /** Carries out what `FanOut.step` decides: reads for the members, and wakes them. */
@@ -68,7 +68,7 @@ class Shared {
     return FanOut.isShared(this.state)
   }
 
-  /** True when a member has no item to take. */
+  /** True when a member has no further item to take. */
   hasRead(id: number): boolean {
     return FanOut.unreadBy(this.state, id) === 0
   }
@@ -77,13 +77,16 @@ class Shared {
     const id = policy === "owner" ? owner : ++this.lastId
     if (policy !== "owner" || !this.state.members.has(owner)) this.input({ _tag: "Join", id, policy, capacity })
     this.reader.share(this.read)
-    // A reader that waits for an item of its own waits as a member from now on.
+    // A reader that waits for an item of its own must now wait as a member.
     this.reader.notify()
     this.read()
     return id
   }
 
-  /** Lets a stream made by `toStream` read alone; at the first `join` of another reader it becomes a member. */
+  /**
+   * Lets a stream made by `toStream` read without other members; at the first `join` of another reader it becomes a
+   * member.
+   */
   attach(capacity: number): number {
     const id = ++this.lastId
     this.input({ _tag: "Attach", id, capacity })
@@ -97,13 +100,13 @@ class Shared {
       this.reader.share(undefined)
       this.reader.putBack(outcome.items, outcome.lagged ? this.overrun : undefined)
     } else this.schedule()
-    // The reader is woken, because it may be waiting itself: its Scope has closed.
+    // The reader is woken because it may itself be waiting: its Scope has closed.
     this.reader.notify()
   }
 
   /**
-   * Takes the next item of a member. `gone` is run where it is no member any more, `empty` where no item has come and
-   * it does not wait.
+   * Takes the next item of a member. `gone` runs if the reader is no member any more, and `empty` if there is no item
+   * and the reader does not wait.
    */
   take(
     id: number,
@@ -142,20 +145,20 @@ class Shared {
     })
   }
 
-  /** The thing that stands in the place of a member's next item. */
+  /** The finding at the position of a member's next item. */
   private look(id: number): Look | undefined {
     const next = FanOut.next(this.state, id)
     const { receiving } = this.reader
     if (next === undefined || receiving.isPlain(next.item)) return undefined
     const found = receiving.look(next.item)
-    // A payload that does not match is decided once, for all members.
+    // A payload that does not match its schema is decided once, for all members.
     if (found.place !== next.item) this.input({ _tag: "Replace", at: next.at, item: found.place })
     return found
   }
 
   /**
-   * The next item of the owner, if there is one now. Items that have arrived are read for it as far as members have
-   * room.
+   * The next item of the owner, if there is one now. Arrived items are read from the dialog for the owner, as far as
+   * members have room.
    */
   takeNow(gone: () => Effect.Effect<unknown, unknown>): Effect.Effect<Option.Option<unknown>, unknown> {
     const id = this.join("owner", defaultCapacityItems)
@@ -173,20 +176,18 @@ class Shared {
     return outcome
   }
 
-  /**
-   * Reads more in a later turn, so that all members of this turn first take the items at hand: none outruns another.
-   */
+  /** Reads more in a later turn, so that all members of this turn first take the present items and none runs ahead. */
   private schedule(): void {
     if (this.isScheduled) return
     this.isScheduled = true
     this.reader.turn.later(() => {
       this.isScheduled = false
-      // The readers are woken, also where a receiver has to decide about a payload before more can be read.
+      // The readers are also woken if a receiver must decide about a payload before more can be read.
       if (this.read() || this.reader.undecided !== undefined) this.reader.notify()
     }, this)
   }
 
-  /** Reads, chunk by chunk, as many items as the members have room for; true where there was one. */
+  /** Reads, chunk by chunk, as many items as the members have room for; true if there was one. */
   private readonly read = (): boolean => {
     let found = false
     for (let room = FanOut.wanted(this.state); room > 0; room = FanOut.wanted(this.state)) {
@@ -205,8 +206,8 @@ class Shared {
 }
 
 /**
- * The stream of one side. All but `receive` is made when it is asked for: its conversions cost more than an echo over
- * the dialog.
+ * The stream of one side of a dialog. Everything but `receive` is made at its first use, because the conversions cost
+ * more than an echo over the dialog.
  */
 class MsgStreamLive {
   private readonly options: MsgStreamOptions
@@ -256,7 +257,7 @@ class MsgStreamLive {
     )
   }
 
-  /** Sends the items of upstream in a fiber of the channel's scope, while downstream reads. */
+  /** Sends the items of the Channel's input in a fiber of the Channel's scope, while its output is read. */
   readonly toChannel = (): Channel.Channel<any, any, any, any, any, any> =>
     Channel.fromTransform((upstream: Effect.Effect<ReadonlyArray<unknown>, unknown>, scope) => {
       const failed = Deferred.makeUnsafe<never, unknown>()
@@ -332,7 +333,7 @@ class MsgStreamLive {
     return Effect.sync(() => this.options.reader.receiving.refusals)
   }
 
-  /** Reads alone until the first `subscribe`, and from then on as a member like any other, until it leaves. */
+  /** Reads without other members until the first `subscribe`, and then as a member like any other, until it leaves. */
   private plainOrMember(): { readonly pull: Pull; readonly leave: Effect.Effect<void> } {
     const { shared } = this
     let id: number | undefined
@@ -352,7 +353,10 @@ class MsgStreamLive {
 
 const one = (item: unknown): readonly [unknown] => [item]
 
-/** Makes a Stream of a pull. The reader leaves with the stream's scope, because a pull that failed may be repeated. */
+/**
+ * Makes a Stream of a function that reads the next items. The reader leaves with the scope of the Stream, because a
+ * failed read may be repeated.
+ */
 const streamOf = (pull: Pull, leave: Effect.Effect<void>): Stream.Stream<unknown, unknown> =>
   Stream.fromChannel(
     Channel.fromTransform((_, scope) => Effect.as(Scope.addFinalizer(scope, leave), pull as never)) as Channel.Channel<
@@ -364,11 +368,11 @@ const streamOf = (pull: Pull, leave: Effect.Effect<void>): Stream.Stream<unknown
 const isDone = (cause: Cause.Cause<unknown>): boolean =>
   cause.reasons.some((reason) => reason._tag === "Fail" && Cause.isDone(reason.error))
 
-/** Builds the stream of one side. */
+/** Makes the stream of one side of a dialog. */
 export const make = <Send, Receive, E>(options: MsgStreamOptions): MsgStream<Send, Receive, E> =>
   new MsgStreamLive(options) as unknown as MsgStream<Send, Receive, E>
 
-/** The issue of a decoded item that does not match a narrower schema; `undefined` where it matches. */
+/** The issue of a decoded item that does not match a narrower schema; `undefined` for an item that matches. */
 const issueWith = (schema: Schema.Top) => {
   const decode = Schema.decodeUnknownSync(Schema.toType(schema) as Schema.Codec<unknown>)
   return (item: unknown): string | undefined => {

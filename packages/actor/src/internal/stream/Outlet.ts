@@ -1,8 +1,9 @@
 /**
- * The sending end of one direction of a stream: spends credit and makes its writer wait.
+ * The sending end of one direction of a stream: spends credit, and makes its writer wait when there is none.
  *
- * Items are weighed before they are encoded. A chunk holds about `chunkBytes`; an item that is larger stands alone, and
- * is encoded only once its credit is there. So a writer holds no more encoded bytes than one chunk or one item.
+ * The size of items is estimated before they are encoded. A chunk holds about `chunkBytes`; a larger item is a chunk of
+ * its own, and is encoded only once the reader has granted credit for it. A writer therefore holds at most one chunk or
+ * one item in encoded form.
  *
  * @since 0.1.0
  */
@@ -15,13 +16,13 @@ import { aboveLimit } from "../errors/ActorError.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import { weigh } from "./Weight.ts"
 
-/** The weight in bytes at which a chunk is cut. */
+/** The estimated size in bytes from which on a chunk is full. */
 export const chunkBytes = 64 * 1024
 
-/** The number of answers that may wait for credit; one more is not taken. */
+/** The number of answers that may wait for credit; a further answer is refused. */
 const maxWaitingAnswers = 64
 
-/** Bytes of a frame that are kept free for the envelope around the items. */
+/** Number of bytes of a frame that are kept free for the envelope around the items. */
 const envelopeBytes = 64
 
 export interface OutletOptions {
@@ -31,13 +32,16 @@ export interface OutletOptions {
   readonly items: Payload.Codec<ReadonlyArray<unknown>>
   /** Makes the error of an item that does not match its schema. */
   readonly invalid: (issue: string) => Effect.Effect<never, unknown>
-  /** True once this side's half has ended: answers that wait are then not sent any more. */
+  /** True once this side's half has ended: waiting answers are then dropped. */
   readonly isStopped?: (() => boolean) | undefined
-  /** The error of a send into a dialog that has ended. Without it the sender waits, because it is being interrupted. */
+  /**
+   * The error of a send into a dialog that has ended. Without `ended` the sender waits, because it is being
+   * interrupted.
+   */
   readonly ended?: Effect.Effect<never, unknown>
 }
 
-/** The sending end: its credit, and the writers that wait for more. */
+/** The sending end of a stream: its credit, and the writers that wait for more. */
 export class Outlet {
   private credit: Credit.Sender
   private readonly options: OutletOptions
@@ -50,7 +54,7 @@ export class Outlet {
     this.credit = Credit.sender(options.window)
   }
 
-  /** The credit that is left in items and bytes, and whether a writer waits for more. */
+  /** The remaining credit in items and bytes, and whether a writer waits for more. */
   inspect(): { readonly items: number; readonly bytes: number; readonly waiting: boolean } {
     return { items: this.credit.items, bytes: this.credit.bytes, waiting: !this.waiting.isEmpty }
   }
@@ -59,7 +63,7 @@ export class Outlet {
     return this.waiting.all
   }
 
-  /** Adds credit from the peer; `false` where it granted more than its window. */
+  /** Adds credit from the peer; false if the peer granted more than its window. */
   grant(items: number, bytes: number): boolean {
     const credit = Credit.granted(this.credit, items, bytes)
     if (credit === undefined) return false
@@ -74,7 +78,7 @@ export class Outlet {
     this.waiting.wake()
   }
 
-  /** True when items of this count and weight fill a chunk, or use up the credit. */
+  /** True when this number of items with this estimated size fills a chunk, or uses up the credit. */
   isChunk(count: number, weight: number): boolean {
     const { bytes, items, window } = this.credit
     return weight >= Math.min(chunkBytes, bytes) || count >= Math.min(items, Credit.largestChunk(window))
@@ -85,7 +89,7 @@ export class Outlet {
     this.waiting.add(callback)
   }
 
-  /** Sends all items, whose weight is given, as one chunk, or sends none of them. */
+  /** Sends all items as one chunk, or sends none of them; the caller gives the estimated size. */
   sendNow(items: ReadonlyArray<unknown>, weight: number): "sent" | "no-credit" | "invalid" {
     if (this.over) return "sent"
     if (!Credit.canSpend(this.credit, items.length, weight)) return "no-credit"
@@ -97,8 +101,8 @@ export class Outlet {
   }
 
   /**
-   * Sends a message now, or as soon as there is credit for it, while its sender goes on. `full` means that too many
-   * wait already.
+   * Sends a message now, or as soon as the reader has granted credit for it, without making the sender wait. `full`
+   * means that too many answers wait already.
    */
   answer(message: unknown): "sent" | "full" | Effect.Effect<never, unknown> {
     const encoded = this.encode([message], weigh(message, chunkBytes))
@@ -118,14 +122,14 @@ export class Outlet {
     }
   }
 
-  /** Sends in order, in as few chunks as the window and the size allow; waits where the reader is slow. */
+  /** Sends items in order, in as few chunks as the window and the chunk size allow; waits when the reader is slow. */
   send(items: ReadonlyArray<unknown>): Effect.Effect<void, unknown> {
     return Effect.suspend(() => this.from(items, 0, false))
   }
 
   /**
-   * Sends the items from `start` on. With `admitted` the connection had room, and one chunk may leave even if it has
-   * filled since.
+   * Sends the items from `start` on. With `admitted` the connection had room, and one chunk may be sent even if the
+   * connection has become full since.
    */
   private from(items: ReadonlyArray<unknown>, start: number, admitted: boolean): Effect.Effect<void, unknown> {
     let at = start
@@ -144,7 +148,7 @@ export class Outlet {
       const encoded = this.encode(at === 0 && count === items.length ? items : items.slice(at, at + count), weight)
       if (!encoded.ok) {
         if (count === 1) return this.options.invalid(encoded.issue)
-        // The items before the wrong one still arrive: they are sent one by one.
+        // The items before the wrong one must still arrive, so they are sent one by one.
         alone = true
         continue
       }
@@ -156,7 +160,7 @@ export class Outlet {
     return Effect.void
   }
 
-  /** Waits with a chunk that cannot be paid for yet. It is kept encoded, and sent as it is. */
+  /** Waits until there is credit for a chunk. The chunk is kept in encoded form, and is sent unchanged. */
   private later(
     items: ReadonlyArray<unknown>,
     at: number,
@@ -171,7 +175,7 @@ export class Outlet {
     })
   }
 
-  /** The number of items from `at` on that make the next chunk, and their weight. */
+  /** The number of items from `at` on that make the next chunk, and their estimated size. */
   private cut(items: ReadonlyArray<unknown>, at: number, alone: boolean): readonly [count: number, weight: number] {
     const most = alone
       ? 1
@@ -189,7 +193,7 @@ export class Outlet {
 
   private encode(items: ReadonlyArray<unknown>, weight: number): Payload.Result<Uint8Array> {
     const { maxFrame } = this.options.channel
-    // Items whose weight exceeds the largest frame are too large: they are refused without being encoded.
+    // Items whose estimated size exceeds the largest frame are refused without being encoded.
     if (weight > maxFrame) return { ok: false, issue: aboveLimit(weight, maxFrame) }
     const encoded = this.options.items.encode(items)
     if (!encoded.ok) return encoded
@@ -211,7 +215,7 @@ export class Outlet {
   }
 
   private readonly room: Effect.Effect<void> = Effect.callback<void>((resume) => {
-    // The writer is asked again: the fiber may have been preempted since it saw the connection full.
+    // The outlet asks the writer again, because the fiber may have been preempted since it saw the full connection.
     if (!this.options.channel.writer.isFull) return resume(Effect.void)
     return Effect.sync(this.options.channel.writer.whenRoom(() => resume(Effect.void)))
   })

@@ -1,8 +1,9 @@
 /**
- * The demands of a stream's reader on its items, and the fate of those that do not match: schemas in force
- * (`narrow`), receivers in force (`receiving`), and the count of what they decided.
+ * The schemas (`narrow`) and receivers (`receiving`) with which a stream's reader checks its items, and the fate of
+ * items that do not match.
  *
- * The innermost receiver decides. Its handler runs in the fiber of a reader; decisions are checked here and carried out.
+ * The innermost receiver decides. The handler of a receiver runs in the fiber of a reader; this module checks and
+ * carries out its decisions.
  *
  * @since 0.1.0
  */
@@ -23,28 +24,30 @@ export interface ReceivingOptions {
   readonly channel: PeerChannel
   readonly events: Events
   readonly endpoint: string
-  /** The rule of the receiver in force where no scope has set another. Default: a refused item fails its reader. */
+  /**
+   * The rule that is in force when no scope has set a receiver. Default: an item that does not match fails its reader.
+   */
   readonly rule?: Rule | undefined
-  /** The issue of a value that is no item of this stream; `undefined` where the value is one. */
+  /** The issue of a value that is no item of this stream; `undefined` when the value is an item. */
   readonly mismatch: (item: unknown) => string | undefined
   /** Makes the error of an item that the peer sent, or of a repair that this side made. */
   readonly invalid: (part: "item" | "repair", issue: string) => PayloadInvalid
   /**
-   * Sends a message back: `full` where too many wait already, or the error of sending. Absent where nothing can be sent
-   * back.
+   * Sends a message back to the peer; returns `full` when too many answers wait, or the error of sending. Absent when
+   * nothing can be sent back.
    */
   readonly answer?: ((message: unknown) => "sent" | "full" | Effect.Effect<never, unknown>) | undefined
-  /** Cancels the dialog, and returns when its readers have their failure. */
+  /** Cancels the dialog, and returns when the readers of the stream have their failure. */
   readonly cancel: (reason: string) => Effect.Effect<void>
-  /** Ends the reading: items that are here or still come are dropped. */
+  /** Ends the reading: present and future items are dropped. */
   readonly abandon: () => void
-  /** True once the readers are told of the failure of the stream, ahead of unread items. */
+  /** True once the readers learn of the failure of the stream, ahead of unread items. */
   readonly isFailed: () => boolean
   /** True once no more items come. */
   readonly isEnded: () => boolean
 }
 
-/** A payload that does not match its schema, in its place among the items. */
+/** A payload that does not match its schema, at its position among the items. */
 export class Slot {
   state: Refusal.State = Refusal.open
   readonly issue: string
@@ -60,7 +63,7 @@ export class Slot {
     this.isItem = isItem
   }
 
-  /** Feeds the machine of this payload; false where the input changes nothing in its state. */
+  /** Gives the machine of this payload an input; returns false when the input changes nothing. */
   input(input: Refusal.Input): boolean {
     const { state } = this
     this.state = Refusal.step(state, input)
@@ -68,7 +71,7 @@ export class Slot {
   }
 }
 
-/** The mark of a place where no item can be read: its reader fails once, and the next item follows. */
+/** Stands at a position where no item can be read: its reader fails once, and the next item follows. */
 export class Unreadable {
   readonly error: () => unknown
   constructor(error: () => unknown) {
@@ -76,11 +79,14 @@ export class Unreadable {
   }
 }
 
-/** The finding of a reader in the place of its next item. `place` is what stands there from now on. */
+/**
+ * The finding of a reader at the position of its next item. `place` is the value that stands at this position from now
+ * on.
+ */
 export type Look =
   | { readonly _tag: "Item"; readonly place: unknown; readonly item: unknown }
   | { readonly _tag: "Skip"; readonly place: unknown }
-  /** `refused` is the number of payloads that end here without a decision. */
+  /** `refused` is the number of payloads at this position that end without a decision. */
   | {
     readonly _tag: "Fail"
     readonly place: unknown
@@ -90,7 +96,7 @@ export type Look =
   /** A receiver's handler has to be asked about the payload, or is being asked. */
   | { readonly _tag: "Undecided"; readonly place: Slot }
 
-/** The streams whose handlers this fiber runs: it would wait for itself if it read one of them. */
+/** The streams whose handlers this fiber runs: a handler that read its own stream would wait for itself. */
 const Deciding = Context.Reference<ReadonlyArray<Receiving>>("@furrow/actor/Deciding", { defaultValue: () => [] })
 
 export class Receiving {
@@ -114,8 +120,7 @@ export class Receiving {
   }
 
   /**
-   * Reads only items that pass `check` (which answers with an issue or `undefined`), until the returned function is
-   * called.
+   * Reads only items that pass `check` (which returns an issue or `undefined`), until the returned function is called.
    */
   narrow(check: (item: unknown) => string | undefined): () => void {
     this.checks = [...this.checks, check]
@@ -124,7 +129,7 @@ export class Receiving {
     }
   }
 
-  /** Decides about refused items by this rule until the returned function is called. */
+  /** Decides about items that do not match by this rule, until the returned function is called. */
   receive(rule: Rule): () => void {
     const entry = { rule }
     this.rules = [...this.rules, entry]
@@ -133,14 +138,14 @@ export class Receiving {
     }
   }
 
-  /** The finding in this place. A decision that needs no handler is made at once. */
+  /** The finding at this position of the stream. A decision that needs no handler is made at once. */
   look(place: unknown): Look {
     if (place instanceof Unreadable) return { _tag: "Fail", place, failure: Effect.fail(place.error()), refused: 0 }
     const slot = this.slotOf(place)
     if (!(slot instanceof Slot)) return { _tag: "Item", place: slot, item: slot }
     if (slot.state._tag === "Open" && this.rule._tag === "Always") {
       const { decided } = this.rule
-      // The item is left as it is: another receiver may let it through after this one has ended.
+      // The item is left unchanged, because another receiver may let it through after this one has ended.
       if (decided._tag === "Fail") return { _tag: "Fail", place, failure: this.failure(slot), refused: slot.count }
       if (decided._tag !== "Cancel") this.settle(slot, decided)
     }
@@ -164,7 +169,7 @@ export class Receiving {
     return this.checks.length === 0 && !(place instanceof Slot || place instanceof Unreadable)
   }
 
-  /** The item that can be read in this place, or `otherwise`. No decision is made. */
+  /** The item that can be read at this position, or `otherwise`. The function makes no decision. */
   itemOf(place: unknown, otherwise: unknown): unknown {
     if (place instanceof Unreadable) return otherwise
     const slot = this.slotOf(place)
@@ -172,7 +177,7 @@ export class Receiving {
     return slot.state._tag === "Repaired" ? slot.state.item : otherwise
   }
 
-  /** True where readers wait for a handler, or for the end of a cancelled dialog. */
+  /** True when readers wait for a handler, or for the end of a cancelled dialog. */
   isUndecided({ state }: Slot): boolean {
     if (state._tag === "Open") return this.rule._tag === "Ask" || this.rule.decided._tag === "Cancel"
     return state._tag === "Deciding" || state._tag === "Cancelled" && !this.options.isEnded()
@@ -187,11 +192,15 @@ export class Receiving {
     channel.countRefused(fate, count)
     if (!isTold) return
     const event = { _tag: "PayloadRefused", actor: channel.peer, endpoint, fate, count: counts[fate] } as const
-    // The event is published in a later turn: a listener may run a reader of this stream, which is being read now.
+    // The event is published in a later turn, because a listener may run a reader of this stream, which is being read
+    // now.
     channel.turn.later(() => events.publish(event), this)
   }
 
-  /** Asks the handler about a payload, or waits until another reader has asked. The reader looks again afterwards. */
+  /**
+   * Asks the handler about a payload, or waits if another reader has asked. The reader then looks at its position
+   * again.
+   */
   decide(slot: Slot): Effect.Effect<void, unknown> {
     return Effect.uninterruptibleMask((restore) => {
       const { rule } = this
@@ -218,7 +227,7 @@ export class Receiving {
     return this.rules.at(-1)?.rule ?? this.options.rule ?? failing
   }
 
-  /** The item in this place by the schemas that are in force now, or the slot of a refused one. */
+  /** The item at this position by the schemas that are in force now, or the slot of an item that does not match. */
   private slotOf(place: unknown): unknown {
     if (!(place instanceof Slot)) return this.checked(place)
     const { isItem, sent, state } = place
@@ -256,10 +265,7 @@ export class Receiving {
     )
   }
 
-  /**
-   * Carries out the decision of a handler; answers with the reason to cancel the dialog for, if the decision is a
-   * cancel.
-   */
+  /** Carries out the decision of a handler; returns the reason to cancel the dialog if the decision is a cancel. */
   private answered(slot: Slot, exit: Exit.Exit<Decided>): string | undefined {
     if (Exit.isSuccess(exit)) {
       if (exit.value._tag !== "Cancel") this.settle(slot, exit.value)

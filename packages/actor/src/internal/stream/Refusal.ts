@@ -1,11 +1,12 @@
 /**
- * The machine of one payload that does not match its schema, from the reader that finds it to its fate. It does no IO.
+ * The machine of one payload that does not match its schema, from the reader that finds the payload to its fate. The
+ * machine does no IO.
  *
  *   Open -> Deciding (a handler runs, other readers wait) -> Skipped | Repaired | Failed | Cancelled
  *     ^________| the handler was interrupted: the next reader asks again
  *
- * The payload keeps its place among the items of its stream. So order is kept, and it is decided once, however many
- * readers there are.
+ * The payload keeps its position among the items of its stream. The order of items is therefore kept, and the payload
+ * is decided once, however many readers there are.
  *
  * @since 0.1.0
  */
@@ -13,11 +14,11 @@ import type * as Effect from "effect/Effect"
 import type { Refusals } from "../inspect/Snapshot.ts"
 
 export type Fate =
-  /** The payload was dropped or answered: readers continue behind it. */
+  /** The payload was dropped or answered, and readers continue with the next payload. */
   | { readonly _tag: "Skipped" }
   | { readonly _tag: "Repaired"; readonly item: unknown }
   | { readonly _tag: "Failed"; readonly failure: Effect.Effect<never, unknown> }
-  /** The dialog is being cancelled: readers get its end. */
+  /** The dialog is being cancelled, and readers get its end. */
   | { readonly _tag: "Cancelled" }
 
 export type State = { readonly _tag: "Open" } | { readonly _tag: "Deciding" } | Fate
@@ -31,7 +32,7 @@ export type Input =
 
 export const open: State = { _tag: "Open" }
 
-/** The next state; the same state where the input means nothing in it. */
+/** The state after an input; an input without meaning in a state changes nothing. */
 export const step = (state: State, input: Input): State => {
   switch (input._tag) {
     case "Ask":
@@ -44,7 +45,7 @@ export const step = (state: State, input: Input): State => {
 }
 
 /**
- * Adds to a count of payloads; `true` where the count has reached the next power of two, at which an event is
+ * Adds to a count of payloads; returns true when the count has reached the next power of two, at which an event is
  * published.
  */
 export const counted = (

@@ -1,11 +1,11 @@
 /**
- * The only way in which a payload is received: the fiber that reads it decodes it, or gets its error.
+ * The only way in which items are received: the fiber that reads a payload decodes it, or fails with its error.
  *
  *   chunks arrive -> Inbox (still encoded) -> pull | receive (decoded here, credit granted here)
  *   the dialog ends -> the readers learn how, once what they may still read is read
  *
- * Calls, streams and dialogs all receive here: one place decides what a wrong payload, a broken rule, a slow reader or
- * the end of a dialog means to a reader. A payload that does not match fails only its own reader.
+ * Calls, streams and dialogs all receive here, so one module decides what a wrong payload, a broken rule, a slow reader
+ * or the end of a dialog means for a reader. A payload that does not match fails only its own reader.
  *
  * @since 0.1.0
  */
@@ -24,7 +24,7 @@ import { type Look, Receiving, Slot, Unreadable } from "./Receiving.ts"
 
 export interface ReaderOptions {
   readonly channel: PeerChannel
-  /** The dialog whose items are read; its number is known once an item can arrive. */
+  /** The dialog whose items are read; its number is known before any item can arrive. */
   readonly dialog: { readonly id: number }
   readonly endpoint: string
   /** The actor that serves the endpoint. */
@@ -34,31 +34,31 @@ export interface ReaderOptions {
   readonly items: Payload.ChunkCodec<unknown>
   readonly window: Message.Window
   readonly overflow?: Overflow | undefined
-  /** True where a failure is told before the unread items: in dialogs, whose messages mean nothing after one. */
+  /** True when a failure comes before the unread items, as in dialogs, whose messages mean nothing after a failure. */
   readonly failFirst: boolean
   /** True once the dialog has ended, so that no writer waits for credit. */
   readonly isOver: () => boolean
   /** Reports that the reader was too slow for its policy `error`. */
   readonly overrun?: (() => void) | undefined
   readonly events: Events
-  /** The rule for items that do not match, where no scope has set another. */
+  /** The rule for items that do not match, when no scope has set a receiver. */
   readonly rule?: Rule | undefined
-  /** Cancels the dialog for the reader, which has its failure when this returns. */
+  /** Cancels the dialog for the reader, and returns when the reader has its failure. */
   readonly cancel: (reason: string) => Effect.Effect<void>
-  /** Sends a message back in the reader's name. Absent where nothing can be sent back. */
+  /** Sends a message back to the peer for the reader. Absent when nothing can be sent back. */
   readonly answer?: ((message: unknown) => "sent" | "full" | Effect.Effect<never, unknown>) | undefined
 }
 
 /** The state of the stream as its reader sees it. */
 type End =
   | { readonly _tag: "Open" }
-  /** No more items come, and unread ones can still be read. */
+  /** No further items come, and unread items can still be read. */
   | { readonly _tag: "Done" }
   | { readonly _tag: "Failed"; readonly failure: Effect.Effect<never, unknown> }
 
 /**
- * A value that opens something: the payload of a call, or the first value of a dialog. Otherwise the side that is to
- * blame for its absence.
+ * A value that opens something: the payload of a call, or the first value of a dialog. When it does not match, the
+ * result names the side that is to blame.
  */
 export type Received =
   | { readonly ok: true; readonly value: unknown }
@@ -83,24 +83,24 @@ export type Pull = Effect.Effect<readonly [unknown, ...Array<unknown>], unknown>
 
 const done: Effect.Effect<never, Cause.Done> = Cause.done()
 
-/** The side that reads the items that the given side makes. */
+/** The side that reads the items of the given side. */
 const readerOf = { caller: "callee", callee: "caller" } as const
 
-/** The mark that no item is there now. */
+/** Stands for: there is no item now. */
 export const none: unique symbol = Symbol("none")
 
 export class StreamReader {
   private readonly options: ReaderOptions
   private readonly inbox: Inbox
   private end: End = { _tag: "Open" }
-  /** The chunk that is being read, decoded; `next` is the place of its first unread item. */
+  /** The chunk that is being read, decoded; `next` is the index of its first unread item. */
   private decoded: ReadonlyArray<unknown> = []
   private next = 0
-  /** True when the chunk may hold slots and marks besides items. */
+  /** True when the chunk may hold slots of payloads that do not match, besides items. */
   private mixed = false
   /**
-   * The demands of the reader on its items. They are made once it demands more than the contract, or an item did not
-   * match.
+   * The schemas and receivers of the reader. `Receiving` is made once the reader sets a schema or receiver, or an item
+   * does not match.
    */
   private demands: Receiving | undefined
   private arrival: (() => void) | undefined
@@ -110,7 +110,7 @@ export class StreamReader {
     this.inbox = new Inbox(options.window, options.overflow)
   }
 
-  /** The demands of the reader on its items, and the rule for those that do not match; made at the first use. */
+  /** The schemas and receivers of the reader, made at the first use. */
   get receiving(): Receiving {
     if (this.demands !== undefined) return this.demands
     const { answer, cancel, channel, endpoint, events, items, maker, rule } = this.options
@@ -146,7 +146,7 @@ export class StreamReader {
     return this.end._tag !== "Open" && this.inbox.isEmpty && this.next >= this.decoded.length
   }
 
-  /** Takes in a chunk that arrived. A chunk beyond the granted credit ends the connection. */
+  /** Adds a chunk that arrived. A chunk beyond the granted credit ends the connection. */
   hear(word: Message.Yield): void {
     const [pushed, grant] = this.inbox.push(word)
     if (pushed === "breach") {
@@ -158,7 +158,7 @@ export class StreamReader {
   }
 
   /**
-   * Notes that no more items come, because the peer ended its half or the dialog ended well. Unread items stay
+   * Notes that no further items come, because the peer ended its half or the dialog ended well. Unread items stay
    * readable.
    */
   finish(): void {
@@ -175,8 +175,7 @@ export class StreamReader {
   }
 
   /**
-   * Ends the reading: items that still come are dropped and paid for. Answers with the items that were unread and
-   * readable.
+   * Ends the reading: later items are dropped, and their credit is granted back. Returns the unread items that match.
    */
   close(): ReadonlyArray<unknown> {
     const unread: Array<unknown> = []
@@ -200,7 +199,7 @@ export class StreamReader {
 
   // ---- one reader -------------------------------------------------------------------------------------------------
 
-  /** Reads the next chunk: the items before one that cannot be read, which fails the reader that finds it first. */
+  /** Reads the next chunk: the items before one that cannot be read, which fails the first reader that reaches it. */
   readonly pull: Pull = this.pullOr(() => this.pull)
 
   /** Reads a chunk once; `again` is the next step of a reader that had to wait. */
@@ -239,7 +238,10 @@ export class StreamReader {
     })
   }
 
-  /** Reads the next item if there is one now. A decision about one that does not match is waited for. */
+  /**
+   * Reads the next item if there is one now. If the next payload does not match, the read waits for the decision about
+   * it.
+   */
   get receiveNow(): Effect.Effect<Option.Option<unknown>, unknown> {
     return Effect.suspend(() => {
       const waits = this.end._tag === "Open" && this.inbox.isEmpty && this.next >= this.decoded.length
@@ -260,7 +262,7 @@ export class StreamReader {
     return Effect.succeed(item)
   }
 
-  /** Deals with what stands before the next item: fails its reader once, passes over it, or has it decided. */
+  /** Handles the payload before the next item: fails its reader once, skips it, or has it decided. */
   private passed<A>(again: () => Effect.Effect<A, unknown>): Effect.Effect<A, unknown> {
     const found = this.look()
     switch (found._tag) {
@@ -280,14 +282,14 @@ export class StreamReader {
 
   // ---- several readers --------------------------------------------------------------------------------------------
 
-  /** Calls `arrival` at each change, before the waiting readers are woken; `undefined` ends that. */
+  /** Calls `arrival` at each change, before the waiting readers are woken; `undefined` ends these calls. */
   share(arrival: (() => void) | undefined): void {
     this.arrival = arrival
   }
 
   /**
-   * Takes an item, or the mark that fails each reader that comes to it. `none` means that no item is there, or that a
-   * receiver decides first.
+   * Takes an item, or the value that fails each reader that reaches it. `none` means that there is no item, or that a
+   * receiver must decide first.
    */
   poll(): unknown {
     while (this.isFilled()) {
@@ -306,12 +308,12 @@ export class StreamReader {
     return place instanceof Slot && this.receiving.isUndecided(place) ? place : undefined
   }
 
-  /** True while the chunk that is being read has unread items: reading them needs no more memory. */
+  /** True while the decoded chunk has unread items, so that reading them needs no more memory. */
   get hasDecoded(): boolean {
     return this.next < this.decoded.length
   }
 
-  /** Puts back items that were taken and not read and, in front of them, the error for the next reader. */
+  /** Puts items back that were taken but not read, and in front of these items the error for the next reader. */
   putBack(items: ReadonlyArray<unknown>, error: (() => unknown) | undefined): void {
     if (items.length === 0 && error === undefined) return
     this.decoded = [
@@ -333,7 +335,7 @@ export class StreamReader {
     return end._tag === "Failed" ? end.failure : done
   }
 
-  /** The failure that is told before the unread items, if there is one. */
+  /** The failure that comes before the unread items, if there is one. */
   get failure(): Effect.Effect<never, unknown> | undefined {
     return this.end._tag === "Failed" && this.options.failFirst ? this.end.failure : undefined
   }
@@ -359,15 +361,15 @@ export class StreamReader {
     this.inbox.notify()
   }
 
-  /** True when the things among the items have to be looked at one by one. */
+  /** True when the items of the chunk have to be checked one by one. */
   get isMixed(): boolean {
     return this.mixed || this.demands !== undefined && this.demands.isNarrowed
   }
 
-  /** The finding at the first unread place, which stays there. */
+  /** The finding at the first unread position, without moving on. */
   private look(): Look {
     const found = this.receiving.look(this.decoded[this.next])
-    // A failure or a skipped item is passed at once, and so not written back to its place.
+    // A failure or a skipped item is passed at once, so it is not stored at its position.
     if (found._tag !== "Fail" && found._tag !== "Skip" && found.place !== this.decoded[this.next]) {
       this.decoded = this.decoded.with(this.next, found.place)
       this.mixed = true
@@ -379,7 +381,7 @@ export class StreamReader {
     return this.receiving.isPlain(place) ? place : this.receiving.itemOf(place, none)
   }
 
-  /** True when an item is at hand; decodes the next chunk where the last one has been read. */
+  /** True when an item is available; decodes the next chunk if the last one has been read. */
   private isFilled(): boolean {
     if (this.next < this.decoded.length) return true
     const [chunk, grant] = this.inbox.take()
@@ -396,8 +398,8 @@ export class StreamReader {
   }
 
   /**
-   * The items of a chunk that does not decode as a whole: each is decoded alone, and those that do not match become
-   * slots.
+   * Decodes the items of a chunk one by one, because the chunk does not decode as a whole; items that do not match
+   * become slots.
    */
   private apart({ items, payload }: Message.Yield, issue: string): ReadonlyArray<unknown> {
     const each = this.options.items.decodeEach(payload)

@@ -1,17 +1,17 @@
 /**
- * A lower bound of the encoded size of a value, before it is encoded: the length of its texts and bytes, and one for
- * everything else.
+ * Estimates the encoded size of a value from below, before it is encoded: the length of its texts and bytes, and one
+ * byte for everything else.
  *
- * Values that cross to another actor are data, so they can be looked through. The look stops at `limit`: beyond it a
- * value counts as large, and its exact weight matters only for a single text or block of bytes.
+ * Values that cross to another actor are data, so all their parts can be visited. The estimate stops at `limit`, above
+ * which a value counts as large; its exact size matters only for a single text or block of bytes.
  *
  * @since 0.1.0
  */
 
-/** The depth to which a value is followed: each value that lies deeper counts as one byte. */
+/** The depth down to which a value is visited; each deeper part counts as one byte. */
 const maxDepth = 32
 
-/** The weight of a value in bytes. Counting stops once the weight is above `limit`. */
+/** The estimated size of a value in bytes. Counting stops once the estimate is above `limit`. */
 export const weigh = (value: unknown, limit: number): number => {
   switch (typeof value) {
     case "string":

@@ -1,5 +1,5 @@
 /**
- * The waits of a supervisor before it restarts children.
+ * The delays of a supervisor before it restarts children.
  *
  * @since 0.1.0
  */
@@ -18,12 +18,12 @@ type Delays = (now: number, exit: ActorExit) => Effect.Effect<readonly [unknown,
 type Waits = Schedule.Schedule<unknown, ActorExit>
 
 const firstMillis = 50
-/** The factor of the longest jittered delay to the delay without jitter. */
+/** The ratio of the longest jittered delay to the delay without jitter. */
 const longestJitter = 1.2
 
 /**
- * The restart delays of a supervisor that sets none: exponential and jittered. They are short enough that the
- * intensity's window can hold one death more than it allows.
+ * The default restart delays of a supervisor: exponential and jittered. The delays are so short that the intensity's
+ * window can hold one death more than the intensity allows.
  */
 export const defaultFor = ({ restarts, withinMillis }: Policy["intensity"]): Waits => {
   const longest = Math.max(1, withinMillis / (restarts + 1) / longestJitter)
@@ -34,23 +34,23 @@ export const defaultFor = ({ restarts, withinMillis }: Policy["intensity"]): Wai
 }
 
 /**
- * The delays before new standbys where a program sets none. They may grow, because ends of standbys never make a
+ * The default delays before new standbys. The delays before standbys may grow, because ends of standbys never make a
  * supervisor give up.
  */
 export const defaultForStandbys: Waits = Schedule.jittered(Schedule.exponential(firstMillis))
 
-/** One schedule of delays, which starts anew when its caller asks for that. */
+/** One schedule of delays, which begins anew when its caller asks for that. */
 export class Backoff {
   private readonly schedule: Waits
   private delays: Delays | undefined
-  /** The time at which the current delay ends, or the last one ended. */
+  /** The time at which the present delay ends, or the last one ended. */
   until = 0
 
   constructor(schedule: Waits) {
     this.schedule = schedule
   }
 
-  /** Returns the milliseconds to wait; undefined where the schedule has ended or died. */
+  /** Returns the milliseconds to wait; `undefined` when the schedule has ended or died. */
   next(isFresh: boolean, exit: ActorExit): Effect.Effect<number | undefined> {
     return Effect.gen({ self: this }, function*() {
       if (isFresh) this.delays = undefined
@@ -64,7 +64,7 @@ export class Backoff {
     })
   }
 
-  /** Waits for the next delay; returns false where there is none. */
+  /** Waits for the next delay; returns false when there is none. */
   wait(isFresh: boolean, exit: ActorExit, now: () => number): Effect.Effect<boolean> {
     return Effect.flatMap(this.next(isFresh, exit), (millis) => {
       if (millis === undefined) return Effect.succeed(false)
@@ -74,7 +74,7 @@ export class Backoff {
   }
 }
 
-/** Random numbers with which every jittered delay is as short as it can be. */
+/** Random numbers that make every jittered delay as short as possible. */
 const lowest: Random.Random = { ...Random.Random.defaultValue(), nextDoubleUnsafe: () => 0 }
 
 /**
@@ -84,8 +84,8 @@ const lowest: Random.Random = { ...Random.Random.defaultValue(), nextDoubleUnsaf
 const maxChecked = 10_000
 
 /**
- * Returns why the delays are too long for the intensity: its window would never hold enough deaths. Only the shortest
- * possible delays count.
+ * Returns why the delays are too long for the intensity: its window could never hold enough deaths. The check uses the
+ * shortest possible delays.
  */
 export const problemOf = (
   { restarts, withinMillis }: Policy["intensity"],
@@ -96,7 +96,7 @@ export const problemOf = (
     let sum = 0
     for (let i = 0; i < Math.min(restarts, maxChecked); i++) {
       const next = yield* Effect.exit(delays(sum, { _tag: "Returned", cleanup: [] }))
-      // Here the schedule ends, and the supervisor gives up with it.
+      // The schedule of delays ends, and the supervisor then gives up.
       if (Exit.isFailure(next)) return undefined
       sum += Duration.toMillis(next.value[1])
       if (sum < withinMillis) continue

@@ -1,10 +1,10 @@
 /**
- * One child of this actor, from the start of its process until that is reaped. It carries out the actions that
- * `OwnedActor` decides.
+ * One child of this actor, from the start of its process until the process is reaped. The child carries out the actions
+ * that `OwnedActor` decides.
  *
  * The child belongs to the actor or fiber that started it. `end` may be called several times, and at the same time. The
- * shutdown ladder is climbed once, and all callers wait for the same end. `end` never fails, and always takes a bounded
- * time.
+ * shutdown ladder is climbed once, and all callers of `end` wait for the same end. `end` never fails, and its time is
+ * always bounded.
  *
  * @since 0.1.0
  */
@@ -42,8 +42,8 @@ import * as OwnedActor from "./OwnedActor.ts"
 import * as Ladder from "./ShutdownLadder.ts"
 
 /**
- * Milliseconds by which an actor's own deadline is later than that of its children. They are gone before its own
- * cleanup is cut off, and it has time for its last words.
+ * Milliseconds by which an actor's own deadline is later than the deadline of its children. The children are gone
+ * before the actor's own cleanup is cut off, and the actor has time for its last words.
  */
 const deadlineMarginMillis = 500
 
@@ -86,14 +86,14 @@ export class ChildActor {
     this.context = context
     this.state = OwnedActor.initial(handle.actor, local.info.id, memoryLimit)
     const process = this.process = new ChildProcess(handle, context)
-    // This listener comes first, because a later one may start an actor of the same name at once.
+    // The name is freed by the first listener, because a later one may at once start an actor of the same name.
     process.whenEnded(() => this.freeName())
     process.whenEnded(({ end, evidence }) => {
       this.noteOpen()
       this.input({ _tag: "ProcessEnded", end, evidence, lines: process.lastLines() })
     })
-    // The child joins the list before it can hear of an exit, which may have happened already. So it also leaves the
-    // list only once.
+    // The child is listed before it can learn of an exit, which may have happened already. The child is therefore also
+    // removed from the list only once.
     local.children.add(this)
     process.watch()
   }
@@ -111,9 +111,9 @@ export class ChildActor {
   }
 
   /**
-   * Answers the requests that the child may make of its parent: for endpoints, for logs, and for the Services that it
-   * uses. It answers from the first moment on, because the child's layers are built before it is ready, and they may
-   * ask as well.
+   * Answers the requests that the child may make to its parent: for endpoints, for logs, and for the Services that it
+   * uses. The dispatcher answers from the beginning, because the child's layers are built before the child is ready,
+   * and may make requests too.
    */
   dispatcher(channel: PeerChannel, relays: ReadonlyMap<string, Relayed> | undefined): Dispatcher {
     if (this.dispatching !== undefined) return this.dispatching
@@ -152,20 +152,21 @@ export class ChildActor {
   }
 
   /**
-   * Finds out why the connection ended: waits a moment for the end of the process, and then reports the cause that is
-   * known.
+   * Finds out why the connection ended: waits a short time for the end of the process, and then reports the known
+   * cause.
    */
   explain(done: (error: ActorError) => void): void {
     this.noteOpen()
     const { exit, failure, farewell } = this.state
     if (exit !== undefined) return done(this.whyGone())
-    // An actor that has told its failure, or has said Bye, is about to exit, so its exit is worth a longer wait.
+    // An actor that has reported its failure, or has said Bye, is about to exit, so waiting longer for the exit is
+    // worthwhile.
     const { explain, terminate } = this.timeouts
     const bound = failure === undefined && farewell === undefined ? explain : terminate
     this.process.awaitEnd(bound, () => done(this.whyGone()))
   }
 
-  /** Our open dialogs are told of the end only later: until then they say what it was asked for. */
+  /** The owner's open dialogs learn of the end later; until then their state is recorded as evidence. */
   private noteOpen(): void {
     const open = Array.from(this.channel?.dialogs ?? []).flatMap((port) => port.inspect?.() ?? [])
     this.input({
@@ -210,7 +211,7 @@ export class ChildActor {
     }
   }
 
-  /** Ends the actor with the given cancellation as the reason, and waits until it is reaped. */
+  /** Ends the actor for the given cancellation, and waits until it is reaped. */
   end(cancellation: Cancellation): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.beginEnd(cancellation)
@@ -225,7 +226,7 @@ export class ChildActor {
 
   /**
    * Begins to end an actor whose start is given up. An actor that is not ready gets a signal. An actor that became
-   * ready in the meantime is asked to end.
+   * ready while its start was given up is asked to end.
    */
   beginDiscard(): void {
     const reason = "its start was given up"
@@ -244,11 +245,11 @@ export class ChildActor {
     return Effect.sync(forget)
   })
 
-  /** Waits for the actor's end and handles it, so that this end fails neither the nursery nor the Layer. */
+  /** Waits for the actor's end and handles it, so that the end fails neither the nursery nor the Layer. */
   readonly monitor: Effect.Effect<ActorExit> = Effect.callback<ActorExit>((resume) => {
     this.input({ _tag: "Monitored", change: 1 })
     const forget = this.whenGone((exit) => resume(Effect.succeed(exit)))
-    // An interrupted monitor no longer counts, unless it has heard the end.
+    // An interrupted monitor does not count, unless it has heard the end.
     return Effect.sync(() => {
       forget()
       this.input({ _tag: "Monitored", change: -1 })
@@ -262,12 +263,14 @@ export class ChildActor {
 
   readonly gone: Effect.Effect<void> = Effect.asVoid(this.wait)
 
-  /** The failures of the actor's cleanup after its owner had ended it; complete once the actor is reaped. */
+  /**
+   * The failures of the actor's cleanup after its owner had ended it; the list is complete once the actor is reaped.
+   */
   get raised(): ReadonlyArray<Failure.Boxed> {
     return OwnedActor.raisedBy(this.state)
   }
 
-  /** Calls back once the actor's process is reaped. */
+  /** Calls `callback` once the actor's process is reaped. */
   whenGone(callback: (exit: ActorExit) => void): () => void {
     const { exit } = this.state
     if (exit === undefined) return this.exits.add(callback)
@@ -329,7 +332,7 @@ export class ChildActor {
     const left = ending.until - monotonicMillis(Context.get(this.context, Clock.Clock))
     const reserve = this.timeouts.cancelAck + this.timeouts.terminate + deadlineMarginMillis
     // Deep in a tree `left - reserve` falls to zero, so a child gets at least half of the time that is left. A child
-    // that answers needs no reserve, and another one ends with its parent.
+    // that answers in time needs no reserve; a child that does not is ended together with its parent.
     return Math.max(0, Math.min(configured, Math.max(left - reserve, left / 2)))
   }
 
@@ -346,8 +349,8 @@ export class ChildActor {
         `${formatActor(this.actor)} was killed, and its exit is unseen: it may still be there`
       )
     }
-    // The actor's exit may be known before its connection has ended. Calls that wait for a word then fail with the
-    // loss.
+    // The actor's exit may be known before its connection has ended. Calls that still wait for a word then fail with
+    // the loss.
     const error = cancellation === undefined ? this.whyGone() : loss
     this.process.attempt(
       "the end of its connection",

@@ -1,5 +1,5 @@
 /**
- * A child as its supervisor gets it: how one incarnation is built, and what that incarnation reports and can do.
+ * A child as its supervisor sees it: how one incarnation is built, what it reports, and what it can do.
  *
  * @since 0.1.0
  */
@@ -24,24 +24,24 @@ export interface Incarnation {
   readonly portal: AnyPortal | undefined
   /** Registers callbacks for the end of the actor, which are called even if it has ended already. */
   readonly watch: (told: Told) => void
-  /** Makes an incarnation that started behind another actor take over that actor's name, and begin its main. */
+  /** Makes an incarnation that started behind another actor take over that actor's name, and begin its own main. */
   readonly takeOver?: ((from: string | undefined) => Effect.Effect<void, ActorError>) | undefined
 }
 
-/** Facts about one incarnation for its start: the role that it plays or is to play, and why its Scope closes. */
+/** Data for the start of one incarnation: the role that it plays or will play, and the reason why its Scope closes. */
 export interface Part {
   readonly role: Role
   readonly isBehind: boolean
   readonly reason: () => string
 }
 
-/** A child of a supervisor, and how one incarnation of it is built in a Scope. */
+/** A child of a supervisor, and the effect that builds one incarnation of it in a Scope. */
 export interface ChildPlan {
   readonly spec: ChildSpec
-  /** Milliseconds that the child's finalizers may take. Default: the bound of the context. */
+  /** Milliseconds that the child's finalizers may take. Default: the bound in the context. */
   readonly stopWithinMillis: number | undefined
   readonly isService: boolean
   readonly start: (part: Part) => Effect.Effect<Incarnation, unknown, Scope.Scope>
-  /** Runs in a standby, which follows the actor in front of it until it takes over. */
+  /** Runs beside a standby, which follows the actor in front of it until the standby takes over. */
   readonly warm: ((active: AnyPortal, standby: AnyPortal) => Effect.Effect<unknown, unknown>) | undefined
 }

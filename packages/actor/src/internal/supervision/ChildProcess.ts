@@ -1,6 +1,6 @@
 /**
- * The process of one child: its handle, and its end. A spawner may be the program's own. If its handle throws, that is
- * logged, and the owner goes on.
+ * The process of one child: its handle, and its end. A program may supply the spawner of the process. An error that a
+ * handle of a program's spawner throws is logged, and the owner continues.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import type { Evidence, PostMortem } from "../spawn/Evidence.ts"
 import type { ProcessExit, ProcessHandle } from "../spawn/Spawner.ts"
 import type { End } from "./OwnedActor.ts"
 
-/** The end of a process, and the traces of it. */
+/** The end of a process, and the evidence about it. */
 export interface Ended {
   readonly end: End
   readonly evidence: Evidence | undefined
@@ -41,13 +41,14 @@ export class ChildProcess {
   }
 
   /**
-   * Registers a callback for when the process is reaped and its last output is read. It must be called before `watch`.
+   * Registers a callback for when the process is reaped and its last output has been read. `whenEnded` must be called
+   * before `watch`.
    */
   whenEnded(callback: (ended: Ended) => void): void {
     this.ends.add(callback)
   }
 
-  /** Sends a signal to the process and everything in its group. */
+  /** Sends a signal to the process and to its whole group. */
   signal(signal: "SIGTERM" | "SIGKILL"): void {
     this.attempt("signal of its process", () => this.handle.signal(signal))
   }
@@ -58,12 +59,12 @@ export class ChildProcess {
     return Array.isArray(lines) ? lines.map(String) : []
   }
 
-  /** Keeps the story of its death, where the platform does. */
+  /** Stores the story of the process's death, if the platform stores stories. */
   bury(story: PostMortem): void {
     this.attempt("bury of its process", () => this.handle.bury?.(story))
   }
 
-  /** Waits for the end of the process, at most for the given milliseconds. */
+  /** Waits for the end of the process, no longer than the given milliseconds. */
   awaitEnd(millis: number, done: () => void): void {
     let waiting = true
     const finish = () => {
@@ -77,7 +78,10 @@ export class ChildProcess {
     this.ends.add(finish)
   }
 
-  /** Runs code that may be the program's own. If it throws, the error is logged and the result is undefined. */
+  /**
+   * Runs code that may belong to the program. An error that the code throws is logged, and the result is then
+   * `undefined`.
+   */
   attempt<A>(what: string, f: () => A): A | undefined {
     try {
       return f()
@@ -88,19 +92,19 @@ export class ChildProcess {
     }
   }
 
-  /** Logs an error to the loggers of the root. */
+  /** Logs an error with the loggers of the root. */
   logError(text: string): void {
     Effect.runForkWith(this.context)(logError(text))
   }
 }
 
-/** A spawner of the program's may answer with anything. */
+/** A spawner of the program may return anything, so the value is checked. */
 const evidenceOf = (exit: ProcessExit | undefined): Evidence | undefined =>
   typeof exit?.evidence === "object" && exit.evidence !== null ? exit.evidence : undefined
 
 const endOf = (exit: ProcessExit | undefined): End => {
   if (typeof exit?.signal === "string") return { _tag: "Signalled", signal: exit.signal }
   if (typeof exit?.code === "number") return { _tag: "Exited", code: exit.code }
-  // An exit without code and signal: the process could not be killed and still runs.
+  // The exit has neither code nor signal: the process could not be killed and still runs.
   return exit?.code === null && exit.signal === null ? { _tag: "Unreported" } : { _tag: "Exited", code: -1 }
 }

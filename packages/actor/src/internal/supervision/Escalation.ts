@@ -1,5 +1,6 @@
 /**
- * How the end of a Layer of actors reaches the code around it. A Layer that is already built can no longer fail.
+ * Reports the end of a built Layer of actors to the code around the Layer. A Layer that is already built can no longer
+ * fail by itself.
  *
  * @since 0.1.0
  */
@@ -10,11 +11,11 @@ import type { GaveUp } from "../errors/GaveUp.ts"
 
 /**
  * Called when an actor of a built Layer is lost, or a supervisor gives up. A supervisor that has shut itself down in
- * order reports a success. The listener is the surrounding supervisor, `Actor.launch`, or the actor that the Layer
- * belongs to. If there is no listener, a failure is logged as an Error.
+ * order reports a success. The listener is the surrounding supervisor, `Actor.launch`, or the actor to which the Layer
+ * belongs. Without a listener a failure is logged as an Error.
  *
- * The Layers of a platform call it too: an `ActorLost` counts as lost, a `RemoteActorError` as failed, a success as
- * returned.
+ * The Layers of a platform call the listener too: an `ActorLost` counts as lost, a `RemoteActorError` as failed, a
+ * success as returned.
  *
  * @example
  * ```ts

@@ -35,10 +35,10 @@ const policy: Machine.Policy = {
   dynamic: false
 }
 
-/** Milliseconds between two looks at a name that an actor of another owner is about to have. */
+/** Milliseconds between two searches for a name that an actor of another owner is about to get. */
 const lookAgainMillis = 50
 
-/** A name, with what its first asker wants. Keys of equal names are equal. */
+/** A name, with the request that first asked for it. Two keys are equal when their names are. */
 class Key implements Equal.Equal {
   readonly wanted: Wanted
 
@@ -69,7 +69,7 @@ export class Keeper implements Shared {
     this.context = context
   }
 
-  /** Begins to keep shared actors. They end with the Scope. */
+  /** Begins to keep shared actors, which end with the Scope. */
   readonly open: Effect.Effect<void, never, Scope.Scope> = Effect.suspend(() =>
     Effect.map(
       RcMap.make({ lookup: ({ wanted }: Key) => this.onOwnContext(this.held(wanted)) }),
@@ -102,8 +102,8 @@ export class Keeper implements Shared {
   }
 
   /**
-   * Gets a share that lives as long as the Scope. A failed start is not kept, because the next attempt would get the
-   * same failure. An actor of another Service is not kept either: it would live for an asker who was refused.
+   * Gets a share that lives as long as the Scope. A failed start is not kept, because the next request would get the
+   * same failure. An actor of another Service is not kept either, because it would live for a caller that was refused.
    */
   private got(wanted: Wanted): Effect.Effect<Held, ActorError, Scope.Scope> {
     return Effect.gen({ self: this }, function*() {
@@ -118,7 +118,7 @@ export class Keeper implements Shared {
     })
   }
 
-  /** Looks for an actor of this name and Service that has another owner. */
+  /** Searches for an actor of this name and Service that has another owner. */
   private foreign({ key, name }: Wanted): Effect.Effect<Entry | undefined, ActorError> {
     return Effect.map(
       this.local.reach!.directory.list(name),
@@ -130,7 +130,10 @@ export class Keeper implements Shared {
     return role !== undefined && this.roles.has(role.name)
   }
 
-  /** An actor of another owner had the name first. It may be the wanted one, as soon as it is ready. */
+  /**
+   * Handles a name that an actor of another owner got first. The other owner's actor may be the wanted one, once it is
+   * ready.
+   */
   private again(wanted: Wanted, error: ActorError): Effect.Effect<ActorRefData, ActorError, Scope.Scope> {
     if (!(error instanceof NameTaken)) return Effect.fail(error)
     const isStarting = error.actor.pid === 0
@@ -142,7 +145,7 @@ export class Keeper implements Shared {
         : Effect.fail(error))
   }
 
-  /** Runs the start of an actor in the context of the root, because its first asker may be gone before the actor is. */
+  /** Runs the start of an actor in the context of the root, because the first caller may end before the actor does. */
   private onOwnContext<A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E, Scope.Scope> {
     return Effect.flatMap(
       Effect.scope,

@@ -28,23 +28,23 @@ export interface Running {
   following: Fiber.Fiber<unknown, unknown> | undefined
   /** The actor that played the role before this incarnation took over. */
   replaced: AnyPortal | undefined
-  /** The fiber that ends the incarnation, for all that wait for its end. */
+  /** The fiber that ends the incarnation, for all callers that wait for the end. */
   leaving: Fiber.Fiber<void> | undefined
 }
 
-/** A child of a supervisor's list. A later child of the same name is another member. */
+/** A child in a supervisor's list. A later child of the same name is another member. */
 export interface Member {
   readonly plan: ChildPlan
   readonly role: Role
   readonly portal: AnyPortal | undefined
-  /** The result of a dynamic child's first start. */
+  /** The result of the first start of a dynamic child. */
   readonly answer: Deferred.Deferred<AnyPortal, unknown>
   readonly running: Map<number, Running>
   /** The incarnation that plays the role, or played it last. */
   playing: { readonly portal: AnyPortal; readonly incarnation: number } | undefined
   /** The delays before new standbys of this child. */
   standbys: { readonly backoff: Backoff; fiber: Fiber.Fiber<boolean> | undefined } | undefined
-  /** Callbacks for when the view of the child's portal changes, and when another actor takes the role over. */
+  /** Callbacks for when the state of the child's portal changes, or another actor takes over the role. */
   readonly listeners: Set<() => void>
 }
 
@@ -80,7 +80,7 @@ export const contextOf = (
 
 type Fork = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
 
-/** Ends an incarnation, once. A failed start and a stop may both ask for it, and both wait for the same end. */
+/** Ends an incarnation, once. A failed start and a stop may both end an incarnation, and both wait for the same end. */
 export const end = (
   { plan }: Member,
   running: Running,
@@ -95,8 +95,8 @@ export const end = (
     Effect.andThen(fiber === undefined ? Effect.void : Fiber.interrupt(fiber), Scope.close(scope, Exit.void)),
     unclean
   )
-  // The shutdown ladder bounds the end of an actor. A Layer's finalizers are waited for, as those of any Scope are,
-  // unless a bound was given.
+  // The shutdown ladder bounds the end of an actor. A Layer's finalizers have no bound, as in any Scope, unless the
+  // child's options give one.
   if (isService || stopWithinMillis === undefined) return running.leaving = fork(closed)
   const closing = fork(closed)
   const bounded = Effect.gen(function*() {
@@ -111,18 +111,18 @@ export const end = (
   return running.leaving = fork(bounded)
 }
 
-/** Makes another incarnation the one that plays the role. */
+/** Makes another incarnation play the role. */
 export const play = (member: Member, incarnation: number): void => {
   const next = member.running.get(incarnation)!
   next.replaced = member.playing!.portal
   member.playing = { portal: next.up!.portal!, incarnation }
-  // The incarnation may end in this turn, which no longer matters to the standby behind it.
+  // The following fiber may still be running when the standby takes over; its result no longer matters.
   next.following?.interruptUnsafe()
 }
 
 /**
  * Hands the name of the earlier actor to the incarnation that plays the role now, and drains the earlier one. Returns
- * how many of its calls were open at the bound.
+ * the number of its calls that were open at the bound.
  */
 export const handOver = (
   { plan }: Member,
@@ -130,7 +130,7 @@ export const handOver = (
   drainMillis: number | undefined
 ): Effect.Effect<number | null, ActorError> => {
   const { replaced, up } = running
-  // Without this line, each incarnation would hold the one before it in memory, and so all earlier ones.
+  // Without this line each incarnation would keep the earlier one in memory, and thereby all earlier ones.
   running.replaced = undefined
   const named = Effect.catchCause(
     up!.takeOver!(replaced!.actor.uuid),

@@ -1,7 +1,7 @@
 /**
- * A nursery: a region that owns actors. It carries out the actions that `NurseryMachine` decides.
+ * A nursery: a region of code that owns actors. The nursery carries out the actions that `NurseryMachine` decides.
  *
- * The first failure cancels all of its actors, and the region ends only after every process is reaped:
+ * The first failure cancels all actors of the nursery, and the region ends only after every process is reaped:
  *
  *   body runs --returns--> jobs are joined, `await` actors waited for --> daemons cancelled --> reaped --> result
  *      |         |
@@ -42,7 +42,7 @@ export interface Raises<out E> {
   readonly "~furrow/Raises": E
 }
 /**
- * Extracts the errors of background jobs from R, as `Actor.nursery` moves them to its E.
+ * Extracts the errors of background jobs from R, which `Actor.nursery` adds to its E.
  *
  * @category type-level
  * @since 0.1.0
@@ -84,12 +84,12 @@ export class OpenNursery {
     return Machine.isOpen(this.state)
   }
 
-  /** Fails as soon as an actor or a job of the nursery does. */
+  /** Fails as soon as an actor or a job of the nursery fails. */
   get failed(): Effect.Effect<never, unknown> {
     return Deferred.await(this.failure)
   }
 
-  /** Takes a ready actor over: its end now counts for the nursery. */
+  /** Adds a ready actor, whose end counts for the nursery from now on. */
   own(child: ChildActor, awaited: boolean): void {
     this.input({ _tag: "ChildReady", child, awaited })
     child.whenGone((exit) =>
@@ -120,14 +120,14 @@ export class OpenNursery {
     this.input({ _tag: "JobStarted", job })
   }
 
-  /** Notes that the owner of a job has cancelled the job's actor. */
+  /** Notes that the owner of a job has cancelled the actor of the job. */
   dismiss(job: Job): void {
     this.input({ _tag: "JobDismissed", job })
   }
 
   /**
-   * Records that a job has failed. Its actor is still to end. The failure is recorded before `tell` shows it to the
-   * body. Otherwise the body's reaction could be recorded as the first failure.
+   * Records that a job has failed, while its actor has not ended yet. The failure is recorded before `tell` shows it to
+   * the body. The body's reaction to the failure could otherwise be recorded as the first failure.
    */
   jobFailed(job: Job, cause: Cause.Cause<unknown>, tell: () => void): void {
     this.input({ _tag: "JobFailed", job, cause }, tell)
@@ -144,7 +144,7 @@ export class OpenNursery {
     return Deferred.await(this.joined)
   })
 
-  /** Called when the body has failed or its fiber is interrupted: ends all actors in the name of the interrupter. */
+  /** Called when the body has failed or its fiber was interrupted: ends all actors in the name of the interrupter. */
   bodyFailed(cause: Cause.Cause<unknown>, fiber: Fiber.Fiber<unknown, unknown>): void {
     if (!Cause.hasInterruptsOnly(cause)) return this.input({ _tag: "BodyFailed", cause })
     this.interrupted(fiber)
@@ -162,7 +162,7 @@ export class OpenNursery {
     return Deferred.await(this.done)
   })
 
-  /** Returns the first failure, even if the body ended in another way, together with what failed besides. */
+  /** Returns the first failure, even if the body ended in another way, together with all other failures. */
   conclude<A>(exit: Exit.Exit<A, unknown>): Exit.Exit<A, unknown> {
     const { body, cleanup, first, others } = this.state
     const { id } = this.local.info
@@ -215,8 +215,8 @@ export class OpenNursery {
 }
 
 /**
- * The nursery in force. Starting an actor needs a nursery, so every actor has an owner. `statistics` is a picture of
- * the nursery: its children with their states, and the number of running jobs.
+ * The nursery of the running code. Starting an actor needs a nursery, so every actor has an owner. `statistics` is a
+ * snapshot of the nursery: its children with their states, and the number of running jobs.
  *
  * @example
  * ```ts
@@ -231,12 +231,12 @@ export class OpenNursery {
  */
 export class Nursery extends Context.Service<Nursery, {
   readonly inside: OpenNursery
-  /** Takes a picture of the nursery: its children with their states, and the number of running jobs. */
+  /** Takes a snapshot of the nursery: its children with their states, and the number of running jobs. */
   readonly statistics: Effect.Effect<NurserySnapshot>
 }>()("@furrow/actor/Nursery") {}
 
 /**
- * Runs `body` as a region that owns the actors it starts. The region ends only after every process is reaped.
+ * Runs `body` as a region that owns the actors that it starts. The region ends only after every process is reaped.
  *
  * The first failure ends all actors of the region and becomes its failure, whether the body, an actor or a job failed.
  * `ActorError.OtherFailures`, an annotation of its cause, holds the later failures.
@@ -267,7 +267,8 @@ export const nursery = <A, E, R>(
       const work = Effect.flatMap(region, (a) => Effect.as(state.join, a))
       return Effect.flatMap(Effect.exit(restore(watched(work, state))), (exit) =>
         Effect.withFiber((fiber) => {
-          // The body may end before its interruption was noticed. The reason is the same.
+          // The body may have ended before its interruption took effect. The reason for the end is the same in both
+          // cases.
           if (Exit.isFailure(exit)) state.bodyFailed(exit.cause, fiber)
           return Effect.andThen(state.reaped, Effect.suspend(() => state.conclude(exit)))
         }))
@@ -275,11 +276,11 @@ export const nursery = <A, E, R>(
   ) as Effect.Effect<A, any, any>
 
 /**
- * The ends of the actors of the current nursery, from when the stream is first read until the nursery ends. While the
- * stream is read, an end is no failure of the nursery: the reader decides. Two readers share the ends: each end goes to
- * one of them.
+ * The ends of the actors of the current nursery, from the first read of the stream until the nursery ends. While the
+ * stream is read, an end is no failure of the nursery, because the reader decides about it. Two readers share the ends:
+ * each end goes to one of them.
  *
- * An end that is still unread when the readers stop, or when the nursery ends, counts as it would without a reader. The
+ * An end that is unread when the readers stop, or when the nursery ends, counts as it would without a reader. The
  * failure of a job (`Actor.forkInActor`) stays a failure of the nursery. 1,000 ends may wait for a reader; one more
  * fails the nursery with `StreamOverrun`.
  *
@@ -305,16 +306,16 @@ export const exits: Stream.Stream<Ended, never, Nursery> = Stream.unwrap(
 )
 
 /**
- * Runs the body until it ends, something that the nursery owns fails, or the fiber is interrupted. The children hear of
- * an interruption at once.
+ * Runs the body until it ends, an actor or job of the nursery fails, or the fiber is interrupted. An interruption
+ * reaches the children of the nursery at once.
  */
 const watched = <A>(work: Effect.Effect<A, unknown>, state: OpenNursery): Effect.Effect<A, unknown> => {
   let ended = false
   const noticed = Effect.onExit(work, (exit) =>
     Effect.withFiber((fiber) => {
       ended = true
-      // Fibers that the body forked are interrupted only after this call. Their waits end together with the actors they
-      // wait for.
+      // Fibers that the body forked are interrupted only after this call. The waits of forked fibers end together with
+      // the actors for which they wait.
       if (Exit.isFailure(exit)) state.bodyFailed(exit.cause, fiber)
       return Effect.void
     }))

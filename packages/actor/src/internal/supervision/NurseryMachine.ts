@@ -5,12 +5,12 @@
  *     |                        |                                             ^
  *     +--body failed, or interrupted; an actor failed or was lost; a job failed
  *
- * The first failure is the failure of the region, and interrupts its body. Later failures are kept as data. Failures
- * that only answer the region's own cancel are dropped. A failed cleanup is the region's failure where there is no
- * other one, as a finalizer that dies in a Scope is.
+ * The first failure is the failure of the region, and interrupts the body of the region. Later failures are kept as
+ * data. Failures that only answer the region's own cancel are dropped. A failed cleanup is the region's failure if
+ * there is no other failure, as a dying finalizer is in a Scope.
  *
- * While a stream reads the ends of the region's actors, an end is no failure: it waits for the reader. An unread end
- * counts after all when its readers have stopped, or when the region ends.
+ * While a stream reads the ends of the region's actors, an end is no failure, and waits for its reader. An unread end
+ * counts as a failure after all when its readers have stopped, or when the region ends.
  *
  * @since 0.1.0
  */
@@ -21,13 +21,16 @@ import { ChannelClosed, ContextCancelled } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
 import { raisedBy, raisedIn } from "../errors/raised.ts"
 
-/** The number of cleanup failures that a long-lived region keeps. Events have told all of them. */
+/**
+ * The number of cleanup failures that a long-lived region keeps. Events have reported all cleanup failures of the
+ * region.
+ */
 const maxCleanupFailures = 100
 
 /** The number of ends that may wait for a reader. */
 export const maxUnreadEnds = 1000
 
-/** Why the region's actors and jobs end, and in whose name if not the region's own. */
+/** The reason why the region's actors and jobs end, and the actor in whose name, if not the region's own. */
 export interface Closing {
   readonly reason: string
   readonly author: Cancellation | undefined
@@ -39,11 +42,11 @@ export type Phase =
   | { readonly _tag: "Closing"; readonly why: Closing; readonly interrupted: boolean; readonly bodyIsOver: boolean }
   | { readonly _tag: "Done" }
 
-/** `Child` and `Job` are the types by which their owner knows them. */
+/** `Child` and `Job` are the types by which their owner identifies them. */
 export interface State<Child, Job> {
   readonly phase: Phase
   readonly children: ReadonlyMap<Child, { readonly awaited: boolean }>
-  /** True when the owner dismissed the job: its later answer is no failure. */
+  /** True when the owner dismissed the job, so that its later answer is no failure. */
   readonly jobs: ReadonlyMap<Job, { readonly dismissed: boolean }>
   readonly first: Cause.Cause<unknown> | undefined
   /** The cause of a body that was interrupted, and then failed in its cleanup. */
@@ -85,8 +88,8 @@ export type Input<Child, Job> =
   /** An actor is ready, and belongs to the region from now on. */
   | { readonly _tag: "ChildReady"; readonly child: Child; readonly awaited: boolean }
   /**
-   * An actor has ended. `raised`: failures in its cleanup after the region had ended it. `handled`: a monitor has heard
-   * of the actor's end.
+   * An actor has ended. `raised` holds the failures of its cleanup after the region had ended it. `handled` is true
+   * when a monitor has heard the actor's end.
    */
   | {
     readonly _tag: "ChildGone"
@@ -98,7 +101,7 @@ export type Input<Child, Job> =
   | { readonly _tag: "ReaderCame" }
   /** A reader takes the oldest unread end. */
   | { readonly _tag: "EndRead" }
-  /** `enough`: the reader stopped of its own accord, and was neither interrupted nor failed. */
+  /** `enough` is true when the reader stopped of its own accord, and was neither interrupted nor failed. */
   | { readonly _tag: "ReaderLeft"; readonly enough: boolean }
   | { readonly _tag: "JobStarted"; readonly job: Job }
   | { readonly _tag: "JobDismissed"; readonly job: Job }
@@ -108,20 +111,20 @@ export type Input<Child, Job> =
   | { readonly _tag: "BodyReturned" }
   | { readonly _tag: "BodyFailed"; readonly cause: Cause.Cause<unknown> }
   | { readonly _tag: "BodyInterrupted"; readonly why: Closing }
-  /** Body and joining are over, whatever their results. */
+  /** The body and the joining of jobs are over, whatever their results. */
   | { readonly _tag: "BodyOver" }
 
 export type Action<Child> =
   | { readonly _tag: "End"; readonly child: Child; readonly why: Closing }
   /** Wakes readers: an end can be read, or none will come any more. */
   | { readonly _tag: "WakeReaders" }
-  /** The actor became ready too late. No portal to it was handed out, so it is ended. */
+  /** The actor became ready too late. The portal of a late actor was never handed out, so the actor is ended. */
   | { readonly _tag: "Discard"; readonly child: Child }
   /** An actor or job of the region has failed, so the body is interrupted. */
   | { readonly _tag: "InterruptBody"; readonly cause: Cause.Cause<unknown> }
-  /** The actor failed after the first failure; an event tells of it. */
+  /** Reports that the actor failed after the first failure, by an event. */
   | { readonly _tag: "TellSuppressed"; readonly failure: unknown }
-  /** Everything that the region waits for before it ends its daemons is over. */
+  /** Everything for which the region waits before it ends its daemons is over. */
   | { readonly _tag: "Joined" }
   /** All actors and jobs of the region are gone. */
   | { readonly _tag: "Reaped" }
@@ -186,7 +189,7 @@ const change = <Child, Job>(state: State<Child, Job>, input: Input<Child, Job>):
   }
 }
 
-/** Derives what follows from the state alone: joining ends, or the region does. */
+/** Derives the next actions from the state alone: the joining ends, or the region ends. */
 const settle = <Child, Job>(state: State<Child, Job>): Step<Child, Job> => {
   const { children, jobs, phase } = state
   if (phase._tag === "Closing" && phase.bodyIsOver && children.size === 0) {
@@ -199,7 +202,10 @@ const settle = <Child, Job>(state: State<Child, Job>): Step<Child, Job> => {
   return [closing, [...actions, { _tag: "Joined" }]]
 }
 
-/** Asks every child to end at once. Finalizers of the body that wait for a child's answer end with that child. */
+/**
+ * Asks every child to end at once. Finalizers of the body that wait for a child's answer continue when that child has
+ * ended.
+ */
 const close = <Child, Job>(state: State<Child, Job>, why: Closing, interrupted = false): Step<Child, Job> =>
   isOpen(state)
     ? [
@@ -234,7 +240,7 @@ const count = <Child, Job>(state: State<Child, Job>, { exit, raised }: End<Child
   return exit._tag === "Lost" || exit._tag === "Failed" ? fail(told, Cause.fail(exit.error)) : [told, []]
 }
 
-/** Counts the unread ends after all. */
+/** Counts the unread ends as if no reader had existed. */
 const countUnread = <Child, Job>(state: State<Child, Job>): Step<Child, Job> => {
   let counted: State<Child, Job> = { ...state, unread: [] }
   const told: Array<Action<Child>> = []
@@ -251,7 +257,7 @@ const fail = <Child, Job>(state: State<Child, Job>, cause: Cause.Cause<unknown>)
   if (first !== undefined || phase._tag === "Done" || phase._tag === "Closing" && phase.interrupted) {
     return suppress(state, cause)
   }
-  // The body has returned, so no fiber is left to interrupt. The region has failed all the same.
+  // The body has returned, so no fiber is left to interrupt. The first failure of the region is kept nevertheless.
   if (phase._tag === "Closing") return [isAnswer(cause) ? state : { ...state, first: cause }, []]
   const [closing, actions] = close({ ...state, first: cause }, { reason: "nursery failed", author: undefined })
   return [closing, [...actions, { _tag: "InterruptBody", cause }]]

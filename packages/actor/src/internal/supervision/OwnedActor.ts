@@ -1,9 +1,9 @@
 /**
- * An owner's knowledge of an actor it started, as one value that one pure step changes. It holds the rung of the
- * ladder, who ended the actor, its last word, and the end of its process. The exit of the actor (`ActorExit`) is
- * derived in this module alone, so that all who ask get the same one.
+ * An owner's knowledge of an actor that it started, as one value that one pure step changes. The value holds the rung
+ * of the shutdown ladder, the author of the actor's end, its last word, and the end of its process. Only this module
+ * derives the exit of the actor (`ActorExit`), so that every caller gets the same exit.
  *
- * The exit is decided by the first of these that is known:
+ * The first known fact of this list decides the exit:
  *
  *   1. its exit was never reported        -> Lost: it may still live
  *   2. its Bye                            -> what it says there
@@ -34,8 +34,8 @@ import { type Asked, doingOf, hintOf, type Known } from "./PostMortem.ts"
 import * as Ladder from "./ShutdownLadder.ts"
 
 /**
- * The end of an actor's process, as its spawner reports it. `Disconnected`: the connection has ended, and the exit of
- * the process is not known yet.
+ * The end of an actor's process, as its spawner reports it. `Disconnected` means that the connection has ended, and the
+ * exit of the process is not known yet.
  */
 export type End =
   | { readonly _tag: "Running" }
@@ -52,12 +52,12 @@ export interface State {
   /** The limit of the actor's heap, in MiB. */
   readonly memoryLimit: number | undefined
   readonly rung: Ladder.Rung
-  /** True when the actor has said Ready: it has finalizers, and can be asked to end. */
+  /** True when the actor has said Ready, so that it has finalizers and can be asked to end. */
   readonly ready: boolean
   readonly end: End
-  /** The reason of the actor's end, and who wants it: its owner, or the actor itself where it asked to leave. */
+  /** The reason of the actor's end, and its author: the owner, or the actor itself if it asked to leave. */
   readonly cancellation: Cancellation | undefined
-  /** The reason that the actor gave when it asked to leave, if it did. */
+  /** The reason that the actor gave when it asked to leave; `undefined` if it did not. */
   readonly leave: string | undefined
   /** True when CancelActor was sent, so that the actor's finalizers were to run. */
   readonly asked: boolean
@@ -69,17 +69,19 @@ export interface State {
   readonly cleanup: ReadonlyArray<Boxed>
   /** Set when the actor went away before its owner wanted its end. */
   readonly loss: ActorError | undefined
-  /** The last signal that was sent to it, and why it came to that. */
+  /** The last signal that the owner sent to the actor, and the reason for the signal. */
   readonly forced: { readonly signal: string; readonly reason: string; readonly rung: Ladder.Rung } | undefined
-  /** The step of its start that it said has failed. */
+  /** The step of its start that the actor reported as failed. */
   readonly failedStep: SpawnStep | undefined
-  /** Our dialogs with it that were open when its connection ended. */
+  /** The owner's dialogs with the actor that were open when the connection ended. */
   readonly open: ReadonlyArray<Asked>
-  /** The traces of its end, once its process has ended. */
+  /** The evidence about the actor's end, once its process has ended. */
   readonly evidence: Evidence | undefined
-  /** Monitors of this process that wait for its end. An end that a monitor hears is no failure. */
+  /**
+   * The number of monitors in this process that wait for the actor's end. An end that a monitor hears is no failure.
+   */
   readonly monitors: number
-  /** The exit of the actor; it is set on the last rung. */
+  /** The exit of the actor, which is set on the last rung. */
   readonly exit: ActorExit | undefined
 }
 
@@ -114,16 +116,16 @@ export type Input =
   | { readonly _tag: "Discard"; readonly cancellation: Cancellation }
   /** The actor was told from outside to end, for example by a signal. */
   | { readonly _tag: "Leave"; readonly reason: string }
-  /** A monitor begins or stops to wait for the actor's end. */
+  /** A monitor begins to wait for the actor's end, or stops. */
   | { readonly _tag: "Monitored"; readonly change: 1 | -1 }
   | { readonly _tag: "Ack" }
   | { readonly _tag: "Bye"; readonly farewell: ActorExit }
   | { readonly _tag: "Failed"; readonly boxed: Boxed; readonly step?: SpawnStep | undefined }
-  /** Its connection has ended, and these of our dialogs with it are open. */
+  /** The actor's connection has ended, and `open` are the owner's open dialogs with the actor. */
   | { readonly _tag: "Ending"; readonly open: ReadonlyArray<Asked> }
   | { readonly _tag: "CleanupFailed"; readonly boxed: Boxed }
   | { readonly _tag: "ConnectionEnded"; readonly error: ActorError }
-  /** The bound of a rung has passed. `ending`: the owner's own actor is being ended as well. */
+  /** The bound of a rung has passed. `ending` is true when the owner's own actor is being ended as well. */
   | { readonly _tag: "Elapsed"; readonly ending: boolean; readonly lines: ReadonlyArray<string> }
   | {
     readonly _tag: "ProcessEnded"
@@ -155,7 +157,7 @@ const forcedBy = (state: State, input: Ladder.Input, actions: ReadonlyArray<Ladd
   }
 }
 
-/** Returns the reason for a signal, by the rung from which it is sent. */
+/** Returns the reason for a signal, by the rung from which the signal is sent. */
 const reasonOf = (rung: Ladder.Rung, input: Ladder.Input): string => {
   if (input === "lost") return "it could not be asked to end, because it had no connection"
   if (input === "discard") return "it could not be asked to end, because it was not ready"
@@ -206,7 +208,7 @@ export const step = (state: State, input: Input): Step => {
   }
 }
 
-/** True when the actor ends although neither its owner nor itself has announced it. */
+/** True when the actor ends although neither its owner nor the actor itself has announced the end. */
 const isUnexpected = ({ cancellation, farewell }: State): boolean =>
   cancellation === undefined && farewell === undefined
 
@@ -224,7 +226,7 @@ const disconnected = (state: State, error: ActorError): Step => {
 const elapsed = (state: State, { ending, lines }: Extract<Input, { readonly _tag: "Elapsed" }>): Step => {
   if (state.rung === "Killed") return ended(state, { _tag: "Unreported" }, lines)
   if (state.rung !== "LeaveRequested") return climb(state, "elapsed")
-  // The scope that owns the actor is closing, and ends the actor after its dependents.
+  // The scope that owns the actor is closing, and will end the actor after its dependents.
   if (ending) return [state, [{ _tag: "Wait", bound: "leave" }]]
   const own: Cancellation = { by: state.actor, reason: state.leave ?? "leaving", deadline: 0 }
   return climb({ ...state, cancellation: state.cancellation ?? own }, "elapsed")
@@ -248,7 +250,7 @@ const howOf = ({ end, forced, memoryLimit }: State, lines: ReadonlyArray<string>
   return { _tag: "Killed", signal: forced.signal, reason: forced.reason }
 }
 
-/** True when the process ended by the signal that was sent last, or by an earlier one that took its time. */
+/** True when the process ended by the signal that was sent last, or by an earlier signal that acted late. */
 const isOurs = (end: End, sent: string): boolean =>
   end._tag === "Signalled" && (end.signal === sent || end.signal === "SIGTERM")
 
@@ -295,19 +297,19 @@ const killedIn = ({ forced }: State): Known["killedIn"] => {
   return forced?.rung === "Asked" ? "silence" : undefined
 }
 
-/** The actor gave a finalizer up itself: its process was not killed for it. */
+/** The actor itself stopped waiting for a finalizer, so its process was not killed because of that finalizer. */
 const isUnfinished = ({ cleanup }: ActorExit): boolean => cleanup.some(({ type }) => type === cleanupUnfinished)
 
-/** The end of a process that was not to end so. */
+/** True for the end of a process that was meant to end otherwise. */
 const isUnusual = ({ end, exit, farewell, forced, ready }: State): boolean => {
   if (exit === undefined) return false
   if (exit._tag === "Lost" || exit._tag === "Failed" || isUnfinished(exit)) return true
   if (exit._tag === "Returned") return false
-  // A start that is given up is ended by a signal, as it is to be.
+  // A start that is given up is ended by a signal, which is then the expected end.
   return end._tag === "Signalled" && (ready || forced === undefined || farewell !== undefined)
 }
 
-/** The story of its death; undefined where it has ended as it should. */
+/** The story of the actor's death; `undefined` when the actor has ended as it should. */
 export const postMortemOf = (
   state: State,
   lines: ReadonlyArray<string>
@@ -326,7 +328,7 @@ export const whyGone = (state: State, lines: ReadonlyArray<string>): ActorError 
   const { actor, farewell, loss } = state
   if (loss !== undefined) return loss
   if (farewell === undefined) return lostOf(state, lines)
-  // A failed actor has not closed its dialogs in order, so its callers hear of a loss.
+  // A failed actor has not closed its dialogs in order, so its callers get a loss.
   return farewell._tag === "Failed"
     ? lostOf({ ...state, failure: state.failure ?? farewell.error.boxed }, lines)
     : new ChannelClosed({ side: "peer", actor })
@@ -358,20 +360,20 @@ const isExpected = (farewell: ActorExit, code: number): boolean =>
 
 const isSame = (a: Boxed) => (b: Boxed): boolean => a.type === b.type && a.message === b.message && a.stack === b.stack
 
-/** Joins the reports that came while the actor ended with those in its last word. */
+/** Joins the reports that came while the actor ended with the failures in its last word. */
 const allOf = (told: ReadonlyArray<Boxed>, farewell: ReadonlyArray<Boxed>): ReadonlyArray<Boxed> => [
   ...told,
   ...farewell.filter((boxed) => !told.some(isSame(boxed)))
 ]
 
-/** The cleanup failures of an actor that its owner had ended: they are raised in that owner. */
+/** The cleanup failures of an actor that its owner had ended: they are raised in the owner. */
 export const raisedBy = ({ actor, cancellation, exit }: State): ReadonlyArray<Boxed> =>
   exit === undefined || cancellation === undefined || cancellation.by.uuid === actor.uuid ? [] : cleanupFailures(exit)
 
-/** True when a monitor heard the end. It is decided in the moment of the end. */
+/** True when a monitor heard the end. The answer is fixed at the moment of the end. */
 export const isHandled = ({ exit, monitors }: State): boolean => exit !== undefined && monitors > 0
 
-/** Decides how the actor ended, from everything that is known of it. */
+/** Decides how the actor ended, from everything that its owner knows of the end. */
 export const exitOf = (state: State, lines: ReadonlyArray<string>): ActorExit => {
   const { actor, cancellation, cleanup, end, failure, farewell, loss } = state
   if (end._tag === "Unreported") return { _tag: "Lost", error: lostOf(state, lines), cleanup }

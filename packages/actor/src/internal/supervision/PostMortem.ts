@@ -1,6 +1,6 @@
 /**
- * Why an actor died: of everything that is known of its end, the most telling part decides. Pure, so that each death has a row
- * in a table.
+ * Decides why an actor died: of all known facts about its end, the most telling one counts. The decision is a pure
+ * function, so that each death has a row in a table.
  *
  * @since 0.2.0
  */
@@ -8,19 +8,19 @@ import type { Lost, SpawnStep } from "../errors/ActorError.ts"
 import type { Death, Doing, Hint } from "../errors/Hint.ts"
 import type { Evidence } from "../spawn/Evidence.ts"
 
-/** A dialog that its parent has open with the actor. */
+/** A dialog that the parent has open with the actor. */
 export interface Asked {
   readonly dialog: number
   readonly endpoint: string
   readonly millis: number
 }
 
-/** Calls of a dead actor that are kept. */
+/** The number of calls of a dead actor that are kept. */
 const maxDoing = 16
 
 /**
- * The calls that an actor served when it died. Of its own calls the parent knows best which are over; of those of others the
- * record alone does.
+ * The calls that an actor served when it died. Of its own calls the parent knows best which are over; of the calls of
+ * other actors only the record tells.
  */
 export const doingOf = (
   calls: Evidence["calls"],
@@ -42,23 +42,23 @@ export const doingOf = (
     .slice(0, maxDoing)
 }
 
-/** Everything that is known of one end. */
+/** All known facts about one end. */
 export interface Known {
   readonly how: Lost
   readonly evidence: Evidence | undefined
-  /** The type of the error that it could still tell of. */
+  /** The type of the uncaught error that the actor could still report. */
   readonly failure: string | undefined
-  /** The step of a start that failed. */
+  /** The step of the start that failed. */
   readonly step: SpawnStep | undefined
-  /** It gave up a finalizer itself. */
+  /** True when the actor gave up a finalizer itself. */
   readonly unfinished?: boolean
-  /** Its owner killed it while its finalizers ran, or before it had answered at all. */
+  /** Set when the owner killed the actor: while its finalizers ran, or before it had answered at all. */
   readonly killedIn: "finalizers" | "silence" | undefined
 }
 
 const mebibytes = (bytes: number): number => Math.round(bytes / 2 ** 20)
 
-/** The share of its limit from which on a heap that aborted was full. */
+/** The share of its limit from which on the heap of an aborted process counts as full. */
 const fullShare = 0.9
 
 const isFull = ({ heap }: Evidence): boolean => heap !== undefined && heap.used >= heap.limit * fullShare
@@ -68,10 +68,10 @@ const isAbort = (how: Lost): boolean =>
 
 const crashes: ReadonlySet<string> = new Set(["SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGTRAP", "SIGSYS"])
 
-/** The functions of the kernel in which an event loop waits that has nothing to do. */
+/** The kernel functions in which an idle event loop waits. */
 const idleIn = /epoll|ep_poll/
 
-/** An actor that is asleep and has not answered is blocked, and so is one that sleeps elsewhere than in its event loop. */
+/** True for an actor that did not answer although it was asleep, or that sleeps elsewhere than in its event loop. */
 const isBlocked = ({ evidence, killedIn }: Known): boolean => {
   const state = evidence?.state
   if (state?.is !== "asleep") return false
@@ -84,7 +84,7 @@ const killed = (known: Known): Death => {
   return known.killedIn === "finalizers" || known.evidence?.last?.what === "release" ? "release" : "owner"
 }
 
-/** The kind of a death; undefined where nothing tells it. */
+/** The kind of a death; `undefined` when no fact tells it. */
 export const deathOf = (known: Known): Death | undefined => {
   const { evidence, failure, how, step } = known
   if (step === "import" || step === "layer") return step
@@ -97,9 +97,9 @@ export const deathOf = (known: Known): Death | undefined => {
       return killed(known)
     case "Signalled":
     case "Exited":
-      // A spawner that gathers no evidence tells how a process ended, and not why.
+      // A spawner that gathers no evidence tells how a process ended, but not why.
       if (evidence === undefined && failure === undefined) return undefined
-      // A signal of its owner may end it in order: the reason for the signal counts.
+      // A signal of the owner may end the process in order, so the reason for the signal counts.
       if (how._tag === "Exited" && known.killedIn !== undefined) return killed(known)
       if (isAbort(how)) return evidence !== undefined && isFull(evidence) ? "heap" : "abort"
       if (how._tag === "Exited") {
@@ -188,7 +188,7 @@ const texts: { readonly [K in Exclude<Death, "parent">]: (known: Known) => strin
   layer: () => "A Layer of it failed before it was ready: `cause` has the error of that Layer"
 }
 
-/** The kind of a death, and the next step; null where nothing tells it. */
+/** The kind of a death, and the next step; null when no fact tells it. */
 export const hintOf = (known: Known): Hint | null => {
   const death = deathOf(known)
   return death === undefined || death === "parent" ? null : { death, text: texts[death](known) }

@@ -1,5 +1,5 @@
 /**
- * The list of a supervisor's children, with the portals that are handed out for them.
+ * The list of a supervisor's children, with the portals to them.
  *
  * @since 0.1.0
  */
@@ -45,17 +45,17 @@ export class Roster {
     return this.members.get(key)
   }
 
-  /** The portals of the supervisor's Services by their keys. They survive restarts. */
+  /** The portals of the supervisor's Services by their keys. These portals survive restarts. */
   get portals(): Context.Context<never> {
     const services = this.all.filter(({ portal }) => portal !== undefined)
     return Context.makeUnsafe(new Map(services.map(({ plan, portal }) => [plan.spec.key, portal])))
   }
 
-  /** Takes a child into the list: makes its portal, and lets other actors ask for the child's actor. */
+  /** Adds a child to the list: makes its portal, and lets other actors ask for the child's actor. */
   enter(plan: ChildPlan): Member {
     const { context, holdMillis, local } = this.options
     const { isService, spec: { key } } = plan
-    // The role has a uuid in its name, because two supervisors of one actor may have children of one Service.
+    // The name of the role contains a uuid, because two supervisors of one actor may have children of one Service.
     const role: Role = { name: `${Context.get(context, Turn).uuid()}/${key}`, holdMillis: wireMillis(holdMillis) }
     const target = this.target(key, () => member)
     const member: Member = {

@@ -19,10 +19,10 @@
  * | Terminating    | channel closed, SIGTERM to its group            | `Timeouts.terminate`   |
  * | Killed         | SIGKILL to its group, until reaped              | `reapBoundMillis`      |
  *
- * An exit of the process ends the climb on any rung. An actor that is discarded may say Ready while the signal is on
- * its way. It has finalizers then, and is asked to end. No step leads to a lower rung. An actor that said Bye has
- * nothing left to finalize, so it is killed without SIGTERM. No climb takes longer than the three bounds together. The
- * system reaps a killed process. The bound of that rung is for a spawner that never reports the end.
+ * An exit of the process ends the climb on any rung. A discarded actor may say Ready while the signal is on its way.
+ * The actor then has finalizers, and is asked to end. No step leads to a lower rung. An actor that said Bye has nothing
+ * left to finalize, so it is killed without SIGTERM. No climb takes longer than the three bounds together. The
+ * operating system reaps a killed process. The bound of the last rung is for a spawner that never reports the end.
  *
  * @since 0.1.0
  */
@@ -42,7 +42,7 @@ export type Rung =
 export type Input =
   /** The owner wants the actor to end. */
   | "end"
-  /** The owner gives the actor's start up; before it is ready it cannot be asked to end. */
+  /** The owner gives up the actor's start; an actor that is not ready cannot be asked to end. */
   | "discard"
   /** The actor has said Ready. */
   | "ready"
@@ -57,10 +57,10 @@ export type Input =
 
 export type Bound = "leave" | "cancelAck" | "finalizers" | "terminate" | "reap"
 
-/** Milliseconds in which an actor that asks to leave may still be ended in the order of its owner. */
+/** Milliseconds within which the owner may still end, in its own order, an actor that asks to leave. */
 export const leaveGraceMillis = 1_000
 
-/** Milliseconds from a SIGKILL to the exit that the spawner reports: far more than any system needs. */
+/** Milliseconds from a SIGKILL to the exit that the spawner reports: far longer than any system needs. */
 export const reapBoundMillis = 30_000
 
 /** The longest time that a rung waits, in milliseconds. */
@@ -86,7 +86,7 @@ const discard: Step = ["Discarded", [{ _tag: "Signal", signal: "SIGTERM" }, wait
 const kill: Step = ["Killed", [{ _tag: "Signal", signal: "SIGKILL" }, wait("reap")]]
 const gone: Step = ["Gone", [{ _tag: "Done" }]]
 
-/** Closes the actor's connection, so that a later use of its portal fails with that reason, and not with a loss. */
+/** Closes the actor's connection, so that a later use of its portal fails with this reason and not with a loss. */
 const leaving: Step = ["Leaving", [{ _tag: "CloseChannel" }, wait("terminate")]]
 
 /** The actor ended by itself, so everything that it has sent is still read. */

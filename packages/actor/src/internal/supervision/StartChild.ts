@@ -1,6 +1,6 @@
 /**
- * Starts an actor: claims its name, waits for a free place among the starting ones, starts its process, and waits until
- * it is ready. An actor that does not become ready is ended and reaped before its start fails.
+ * Starts an actor: claims its name, waits for a free place among the starting actors, starts its process, and waits
+ * until the actor is ready. An actor that does not become ready is ended and reaped before its start fails.
  *
  * @since 0.1.0
  */
@@ -30,11 +30,11 @@ const levelOf = (fiber: Fiber.Fiber<unknown, unknown>): string => fiber.cache.mi
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 /**
- * Starts an actor and waits until it is ready. The actor is owned from the instant its process exists. If the start is
- * interrupted or fails, the actor is reaped before that is reported.
+ * Starts an actor and waits until it is ready. The actor has its owner from the moment its process exists. If the start
+ * fails or is interrupted, the actor is reaped before the start returns.
  *
- * Runs inside the caller's uninterruptible region and waits with its `restore`. So no interruption can lose the actor
- * between ready and owned.
+ * The start runs inside the caller's uninterruptible region and waits with the caller's `restore`. No interruption can
+ * therefore lose the actor between ready and owned.
  */
 export const start = (
   local: LocalActor,
@@ -66,8 +66,8 @@ const startIn = (
     const request = {
       actor: { name: spec.name, uuid },
       definitions: spec.definitions,
-      // A string even where a JavaScript program or a bundler has left the key out, because a request without a module
-      // asks for no Service.
+      // The key is converted to a string, because a JavaScript program or a bundler may have left it out, and a request
+      // without a module would ask for no Service.
       module: spec.service && String(spec.service.module),
       options: spec.options
     }
@@ -92,8 +92,8 @@ const startIn = (
         Effect.sync(() => {
           turn.end()
           local.starting.delete(waiting)
-          // A claim may have arrived even though it was interrupted. Later messages of this actor arrive after this
-          // one, so its answer is not waited for.
+          // An interrupted claim may still have reached the registrar. The start does not wait for the answer to this
+          // report, because later messages of the actor arrive after it.
           Effect.runForkWith(withoutCaller(fiber.context))(reach.directory.gone(uuid))
         })),
       (handle) => {
@@ -107,9 +107,9 @@ const startIn = (
   })
 
 /**
- * A place among the actors that start at the same time. More processes than the machine can boot make each other late,
- * until none is in time. A starting actor that asks for something gives its place to the next, because it may wait for
- * an actor that is still to start.
+ * A place among the actors that start at the same time. Too many starting processes slow each other down until none is
+ * ready in time. A starting actor that makes a request gives its place to the next one, because it may be waiting for
+ * an actor that has not started yet.
  */
 class Turn {
   private readonly starts: Semaphore.Semaphore
@@ -197,7 +197,7 @@ const started = (
   })
 }
 
-/** Ends the actor of a failed or interrupted start: in order where it has become ready, by a signal otherwise. */
+/** Ends the actor of a failed or interrupted start: in order if it has become ready, otherwise by a signal. */
 const abandon = (
   local: LocalActor,
   name: string,
@@ -209,7 +209,7 @@ const abandon = (
   return child.discard
 }
 
-/** Failure and output come on different pipes, so the actor's last lines may be read only after its failure. */
+/** The failure and the output come on different pipes, so the actor's last lines may be read only after its failure. */
 const withLastLines = (cause: Cause.Cause<ActorError>, { actor, lastLines }: ProcessHandle): Cause.Cause<ActorError> =>
   Cause.map(cause, (error) => {
     if (!(error instanceof SpawnFailed) || error.actor.uuid !== actor.uuid) return error

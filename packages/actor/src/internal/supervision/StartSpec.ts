@@ -15,22 +15,22 @@ export interface StartSpec {
   readonly name: string
   readonly definitions: ReadonlyArray<Implemented<AnyEndpoint>>
   readonly options: SpawnOptions
-  /** The Service that the actor is to be, and where its calls to the Services it uses go. */
+  /** The Service that the actor will run, and the routes of its calls to the Services that it uses. */
   readonly service?: ServiceSpec | undefined
-  /** The endpoints that a Service serves. An actor of functions serves its definitions instead. */
+  /** The endpoints that a Service serves. An actor without a Service serves its definitions instead. */
   readonly endpoints?: ReadonlyArray<string> | undefined
   /** True when no other actor of the tree may have this name. */
   readonly unique?: boolean | undefined
-  /** The trees that see it, where it says so. */
+  /** The trees that can see the actor, if the start says so. */
   readonly listed?: Listing | undefined
-  /** The actor's role, which a successor plays after it. */
+  /** The actor's role, which a successor will play after it. */
   readonly role?: Role | undefined
-  /** True when the actor is listed only when it takes the role over, and not when it is ready. */
+  /** True when the actor is listed when it takes over the role, and not when it is ready. */
   readonly isBehind?: boolean | undefined
   readonly relays?: ReadonlyMap<string, Relayed> | undefined
 }
 
-/** The entry of a new actor below this one; its pid is not known yet. */
+/** The registry entry of a new actor below this one; the pid of the new actor is not known yet. */
 export const entryOf = (
   local: LocalActor,
   uuid: string,
@@ -46,10 +46,13 @@ export const entryOf = (
   ...(listed === undefined ? {} : { listed })
 })
 
-/** The number of characters of the longest name. Names stand on command lines, and in every message about the actor. */
+/**
+ * The number of characters of the longest name. The limit exists because names stand on command lines, and in every
+ * message about the actor.
+ */
 const maxNameChars = 1024
 
-/** Returns why this string cannot be a name, if it cannot. */
+/** Returns why this string cannot be a name; `undefined` if it can. */
 export const problemOfName = (name: string): string | undefined =>
   name.length > maxNameChars
     ? `its name has ${name.length} characters: names have at most ${maxNameChars}`

@@ -1,6 +1,6 @@
 /**
- * A running supervisor: it carries out the actions that `SupervisorMachine` decides. Each incarnation of a child has a
- * Scope of its own. The portals that are handed out read the state of the machine.
+ * A running supervisor, which carries out the actions that `SupervisorMachine` decides. Each incarnation of a child has
+ * a Scope of its own. The portals that are handed out read the state of the machine.
  *
  * @since 0.1.0
  */
@@ -40,7 +40,7 @@ export interface SupervisingOptions {
   readonly standbyBackoff?: Schedule.Schedule<unknown, ActorExit> | undefined
   readonly holdMillis: number
   readonly children: ReadonlyArray<ChildPlan>
-  /** The reason that the actors are given when the supervisor is closed. Default: the end of their Layer. */
+  /** The reason that the children's actors get when the supervisor is closed. Default: the end of their Layer. */
   readonly closingReason?: string | undefined
 }
 
@@ -49,8 +49,8 @@ type ByHand = (what: "restart" | "stop" | "start") => Effect.Effect<void, ActorE
 const operators = new WeakMap<object, ByHand>()
 
 /**
- * Returns the operations by hand (restart, stop, start) for the child behind a portal, if a supervisor of this process
- * has it.
+ * Returns the operations by hand (restart, stop, start) for the child behind a portal; `undefined` if no supervisor of
+ * this process has it.
  */
 export const byHandOf = (portal: Portal.Portal<never>): ByHand | undefined => operators.get(portal)
 
@@ -60,7 +60,7 @@ type TakeOver = Extract<Machine.Action, { readonly _tag: "TakeOver" }>
 const supervisors = new WeakMap<AnyPortal, Supervising>()
 
 export class Supervising {
-  /** Returns the supervisor whose child a portal leads to, if it runs in this process. */
+  /** Returns the supervisor of the child behind a portal, if the supervisor runs in this process. */
   static of(portal: AnyPortal): Supervising | undefined {
     return supervisors.get(portal)
   }
@@ -98,7 +98,10 @@ export class Supervising {
     for (const plan of options.children) this.enter(plan)
   }
 
-  /** Starts all children. It is done when all are up for the first time, or fails with the failure of one of them. */
+  /**
+   * Starts all children. The effect ends when all children are up for the first time, or fails with the failure of one
+   * of them.
+   */
   readonly begin: Effect.Effect<void, unknown> = Effect.suspend(() => {
     this.options.local.supervisors.add(this)
     this.took(Machine.begin(this.options.policy, this.state))
@@ -108,7 +111,9 @@ export class Supervising {
   /** Waits until all children of the supervisor are gone, and returns why it ended. */
   readonly ended: Effect.Effect<Machine.Why> = Effect.suspend(() => Deferred.await(this.closed))
 
-  /** Stops all children in reverse order. If the cleanup of a child failed, this fails like a finalizer. */
+  /**
+   * Stops all children in reverse order. If the cleanup of a child failed, closing fails as a failed finalizer does.
+   */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.input({ _tag: "Close" })
     return Effect.flatMap(this.ended, () => {
@@ -118,7 +123,7 @@ export class Supervising {
     })
   })
 
-  /** The portals of the supervisor's Services by their keys. They survive restarts. */
+  /** The portals of the supervisor's Services by their keys. These portals survive restarts. */
   get context(): Context.Context<never> {
     return this.options.policy.dynamic ? Context.empty() : this.roster.portals
   }
@@ -162,7 +167,8 @@ export class Supervising {
 
   /**
    * The state and the players of the roles change before any action is carried out, so that portals already wait or
-   * pass calls. An action may cause another step. The actions of that step come after those of this one.
+   * pass calls. An action may cause another step. The actions of this other step are carried out after those of the
+   * present step.
    */
   private took([state, actions]: Machine.Step): void {
     const { views } = this
@@ -237,7 +243,7 @@ export class Supervising {
     }
   }
 
-  /** Runs work in a fiber. Its end is a new input, and never part of this step. */
+  /** Runs work in a fiber. The end of the work is a new input, and never part of the present step. */
   private fork<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
     return Effect.runForkWith(this.options.context)(Effect.andThen(Effect.yieldNow, effect))
   }
@@ -249,8 +255,8 @@ export class Supervising {
   // ---- children that come and go --------------------------------------------------------------------------------------
 
   /**
-   * Adds one more child, and starts it. If the first start fails, this fails with the same error, and there is no such
-   * child.
+   * Adds one more child, and starts it. If the first start fails, adding fails with the same error, and the child does
+   * not exist.
    */
   add(plan: ChildPlan): Effect.Effect<AnyPortal, unknown> {
     const { key } = plan.spec
@@ -292,7 +298,7 @@ export class Supervising {
     return member
   }
 
-  /** Takes a child out of the list. Its name is free before any monitor hears of its end. */
+  /** Removes a child from the list. The name of the child is free before any monitor learns of its end. */
   private remove(key: string, answer: Exit.Exit<never, unknown>): void {
     const member = this.roster.get(key)!
     this.roster.leave(member)
@@ -302,7 +308,7 @@ export class Supervising {
 
   // ---- stops and restarts by hand -----------------------------------------------------------------------------------
 
-  /** Waits until an operation by hand is done, or can no longer happen. */
+  /** Waits until an operation by hand is done, or has become impossible. */
   private byHand(key: string, what: "restart" | "stop" | "start", member: Member): Effect.Effect<void, ActorError> {
     return Effect.callback((resume) => {
       const find = () =>
@@ -448,7 +454,7 @@ export class Supervising {
     })
   }
 
-  /** A standby whose `warm` fails is of no use, unless the actor in front of it has ended. */
+  /** A standby whose `warm` failed is useless, unless the actor in front of it has ended. */
   private follow({ child, incarnation }: Extract<Machine.Action, { readonly _tag: "TellStandbyReady" }>): void {
     const member = this.roster.get(child)!
     const { warm } = member.plan

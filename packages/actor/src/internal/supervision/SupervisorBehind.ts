@@ -1,9 +1,9 @@
 /**
  * Incarnations beside the one that plays a role: standbys, the replacements of rolls, and retired ones.
  *
- * A takeover follows from the state alone: an incarnation is ready behind another, and the one in front has died or is
- * the target of a roll. A death during a roll, a roll during a restart, and a standby that is still starting therefore
- * need no rules of their own.
+ * A takeover follows from the state alone: an incarnation is ready behind another one, and the incarnation in front has
+ * died or must be replaced by a roll. A death during a roll, a roll during a restart, and a standby that is still
+ * starting therefore need no rules of their own.
  *
  * @since 0.1.0
  */
@@ -36,7 +36,7 @@ const isReplaced = (state: State, { child: key, upTo }: Roll["targets"][number])
     isLive(child) && isNewer(child, upTo)
 }
 
-/** The roll that replaces a child now, with the number of the newest incarnation that is to be replaced. */
+/** The roll that is replacing a child now, with the number of the newest incarnation that must be replaced. */
 const rollingOf = ({ rolls }: State, key: string): { readonly roll: Roll; readonly upTo: number } | undefined => {
   for (const roll of rolls) {
     const target = roll.targets.slice(0, roll.atOnce).find(({ child }) => child === key)
@@ -45,7 +45,7 @@ const rollingOf = ({ rolls }: State, key: string): { readonly roll: Roll; readon
   return undefined
 }
 
-/** The roll that still has to replace the incarnation that plays the role of this child. */
+/** The roll that still has to replace the incarnation that plays this child's role. */
 const replacing = (state: State, { incarnation, key }: Child) => {
   const rolling = rollingOf(state, key)
   return rolling !== undefined && incarnation <= rolling.upTo ? rolling : undefined
@@ -76,7 +76,10 @@ export const leaveRoll = (state: State, id: number): State => ({
   rolls: state.rolls.filter((roll) => roll.id !== id)
 })
 
-/** Records a failure. The roll then begins no other child, and ends when the children it has begun are replaced. */
+/**
+ * Records the failure of a replacement. The roll then begins no further child, and ends when the children that it has
+ * begun are replaced.
+ */
 const withFailure = (roll: Roll, failed: NonNullable<Roll["failed"]>): Roll => ({
   ...roll,
   failed: roll.failed ?? failed,
@@ -110,7 +113,7 @@ export const settleRolls = (state: State): Step => {
   ]
 }
 
-// ---- what incarnations beside the role tell -------------------------------------------------------------------------
+// ---- reports of incarnations beside the role ------------------------------------------------------------------------
 
 type Told = Extract<Input, { readonly child: string; readonly incarnation: number }>
 
@@ -157,8 +160,8 @@ const failRoll = (state: State, child: Child, { exit }: Extract<Input, { readonl
 }
 
 /**
- * The end of a standby is no death of the child: the incarnation in front of it goes on, and the next standby waits
- * before its start.
+ * The end of a standby does not count as a death of the child: the incarnation in front of it continues, and the next
+ * standby starts after a delay.
  */
 const setBack = (
   { intensity }: Policy,
@@ -196,7 +199,7 @@ export const retiredTold = (state: State, { key, retired }: Child, input: Told):
       return one.status === "Stopping"
         ? [update(state, [key], () => ({ retired: retired.filter((other) => other !== one) })), []]
         : [state, []]
-    // Another incarnation already plays the role. So the end of a draining actor is no death of the child.
+    // Another incarnation already plays the role. The end of a draining actor is therefore no death of the child.
     case "Died":
       return one.status === "Draining" ? stop() : [state, []]
     case "Drained": {
@@ -211,7 +214,7 @@ export const retiredTold = (state: State, { key, retired }: Child, input: Told):
 
 // ---- what follows from the state ------------------------------------------------------------------------------------
 
-/** Lets ready incarnations take over where the one in front has died, or is to be replaced. */
+/** Lets ready incarnations take over when the incarnation in front has died, or must be replaced. */
 export const settleTakeovers = (state: State): Step => {
   if (isOver(state)) return [state, []]
   let settled = state
@@ -224,7 +227,7 @@ export const settleTakeovers = (state: State): Step => {
     if (live && (rolling === undefined || behind.incarnation <= rolling.upTo)) continue
     const drainMillis = live ? rolling!.roll.drainMillis : undefined
     actions.push({ _tag: "TakeOver", child: key, incarnation: behind.incarnation, from: incarnation, drainMillis })
-    // An incarnation that has died still has resources, which its Stop releases.
+    // An incarnation that has died still holds resources, which `Stop` releases.
     if (status === "Up" && !live) actions.push({ _tag: "Stop", child: key, incarnation })
     settled = update(settled, [key], () => ({
       status: "Up",
@@ -251,7 +254,7 @@ const isBehindLeaving = (state: State, child: Child): boolean => {
     rolling !== undefined && behind.incarnation <= rolling.upTo
 }
 
-/** True for a child with incarnations that must end before others may end or start. */
+/** True for a child with incarnations that must end before other children may end or start. */
 export const isLeaving = (state: State) => (child: Child): boolean => {
   const { goal, retired, stale, status } = child
   const ends = goal !== "Up" || isOver(state)
@@ -259,7 +262,10 @@ export const isLeaving = (state: State) => (child: Child): boolean => {
   return !isLive(child) && (isBehindLeaving(state, child) || retired.some(({ status }) => status === "Stopping"))
 }
 
-/** Stops incarnations behind whose child stays. They stop at once, because they have no callers. */
+/**
+ * Stops the incarnation behind when it must end and its child stays. An incarnation behind is stopped at once, because
+ * it has no callers.
+ */
 export const settleBehindStops = (state: State): Step => {
   if (isOver(state)) return [state, []]
   const leaving = state.children.filter((child) => isBehindLeaving(state, child) && child.behind?.status !== "Stopping")
@@ -297,7 +303,7 @@ const stops = (child: string, incarnations: ReadonlyArray<number>): ReadonlyArra
   incarnations.map((incarnation) => ({ _tag: "Stop", child, incarnation }))
 
 /**
- * When a child ends because of another one, its standbys and draining incarnations end as well, because they use the
+ * When a child ends because of another child, its standbys and draining incarnations end as well, because they use the
  * same Services.
  */
 export const leaveWith = (state: State, keys: ReadonlyArray<string>): Step => {
@@ -313,11 +319,11 @@ export const leaveWith = (state: State, keys: ReadonlyArray<string>): Step => {
   ]
 }
 
-/** True where another incarnation may start behind the one that plays the role. */
+/** True when another incarnation may start behind the incarnation that plays the role. */
 const hasPlaceBehind = (child: Child): boolean =>
   child.behind === undefined && isLive(child) && child.goal === "Up" && !child.silent
 
-/** True where another incarnation has to start behind: as the replacement of a roll, or as a standby. */
+/** True when another incarnation must start behind: as the replacement of a roll, or as a standby. */
 export const isWanted = (state: State, child: Child): boolean =>
   state.phase._tag === "Running" && hasPlaceBehind(child) &&
   (replacing(state, child) !== undefined || child.standby && (child.setback?.wait ?? "Over") === "Over")

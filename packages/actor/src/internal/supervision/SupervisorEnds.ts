@@ -1,5 +1,5 @@
 /**
- * The ends of a supervisor and its children, as callers and users hear of them.
+ * The results of the end of a supervisor or a child, as callers and users get them.
  *
  * @since 0.1.0
  */
@@ -20,7 +20,7 @@ export const gaveUpOf = ({ child, deaths, reason }: Machine.GivenUp, { intensity
   return withoutStack(() => new GaveUp({ child, deaths: deaths.length, withinMillis, exits, reason }))
 }
 
-/** Makes the failure of a supervisor that was never fully up. */
+/** Makes the failure of a supervisor whose children were never all up. */
 export const bootFailureOf = (why: Machine.Why): Exit.Exit<never, unknown> => {
   switch (why._tag) {
     case "NotStarted":
@@ -89,7 +89,7 @@ export const reasonOf = (
   }
 }
 
-/** Describes, for a call that has waited in vain, why it waited and what comes next. */
+/** Describes, for a call that has waited in vain, the reason for the wait and the next step. */
 export const progressOf = (
   { backoff, children }: Machine.State,
   key: string,

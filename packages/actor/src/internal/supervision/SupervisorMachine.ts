@@ -1,6 +1,7 @@
 /**
  * The state of a supervisor, as one value that one pure step changes. A step only marks children: a death makes the
- * incarnations of all children stale that the strategy names. `settle` then derives the next actions from the state:
+ * incarnations of all children stale that the strategy names. The function `settle` then derives the next actions from
+ * the state.
  *
  *   stale or unwanted, and there  -> stopped, in reverse order, one after the other
  *   all of those down             -> one wait for the backoff
@@ -9,8 +10,8 @@
  *   ready behind a dead one       -> takes its role over
  *
  * A death during a restart, the death of a child that is being stopped, a failed start, a roll, and a close in between
- * therefore need no rules of their own. `decide` holds the only table: what an exit means to a child of each restart
- * type.
+ * therefore need no rules of their own. The only table is in `decide`: the meaning of an exit for a child of each
+ * restart type.
  *
  * @since 0.1.0
  */
@@ -51,11 +52,11 @@ export const step = (policy: Policy, state: State, input: Input): Step => {
 export const begin = (policy: Policy, state: State): Step => settle(policy, state)
 
 /**
- * Stops or restarts a child by hand. It counts as no death, and waits for no backoff. A supervisor that is ending
- * ignores it.
+ * Stops or restarts a child by hand. An operation by hand counts as no death, and waits for no backoff. A supervisor
+ * that is ending ignores the operation.
  */
 const byHand = (policy: Policy, given: State, { goal, key }: Child, what: "restart" | "stop" | "start"): Step => {
-  // A child that leaves the list cannot be started again.
+  // A child that is leaving the list cannot be started again.
   if (given.phase._tag !== "Running" || goal === "Removed") return [given, []]
   const state = withoutIdleWait(given)
   const { children } = state
@@ -63,7 +64,7 @@ const byHand = (policy: Policy, given: State, { goal, key }: Child, what: "resta
     const wanted = update(state, [key], () => ({ goal: "Up" }))
     return goingWith(wanted, goingFor(policy.strategy, children, key), key, key)
   }
-  // The users of the child cannot go on without it, under any strategy.
+  // The users of the child cannot continue without the child, whatever the strategy is.
   const users = affectedBy("dependants", children, key)
   const asked = what === "stop"
     ? update(state, users, ({ goal, status }) => ({ stale: status !== "Down", goal: goal === "Up" ? "Stopped" : goal }))
@@ -75,15 +76,15 @@ const byHand = (policy: Policy, given: State, { goal, key }: Child, what: "resta
   return [asked, []]
 }
 
-/** Clears a wait that no start needs any more, because a standby has taken over. */
+/** Ends a delay for which no start waits any more, because a standby has taken over. */
 const withoutIdleWait = (state: State): State =>
   state.backoff === "Due" && state.children.every((child) => isLive(child) || child.goal !== "Up")
     ? { ...state, backoff: "Over" }
     : state
 
 /**
- * Makes children restart because of another one: all but temporary children. The incarnation behind that of `first`
- * succeeds it. Those behind the other children end with them.
+ * Makes children restart because of another child: all of them except temporary children. The incarnation behind that
+ * of `first` succeeds it. The incarnations behind the other children end with these children.
  */
 const goingWith = (state: State, keys: ReadonlyArray<string>, first: string, own?: string): Step => {
   const marked = update(state, keys, ({ goal, key, restart, status }) => ({
@@ -119,7 +120,7 @@ const change = (policy: Policy, state: State, input: Input): Step => {
   if (input._tag === "StandbyWaited") return [Behind.standbyWaited(state, child, input.ended), []]
   const { behind, incarnation } = child
   if (behind?.incarnation === input.incarnation) return Behind.behindTold(policy, state, child, behind, input)
-  // Other incarnations are retired or gone: their later reports do not matter.
+  // All other incarnations are retired or gone, and their later reports do not matter.
   return incarnation === input.incarnation
     ? playerTold(policy, state, child, input)
     : Behind.retiredTold(state, child, input)
@@ -148,8 +149,8 @@ const playerTold = (policy: Policy, state: State, child: Child, input: Told): St
     case "StartFailed":
       return child.status === "Starting" ? startFailed(policy, state, child, input) : [state, []]
     case "Died":
-      // A stale incarnation ends because of another child, or is counted already. An incarnation that is being stopped
-      // was meant to die.
+      // A stale incarnation ends because of another child, or its death has been counted already. An incarnation that
+      // is being stopped was meant to end.
       return isLive(child) && !isOver(state) ? died(policy, state, child, input) : [state, []]
     case "Drained":
       return [state, []]
@@ -163,8 +164,8 @@ const startFailed = (
   { cause, exit, now }: Extract<Input, { readonly _tag: "StartFailed" }>
 ): Step => {
   const down = update(state, [child.key], () => ({ status: "Down", stale: false }))
-  // The child was to be stopped, or fails because a child that it uses has failed. Then only the end of that other
-  // child counts, which is about to be reported.
+  // The child was meant to be stopped, or fails because a child that it uses has failed. In the second case only the
+  // end of the used child counts, whose report is about to come.
   if (isOver(state) || child.stale || child.incarnation > 1 && usesSilent(state, child)) return [down, []]
   if (child.incarnation > 1) return died(policy, down, { ...child, status: "Down" }, { exit, now })
   if (state.phase._tag === "Booting") return [closing(down, { _tag: "NotStarted", child: child.key, cause }), []]
@@ -174,7 +175,7 @@ const startFailed = (
   ]
 }
 
-/** The child was to be up and has ended, or its restart has failed. */
+/** Handles the end of a child that was meant to be up, or its failed restart. */
 const died = (
   policy: Policy,
   state: State,
@@ -186,7 +187,8 @@ const died = (
   if (decide(child.restart, exit._tag) === "drop") {
     const dropped = drop(policy, dead, child)
     if (isOver(dropped) || state.phase._tag === "Booting" || !isAwaited(state, key)) return [dropped, []]
-    // A child that uses this one waits to start. So this one comes back at once, and its end counts like any other.
+    // A child that uses this one waits for its own start. The child that died therefore comes back at once, and its end
+    // counts like any other.
   }
   if (state.phase._tag === "Booting") return [closing(dead, { _tag: "EndedEarly", child: key, exit }), []]
   const { restarts, withinMillis } = policy.intensity
@@ -203,7 +205,10 @@ const died = (
   ]
 }
 
-/** True when a child that is down and is to be up uses this one, directly or through others that come back with it. */
+/**
+ * True when a child that must come up uses the given child, directly or through others that must come up together with
+ * the given child.
+ */
 const isAwaited = ({ children }: State, key: string): boolean => {
   const users = affectedBy("dependants", children, key)
   return children.some((child) =>
@@ -211,13 +216,13 @@ const isAwaited = ({ children }: State, key: string): boolean => {
   )
 }
 
-/** Drops exits of older deaths, to make room for that of one more. */
+/** Drops the exits of older deaths, to make room for the exit of one more. */
 const lighter = (deaths: ReadonlyArray<Death>): ReadonlyArray<Death> => {
   const oldest = deaths.length - maxExits
   return oldest < 0 ? deaths : deaths.map((death, i) => i === oldest ? { ...death, exit: undefined } : death)
 }
 
-/** Gives up: all children stop, and the reason is the deaths in the window. */
+/** Gives up: all children stop, and the deaths in the window are the reason. */
 const giveUp = (state: State, reason: GivenUp["reason"]): Step => {
   const { deaths } = state
   const last = { child: deaths.at(-1)!.child, deaths, reason }
@@ -227,10 +232,10 @@ const giveUp = (state: State, reason: GivenUp["reason"]): Step => {
 const due = ({ backoff, isFresh }: State, isFirst: boolean): Pick<State, "backoff" | "isFresh"> =>
   backoff === "Over"
     ? { backoff: "Due", isFresh: isFirst }
-    // A takeover may have left a wait that no start needs.
+    // A takeover may have left a delay for which no start waits.
     : { backoff, isFresh: isFresh || backoff === "Due" && isFirst }
 
-/** Marks a child as ended for good. If the child is significant, the supervisor may end with it. */
+/** Marks a child as ended for good. If the child is significant, the supervisor may end together with the child. */
 const drop = (policy: Policy, state: State, { key, significant }: Child): State => {
   const dropped = update(state, [key], () => ({ goal: policy.dynamic ? "Removed" : "Ended" }))
   const all = dropped.children.every((child) => !child.significant || child.goal !== "Up")
@@ -277,7 +282,7 @@ const settleRemovals = (state: State): Step => {
 
 const settleStops = (policy: Policy, state: State): Step => {
   const leaving = state.children.filter(Behind.isLeaving(state)).reverse()
-  // Children stop one after the other: the user of a child has ended before that child begins to.
+  // Children stop one after the other: the users of a child have ended before the child begins to end.
   const next = policy.dynamic ? leaving : leaving.slice(0, 1)
   let stopped = state
   const actions: Array<Action> = []
@@ -304,7 +309,7 @@ const settleStarts = (policy: Policy, state: State): Step => {
   if (isOver(state)) return [state, []]
   const revived = withRevived(state)
   const { children } = revived
-  // The incarnation behind is further: it takes over as soon as it is ready.
+  // An incarnation behind is further along: it takes over as soon as it is ready.
   const down = children.filter(({ behind, goal, status }) => goal === "Up" && status === "Down" && !isUsable(behind))
   if (down.length === 0 || !policy.dynamic && children.some(Behind.isLeaving(revived))) return [revived, []]
   const { backoff, deaths, isFresh } = revived
@@ -318,7 +323,7 @@ const settleStarts = (policy: Policy, state: State): Step => {
       children.some((child) => child.key === used && child.status === "Down" && isUsable(child.behind))
     )
   )
-  // A child that is down, is to be up, and is the first in order: every child that it uses is up.
+  // The first child in order that is down and must come up: every child that it uses is up.
   const next = policy.dynamic ? ready : isStarting(revived) ? [] : ready.slice(0, 1)
   const keys = next.map(({ key }) => key)
   const starting = update(revived, keys, ({ started }) => ({
@@ -339,10 +344,7 @@ const settleStarts = (policy: Policy, state: State): Step => {
 
 const isStarting = ({ children }: State): boolean => children.some(({ status }) => status === "Starting")
 
-/**
- * Marks a child that ended for good, or was stopped by hand, as wanted again where another child that uses it has to
- * start.
- */
+/** Marks a child that ended for good, or was stopped by hand, as wanted again if a child that uses it must start. */
 const withRevived = (state: State): State => {
   const starting = state.children.filter((child) =>
     child.goal === "Up" && child.status === "Down" || Behind.isWanted(state, child)

@@ -27,7 +27,10 @@ export interface News {
   readonly counter?: Metric.Counter<number> | undefined
 }
 
-/** Returns the event that an action causes, if it causes one. `deaths` is the number of deaths in the window. */
+/**
+ * Returns the event that an action causes; `undefined` if it causes none. `deaths` is the number of deaths in the
+ * window.
+ */
 export const newsOf = (
   action: Action,
   deaths: number,

@@ -16,8 +16,8 @@ import type { ActorExit } from "../errors/ActorExit.ts"
 export type Restart = "permanent" | "transient" | "temporary"
 
 /**
- * The children that restart after the death of one: the dead child and its users, the dead child alone, it and all that
- * started after it, or all.
+ * The children that restart after the death of one child: the dead child and its users, the dead child alone, the dead
+ * child and all that started after it, or all children.
  *
  * @category models
  * @since 0.1.0
@@ -25,7 +25,8 @@ export type Restart = "permanent" | "transient" | "temporary"
 export type Strategy = "dependants" | "one-for-one" | "rest-for-one" | "one-for-all"
 
 /**
- * The ends of significant children that end the supervisor in order: none, the end of any, or the end of the last one.
+ * The ends of significant children that make the supervisor end in order: none, the end of any, or the end of the last
+ * one.
  *
  * @category models
  * @since 0.1.0
@@ -38,7 +39,7 @@ export interface ChildSpec {
   readonly uses: ReadonlyArray<string>
   readonly restart: Restart
   readonly significant: boolean
-  /** True when one more incarnation is kept ready, which takes the role over when the first one dies. */
+  /** True when one more incarnation is kept ready, which takes over the role when the first one dies. */
   readonly standby: boolean
 }
 
@@ -47,15 +48,15 @@ export interface Policy {
   readonly intensity: { readonly restarts: number; readonly withinMillis: number }
   readonly autoShutdown: AutoShutdown
   /**
-   * True when children can be added and removed. They start and stop at the same time, and leave the list when they end
-   * for good.
+   * True when children can be added and removed. Dynamic children start and stop at the same time, and leave the list
+   * when they end for good.
    */
   readonly dynamic: boolean
 }
 
 /**
- * Sorts children: each comes after all that it uses, otherwise in the given order. Throws on a cycle, and on a key that
- * occurs twice.
+ * Sorts children: each child comes after all children that it uses, and otherwise in the given order. Throws on a
+ * cycle, and on a key that occurs twice.
  */
 export const ordered = <C extends Pick<ChildSpec, "key" | "uses">>(specs: ReadonlyArray<C>): ReadonlyArray<C> => {
   const byKey = new Map(specs.map((spec) => [spec.key, spec]))
@@ -102,8 +103,7 @@ export const affectedBy = (
 }
 
 /**
- * Returns the children that restart after the death of one: none but the dead child where a standby takes its role
- * over.
+ * Returns the children that restart after the death of a child: only the dead child if a standby takes over its role.
  */
 export const goingFor = (strategy: Strategy, children: ReadonlyArray<ChildSpec>, key: string): ReadonlyArray<string> =>
   children.some((child) => child.key === key && child.standby) ? [key] : affectedBy(strategy, children, key)

@@ -1,5 +1,5 @@
 /**
- * Mistakes in a policy and its children, which are found before a supervisor is made of them.
+ * Finds mistakes in a policy and its children before a supervisor is made from them.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ const known = {
   restart: ["permanent", "transient", "temporary"]
 } as const
 
-/** Finds a value that a program without types may have written. */
+/** Finds a wrong value in the policy of a program without types. */
 const strangerIn = (
   { autoShutdown, strategy }: Policy,
   children: ReadonlyArray<ChildSpec>
@@ -27,7 +27,7 @@ const strangerIn = (
   return `"${word}" is no \`${name}\`: it is one of ${known[name].map((one) => `"${one}"`).join(", ")}`
 }
 
-/** Returns why this policy and these children make no supervisor, if they do not. */
+/** Returns why a policy and its children cannot make a supervisor; `undefined` if they can. */
 export const problemOf = (policy: Policy, children: ReadonlyArray<ChildSpec>): string | undefined => {
   for (const { key, restart, significant, standby } of children) {
     const user = children.find(({ uses }) => uses.includes(key))

@@ -1,9 +1,9 @@
 /**
  * The state of a supervisor as data: its children with all their incarnations, its rolls, its inputs and its actions.
  *
- * A child has up to three kinds of incarnations. One incarnation plays the child's role, and gets its calls. Another
- * may stand behind it: a standby, or the starting replacement of a roll. Incarnations that have handed the role on are
- * retired, until they are down.
+ * A child has up to three kinds of incarnations. One of these incarnations plays the child's role, and gets its calls.
+ * A second incarnation may stand behind the first: a standby, or the starting replacement of a roll. Incarnations that
+ * have handed over the role are retired until they are down.
  *
  * @since 0.1.0
  */
@@ -26,31 +26,35 @@ export interface Behind {
   readonly readyAt: number
 }
 
-/** An incarnation that has handed its role on: its open calls end, or it is being stopped. */
+/** An incarnation that has handed over its role: its open calls are ending, or it is being stopped. */
 export interface Retired {
   readonly incarnation: number
   readonly status: "Draining" | "Stopping"
 }
 
-/** The number of ends of standbys in a row, and the wait before the next standby starts. */
+/** The number of standbys that ended in a row, and the delay before the next standby starts. */
 export interface Setback {
   readonly count: number
   readonly exit: ActorExit
   /**
-   * `Ended`: the schedule has no more delays, and the child has no standby until another incarnation plays the role.
+   * `Ended` means that the schedule has no more delays, and the child gets no standby until another incarnation plays
+   * the role.
    */
   readonly wait: "Due" | "Waiting" | "Over" | "Ended"
 }
 
 export interface Child extends ChildSpec {
   readonly status: Status
-  /** The number of the incarnation that plays the role, or is to play it. */
+  /** The number of the incarnation that plays the role, or will play it. */
   readonly incarnation: number
   /** The number of starts of the child so far. */
   readonly started: number
-  /** `Up`: the child is to be up. Otherwise it has ended for good, was stopped by hand, or is to leave the list. */
+  /**
+   * `Up` means that the child should be up. With the other goals the child has ended for good, was stopped by hand, or
+   * is leaving the list.
+   */
   readonly goal: "Up" | "Ended" | "Stopped" | "Removed"
-  /** True when the child's incarnation must end: it has died, or ends together with another one. */
+  /** True when the child's incarnation must end: it has died, or ends together with another child. */
   readonly stale: boolean
   /** True when the child begins no more calls, and its exit is not known yet. */
   readonly silent: boolean
@@ -66,16 +70,16 @@ export interface Roll {
   readonly atOnce: number
   readonly drainMillis: number
   /**
-   * The children that are still to be replaced, in the order of starts, each with the newest incarnation that has to
-   * go.
+   * The children that must still be replaced, in the order of starts, each with the number of the newest incarnation to
+   * replace.
    */
   readonly targets: ReadonlyArray<{ readonly child: string; readonly upTo: number }>
   readonly replaced: ReadonlyArray<string>
-  /** Set when a replacement did not start: the roll then begins no other child. */
+  /** Set when a replacement did not start: the roll then begins no further child. */
   readonly failed: { readonly child: string; readonly exit: ActorExit } | undefined
 }
 
-/** How a roll ended. */
+/** The ways in which a roll ends. */
 export type RollOutcome =
   | { readonly _tag: "Done" }
   | { readonly _tag: "NotStarted"; readonly child: string; readonly exit: ActorExit }
@@ -84,10 +88,10 @@ export type RollOutcome =
   | { readonly _tag: "Unknown"; readonly child: string }
   | { readonly _tag: "Closed"; readonly child: string }
 
-/** A death that counts, and its time. */
+/** A death that counts for the intensity, and its time. */
 export interface Death {
   readonly child: string
-  /** Absent for old deaths when there are very many, because an exit holds the last output of its process. */
+  /** Absent for older deaths when there are very many, because an exit holds the last output of its process. */
   readonly exit: ActorExit | undefined
   readonly at: number
 }
@@ -95,7 +99,7 @@ export interface Death {
 /** The number of deaths whose exits are kept. A policy may allow any number of deaths. */
 export const maxExits = 100
 
-/** Why a supervisor ends. */
+/** The reason why a supervisor ends. */
 export type Why =
   | { readonly _tag: "Closed" }
   | { readonly _tag: "AutoShutdown"; readonly child: string }
@@ -104,8 +108,7 @@ export type Why =
   | GivenUp & { readonly _tag: "GaveUp" }
 
 /**
- * The child whose death was the last, and why the supervisor starts nothing any more: too many deaths in the window, or
- * no further delay.
+ * The child whose death was the last, and the reason to give up: too many deaths in the window, or no further delay.
  */
 export interface GivenUp {
   readonly child: string
@@ -122,13 +125,13 @@ export type Phase =
 
 export interface State {
   readonly phase: Phase
-  /** The children in order: each comes after all that it uses. */
+  /** The children in order: each comes after all children that it uses. */
   readonly children: ReadonlyArray<Child>
-  /** The deaths that count: none is older than the window. */
+  /** The deaths that count, none of which is older than the window. */
   readonly deaths: ReadonlyArray<Death>
-  /** The wait before the next start. Every death makes it due, and deaths during the wait share it. */
+  /** The delay before the next start. Every death makes a delay due, and deaths during the delay share it. */
   readonly backoff: "Due" | "Waiting" | "Over"
-  /** True when the window held no death as the wait became due, so that the delays begin anew. */
+  /** True when the window held no death when the delay became due, so that the schedule begins anew. */
   readonly isFresh: boolean
   readonly rolls: ReadonlyArray<Roll>
 }
@@ -140,7 +143,7 @@ export type Input =
     readonly child: string
     readonly incarnation: number
     readonly cause: Cause.Cause<unknown>
-    /** The failed start as an exit, which counts in the window. */
+    /** The failed start as an exit, which counts in the window like a death. */
     readonly exit: ActorExit
     readonly now: number
   }
@@ -154,14 +157,14 @@ export type Input =
   }
   | { readonly _tag: "Stopped"; readonly child: string; readonly incarnation: number }
   /**
-   * The drain of a retired incarnation is over. `calls` says how many calls were open at the bound, if the incarnation
-   * told it.
+   * The drain of a retired incarnation is over. `open` is the number of calls that were open at the bound, if the
+   * incarnation reported it.
    */
   | { readonly _tag: "Drained"; readonly child: string; readonly incarnation: number; readonly open: number | null }
   | { readonly _tag: "BackoffOver" }
   /** The backoff schedule has no further delay, so there is no next attempt. */
   | { readonly _tag: "BackoffEnded" }
-  /** The wait before a child's next standby is over, or there will be no next one. */
+  /** The delay before a child's next standby is over, or there will be no next standby. */
   | { readonly _tag: "StandbyWaited"; readonly child: string; readonly ended: boolean }
   | { readonly _tag: "Close" }
   | {
@@ -171,7 +174,7 @@ export type Input =
     readonly atOnce: number
     readonly drainMillis: number
   }
-  /** The caller of the roll has left: replacements that have not taken over by now are stopped. */
+  /** The caller of the roll has left: replacements that have not taken over yet are stopped. */
   | { readonly _tag: "RollLeft"; readonly id: number }
   /** Adds a child of a dynamic supervisor. */
   | { readonly _tag: "Add"; readonly spec: ChildSpec }
@@ -184,11 +187,14 @@ export type Input =
 
 export type Action =
   /**
-   * Starts an incarnation. An incarnation that starts behind another is not listed, and has no name before it takes
+   * Starts an incarnation. An incarnation that starts behind another one is not listed, and has no name before it takes
    * over.
    */
   | { readonly _tag: "Start"; readonly child: string; readonly incarnation: number; readonly isBehind: boolean }
-  /** Ends an incarnation: interrupts a start that is under way, and releases the resources of one that has died. */
+  /**
+   * Ends an incarnation: interrupts a start that is under way, and releases the resources of an incarnation that has
+   * died.
+   */
   | { readonly _tag: "Stop"; readonly child: string; readonly incarnation: number }
   | { readonly _tag: "Wait"; readonly isFresh: boolean; readonly exit: ActorExit }
   | { readonly _tag: "WaitStandby"; readonly child: string; readonly isFresh: boolean; readonly exit: ActorExit }
@@ -258,16 +264,17 @@ export const initial = (specs: ReadonlyArray<ChildSpec>): State => ({
   rolls: []
 })
 
-// ---- what others see ------------------------------------------------------------------------------------------------
+// ---- views for portals and observers --------------------------------------------------------------------------------
 
-/** A portal's treatment of calls to a child: it passes them on, lets them wait, or fails them. */
+/** The fate of calls through a portal to a child: they pass, wait, or fail. */
 export type View = "up" | "restarting" | "gone"
 
-/** Returns a portal's view of its child. */
+/** Returns the fate of calls to a child. */
 export const view = (policy: Policy, state: State, key: string): View => views(policy, state).get(key) ?? "gone"
 
 /**
- * Returns the views of all portals. A child whose end is not explained yet may come back, so it counts as restarting.
+ * Returns the fate of calls for all children. A child whose end is not explained yet may come back, so it counts as
+ * restarting.
  */
 export const views = (policy: Policy, state: State): ReadonlyMap<string, View> => {
   const { children } = state
@@ -283,7 +290,7 @@ export const views = (policy: Policy, state: State): ReadonlyMap<string, View> =
   }))
 }
 
-/** Returns how far a child is, for snapshots and observers. */
+/** Returns the state of a child for snapshots and observers. */
 export const stateOf = (state: State, { goal, incarnation, status }: Child): ChildState => {
   if (status !== "Down") return status
   if (isOver(state)) return "Ended"
@@ -313,7 +320,7 @@ export const update = (
   children: state.children.map((child) => keys.includes(child.key) ? { ...child, ...patch(child) } : child)
 })
 
-/** True when the incarnation's process can take the role over as soon as it is ready. */
+/** True when the incarnation behind can take over the role as soon as it is ready. */
 export const isUsable = (behind: Behind | undefined): behind is Behind =>
   behind !== undefined && behind.status !== "Stopping" && !behind.stale
 

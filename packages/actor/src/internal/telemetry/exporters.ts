@@ -1,5 +1,6 @@
 /**
- * The exporters of one actor. Effect's modules for them are loaded where an exporter is built, and in no other actor.
+ * The exporters of one actor. Effect's modules for exporters are loaded when an exporter is built, and in no other
+ * actor.
  *
  * @since 0.2.0
  */
@@ -24,7 +25,7 @@ interface OtlpSettings {
   readonly shutdownMillis?: number
 }
 
-/** The resource of an actor: one instance of the service that the tree is. */
+/** The OTLP resource of an actor: all actors of the tree are instances of one service. */
 const resourceOf = ({ ancestors, id }: ActorInfo, { attributes, service }: OtlpSettings) => ({
   serviceName: service ?? ancestors[0]?.name ?? id.name,
   attributes: {
@@ -36,7 +37,7 @@ const resourceOf = ({ ancestors, id }: ActorInfo, { attributes, service }: OtlpS
   }
 })
 
-/** The actor's numbers become metrics of the registry that the context of the Layer has. */
+/** Makes the actor's numbers metrics in the registry of the Layer's context. */
 export const metrics: Layer.Layer<never> = Layer.effectContext(
   Effect.contextWith((context: Context.Context<never>) =>
     Effect.succeed(
@@ -71,7 +72,7 @@ const loadOtlp = async (settings: OtlpSettings): Promise<Layer.Layer<never>> => 
     const common = { headers, resource: resourceOf(self, settings), shutdownTimeout }
     const traces = Tracer.layer({ ...common, url: `${base}/v1/traces`, exportInterval })
     const numbers = MetricsExporter.layer({ ...common, url: `${base}/v1/metrics`, exportInterval: metricsMillis })
-    // An actor's logs go to the root, whose loggers have those of all.
+    // An actor sends its logs to the root, whose loggers export the logs of all actors.
     const logs = self.isRoot ? [Logger.layer({ ...common, url: `${base}/v1/logs`, exportInterval })] : []
     return Layer.mergeAll(traces, numbers, ...logs).pipe(
       Layer.provide([
@@ -89,7 +90,7 @@ const loadDevtools = async ({ url }: { readonly url?: string }): Promise<Layer.L
   return Layer.merge(metrics, DevTools.layer(url))
 }
 
-/** A Layer that is loaded when it is built. */
+/** A Layer whose module is loaded when the Layer is built. */
 const loaded = (load: () => Promise<Layer.Layer<never>>): Layer.Layer<never> =>
   Layer.unwrap(Effect.orDie(outside(load)))
 

@@ -1,6 +1,6 @@
 /**
- * The counts of an actor as Effect's metrics. Each is read from the plain numbers when an exporter asks, so a call pays for
- * an addition and for no metric.
+ * Makes the counts of an actor available as Effect's metrics. An exporter reads the plain numbers when it exports, so a
+ * call costs one addition and no metric.
  *
  * @since 0.2.0
  */
@@ -12,7 +12,7 @@ import type { Metered } from "../inspect/Metered.ts"
 
 type Attributes = Readonly<Record<string, string>>
 
-/** One metric that is made of numbers as they are now. */
+/** One metric whose value is read from present numbers. */
 interface Series {
   readonly metric: Metric.Metric<any, any>
   readonly read: () => unknown
@@ -97,7 +97,7 @@ const attributesOf = ({ actor }: Metered): Attributes => ({ actor: actor.name })
 
 const endpointsOf = (meter: Meter): ReadonlyArray<Calls> => Array.from(meter.endpoints.values())
 
-/** Registers the metrics of an actor, and those of each endpoint and each pool that comes later. */
+/** Registers the metrics of an actor, and those of each endpoint and each pool that appears later. */
 export const attach = (metered: Metered, context: Context.Context<never>): void => {
   const actor = attributesOf(metered)
   const { meter } = metered
@@ -110,7 +110,7 @@ export const attach = (metered: Metered, context: Context.Context<never>): void 
 
 const isOurs = ({ id }: Metric.Metric.Snapshot): boolean => id.startsWith("furrow.")
 
-/** A state as plain data: other actors and tools of this version read it. */
+/** The state of a metric as plain data, for other actors and tools of this version. */
 const plain = (value: unknown): unknown => {
   if (typeof value === "bigint") return Number(value)
   if (value instanceof Map) return Array.from(value)
@@ -127,7 +127,7 @@ const inspectOne = ({ attributes, description, id, state, type }: Metric.Metric.
   state: plain(state)
 })
 
-/** All metrics of an actor as they are now: its own counts, and those of the program that runs in this context. */
+/** All metrics of an actor at this moment: its own counts, and the metrics of the program that runs in this context. */
 export const inspect = (metered: Metered, context: Context.Context<never>): ReadonlyArray<MetricInspection> => {
   const actor = attributesOf(metered)
   const own = Context.make(Metric.MetricRegistry, new Map()) as unknown as Context.Context<never>

@@ -1,6 +1,6 @@
 /**
- * A topic in its own actor: endpoint handlers over a `Hub`. The topic holds messages as bytes, which their publisher
- * has encoded once.
+ * A topic inside its own actor: endpoint handlers over a `Hub`. The topic holds messages as bytes, which their
+ * publisher has encoded once.
  *
  * @since 0.1.0
  */
@@ -18,7 +18,7 @@ const Bytes = Schema.Struct({ key: Schema.String, bytes: Schema.Uint8Array })
 export const publish = endpoint("publish", { payload: { messages: Schema.Array(Bytes) } })
 
 /**
- * The first item of a subscription has no message: it says that the subscription is in place. `dropped` counts the
+ * The first item of a subscription has no message: it confirms that the subscription is in place. `dropped` counts the
  * messages that were lost before the message of this item.
  */
 const Item = Schema.Struct({ dropped: Schema.Int, message: Schema.NullOr(Bytes) })
@@ -48,7 +48,9 @@ const itemsOf = ({ dropped, messages }: Taken): readonly [Item, ...ReadonlyArray
   return [{ dropped, message: first }, ...rest.map((message) => ({ dropped: 0, message }))]
 }
 
-/** Copies small messages: a message that arrives is a view of a larger read, which would stay in memory with it. */
+/**
+ * Copies small messages, because an arriving message is a view of a larger read, which would stay in memory with it.
+ */
 const owned = (message: Message): Message =>
   message.bytes.buffer.byteLength <= 2 * message.bytes.length
     ? message
@@ -69,9 +71,10 @@ export const handlers = (name: string, bounds: Bounds, whenDrained: (listener: (
         resume?.()
       }
     }
-    // By then a successor plays the role. Subscribers follow it, and do not hold up the end of this actor.
+    // When the actor is drained, a successor already plays the role. Subscribers change to the successor, and do not
+    // delay the end of this actor.
     whenDrained(() => execute(hub.drain()))
-    /** Attempts an input now, and again whenever an action names this id, until it has an answer. */
+    /** Attempts an input now, and again whenever an action names this id, until the attempt has an answer. */
     const answered = <A, E>(id: number, attempt: () => Effect.Effect<A, E> | undefined, otherwise = () => {}) =>
       Effect.callback<A, E>((resume) => {
         const look = () => {
@@ -105,7 +108,8 @@ export const handlers = (name: string, bounds: Bounds, whenDrained: (listener: (
           })
       )
     /**
-     * Publishes messages. The first attempt gives them to the hub; the second comes when the hub has taken them all.
+     * Publishes messages. The first attempt gives the messages to the hub; the second attempt comes when the hub has
+     * taken them all.
      */
     const published = (messages: ReadonlyArray<Message>) =>
       Effect.suspend(() => {

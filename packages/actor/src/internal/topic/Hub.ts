@@ -7,8 +7,9 @@
  * | drop-oldest              | is taken                            | loses its oldest, and is told   |
  * | error                    | is taken                            | is done, and its stream fails   |
  *
- * Messages of one key are taken in the order in which they were published. A message that waits for room holds up only
- * messages of its own key. Every input returns the actions that follow from it. The hub itself calls nothing back.
+ * Messages of one key are taken in the order in which they were published. A message that waits for room in a
+ * subscriber's buffer delays only messages of its own key. Every input returns the actions that follow from it. The hub
+ * itself runs no callback.
  *
  * @since 0.1.0
  */
@@ -21,8 +22,9 @@ export interface Message {
 /**
  * The fate of a message for which a subscriber has no room:
  *
- * - `"block"`: its publisher waits, and so do later publishers of that key, until the subscriber has read enough
- * - `"drop-oldest"`: the subscriber loses its oldest waiting message, and is told how many it has lost
+ * - `"block"`: the publisher of the message waits, and so do later publishers of its key, until the subscriber has read
+ *   enough
+ * - `"drop-oldest"`: the subscriber loses its oldest waiting message, and gets the number of lost messages
  * - `"error"`: the stream of the subscriber fails with `StreamOverrun`
  *
  * @category models
@@ -41,7 +43,7 @@ export type Action =
   | { readonly _tag: "Published"; readonly id: number }
   | { readonly _tag: "Wake"; readonly id: number }
 
-/** Messages that a subscriber is given at once, and the number of messages that it lost before them. */
+/** Messages that a subscriber gets at once, and the number of messages that the subscriber lost before these. */
 export interface Taken {
   readonly dropped: number
   readonly messages: ReadonlyArray<Message>
@@ -52,8 +54,8 @@ interface Subscriber {
   readonly keys: ReadonlySet<string> | undefined
   readonly overflow: Overflow
   /**
-   * Messages that were published before the subscriber came and are still to be delivered. They do not count against
-   * the room for later ones.
+   * Messages that were published before the subscriber came and are still to be delivered. Replayed messages do not
+   * count in the buffer for later messages.
    */
   replayed: Array<Message>
   queue: Array<Message>
@@ -69,11 +71,12 @@ interface Publisher {
 }
 
 /**
- * The largest number of bytes that wait for one subscriber, or are kept for later ones. A single message always fits.
+ * The largest number of bytes that wait for one subscriber, or are kept for later subscribers. A single message always
+ * fits.
  */
 export const maxHeldBytes = 8 * 1024 * 1024
 
-/** The number of messages that are handed over at once. */
+/** The largest number of messages that are delivered at once. */
 export const maxTaken = 64
 
 export class Hub {
@@ -101,7 +104,7 @@ export class Hub {
     return actions
   }
 
-  /** Takes out a publisher that no longer waits. Its messages that were already taken stay. */
+  /** Removes a publisher that no longer waits. Messages of the publisher that the hub has already taken stay. */
   withdraw(id: number): ReadonlyArray<Action> {
     const actions: Array<Action> = []
     this.waiting = this.waiting.filter((publisher) => publisher.id !== id)
@@ -137,15 +140,18 @@ export class Hub {
     return actions
   }
 
-  /** Begins to drain: only messages that wait already are published. A subscriber ends when it has got all of them. */
+  /**
+   * Begins to drain: only messages that already wait are still published. A subscriber ends when it has received all
+   * its messages.
+   */
   drain(): ReadonlyArray<Action> {
     this.isDraining = true
     return this.wakeAll()
   }
 
   /**
-   * Returns the next messages for a subscriber: `"overrun"` where it was too slow for its policy, `"over"` where no
-   * more will come.
+   * Returns the next messages for a subscriber; `"overrun"` if it was too slow for its policy, and `"over"` if no
+   * further message will come.
    */
   take(id: number): readonly [Taken | "overrun" | "over" | undefined, ReadonlyArray<Action>] {
     const subscriber = this.subscribers.get(id)
@@ -191,8 +197,8 @@ export class Hub {
   }
 
   /**
-   * Takes as many of the waiting messages as have room, in the order in which they came. No subscriber gets new room
-   * meanwhile. So once a key waits at one publisher, it also waits at all later ones.
+   * Takes as many waiting messages as subscribers have room for, in the order in which the messages came. No subscriber
+   * gets new room during this step. A key that waits at one publisher therefore also waits at all later publishers.
    */
   private goOn(actions: Array<Action>): void {
     if (this.waiting.length === 0) return

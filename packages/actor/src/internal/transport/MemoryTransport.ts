@@ -1,9 +1,9 @@
 /**
- * A connection inside one process: for tests, and for trees of actors that need no processes.
+ * A connection inside one process, for tests and for trees of actors without processes.
  *
  * Bytes cross in order in a later microtask, never inside the call that sent them, so that programs behave as over a
- * socket. A receiver's queue above the high-water mark is full, as a socket's is. Two ends that answer each other
- * without a pause let the event loop turn now and then, so that other work is not held up.
+ * socket. A receiver's queue above the high-water mark counts as full, like the queue of a socket. Two ends that answer
+ * each other without a pause let the event loop turn now and then, so that other work can run.
  *
  * @since 0.1.0
  */
@@ -23,11 +23,11 @@ class Pipe implements Wire {
   private deliveries = 0
   private wasFull = false
   private held = false
-  /** The number of bytes that pass before the wire is cut. */
+  /** The number of bytes that may still pass before the wire is cut. */
   private leftBytes = Infinity
   private state: "open" | "ending" | "ended" = "open"
   private reader: ConnectionHandlers | undefined
-  /** The process in which the arriving bytes are read. */
+  /** The process in which arriving bytes are read. */
   private readonly turn: Turn
   private readonly drained: () => void
 
@@ -76,7 +76,7 @@ class Pipe implements Wire {
     if (afterBytes > 0) return void (this.leftBytes = Math.min(this.leftBytes, afterBytes))
     this.queue = []
     this.queued = 0
-    // The connection's writer hears no more of room: the next thing that it hears is the end.
+    // The writer of the connection gets no further `drain`, because the next event is the end.
     this.wasFull = false
     this.end()
   }
@@ -135,7 +135,7 @@ export const pair = (left: Turn = eventLoop, right: Turn = eventLoop): readonly 
   return [end(0, leftToRight, rightToLeft), end(1, rightToLeft, leftToRight)]
 }
 
-/** A transport between the actors of one tree that live in this process. */
+/** A transport between actors of one tree that live in this process. */
 export const hub = (): TransportDriver["Service"] => {
   const listening = new Map<string, { readonly accept: (connection: Connection) => void; readonly turn: Turn }>()
   let last = 0

@@ -1,6 +1,6 @@
 /**
- * The means by which an actor listens and dials: the drivers of its tree's transports as one, with the proof that the
- * other end belongs to the tree.
+ * The means by which an actor listens and dials: the drivers of all transports of its tree as one driver, with the
+ * proof that the other end belongs to the tree.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,7 @@ import { type Address, type Connection, type Listener, type TransportDriver, Tra
 
 /** The open listeners of one actor. */
 export interface Doors {
-  /** The addresses of the listeners. A listener that cannot be reached any more is opened again first. */
+  /** The addresses of the listeners. A listener that cannot be reached any more is first replaced by a new one. */
   readonly addresses: Effect.Effect<ReadonlyArray<Address>, TransportError>
   readonly close: () => void
 }
@@ -23,8 +23,7 @@ export interface Network {
   /** Connects to the first of these addresses that can be dialled. */
   readonly dial: (addresses: ReadonlyArray<Address>) => Effect.Effect<Connection, TransportError>
   /**
-   * Makes the authenticator of one connection; `undefined` where no other process can dial, so that no proof is asked
-   * for.
+   * Makes the authenticator of one connection; `undefined` when no other process can dial, so that no proof is needed.
    */
   readonly authenticator: ((connection: Connection) => Authenticator) | undefined
   readonly forget: (actor: ActorId) => void
@@ -35,8 +34,7 @@ type Driver = TransportDriver["Service"]
 const broken = (reason: string): TransportError => new TransportError({ gone: false, reason })
 
 /**
- * Runs a request to a driver. A driver that throws or dies fails the request with its reason, as any other failure
- * does.
+ * Runs a request to a driver. A driver that throws or dies fails the request with its error, like any other failure.
  */
 const asked = <A>(
   what: string,
@@ -72,7 +70,7 @@ const each = <A>(all: ReadonlyArray<A>, act: (one: A) => void): void => {
   if (thrown.length > 0) throw thrown[0]
 }
 
-/** True where a listener can still be reached. A driver without that question has listeners that stay reachable. */
+/** True when a listener can still be reached. Listeners of a driver without `isReachable` stay reachable. */
 const isReachable = (listener: Listener): boolean => {
   try {
     return listener.isReachable?.() !== false
@@ -81,7 +79,7 @@ const isReachable = (listener: Listener): boolean => {
   }
 }
 
-/** Listens with all transports or with none: an actor must not be reachable in some places only. */
+/** Listens with all transports or with none, because an actor must not be reachable by some transports only. */
 const listenAll = (
   drivers: ReadonlyArray<Driver>,
   actor: ActorId,
@@ -114,7 +112,7 @@ const listenAll = (
     const listening = Effect.suspend(() =>
       Effect.forEach(closed ? [] : drivers.filter((driver) => !isOpen(driver)), listen, { discard: true })
     )
-    // Callers that ask at the same time see the same unreachable listener, so it is opened again once.
+    // Callers at the same time find the same unreachable listener, so one permit makes them open it again only once.
     const oneAtATime = Semaphore.makeUnsafe(1).withPermits(1)
     const addresses = Effect.suspend(() => {
       const all = Effect.sync(() => Array.from(drivers, (driver) => open.get(driver)?.address ?? []).flat())
@@ -124,8 +122,8 @@ const listenAll = (
   })
 
 /**
- * Dials the addresses in the order of the transports, which is the order of preference. Each address is dialled by its
- * transport.
+ * Dials the addresses in the order of the transports, which is the order of preference. Each address is dialled by the
+ * transport to which it belongs.
  */
 const dialFirst = (
   drivers: ReadonlyArray<Driver>,
@@ -142,7 +140,7 @@ const dialFirst = (
       "Transport.merge"
     return Effect.fail(new TransportError({ gone: false, reason }))
   }
-  // A dial without an answer tries the next address: the actor counts as gone only if every address says so.
+  // A dial without an answer tries the next address: the actor counts as gone only if every address is gone.
   return others.reduce(
     (before, next) =>
       Effect.catch(
@@ -154,7 +152,7 @@ const dialFirst = (
   )
 }
 
-/** Makes one network of these drivers, whose members prove themselves with these authenticators. */
+/** Makes one network from these drivers, whose members prove themselves with these authenticators. */
 export const make = (drivers: ReadonlyArray<Driver>, authenticator: Network["authenticator"]): Network => ({
   listen: (actor, accept) => listenAll(drivers, actor, accept),
   dial: (addresses) =>

@@ -1,9 +1,10 @@
 /**
- * Moves bytes between two actors, in order, and makes the connections for that.
+ * Makes connections between two actors, which move bytes in order.
  *
- * A connection knows no messages, no dialogs and no actors. It owes its user three things: bytes arrive in the order
- * they were written, a peer that stops reading makes `write` answer `false` until `drain`, and the end is reported
- * once. It is made of callbacks, not effects: this is the hot path, where a fiber per chunk is what costs.
+ * A connection knows no messages, no dialogs and no actors. A connection guarantees three things to its user: bytes
+ * arrive in the order in which they were written, `write` returns `false` when the peer stops reading until `drain` is
+ * called, and the end is reported once. The interface consists of callbacks and not effects, because a fiber for each
+ * chunk would be too slow.
  *
  * @since 0.1.0
  */
@@ -15,36 +16,37 @@ import type { ActorId } from "../errors/ActorError.ts"
 export type { Authenticator } from "@furrow/protocol/Handshake"
 
 /**
- * The callbacks by which a connection tells its one user what happens. None of these may throw.
+ * The callbacks by which a connection reports events to its one user. The callbacks of a connection must not throw.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ConnectionHandlers {
   readonly data: (bytes: Uint8Array) => void
-  /** Called when there is room again after `write` answered `false`. */
+  /** Called when the connection has room again after `write` returned `false`. */
   readonly drain: () => void
-  /** Called once, when no more data will come. `reason` is set where the end is not a clean one. */
+  /** Called once, when no more data will come. `reason` is set if the connection did not end cleanly. */
   readonly end: (reason: string | undefined) => void
-  /**
-   * Gives memory to a connection that can read into it. Any other connection hands over chunks of its own by `data`.
-   */
+  /** Gives memory to a connection that can read into it. Any other connection delivers its own chunks by `data`. */
   readonly direct?: DirectHandlers | undefined
 }
 
 /**
- * The callbacks of a connection that spares its user a copy: large words are read straight into the place where they stay.
- * None of these may throw.
+ * The callbacks of a connection that saves its user a copy: large words are read straight into their final memory. The
+ * callbacks of a direct connection must not throw.
  *
  * @category models
  * @since 0.1.0
  */
 export interface DirectHandlers {
-  /** The memory for the bytes that are read next, where they have a place already. It is asked for before each read. */
+  /**
+   * The memory for the bytes that are read next, if their final place is known already. The connection calls `room`
+   * before each read.
+   */
   readonly room: () => Uint8Array | undefined
-  /** Called when this many bytes have been read into the room that was given last. */
+  /** Called when this many bytes have been read into the memory that `room` returned last. */
   readonly filled: (size: number) => void
-  /** Takes bytes as `data` does, except that they belong to the connection again once this returns. */
+  /** Takes bytes as `data` does, but the connection may use the bytes again once `lend` returns. */
   readonly lend: (bytes: Uint8Array) => void
 }
 
@@ -55,15 +57,16 @@ export interface DirectHandlers {
  * @since 0.1.0
  */
 export interface Connection {
-  /** Starts reading. It is called once. */
+  /** Starts reading. The user calls `start` once. */
   readonly start: (handlers: ConnectionHandlers) => void
   /**
    * Queues the chunks in order; `false` when the connection is full. The connection owns the bytes from this call on.
    */
   readonly write: (chunks: ReadonlyArray<Uint8Array>) => boolean
   /**
-   * True when the bytes of every write have been copied or sent, so that the memory of the chunks may be used again. Without it,
-   * written chunks are left to the garbage collection. A connection around another one that keeps chunks leaves it out.
+   * True when the bytes of every write have been copied or sent, so that the memory of the chunks may be used again.
+   * Without `hasLeft`, written chunks are left to the garbage collection. A connection that wraps another one and keeps
+   * chunks must leave `hasLeft` out.
    */
   readonly hasLeft?: (() => boolean) | undefined
   /** Sends the queued bytes, then ends this side's half of the connection. */
@@ -71,25 +74,26 @@ export interface Connection {
   /** Ends both halves at once; queued bytes are lost. */
   readonly destroy: () => void
   /**
-   * Bytes that both ends of an encrypted connection have and no other connection has, as TLS exports them. The proof of
-   * membership is made over them, so that it is worth nothing on any other connection. Default: there are none.
+   * Bytes that only the two ends of an encrypted connection share, as TLS exports them. The proof of membership is made
+   * over these bytes, so that it is worthless on any other connection. Default: the connection has no such bytes.
    */
   readonly binding?: Uint8Array | undefined
   /**
-   * True where the other end has shown a certificate of an authority that this side trusts. A tree that trusts certificates
-   * (`trust: "certificate"`) takes its holder for a member. Default: it has not.
+   * True when the other end has shown a certificate of an authority that this side trusts. A tree that trusts
+   * certificates (`trust: "certificate"`) accepts the holder as a member. Default: the other end has shown no
+   * certificate.
    */
   readonly certified?: boolean | undefined
   /**
-   * True where the peer can be gone without an end, as over a cable that is cut. The runtime then asks for signs of life
-   * (`Timeouts.silence`). Default: the end always shows.
+   * True when the peer can vanish without an end of the connection, as when a cable is cut. The runtime then asks for
+   * signs of life (`Timeouts.silence`). Default: the end of the peer always shows.
    */
   readonly silent?: boolean | undefined
 }
 
 /**
- * The place where an actor listens: a text of its transport, as `/unix/<absolute path>`, `/ip4/127.0.0.1/tcp/4711` or
- * `/memory/7`.
+ * The place where an actor listens: a text that its transport reads, such as `/unix/<absolute path>`,
+ * `/ip4/127.0.0.1/tcp/4711` or `/memory/7`.
  *
  * @category models
  * @since 0.1.0
@@ -104,19 +108,20 @@ export type Address = string
  */
 export interface Listener {
   readonly address: Address
-  /** Takes no new connections, and leaves no trace in the file system. Open connections stay open. */
+  /** Accepts no new connections, and leaves no trace in the file system. Open connections stay open. */
   readonly close: () => void
   /**
-   * True when a dial of the address still gets here, for a door that can be taken away from outside (a file that is
-   * deleted). Asked each time the address is given out, so it is cheap, and it never throws. If not, the actor closes
-   * this listener and listens again. Default: yes.
+   * True when a dial of the address still reaches this listener, for a listener that can be removed from outside, such
+   * as a deleted socket file. The actor calls `isReachable` each time it gives out the address, so the check must be
+   * cheap, and must never throw. When the result is false, the actor closes this listener and listens again. Default:
+   * yes.
    */
   readonly isReachable?: (() => boolean) | undefined
 }
 
 /**
- * An actor cannot listen at all, or there is no answer at an address. `gone` is true when the address has no listener
- * any more; `reason` says what to do.
+ * An actor cannot listen at all, or no actor answers at an address. `gone` is true when nothing listens at the address
+ * any more; `reason` names the next step.
  *
  * @example
  * ```ts
@@ -128,7 +133,10 @@ export interface Listener {
  * @since 0.1.0
  */
 export class TransportError extends Data.TaggedError("TransportError")<{
-  /** The address has no listener any more: its actor has ended, or listens elsewhere by now. Its parent knows which. */
+  /**
+   * True when nothing listens at the address any more: its actor has ended, or listens elsewhere. The parent of the
+   * actor knows whether the actor has ended or listens elsewhere.
+   */
   readonly gone: boolean
   readonly reason: string
 }> {
@@ -138,8 +146,8 @@ export class TransportError extends Data.TaggedError("TransportError")<{
 }
 
 /**
- * A live transport of one actor: it listens, dials and moves bytes between strangers. Proof that each side belongs to
- * the tree is the runtime's, over whatever connects the two.
+ * A live transport of one actor: it listens, dials and moves bytes between actors that do not know each other yet. The
+ * runtime proves, over the connection of any transport, that each side belongs to the tree.
  *
  * @example
  * ```ts
@@ -152,17 +160,17 @@ export class TransportError extends Data.TaggedError("TransportError")<{
  * @since 0.1.0
  */
 export class TransportDriver extends Context.Service<TransportDriver, {
-  /** True when an address belongs to this transport: a dial takes the first transport that says so. */
+  /** True when an address belongs to this transport; the first transport that returns true dials the address. */
   readonly dials: (address: Address) => boolean
-  /** Listens, and hands over each new connection before any byte of it is read. */
+  /** Listens, and delivers each new connection before any byte of it is read. */
   readonly listen: (
     actor: ActorId,
     accept: (connection: Connection) => void
   ) => Effect.Effect<Listener, TransportError>
-  /** Dials an address. Interrupting the dial gives the connection up. */
+  /** Dials an address. Interrupting the dial closes the connection. */
   readonly dial: (address: Address) => Effect.Effect<Connection, TransportError>
-  /** Removes what an actor below this one left when it died. It never throws. */
+  /** Removes what an actor below this one left behind when it died. `forget` never throws. */
   readonly forget?: ((actor: ActorId) => void) | undefined
-  /** The folders that live as long as the tree: the guard of the root removes them, however the tree ends. */
+  /** The folders that live as long as the tree; the guard of the root removes them, however the tree ends. */
   readonly residue?: ReadonlyArray<string> | undefined
 }>()("@furrow/actor/TransportDriver") {}

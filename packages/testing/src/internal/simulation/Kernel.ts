@@ -32,11 +32,11 @@ export interface Process {
   readonly holds: Array<Job>
   /** The lane of each connection, stream or fiber that has its own. */
   readonly lanes: WeakMap<object, Lane>
-  /** Milliseconds by which the process's wall clock is ahead. */
+  /** Milliseconds by which the process's wall clock is ahead of the virtual clock. */
   skew: number
 }
 
-/** The chances and ranges with which a seed treats a program. */
+/** The chances and ranges with which a seed disturbs a program. */
 export interface Temper {
   /** The chance that a fiber is preempted before an operation. */
   readonly preempt: number
@@ -45,17 +45,19 @@ export interface Temper {
   readonly maxDelayMillis: number
 }
 
-/** Ranges of choices, from the first number of each pair to the one before the second. */
+/** Ranges of choices, from the first number of each pair to the one before its second. */
 export type Ranges = ReadonlyArray<readonly [from: number, to: number]>
 
-/** The end of a run: `stuck` means that nothing can run and no fiber sleeps. */
+/** The ways in which a run ends; `stuck` means that nothing can run and no fiber sleeps. */
 export type End = "done" | "stuck" | "endless"
 
-/** The number of choices in which 1 ms of the clock passes, so that a loop of calls does not stop the clock. */
+/**
+ * The number of choices after which 1 ms of the virtual clock passes, so that a loop of calls does not stop the clock.
+ */
 const choicesPerMillis = 25
 /** The number of operations after which a fiber of Effect yields, under any seed. */
 const maxOperations = 2048
-/** The number of choices after which promises of the program run. Promises also run when no other job can. */
+/** The number of choices after which the program's promises run. Promises also run when no other job can. */
 const choicesPerPromises = 64
 
 /** Resolves when all promise jobs of the program are done, however many there are. */
@@ -70,7 +72,7 @@ export class Kernel {
   /** A fingerprint of every choice, so that two runs are compared step by step, and not only by their output. */
   fingerprint = 0
   readonly next: Seed.Next
-  /** Random numbers for lanes alone, so that numbers which a program draws do not change which lane runs. */
+  /** Random numbers only for lanes, so that numbers which a program draws do not change which lane runs. */
   private readonly nextLane: Seed.Next
   private readonly calm: Ranges
   private last: Lane | undefined
@@ -80,7 +82,7 @@ export class Kernel {
   private readonly sleepers = new Sleepers()
   /** The number of operations until the next preemption. */
   private untilPreempt: number
-  /** Jobs that wait for a number of choices; the last one is the next. */
+  /** Jobs that run after a number of choices; the last job is the next. */
   private readonly dooms: Array<{ readonly at: number; readonly job: Job }> = []
   /** Imports and other promises of the outside world, for which the whole machine waits. */
   private outside: Array<Promise<() => void>> = []
@@ -152,7 +154,7 @@ export class Kernel {
     if (lane.state === "idle") this.ready(lane)
   }
 
-  /** Adds a job as `push` does, but over the network: it may be late, and later jobs of its lane wait for it. */
+  /** Adds a job as `push` does, but over the network: the job may be late, and later jobs of its lane wait for it. */
   send(lane: Lane, job: Job): void {
     if (lane.process.state === "over") return
     lane.jobs.push(job)
@@ -183,7 +185,7 @@ export class Kernel {
     this.outside.push(settled)
   }
 
-  /** True if a fiber of the process must not go on now. */
+  /** True if a fiber of the process must not continue now. */
   preempts(process: Process, operations: number): boolean {
     if (process.state !== "running" || operations >= maxOperations) return true
     if (--this.untilPreempt > 0 || this.isCalm) return false
@@ -213,7 +215,7 @@ export class Kernel {
     return this.calm.some(([from, to]) => from <= this.choices && this.choices < to)
   }
 
-  /** Returns the lane that the seed picks, or in a calm range the lane that ran last. */
+  /** Returns the lane that the seed picks, or the lane that ran last if the choice is in a calm range. */
   private pick(count: number): number {
     const i = Math.floor(this.nextLane() * count)
     return this.isCalm ? Math.max(0, this.last === undefined ? 0 : this.lanes.indexOf(this.last)) : i
@@ -242,7 +244,7 @@ export class Kernel {
       job()
       if (lane.jobs.length === 0 && lane.state === "ready") {
         lane.state = "idle"
-        // A job may have added lanes, but only at the end, and no job removes one.
+        // A job may have added lanes, but only at the end of the list, and no job removes a lane.
         this.take(i)
       }
       return true

@@ -21,9 +21,9 @@ export interface Happening {
 }
 
 /**
- * Faults that hit actors by chance. Each is the share of all actors that it hits, from 0 to 1, at a moment that the
- * seed chooses. `preempt` is the chance that a fiber is preempted before an operation, and `late` the chance that bytes
- * are late. By default the seed chooses both.
+ * Faults that hit actors by chance. Each fault is the share of all actors that it hits, from 0 to 1, at a moment that
+ * the seed chooses. `preempt` is the chance that a fiber is preempted before an operation, and `late` the chance that
+ * bytes are late. By default the seed chooses both values.
  *
  * @category models
  * @since 0.1.0
@@ -35,25 +35,30 @@ export interface Faults {
   readonly stop?: number | undefined
   /** The share of actors that are cut off from their parent. */
   readonly cut?: number | undefined
-  /** Cut off from its parent in one direction, at once or behind 1 to 4,096 more bytes. */
+  /**
+   * The share of actors that are cut off from their parent in one direction, at once or after 1 to 4,096 further bytes.
+   */
   readonly sever?: number | undefined
-  /** Held off from its parent for 3 to 9,000 milliseconds: nothing arrives, in either direction. */
+  /**
+   * The share of actors whose connection to their parent is held for 3 to 9,000 milliseconds: nothing arrives in either
+   * direction.
+   */
   readonly hold?: number | undefined
   readonly preempt?: number | undefined
   readonly late?: number | undefined
 }
 
-/** The number of choices after the start of an actor within which a fault by chance comes. */
+/** The number of choices after an actor's start within which a random fault happens. */
 const maxFaultChoices = 600
 const stopMillis = [3, 30, 400, 9_000] as const
-/** Words of a cut, from the side of an actor. */
+/** The words in which the history describes a cut, from the side of an actor. */
 const cutWords = { both: "is cut off from", incoming: "hears no more of", outgoing: "is heard no more by" } as const
-/** Bytes that still pass on a connection that is cut in one direction by chance, at most. */
+/** The largest number of bytes that still pass on a connection that a random fault cuts in one direction. */
 const maxSeveredBytes = 4_096
 
 /**
- * The direction of bytes on a connection, as one of its actors sees it: `incoming` for bytes that the actor hears, `outgoing`
- * for bytes that the actor says, or `both`.
+ * The direction of bytes on a connection, as one of its actors sees it: `incoming` bytes arrive at the actor,
+ * `outgoing` bytes leave it.
  *
  * @category models
  * @since 0.2.0
@@ -72,14 +77,14 @@ const pairOf = (one: Process, other: Process): string =>
 
 export class Machine implements Watcher {
   readonly happenings: Array<Happening> = []
-  /** Actors that were harmed from outside: the calls that are lost with them are no fault of the program. */
+  /** Actors that were harmed from outside: calls that are lost with them are no fault of the program. */
   readonly hurt = new Set<string>()
   private readonly kernel: Kernel
   private readonly faults: Faults
   private readonly handles = new Map<Process, ProcessHandle>()
   private readonly byUuid = new Map<string, Process>()
   private wires: Array<Wired> = []
-  /** Pairs of processes that are held off from each other. */
+  /** Pairs of processes whose connections are held. */
   private readonly apart = new Set<string>()
 
   constructor(kernel: Kernel, faults: Faults) {
@@ -96,14 +101,14 @@ export class Machine implements Watcher {
   readonly wired = (wire: Wire, from: Process, to: Process): void => {
     this.wires.push({ wire, from, to })
     if (this.apart.has(pairOf(from, to))) wire.hold()
-    // A kernel tells of the end of a process, whatever becomes of the network: a hold ends with either process.
+    // The kernel reports the end of a process whatever the network does, so a hold ends with either process.
     to.holds.push(() => {
       for (const one of this.wires) if (one.from === to || one.to === to) one.wire.release()
       this.wires = this.wires.filter((one) => one.from !== to && one.to !== to)
     })
   }
 
-  /** Stands between every parent and its actor: every fault of a process goes by its handle. */
+  /** Wraps the handle of every actor for its parent, because every fault of a process happens through its handle. */
   readonly between = (handle: ProcessHandle): ProcessHandle => {
     const process = this.byUuid.get(handle.actor.uuid)!
     this.handles.set(process, handle)
@@ -132,7 +137,7 @@ export class Machine implements Watcher {
     return this.kernel.processes.findLast((process) => process.name === name && process.state !== "over")
   }
 
-  /** The two ends of a connection, the second of them by default the parent. */
+  /** The two ends of a connection; the second end is by default the parent. */
   ends(actor: string, peer: string | undefined): [Process | undefined, Process | undefined] {
     const process = this.find(actor)
     return [process, peer === undefined ? process?.parent : this.find(peer)]
@@ -219,7 +224,7 @@ export class Machine implements Watcher {
     for (const wire of this.wiresOf(process, other, "both")) wire.release()
   }
 
-  /** Sets the actor's wall clock; its monotonic clock stays as it is. */
+  /** Sets the actor's wall clock, and leaves its monotonic clock unchanged. */
   setClock(process: Process | undefined, millis: number): void {
     if (process === undefined || process.state === "over") return
     this.note(process.name, `has its clock set by ${millis} ms`)

@@ -1,5 +1,5 @@
 /**
- * The parts that a simulated process gets in place of its event loop: its own Scheduler, Clock, Random and Turn.
+ * The parts that a simulated process uses in the place of its event loop: its own Scheduler, Clock, Random and Turn.
  *
  * @since 0.1.0
  */
@@ -54,7 +54,7 @@ const randomOf = ({ next }: Kernel): typeof Random.Random.Service => ({
 const hex = (kernel: Kernel, digits: number): string =>
   Math.floor(kernel.next() * 16 ** digits).toString(16).padStart(digits, "0")
 
-/** The means by which a machine learns of its processes, and of the wires between them. */
+/** The functions by which a machine learns of its processes, and of the wires between them. */
 export interface Watcher {
   readonly started: (process: Process, uuid: string) => void
   readonly wired: (wire: Wire, from: Process, to: Process) => void
@@ -90,7 +90,7 @@ const turnOf = (kernel: Kernel, process: Process, watcher: Watcher): Turn => {
   }
 }
 
-/** The context of a process. */
+/** The context in which a simulated process runs. */
 export const contextOf = (kernel: Kernel, process: Process, watcher: Watcher): Context.Context<never> =>
   Context.mergeAll(
     Context.make(Scheduler.Scheduler, schedulerOf(kernel, process)),

@@ -1,6 +1,6 @@
 /**
- * Jobs that wait for a moment of virtual time, in a heap: sorted by their moments, and then by the order in which they
- * were added.
+ * Jobs that wait for a moment of virtual time, in a heap: sorted by moment, and then by the order in which they were
+ * added.
  *
  * @since 0.1.0
  */
