@@ -146,4 +146,19 @@ describe("Trees that see each other", () => {
       const second = yield* start(right)
       assert.strictEqual(yield* until(5_000)(second.run(half({ n: 2 }))), 1)
     }))
+
+  it.effect("G265: a unique name is free at once when the tree of its holder ends", () =>
+    Effect.gen(function*() {
+      const { plant } = yield* forest
+      const left = yield* plant("left")
+      const right = yield* plant("right")
+      const start = (tree: typeof left) =>
+        until(10_000)(tree.run(Actor.startScoped("only", { expose: [half], unique: true })))
+      const first = yield* start(left)
+      yield* pass(500)
+      const taken = yield* Effect.flip(start(right))
+      assert.include(taken.message, `taken by only@${first.actor.pid}`)
+      yield* until(5_000)(left.end)
+      yield* start(right)
+    }))
 })

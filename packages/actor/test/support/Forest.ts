@@ -51,6 +51,16 @@ export interface Tree {
   readonly end: Effect.Effect<void>
 }
 
+/** One Discovery for each engine, each over the one before. */
+const stacked = (name: string, engines: ReadonlyArray<Pick<Engine, "seenBy">>, options: Discovery.SharedOptions) =>
+  engines.reduce<Layer.Layer<Discovery.Discovery>>(
+    (below, { seenBy }) =>
+      Discovery.layerShared(options).pipe(
+        Layer.provide([below, Layer.succeed(Discovery.DiscoveryDriver, seenBy(name))])
+      ),
+    Discovery.layerTree
+  )
+
 /** Trees that share a transport, which each may wrap. */
 export const forest = Effect.gen(function*() {
   const hub = MemoryTransport.hub()
@@ -62,11 +72,14 @@ export const forest = Effect.gen(function*() {
       readonly expose?: ReadonlyArray<any>
       readonly secret?: Uint8Array
       readonly timeouts?: Timeouts.Bounds
+      /** The engines at which the tree is listed. Default: the one of the forest. */
+      readonly engines?: ReadonlyArray<Pick<Engine, "seenBy">>
+      readonly between?: MemoryActor.Between
       readonly around?: (driver: Transport.TransportDriver["Service"]) => Transport.TransportDriver["Service"]
     } = {}
   ) =>
     Effect.gen(function*() {
-      const { around = (driver) => driver, expose, timeouts, ...shared } = options
+      const { around = (driver) => driver, between, engines = [at], expose, timeouts, ...shared } = options
       const plan = { module: "furrow:memory", key: "memory" }
       const transport = Layer.succeed(Transport.Transport, {
         parts: [{
@@ -75,10 +88,9 @@ export const forest = Effect.gen(function*() {
           layer: Layer.succeed(Transport.TransportDriver, around(hub))
         }]
       })
-      const driver = Layer.succeed(Discovery.DiscoveryDriver, at.seenBy(name))
       const credentials = Credentials.make({ tree: name, secret: options.secret ?? secret })
-      const layer = MemoryActor.layer({ name, credentials, expose: expose ?? [] }).pipe(
-        Layer.provide([transport, Discovery.layerShared(shared).pipe(Layer.provide(driver))])
+      const layer = MemoryActor.layer({ name, credentials, expose: expose ?? [], between }).pipe(
+        Layer.provide([transport, stacked(name, engines, shared)])
       )
       const scope = yield* Scope.fork(yield* Effect.scope)
       const built = Layer.buildWithScope(layer, scope)

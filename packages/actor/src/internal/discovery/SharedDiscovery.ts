@@ -8,6 +8,7 @@
  *
  * @since 0.2.0
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -16,6 +17,8 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { NameTaken } from "../errors/ActorError.ts"
+import { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
 import { DiscoveryDriver, type Token } from "../leases/Driver.ts"
 import { part } from "../leases/hinted.ts"
 import { layerLeases, Leases } from "../leases/Leases.ts"
@@ -25,7 +28,7 @@ import type { Directory, RootAddress } from "./Directory.ts"
 import { Discovery, type DiscoveryTree, layerTree } from "./Discovery.ts"
 import * as Following from "./Following.ts"
 import * as TreePages from "./TreePages.ts"
-import { WideNames } from "./WideNames.ts"
+import { twice, WideNames } from "./WideNames.ts"
 
 /**
  * Settings of a tree at a shared engine: which trees see its actors, how long its lease lasts, and its host.
@@ -53,6 +56,22 @@ export interface SharedOptions {
 
 type Service = Leases["Service"]
 
+/** The engines of the Discoverys that stand over this one for the same tree. */
+const above = Symbol("engines above")
+
+interface Stacked extends DiscoveryTree {
+  readonly [above]?: ReadonlyArray<DiscoveryDriver["Service"]>
+}
+
+const stackedTwice = () =>
+  new RuntimeLayerError({
+    what: "discovery",
+    key: "layerShared",
+    module: "the root's program",
+    step: "layer",
+    reason: twice
+  })
+
 /** Milliseconds for which changes are collected before they are sent. */
 const batchMillis = 20
 
@@ -65,6 +84,8 @@ class Publisher {
   /** The revisions of the pages that the engine holds; `head` is the token under which the engine holds the head. */
   private written: Array<number> = []
   private head: Token | undefined
+  /** The time since which another lease has a key of this tree; `Infinity` once a warning has said so. */
+  private takenSince: number | undefined
   private readonly dirty = Latch.makeUnsafe(true)
   private readonly leases: Service
   private readonly reach: TreePages.Reach
@@ -92,19 +113,26 @@ class Publisher {
     return this.reach === "everyone" || this.state.pages.length > 0
   }
 
-  /** Sends the changes that the engine does not hold yet; false when the engine did not accept them. */
+  /** Writes a key of this tree; `undefined` where the engine did not take it. */
+  private put(key: string, value: string): Effect.Effect<Token | undefined> {
+    return Effect.gen({ self: this }, function*() {
+      const created = yield* this.leases.create(key, value)
+      if (created?._tag === "Taken") yield* this.taken
+      else this.takenSince = undefined
+      return created?._tag === "Granted" ? created.token : undefined
+    })
+  }
+
+  /** Sends the changes that the engine does not hold yet; false where the engine did not take them. */
   private readonly send: Effect.Effect<boolean> = Effect.gen({ self: this }, function*() {
     if (!this.isNeeded) return true
     const { host, root, tree } = this.tree
     const { pages } = this.state
-    const { leases, reach } = this
+    const { reach } = this
     for (const [number, page] of pages.entries()) {
       if (this.written[number] === page.revision) continue
-      const created = yield* leases.create(
-        TreePages.pageKey(reach, root.actor.uuid, number),
-        TreePages.encodePage(page)
-      )
-      if (created?._tag !== "Granted") return false
+      const key = TreePages.pageKey(reach, root.actor.uuid, number)
+      if ((yield* this.put(key, TreePages.encodePage(page))) === undefined) return false
       this.written[number] = page.revision
     }
     const at = yield* Effect.catch(
@@ -112,13 +140,22 @@ class Publisher {
       (error) => Effect.as(logWarning(`the root does not listen for other trees: ${error.message}`), [])
     )
     const head = { tree, host, root: root.actor, at, pages: pages.map(({ revision }) => revision) }
-    const created = yield* leases.create(TreePages.headKey(reach, root.actor.uuid), TreePages.encodeHead(head))
-    if (created?._tag !== "Granted") return false
-    this.head = created.token
+    const token = yield* this.put(TreePages.headKey(reach, root.actor.uuid), TreePages.encodeHead(head))
+    if (token === undefined) return false
+    this.head = token
     return true
   })
 
-  /** Publishes while a lease lasts, and sends everything again under a new lease. */
+  /** The tree's own lease before this one may have the key for a while. A lease that lives longer is another Discovery's. */
+  private readonly taken: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
+    const now = yield* Clock.currentTimeMillis
+    this.takenSince ??= now
+    if (now - this.takenSince <= this.leases.lease.ttlMillis) return
+    this.takenSince = Infinity
+    yield* logWarning(`this tree is not published, because ${twice}`)
+  })
+
+  /** Publishes as long as a lease lasts: everything is sent again under a new one. */
   readonly run: Effect.Effect<never> = Effect.gen({ self: this }, function*() {
     const { leases } = this
     const epoch = yield* leases.held
@@ -151,6 +188,13 @@ const reachOf = ({ listed }: Entry, usual: Listing, host: string): TreePages.Rea
   const seenBy = listed ?? usual
   return seenBy === "tree" ? undefined : seenBy === "host" ? `host/${host}` : "everyone"
 }
+
+/** The engine knows the holder of a name from before its start, so the number of its process is looked up. */
+const withPid = (below: Directory) => ({ actor, wanted }: NameTaken) =>
+  Effect.flatMap(below.list(wanted), (entries) => {
+    const known = entries.find((entry) => entry.actor.uuid === actor.uuid)
+    return new NameTaken({ wanted, actor: known?.actor ?? actor })
+  })
 
 /** Publishes the tree of this process, and follows the other trees of the engine. */
 const share = (
@@ -213,7 +257,7 @@ const share = (
       )
     })
     yield* Effect.addFinalizer(() =>
-      Effect.all([names.release(), ...publishers.map(({ publisher }) => publisher.withdraw)], {
+      Effect.all([names.end, ...publishers.map(({ publisher }) => publisher.withdraw)], {
         concurrency: "unbounded",
         discard: true
       })
@@ -235,10 +279,8 @@ const share = (
       claim: (entry) => {
         const key = keyOf(entry)
         if (key === undefined) return below.claim(entry)
-        return Effect.andThen(
-          below.claim(entry),
-          Effect.onError(names.claim(key, entry), () => below.gone(entry.actor.uuid))
-        )
+        const claimed = Effect.onError(names.claim(key, entry), () => below.gone(entry.actor.uuid))
+        return Effect.andThen(below.claim(entry), Effect.catchTag(claimed, "NameTaken", withPid(below)))
       },
       gone: (uuid) => Effect.andThen(names.release(uuid), below.gone(uuid)),
       root: rootOf
@@ -254,8 +296,8 @@ const share = (
  * Only `unique: true` asks the engine: a start fails with `NameTaken` when an actor of another tree has the name, and
  * with `ActorUnreachable` when the engine does not answer.
  *
- * The Layer wraps the Discovery of its context, so that a tree can be listed by several engines. Without a Discovery in
- * its context the shared Discovery wraps `Discovery.layerTree`.
+ * It stands over a Discovery of the context, so that a tree can be listed by several engines. Without one that is
+ * `Discovery.layerTree`. Each engine is given once: a second Discovery over the same one fails with `RuntimeLayerError`.
  *
  * @example
  * ```ts
@@ -273,10 +315,13 @@ export const layerShared = (options: SharedOptions = {}): Layer.Layer<Discovery,
       const given = Context.getOption(yield* Effect.context<never>(), Discovery)
       const under = Option.isSome(given) ? given.value : Context.get(yield* Layer.build(layerTree), Discovery)
       return {
-        open: (tree: DiscoveryTree) =>
+        open: (tree: Stacked) =>
           Effect.gen(function*() {
-            const below = yield* under.open(tree)
-            // Each root has its own lease, because the engine cannot tell two holders of one lease apart.
+            const engines = tree[above] ?? []
+            if (engines.includes(driver)) return yield* stackedTwice()
+            const stacked: Stacked = { ...tree, [above]: [...engines, driver] }
+            const below = yield* under.open(stacked)
+            // Each root has a lease of its own, because the engine cannot tell two holders of one lease apart.
             const leases = yield* Layer.build(
               layerLeases({ ttl: options.ttl }).pipe(Layer.provide(Layer.succeed(DiscoveryDriver, driver)))
             )

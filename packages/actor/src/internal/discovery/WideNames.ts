@@ -32,11 +32,16 @@ const holderJson = Schema.fromJsonString(ActorId)
 const encodeHolder = Schema.encodeSync(holderJson)
 const decodeHolder = Schema.decodeUnknownOption(holderJson)
 
-/** Milliseconds for which the end of an actor waits until the engine has released its name. */
+/** The mistake of a program that stacks one engine twice. */
+export const twice = "two Discovery.layerShared of this program stand over one engine: give each an engine of its own"
+
+/** Milliseconds for which the end of an actor waits until its name is free at the engine. */
 const releaseMillis = 1_000
 
 export class WideNames {
   private readonly names = new Map<string, Name>()
+  /** The keys that are being given back. */
+  private readonly leaving = new Set<string>()
   private readonly leases: Leases["Service"]
   private readonly scope: Scope.Scope
   /** Called when a name was lost to another tree, or is held again. */
@@ -76,11 +81,12 @@ export class WideNames {
             return
           }
           if (created?._tag === "Taken") {
-            const by = Option.getOrElse(decodeHolder(created.by.value), () => actor)
-            return yield* new NameTaken({ wanted: actor.name, actor: by })
+            const by = Option.getOrUndefined(decodeHolder(created.by.value))
+            if (by?.uuid === actor.uuid) return yield* heldTwice(actor.name)
+            return yield* new NameTaken({ wanted: actor.name, actor: by ?? actor })
           }
           // The engine may have granted the name although the answer failed, so the key is given back.
-          yield* Effect.forkIn(this.letGo(key), this.scope)
+          yield* this.leave(key)
           return yield* unknown(actor.name)
         })
       )
@@ -155,17 +161,32 @@ export class WideNames {
     return this.leases.alone(key)(again)
   }
 
+  /** Gives back a key, beside whatever else happens. It is tried until the engine answers, or the tree ends. */
+  private leave(key: string): Effect.Effect<Fiber.Fiber<void>> {
+    this.leaving.add(key)
+    const gone = Effect.sync(() => void this.leaving.delete(key))
+    return Effect.forkIn(Effect.andThen(this.letGo(key), gone), this.scope)
+  }
+
   /**
-   * Releases the names of an actor that is gone, and of all actors below it. Without `uuid` it releases all names of
-   * the tree.
+   * Gives back all names of the tree, which ends. The Scope has interrupted those that were being given back, so they are
+   * given back here.
    */
-  release(uuid?: string): Effect.Effect<void> {
+  readonly end: Effect.Effect<void> = Effect.suspend(() => {
+    const keys = new Set([...this.leaving, ...this.names.keys()])
+    this.names.clear()
+    return Effect.forEach(keys, (key) => Effect.ignore(Effect.timeout(this.letGo(key), releaseMillis)), {
+      concurrency: "unbounded",
+      discard: true
+    })
+  })
+
+  /** Releases the names of an actor that is gone, and of all actors below it. */
+  release(uuid: string): Effect.Effect<void> {
     return Effect.suspend(() => {
       const free: Array<Effect.Effect<unknown>> = []
       for (const [key, name] of this.names) {
-        for (const [player, path] of name.players) {
-          if (uuid === undefined || path.includes(uuid)) name.players.delete(player)
-        }
+        for (const [player, path] of name.players) if (path.includes(uuid)) name.players.delete(player)
         if (name.players.size > 0) continue
         this.names.delete(key)
         free.push(this.free(key, name))
@@ -177,11 +198,22 @@ export class WideNames {
   private free(key: string, name: Name): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       if (name.keeper !== undefined) yield* Fiber.interrupt(name.keeper)
-      const letting = yield* Effect.forkIn(this.letGo(key), this.scope)
+      const letting = yield* this.leave(key)
       yield* Effect.ignore(Effect.timeout(Fiber.await(letting), releaseMillis))
     })
   }
 }
+
+/** The actor itself has the name, under a lease of another Discovery of this program. */
+const heldTwice = (wanted: string): Effect.Effect<never, ActorUnreachable> =>
+  Effect.fail(
+    new ActorUnreachable({
+      actor: null,
+      target: "the registry",
+      why: "refused",
+      reason: `the name "${wanted}" cannot be held: ${twice}`
+    })
+  )
 
 const unknown = (wanted: string): Effect.Effect<never, ActorUnreachable> =>
   Effect.fail(
