@@ -16,7 +16,13 @@ import * as SourceFile from "./lib/source.ts"
 /** Private packages that consist only of tests. */
 const tests: ReadonlySet<string> = new Set(["engines", "faults", "hosts", "simulation"])
 
-/** The packages that each published package may import. Private packages may import every package except testing. */
+/** Programs whose hosts show certificates to each other. A run makes them anew, so that no key is kept in the repository. */
+const certified: ReadonlySet<string> = new Set(["attack", "examples"])
+
+/** The module that makes certificates. It imports Node alone, so a program that has it runs no code of a test. */
+const certificates = "@furrow/testing/Certificates"
+
+/** The packages that each published package may import. Private packages may import anything but testing. */
 const published: Readonly<Record<string, ReadonlyArray<string>>> = {
   protocol: ["effect", "msgpackr"],
   actor: ["effect", "@furrow/protocol"],
@@ -45,6 +51,7 @@ const packageProblem = (module: Module, specifier: string): string | undefined =
     return target.startsWith(src) ? undefined : `${specifier} leaves the package: import it by its name`
   }
   if (tests.has(module.package)) return undefined
+  if (specifier === certificates && certified.has(module.package)) return undefined
   if (matches(specifier, "@furrow/testing")) return "only tests may import @furrow/testing"
   if (allowed === undefined) return undefined
   if (specifier === "effect") {

@@ -71,11 +71,14 @@ describe("layers", () => {
         "protocol/src/A.ts": `import { Effect } from "effect"\nimport * as Fs from "node:fs"\nexport { Effect, Fs }`,
         "actor/src/internal/errors/A.ts": `import * as Fs from "node:fs"\nimport "@furrow/protocol/A"\nexport { Fs }`,
         "node/src/A.ts": `import "node:fs"\nimport "@furrow/actor"\nimport "../../protocol/src/A.ts"`,
-        "census/src/main.ts": `import "effect"\nimport "@furrow/testing/A"`
+        "census/src/main.ts": `import "effect"\nimport "@furrow/testing/A"\nimport "@furrow/testing/Certificates"`,
+        "attack/src/main.ts": `import "@furrow/testing/A"\nimport "@furrow/testing/Certificates"`
       }),
       [
         "packages/actor/src/internal/errors/A.ts:1 actor must not import node:fs",
+        "packages/attack/src/main.ts:1 only tests may import @furrow/testing",
         "packages/census/src/main.ts:2 only tests may import @furrow/testing",
+        "packages/census/src/main.ts:3 only tests may import @furrow/testing",
         "packages/node/src/A.ts:3 ../../protocol/src/A.ts leaves the package: import it by its name",
         "packages/protocol/src/A.ts:1 import the submodule (effect/Effect): the barrel loads all of Effect in every actor",
         "packages/protocol/src/A.ts:2 protocol must not import node:fs"

@@ -16,6 +16,7 @@ import * as Console from "effect/Console"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
+import { certified } from "./cases/certified.ts"
 import { debuggers } from "./cases/debugger.ts"
 import { folders } from "./cases/folders.ts"
 import { members } from "./cases/members.ts"
@@ -27,11 +28,12 @@ import * as Options from "./options.ts"
 import * as Processes from "./processes.ts"
 import { render } from "./table.ts"
 import { type Case, judge, type Verdict } from "./verdict.ts"
-import { type Transport, Victim } from "./victim.ts"
+import { type Transport, transports, Victim } from "./victim.ts"
 
 // The case `squat` runs first, because it needs an actor whose address no other actor has asked for.
 const cases: ReadonlyArray<Case> = [
   ...relays,
+  ...certified,
   ...strangers,
   ...members,
   ...folders,
@@ -41,9 +43,10 @@ const cases: ReadonlyArray<Case> = [
 ]
 
 const wanted = (transport: Transport, { only, quick }: Options.Options): ReadonlyArray<Case> =>
-  cases.filter(({ name, over, quickTcp, slow }) =>
+  cases.filter(({ name, over, quickOver, slow }) =>
     `${transport}: ${name}`.includes(only) && !(quick && slow === true) &&
-    (transport === "unix" || over === undefined && (!quick || quickTcp === true))
+    (over ?? transport) === transport &&
+    (!quick || transport === "unix" || over !== undefined || quickOver?.includes(transport) === true)
   )
 
 const calm: Case = {
@@ -95,7 +98,7 @@ class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
 
 const attack = Effect.fnUntraced(function*(options: Options.Options) {
   const begin = performance.now()
-  const verdicts = [...yield* siege("unix", options), ...yield* siege("tcp", options)]
+  const verdicts = (yield* Effect.forEach(transports, (transport) => siege(transport, options))).flat()
   const failed = verdicts.filter(isBad)
   const seconds = Math.round((performance.now() - begin) / 1_000)
   yield* Console.log(`\n${render(verdicts)}`)
@@ -111,7 +114,7 @@ const attack = Effect.fnUntraced(function*(options: Options.Options) {
 })
 
 const command = Command.make("npm run attack --", Options.config, attack).pipe(
-  Command.withDescription("Attacks a live tree over Unix sockets and over tcp, and says whether it holds.")
+  Command.withDescription("Attacks a live tree over Unix sockets, tcp and TLS, and says whether it holds.")
 )
 
 Command.run(command, { version: "0.0.0" }).pipe(

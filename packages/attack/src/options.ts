@@ -6,12 +6,12 @@ import * as Flag from "effect/cli/Flag"
 
 export const config = {
   quick: Flag.Boolean("quick").pipe(
-    Flag.withDescription("smaller numbers, and a few over tcp only"),
+    Flag.withDescription("smaller numbers, and a few attacks over tcp and TLS"),
     Flag.withDefault(false)
   ),
   only: Flag.String("only").pipe(
     Flag.withMetavar("TEXT"),
-    Flag.withDescription(`attacks whose name holds TEXT, or "unix: ..." or "tcp: ..."`),
+    Flag.withDescription(`attacks whose name holds TEXT, or "unix: ...", "tcp: ..." or "tls: ..."`),
     Flag.withDefault("")
   )
 }

@@ -19,6 +19,25 @@ export const memory = (pid: number): number => {
   return Number(kilobytes) / 1024
 }
 
+/** A file of a process; nothing where it has ended. */
+export const text = (pid: number, file: string): string => {
+  try {
+    return Fs.readFileSync(`/proc/${pid}/${file}`, "latin1")
+  } catch {
+    return ""
+  }
+}
+
+/** The names of what a process has open. */
+export const names = (pid: number): ReadonlyArray<string> =>
+  Fs.readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return [Fs.readlinkSync(`/proc/${pid}/fd/${fd}`)]
+    } catch {
+      return []
+    }
+  })
+
 export const descriptors = (pid: number): number => Fs.readdirSync(`/proc/${pid}/fd`).length
 
 export const isAlive = (pid: number): boolean => {
@@ -32,15 +51,7 @@ export const isAlive = (pid: number): boolean => {
 
 /** Returns the TCP ports at which a process listens, as any process of its user can find out. */
 export const ports = (pid: number): ReadonlyArray<number> => {
-  const sockets = new Set(
-    Fs.readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
-      try {
-        return [/^socket:\[(\d+)\]$/.exec(Fs.readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1]]
-      } catch {
-        return []
-      }
-    })
-  )
+  const sockets = new Set(names(pid).map((name) => /^socket:\[(\d+)\]$/.exec(name)?.[1]))
   const listening = "0A"
   return Fs.readFileSync("/proc/net/tcp", "utf8").split("\n").slice(1).flatMap((line) => {
     const [, local, , state, , , , , , inode] = line.trim().split(/\s+/)

@@ -3,7 +3,7 @@
  * whether memory and descriptors were freed, and whether the secret stayed secret.
  */
 import * as Processes from "./processes.ts"
-import type { Victim } from "./victim.ts"
+import type { Transport, Victim } from "./victim.ts"
 
 export interface Field {
   readonly victim: Victim
@@ -20,10 +20,11 @@ export interface Outcome {
 
 export interface Case {
   readonly name: string
-  /** The only transport over which the attack is tried; the default is Unix sockets and then TCP. */
-  readonly over?: "unix" | undefined
-  readonly quickTcp?: boolean | undefined
-  /** The attack is left out of a quick run. */
+  /** The only transport of an attack (default: every one). */
+  readonly over?: Transport | undefined
+  /** The other transports over which a quick run tries an attack that has no transport of its own, too. Default: none. */
+  readonly quickOver?: ReadonlyArray<Transport> | undefined
+  /** Left out of a quick run. */
   readonly slow?: boolean | undefined
   /** The number of runs that the handler for attackers should have, because members may call it. */
   readonly opens?: number | undefined

@@ -5,6 +5,7 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import * as Readline from "node:readline"
 import { fileURLToPath } from "node:url"
+import * as Certificates from "./certificates.ts"
 import * as Processes from "./processes.ts"
 import type { Line, Load, Member, Seen } from "./tree/lines.ts"
 import type { Target } from "./wire.ts"
@@ -16,7 +17,15 @@ const program = fileURLToPath(new URL("./tree/root.ts", import.meta.url))
  */
 const connections = 5
 
-export type Transport = "unix" | "tcp"
+export const transports = ["unix", "tcp", "tls"] as const
+
+export type Transport = typeof transports[number]
+
+/** The folder of the certificates of a run over TLS, in the runtime folder. */
+const certificatesFolder = "certificates"
+
+/** Files of /proc that say anything of a process but its memory. */
+const proc = ["cmdline", "environ", "comm", "status", "stat", "maps", "mountinfo"]
 
 /** Returns every form in which the secret could be written down. */
 const spellings = (secret: Uint8Array): ReadonlyArray<string> => {
@@ -38,6 +47,8 @@ export class Victim {
   readonly members: ReadonlyArray<Member>
   readonly folder: string
   readonly secret: Uint8Array
+  /** Those of a tree over TLS. */
+  readonly certificates: Certificates.Run
   readonly loads: Array<Load & { readonly pair: string }> = []
   readonly sights: Array<Seen & { readonly who: string }> = []
   private readonly arrivals = new Map<number, Extract<Line, { _tag: "Newcomer" }>>()
@@ -51,11 +62,13 @@ export class Victim {
     process: ChildProcess.ChildProcess,
     runtime: string,
     transport: Transport,
+    certificates: Certificates.Run,
     up: Extract<Line, { _tag: "Up" }>
   ) {
     this.process = process
     this.runtime = runtime
     this.transport = transport
+    this.certificates = certificates
     this.members = up.members
     this.folder = up.folder
     this.secret = new Uint8Array(Buffer.from(up.secret, "hex"))
@@ -66,7 +79,9 @@ export class Victim {
 
   static async start(transport: Transport): Promise<Victim> {
     const runtime = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-attack-"))
-    const child = ChildProcess.spawn(process.execPath, [...process.execArgv, program, transport, runtime], {
+    const certificates = Certificates.make(Path.join(runtime, certificatesFolder))
+    const args = [program, transport, runtime, JSON.stringify(certificates.files)]
+    const child = ChildProcess.spawn(process.execPath, [...process.execArgv, ...args], {
       stdio: ["pipe", "pipe", "pipe"]
     })
     const victim = await new Promise<Victim>((resolve, reject) => {
@@ -75,7 +90,7 @@ export class Victim {
       child.stdin.on("error", () => {})
       Readline.createInterface({ input: child.stdout }).on("line", (text) => {
         const line = text.startsWith("{") ? JSON.parse(text) as Line : undefined
-        if (line?._tag === "Up") resolve(victim = new Victim(child, runtime, transport, line))
+        if (line?._tag === "Up") resolve(victim = new Victim(child, runtime, transport, certificates, line))
         else victim?.hear(line, text)
       })
     })
@@ -117,16 +132,22 @@ export class Victim {
     if (this.transport === "unix") return { path: this.socket(name) }
     const [port] = Processes.ports(this.member(name).pid)
     if (port === undefined) throw new Error(`${name} does not listen`)
-    return { host: "127.0.0.1", port }
+    return { host: "127.0.0.1", port, tls: this.transport === "tls" ? this.certificates.right : undefined }
   }
 
-  /**
-   * Makes a new actor of the tree dial the one of this name. Returns how long the dial of the new actor took, or its
-   * error.
-   */
-  async newcomer(to: string): Promise<Extract<Line, { _tag: "Newcomer" }>> {
+  /** A new actor of the tree dials one of this name: how long that took, or why it was not to be. */
+  newcomer(to: string): Promise<Extract<Line, { _tag: "Newcomer" }>> {
+    return this.asked(to)
+  }
+
+  /** A new actor of the tree asks the registry at this address: how long that took, or why it was not to be. */
+  asker(address: string): Promise<Extract<Line, { _tag: "Newcomer" }>> {
+    return this.asked(`at ${address}`)
+  }
+
+  private async asked(what: string): Promise<Extract<Line, { _tag: "Newcomer" }>> {
     const n = ++this.next
-    this.process.stdin!.write(`${n} ${to}\n`)
+    this.process.stdin!.write(`${n} ${what}\n`)
     await Processes.until(() => this.arrivals.has(n), 30_000)
     return this.arrivals.get(n) ?? { _tag: "Newcomer", n, error: "it was never heard of again", millis: NaN }
   }
@@ -143,18 +164,17 @@ export class Victim {
     return Array.from(latest.values()).reduce((sum, peers) => sum + peers, 0)
   }
 
-  /** Returns the places that contain the secret: the output of the tree, and files of /proc about its processes. */
+  /** The places where the secret or a key stands: in what the tree says, or in what can be read of its processes. */
   get leaks(): ReadonlyArray<string> {
     const places: Array<readonly [string, string]> = [
       ["what it writes", this.text],
       ["its events", this.sights.flatMap(({ reasons }) => reasons).join("\n")],
-      ...this.members.flatMap(({ name, pid }) =>
-        ["cmdline", "environ"].map((file) =>
-          [`the ${file} of ${name}`, Fs.readFileSync(`/proc/${pid}/${file}`, "latin1")] as const
-        )
-      )
+      ...this.members.flatMap(({ name, pid }) => [
+        ...proc.map((file) => [`the ${file} of ${name}`, Processes.text(pid, file)] as const),
+        [`the descriptors of ${name}`, Processes.names(pid).join("\n")] as const
+      ])
     ]
-    const spelled = spellings(this.secret)
+    const spelled = [this.secret, this.certificates.secret].flatMap(spellings)
     return places.filter(([, text]) => spelled.some((spelling) => text.includes(spelling))).map(([place]) => place)
   }
 
@@ -169,7 +189,7 @@ export class Victim {
     const code = await Promise.race([exit, Processes.pause(15_000).then(() => undefined)])
     if (code === undefined) this.process.kill("SIGKILL")
     await Processes.until(() => !this.members.some(({ pid }) => Processes.isAlive(pid)), 5_000)
-    const left = Fs.readdirSync(this.runtime)
+    const left = Fs.readdirSync(this.runtime).filter((name) => name !== certificatesFolder)
     Fs.rmSync(this.runtime, { recursive: true, force: true })
     return [
       ...code === 143 ? [] : [`the root ended with ${code} instead of 143`],

@@ -9,9 +9,26 @@ import * as Handshake from "@furrow/protocol/Handshake"
 import { type Hello, type Message, version } from "@furrow/protocol/Message"
 import * as Crypto from "node:crypto"
 import * as Net from "node:net"
+import * as Tls from "node:tls"
 import { pause } from "./processes.ts"
 
-export type Target = { readonly path: string } | { readonly host: string; readonly port: number }
+export type Target = { readonly path: string } | {
+  readonly host: string
+  readonly port: number
+  /** The certificate that is shown there; `undefined` where the door speaks no TLS. */
+  readonly tls?: Tls.ConnectionOptions | undefined
+}
+
+/** The exporter of RFC 9266, to which a proof is bound. */
+const exporter = { label: "EXPORTER-Channel-Binding", bytes: 32 }
+
+const dialled = (target: Target): readonly [socket: Net.Socket, event: string] => {
+  if (!("tls" in target) || target.tls === undefined) {
+    return [Net.connect({ ...target, noDelay: true } as Net.NetConnectOpts), "connect"]
+  }
+  const { host, port, tls } = target
+  return [Tls.connect({ ...tls, host, port, rejectUnauthorized: false }).setNoDelay(true), "secureConnect"]
+}
 
 export const random = (size: number): Uint8Array => new Uint8Array(Crypto.randomBytes(size))
 
@@ -82,15 +99,22 @@ export class Client {
   /** Dials an actor, and tries again where its queue is full, as an attacker would. */
   static async dial(target: Target): Promise<Client> {
     for (let attempt = 0;; attempt++) {
-      const socket = Net.connect({ ...target, noDelay: true } as Net.NetConnectOpts)
+      const [socket, event] = dialled(target)
       const error = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
-        socket.once("connect", () => resolve(undefined))
+        socket.once(event, () => resolve(undefined))
         socket.once("error", resolve)
       })
       if (error === undefined) return new Client(socket)
       if (error.code !== "EAGAIN" || attempt > 2_000) throw error
       await pause(2)
     }
+  }
+
+  /** Bytes of this channel alone; `undefined` without TLS. */
+  get binding(): Uint8Array | undefined {
+    return this.socket instanceof Tls.TLSSocket
+      ? new Uint8Array(this.socket.exportKeyingMaterial(exporter.bytes, exporter.label, Buffer.alloc(0)))
+      : undefined
   }
 
   get words(): ReadonlyArray<Message> {
@@ -166,7 +190,8 @@ export const greet = async (client: Client, secret: Uint8Array, actor = nobody()
   const challenge = await client.hears("Challenge")
   if (challenge === undefined) return undefined
   const nonces = { dialler: nonce, acceptor: challenge.nonce }
-  client.say({ _tag: "Proof", proof: mac(secret, Handshake.transcript("dialler", nonces, said, challenge.uuid)) })
+  const proven = Handshake.transcript("dialler", nonces, said, challenge.uuid, client.binding)
+  client.say({ _tag: "Proof", proof: mac(secret, proven) })
   return challenge
 }
 

@@ -1,5 +1,6 @@
 /** Tests that a verdict can fail: each test breaks one of the things that a verdict checks. */
 import { assert, beforeAll, describe, it } from "@effect/vitest"
+import * as Fs from "node:fs"
 import { start } from "../src/cases/strangers.ts"
 import { pause } from "../src/processes.ts"
 import { type Case, judge, type Outcome } from "../src/verdict.ts"
@@ -77,11 +78,16 @@ describe("A verdict", () => {
     assert.match(problems.join(), /a process grew by/)
   })
 
-  it("a verdict reports the secret in every form in which it is written down", () => {
-    const { secret } = victim
+  it("a verdict sees the secret and the key of a certificate wherever they are written down", () => {
+    const { certificates, secret } = victim
     assert.deepStrictEqual(victim.leaks, [])
     for (
-      const text of [Buffer.from(secret).toString("hex"), Buffer.from(secret).toString("base64"), [...secret].join(",")]
+      const text of [
+        Buffer.from(secret).toString("hex"),
+        Buffer.from(secret).toString("base64"),
+        [...secret].join(","),
+        Fs.readFileSync(certificates.files.key, "utf8")
+      ]
     ) {
       victim.sights.push({
         who: "anvil",

@@ -304,7 +304,7 @@ const large = (dialog: number) => start(dialog, "echo", { payload: new Uint8Arra
 export const members: ReadonlyArray<Case> = [
   {
     name: "a member's own call is served (so the others could be seen)",
-    quickTcp: true,
+    quickOver: ["tcp", "tls"],
     opens: 2,
     run: async (field) => {
       const got: Array<string> = []
@@ -343,10 +343,10 @@ export const members: ReadonlyArray<Case> = [
       [(n) => start(n, "drive", { kind: "stream", window }), "EndpointUnknown"]
     ])
   },
-  { name: "lies to the registry", quickTcp: true, run: liesToTheRegistry },
+  { name: "lies to the registry", quickOver: ["tcp"], run: liesToTheRegistry },
   {
     name: "the root is told to end",
-    quickTcp: true,
+    quickOver: ["tcp"],
     run: breaking("root", [["CancelActor", [cancelActor], "WrongSide"]])
   },
   {
@@ -423,9 +423,9 @@ export const members: ReadonlyArray<Case> = [
       }
     }
   },
-  { name: "bad frames after a good greeting", quickTcp: true, run: badFrames },
+  { name: "bad frames after a good greeting", quickOver: ["tcp"], run: badFrames },
   { name: "random payloads", run: payloads },
-  { name: "far too many dialogs", quickTcp: true, opens: 1, memory: 200, run: crowd },
+  { name: "far too many dialogs", quickOver: ["tcp"], opens: 1, memory: 200, run: crowd },
   { name: "asking without end, reading nothing", memory: 300, worst: 8_000, run: neverReads },
   { name: "large frames, begun and left", run: halves },
   { name: "many connections of one member", run: manyFaces }

@@ -25,8 +25,8 @@ export const start = (dialog: number, endpoint = "door", rest: object = {}): Mes
   ...rest
 })
 
-/** Returns the two actors that are attacked. */
-const doors = ({ victim }: Field): ReadonlyArray<Target> => [victim.target("anvil"), victim.target("root")]
+/** The two that are attacked. */
+export const doors = ({ victim }: Field): ReadonlyArray<Target> => [victim.target("anvil"), victim.target("root")]
 
 /** Checks that a client was not let in, and that its connection is closed. */
 export const shut = async (client: Client, title: string, within?: number): Promise<ReadonlyArray<string>> => {
@@ -299,12 +299,12 @@ const reflect = async (field: Field): Promise<Outcome> => {
 export const strangers: ReadonlyArray<Case> = [
   {
     name: "no secret: Hello without a nonce",
-    quickTcp: true,
+    quickOver: ["tcp", "tls"],
     run: knocking("no nonce", (client) => void client.say(hello(nobody(), null), start(1)), "refused: proof")
   },
   {
     name: "wrong secret: a wrong proof",
-    quickTcp: true,
+    quickOver: ["tcp", "tls"],
     run: knocking("wrong secret", async (client) => {
       await greet(client, random(32))
       client.say(start(1))
@@ -330,8 +330,8 @@ export const strangers: ReadonlyArray<Case> = [
       client.say({ _tag: "Proof", proof: new Uint8Array(32) }, start(1))
     }, "refused: proof")
   },
-  { name: "a genuine greeting, replayed", quickTcp: true, run: replay },
-  { name: "the acceptor's own words, reflected", quickTcp: true, run: reflect },
+  { name: "a genuine greeting, replayed", quickOver: ["tcp", "tls"], run: replay },
+  { name: "the acceptor's own words, reflected", quickOver: ["tcp", "tls"], run: reflect },
   { name: "silent after connecting", run: lingering(1_000, 150, () => {}) },
   { name: "one byte a second", run: lingering(500, 100, slowly) },
   {
@@ -343,7 +343,7 @@ export const strangers: ReadonlyArray<Case> = [
     })
   },
   { name: "cut at every stage", run: cut },
-  { name: "garbage before the greeting", quickTcp: true, run: throwGarbage },
-  { name: "connections as fast as possible", quickTcp: true, run: flood },
+  { name: "garbage before the greeting", quickOver: ["tcp", "tls"], run: throwGarbage },
+  { name: "connections as fast as possible", quickOver: ["tcp"], run: flood },
   { name: "failing handshakes one by one", run: oneByOne }
 ]

@@ -119,6 +119,15 @@ export const visit = Actor.fn("visit", {
     )
 )
 
+/** A question to the registry of the tree whose root is said to listen there: the reason why it failed, or nothing. */
+export const ask = Actor.fn("ask", { module, payload: { at: Schema.String }, success: Schema.NullOr(Schema.String) })(
+  ({ at }) =>
+    Effect.match(Effect.flatMap(Registry.at(at), (there) => there.list()), {
+      onFailure: (error) => `${error._tag}: ${error.message}`,
+      onSuccess: () => null
+    })
+)
+
 const SeenSchema = Schema.Struct({
   at: Schema.Finite,
   events: Schema.Record(Schema.String, Schema.Int),

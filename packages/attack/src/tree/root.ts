@@ -1,6 +1,5 @@
 /**
- * The root of the tree under attack: `root.ts <unix|tcp> <runtime folder>`. The root writes reports as lines, and
- * carries out the requests that it reads.
+ * The root of the tree under attack: `root.ts <unix|tcp|tls> <runtime folder> <files of TLS as JSON>`. It writes lines, and does what it reads.
  */
 import * as Actor from "@furrow/actor/Actor"
 import type { LocalActor } from "@furrow/actor/internal/local/LocalActor"
@@ -11,21 +10,34 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import * as Path from "node:path"
 import * as Readline from "node:readline"
-import { below, betray, count, door, drive, type echo, everything, seen, together, visit, watch } from "./actors.ts"
+import {
+  ask,
+  below,
+  betray,
+  count,
+  door,
+  drive,
+  type echo,
+  everything,
+  seen,
+  together,
+  visit,
+  watch
+} from "./actors.ts"
 import type { Line } from "./lines.ts"
 
-const [transport, runtimeFolder] = process.argv.slice(2) as ["unix" | "tcp", string]
+const [transport, runtimeFolder, files] = process.argv.slice(2) as ["unix" | "tcp" | "tls", string, string]
 
 const say = (line: Line) => Effect.sync(() => void process.stdout.write(`${JSON.stringify(line)}\n`))
 
-/** The line `<number> <name>` asks for a new actor that dials the actor of this name. */
+/** `<number> <name>`, or `<number> at <address>`: a new actor that dials the one of this name, or asks the registry there. */
 const requests = Stream.fromAsyncIterable(Readline.createInterface({ input: process.stdin }), (error) => error)
 
-const newcomer = (n: number, to: Actor.ActorRef<typeof echo>) =>
+const newcomer = (n: number, to: Actor.ActorRef<typeof echo> | string) =>
   Effect.scoped(Effect.gen(function*() {
-    const portal = yield* Actor.startScoped(`newcomer-${n}`, { expose: [visit] })
+    const portal = yield* Actor.startScoped(`newcomer-${n}`, { expose: [visit, ask] })
     const start = performance.now()
-    const error = yield* portal.run(visit({ to }))
+    const error = yield* portal.run(typeof to === "string" ? ask({ at: to }) : visit({ to }))
     yield* say({ _tag: "Newcomer", n, error, millis: performance.now() - start })
   }))
 
@@ -52,8 +64,8 @@ const program = Effect.scoped(Effect.gen(function*() {
   const tell = (who: string, slices: Stream.Stream<any, Actor.ActorError, ActorRuntime>) =>
     Stream.runForEach(slices, (seen) => say({ _tag: "Seen", who, seen }))
   const serve = Stream.runForEach(requests, (line) => {
-    const [n, to] = line.split(" ") as [string, string]
-    const asked = newcomer(Number(n), byName.get(to)!.ref)
+    const [n, to, address] = line.split(" ") as [string, string, string]
+    const asked = newcomer(Number(n), to === "at" ? address : byName.get(to)!.ref)
     return Effect.forkChild(
       Effect.catch(
         asked,
@@ -72,10 +84,13 @@ const program = Effect.scoped(Effect.gen(function*() {
   ])
 }))
 
-const platform = transport === "tcp" ? NodeTransport.layerTcp : NodeTransport.layerUnix({ folder: runtimeFolder })
+const platforms = {
+  unix: () => NodeTransport.layerUnix({ folder: runtimeFolder }),
+  tcp: () => NodeTransport.layerTcp,
+  tls: () => NodeTransport.layerTls({ host: "127.0.0.1", ...JSON.parse(files) })
+}
 
 NodeActor.runMain(program, {
-  // Spares are off, because a spare starts and ends by time alone, and its descriptors would look like those that an
-  // attack leaves open.
-  layer: NodeActor.layer({ expose: [door, count], spares: "off" }).pipe(Layer.provide(platform))
+  // A spare process comes and goes by the time alone, and its descriptors would be taken for what an attack leaves.
+  layer: NodeActor.layer({ expose: [door, count], spares: "off" }).pipe(Layer.provide(platforms[transport]()))
 })

@@ -1,0 +1,66 @@
+/**
+ * Certificates of a run over TLS: the right one of the tree's host, and all wrong ones that an attacker could have. They are
+ * made anew by each run.
+ */
+import * as Certificates from "@furrow/testing/Certificates"
+import * as Fs from "node:fs"
+import type * as Tls from "node:tls"
+
+const hosts = ["127.0.0.1"]
+
+/** Bytes in front of the random ones in a private key of Ed25519, up to a border of its base64 text. */
+const keyOffset = 18
+
+const shown = ({ key, pem }: Certificates.Signed): Tls.SecureContextOptions => ({
+  cert: pem,
+  key: key.export({ type: "pkcs8", format: "pem" }) as string
+})
+
+export interface Run {
+  /** Paths of the files of the tree's host. */
+  readonly files: Certificates.Files
+  /** The random bytes of the private key of the tree's host. */
+  readonly secret: Uint8Array
+  /** The certificate of an insider: it is right, and its holder is no member. */
+  readonly right: Tls.ConnectionOptions
+  /** Certificates that a stranger shows to a listener of the tree, by their fault. */
+  readonly wrong: Readonly<Record<string, Tls.ConnectionOptions>>
+  /** Certificates that an impostor shows to a dialler of the tree, by their fault. */
+  readonly impostors: Readonly<Record<string, Tls.SecureContextOptions>>
+  /** Certificate and authority of a relay, which both of its sides trust. */
+  readonly relay: Tls.SecureContextOptions
+}
+
+/** Makes them, and writes the files of the tree's host into a new folder. */
+export const make = (folder: string): Run => {
+  Fs.mkdirSync(folder, { mode: 0o700 })
+  const authority = Certificates.sign({ name: "authority" })
+  const stranger = Certificates.sign({ name: "another authority" })
+  const host = Certificates.sign({ name: "host", hosts, by: authority })
+  const expired = shown(Certificates.sign({ name: "m", hosts, by: authority, hours: [-3, -1] }))
+  const foreign = shown(Certificates.sign({ name: "m", hosts, by: stranger }))
+  const own = shown(Certificates.sign({ name: "m", hosts }))
+  const right = shown(Certificates.sign({ name: "m", hosts, by: authority }))
+  const elsewhere = Certificates.sign({ name: "m", hosts: ["127.0.0.2", "db1.internal"], by: authority })
+  return {
+    files: Certificates.write(folder, authority, host),
+    secret: new Uint8Array(host.key.export({ type: "pkcs8", format: "der" }).subarray(keyOffset)),
+    right,
+    wrong: {
+      "no certificate": {},
+      "another authority": foreign,
+      "signed by itself": own,
+      "signed by a host": shown(Certificates.sign({ name: "m", hosts, by: host })),
+      "expired": expired,
+      "not valid yet": shown(Certificates.sign({ name: "m", hosts, by: authority, hours: [1, 3] })),
+      "TLS 1.2": { ...right, maxVersion: "TLSv1.2" }
+    },
+    impostors: {
+      "another host's": shown(elsewhere),
+      "another authority's": foreign,
+      "its own authority's": own,
+      "expired": expired
+    },
+    relay: { ...right, ca: authority.pem }
+  }
+}
