@@ -23,6 +23,7 @@ export const catalog = {
   "introductions": "references in payloads: actors that were introduced talk among themselves",
   "watch-the-registry": "a supervisor's view: who is there, who comes, who goes",
   "two-programs": "two programs with trees of their own find, call and lose each other",
+  "two-hosts": "the same two programs on one host and on two, by another Layer",
   "leader": "an election over an engine of your choice, and a file that refuses an old leader",
   "rpc-group": "an RpcGroup that exists already, moved into an actor by one line",
   "self-destruct": "a tree of processes in which one leaf fails, and nobody is left",

@@ -32,6 +32,11 @@ describe("examples", () => {
     }
   )
 
+  it("docs/second-machine.md shows the output of the example for two hosts", () => {
+    const page = Fs.readFileSync(Path.resolve(src, "../../../docs/second-machine.md"), "utf8")
+    assert.include(page, `\n${promiseOf("two-hosts").join("\n")}\n`)
+  })
+
   it("every file with a main program is in the catalog", () => {
     const programs = Fs.readdirSync(src).filter((file) =>
       Fs.readFileSync(Path.join(src, file), "utf8").includes("NodeActor.runMain(")
