@@ -80,30 +80,34 @@ suite("NATS", "nats-server", Nats.isInstalled, () => {
     patienceMillis
   )
 
-  it.live("the keys of an expired lease leave the bucket while a program watches", () =>
-    Effect.gen(function*() {
-      const { port } = yield* server
-      const { changes, create, remove, renew } = yield* driver
-      const prefix = "leaves/"
-      yield* renew(lease)
-      const created = yield* create(`${prefix}deleted`, "value", lease)
-      yield* remove(`${prefix}deleted`, (created as Granted).token)
-      const short = { id: "leaves", ttlMillis: 200 }
-      yield* renew(short)
-      yield* create(`${prefix}expired`, "value", short)
-      // It sweeps while it is watched.
-      yield* Effect.forkScoped(Stream.runDrain(changes(prefix)))
-      const connection = yield* Effect.promise(() => connect({ servers: `127.0.0.1:${port}` }))
-      const kv = yield* Effect.promise(() => new Kvm(connection).open("furrow"))
-      const isDeleted = Effect.map(Effect.promise(() => kv.get(`k.leaves.expired`)), (entry) =>
-        entry?.operation !== "PUT")
-      yield* Eventually.succeeds(
-        Effect.flatMap(isDeleted, (isDeleted) =>
-          isDeleted ? Effect.void : Effect.fail("it is there")),
-        { within: "30 seconds", what: "the key of the expired lease is deleted" }
-      )
-      yield* Effect.promise(() => connection.close())
-    }), patienceMillis)
+  it.live(
+    "G269: keys of an expired lease leave the bucket of NATS while a program watches, whether the server tells or is asked",
+    () =>
+      Effect.gen(function*() {
+        const { port } = yield* server
+        const { changes, create, remove, renew } = yield* driver
+        const prefix = "leaves/"
+        yield* renew(lease)
+        const created = yield* create(`${prefix}deleted`, "value", lease)
+        yield* remove(`${prefix}deleted`, (created as Granted).token)
+        const short = { id: "leaves", ttlMillis: 200 }
+        yield* renew(short)
+        yield* create(`${prefix}expired`, "value", short)
+        // It sweeps while it is watched.
+        yield* Effect.forkScoped(Stream.runDrain(changes(prefix)))
+        const connection = yield* Effect.promise(() => connect({ servers: `127.0.0.1:${port}` }))
+        const kv = yield* Effect.promise(() => new Kvm(connection).open("furrow"))
+        const isDeleted = Effect.map(Effect.promise(() => kv.get(`k.leaves.expired`)), (entry) =>
+          entry?.operation !== "PUT")
+        yield* Eventually.succeeds(
+          Effect.flatMap(isDeleted, (isDeleted) =>
+            isDeleted ? Effect.void : Effect.fail("it is there")),
+          { within: "30 seconds", what: "the key of the expired lease is deleted" }
+        )
+        yield* Effect.promise(() => connection.close())
+      }),
+    patienceMillis
+  )
 
   it.live(
     "a bucket with a time to live of its own is refused with a typed error, because names would expire with it",
