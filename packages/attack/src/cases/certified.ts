@@ -2,7 +2,7 @@
  * Attacks on a tree over TLS: by strangers without a right certificate, by impostors at an address that a member dials, and by
  * a relay with a right certificate between two channels.
  */
-import * as Net from "node:net"
+import type * as Net from "node:net"
 import * as Tls from "node:tls"
 import { pause, until } from "../processes.ts"
 import type { Case, Field, Outcome } from "../verdict.ts"
