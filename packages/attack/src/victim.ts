@@ -186,8 +186,10 @@ export class Victim {
     this.process.removeAllListeners("exit")
     const exit = new Promise<number | null>((resolve) => this.process.once("exit", resolve))
     this.process.kill("SIGTERM")
-    const code = await Promise.race([exit, Processes.pause(15_000).then(() => undefined)])
-    if (code === undefined) this.process.kill("SIGKILL")
+    // A timer that goes on would keep the whole run from ending.
+    const timer = setTimeout(() => this.process.kill("SIGKILL"), 15_000)
+    const code = await exit
+    clearTimeout(timer)
     await Processes.until(() => !this.members.some(({ pid }) => Processes.isAlive(pid)), 5_000)
     const left = Fs.readdirSync(this.runtime).filter((name) => name !== certificatesFolder)
     Fs.rmSync(this.runtime, { recursive: true, force: true })
