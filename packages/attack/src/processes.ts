@@ -28,15 +28,31 @@ export const text = (pid: number, file: string): string => {
   }
 }
 
-/** The names of what a process has open. */
-export const names = (pid: number): ReadonlyArray<string> =>
-  Fs.readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
-    try {
-      return [Fs.readlinkSync(`/proc/${pid}/fd/${fd}`)]
-    } catch {
-      return []
-    }
+/** The process itself, and all that it and its children have started and that still have their parent. */
+export const withChildren = (pid: number): ReadonlyArray<number> => {
+  const parents = Fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map((name) => {
+    const [, parent] = /^\d+ \(.*\) \S (\d+) /s.exec(text(Number(name), "stat")) ?? []
+    return [Number(name), Number(parent)] as const
   })
+  const below = (of: number): ReadonlyArray<number> =>
+    parents.flatMap(([child, parent]) => parent === of ? [child, ...below(child)] : [])
+  return [pid, ...below(pid)]
+}
+
+/** The names of what a process has open; nothing where it has ended. */
+export const names = (pid: number): ReadonlyArray<string> => {
+  try {
+    return Fs.readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+      try {
+        return [Fs.readlinkSync(`/proc/${pid}/fd/${fd}`)]
+      } catch {
+        return []
+      }
+    })
+  } catch {
+    return []
+  }
+}
 
 export const descriptors = (pid: number): number => Fs.readdirSync(`/proc/${pid}/fd`).length
 

@@ -169,10 +169,14 @@ export class Victim {
     const places: Array<readonly [string, string]> = [
       ["what it writes", this.text],
       ["its events", this.sights.flatMap(({ reasons }) => reasons).join("\n")],
-      ...this.members.flatMap(({ name, pid }) => [
-        ...proc.map((file) => [`the ${file} of ${name}`, Processes.text(pid, file)] as const),
-        [`the descriptors of ${name}`, Processes.names(pid).join("\n")] as const
-      ])
+      // Guards and newcomers are searched beside the members.
+      ...Processes.withChildren(this.member("root").pid).flatMap((pid) => {
+        const of = this.members.find((member) => member.pid === pid)?.name ?? `process ${pid}`
+        return [
+          ...proc.map((file) => [`the ${file} of ${of}`, Processes.text(pid, file)] as const),
+          [`the descriptors of ${of}`, Processes.names(pid).join("\n")] as const
+        ]
+      })
     ]
     const spelled = [this.secret, this.certificates.secret].flatMap(spellings)
     return places.filter(([, text]) => spelled.some((spelling) => text.includes(spelling))).map(([place]) => place)

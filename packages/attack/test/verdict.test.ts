@@ -2,7 +2,7 @@
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import * as Fs from "node:fs"
 import { start } from "../src/cases/strangers.ts"
-import { pause } from "../src/processes.ts"
+import * as Processes from "../src/processes.ts"
 import { type Case, judge, type Outcome } from "../src/verdict.ts"
 import type { Victim } from "../src/victim.ts"
 import { type Client, enter } from "../src/wire.ts"
@@ -31,8 +31,8 @@ const opened = async (victim: Victim): Promise<Outcome> => {
 }
 
 describe("A verdict", () => {
-  it("a verdict on a tree that is not attacked has no problems, and has figures", async () => {
-    const { calls, p99, problems, worst } = await verdict(() => pause(1_200).then(() => fine))
+  it("a verdict is without problems where nothing happens, and has figures", async () => {
+    const { calls, p99, problems, worst } = await verdict(() => Processes.pause(1_200).then(() => fine))
     assert.deepStrictEqual(problems, [])
     assert.isAbove(calls, 50)
     assert.isTrue(p99 > 0 && p99 <= worst)
@@ -54,7 +54,7 @@ describe("A verdict", () => {
     const clients: Array<Client> = []
     const { problems } = await verdict(async (victim) => {
       for (let i = 0; i < 3; i++) clients.push(await enter(victim.target("anvil"), victim.secret))
-      await pause(300)
+      await Processes.pause(300)
       return fine
     })
     for (const client of clients) client.destroy()
@@ -65,9 +65,9 @@ describe("A verdict", () => {
     const { problems } = await verdict(async (victim) => {
       const { pid } = victim.member("anvil")
       process.kill(pid, "SIGSTOP")
-      await pause(3_000)
+      await Processes.pause(3_000)
       process.kill(pid, "SIGCONT")
-      await pause(500)
+      await Processes.pause(500)
       return fine
     })
     assert.match(problems.join("; "), /a call of the tree took \d+ ms/)
@@ -81,6 +81,9 @@ describe("A verdict", () => {
   it("a verdict sees the secret and the key of a certificate wherever they are written down", () => {
     const { certificates, secret } = victim
     assert.deepStrictEqual(victim.leaks, [])
+    // All processes of the tree are searched.
+    const searched = Processes.withChildren(victim.member("root").pid)
+    assert.includeMembers([...searched], victim.members.map(({ pid }) => pid))
     for (
       const text of [
         Buffer.from(secret).toString("hex"),
@@ -106,7 +109,7 @@ describe("A verdict", () => {
   it("a verdict reports an actor that dies", async () => {
     const { problems } = await verdict(async (victim) => {
       process.kill(victim.member("left").pid, "SIGKILL")
-      await pause(300)
+      await Processes.pause(300)
       return fine
     })
     assert.match(problems.join("; "), /an actor of the tree is dead/)
