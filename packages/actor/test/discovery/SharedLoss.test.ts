@@ -190,4 +190,18 @@ describe("Trees with different secrets", () => {
       assert.instanceOf(error, ActorUnreachable)
       assert.match(error.message, /secret/)
     }))
+
+  it.effect("G267: an address where no member answers, that no transport dials or whose root has ended is ActorUnreachable", () =>
+    Effect.gen(function*() {
+      const { plant } = yield* forest
+      const left = yield* plant("left")
+      const right = yield* plant("right", { secret: new Uint8Array(32).fill(9) })
+      const asked = (address: string) => until(10_000)(Effect.flip(left.run(Registry.at(address))))
+      const [address] = yield* until(5_000)(right.run(Registry.addresses))
+      assert.match((yield* asked(address!)).message, /secret/)
+      yield* until(5_000)(right.end)
+      for (const wrong of [address!, "/ip4/127.0.0.1/tcp/4711", "nonsense"]) {
+        assert.instanceOf(yield* asked(wrong), ActorUnreachable, wrong)
+      }
+    }))
 })
