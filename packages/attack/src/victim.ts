@@ -140,7 +140,7 @@ export class Victim {
     return this.asked(to)
   }
 
-  /** A new actor of the tree asks the registry at this address: how long that took, or why it was not to be. */
+  /** The actor `left` asks the registry at this address: nothing, or the error. */
   asker(address: string): Promise<Extract<Line, { _tag: "Newcomer" }>> {
     return this.asked(`at ${address}`)
   }

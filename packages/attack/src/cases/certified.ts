@@ -149,7 +149,7 @@ const onAnotherChannel = async (field: Field): Promise<Outcome> => {
 /** Connections without a certificate, as fast as they come. */
 const flood = async ({ scale, victim }: Field): Promise<Outcome> => {
   const target = { ...victim.target("anvil"), tls: {} } as Door
-  const n = scale(3_000, 300)
+  const n = scale(3_000, 150)
   let next = 0
   let words = 0
   const worker = async () => {

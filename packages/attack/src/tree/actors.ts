@@ -181,7 +181,7 @@ export const below = Actor.stream("below", { module, success: LoadSchema })(() =
   }))
 )
 
-export const everything = [echo, count, door, hang, talk, drive, visit, watch, betray, below] as const
+export const everything = [echo, count, door, hang, talk, drive, visit, ask, watch, betray, below] as const
 
 /** Runs effects that should never end, and waits for the first one that does. */
 export const together = <E, R>(effects: ReadonlyArray<Effect.Effect<unknown, E, R>>) =>

@@ -30,14 +30,14 @@ const [transport, runtimeFolder, files] = process.argv.slice(2) as ["unix" | "tc
 
 const say = (line: Line) => Effect.sync(() => void process.stdout.write(`${JSON.stringify(line)}\n`))
 
-/** `<number> <name>`, or `<number> at <address>`: a new actor that dials the one of this name, or asks the registry there. */
+/** `<number> <name>`, which a new actor dials, or `<number> at <address>`, where `left` asks the registry. */
 const requests = Stream.fromAsyncIterable(Readline.createInterface({ input: process.stdin }), (error) => error)
 
-const newcomer = (n: number, to: Actor.ActorRef<typeof echo> | string) =>
+const newcomer = (n: number, to: Actor.ActorRef<typeof echo>) =>
   Effect.scoped(Effect.gen(function*() {
-    const portal = yield* Actor.startScoped(`newcomer-${n}`, { expose: [visit, ask] })
+    const portal = yield* Actor.startScoped(`newcomer-${n}`, { expose: [visit] })
     const start = performance.now()
-    const error = yield* portal.run(typeof to === "string" ? ask({ at: to }) : visit({ to }))
+    const error = yield* portal.run(visit({ to }))
     yield* say({ _tag: "Newcomer", n, error, millis: performance.now() - start })
   }))
 
@@ -65,7 +65,12 @@ const program = Effect.scoped(Effect.gen(function*() {
     Stream.runForEach(slices, (seen) => say({ _tag: "Seen", who, seen }))
   const serve = Stream.runForEach(requests, (line) => {
     const [n, to, address] = line.split(" ") as [string, string, string]
-    const asked = newcomer(Number(n), to === "at" ? address : byName.get(to)!.ref)
+    const asked = to === "at"
+      ? Effect.flatMap(
+        left.run(ask({ at: address })),
+        (error) => say({ _tag: "Newcomer", n: Number(n), error, millis: 0 })
+      )
+      : newcomer(Number(n), byName.get(to)!.ref)
     return Effect.forkChild(
       Effect.catch(
         asked,
