@@ -1,7 +1,7 @@
 /** Trees at several engines: one Discovery over another, and trees that meet though they share no engine. */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, MemoryActor, Registry } from "@furrow/actor"
-import { NameTaken } from "@furrow/actor/ActorError"
+import { ActorUnreachable, NameTaken } from "@furrow/actor/ActorError"
 import * as Discovery from "@furrow/actor/Discovery"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -100,6 +100,17 @@ describe("A tree at two engines", () => {
       assert.instanceOf(yield* Effect.flip(start(both, "only", { unique: true })), NameTaken)
       // The engine that had no objection has the name for others.
       yield* start(atX, "only", { unique: true })
+    }))
+
+  it.effect("G306: a start with a unique name fails while one of two engines is out of reach, and leaves the name free at the other", () =>
+    Effect.gen(function*() {
+      const { atX, both, y } = yield* bridge
+      y.cut("both")
+      const error = yield* until(20_000)(Effect.flip(start(both, "only", { unique: true })))
+      assert.instanceOf(error, ActorUnreachable)
+      yield* start(atX, "only", { unique: true })
+      y.heal("both")
+      yield* pass(20_000, 500)
     }))
 })
 
