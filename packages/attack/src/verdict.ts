@@ -20,15 +20,18 @@ export interface Outcome {
 
 export interface Case {
   readonly name: string
-  /** The only transport of an attack (default: every one). */
+  /** The only transport over which the attack is tried. The default is every transport. */
   readonly over?: Transport | undefined
-  /** The other transports over which a quick run tries an attack that has no transport of its own, too. Default: none. */
+  /** Further transports over which a quick run tries an attack without a transport of its own. The default is none. */
   readonly quickOver?: ReadonlyArray<Transport> | undefined
-  /** Left out of a quick run. */
+  /** The attack is left out of a quick run. */
   readonly slow?: boolean | undefined
   /** The number of runs that the handler for attackers should have, because members may call it. */
   readonly opens?: number | undefined
-  /** Megabytes that one process may grow by (default 96, over TLS 224): as much as one member may make it hold. */
+  /**
+   * Megabytes by which one process may grow. The default is 96 megabytes, over TLS 224, as much as one member may make a
+   * process hold.
+   */
   readonly memory?: number | undefined
   /**
    * Milliseconds that a call of the tree may take. The default is 2500 milliseconds, because one member may keep an
@@ -57,9 +60,9 @@ export interface Verdict {
 const bounds = {
   /** Milliseconds that a call of the tree may take before the tree counts as no longer serving. */
   worst: 2_500,
-  /** Megabytes. Node frees what OpenSSL has used late: after thousands of greetings of TLS it stays at 160 MB. */
+  /** Megabytes of growth. Node frees the memory of OpenSSL late: thousands of TLS greetings leave 160 MB in use. */
   memory: { unix: 96, tcp: 96, tls: 224 },
-  /** The bound until descriptors and connections are back at their first numbers. */
+  /** Milliseconds until descriptors and connections must be back at their numbers from before the attack. */
   settled: 6_000,
   /** Milliseconds by which reports about slices of work arrive later than the work was done. */
   late: 300

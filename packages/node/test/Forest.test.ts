@@ -134,7 +134,7 @@ describe.skipIf(process.platform === "win32")("Two trees of one host", () => {
   )
 
   it.live(
-    "G305: a portal to a supervised actor of another program leads to each successor when the actor is killed",
+    "G291: a portal to a supervised actor of another program leads to each successor when the actor is killed",
     () =>
       Effect.gen(function*() {
         const tree = yield* meadow("tls")

@@ -31,7 +31,7 @@ const trees = Effect.gen(function*() {
 const found = (tree: Tree) => until(10_000)(tree.run(Registry.wait(Mail, "post", { within: "5 seconds" })))
 
 describe("A role in another tree", () => {
-  it.effect("G305: a portal to a role of another tree leads to the successor after each restart, and calls in between wait", () =>
+  it.effect("G291: a portal to a role of another tree leads to the successor after each restart, and calls in between wait", () =>
     Effect.gen(function*() {
       const { kill, left } = yield* trees
       const post = yield* found(left)
@@ -43,7 +43,7 @@ describe("A role in another tree", () => {
       assert.strictEqual(new Set(seen).size, 3)
     }))
 
-  it.effect("G305: a call in flight to a role of another tree fails with ActorLost, and the next call reaches the successor", () =>
+  it.effect("G291: a call in flight to a role of another tree fails with ActorLost, and the next call reaches the successor", () =>
     Effect.gen(function*() {
       const { kill, left } = yield* trees
       const post = yield* found(left)
@@ -55,7 +55,7 @@ describe("A role in another tree", () => {
       assert.notStrictEqual(yield* until(20_000)(post.run(who())), before)
     }))
 
-  it.effect("G305: an actor deep in one tree follows a role of another tree by a reference, also while the engine is out of reach", () =>
+  it.effect("G291: an actor deep in one tree follows a role of another tree by a reference, also while the engine is out of reach", () =>
     Effect.gen(function*() {
       const { cut, heal, kill, left } = yield* trees
       const ref = Option.getOrThrow(yield* left.run(Registry.query("post")))
@@ -72,7 +72,7 @@ describe("A role in another tree", () => {
       assert.notStrictEqual(second, first)
     }))
 
-  it.effect("G305: calls to a role fail typed when the tree of the role has ended", () =>
+  it.effect("G291: calls to a role fail typed when the tree of the role has ended", () =>
     Effect.gen(function*() {
       const { left, right } = yield* trees
       const post = yield* found(left)

@@ -54,7 +54,7 @@ const bridge = Effect.gen(function*() {
 })
 
 describe("A tree at two engines", () => {
-  it.effect("G306: a tree at two engines sees the trees of both and is seen by them, and shows neither of them to the other", () =>
+  it.effect("G292: a tree at two engines sees the trees of both and is seen by them, and shows neither of them to the other", () =>
     Effect.gen(function*() {
       const { atX, atY, both } = yield* bridge
       yield* pass(1_000)
@@ -69,7 +69,7 @@ describe("A tree at two engines", () => {
       }
     }))
 
-  it.effect("G306: a tree that two engines list is listed once, until both have lost it", () =>
+  it.effect("G292: a tree that two engines list is listed once, until both have lost it", () =>
     Effect.gen(function*() {
       const { both, plant, x, y } = yield* bridge
       yield* plant("second", { engines: [x, y] })
@@ -87,7 +87,7 @@ describe("A tree at two engines", () => {
       assert.strictEqual(yield* lists, 1)
     }))
 
-  it.effect("G306: a unique name of a tree at two engines is held at both engines, or at neither if one of them refuses it", () =>
+  it.effect("G292: a unique name of a tree at two engines is held at both engines, or at neither if one of them refuses it", () =>
     Effect.gen(function*() {
       const { atX, atY, both } = yield* bridge
       const first = yield* start(both, "only", { unique: true })
@@ -102,7 +102,7 @@ describe("A tree at two engines", () => {
       yield* start(atX, "only", { unique: true })
     }))
 
-  it.effect("G306: a start with a unique name fails while one of two engines is out of reach, and leaves the name free at the other", () =>
+  it.effect("G292: a start with a unique name fails while one of two engines is out of reach, and leaves the name free at the other", () =>
     Effect.gen(function*() {
       const { atX, both, y } = yield* bridge
       y.cut("both")
@@ -115,7 +115,7 @@ describe("A tree at two engines", () => {
 })
 
 describe("Trees that share no engine", () => {
-  it.effect("G306: a reference to a tree that is not known is refused with words, and works where the trees share an engine", () =>
+  it.effect("G292: a reference to a tree that is not known is refused with words, and works where the trees share an engine", () =>
     Effect.gen(function*() {
       const { atX, atY, both, plant, y } = yield* bridge
       yield* start(atY, "carl")
@@ -131,7 +131,7 @@ describe("Trees that share no engine", () => {
       assert.strictEqual(yield* until(20_000)(dora.run(calls({ whom: yield* query(both, "carl") }))), 8)
     }))
 
-  it.effect("G306: trees of different engines meet at an address, and list nothing of each other", () =>
+  it.effect("G292: trees of different engines meet at an address, and list nothing of each other", () =>
     Effect.gen(function*() {
       const { atX, atY } = yield* bridge
       yield* start(atY, "carl")
@@ -150,7 +150,7 @@ describe("Trees that share no engine", () => {
 const twice = ({ seenBy }: Engine): ReadonlyArray<Pick<Engine, "seenBy">> => [{ seenBy }, { seenBy }]
 
 describe("One engine that is given twice", () => {
-  it.effect("G307: a program whose two Discoverys have one driver is refused before anything starts", () =>
+  it.effect("G293: a program whose two Discoverys have one driver is refused before anything starts", () =>
     Effect.gen(function*() {
       const driver = Layer.succeed(Discovery.DiscoveryDriver, (yield* engine).seenBy("tree"))
       const below = Discovery.layerShared().pipe(Layer.provide(driver))
@@ -159,7 +159,7 @@ describe("One engine that is given twice", () => {
       assert.match(error.message, /two Discovery.layerShared of this program stand over one engine/)
     }))
 
-  it.effect("G307: a program whose two drivers lead to one engine is told by a warning and by each unique start, and goes on", () =>
+  it.effect("G293: a program whose two drivers lead to one engine is told by a warning and by each unique start, and goes on", () =>
     Effect.gen(function*() {
       const lines: Array<string> = []
       const logger = Logger.make(({ message }) => void lines.push(String(message)))
