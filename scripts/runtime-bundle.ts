@@ -1,15 +1,21 @@
 /**
- * Builds the runtime bundle of actors, after the compiler (docs/decisions/0008-runtime-bundle.md). The file
- * `packages/node/dist/runtime.js` holds every built module that an actor loads before the user's own. For each of these
- * modules, `dist/runtime` has a small file that exports the same names. The module
- * packages/node/src/internal/runtimeBundle.ts uses the bundle.
+ * Builds the runtime bundle of actors, after the compiler (docs/decisions/0008-runtime-bundle.md): every built module
+ * that an actor loads before the user's own, in `packages/node/dist/runtime.js`, and in `dist/runtime` a small file for
+ * each of them that exports what it exports. packages/node/src/internal/runtimeBundle.ts uses it.
+ *
+ * Then an actor lives with the bundle, and the functions that it called are marked to be compiled with the file
+ * (docs/decisions/0057-functions-compiled-with-the-file.md).
  */
+import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
+import * as Os from "node:os"
 import * as Path from "node:path"
+import { pathToFileURL } from "node:url"
 import { parseSync } from "oxc-parser"
 import { type InputOptions, type Plugin, rolldown } from "rolldown"
 import { minify } from "rolldown/experimental"
 import type { Manifest } from "../packages/node/src/internal/runtimeBundle.ts"
+import { called, type Coverage, eager, type Range } from "./lib/eager.ts"
 import { lean } from "./lib/lean.ts"
 
 const root = Path.resolve(import.meta.dirname, "..")
@@ -186,9 +192,39 @@ const licenses = (): string =>
     `# ${name}\n\n${Fs.readFileSync(at("node_modules", name, "LICENSE"), "utf8").trim()}\n`
   ).join("\n")
 
-// The manifest is written last: without it, the bundle is not used.
+/** The functions of the bundle that an actor calls from its start to its end. */
+const sampled = (bundle: string): ReadonlyArray<Range> => {
+  const reports = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-sample-"))
+  try {
+    // Flags of the environment may keep an actor from the bundle.
+    const env = { ...process.env, NODE_OPTIONS: "", NODE_V8_COVERAGE: reports }
+    ChildProcess.execFileSync(process.execPath, [at("scripts/lib/sample-life.ts")], {
+      env,
+      stdio: ["ignore", "ignore", "inherit"]
+    })
+    const url = pathToFileURL(bundle).href
+    const found = Fs.readdirSync(reports).flatMap((file) =>
+      called(JSON.parse(Fs.readFileSync(Path.join(reports, file), "utf8")) as Coverage, url)
+    )
+    if (found.length === 0) throw new Error("the sample actor has not used the bundle: NODE_DEBUG=furrow says why")
+    return found
+  } finally {
+    Fs.rmSync(reports, { recursive: true, force: true })
+  }
+}
+
+const markCalled = (bundle: string): void => {
+  const code = Fs.readFileSync(bundle, "utf8")
+  const marked = eager(code, sampled(bundle))
+  const { errors } = parseSync("runtime.js", marked)
+  if (errors.length > 0) throw new Error(`marked functions are no syntax: ${errors[0]!.message}`)
+  Fs.writeFileSync(bundle, marked)
+}
+
+// The manifest comes behind the files of the bundle: without it, the bundle is not used.
 Fs.rmSync(folder, { recursive: true, force: true })
 const modules = await reachable()
 await write(modules)
 Fs.writeFileSync(Path.join(folder, "LICENSES.md"), licenses())
 Fs.writeFileSync(Path.join(folder, "manifest.json"), `${JSON.stringify(manifestOf(modules))}\n`)
+markCalled(Path.join(dist, "runtime.js"))

@@ -7,9 +7,9 @@ import * as Module from "node:module"
 import { collectWhenQuiet } from "./collect.ts"
 
 /**
- * Does one piece of the rehearsal in each round of the event loop, so that a call waits for one piece at most. The
- * other work follows when the rehearsal is over. The compile cache is written after the rehearsal, because it holds
- * only functions that have run. Returns a function that stops the work.
+ * Does one piece of the rehearsal in each round of the event loop, so that a call waits for one piece at most; then the
+ * rest. The compile cache is written behind the rehearsal, because the first call is more urgent. It holds what was compiled
+ * together with its file. Returns what stops it.
  */
 export const afterReady = (rehearsal: Iterator<void>): () => void => {
   let stop = () => {}
