@@ -13,7 +13,8 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import { type Call, endpoint, streamEndpoint } from "../contract/Call.ts"
-import type { AnyEndpoint } from "../contract/Endpoint.ts"
+import * as Digest from "../contract/Digest.ts"
+import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
 import { type DialogContext, onOwnAccount } from "../dialog/DialogContext.ts"
 import * as Caller from "../dialog/OutgoingDialog.ts"
 import { type ActorError, type ActorId, ActorUnreachable, NameTaken } from "../errors/ActorError.ts"
@@ -142,6 +143,13 @@ const whole = <E>(changes: Stream.Stream<Piece, E>): Stream.Stream<Change, E> =>
       return Stream.succeed({ _tag: "Snapshot", entries })
     })
   })
+
+/** Derives what the first report of an end needs, so that the report itself takes no time when its actor is gone. */
+export const prepareGone = (): void => {
+  const { endpoint } = contract.gone
+  codecs(endpoint).payload.encode({ uuid: "" })
+  Digest.digest(endpoint)
+}
 
 export const silent = (asked: string, bound: number): ActorUnreachable =>
   new ActorUnreachable({

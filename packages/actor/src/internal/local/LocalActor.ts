@@ -101,6 +101,8 @@ export interface PeerNetwork {
   readonly toPeers: BoundHandlers
   /** Removes what an actor below this one has left behind when it is gone. */
   readonly forget: (actor: ActorId) => void
+  /** Prepares the report to the registrar that a child is gone. It is called while the process of the child exits. */
+  readonly prepareGone: () => void
 }
 
 /**

@@ -175,7 +175,8 @@ export const attachPeers = (local: LocalActor, options: ReachOptions): Peers => 
       ...registrar?.handlers ?? []
     ]),
     toPeers,
-    forget: (actor) => network.forget(actor)
+    forget: (actor) => network.forget(actor),
+    prepareGone: registrar === undefined ? Remote.prepareGone : () => {}
   }
   return peers
 }

@@ -45,6 +45,9 @@ export const settled = <A, E, R>(
     Effect.callback((resume) => {
       const context = fiber.context as Context.Context<R>
       const work = Effect.runForkWith(context)(effect)
+      // Most parts of an end have nothing to wait for, and need no timer.
+      const ended = work.pollUnsafe()
+      if (ended !== undefined) return resume(Effect.succeed(ended))
       const timer = Effect.runForkWith(context)(elapsed(millis))
       const stop = () => {
         work.interruptUnsafe()

@@ -139,7 +139,7 @@ export class ChildActor {
           return this.input({ _tag: "Leave", reason: event.reason })
         case "Bye": {
           const farewell = exitOf(event.payload, this.actor)
-          if (farewell !== undefined) return this.input({ _tag: "Bye", farewell })
+          if (farewell !== undefined) return this.leaving(farewell)
           return channel.violate({ _tag: "Malformed", word: "Bye", field: "payload" })
         }
         case "Error":
@@ -149,6 +149,12 @@ export class ChildActor {
       }
     })
     this.input({ _tag: "Ready" })
+  }
+
+  /** Hears the last word of the actor, and prepares the report of its end while its process exits. */
+  private leaving(farewell: ActorExit): void {
+    this.input({ _tag: "Bye", farewell })
+    this.process.attempt("the preparation of its end", () => this.local.reach?.prepareGone())
   }
 
   /**
