@@ -4,7 +4,7 @@
  * each of them that exports what it exports. packages/node/src/internal/runtimeBundle.ts uses it.
  *
  * Then an actor lives with the bundle, and the functions that it called are marked to be compiled with the file
- * (docs/decisions/0057-functions-compiled-with-the-file.md).
+ * (docs/decisions/0058-functions-compiled-with-the-file.md).
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"

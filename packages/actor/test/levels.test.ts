@@ -22,7 +22,7 @@ const layer = MemoryActor.layer({
 })
 
 describe("the end of a tree of several levels", () => {
-  it.effect("G291: a finalizer behind the end of an actor waits for the exit of its process, also in an actor that ends itself", () =>
+  it.effect("G294: a finalizer behind the end of an actor waits for the exit of its process, also in an actor that ends itself", () =>
     Effect.gen(function*() {
       happened.length = 0
       held.clear()

@@ -25,7 +25,7 @@ const inOrder = [
 describe("A tree of several levels that ends", () => {
   for (const guard of guards) {
     it.live(
-      `G291: a finalizer behind the end of an actor runs when the actor's process is gone, at each level, under guard ${guard}`,
+      `G294: a finalizer behind the end of an actor runs when the actor's process is gone, at each level, under guard ${guard}`,
       () => {
         let output = ""
         const stdout = (bytes: Uint8Array) => {

@@ -127,7 +127,7 @@ describe("Peers", () => {
       assert.match(error.message, /^b@1 cannot be reached: its connection ended before it had answered/)
     }))
 
-  it.effect("G292: a dial that is driven out in its greeting, as by many strangers, is made again and is let in", () =>
+  it.effect("G295: a dial that is driven out in its greeting, as by many strangers, is made again and is let in", () =>
     Effect.gen(function*() {
       const { add, hub } = yield* mesh
       const b = add("b")
