@@ -1,6 +1,6 @@
 /**
  * Writes the public API as text: every name that the published packages export, with the signature that the compiler
- * declares. A change of the API changes the report, which a reviewer reads.
+ * declares. A change of the API changes docs/api.txt, which a reviewer reads.
  *
  *     npm run api              writes docs/api.txt
  *     npm run api -- --check   fails where it is not what the sources say
@@ -23,17 +23,17 @@ interface Node {
 
 interface Declarations {
   /**
-   * The text of each exported or local name, without comments; overloads and merged declarations are listed one after
-   * the other.
+   * The text of each exported or local name of a file, without comments; overloads and merged declarations are listed
+   * one after the other.
    */
   readonly texts: ReadonlyMap<string, ReadonlyArray<string>>
-  /** The text of each exported or local name, including the comments inside. */
+  /** The text of each exported or local name of a file, including the comments inside. */
   readonly whole: ReadonlyMap<string, ReadonlyArray<string>>
-  /** The doc comment above each exported or local name, without its stars. */
+  /** The doc comment above each exported or local name of a file, without the comment's stars. */
   readonly docs: ReadonlyMap<string, string>
-  /** The exports of a file: from itself, or from another file under some name. */
+  /** The exports of a file, which are declared in it or exported again from another file under some name. */
   readonly exports: ReadonlyMap<string, { readonly from: string | undefined; readonly name: string }>
-  /** Modules whose exports are all exported again, each under one name. */
+  /** Modules whose exports a file exports again, each module under one name. */
   readonly namespaces: ReadonlyMap<string, string>
 }
 
@@ -63,7 +63,7 @@ const isDoc = (comment: Node): boolean => comment.type === "Block" && comment.va
 export const plain = (text: string): string =>
   text.slice(1).split("\n").map((line) => line.replace(/^\s*\* ?/, "").trimEnd()).join("\n").trim()
 
-/** Finds the doc comment that stands right above a node. */
+/** Finds the doc comment that stands right above a node of the syntax tree. */
 const docsOf = (source: string, comments: ReadonlyArray<Node>) => (node: Node): string | undefined => {
   const last = comments.findLast(({ end }) => end <= node.start)
   if (last === undefined || !isDoc(last) || source.slice(last.end, node.start).trim() !== "") return undefined
@@ -74,7 +74,7 @@ const nameOf = (node: Node): string => (node.name ?? node.value) as string
 
 const cache = new Map<string, Declarations>()
 
-/** Reads one file of declarations. */
+/** Reads the names and exports of one file of declarations. */
 export const read = (path: string): Declarations => {
   const known = cache.get(path)
   if (known !== undefined) return known
@@ -107,7 +107,7 @@ export const read = (path: string): Declarations => {
         exports.set(nameOf(exported), { from: node.source?.value, name: nameOf(local) })
       }
     } else if (node.type === "ImportDeclaration") {
-      // Imported names are recorded, because the file may export them again.
+      // Imported names are recorded, because a file of declarations may export them again.
       for (const { imported, local } of node.specifiers as ReadonlyArray<Node>) {
         if (imported) texts.set(nameOf(local), [`import ${nameOf(imported)} from ${node.source.value}`])
       }
@@ -121,7 +121,7 @@ export const read = (path: string): Declarations => {
 const target = (from: string, specifier: string): string =>
   Path.resolve(Path.dirname(from), specifier.replace(/\.[jt]s$/, ".d.ts"))
 
-/** The doc comment of an exported name, wherever it is declared. */
+/** The doc comment of an exported name, in whatever file the name is declared. */
 export const docOf = (path: string, name: string): string | undefined => {
   const { docs, exports } = read(path)
   const exported = exports.get(name)
@@ -129,7 +129,10 @@ export const docOf = (path: string, name: string): string | undefined => {
   return exported.from.startsWith(".") ? docOf(target(path, exported.from), exported.name) : undefined
 }
 
-/** Returns the declarations of an exported name, in whatever file they are; `whole` keeps the comments inside. */
+/**
+ * Returns the declarations of an exported name, in whatever file they are; the option `whole` keeps the comments
+ * inside.
+ */
 export const signature = (path: string, name: string, kind: "texts" | "whole" = "texts"): ReadonlyArray<string> => {
   const { exports, [kind]: texts } = read(path)
   const exported = exports.get(name)
@@ -156,12 +159,12 @@ export const page = (title: string, path: string): string => {
   ].join("\n")
 }
 
-/** Returns the modules of a package to which its exports give access. */
+/** Returns the modules of a package to which the package's exports give access. */
 const modulesOf = (name: string): ReadonlyArray<string> => {
   const { exports } = JSON.parse(Fs.readFileSync(Path.join(root, "packages", name, "package.json"), "utf8")) as {
     readonly exports: Readonly<Record<string, unknown>>
   }
-  // The names come from the sources, because an older build may have left other files.
+  // The names of the modules come from the sources, because an older build may have left other files.
   return Fs.readdirSync(Path.join(root, "packages", name, "src")).filter((entry) => entry.endsWith(".ts"))
     .map((entry) => entry.slice(0, -".ts".length))
     .filter((module) => exports[`./${module}`] !== null)
@@ -173,11 +176,11 @@ export interface Module {
   readonly pack: string
   readonly module: string
   readonly title: string
-  /** The declarations of the module, as the compiler writes them. */
+  /** The declarations of a public module, as the compiler writes them. */
   readonly path: string
 }
 
-/** Returns all public modules, package by package. */
+/** Returns all public modules of the published packages, package by package. */
 export const modules = (): ReadonlyArray<Module> =>
   published.flatMap((pack) =>
     modulesOf(pack).map((module) => ({
@@ -190,7 +193,7 @@ export const modules = (): ReadonlyArray<Module> =>
 
 export const report = (): string => modules().map(({ path, title }) => page(title, path)).join("\n\n") + "\n"
 
-/** Makes the compiler write the declarations, and ends the script if the compiler fails. */
+/** Makes the compiler write the declarations of all packages, and ends the script if the compiler fails. */
 export const declare = (): void => {
   const tsc = Path.join(root, "node_modules", ".bin", "tsc")
   const { status } = ChildProcess.spawnSync(tsc, ["-b", "tsconfig.build.json"], { cwd: root, stdio: "inherit" })

@@ -34,8 +34,8 @@ const table = (): string =>
     .join("\n")
 
 /**
- * Returns the drawing in the first doc comment of a file: its indented lines and its table, without the words around
- * them.
+ * Returns the drawing in the first doc comment of a file: the comment's indented lines and its table, without the
+ * sentences around them.
  */
 export const pictureOf = (source: string): string | undefined => {
   const comment = /^\/\*\*\n([\s\S]*?)\n \*\//.exec(source)?.[1]
@@ -50,7 +50,7 @@ export const pictureOf = (source: string): string | undefined => {
   return drawn.map((line) => line.startsWith(" ") ? line.slice(width) : line).join("\n").replace(/\n{3,}/g, "\n\n")
 }
 
-/** Returns the title of a file: the first sentence of its doc comment. */
+/** Returns the title of a source file, which is the first sentence of its doc comment. */
 const titleOf = (source: string): string =>
   (/^\/\*\*\n \* ([\s\S]*?[.:])(?:\s|$)/.exec(source)?.[1] ?? "").replaceAll("\n * ", " ").replace(/:$/, ".")
 
@@ -86,7 +86,7 @@ const sections: Readonly<Record<string, () => string>> = {
   machines: drawnMachines
 }
 
-/** Returns the page with every section drawn from the code. */
+/** Returns the page docs/architecture.md with every section drawn from the code. */
 export const complete = (document: string): string =>
   Object.entries(sections).reduce((text, [name, draw]) => {
     const begin = `<!-- ${name}: drawn by scripts/architecture.ts -->`

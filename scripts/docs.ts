@@ -1,6 +1,7 @@
 /**
  * Writes the reference of the public API from the doc comments: a page for each module of the published packages, with
- * the meaning, signature and example of each name. Every example is compiled and run by the tests of packages/examples.
+ * the meaning, signature and example of each name. The tests of packages/examples compile and run every example of the
+ * reference.
  *
  *     npm run docs             writes docs/api
  *     npm run docs -- --check  fails where a page is not what the sources say
@@ -12,7 +13,7 @@ import * as Api from "./api.ts"
 const root = Path.resolve(import.meta.dirname, "..")
 export const folder = "docs/api"
 
-/** A doc comment, split into its parts. */
+/** A doc comment, split into its text and its tags. */
 export interface Doc {
   readonly text: string
   readonly examples: ReadonlyArray<string>
@@ -55,14 +56,14 @@ const section = ({ examples, name, signature, since, text }: Entry): string =>
     ...(since === "" ? [] : [`Since ${since}.`])
   ].filter((part) => part !== "").join("\n\n")
 
-/** Returns the comment at the head of a module. */
+/** Returns the comment at the head of a public module. */
 const headOf = (name: string, module: string): string => {
   const source = Fs.readFileSync(Path.join(root, "packages", name, "src", `${module}.ts`), "utf8")
   const [, comment] = /^\/\*(\*[^]*?)\*\//.exec(source) ?? []
   return comment === undefined ? "" : parse(Api.plain(comment)).text
 }
 
-/** Writes the page of one module: its purpose, its names by category, and a section for each name. */
+/** Writes the page of one public module: its purpose, its names by category, and a section for each name. */
 export const page = (title: string, head: string, path: string): string => {
   const { exports, namespaces } = Api.read(path)
   const entries = [...exports.keys()].toSorted().map((name) => entryOf(path, name))
@@ -82,7 +83,7 @@ export const page = (title: string, head: string, path: string): string => {
   ].filter((part) => part !== "").join("\n\n") + "\n"
 }
 
-/** Returns all pages by their path below the folder; the first page lists the others. */
+/** Returns all pages of the reference by their path below the folder; the first page lists the others. */
 export const pages = (): ReadonlyMap<string, string> => {
   const made = new Map<string, string>()
   const index = [
@@ -101,7 +102,7 @@ export const pages = (): ReadonlyMap<string, string> => {
   return made.set("README.md", index.join("\n\n") + "\n")
 }
 
-/** Returns the names without a doc comment, over all pages. */
+/** Returns the public names without a doc comment, over all pages of the reference. */
 export const unexplained = (): ReadonlyArray<string> =>
   Api.modules().flatMap(({ module, pack, path }) =>
     [...Api.read(path).exports.keys()].filter((key) => (Api.docOf(path, key) ?? "") === "")
@@ -123,8 +124,8 @@ if (import.meta.main) {
     for (const file of [...stale, ...left]) {
       console.error(`${folder}/${file} is not what the sources say: run \`npm run docs\``)
     }
-    // Names of the protocol may have no doc comment, because its pages are for authors of other implementations, who
-    // read docs/protocol.md first.
+    // Names of the package `protocol` may have no doc comment, because authors of other implementations read
+    // docs/protocol.md first.
     const silent = unexplained().filter((name) => !name.startsWith("protocol/"))
     for (const name of silent) console.error(`${name} has no doc comment`)
     process.exitCode = stale.length + left.length + silent.length === 0 ? 0 : 1

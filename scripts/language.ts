@@ -1,12 +1,14 @@
 /**
- * Checks the language of comments, pages, test titles and error texts. CONTRIBUTING.md says why this matters.
+ * Checks the language of comments, pages, test titles and error texts. CONTRIBUTING.md says why the language of this
+ * repository is checked.
  *
  *     node scripts/language.ts               fails where a file has more faults than scripts/language.json allows it
  *     node scripts/language.ts --list TEXT   every fault of the files whose path holds the text
  *     node scripts/language.ts --lower       takes back what files no longer need; without a budget, begins one
  *     node scripts/language.ts --sample SEED draws sixty sentences for a reader, who says of each whether it can be understood alone
  *
- * The budget only falls: no option raises it, and a file that is not listed in scripts/language.json may have no fault.
+ * The budget of language faults only falls: no option raises it, and a file that is not listed in scripts/language.json
+ * may have no fault.
  */
 import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
@@ -22,27 +24,30 @@ export interface Fault extends Sentence {
   readonly kind: Kind
 }
 
-/** The number of faults of each kind that a file may have. */
+/** The number of language faults of each kind that a file may have. */
 export type Counts = Readonly<Record<Kind, number>>
 export type Budget = Readonly<Record<string, Counts>>
 
-/** Matches a clause or a pronoun in the place of a noun. */
+/** Matches a clause or a pronoun where a sentence should begin with a noun. */
 const openers =
   /^\W*(?:who|whoever|whom|whose|what|whatever|where|wherever|whether|nobody|somebody|anybody|those who|one that|so (?:many|much|long|far) (?!as\b)\w+)\b/i
 
-/** Matches words that often replace a noun of the glossary. */
+/** Matches words that often replace a noun of docs/glossary.md. */
 const riddles = /\b(?:somebody|anybody|nobody|whoever|who is|what is|that one|so many)\b/i
 
 const isQuestion = (text: string) => /\?\)?$/.test(text)
 
-/** A comment may continue in lower case after a colon or a picture, while titles and texts may begin in lower case. */
+/**
+ * A sentence of a comment may begin in lower case after a colon or a picture, while titles and texts may always begin
+ * in lower case.
+ */
 const isHeadless = ({ place, text }: Sentence) =>
   openers.test(text) && (place === "title" || place === "text" || /^\W*[A-Z]/.test(text))
 
 const sentencesOf = (file: string, text: string): ReadonlyArray<Sentence> =>
   file.endsWith(".md") ? Prose.ofPage(text) : Prose.ofSource(file, text, { titles: file.endsWith(".test.ts") })
 
-/** Returns the faults of one file, which is given by its path below the root. */
+/** Returns the language faults of one file, which is given by its path below the root of the repository. */
 export const faultsOf = (file: string, text: string): ReadonlyArray<Fault> =>
   sentencesOf(file, text).filter(({ text }) => !isQuestion(text)).flatMap((sentence) => [
     ...(isHeadless(sentence) ? [{ ...sentence, file, kind: "headless" as const }] : []),
@@ -61,10 +66,10 @@ const patterns = [
   "scripts/mutants/README.md"
 ]
 
-/** True for a page that a script writes from comments, which are checked in their sources. */
+/** True for a page that a script writes from comments, because the check reads these comments in their sources. */
 const isWritten = (file: string): boolean => file.startsWith("docs/api/")
 
-/** Returns every checked file with its text. */
+/** Returns every file that the language check reads, with its text. */
 const files = (root: string): ReadonlyArray<readonly [file: string, text: string]> =>
   Fs.globSync(patterns, { cwd: root }).map((file) => file.split(Path.sep).join("/")).filter((file) => !isWritten(file))
     .sort()
@@ -73,18 +78,21 @@ const files = (root: string): ReadonlyArray<readonly [file: string, text: string
 export const faults = (root: string): ReadonlyArray<Fault> =>
   files(root).flatMap(([file, text]) => faultsOf(file, text))
 
-/** A drawn sentence, with its file. */
+/** A sentence that was drawn for a reader, with the sentence's file. */
 export interface Drawn extends Sentence {
   readonly file: string
 }
 
 /**
- * Short sentences and texts are not drawn: the former are names of groups without a verb, the latter are parts of
+ * Sentences of up to four words and texts of the code are not drawn, because they are names of groups or parts of
  * sentences.
  */
 const isDrawable = ({ place, text }: Sentence) => place !== "text" && text.split(" ").length > 4
 
-/** Draws sentences by a seed. When a sentence is rewritten, all others keep their order. */
+/**
+ * Draws sentences for a reader by a seed. When a sentence is rewritten, a draw keeps all other sentences in their
+ * order.
+ */
 export const draw = (all: ReadonlyArray<Drawn>, seed: string, size: number): ReadonlyArray<Drawn> => {
   const rank = ({ file, written }: Drawn) =>
     Crypto.createHash("sha256").update(`${seed} ${file} ${written}`).digest("hex")
@@ -106,7 +114,7 @@ export const count = (found: ReadonlyArray<Fault>): Budget => {
 
 const show = ({ file, kind, line, text }: Fault) => `${file}:${line} ${kind}: ${text}`
 
-/** Returns one line for each file and kind of fault above its budget, followed by the faults of that file. */
+/** Returns one line for each file and kind of language fault above its budget, followed by the faults of that file. */
 export const problems = (found: ReadonlyArray<Fault>, budget: Budget): ReadonlyArray<string> =>
   Object.entries(count(found)).flatMap(([file, counts]) =>
     kinds.filter((kind) => counts[kind] > (budget[file] ?? none)[kind]).flatMap((kind) => [
@@ -115,7 +123,7 @@ export const problems = (found: ReadonlyArray<Fault>, budget: Budget): ReadonlyA
     ])
   )
 
-/** Lowers the budget to the present number of faults, and never raises it. */
+/** Lowers the budget of language faults to their present number, and never raises the budget. */
 export const lower = (found: ReadonlyArray<Fault>, budget: Budget | undefined): Budget => {
   const counts = count(found)
   if (budget === undefined) return counts

@@ -1,10 +1,11 @@
 /**
- * Checks the layers of the runtime. The build fails for an import that goes up, or sideways where nothing is listed,
- * and for an import that a package may not have. The build also fails for a cycle, for a file or function above its
- * budget, and for a call in the runtime that gets a turn, a clock or a random number without the context
- * (`lib/seams.ts`).
+ * Checks the layers of the runtime, which scripts/lib/picture.ts describes. The check of the layers fails for an import
+ * that goes up, or sideways where nothing is listed, and for an import that a package may not have. The check also
+ * fails for a cycle, for a file or function above its budget, and for a call that gets a turn, a clock or a random
+ * number without the context (`lib/seams.ts`).
  *
- * `lib/picture.ts` holds the picture; docs/architecture.md shows it (scripts/architecture.ts draws it).
+ * The file `lib/picture.ts` holds the picture of the layers, and docs/architecture.md shows it (scripts/architecture.ts
+ * draws it).
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -36,7 +37,7 @@ const budget = { file: 400, body: 80 }
 
 interface Module extends Source {
   readonly package: string
-  /** The path of the file below the `src` of its package. */
+  /** The path of a source file below the `src` of its package. */
   readonly path: string
 }
 
@@ -60,7 +61,7 @@ const packageProblem = (module: Module, specifier: string): string | undefined =
   return allowed.some((rule) => matches(specifier, rule)) ? undefined : `${module.package} must not import ${specifier}`
 }
 
-/** Returns the layer of a file below src/internal; `face` for a public file directly below src. */
+/** Returns the layer of a file below src/internal, and `face` for a public file directly below src. */
 const layerOf = (path: string): string => {
   const [first, second] = Path.dirname(path).split(Path.sep)
   return first === "internal" ? second ?? first : first === "." ? "face" : first!
@@ -93,7 +94,7 @@ const resolve = (root: string, module: Module, { specifier }: Import): string | 
   return name === undefined ? undefined : Path.join(root, "packages", name, "src", `${path}.ts`)
 }
 
-/** Returns every cycle of value imports once, as the list of its files. */
+/** Returns every cycle of value imports once, as the list of the cycle's files. */
 const cycles = (root: string, modules: ReadonlyArray<Module>): ReadonlyArray<ReadonlyArray<string>> => {
   const byFile = new Map(modules.map((module) => [module.file, module]))
   const done = new Set<string>()
@@ -117,7 +118,7 @@ const reachesIn = (module: Module, specifier: string): string | undefined =>
     ? `${specifier} is closed where the package is installed: use its public modules`
     : undefined
 
-/** True when only the sources may use the module, and not users of the installed package. */
+/** True when only the sources may use a module, and not users of the installed package. */
 const isClosed = (target: unknown): boolean =>
   target === null ||
   typeof target === "object" && target !== null &&
@@ -146,7 +147,7 @@ const modulesOf = (root: string): ReadonlyArray<Module> =>
     return { ...SourceFile.read(Path.join(root, name)), package: pack!, path: path.join(Path.sep) }
   })
 
-/** Returns all problems of the sources under `root`, one line each. */
+/** Returns all problems of the layers of the sources under `root`, one line each. */
 export const problems = (root: string): ReadonlyArray<string> => {
   const modules = modulesOf(root)
   const relative = (file: string) => Path.relative(root, file)

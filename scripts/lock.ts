@@ -1,7 +1,7 @@
 /**
  * Completes the lock files with missing platform builds. If a registry lacks some platform build of a package, npm
- * leaves this optional dependency out of the lock. Without an entry for such a dependency `npm ci` of npm 11 refuses
- * the lock ("Missing: ... from lock file").
+ * leaves the build out of the lock file. Without an entry for a platform build `npm ci` of npm 11 refuses the lock file
+ * ("Missing: ... from lock file").
  *
  *     node scripts/lock.ts           adds the missing entries (run it after every `npm install`)
  *     node scripts/lock.ts --check   fails if something is missing, or if the lock names a registry
@@ -28,7 +28,9 @@ const systems = "aix android darwin freebsd linux netbsd openbsd openharmony sun
 const processors = "arm arm64 ia32 loong64 mips64el ppc64 riscv64 s390x wasm32 x64".split(" ")
 const libraries: Readonly<Record<string, string>> = { glibc: "glibc", gnu: "glibc", musl: "musl" }
 
-/** Reads the platform of a build from its name, so that npm does not try to fetch the build on other platforms. */
+/**
+ * Reads the platform of a build from the build's name, so that npm does not try to fetch the build on other platforms.
+ */
 const platformOf = (name: string) => {
   const words = name.split(/[-/@.]/)
   const os = words.find((word) => systems.includes(word))
@@ -45,8 +47,8 @@ const platformOf = (name: string) => {
 }
 
 /**
- * Returns the place where the package at `from` finds `name`: in the same folder, or inside of `from` if another
- * version is in that folder.
+ * Returns where the package at `from` finds `name`: in the same folder, or inside of `from` if that folder has another
+ * version.
  */
 const placeFor = (lock: Lock, name: string, from: string): string => {
   const beside = `${/^(.*\/)?node_modules\//.exec(from)?.[0] ?? "node_modules/"}${name}`
@@ -66,7 +68,7 @@ const found = (lock: Lock, name: string, from: string): Entry | undefined => {
 
 const fits = (entry: Entry, range: string) => !/^\d/.test(range) || entry.version === range
 
-/** Finds optional dependencies that are missing in the lock, and makes the entries that npm would have written. */
+/** Finds optional dependencies that are missing in the lock file, and makes the entries that npm would have written. */
 export const missing = (lock: Lock): ReadonlyArray<readonly [key: string, entry: Entry]> =>
   Object.entries(lock.packages).flatMap(([from, parent]) =>
     Object.entries(parent.optionalDependencies ?? {})
@@ -93,8 +95,8 @@ export const complete = (lock: Lock): Lock => ({
 })
 
 /**
- * Finds entries with an address, which would tie the lock to one registry. Links of workspaces also have an address,
- * but it is that of a folder.
+ * Finds entries of the lock file with an address, which would tie the lock file to one registry. Links of workspaces in
+ * the lock file also have an address, but a folder's address.
  */
 export const resolved = (lock: Lock): ReadonlyArray<string> =>
   Object.keys(lock.packages).filter((key) => {
@@ -102,7 +104,7 @@ export const resolved = (lock: Lock): ReadonlyArray<string> =>
     return entry.resolved !== undefined && entry.link !== true
   })
 
-/** The lock of the repository, and that of Stryker, which only `npm run mutate` installs. */
+/** The lock files: that of the repository, and that of Stryker, which only `npm run mutate` installs. */
 const files = ["package-lock.json", "scripts/mutation/package-lock.json"]
 
 if (import.meta.main) {

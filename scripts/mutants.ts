@@ -1,5 +1,6 @@
 /**
- * Changes the code on purpose, one fault at a time, and checks that the named test notices each fault.
+ * The script mutants.ts changes the code on purpose, one fault at a time, and checks that the named test notices each
+ * fault.
  *
  *     npm run mutants                      every mutant: about a second each
  *     npm run mutants -- --only act-11     those whose name holds a text; may be given several times
@@ -7,9 +8,10 @@
  *     npm run mutants -- --lanes 1         one after the other; two run at a time unless this says otherwise
  *     npm run mutants -- --check           applies none: each is found exactly once, and its test exists
  *
- * A mutant is a file in scripts/mutants; scripts/lib/mutants.ts describes its fields. Mutants are applied in a copy of
- * the repository, never in this checkout (scripts/lib/lanes.ts). A test must pass without its mutant and fail with it.
- * For any other result the exit code is 1, and the last lines of the output name the mutant.
+ * A mutant is a file in the folder scripts/mutants; scripts/lib/mutants.ts describes the file's fields. Mutants are
+ * applied in a copy of the repository, never in this checkout (scripts/lib/lanes.ts). The test of a mutant must pass
+ * without the mutant and fail with it. For any other result of a mutant the exit code is 1, and the last lines of the
+ * output name the mutant.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -21,14 +23,14 @@ import { document, rows } from "./parity.ts"
 
 export const folder = "scripts/mutants"
 
-/** A mutant with its edits and its test, ready to be tried. */
+/** A mutant with its edits and its test, which can be tried. */
 export interface Ready {
   readonly mutant: Mutants.Mutant
   readonly changed: Mutants.Files
   readonly named: Named
 }
 
-/** Reads the mutants of the folder, and returns the problems of those that cannot be used. */
+/** Reads the mutants of the folder scripts/mutants, and returns the problems of those that cannot be used. */
 export const prepare = (
   texts: ReadonlyMap<string, string>,
   sources: Mutants.Files,
@@ -75,7 +77,7 @@ export const judge = (without: Shown, withIt: Shown): Verdict =>
     ? "SURVIVED"
     : "BROKEN"
 
-/** Runs the test of each mutant without a fault, with the tests of one file together. */
+/** Runs the test of each mutant without a fault, and the tests of one file together. */
 const runSound = async (lanes: ReadonlyArray<Lane>, ready: ReadonlyArray<Ready>): Promise<Map<string, Shown>> => {
   const files = Map.groupBy(new Map(ready.map((each) => [each.mutant.test, each])).values(), ({ named }) => named.file)
   const sound = new Map<string, Shown>()
@@ -86,7 +88,7 @@ const runSound = async (lanes: ReadonlyArray<Lane>, ready: ReadonlyArray<Ready>)
   return sound
 }
 
-/** Runs the test of a mutant with the fault applied, and then removes the fault. */
+/** Runs the test of a mutant with the mutant's fault applied, and then removes the fault. */
 const runWith = async (lane: Lane, { changed, named }: Ready): Promise<Shown> => {
   const files = Array.from(changed.keys())
   const originals = files.map((file) => [file, Fs.readFileSync(Path.join(lane.at, file), "utf8")] as const)
@@ -103,7 +105,7 @@ const runWith = async (lane: Lane, { changed, named }: Ready): Promise<Shown> =>
   }
 }
 
-/** Tries every mutant in lanes, which are copies of the checkout. Calls `tell` with each verdict. */
+/** Tries every mutant in lanes, which are copies of the checkout. Calls `tell` with the verdict on each mutant. */
 export const hunt = async (
   root: string,
   ready: ReadonlyArray<Ready>,
@@ -128,7 +130,10 @@ export const hunt = async (
   }
 }
 
-/** Returns a filter for a part of the mutants: `2/3` selects every third mutant, beginning with the second. */
+/**
+ * Returns a filter that selects a part of the mutants: The filter `2/3` selects every third mutant, beginning with the
+ * second.
+ */
 export const partOf = (text: string): (place: number) => boolean => {
   const [, part, of] = (/^(\d+)\/(\d+)$/.exec(text) ?? []).map(Number)
   if (part === undefined || of === undefined || part < 1 || part > of) {

@@ -1,5 +1,6 @@
 /**
- * Makes small changes in the protocol and in the pure machines, one at a time, and counts those that a test notices.
+ * Makes small changes in the protocol and in the pure machines, one at a time, and counts the changes that a test
+ * notices.
  *
  *     npm run mutate                                200 changes of seed 1
  *     npm run mutate -- --seed 7 --count 400        others: the same seed chooses the same ones
@@ -8,8 +9,9 @@
  *     npm run mutate -- --workers 1                 one test process, not two
  *     npm run mutate -- --floor 90                  fails below this score
  *
- * Stryker makes the changes and runs the tests, in a copy of the checkout. Stryker is installed at the first run. A
- * change that survives is shown, unless the compiler refuses it or docs/mutation.md says why no test can notice it.
+ * Stryker makes the changes of code and runs the tests, in a copy of the checkout. Stryker is installed at the first
+ * run of `npm run mutate`. A change of code that survives is shown, unless the compiler refuses it or docs/mutation.md
+ * says why no test can notice it.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -21,8 +23,8 @@ import * as Mutation from "./lib/mutation.ts"
 export const document = "docs/mutation.md"
 
 /**
- * The result for a change of the code. `late` means that the tests did not end in time. `compiler` means that no test
- * notices the change, but it does not compile.
+ * The result of the tests for a change of the code. The result `late` means that the tests of a change did not end in
+ * time. The result `compiler` means that no test notices the change, but the changed code does not compile.
  */
 type Fate = "killed" | "late" | "compiler" | "equivalent" | "SURVIVED"
 
@@ -30,11 +32,11 @@ export interface Judged {
   readonly change: Mutation.Change
   readonly fate: Fate
   readonly shown: string
-  /** The test that noticed the change, the message of the compiler, or the reason from the table. */
+  /** The test that noticed the change, the message of the compiler, or the reason from docs/mutation.md. */
   readonly why: string
 }
 
-/** Installs Stryker next to its lock file, unless this version is installed already. */
+/** Installs Stryker next to Stryker's lock file, unless this version is installed already. */
 const install = (folder: string): void => {
   const read = (name: string) => {
     const file = Path.join(folder, name)
@@ -68,8 +70,8 @@ const compiled = (at: string): ReadonlyMap<string, string> => {
 }
 
 /**
- * Returns the compiler's message for each change that does not compile. Several files are changed at the same time,
- * each by one change.
+ * Returns the compiler's message for each change of code that does not compile. The compiler checks changes of several
+ * files at the same time, one change in each file.
  */
 const refusals = (at: string, changes: ReadonlyArray<Mutation.Change>): ReadonlyMap<Mutation.Change, string> => {
   const refused = new Map<Mutation.Change, string>()
@@ -84,7 +86,7 @@ const refusals = (at: string, changes: ReadonlyArray<Mutation.Change>): Readonly
       const message = messages.get(change.file)
       if (message !== undefined) refused.set(change, message)
     }
-    // A message in another file is caused by one of these changes, so each is tried alone.
+    // A message about another file is caused by one of the simultaneous changes, so each change is tried alone.
     const elsewhere = Array.from(messages).find(([file]) => !round.some((change) => change.file === file))
     if (elsewhere === undefined) return
     if (round.length === 1) refused.set(round[0]!, elsewhere[1])
@@ -107,7 +109,7 @@ interface Options {
   readonly skipStatic: boolean
 }
 
-/** Returns the results for the changes that a seed chooses, and the number of changes to choose from. */
+/** Returns the results for the changes of code that a seed chooses, and the number of changes to choose from. */
 export const judge = async (
   root: string,
   files: ReadonlyArray<string>,
@@ -148,7 +150,7 @@ export const judge = async (
 
 const numberOf = (judged: ReadonlyArray<Judged>, fate: Fate): number => judged.filter((one) => one.fate === fate).length
 
-/** Returns the share, in percent, of the noticeable changes that a test has noticed. */
+/** Returns the percentage of the noticeable changes of code that a test has noticed. */
 export const scoreOf = (judged: ReadonlyArray<Judged>): number => {
   const killed = numberOf(judged, "killed") + numberOf(judged, "late")
   const noticeable = killed + numberOf(judged, "SURVIVED")

@@ -1,10 +1,10 @@
 /**
  * Checks the tarballs of the published packages as registries and type checkers see them: runs publint and attw
- * (arethetypeswrong) over each, as `npm run build` made it. The script fails for any message of publint, including
- * suggestions.
+ * (arethetypeswrong) over each, as `npm run build` made it. The script pack-lint.ts fails for any message of publint,
+ * including suggestions.
  *
- * The packages contain only ESM: Only Node's own `require` can load the packages, so attw runs with the profile
- * `esm-only`.
+ * The published packages contain only ESM: Only Node's own `require` can load the published packages, so attw runs with
+ * the profile `esm-only`.
  */
 import * as Fs from "node:fs"
 import * as Os from "node:os"

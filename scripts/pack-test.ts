@@ -1,8 +1,8 @@
 /**
  * Tests the packages as a user gets them: builds and packs them, installs the tarballs in a project outside of the
- * repository, and type-checks the programs of scripts/pack-test there. The script then runs these programs as plain
- * JavaScript, on this Node and on Node 22. In the test programs, actors must run on the runtime bundle. The actors must
- * run on separate modules as soon as a file differs from the bundle's sources.
+ * repository, and type-checks the programs of scripts/pack-test there. The script then runs the test programs as plain
+ * JavaScript, on this Node and on Node 22. Actors of the test programs must run on the runtime bundle. Actors of the
+ * test programs must run on separate modules as soon as a file differs from the bundle's sources.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -13,7 +13,7 @@ import { commands, env, npm, pack, published, root, run } from "./lib/tarballs.t
 
 const template = Path.join(import.meta.dirname, "pack-test")
 
-/** The build starts from nothing, because an old `dist` would add modules that no longer exist. */
+/** The build of the packages starts from nothing, because an old `dist` would add modules that no longer exist. */
 const build = () => {
   for (const name of [...published, ...commands]) {
     Fs.rmSync(Path.join(root, "packages", name, "dist"), { recursive: true, force: true })
@@ -65,8 +65,8 @@ const bumped = (text: string): string => text.replace(version, `"version": "4.1.
 const notice = /start two to three times slower/g
 
 /**
- * Runs the program whose two roots check which runtime their actors use. Each root logs one line if its actors do not
- * run on the bundle.
+ * Runs the test program whose two roots check which runtime their actors use. Each root of the test programs logs one
+ * line if its actors do not run on the runtime bundle.
  */
 const runOn = (project: string, expected: "bundle" | "modules", notices: number, ...flags: ReadonlyArray<string>) => {
   const output = run(project, process.execPath, ...flags, runtime, expected)
@@ -77,7 +77,10 @@ const runOn = (project: string, expected: "bundle" | "modules", notices: number,
   }
 }
 
-/** The cases in which actors run on separate modules: the reason that is logged, and the change that causes it. */
+/**
+ * Lists the cases in which actors run on separate modules, each with the reason that is logged and the change that
+ * causes it.
+ */
 const testBundle = (project: string) => {
   const installed = (...path: ReadonlyArray<string>) => Path.join(project, "node_modules", ...path)
   const onModules = (why: string, notices = 2) => () => {

@@ -1,7 +1,7 @@
 /**
  * Writes the JavaScript of the packages for a root, next to the compiler's declarations. All modules of a package are
- * in one file, `dist/internal/modules.js`, and a small file for each public module exports from it. Finding, reading
- * and linking a file costs more than the content of most files (docs/decisions/0020-one-file-a-package.md).
+ * in one file, `dist/internal/modules.js`, and a small file for each public module exports from that file. Finding,
+ * reading and linking a file costs more than the content of most files (docs/decisions/0020-one-file-a-package.md).
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -12,13 +12,13 @@ const root = Path.resolve(import.meta.dirname, "..")
 
 interface Package {
   readonly name: string
-  /** Files that are loaded by their own path, and so must exist. */
+  /** Files of the packages that are loaded by their own path, and so must exist. */
   readonly loaded: ReadonlyArray<string>
   /** Files that run before an actor knows which runtime it uses, and so contain no code of other files. */
   readonly apart: ReadonlyArray<string>
   /**
-   * Files that an actor imports like a user's module. Such files contain no code of others, and import the same public
-   * modules as users.
+   * Files that an actor imports as it imports a user's module. Files that an actor imports like a user's module contain
+   * no code of others, and import the same public modules as users.
    */
   readonly asUsers: ReadonlyArray<string>
 }
@@ -35,7 +35,8 @@ const packages: ReadonlyArray<Package> = [
 ]
 
 /**
- * Files of an earlier build, or of a compiler that wrote separate files, would be packed as well, so they are removed.
+ * Files of an earlier build, or of a compiler that wrote separate files, are removed, because npm would pack them as
+ * well.
  */
 const clear = (dist: string): void => {
   if (!Fs.existsSync(dist)) return
@@ -51,7 +52,7 @@ const common = {
   logLevel: "warn"
 } as const
 
-/** Builds a list of modules into files, and returns the files that contain them. */
+/** Builds a list of modules of a package into files, and returns the files that contain them. */
 const build = async (
   { name }: Package,
   modules: ReadonlyArray<string>,
@@ -64,8 +65,8 @@ const build = async (
   const { output } = await build.write({
     dir: at("dist"),
     format: "esm",
-    // Comments for readers are left out, because the declarations have them. Comments for a user's bundler stay,
-    // because it needs to know which code has no effect.
+    // Comments for readers are left out of the built files, because the declarations have them. Comments for a user's
+    // bundler stay in the built files, because the bundler needs to know which code has no effect.
     comments: { legal: true, annotation: true, jsdoc: false },
     sourcemap: true,
     sourcemapExcludeSources: true,
@@ -94,8 +95,8 @@ const write = async (it: Package): Promise<void> => {
   if (strange.length > 0) throw new Error(`${name} is not one file: ${strange.join(", ")}`)
   if (asUsers.length > 0) await build(it, asUsers, [], undefined)
   if (apart.length === 0) return
-  // The files that run first are built apart from all others, which they must not import. One import of the other
-  // modules would load the whole package, and Effect with it, before the bundle is found.
+  // The files that run first in an actor are built apart from all others, which they must not import. One import of the
+  // other modules would load the whole package, and Effect with it, before the runtime bundle is found.
   for (const { fileName, imports } of await build(it, apart, [runtimeLater], undefined)) {
     const early = imports.filter((id) => !id.startsWith("node:"))
     if (early.length > 0) {

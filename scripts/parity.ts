@@ -4,8 +4,8 @@
  *
  *     node scripts/parity.ts
  *
- * A row is `| ID | fate | what | test |`. A test is written as `file: fragment of a title`, and several are separated
- * by `;`. The file's name may be shortened as long as it is unambiguous.
+ * A row is `| ID | fate | what | test |`. A test in docs/parity.md is written as `file: fragment of a title`, and
+ * several are separated by `;`. The file's name in docs/parity.md may be shortened as long as it is unambiguous.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -17,8 +17,8 @@ export const fates = ["kept", "changed", "replaced", "dropped", "later"] as cons
 export type Fate = typeof fates[number]
 
 /**
- * The number of rows that each area of the specification has. Rows without a number are counted in their order in the
- * specification.
+ * The number of rows that each area of the specification has. Rows of the specification without a number are counted in
+ * their order.
  */
 export const areas: Readonly<Record<string, number>> = {
   ROOT: 19,
@@ -59,12 +59,12 @@ export const areas: Readonly<Record<string, number>> = {
   P: 30
 }
 
-/** The parts of Furrow that do not exist yet; each row with the fate `later` names one of them. */
+/** The parts of Furrow that do not exist yet, one of which each row with the fate `later` names. */
 export const parts: ReadonlyArray<string> = ["developer tools", "distribution", "patterns", "drivers"]
 
 const idOf = (area: string, number: number): string => area.startsWith("W-") ? `${area}${number}` : `${area}-${number}`
 
-/** Matches a sentence that begins without a noun, which a reader of a table cannot understand. */
+/** Matches a sentence of docs/parity.md that begins without a noun, which a reader of a table cannot understand. */
 const headless = /(?:^|[.;:!?] )(Who|Whoever|What|Whatever|Where|Nobody|So many)\b/
 
 /** The ids of the acceptance scenarios, from which some numbers are missing on purpose. */
@@ -82,7 +82,7 @@ export interface Row {
   readonly tests: ReadonlyArray<string>
 }
 
-/** Returns the rows of the document's tables whose first cell is an id. */
+/** Returns the rows of the tables in docs/parity.md whose first cell is an id. */
 export const rows = (text: string): ReadonlyArray<Row> =>
   text.split("\n").flatMap((line) => {
     const [id, fate, what, tests] = line.split(/(?<!\\)\|/).slice(1, -1).map((cell) => cell.trim())
@@ -110,7 +110,7 @@ const rowProblems = (row: Row, files: ReadonlyArray<TestFile>): ReadonlyArray<st
   ].map((problem) => `${document}: ${row.id}: ${problem}`)
 }
 
-/** Returns all problems of the page, one line each. */
+/** Returns all problems of docs/parity.md, one line each. */
 export const problems = (text: string, files: ReadonlyArray<TestFile>): ReadonlyArray<string> => {
   const all = rows(text)
   const ids = all.map(({ id }) => id)
@@ -126,7 +126,7 @@ export const problems = (text: string, files: ReadonlyArray<TestFile>): Readonly
   ]
 }
 
-/** Returns the number of rows with each fate. */
+/** Returns the number of rows of docs/parity.md with each fate. */
 export const summary = (text: string): string =>
   fates.map((fate) => `${rows(text).filter((row) => row.fate === fate).length} ${fate}`).join(", ")
 

@@ -4,9 +4,9 @@
  *     npm run planted                      every fault of scripts/planted.json
  *     npm run planted -- --only parts      those whose name holds a text
  *
- * The faults are mutants, which a named test finds as well (`npm run mutants`). Each fault has one or several lists of
- * the kinds of steps that are tried. Without a list all kinds are tried. The output lines are rows of the table in
- * docs/simulation.md.
+ * The planted faults are mutants, which a named test finds as well (`npm run mutants`). Each planted fault has one or
+ * several lists of the kinds of steps that are tried. A fault without a list is tried with all kinds of steps. The
+ * output lines of the script are rows of the table in docs/simulation.md.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -16,14 +16,15 @@ import { copy } from "./lib/lanes.ts"
 import { readAll } from "./mutants.ts"
 
 /**
- * The seconds of processor time within which a fault should be found, and the milliseconds after which the search ends.
+ * The seconds of processor time within which a planted fault should be found, and the milliseconds after which the
+ * search ends.
  */
 const wantedSeconds = 10
 const limitMillis = 60_000
 
 const root = Path.resolve(import.meta.dirname, "..")
 
-/** Returns the first run that finds the fault: its seed, its check, and its seconds of processor time. */
+/** Returns the first run that finds a planted fault: its seed, its check, and its seconds of processor time. */
 const simulate = (at: string, kinds: string) => {
   const only = kinds === "" ? [] : ["--kinds", kinds]
   const main = Path.join(at, "packages/simulation/src/main.ts")

@@ -1,6 +1,6 @@
 /**
- * Writes the tables of words in docs/protocol.md from `Message.words` and `Connection`, so that the document always
- * agrees with the code.
+ * Writes the tables of words in docs/protocol.md from `Message.words` and `Connection`, so that the page always agrees
+ * with the code.
  *
  *     node --conditions=furrow-source scripts/protocol-doc.ts           writes the tables
  *     node --conditions=furrow-source scripts/protocol-doc.ts --check   fails where it is not what the code says
@@ -17,7 +17,7 @@ const marks = {
 
 export const file = Path.join(import.meta.dirname, "..", "docs", "protocol.md")
 
-/** Writes one row for each word, in the order of the codes. */
+/** Writes one row of the table for each word, in the order of the words' codes. */
 export const table = (): string => {
   const rows = Object.entries(words).map(([name, { code, fields, lane, says, when }]) => [
     String(code),
@@ -37,7 +37,7 @@ export const table = (): string => {
 const drawn = (rows: ReadonlyArray<ReadonlyArray<string>>): string =>
   rows.map((cells) => `| ${cells.join(" | ")} |`).join("\n")
 
-/** Writes one row for each word after the handshake, with the phases in which each role may send it. */
+/** Writes one row for each word after the handshake, with the phases in which each role may send the word. */
 export const law = (): string => {
   const allowed = (judge: (role: Connection.Role, phase: Connection.PhaseName) => Connection.Verdict) =>
     Connection.roles.map((role) => {
@@ -60,7 +60,7 @@ export const law = (): string => {
 const filled = (document: string, [begin, end]: readonly [string, string], text: string): string =>
   Section.fill(document, { begin, end, text: `\n${text}\n` })
 
-/** Returns the document with the tables that the code describes. */
+/** Returns docs/protocol.md with the tables that the code describes. */
 export const complete = (document: string): string => filled(filled(document, marks.words, table()), marks.law, law())
 
 if (import.meta.main) {

@@ -21,8 +21,8 @@ import { lean } from "./lib/lean.ts"
 const root = Path.resolve(import.meta.dirname, "..")
 const at = (...path: ReadonlyArray<string>): string => Path.join(root, ...path)
 /**
- * The folder of the bundle's own file, and not that of its small files, because other files are found relative to the
- * bundle.
+ * The folder of the runtime bundle's own file, and not that of its small files, because other files are found relative
+ * to the bundle.
  */
 const dist = at("packages/node/dist")
 const folder = Path.join(dist, "runtime")
@@ -33,7 +33,7 @@ interface Source {
   readonly probe: Manifest["packages"][number]["probe"]
 }
 
-/** Packages whose modules a user's program imports itself, and must get from the bundle. */
+/** Packages whose modules a user's program imports itself, and must get from the runtime bundle. */
 const sources: ReadonlyArray<Source> = [
   { name: "effect", folder: at("node_modules/effect"), probe: ["effect/Effect", "dist/Effect.js"] },
   { name: "@furrow/protocol", folder: at("packages/protocol"), probe: ["@furrow/protocol/Frame", "dist/Frame.js"] },
@@ -41,15 +41,15 @@ const sources: ReadonlyArray<Source> = [
   { name: "@furrow/node", folder: at("packages/node"), probe: ["@furrow/node", "dist/index.js"] }
 ]
 
-/** The public modules of a package, except those that run before the bundle is found. */
+/** The public modules of a package, except those that run before the runtime bundle is found. */
 const publicOf = (name: string): ReadonlyArray<string> =>
   Fs.readdirSync(at("packages", name, "dist"))
     .filter((file) => file.endsWith(".js") && !["childMain.js", "runtime.js"].includes(file))
     .map((file) => at("packages", name, "dist", file))
 
 /**
- * The actor's own start comes first, because its order of evaluation is that of the bundle. The public modules for a
- * root are included, because an actor may import the main program.
+ * The actor's own start comes first in the runtime bundle, because the start's order of evaluation is that of the
+ * bundle. The runtime bundle includes the public modules for a root, because an actor may import the main program.
  */
 const roots = [
   at("packages/node/dist/internal/runChild.js"),
@@ -57,8 +57,8 @@ const roots = [
 ]
 
 /**
- * The native part of msgpackr is left out. The native code of msgpackr speeds up only long strings, which no envelope
- * has, and searching for it costs every actor milliseconds.
+ * The native part of msgpackr is left out of the runtime bundle. The native code of msgpackr speeds up only long
+ * strings, which no envelope has, and the search for this code costs every actor milliseconds.
  */
 const pureMsgpackr = at("node_modules/msgpackr/index.js")
 
@@ -68,15 +68,15 @@ const pure: Plugin = {
 }
 
 /**
- * Replaces characters outside of ASCII by escapes. A single character outside of ASCII would make V8 store the source
- * with two bytes per character.
+ * Replaces characters outside of ASCII in the runtime bundle by escapes. A single character outside of ASCII would make
+ * V8 store the bundle's source with two bytes per character.
  */
 const ascii = (code: string): string =>
   code.replace(/[^\p{ASCII}]/gv, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 
 /**
- * Matches modules that are left out, because only few actors use them: those for RpcGroups and exporters. Each of these
- * groups of modules would be a sixth of the bundle.
+ * Matches modules that are left out of the runtime bundle, because only few actors use them: those for RpcGroups and
+ * exporters. The modules for RpcGroups, and those for exporters, would each be a sixth of the runtime bundle.
  */
 const rare = /^effect\/(?:rpc|observability|devtools)\/|^effect\/http\/FetchHttpClient$/
 
@@ -101,19 +101,19 @@ const locate = (id: string): ReadonlyArray<Module> =>
       .filter(({ path }) => path.startsWith("dist/"))
 
 const reachable = async (): Promise<ReadonlyArray<Module>> => {
-  // Unused exports are kept, because the user's code may need any of them.
+  // Unused exports stay in the runtime bundle, because the user's code may need any of them.
   const build = await rolldown({ ...options, input: roots, treeshake: false })
   const { output } = await build.generate({ format: "esm" })
   await build.close()
   const ids = output.flatMap((chunk) => chunk.type === "chunk" ? chunk.moduleIds : [])
-  // The order of the entries is the order in which they are evaluated.
+  // The order of the bundle's entries is the order in which they are evaluated.
   return [...new Set([roots[0]!, ...ids])].flatMap(locate)
 }
 
-/** Nodes whose parts may stand on lines of their own. */
+/** Syntax nodes whose parts may stand on lines of their own. */
 const lists = new Set(["Program", "BlockStatement", "FunctionBody", "ClassBody", "StaticBlock"])
 
-/** Returns the places at which a statement or a member of a class begins. */
+/** Returns the places in the bundle at which a statement or a member of a class begins. */
 const beginnings = (node: unknown, into: Set<number> = new Set()): ReadonlySet<number> => {
   if (typeof node !== "object" || node === null) return into
   const { body, type } = node as { readonly body?: unknown; readonly type?: unknown }
@@ -125,9 +125,9 @@ const beginnings = (node: unknown, into: Set<number> = new Set()): ReadonlySet<n
 }
 
 /**
- * Removes text that Node would read and keep for no use: spaces, and the names of local variables of functions. The
- * names of functions and classes stay for stacks, and each statement keeps its own line: Node prints the source line
- * that threw an error.
+ * Removes text from the bundle that Node would read and keep for no use: spaces, and the names of local variables of
+ * functions. The names of functions and classes stay in the bundle for stacks, and each statement keeps its own line:
+ * Node prints the source line of the bundle that threw an error.
  */
 const shrunk = async (code: string): Promise<string> => {
   const { code: short, errors } = await minify("runtime.js", code, {
@@ -148,7 +148,8 @@ const write = async (modules: ReadonlyArray<Module>): Promise<void> => {
     [`runtime/${source.name}/${path.replace(/\.js$/, "")}`, Path.join(source.folder, path)] as const
   )
   const build = await rolldown({ ...options, input: Object.fromEntries(input) })
-  // The bundle has no source map, because reading one would take an actor longer than all the rest.
+  // The runtime bundle has no source map, because reading a source map would take an actor longer than the rest of its
+  // start.
   const { output } = await build.write({
     dir: dist,
     format: "esm",

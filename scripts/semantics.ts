@@ -1,10 +1,10 @@
 /**
- * Checks docs/semantics.md against the tests: a test's title names every guarantee, every guarantee that a title names
- * exists, and every row of the table of cancellation has its test.
+ * Checks docs/semantics.md against the tests: each guarantee and each row of the table of cancellation is named by a
+ * test's title, and no title names another.
  *
  *     node scripts/semantics.ts
  *
- * A title names guarantees before its first colon: "G7, G53: a lost actor fails every open call".
+ * A title names guarantees before its first colon, as in "G7, G53: a lost actor fails every open call".
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -12,20 +12,20 @@ import { read, type TestFile } from "./lib/tests.ts"
 
 export const document = "docs/semantics.md"
 
-/** The number of rows in the table that says which side sees which outcome. */
+/** The number of rows in the table of docs/semantics.md that says which side sees which outcome. */
 const rows = 17
 
-/** Returns the numbers of the guarantees in the order of the document, in which each begins a line. */
+/** Returns the numbers of the guarantees in the order of docs/semantics.md, where each begins a line. */
 export const guarantees = (text: string): ReadonlyArray<number> =>
   Array.from(text.matchAll(/^- \*\*G(\d+)\*\* /gm), ([, number]) => Number(number))
 
 const head = (title: string): string => title.includes(":") ? title.slice(0, title.indexOf(":")) : ""
 
-/** Returns the guarantees that a title names. */
+/** Returns the guarantees that a test's title names. */
 const named = (title: string): ReadonlyArray<number> =>
   Array.from(head(title).matchAll(/\bG(\d+)\b/g), ([, number]) => Number(number))
 
-/** Returns the rows of the table that a title names: "26.1 row 5", "26.1 rows 16 and 17". */
+/** Returns the rows of the table of cancellation that a title names: "26.1 row 5", "26.1 rows 16 and 17". */
 const rowsOf = (title: string): ReadonlyArray<number> => {
   const [, list] = /\b26\.1 rows? ([\d, and]+)/.exec(head(title)) ?? []
   return list === undefined ? [] : Array.from(list.matchAll(/\d+/g), ([row]) => Number(row))
@@ -33,7 +33,7 @@ const rowsOf = (title: string): ReadonlyArray<number> => {
 
 const range = (to: number): ReadonlyArray<number> => Array.from({ length: to }, (_, i) => i + 1)
 
-/** Returns all problems, one line each. */
+/** Returns all problems of docs/semantics.md, one line each. */
 export const problems = (text: string, tests: ReadonlyArray<TestFile>): ReadonlyArray<string> => {
   const known = guarantees(text)
   const titles = tests.flatMap(({ file, titles }) => titles.map((title) => ({ file, title })))

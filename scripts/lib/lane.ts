@@ -1,9 +1,9 @@
 /**
- * Keeps one Vitest running in a process: it starts once, and then runs one test after another while files change in
+ * Keeps one Vitest running in a process, which starts once and then runs one test after another while files change in
  * between.
  *
- * scripts/lib/lanes.ts starts this script in a copy of the checkout, and talks to it over IPC. The script ends when its
- * parent is gone.
+ * The script scripts/lib/lanes.ts starts this script in a copy of the checkout, and talks to it over IPC. The script
+ * lane.ts ends when its parent process is gone.
  */
 import { createVitest, type TestCase, type TestSpecification } from "vitest/node"
 
@@ -16,7 +16,7 @@ export interface Order {
   readonly changed: ReadonlyArray<string>
 }
 
-/** The result of a test that ran. */
+/** The result of a test that a lane ran. */
 export interface Result {
   /** Absolute. */
   readonly file: string
@@ -25,14 +25,14 @@ export interface Result {
 }
 
 /**
- * A message to the parent: a `Result` as soon as its test has ended, and `end` when the worker process has ended as
- * well.
+ * A message of a lane to its parent: a `Result` as soon as a test has ended, and `end` when the worker process has
+ * ended as well.
  */
 export type Told = "ready" | "end" | Result
 
 const tell = (told: Told) => void process.send!(told)
 
-/** The titles of the groups and of the test, as a pattern of names matches them. */
+/** The titles of the groups and of the test, as Vitest's pattern of names matches them. */
 const fullName = (test: TestCase): string => {
   const names = [test.name]
   for (let at = test.parent; at.type === "suite"; at = at.parent) names.unshift(at.name)
@@ -58,7 +58,7 @@ const main = async (): Promise<void> => {
     for (const file of changed) vitest.invalidateFile(file)
     vitest.setGlobalTestNamePattern(pattern)
     const wanted = files.flatMap((file) => specifications.get(file) ?? [])
-    // A run that fails sends no results, which the parent notices.
+    // A run of Vitest that fails sends no results, and the parent notices their absence.
     vitest.runTestSpecifications(wanted).catch(() => undefined).finally(() => tell("end"))
   })
   tell("ready")

@@ -1,8 +1,8 @@
 /**
  * Lanes are copies of the checkout, each with a Vitest that stays alive, so that a test costs only its own time.
  *
- * Two lanes share only files that never change. If the test of a lane hangs, the lane is killed with every process of
- * its group, and starts again.
+ * Two lanes share only files of the checkout that never change. If a test hangs in a lane, the lane is killed with
+ * every process of its group, and starts again.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -12,20 +12,23 @@ import type { Order, Result, Told } from "./lane.ts"
 import * as Mutants from "./mutants.ts"
 import type { Named } from "./tests.ts"
 
-/** The longest milliseconds of one test, including its start. A test that hangs counts as having noticed the fault. */
+/**
+ * The longest milliseconds of one test in a lane, including the test's start. A test that hangs in a lane counts as
+ * having noticed the fault.
+ */
 const testLimitMillis = 120_000
 
 /**
- * Milliseconds that the worker of a failed test has to end. The result of such a test is known, and the processes that
- * it leaves are killed.
+ * Milliseconds that the worker of a failed test has to end its process. The result of a failed test is known, so the
+ * processes that the test leaves are killed.
  */
 const graceMillis = 1_000
 
-/** The outcome of running one test. */
+/** The outcome of running one test in a lane. */
 export type Shown = "passed" | "failed" | "hung" | "not run" | "broken"
 
 /**
- * Makes a copy of the checkout with its own packages: workspace links lead into the copy, and other packages are
+ * Makes a copy of the checkout with its own packages: workspace links lead into the copy, and all other packages are
  * shared.
  */
 export const copy = (root: string): string => {
@@ -53,14 +56,15 @@ export const copy = (root: string): string => {
   return to
 }
 
-/** The report of a run of tests: their results, and how the run ended. */
+/** The report of a lane about a run of tests: their results, and how the run ended. */
 interface Report {
   readonly results: ReadonlyArray<Result>
   readonly end: "end" | "hung" | "broken"
 }
 
 /**
- * Returns the result of one test, which may have several names. A test file that does not load has no results at all.
+ * Returns the result of one test of a run; the test may have several names. A test file that does not load has no
+ * results of tests at all.
  */
 const shownBy = ({ end, results }: Report, { file, fragment }: Named): Shown => {
   const pattern = new RegExp(Mutants.namePattern(fragment))
@@ -77,17 +81,20 @@ const unique = (texts: ReadonlyArray<string>): ReadonlyArray<string> => Array.fr
 export interface Lane {
   /** The copy. */
   readonly at: string
-  /** Runs one test in the lane, and returns its outcome. */
+  /** Runs one test in a lane, and returns the test's outcome. */
   readonly runOne: (test: Named) => Promise<Shown>
-  /** Tells Vitest to read files again, by their paths below the copy, because they have changed. */
+  /** Tells a lane's Vitest to read changed files again, by their paths below the copy of the checkout. */
   readonly forget: (files: ReadonlyArray<string>) => void
-  /** Runs tests of one file together. A test that fails is run again alone, because it may only have been late. */
+  /**
+   * Runs several tests of one file together in a lane. A test that fails together with others is run again alone,
+   * because it may only have been late.
+   */
   readonly runSound: (tests: ReadonlyArray<Named>) => Promise<ReadonlyArray<Shown>>
-  /** Kills the Vitest of the lane and removes its copy. */
+  /** Kills the Vitest of a lane and removes the lane's copy of the checkout. */
   readonly close: () => void
 }
 
-/** Opens a lane in a new copy of the checkout. */
+/** Opens a lane of tests in a new copy of the checkout. */
 export const open = (root: string, limitMillis = testLimitMillis): Lane => {
   const at = copy(root)
   let child: ChildProcess.ChildProcess | undefined
@@ -100,11 +107,14 @@ export const open = (root: string, limitMillis = testLimitMillis): Lane => {
     try {
       process.kill(-pid, "SIGKILL")
     } catch {
-      // The process has already ended.
+      // The process of the lane has already ended.
     }
   }
 
-  /** Waits until the child sends a message for which `decide` returns a value, for at most a number of milliseconds. */
+  /**
+   * Waits until a lane's process sends a message for which `decide` returns a value, for at most a number of
+   * milliseconds.
+   */
   const wait = <A>(from: ChildProcess.ChildProcess, millis: number, decide: (told: Told) => A | undefined) =>
     new Promise<A | "hung" | "broken">((resolve) => {
       const settle = (value: A | "hung" | "broken") => {
@@ -125,7 +135,7 @@ export const open = (root: string, limitMillis = testLimitMillis): Lane => {
     if (child !== undefined) return child
     const started = ChildProcess.fork(Path.join(import.meta.dirname, "lane.ts"), [], {
       cwd: at,
-      // The child leads its own process group, which includes the workers.
+      // The process of a lane leads its own process group, which includes the workers of Vitest.
       detached: true,
       stdio: ["ignore", "ignore", "ignore", "ipc"]
     })
@@ -181,7 +191,7 @@ export const open = (root: string, limitMillis = testLimitMillis): Lane => {
   }
 }
 
-/** Carries out each piece of work in the next free lane. */
+/** Carries out each piece of work in the next lane that is free. */
 export const share = async <A>(
   lanes: ReadonlyArray<Lane>,
   work: ReadonlyArray<A>,

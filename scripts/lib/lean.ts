@@ -15,7 +15,7 @@ export const lean: Plugin = {
         (_, names: string, module: string) =>
           `const {${names.replaceAll(" as ", ": ")}} = process.getBuiltinModule(${module});`
       ),
-    // The plugin returns no source map, because every line keeps its number.
+    // The plugin for imports of Node's modules returns no source map, because every line keeps its number.
     map: null
   })
 }

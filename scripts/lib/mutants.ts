@@ -1,34 +1,34 @@
 /**
- * Mutants are faults as data, each with the one test that must find it.
+ * Mutants are faults of the code as data, each with the one test that must find the fault.
  *
- * An edit contains the text that it replaces, and no line number. The text is searched in a whole folder, without
- * regard to spaces and line breaks, and must occur exactly once. So a mutant stays valid when a file is moved or
- * reformatted, and is stale when its code is gone.
+ * An edit of a mutant contains the text that it replaces, and no line number. The text that an edit replaces is
+ * searched in a whole folder, without regard to spaces and line breaks, and must occur exactly once. A mutant therefore
+ * stays valid when a file is moved or reformatted, and is stale when its code is gone.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import type { Named } from "./tests.ts"
 
-/** One edit: the replacement of a text in one file. */
+/** One edit of a mutant: the replacement of a text in one file. */
 export interface Edit {
-  /** The path of a file, or of a folder in which exactly one file contains the text. */
+  /** The path of a file to edit, or of a folder in which exactly one file contains the text. */
   readonly in: string
   readonly find: string
   readonly replace: string
 }
 
 export interface Mutant {
-  /** The name of the test file without its ending. */
+  /** The name of the mutant's test file without its ending. */
   readonly name: string
-  /** A sentence that describes the fault. */
+  /** A sentence that describes the fault of a mutant. */
   readonly title: string
   /**
-   * The promise that the fault breaks: a row of docs/parity.md, a guarantee of docs/semantics.md, or a row of the table
+   * The promise that a mutant breaks: a row of docs/parity.md, a guarantee of docs/semantics.md, or a row of the table
    * there.
    */
   readonly violates: string
   readonly edits: ReadonlyArray<Edit>
-  /** The test as `file: fragment of a title`, in the form of docs/parity.md. */
+  /** The test that must find a mutant, as `file: fragment of a title` in the form of docs/parity.md. */
   readonly test: string
 }
 
@@ -38,7 +38,7 @@ const isRecord = (u: unknown): u is Readonly<Record<string, unknown>> =>
 const isEdit = (u: unknown): u is Edit =>
   isRecord(u) && ["in", "find", "replace"].every((key) => typeof u[key] === "string")
 
-/** Reads a mutant, or returns the problem of its file. */
+/** Reads a mutant from its file, or returns the problem of the file. */
 export const parse = (name: string, text: string): Mutant | string => {
   let data: unknown
   try {
@@ -62,8 +62,8 @@ export const parse = (name: string, text: string): Mutant | string => {
 const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&")
 
 /**
- * Makes a pattern for a text in any layout: words stay apart, spaces between other parts do not matter, and a list may
- * end with a comma.
+ * Makes a pattern for a text of code in any layout: words stay apart, spaces between other parts do not matter, and a
+ * list may end with a comma.
  */
 export const pattern = (find: string): RegExp => {
   const tokens = find.match(/\w+|[^\w\s]/g) ?? []
@@ -72,16 +72,16 @@ export const pattern = (find: string): RegExp => {
     const apart = before === undefined ? "" : /^\w/.test(before) && /^\w/.test(token) ? "\\s+" : "\\s*"
     return `${apart}${/^[)\]}]$/.test(token) ? "(?:,\\s*)?" : ""}${escape(token)}`
   })
-  // The match must not begin or end in the middle of a longer word.
+  // The match of an edit's text must not begin or end in the middle of a longer word.
   const start = /^\w/.test(tokens[0] ?? "") ? "(?<!\\w)" : ""
   const end = /^\w/.test(tokens.at(-1) ?? "") ? "(?!\\w)" : ""
   return new RegExp(`${start}${parts.join("")}${end}`, "g")
 }
 
-/** The texts of files by their paths below the root, with slashes. */
+/** The texts of source files by their paths below the root, with slashes. */
 export type Files = ReadonlyMap<string, string>
 
-/** Returns the sources of the packages. */
+/** Returns the source files of the packages. */
 export const sources = (root: string): Files =>
   new Map(
     Fs.globSync("packages/*/src/**/*.{ts,mjs}", { cwd: root })
@@ -107,7 +107,7 @@ const places = (edit: Edit, files: Files): ReadonlyArray<Place> =>
       : []
   )
 
-/** Returns the files that the mutant changes, with their new texts, or the reason why it does not apply. */
+/** Returns the files that a mutant changes, with their new texts, or the reason why the mutant does not apply. */
 export const apply = (mutant: Mutant, files: Files): Files | string => {
   const changed = new Map(files)
   for (const edit of mutant.edits) {
@@ -127,10 +127,10 @@ export const apply = (mutant: Mutant, files: Files): Files | string => {
   return different.length === 0 ? `${mutant.name}: changes nothing` : new Map(different)
 }
 
-/** Returns the ids of docs/parity.md, except those of its scenarios. */
+/** Returns the ids of the rows of docs/parity.md, except those of its scenarios. */
 const isRow = (id: string): boolean => /^(?:[A-Z]+-\d+|W-[A-Z]\d+)$/.test(id)
 
-/** Checks that the test covers the broken promise, by the row of the parity page or by the title of the test. */
+/** Checks that a mutant's test covers the broken promise, by the row of docs/parity.md or by the title of the test. */
 export const claim = (
   { name, test, violates }: Mutant,
   found: Named,

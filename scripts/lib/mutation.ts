@@ -1,6 +1,6 @@
 /**
- * Describes the small changes of code that Stryker makes: the changed files, the changes to try, their presentation,
- * and those that are known to have no effect.
+ * Describes the small changes of code that Stryker makes: the changed files, the changes to try, how to show them, and
+ * those without effect.
  */
 import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
@@ -17,7 +17,7 @@ const pure = [
   "packages/actor/src/internal/supervision/SupervisorState.ts"
 ]
 
-/** Returns the files that are changed: the protocol, and the pure machines of the runtime. */
+/** Returns the files that Stryker changes, which are the protocol and the pure machines of the runtime. */
 export const changedFiles = (root: string): ReadonlyArray<string> =>
   Array.from(
     new Set([
@@ -28,8 +28,8 @@ export const changedFiles = (root: string): ReadonlyArray<string> =>
   ).sort()
 
 /**
- * The tests that cover the changed files, by package. All tests of changed files run in one process, and without a
- * runtime around the machine.
+ * The tests that cover the files that Stryker changes, by package. All tests of files that Stryker changes run in one
+ * process, and without a runtime around the machine.
  */
 export const seeingTests: Readonly<Record<"protocol" | "actor", ReadonlyArray<string>>> = {
   protocol: ["packages/protocol/test/**/*.test.ts"],
@@ -50,7 +50,7 @@ export const seeingTests: Readonly<Record<"protocol" | "actor", ReadonlyArray<st
   ].map((name) => `packages/actor/test/${name}.test.ts`)
 }
 
-/** Returns the tests that cover some of these files. */
+/** Returns the tests that cover some of the files that Stryker changes. */
 export const testsOf = (files: ReadonlyArray<string>): ReadonlyArray<string> =>
   Object.entries(seeingTests).flatMap(([name, tests]) =>
     files.some((file) => file.startsWith(`packages/${name}/`)) ? tests : []
@@ -64,25 +64,25 @@ export interface Sample {
   readonly tests: ReadonlyArray<string>
 }
 
-/** Reads the sample, in a process whose working directory is the copy of the checkout. */
+/** Reads the sample of changes, in a process whose working directory is the copy of the checkout. */
 export const readSample = (): Sample => JSON.parse(Fs.readFileSync(sampleFile, "utf8")) as Sample
 
-/** A place in a file in the numbering of Stryker's plugins: lines and columns begin at zero. */
+/** A place in a file in the numbering of Stryker's plugins, where lines and columns begin at zero. */
 export interface Position {
   readonly line: number
   readonly column: number
 }
 
-/** A change in one file, made by Stryker. */
+/** A change in one file that Stryker has made. */
 export interface Change {
-  /** The path of the file below the root, with slashes. */
+  /** The path of the changed file below the root, with slashes. */
   readonly file: string
   readonly location: { readonly start: Position; readonly end: Position }
   readonly mutatorName: string
   readonly replacement: string
 }
 
-/** Returns the identity of a change, which is the same in all processes. */
+/** Returns the identity of Stryker's change, which is the same in all processes. */
 export const keyOf = ({ file, location: { end, start }, mutatorName, replacement }: Change): string =>
   [file, start.line, start.column, end.line, end.column, mutatorName, replacement].join("\0")
 
@@ -90,8 +90,8 @@ const rankOf = (seed: number, change: Change): string =>
   Crypto.createHash("sha256").update(`${seed}\0${keyOf(change)}`).digest("hex")
 
 /**
- * Returns the changes that a seed chooses. A seed chooses the same changes each time, and mostly the same after an edit
- * of one file.
+ * Returns the changes of code that a seed chooses. A seed chooses the same changes of code each time, and mostly the
+ * same after an edit of one file.
  */
 export const sample = <C extends Change>(changes: ReadonlyArray<C>, seed: number, count: number): ReadonlyArray<C> =>
   changes
@@ -103,19 +103,19 @@ export const sample = <C extends Change>(changes: ReadonlyArray<C>, seed: number
 const offsetOf = (text: string, { column, line }: Position): number =>
   text.split("\n").slice(0, line).reduce((sum, { length }) => sum + length + 1, 0) + column
 
-/** Returns the file with the change applied. */
+/** Returns the text of a file with Stryker's change applied. */
 export const made = (text: string, { location: { end, start }, replacement }: Change): string =>
   text.slice(0, offsetOf(text, start)) + replacement + text.slice(offsetOf(text, end))
 
 const flat = (text: string): string => text.replace(/\s+/g, " ").trim()
 
-/** The number of characters that are shown of the old and of the new text of a change. */
+/** The number of characters of the old and of the new text that are shown of a change. */
 const maxShown = 160
 
 const shortened = (text: string): string =>
   text.length > maxShown ? `${text.slice(0, maxShown / 2)} … ${text.slice(-maxShown / 2 + 3)}` : text
 
-/** Shows a change with the lines around it: `before → after`. */
+/** Shows a change of code with the lines around it: `before → after`. */
 export const shown = (text: string, change: Change): string => {
   const { end, start } = change.location
   const lines = text.split("\n")
@@ -125,14 +125,17 @@ export const shown = (text: string, change: Change): string => {
   return [original, change.replacement].map((part) => shortened(flat(head + part + tail))).join(" → ")
 }
 
-/** A change that no test can notice, with the reason. */
+/** A change of code that no test can notice, with the reason. */
 export interface Equivalent {
   readonly file: string
   readonly shown: string
   readonly why: string
 }
 
-/** Reads the table of changes without effect: rows of `| file | change | reason |` whose change is code. */
+/**
+ * Reads the table of changes without effect in docs/mutation.md: rows of `| file | change | reason |` whose change is
+ * code.
+ */
 export const equivalents = (document: string): ReadonlyArray<Equivalent> =>
   Array.from(
     document.matchAll(/^\| `(packages\/[^`]+)` \| (`+) ?(.*?) ?\2 \| (.+?) \|$/gm),
@@ -143,7 +146,7 @@ export const equivalents = (document: string): ReadonlyArray<Equivalent> =>
     })
   )
 
-/** Returns the table row of one change without effect. */
+/** Returns the row of docs/mutation.md for one change without effect. */
 export const row = ({ file, shown, why }: Equivalent): string => {
   const fence = shown.includes("`") ? "``" : "`"
   const pad = fence.length > 1 ? " " : ""

@@ -5,7 +5,7 @@
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 
-/** Texts of pages by their paths below the root. */
+/** The texts of the repository's pages by their paths below the root. */
 export type Pages = ReadonlyMap<string, string>
 
 const patterns = [
@@ -28,9 +28,9 @@ const absolute = /^https:\/\/github\.com\/furrow-effect\/furrow\/(?:blob|tree)\/
 
 export interface Link {
   readonly line: number
-  /** The path of the file below the root. */
+  /** The path of a page below the root of the repository. */
   readonly path: string
-  /** The heading, without its `#`. */
+  /** The text of a heading without its `#`. */
   readonly anchor: string | undefined
 }
 
@@ -52,7 +52,7 @@ export const links = (page: string, text: string): ReadonlyArray<Link> =>
       }
     })
 
-/** Returns the anchors that GitHub gives the headings of a page. */
+/** Returns the anchors that GitHub gives to the headings of a page. */
 export const anchors = (text: string): ReadonlySet<string> => {
   const found = new Set<string>()
   for (const [, heading] of text.replace(/^ *```[^]*?^ *```.*$/gm, blank).matchAll(/^#{1,6} +(.*?)\s*$/gm)) {
@@ -65,7 +65,7 @@ export const anchors = (text: string): ReadonlySet<string> => {
   return found
 }
 
-/** Returns the links that lead to no file or heading, as `page:line target`. */
+/** Returns the links of the pages that lead to no file or heading, as `page:line target`. */
 export const dead = (pages: Pages, exists: (path: string) => boolean): ReadonlyArray<string> =>
   [...pages].flatMap(([page, text]) =>
     links(page, text).filter(({ anchor, path }) => {
@@ -79,7 +79,8 @@ const index = "docs/README.md"
 export const groups = ["Tutorials", "How to", "Reference", "Explanation"] as const
 
 /**
- * Returns pages below docs that the index lists in no group or in several, and points of the index without a sentence.
+ * Returns pages below docs that docs/README.md lists in no group or in several, and list items of docs/README.md
+ * without a sentence.
  */
 export const unlisted = (pages: Pages): ReadonlyArray<string> => {
   const [, ...sections] = pages.get(index)!.split(/^## /m)

@@ -1,12 +1,12 @@
 /**
- * Describes the layers of the runtime as data: what each contains, and which layers it may import. Both the check of
- * the layers and the picture in docs/architecture.md are made from this data.
+ * Describes the layers of the runtime as data: what each layer contains, and which layers it may import. Both the check
+ * of the layers and the picture in docs/architecture.md are made from the data of this file.
  */
 
 export interface Layer {
-  /** The contents of the layer, as the table of the page describes them. */
+  /** The contents of a layer, as the table of docs/architecture.md describes them. */
   readonly holds: string
-  /** The layers that this layer may import, in values and in types. */
+  /** The layers that a layer may import, in values and in types. */
   readonly imports: ReadonlyArray<string>
 }
 

@@ -1,7 +1,7 @@
 /**
  * Finds the sentences of this repository: in comments, pages, test titles and the texts that sources write.
  *
- * Pictures, tables, headings and code are left out, because they contain no sentences.
+ * Pictures, tables, headings and code are left out of the sentences, because they contain none.
  */
 import { parseSync } from "oxc-parser"
 
@@ -10,27 +10,28 @@ export type Place = "comment" | "page" | "title" | "text"
 export interface Sentence {
   readonly place: Place
   readonly line: number
-  /** The words of the sentence, with each span of code as `…`. */
+  /** The words of a sentence, with each span of code as `…`. */
   readonly text: string
-  /** The words of the sentence as they are written, code included. */
+  /** The words of a sentence as they are written, code included. */
   readonly written: string
-  /** The sentence before this one in its paragraph, as it is written; absent for a first sentence. */
+  /** The sentence before a sentence in its paragraph, as it is written; absent for a first sentence. */
   readonly before?: string
 }
 
-/** A border between two sentences: the end of one followed by a capital letter, an empty line, or a point of a list. */
+/** A border between two sentences: the end of one followed by a capital letter, an empty line, or a list item. */
 const borders = /(?<=[.:?!](?:\*\*|\))?)\s+(?=[A-Z`[*])|\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )/g
 
 const minWords = 3
 
-/** A code span within a line names a thing, and is not checked as language. */
+/** A code span within a line names a thing, and the language check does not read it as language. */
 const spans = /`[^`\n]+`/g
 
 const wordsOf = (text: string) => text.split(/\s+/).filter((word) => word !== "")
 
 /** Splits a text into sentences, and keeps the line of each sentence. */
 const split = (place: Place, written: string, line: number): ReadonlyArray<Sentence> => {
-  // Code is replaced by text of the same length, so that positions are equal in the text with and without code.
+  // Code in a text is replaced by characters of the same length, so that positions are equal in the text with and
+  // without code.
   const text = written.replace(spans, (span) => `\`${"…".repeat(span.length - 2)}\``)
   const found: Array<Sentence> = []
   let before: string | undefined
@@ -53,7 +54,7 @@ const split = (place: Place, written: string, line: number): ReadonlyArray<Sente
   for (const { index, 0: border } of text.matchAll(borders)) {
     add(start, index)
     start = index + border.length
-    // An empty line begins a new paragraph, while a point of a list belongs to the sentence above it.
+    // An empty line begins a new paragraph, while a list item belongs to the sentence above the list.
     if (/\n\s*\n/.test(border)) before = undefined
   }
   add(start, text.length)
@@ -62,7 +63,7 @@ const split = (place: Place, written: string, line: number): ReadonlyArray<Sente
 
 const blank = (text: string) => text.replace(/[^\n]/g, "")
 
-/** Matches the parts of a page that a script draws, whose sentences are checked in the sources. */
+/** Matches the parts of a page that a script draws, because their sentences are checked in the sources. */
 const drawn = /^<!-- \w+: drawn[^]*?^<!-- end of [^]*?-->$/gm
 
 const code = /^ *```[^]*?^ *```.*$/gm
@@ -115,7 +116,10 @@ const literal = (node: Node): string | undefined => {
   return quasis.map(({ value }) => value.cooked).join("…")
 }
 
-/** Returns the name with which a call such as `it`, `describe.skipIf(...)` or `it.effect.each(...)` begins. */
+/**
+ * Returns the name of the function with which a call such as `it`, `describe.skipIf(...)` or `it.effect.each(...)`
+ * begins.
+ */
 const root = (node: unknown): string | undefined => {
   if (!isNode(node)) return undefined
   if (node.type === "Identifier") return String(node.name)
@@ -125,13 +129,13 @@ const root = (node: unknown): string | undefined => {
 const suites: ReadonlySet<string> = new Set(["it", "test", "describe", "layer"])
 
 interface Kept {
-  /** True for a test file, whose titles are checked; other sources have comments and the texts they write. */
+  /** True for a test file, of which only the titles are read; of other sources the comments and texts are read. */
   readonly titles: boolean
 }
 
 /**
- * Finds the sentences of a TypeScript file: the titles of a test file, or else comments, and texts of four words or
- * more.
+ * Finds the sentences of a TypeScript file: the titles of a test file, or else comments, and texts of at least four
+ * words.
  */
 export const ofSource = (file: string, text: string, { titles }: Kept): ReadonlyArray<Sentence> => {
   const { comments, errors, program } = parseSync(file, text)
@@ -160,7 +164,7 @@ export const ofSource = (file: string, text: string, { titles }: Kept): Readonly
     lines = []
   }
   for (const comment of comments as ReadonlyArray<Comment>) {
-    // Line comments belong together if only space stands between them.
+    // Line comments belong to one comment if only space stands between them.
     const last = lines.at(-1)
     if (last !== undefined && (comment.type === "Block" || /\S|\n.*\n/.test(text.slice(last.end, comment.start)))) {
       flush()

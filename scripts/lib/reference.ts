@@ -6,7 +6,7 @@
  * `_tag`.
  */
 
-/** A type of a public module: its fields, or the fields of each member of a union by its tag. */
+/** A type of a public module with its fields, or with the fields of each member of a union by its tag. */
 export interface Declared {
   readonly fields: ReadonlyArray<string>
   readonly members: ReadonlyMap<string, ReadonlyArray<string>>
@@ -19,7 +19,7 @@ const fieldsOf = (
   ...new Set(Array.from(text.matchAll(new RegExp(`^${indent}readonly (\\w+)\\??:`, "gm")), ([, name]) => name!))
 ]
 
-/** Returns the types in the report of signatures, by `Module.Name`, where the module has no package name. */
+/** Returns the types of docs/api.txt by `Module.Name`, where the module is named without its package. */
 export const declared = (api: string): ReadonlyMap<string, Declared> => {
   const types = new Map<string, Declared>()
   for (const [, module, text] of api.matchAll(/^## @furrow\/\w+\/(\w+)\n([^]*?)(?=^## |(?![^]))/gm)) {
@@ -41,7 +41,7 @@ interface Table {
   readonly rows: ReadonlyArray<ReadonlyArray<string>>
 }
 
-/** Returns the tables below a mark, with the cells of their rows. */
+/** Returns the tables of docs/reference.md below a mark, with the cells of their rows. */
 export const tables = (page: string): ReadonlyArray<Table> =>
   Array.from(
     page.matchAll(/^<!-- (members|events) of (\S+) -->\n((?:\|.*\n)+)/gm),
@@ -81,10 +81,10 @@ const tableProblems = ({ kind, rows, type }: Table, types: ReadonlyMap<string, D
 /** Option types that users never write, such as a spawner's request for an actor. */
 const others = new Set(["ActorProcess.ActorMainOptions", "Address.ParseOptions"])
 
-/** A type that two modules export under the same name counts once. */
+/** A type that two modules export under the same name counts as one type. */
 const identity = (name: string, { fields }: Declared): string => [name.split(".")[1], ...fields].join()
 
-/** Every object type of options must have a table on the page. */
+/** Every object type of options must have a table on the page docs/reference.md. */
 const missingTables = (page: string, types: ReadonlyMap<string, Declared>): ReadonlyArray<string> => {
   const shown = new Set(
     tables(page).flatMap(({ type }) => {
@@ -98,7 +98,7 @@ const missingTables = (page: string, types: ReadonlyMap<string, Declared>): Read
     .map(([name]) => `${name}: there is no table for it`)
 }
 
-/** Facts of the sources that the page must also contain: bounds with their defaults, variables, exit codes. */
+/** Facts of the sources that docs/reference.md must also contain: bounds with their defaults, variables, exit codes. */
 export interface Facts {
   readonly timeouts: ReadonlyMap<string, number>
   readonly variables: ReadonlyArray<string>
@@ -112,7 +112,7 @@ const timeoutProblems = (page: string, { timeouts }: Facts): ReadonlyArray<strin
     .map(([name, millis]) => `Timeouts.${name}: the default is ${millis}, the page says ${said.get(name)}`)
 }
 
-/** Returns everything that is wrong or missing on the page, one line each. */
+/** Returns everything that is wrong or missing on the page docs/reference.md, one line each. */
 export const problems = (page: string, api: string, facts: Facts): ReadonlyArray<string> => {
   const types = declared(api)
   return [
@@ -126,7 +126,7 @@ export const problems = (page: string, api: string, facts: Facts): ReadonlyArray
   ]
 }
 
-/** Reads the facts about bounds, variables and exit codes from the text of the sources. */
+/** Reads the facts about bounds, variables and exit codes for docs/reference.md from the text of the sources. */
 export const factsOf = (
   sources: { readonly timeouts: string; readonly main: string; readonly all: ReadonlyArray<string> }
 ): Facts => {

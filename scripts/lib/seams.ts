@@ -1,14 +1,17 @@
 /**
- * Calls that the platform-neutral runtime must not make itself: they get turns of the event loop, clocks, random
- * numbers, or fibers without a context. The runtime takes turns, clocks and random numbers from its context, so that a
- * simulation decides every order.
+ * Calls that the platform-neutral runtime must not make itself, because they get turns, clocks, random numbers, or
+ * fibers without a context. The runtime takes turns, clocks and random numbers from its context, so that a simulation
+ * decides every order.
  */
 import type { Call } from "./source.ts"
 
 /** The files that may use the event loop and the loggers of the program directly. */
 const exempt: ReadonlySet<string> = new Set(["actor/internal/settings/Turn.ts", "actor/internal/settings/Log.ts"])
 
-/** The packages to which all rules apply; packages of platforms follow only the rules that are marked so. */
+/**
+ * The packages to which all rules about forbidden calls apply; packages of platforms follow only the rules that are
+ * marked so.
+ */
 const bound: ReadonlySet<string> = new Set(["protocol", "actor"])
 const platforms: ReadonlySet<string> = new Set(["node"])
 
@@ -36,7 +39,7 @@ const forbidden: ReadonlyArray<
   { callee: /^new Date$/, bare: true, instead: clock }
 ]
 
-/** Returns the forbidden calls of one file, one line each. */
+/** Returns the forbidden calls of one source file, one line each. */
 export const problems = (pack: string, path: string, calls: ReadonlyArray<Call>): ReadonlyArray<string> => {
   if (!bound.has(pack) && !platforms.has(pack) || exempt.has(`${pack}/${path}`)) return []
   return calls.flatMap(({ args, callee, line }) => {

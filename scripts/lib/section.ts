@@ -1,5 +1,5 @@
 /**
- * Edits a section of a document that a script writes, between a mark at its beginning and one at its end.
+ * Edits a section of a document that a script writes, between a comment at its beginning and a comment at its end.
  */
 import * as Fs from "node:fs"
 
@@ -9,7 +9,7 @@ export interface Section {
   readonly text: string
 }
 
-/** Returns the document with this text in the section; throws if the document has no such section. */
+/** Returns the document with this text in the section; throws if the document has no section of this name. */
 export const fill = (document: string, { begin, end, text }: Section): string => {
   const from = document.indexOf(begin)
   const to = document.indexOf(end)
@@ -18,8 +18,8 @@ export const fill = (document: string, { begin, end, text }: Section): string =>
 }
 
 /**
- * Writes a document with the sections that the code describes. With `--check` the function only compares, and fails
- * with the given problem if the document differs.
+ * Writes a document with the sections that the code describes. With the option `--check` the function only compares,
+ * and fails with the given problem if the document differs.
  */
 export const writeOrCheck = (file: string, complete: (document: string) => string, problem: string): boolean => {
   const document = Fs.readFileSync(file, "utf8")

@@ -10,8 +10,8 @@ export const published = ["protocol", "actor", "node", "testing", "sql", "nats"]
 /** Published packages that contain a command, and no module to import. */
 export const commands: ReadonlyArray<string> = ["devtools"]
 
-// `npm run` passes its own project to child processes by variables. The variables are removed, because the npm that is
-// started here works in another project.
+// The command `npm run` passes its own project to child processes by variables. The variables of `npm run` are removed,
+// because the npm that is started here works in another project.
 const { npm_config_local_prefix: _, NODE_OPTIONS: __, ...rest } = process.env
 export const env: NodeJS.ProcessEnv = rest
 
@@ -32,7 +32,7 @@ export const run = (cwd: string, command: string, ...args: ReadonlyArray<string>
 
 export const npm = (cwd: string, ...args: ReadonlyArray<string>) => run(cwd, "npm", ...args)
 
-/** Packs one package as it is built, and returns the path of the tarball. */
+/** Packs one published package as it is built, and returns the path of the tarball. */
 export const pack = (name: string, into: string): string => {
   const [packed] = Object.values(
     JSON.parse(npm(Path.join(root, "packages", name), "pack", "--json", "--pack-destination", into))

@@ -1,13 +1,13 @@
 /**
  * Finds the titles of the tests of this repository: every string in a test file that may be a title.
  *
- * Titles occur in calls of `it`, in tables and in helpers, so every string literal of a test file counts.
+ * Titles of tests occur in calls of `it`, in tables and in helpers, so every string literal of a test file counts.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 
 export interface TestFile {
-  /** The path of the file below the root, with slashes. */
+  /** The path of a test file below the root, with slashes. */
   readonly file: string
   readonly titles: ReadonlyArray<string>
 }
@@ -18,8 +18,8 @@ const titlesOf = (text: string): ReadonlyArray<string> =>
   Array.from(text.matchAll(literal), ([quoted]) => quoted.slice(1, -1).replace(/\\(.)/g, "$1"))
 
 /**
- * Finds every test file of the packages. The tests of the scripts themselves are left out, because they contain titles
- * as examples.
+ * Finds every test file of the packages. The tests of the scripts themselves are left out of the search, because they
+ * contain titles as examples.
  */
 export const read = (root: string): ReadonlyArray<TestFile> =>
   Fs.globSync("packages/*/test/**/*.test.ts", { cwd: root })
@@ -27,11 +27,11 @@ export const read = (root: string): ReadonlyArray<TestFile> =>
     .sort()
     .map((file) => ({ file, titles: titlesOf(Fs.readFileSync(Path.join(root, file), "utf8")) }))
 
-/** A test that is named by a file and a fragment of a title, and was found in the repository. */
+/** A test that `file: fragment of a title` names, and that was found in the repository. */
 export interface Named {
   readonly file: string
   readonly fragment: string
-  /** The titles of the file that contain the fragment. */
+  /** The titles of the test file that contain the fragment. */
   readonly titles: ReadonlyArray<string>
 }
 

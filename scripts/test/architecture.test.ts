@@ -20,18 +20,18 @@ describe("architecture", () => {
     for (const name of machines) assert.include(document, `(../${name})`)
   })
 
-  it("a picture that was changed by hand is drawn again", () => {
+  it("a picture of docs/architecture.md that was changed by hand is drawn again", () => {
     const document = Fs.readFileSync(Architecture.file, "utf8")
     const changed = document.replace("dialog --> stream", "dialog --> transport")
     assert.notStrictEqual(changed, document)
     assert.strictEqual(Architecture.complete(changed), document)
   })
 
-  it("a page without its marks is refused, with the mark that is missing", () => {
+  it("a page of docs without the comments that mark its pictures is refused, and the error names the missing comment", () => {
     assert.throws(() => Architecture.complete("# Architecture"), /must hold "<!-- layers/)
   })
 
-  it("a picture taken from a comment keeps its indented lines and its table, and drops the sentences", () => {
+  it("a picture that is taken from a comment keeps its indented lines and its table, and drops the sentences", () => {
     const source = `/**
  * A door, as a machine.
  *

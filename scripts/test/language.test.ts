@@ -112,7 +112,7 @@ Whatever is drawn comes from the sources.
 
   const two = Language.faultsOf("a.md", "What it is stays open.\n\nWhere it is stays open.\n")
 
-  it("a file may have as many faults as its budget, and one more makes the check show all of its kind", () => {
+  it("a file may have as many language faults as its budget, and one more makes the check show all of its kind", () => {
     assert.deepStrictEqual(Language.problems(two, { "a.md": { headless: 2, riddle: 0 } }), [])
     assert.deepStrictEqual(Language.problems(two, { "a.md": { headless: 1, riddle: 9 } }), [
       "a.md: 2 headless sentences, allowed are 1",
@@ -121,11 +121,11 @@ Whatever is drawn comes from the sources.
     ])
   })
 
-  it("a file without a budget may have no faults", () => {
+  it("a file without a budget may have no language faults", () => {
     assert.strictEqual(Language.problems(two, { "b.md": { headless: 2, riddle: 0 } }).length, 3)
   })
 
-  it("a budget only falls, and forgets a file without faults", () => {
+  it("a budget of language faults only falls, and forgets a file without faults", () => {
     assert.deepStrictEqual(Language.lower(two, undefined), { "a.md": { headless: 2, riddle: 0 } })
     assert.deepStrictEqual(
       Language.lower(two, { "a.md": { headless: 3, riddle: 1 }, "b.md": { headless: 1, riddle: 0 } }),
@@ -138,23 +138,23 @@ Whatever is drawn comes from the sources.
     })
   })
 
-  it("the repository keeps its budget, and every file of the budget exists", () => {
+  it("the repository keeps its budget of language faults, and every file of the budget exists", () => {
     assert.deepStrictEqual(Language.problems(Language.faults(root), budget), [])
     assert.deepStrictEqual(Object.keys(budget).filter((file) => !Fs.existsSync(Path.join(root, file))), [])
   })
 
-  it("a word in a span of code does not count as a word of the sentence", () => {
+  it("the language check does not count a word in a span of code as a word of the sentence", () => {
     assert.deepStrictEqual(
       faults("a.md", "The rule forbids `nobody` and `who is`.\n\n`What` is a noun of this page.\n"),
       []
     )
   })
 
-  it("sentences of a page keep their lines", () => {
+  it("the language check keeps the line of each sentence of a page", () => {
     assert.deepStrictEqual(Prose.ofPage("# A\n\nOne two three.\nFour five six.\n").map(({ line }) => line), [3, 4])
   })
 
-  it("a seed decides which sentences are drawn, and rewriting one keeps the others in their order", () => {
+  it("a seed decides which sentences the language check draws, and rewriting one keeps the others in their order", () => {
     const sentence = (n: number, written = `Sentence ${n} has five words.`): Language.Drawn => ({
       file: "a.md",
       line: n,
@@ -175,7 +175,7 @@ Whatever is drawn comes from the sources.
     assert.deepStrictEqual(Language.draw([short, { ...sentence(61), place: "text" }], "seed", 10), [])
   })
 
-  it("a drawn sentence is shown with its code", () => {
+  it("the language check shows a drawn sentence with its code", () => {
     const [sentence] = Prose.ofPage("Calls of `Actor.start` need\na nursery.\n")
     assert.deepInclude(sentence, {
       text: "Calls of `…` need a nursery.",

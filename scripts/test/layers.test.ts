@@ -26,7 +26,7 @@ const check = (files: Readonly<Record<string, string>>) => {
 const lines = (count: number) => Array.from({ length: count }, (_, i) => `  f(${i})`).join("\n")
 
 describe("layers", () => {
-  it("an import of a lower layer is accepted, for values and types", () => {
+  it("an import of a lower layer of the runtime is accepted, for values and types", () => {
     assert.deepStrictEqual(
       check({
         "actor/src/index.ts": `export * as Portal from "./internal/portal/Portal.ts"`,
@@ -39,7 +39,7 @@ describe("layers", () => {
     )
   })
 
-  it("an import of a higher layer fails, even of a type", () => {
+  it("an import of a higher layer of the runtime fails, even of a type", () => {
     assert.deepStrictEqual(
       check({
         "actor/src/internal/portal/Portal.ts": `export type P = 1`,
@@ -58,14 +58,14 @@ describe("layers", () => {
     )
   })
 
-  it("a folder that the picture of the layers does not contain fails", () => {
+  it("a folder of the runtime that the picture of the layers does not contain fails", () => {
     assert.lengthOf(
       check({ "actor/src/internal/utils/a.ts": `import * as Effect from "effect/Effect"\nexport default Effect` }),
       1
     )
   })
 
-  it("a package imports only the packages that it may", () => {
+  it("a package fails that imports a package which it may not import", () => {
     assert.deepStrictEqual(
       check({
         "protocol/src/A.ts": `import { Effect } from "effect"\nimport * as Fs from "node:fs"\nexport { Effect, Fs }`,
@@ -99,7 +99,7 @@ describe("layers", () => {
     )
   })
 
-  it("comments and blank lines do not count as code, and a file over the budget fails", () => {
+  it("comments and blank lines do not count as code, and a source file over the budget of lines fails", () => {
     assert.deepStrictEqual(
       check({
         "node/src/A.ts": `export const full = () => {\n  // free\n\n${lines(80)}\n}`,

@@ -21,7 +21,7 @@ const lock = {
 }
 
 describe("lock", () => {
-  it("the lock script adds the absent builds, each with its platform", () => {
+  it("the lock script adds absent platform builds to a lock file, each with its platform", () => {
     assert.deepStrictEqual(missing(lock), [
       ["node_modules/@tool/linux-x64-musl", {
         version: "1.0.0",
@@ -42,7 +42,7 @@ describe("lock", () => {
     assert.deepStrictEqual(missing(complete(lock)), [])
   })
 
-  it("the builds of two versions of one tool are each placed beside their version", () => {
+  it("the lock script places the builds of two versions of one tool beside their version", () => {
     const tool = { version: "1.0.0", optionalDependencies: { "@tool/linux-x64-musl": "1.0.0" } }
     const older = { version: "0.9.0", optionalDependencies: { "@tool/linux-x64-musl": "0.9.0" } }
     const both = {
@@ -67,13 +67,13 @@ describe("lock", () => {
     for (const packages of [both.packages, neither, stale]) assert.deepStrictEqual(missing(complete({ packages })), [])
   })
 
-  it("an address of a registry in the lock is found, while a workspace link is ignored", () => {
+  it("the lock script finds an address of a registry in a lock file, and ignores a workspace link", () => {
     assert.deepStrictEqual(resolved(lock), [])
     const tied = { packages: { "node_modules/a": { version: "1.0.0", resolved: "https://registry.example/a.tgz" } } }
     assert.deepStrictEqual(resolved(tied), ["node_modules/a"])
   })
 
-  it("a missing dependency without a recognisable platform gets no entry", () => {
+  it("the lock script makes no entry for a missing dependency without a recognisable platform", () => {
     assert.throws(
       () => missing({ packages: { "node_modules/a": { optionalDependencies: { fast: "1.0.0" } } } }),
       /by hand/

@@ -29,14 +29,14 @@ const many = (file: string): ReadonlyArray<Mutation.Change> =>
 describe("a sample of changes", () => {
   const all = [...many("packages/a/src/a.ts"), ...many("packages/a/src/b.ts")]
 
-  it("a sample of changes is the same for one seed, in any order of the changes, and differs for another seed", () => {
+  it("a sample of code changes is the same for one seed, in any order of the changes, and differs for another seed", () => {
     const first = Mutation.sample(all, 1, 50)
     assert.strictEqual(new Set(first.map(Mutation.keyOf)).size, 50)
     assert.deepStrictEqual(Mutation.sample(all.toReversed(), 1, 50), first)
     assert.notDeepEqual(Mutation.sample(all, 2, 50), first)
   })
 
-  it("a sample of changes stays the same in one file when another file changes", () => {
+  it("a sample of code changes stays the same in one file when another file changes", () => {
     const of = (changes: ReadonlyArray<Mutation.Change>) =>
       Mutation.sample(changes, 1, 200).filter(({ file }) => file.endsWith("a.ts"))
     assert.deepStrictEqual(of(all), of(many("packages/a/src/a.ts")))
@@ -44,13 +44,13 @@ describe("a sample of changes", () => {
 })
 
 describe("a change", () => {
-  it("a change of the code is applied to the text, also over several lines", () => {
+  it("a change by the mutation test is applied to the text, also over several lines", () => {
     assert.strictEqual(Mutation.made(text, change("a > 0", "true")), text.replace("a > 0", "true"))
     const block = change("(\n  a: number,\n  b: number\n) => a > 0 || b > 0", "() => undefined")
     assert.strictEqual(Mutation.made(text, block), "const a = 1\nconst isBoth = () => undefined\n")
   })
 
-  it("a change of the code is shown with the lines around it", () => {
+  it("a change by the mutation test is shown with the lines around it", () => {
     assert.strictEqual(Mutation.shown(text, change("a > 0", "true")), ") => a > 0 || b > 0 → ) => true || b > 0")
     const block = change("(\n  a: number,\n  b: number\n) => a > 0 || b > 0", "() => undefined")
     assert.strictEqual(
@@ -59,14 +59,14 @@ describe("a change", () => {
     )
   })
 
-  it("a change that no test can notice is a row of docs/mutation.md, with escaped bars and backquotes", () => {
+  it("a change of code that no test can notice is a row of docs/mutation.md, with escaped bars and backquotes", () => {
     for (const shown of ["a || b → a && b", "`${a}` → ``", "a"]) {
       const equivalent = { file: "packages/a/src/a.ts", shown, why: "Both are the same." }
       assert.deepStrictEqual(Mutation.equivalents(`text\n${Mutation.row(equivalent)}\n\nmore\n`), [equivalent])
     }
   })
 
-  it("a change counts as killed or survived, but not where it does not compile or cannot be noticed", () => {
+  it("a change by the mutation test counts as killed or survived, but not where it does not compile or cannot be noticed", () => {
     const judged = (...fates: ReadonlyArray<Judged["fate"]>): ReadonlyArray<Judged> =>
       fates.map((fate) => ({ change: change("a > 0", "true"), fate, shown: "", why: "" }))
     assert.strictEqual(scoreOf(judged("killed", "killed", "killed", "SURVIVED", "compiler", "equivalent")), 75)

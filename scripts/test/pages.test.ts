@@ -15,12 +15,12 @@ const dead = (files: Readonly<Record<string, string>>) => {
 }
 
 describe("links of pages", () => {
-  it("every link of this repository leads to a file and a heading", () => {
+  it("every link of this repository's pages leads to a file and a heading", () => {
     assert.isAbove(pages.size, 40)
     assert.deepStrictEqual(Pages.dead(pages, (path) => Fs.existsSync(Path.join(root, path))), [])
   })
 
-  it("a link to a missing file or a missing heading is reported", () => {
+  it("the check of links reports a link to a missing file or a missing heading", () => {
     assert.deepStrictEqual(
       dead({
         "docs/a.md": "# A\n\n[b](b.md) [gone](gone.md)\n[up](../README.md#the-end)\n[here](#a) [nowhere](#b)\n",
@@ -31,7 +31,7 @@ describe("links of pages", () => {
     )
   })
 
-  it("absolute links into this repository are checked, while links to other sites and in code are not", () => {
+  it("the check of links reads absolute links into this repository, and skips links to other sites and in code", () => {
     assert.deepStrictEqual(
       dead({
         "packages/a/README.md": `[a](https://github.com/furrow-effect/furrow/blob/main/docs/a.md)

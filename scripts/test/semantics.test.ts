@@ -10,10 +10,10 @@ const rows = Array.from({ length: 15 }, (_, i) => `26.1 row ${i + 1}: a`)
 const file = "packages/actor/test/a.test.ts"
 
 describe("guarantees", () => {
-  it("each guarantee has a test, and each guarantee that a test names exists", () =>
+  it("each guarantee of docs/semantics.md has a test, and each guarantee that a test names exists", () =>
     assert.deepStrictEqual(problems(Fs.readFileSync(Path.join(root, document), "utf8"), read(root)), []))
 
-  it("a guarantee without a test, a missing one, and one out of order are reported", () => {
+  it("the check of docs/semantics.md reports a guarantee without a test, a missing guarantee, and one out of order", () => {
     const text = `- **G1** one\n- **G3** three\n\n${table}`
     const titles = [...rows, "26.1 rows 16 and 17: a", "G1, D2: shown", `${"G"}9: not there`, "not before a colon G3"]
     assert.deepStrictEqual(problems(text, [{ file, titles }]), [
@@ -23,7 +23,7 @@ describe("guarantees", () => {
     ])
   })
 
-  it("a row of the table of cancellation without a test, and a test without its row, are reported", () => {
+  it("the check of docs/semantics.md reports a row of the table of cancellation without a test, and a test without its row", () => {
     assert.deepStrictEqual(problems(table.replace("| 4 |", "| x |"), [{ file, titles: rows.slice(1) }]), [
       `no test's title says "26.1 row 1"`,
       `no test's title says "26.1 row 16"`,

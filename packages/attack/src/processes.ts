@@ -1,9 +1,9 @@
-/** Reads facts about the processes of the tree from /proc, and waits for conditions. */
+/** Reads facts about the processes of the attacked tree from /proc, and waits for conditions. */
 import * as Fs from "node:fs"
 
 export const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
-/** Checks a condition until it holds; returns whether it held in time. */
+/** Checks a condition repeatedly until it holds; returns whether the condition held in time. */
 export const until = async (holds: () => boolean, within: number, every = 20): Promise<boolean> => {
   const end = performance.now() + within
   for (;;) {
@@ -13,7 +13,7 @@ export const until = async (holds: () => boolean, within: number, every = 20): P
   }
 }
 
-/** Returns the memory of a process in megabytes. */
+/** Returns the memory of a process of the tree in megabytes. */
 export const memory = (pid: number): number => {
   const [, kilobytes] = /^VmRSS:\s+(\d+) kB/m.exec(Fs.readFileSync(`/proc/${pid}/status`, "utf8")) ?? []
   return Number(kilobytes) / 1024
@@ -65,7 +65,7 @@ export const isAlive = (pid: number): boolean => {
   }
 }
 
-/** Returns the TCP ports at which a process listens, as any process of its user can find out. */
+/** Returns the TCP ports at which a process listens, as any process of the same user can find them out. */
 export const ports = (pid: number): ReadonlyArray<number> => {
   const sockets = new Set(names(pid).map((name) => /^socket:\[(\d+)\]$/.exec(name)?.[1]))
   const listening = "0A"

@@ -1,6 +1,6 @@
 /**
- * Carries out one attack on a live tree and judges it: whether the tree went on serving, whether a stranger got in,
- * whether memory and descriptors were freed, and whether the secret stayed secret.
+ * Carries out one attack on a live tree and judges whether the tree went on, let a stranger in, freed memory and
+ * descriptors, and kept its secret.
  */
 import * as Processes from "./processes.ts"
 import type { Transport, Victim } from "./victim.ts"
@@ -8,11 +8,11 @@ import type { Transport, Victim } from "./victim.ts"
 export interface Field {
   readonly victim: Victim
   readonly quick: boolean
-  /** Returns the first number in a full run, and the second in a quick one. */
+  /** Returns the first number in a full run of attacks, and the second in a quick run. */
   readonly scale: (full: number, quick: number) => number
 }
 
-/** The result of an attack as the attacker saw it: figures for the table, and faults. */
+/** The result of an attack as the attacker saw it, with figures for the table, and faults. */
 export interface Outcome {
   readonly figures: string
   readonly problems: ReadonlyArray<string>
@@ -26,7 +26,7 @@ export interface Case {
   readonly quickOver?: ReadonlyArray<Transport> | undefined
   /** The attack is left out of a quick run. */
   readonly slow?: boolean | undefined
-  /** The number of runs that the handler for attackers should have, because members may call it. */
+  /** The number of runs that the handler for attackers should have in an attack whose members may call it. */
   readonly opens?: number | undefined
   /**
    * Megabytes by which one process may grow. The default is 96 megabytes, over TLS 224, as much as one member may make a
@@ -34,8 +34,8 @@ export interface Case {
    */
   readonly memory?: number | undefined
   /**
-   * Milliseconds that a call of the tree may take. The default is 2500 milliseconds, because one member may keep an
-   * actor busy for a while.
+   * Milliseconds that a call of the tree may take during an attack. By default a call may take 2500 milliseconds,
+   * because one member may keep an actor busy for a while.
    */
   readonly worst?: number | undefined
   readonly run: (field: Field) => Promise<Outcome>
@@ -49,16 +49,16 @@ export interface Verdict {
   readonly calls: number
   readonly p99: number
   readonly worst: number
-  /** Megabytes by which the largest process grew: at its peak, and afterwards. */
+  /** Megabytes by which the largest process of the tree grew: at its peak, and afterwards. */
   readonly peak: number
   readonly kept: number
   readonly refused: number
   readonly problems: ReadonlyArray<string>
 }
 
-/** Bounds that hold for every attack. */
+/** The bounds of a verdict that hold for every attack. */
 const bounds = {
-  /** Milliseconds that a call of the tree may take before the tree counts as no longer serving. */
+  /** Milliseconds that a call of the attacked tree may take before the tree counts as no longer serving. */
   worst: 2_500,
   /** Megabytes of growth. Node frees the memory of OpenSSL late: thousands of TLS greetings leave 160 MB in use. */
   memory: { unix: 96, tcp: 96, tls: 224 },
@@ -71,7 +71,7 @@ const bounds = {
 const quantile = (sorted: ReadonlyArray<number>, q: number): number =>
   sorted.length === 0 ? NaN : sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))]!
 
-/** Samples the memory of the tree until it is stopped. */
+/** Samples the memory of the attacked tree until the sampling is stopped. */
 const sampler = (victim: Victim) => {
   const before = victim.members.map(({ pid }) => Processes.memory(pid))
   let peak = 0
@@ -93,7 +93,7 @@ const service = (victim: Victim, from: number, to: number, worst: number) => {
   const loads = victim.loads.filter(({ at }) => at >= from && at <= to)
   const millis = loads.flatMap((load) => load.millis).toSorted((a, b) => a - b)
   const pairs = new Set(victim.loads.map(({ pair }) => pair))
-  // A pair of actors without any report has stopped working.
+  // A pair of actors without any report during an attack has stopped working.
   const silent = to - from < 1_000 ? [] : [...pairs].filter((pair) => !loads.some((load) => load.pair === pair))
   return {
     calls: millis.length,
@@ -107,7 +107,10 @@ const service = (victim: Victim, from: number, to: number, worst: number) => {
   }
 }
 
-/** Carries out one attack, and returns its verdict. The tree must be alive when the attack begins. */
+/**
+ * Carries out one attack on the tree, and returns the verdict on it. The tree must be alive when an attack on it
+ * begins.
+ */
 export const judge = async (attack: Case, field: Field): Promise<Verdict> => {
   const { victim } = field
   const openedBefore = victim.opened

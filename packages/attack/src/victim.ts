@@ -27,10 +27,10 @@ const certificatesFolder = "certificates"
 /** Files of /proc that say anything of a process but its memory. */
 const proc = ["cmdline", "environ", "comm", "status", "stat", "maps", "mountinfo"]
 
-/** Returns every form in which the secret could be written down. */
+/** Returns every form in which the secret of the tree could be written down. */
 const spellings = (secret: Uint8Array): ReadonlyArray<string> => {
   const bytes = Buffer.from(secret)
-  // Each half of the secret is searched for as well.
+  // Each half of the tree's secret is searched for as well.
   return [bytes.subarray(0, 12), bytes.subarray(12, 24), bytes.subarray(20)].flatMap((part) => [
     part.toString("hex"),
     part.toString("hex").toUpperCase(),
@@ -54,7 +54,7 @@ export class Victim {
   private readonly arrivals = new Map<number, Extract<Line, { _tag: "Newcomer" }>>()
   private readonly process: ChildProcess.ChildProcess
   private readonly runtime: string
-  /** The output of the tree that is not a report. */
+  /** The output of the attacked tree that is not a report. */
   private text = ""
   private next = 0
 
@@ -122,12 +122,12 @@ export class Victim {
     return this.members.find((member) => member.name === name)!
   }
 
-  /** Returns the path of an actor's socket, if the actor listens. */
+  /** Returns the path of an actor's socket; undefined for an actor that does not listen. */
   socket(name: string): string {
     return Path.join(this.folder, `${name}@${this.member(name).pid}.sock`)
   }
 
-  /** Returns the address of an actor, as an attacker finds it. */
+  /** Returns the address of an actor of the tree, as an attacker finds it. */
   target(name: string): Target {
     if (this.transport === "unix") return { path: this.socket(name) }
     const [port] = Processes.ports(this.member(name).pid)
@@ -158,7 +158,7 @@ export class Victim {
     return Array.from(latest.values()).reduce((sum, opened) => sum + opened, 0)
   }
 
-  /** The number of connections between actors, as the actors count them. */
+  /** The number of connections between actors of the tree, as the actors count them. */
   get peers(): number {
     const latest = new Map(this.sights.map(({ peers, who }) => [who, peers]))
     return Array.from(latest.values()).reduce((sum, peers) => sum + peers, 0)

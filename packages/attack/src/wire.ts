@@ -58,7 +58,7 @@ export const u32 = (n: number): Uint8Array => {
   return bytes
 }
 
-/** Reads words from chunks of bytes, from either end of a connection. */
+/** Reads words from chunks of bytes, from either end of an attacked connection. */
 export class Ear {
   private state: Frame.State = Frame.initial
   readonly words: Array<Message> = []
@@ -77,7 +77,7 @@ export class Client {
   private readonly socket: Net.Socket
   private readonly ear = new Ear()
   private changed: Array<() => void> = []
-  /** All bytes that were sent, so that an attack can send them again. */
+  /** All bytes that an attacker's connection has sent, so that an attack can send them again. */
   readonly sent: Array<Uint8Array> = []
   ended = false
 
@@ -96,7 +96,7 @@ export class Client {
     socket.on("error", () => {})
   }
 
-  /** Dials an actor, and tries again where its queue is full, as an attacker would. */
+  /** Dials an actor, and tries again where the actor's queue is full, as an attacker would. */
   static async dial(target: Target): Promise<Client> {
     for (let attempt = 0;; attempt++) {
       const [socket, event] = dialled(target)
@@ -134,7 +134,7 @@ export class Client {
     return this.raw(framed(...words))
   }
 
-  /** Waits until a function returns a value, or the connection ends. */
+  /** Waits until a function returns a value, or the attacker's connection ends. */
   async until<A>(look: () => A | undefined | false, within = 3_000): Promise<A | undefined> {
     const end = performance.now() + within
     for (;;) {
@@ -155,7 +155,7 @@ export class Client {
     return this.until(() => this.words.find((word): word is Extract<Message, { _tag: T }> => word._tag === tag), within)
   }
 
-  /** True when the other side closes the connection in time. */
+  /** True when the attacked actor closes the connection in time. */
   async closes(within = 3_000): Promise<boolean> {
     await this.until(() => false, within)
     return this.ended
@@ -183,7 +183,10 @@ export class Client {
 export const mac = (secret: Uint8Array, data: Uint8Array): Uint8Array =>
   new Uint8Array(Crypto.createHmac("sha256", secret).update(data).digest())
 
-/** Greets an actor with Hello and Proof, with any secret. Words after the greeting are read by the caller. */
+/**
+ * Greets an actor with the words Hello and Proof, with any secret. The caller of this function reads the words after
+ * the greeting.
+ */
 export const greet = async (client: Client, secret: Uint8Array, actor = nobody(), nonce = random(32)) => {
   const said = hello(actor, nonce)
   client.say(said)
@@ -195,7 +198,7 @@ export const greet = async (client: Client, secret: Uint8Array, actor = nobody()
   return challenge
 }
 
-/** Opens a connection as a peer that knows the secret. */
+/** Opens an attacker's connection as a peer that knows the secret. */
 export const enter = async (target: Target, secret: Uint8Array, actor = nobody()): Promise<Client> => {
   const client = await Client.dial(target)
   await greet(client, secret, actor)

@@ -1,10 +1,10 @@
 /**
- * `npm run crossover`: compares piscina's threads and a pool of actors for tasks of growing length, as a table. A cell
- * holds the time of all tasks divided by their number. Using a pool pays where a task takes less time over the pool
- * than in the main process.
+ * The command `npm run crossover` compares piscina's threads and a pool of actors for tasks of growing length, as a
+ * table. A cell of the table holds the time of all tasks divided by their number. A pool pays where a task takes less
+ * time over the pool than in the main process.
  *
- * The pools take turns, and the quickest round of each counts, because the other rounds were disturbed by other work of
- * the host.
+ * The compared pools take turns, and the quickest round of each counts, because other work of the host disturbed the
+ * other rounds.
  */
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"
@@ -15,15 +15,15 @@ import * as Ways from "./ways.ts"
 /** Microseconds. */
 const lengths = [0, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000]
 const rounds = 40
-/** Milliseconds of work in one sample, short enough that some samples are not disturbed. */
+/** Milliseconds of work in one sample, short enough that some samples are not disturbed by other programs. */
 const sample = 12
 const fewest = 32
 const most = 600
 const lanes = 16 * Ways.size
 
 /**
- * Returns how many turns of the loop fit into a microsecond once the code is compiled. The quickest of several attempts
- * counts, because it was disturbed least.
+ * Returns how many turns of the tasks' loop fit into a microsecond once the code is compiled. The quickest of several
+ * attempts counts, because other programs disturbed it least.
  */
 const calibrate = (): number => {
   const count = 100

@@ -35,7 +35,10 @@ const longestBlock = <E, R>(work: Effect.Effect<unknown, E, R>) =>
     return worst
   })
 
-/** Reads 3 of 64 items of 16 MB slowly. Returns by how much the memory of the actor grew at most. */
+/**
+ * Reads 3 of the 64 items of 16 MB that an actor sends, slowly. Returns by how much the memory of the sending actor
+ * grew at most.
+ */
 const slowReader = Effect.scoped(Effect.gen(function*() {
   const { actor, stream } = yield* Actor.startScoped("producer", { expose: [heavy] })
   const before = privateMiB(actor.pid)
@@ -72,13 +75,13 @@ NodeActor.runMain(
     const job = givenJob()
     const names = job.run.measures.map(({ name }) => name)
     const ballast = names.includes("blocked") ? Array.from({ length: 10 }, () => Buffer.alloc(piece, 1)) : []
-    // The first start of a large root is made by the root itself, and also begins the starter.
+    // The root itself makes its first start as a large root, and then begins the starter.
     if (ballast.length > 0) {
       yield* Effect.scoped(Actor.startScoped("first", { expose: [echo] }))
       yield* starterServes
     }
     yield* sample(yield* sidesOf(job), { ...job, amounts: { ...job.amounts, warmUp: 0 } })
-    // The length of the ballast is read here, so that the ballast is not collected before.
+    // The length of the ballast is read here, so that V8 does not collect the ballast before.
     if (ballast.length > 10) return
     process.disconnect()
   }),

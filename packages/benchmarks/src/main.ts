@@ -1,10 +1,11 @@
 /**
- * `npm run bench`: Compares Furrow with a raw baseline in the same run, as ratios.
+ * `npm run bench`: The benchmark compares Furrow with a raw baseline in the same run, as ratios.
  *
- * Absolute times depend on the host and its load; so the benchmark compares ratios of samples that were taken one right
- * after the other. Each run is a process of its own (messages.ts, pools.ts, starts.ts, large.ts) with the built
- * packages and default settings. A run is pinned to one core or free, and its actors are installed or bundled. A
- * measure that misses its gate is marked in the table, and fails the run only with `--gate`.
+ * Absolute times depend on the host and its load, so the benchmark compares ratios of samples that were taken one right
+ * after the other. Each run of the benchmark is a process of its own (messages.ts, pools.ts, starts.ts, large.ts) with
+ * the built packages and default settings. A run of the benchmark is pinned to one core or free, and its actors are
+ * installed or bundled. A measure that misses its gate is marked in the table of the benchmark, and fails the run only
+ * with `--gate`.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -37,14 +38,17 @@ const programs: { readonly [P in Place]: string } = {
   bundled: file("./starts.ts"),
   large: file("./large.ts")
 }
-/** Milliseconds after which a run counts as hung. */
+/** Milliseconds after which a run of the benchmark counts as hung. */
 const patience = 15 * 60_000
 
-/** True when `npm run build` has run. Without a build, messages and bundles are measured from the sources. */
+/**
+ * True when `npm run build` has written the packages. Without a build, messages and bundles are measured from the
+ * sources of the packages.
+ */
 const isBuilt = Fs.existsSync(file("../../node/dist/runtime/manifest.json"))
 const needBuild: ReadonlyArray<Place> = ["built", "spares", "large"]
 
-/** Returns why a run cannot be done on this host. */
+/** Returns why a run of the benchmark cannot be done on this host. */
 const missing = (run: Run): string | undefined => {
   if (needBuild.includes(run.place) && !isBuilt) return "nothing is built: npm run build"
   if (run.place !== "pinned") return undefined
@@ -60,7 +64,7 @@ const measurable = (run: Run): Run => ({
   measures: run.measures.filter(({ name }) => process.platform === "linux" || !ofLinux.includes(name))
 })
 
-/** Bundles the whole program and everything it needs into one file. */
+/** Bundles a whole program of the benchmark and everything the program needs into one file. */
 const bundle = async (folder: string): Promise<string> => {
   const { rolldown } = await import("rolldown")
   const build = await rolldown({
@@ -79,7 +83,7 @@ const bundle = async (folder: string): Promise<string> => {
 const attempt = <A>(run: (signal: AbortSignal) => Promise<A>) =>
   Effect.tryPromise({ try: run, catch: (error) => error as Error })
 
-/** Returns the program that measures; a bundle is deleted with the Scope. */
+/** Returns the program that measures; its bundle is deleted when the Scope closes. */
 const programOf = Effect.fnUntraced(function*({ place }: Run) {
   if (place !== "bundled") return programs[place]
   const fs = yield* FileSystem.FileSystem
@@ -138,7 +142,7 @@ const measureRun = Effect.fnUntraced(function*(run: Run, options: Options.Option
   })
 }, Effect.scoped)
 
-/** Prints the versions and the host of the measurements. */
+/** Prints the versions and the host of a benchmark's measurements. */
 const header = () => {
   const version = (path: string) => (JSON.parse(Fs.readFileSync(path, "utf8")) as { readonly version: string }).version
   const cpus = Os.cpus()
@@ -167,7 +171,7 @@ const write = Effect.fnUntraced(function*(path: string, options: Options.Options
   yield* fs.writeFileString(path, `${JSON.stringify(all, null, 2)}\n`)
 })
 
-/** Ends the program with this exit code, after all output has been printed. */
+/** Ends the benchmark with this exit code, after all output has been printed. */
 class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code
   override readonly [Runtime.errorReported] = false
@@ -179,7 +183,7 @@ const measureAll = Effect.fnUntraced(function*(wanted: (measure: Measure) => boo
   const failed: Array<Place> = []
   for (const run of runs(wanted, !options.quick)) {
     const measured = yield* Effect.catch(measureRun(run, options), (error) => {
-      // The results of the other runs are still printed.
+      // When a run of the benchmark fails, the results of the other runs are still printed.
       failed.push(run.place)
       return Effect.as(Console.error(error), [])
     })
@@ -188,7 +192,10 @@ const measureAll = Effect.fnUntraced(function*(wanted: (measure: Measure) => boo
   return { rows, failed }
 })
 
-/** Measures cases that exceed their limits again, so that a quick run does not fail only because the host is busy. */
+/**
+ * Measures cases of the benchmark that exceed their limits again, so that a quick run does not fail only because the
+ * host is busy.
+ */
 const settled = (rows: ReadonlyArray<Report.Row>, options: Options.Options) =>
   Regressions.settle(rows, (measures) =>
     Effect.gen(function*() {

@@ -1,8 +1,9 @@
 /**
- * The measures: the base to which each compares Furrow, the gate that it has to pass, and its lower limit, the floor.
+ * The measures of the benchmark, each with the base that Furrow is compared with, the gate to pass, and the floor below
+ * the gate.
  *
- * A run is one process with all sides of its measures, so that the samples that are compared come from the same host,
- * second and cores. All settings are defaults, and the packages are built.
+ * A run is one process with all sides of its measures, so that compared samples come from the same host, second and
+ * cores. All settings of a measured program are defaults, and the packages are built.
  */
 
 export type Name =
@@ -33,9 +34,9 @@ export type Name =
   | "slow-reader"
 
 /**
- * The sides that a measure compares. `raw` is a socket pair with length-prefixed msgpack, and `bare` is the smallest
- * Node process. `call` is a call of Furrow, with which slower operations are compared; `portals` are those of as many
- * actors as a pool has.
+ * The sides that a measure of the benchmark compares. The side `raw` is a socket pair with length-prefixed msgpack, and
+ * `bare` is the smallest Node process. The side `call` is a call of Furrow, with which slower operations are compared;
+ * `portals` are those of as many actors as a pool has.
  */
 export type Side =
   | "furrow"
@@ -53,25 +54,25 @@ export type Side =
   | "Effect rpc socket"
 
 /**
- * Messages run pinned to one core, or free; payloads, pools and large memories each have a run of their own. Actors
- * start from the built packages with the user's own TypeScript module, with or without a spare process, or from a
- * bundle of the whole program.
+ * Measures of messages run pinned to one core, or free; payloads, pools and large memories each have a run of their
+ * own. Actors start from the built packages with the user's own TypeScript module, with or without a spare process, or
+ * from a bundle of the whole program.
  */
 export type Place = "pinned" | "free" | "payloads" | "pools" | "built" | "spares" | "bundled" | "large"
 
-/** One process that takes measurements. */
+/** One process of the benchmark that takes measurements. */
 export interface Run {
   readonly place: Place
   readonly measures: ReadonlyArray<{ readonly name: Name; readonly sides: ReadonlyArray<Side> }>
 }
 
-/** The figures of each side, taken one right after the other. */
+/** The figures of each side, which were taken one right after the other. */
 export interface Sample {
   readonly name: Name
   readonly values: { readonly [S in Side]?: number }
 }
 
-/** A bound for the ratio to the base, for the difference from the base, or for the figure itself. */
+/** A bound for the ratio to the base, for the difference from the base, or for the figure of Furrow itself. */
 export type Gate =
   | { readonly _tag: "AtMost"; readonly ratio: number }
   | { readonly _tag: "AtLeast"; readonly ratio: number }
@@ -90,7 +91,7 @@ export interface Measure {
   readonly unit: "us" | "ms" | "MiB" | "k/s"
   readonly base: Side
   readonly gate?: Gate
-  /** The floor that the host itself sets, in the unit of the gate; a text where it is not a number. */
+  /** The floor that the host itself sets for a measure, in the unit of the gate; a text where it is not a number. */
   readonly floor?: number | string
   /** The ratio that `npm run bench -- --quick` expects; twice this ratio counts as a regression. */
   readonly seen?: number
@@ -385,7 +386,7 @@ export const measures: ReadonlyArray<Measure> = [
   }
 ]
 
-/** The amount of work in one sample. */
+/** The amount of work in one sample of a measure. */
 export interface Amounts {
   /** Milliseconds for which each side runs before its samples count. */
   readonly warmUp: number
@@ -395,7 +396,7 @@ export interface Amounts {
   readonly chunked: number
   readonly cancels: number
   readonly tasks: number
-  /** The MiB that are sent in one sample of a payload. */
+  /** The MiB of payloads in a single sample of a measure. */
   readonly payload: number
 }
 
@@ -424,12 +425,12 @@ export const amounts: { readonly full: Amounts; readonly quick: Amounts } = {
 
 const places: ReadonlyArray<Place> = ["pinned", "free", "payloads", "pools", "built", "spares", "bundled", "large"]
 
-/** Returns the sides of a measure, which are Furrow, the base, and the other libraries where they are wanted. */
+/** Returns the sides of a measure, which are Furrow, the base, and other libraries where the options ask for them. */
 export const sidesOf = ({ base, peers = [] }: Measure, withPeers: boolean): ReadonlyArray<Side> => [
   ...new Set(["furrow" as const, base, ...(withPeers ? peers : [])])
 ]
 
-/** Returns the runs that cover the wanted measures, with the most important run first. */
+/** Returns the runs of the benchmark that cover the wanted measures, with the most important run first. */
 export const runs = (wanted: (measure: Measure) => boolean, withPeers: boolean): ReadonlyArray<Run> =>
   places.map((place) => ({
     place,

@@ -36,7 +36,7 @@ const expect = (ok: boolean, what: string): void => {
   if (!ok) throw new Error(`wrong ${what}`)
 }
 
-/** Repeats an Effect a number of times in sequence. */
+/** Repeats an Effect a number of times, one after the other. */
 const repeated = (count: number, body: () => Effect.Effect<unknown, unknown>): Take =>
   micros(
     count,
@@ -64,7 +64,7 @@ const streams = (portal: Portal, raw: Raw.Client, count: number, chunk: number):
   )
 })
 
-/** Returns the average time, in milliseconds, from an interruption to the last word of a handler that runs. */
+/** Returns the average time, in milliseconds, from an interruption to the last word of a running handler. */
 const cancels = Effect.fnUntraced(function*(portal: Portal, count: number) {
   let total = 0
   for (let i = 0; i < count; i++) {
@@ -121,7 +121,7 @@ const ownSides = (portal: Portal, group: Echo, amounts: Amounts): Sides => {
   }
 }
 
-/** Returns the functions that echo each payload, by the library that is measured. */
+/** Returns the functions that echo each payload, by the library that they measure. */
 const echoSides = (name: Name, sides: ReadonlyMap<Side, Echo>, amounts: Amounts): Takes => {
   const takes: { [S in Side]?: Take } = {}
   const payload = name in large ? large[name as keyof typeof large] : undefined
@@ -146,7 +146,7 @@ const groupOf = (job: Job) =>
     return ofEffects((payload) => client.echo(payload))
   })
 
-/** Opens the connection of a raw stream, where one is measured. */
+/** Opens the connection of a raw stream, where a measure compares one. */
 const rawStreams = (job: Job) =>
   job.run.measures.some(({ name }) => name.startsWith("stream"))
     ? Effect.acquireRelease(Effect.sync(() => Raw.start(job.flags)), (client) => Effect.promise(() => client.close()))

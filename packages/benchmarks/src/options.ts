@@ -1,5 +1,5 @@
 /**
- * The command line of the benchmark.
+ * The command line of `npm run bench`.
  */
 import type { Command } from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -55,7 +55,10 @@ export const config = {
   )
 }
 
-/** Returns the options with numbers of rounds and runs that fit the kind of run, where the command line gives none. */
+/**
+ * Returns the benchmark's options with numbers of rounds and runs that fit the kind of run, where the command line
+ * gives none.
+ */
 export const resolve = (given: Command.Config.Infer<typeof config>) => ({
   ...given,
   rounds: given.rounds ?? (given.quick ? 5 : 15),

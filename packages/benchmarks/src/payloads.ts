@@ -1,4 +1,4 @@
-/** The values that are echoed: small and large, text, bytes and rows. */
+/** The values that the benchmarks echo: small and large, text, bytes and rows. */
 import * as Schema from "effect/Schema"
 
 export const User = Schema.Struct({ userId: Schema.String, limit: Schema.Number, active: Schema.Boolean })
@@ -24,7 +24,7 @@ export const rows: ReadonlyArray<typeof Row.Type> = Array.from({ length: 1000 },
 const kib = 1024
 const mib = kib * kib
 
-/** Large payloads by their measure, made when they are first needed. */
+/** Large payloads by their measure, which are made when a measure first needs them. */
 export const large = {
   "text-64k": { make: () => text(64 * kib), mib: 1 / 16 },
   "bytes-64k": { make: () => bytes(64 * kib), mib: 1 / 16 },
@@ -38,7 +38,10 @@ export type Payload = typeof user | string | Uint8Array | ReadonlyArray<typeof R
 
 const isRows = (payload: Payload): payload is ReadonlyArray<typeof Row.Type> => Array.isArray(payload)
 
-/** Dies where an answer is not the echo of what was sent. Compares only the length and both ends. */
+/**
+ * Dies where an answer is not the echo of the payload that was sent. The comparison of an echo reads only its length
+ * and both ends.
+ */
 export const expectEcho = (sent: Payload, got: any): void => {
   const ok = typeof sent === "string"
     ? got.length === sent.length && got.endsWith(sent.slice(-20))

@@ -31,7 +31,7 @@ const sidesOf = (job: Job) =>
     return {
       "pool": { portals: bare(1), furrow: rate(furrow, 1) },
       "pool-pipelined": { portals: bare(pipelined), furrow: rate(wide, pipelined) },
-      // The side for a filled queue gives the pool new tasks before others have ended, as programs usually do.
+      // The side with a filled queue gives the pool new tasks before others have ended, as programs usually do.
       "pool-queued": { ...others, furrow: rate(furrow, pipelined) }
     } satisfies Sides as Sides
   })

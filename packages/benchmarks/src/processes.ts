@@ -6,13 +6,13 @@ import * as Fs from "node:fs"
 import type * as Net from "node:net"
 import { fileURLToPath } from "node:url"
 
-/** Returns the MiB that would be free without the process, not counting memory that it shares with others. */
+/** Returns the MiB that would be free without a process, not counting memory that the process shares with others. */
 export const privateMiB = (pid: number): number => {
   const [, kib] = /^Private_Dirty:\s+(\d+) kB$/m.exec(Fs.readFileSync(`/proc/${pid}/smaps_rollup`, "utf8")) ?? []
   return Number(kib) / 1024
 }
 
-/** Milliseconds between the process title of a waiting process and the message by which it says that it waits. */
+/** Milliseconds between the title of a process that waits and the message by which the process says that it waits. */
 const sayMillis = 50
 
 const isTitled = (title: string) => (pid: string): boolean => {
@@ -31,19 +31,19 @@ const waitsFor = (title: string): Effect.Effect<void> =>
     return Effect.flatMap(Effect.sleep(isThere ? sayMillis : 10), () => isThere ? Effect.void : waitsFor(title))
   })
 
-/** Waits until a spare of this process waits for a start. */
+/** Waits until a spare of this process is ready for a start. */
 export const spareWaits = waitsFor("furrow-spare[")
 
-/** Waits until the starter of this large process serves. */
+/** Waits until the starter of this large process can start actors. */
 export const starterServes = waitsFor("furrow-starter[")
 
-/** A process that is ready, with the time that its start took, and its pid. */
+/** A process that is ready, with its pid, and the time that its start took. */
 export interface Started {
   readonly millis: number
   readonly pid: number
 }
 
-/** Starts the smallest process, which ends with the Scope. */
+/** Starts the smallest Node process, which ends with the Scope. */
 export const startBare = (bare: string): Effect.Effect<Started, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<Started & { readonly child: ChildProcess.ChildProcess }>((resume) => {
@@ -61,7 +61,7 @@ export const startBare = (bare: string): Effect.Effect<Started, never, Scope.Sco
       })
   )
 
-/** Forks a module and waits for its first message; the process ends with the Scope. */
+/** Forks a module and waits for the first message of the process, which ends with the Scope. */
 export const forked = (module: string, args: ReadonlyArray<string>, options: ChildProcess.ForkOptions = {}) =>
   Effect.acquireRelease(
     Effect.promise(() =>

@@ -1,25 +1,28 @@
 /**
- * Finds gross regressions: cases whose ratio exceeds its limit in every measurement.
+ * Finds gross regressions in a benchmark: cases whose ratio exceeds its limit in every measurement.
  *
- * A single measurement on a busy host proves little. So the ratio of the medians and the ratio of the best figures must
- * both exceed the limit. A case over its limit is measured again, and its best ratio counts.
+ * A single measurement of a case on a busy host proves little. The ratio of the medians and the ratio of the best
+ * figures must therefore both exceed the limit. A case of the benchmark over its limit is measured again, and its best
+ * ratio counts.
  */
 import * as Effect from "effect/Effect"
 import type { Measure } from "./measures.ts"
 import { isRate, type Row } from "./report.ts"
 
-/** The largest number of measurements of one case. */
+/** The largest number of measurements of one case of the benchmark. */
 export const mostLooks = 3
 
-/** The worst ratio that a quick run accepts, which is twice the expected one. */
+/** The worst ratio that a quick run of the benchmark accepts, which is twice the expected ratio. */
 export const limit = (measure: Measure): number | undefined =>
   measure.seen === undefined ? undefined : isRate(measure) ? measure.seen / 2 : measure.seen * 2
 
-/** Returns the better of a row's two ratios: that of the paired samples, or that of the best figures. */
+/**
+ * Returns the better of the two ratios of a benchmark's row: that of the paired samples, or that of the best figures.
+ */
 const telling = ({ measure, quiet, ratio }: Row): number =>
   isRate(measure) ? Math.max(ratio, quiet) : Math.min(ratio, quiet)
 
-/** True when no ratio of the row is within the limit. */
+/** True when no ratio of a row is within the limit of the row's case. */
 export const isOver = (row: Row): boolean => {
   const most = limit(row.measure)
   return most !== undefined && (isRate(row.measure) ? telling(row) < most : telling(row) > most)
@@ -28,8 +31,8 @@ export const isOver = (row: Row): boolean => {
 const better = (a: Row, b: Row): Row => (isRate(a.measure) ? telling(b) > telling(a) : telling(b) < telling(a)) ? b : a
 
 /**
- * Measures cases that exceed their limits again, a limited number of times. The returned rows hold the best ratios of
- * all measurements.
+ * Measures cases of the benchmark that exceed their limits again, a limited number of times. The returned rows hold the
+ * best ratios of all measurements of their cases.
  */
 export const settle = Effect.fnUntraced(function*<E, R>(
   rows: ReadonlyArray<Row>,
@@ -43,7 +46,9 @@ export const settle = Effect.fnUntraced(function*<E, R>(
   return best
 })
 
-/** Returns the last lines of a quick run: each case over its limit, with its place, ratio and limit. */
+/**
+ * Returns the last lines of a quick run of the benchmark: each case over its limit, with its place, ratio and limit.
+ */
 export const summary = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
   const over = rows.filter(isOver)
   if (over.length === 0) return ["No case is over its limit."]

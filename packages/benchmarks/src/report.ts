@@ -17,7 +17,7 @@ export interface Row {
   readonly ratio: number
   /** The ratio of the best figures of both sides, which a busy host disturbs least. */
   readonly quiet: number
-  /** True when the measure passes its gate; `undefined` for a measure without a gate. */
+  /** True when a measure passes its gate; `undefined` for a measure without a gate. */
   readonly met: boolean | undefined
   readonly peers: ReadonlyArray<Peer>
 }
@@ -41,14 +41,14 @@ const meets = (gate: Gate, { base, furrow, ratio }: Pick<Row, "base" | "furrow" 
   }
 }
 
-/** Returns the figures of Furrow and of another side: their medians, and the median of the ratios of each round. */
+/** Returns the figures of Furrow and of another side: both medians, and the median of the ratios of each round. */
 const beside = (samples: ReadonlyArray<Sample>, side: Side): Peer => ({
   side,
   value: median(samples.map(({ values }) => values[side]!)),
   ratio: median(samples.map(({ values }) => values.furrow! / values[side]!))
 })
 
-/** True for a measure of a rate, where a larger figure is better. */
+/** True for a benchmark's measure of a rate, where a larger figure is better. */
 export const isRate = ({ unit }: Measure): boolean => unit === "k/s"
 
 /** Returns the ratio of Furrow's best figure to the best figure of another side. */
@@ -92,7 +92,7 @@ const gateText = (gate: Gate | undefined, unit: string): string => {
 const floorText = (floor: Measure["floor"]): string =>
   floor === undefined ? "-" : typeof floor === "string" ? floor : floor.toFixed(2)
 
-/** Formats the ratio to a peer, with a star where the peer is better. */
+/** Formats the ratio to another library, with a star where the other library is better. */
 const peerText = (measure: Measure) => ({ ratio, side }: Peer): string =>
   `${side} ${ratio.toFixed(2)}${(isRate(measure) ? ratio < 1 : ratio > 1) ? "*" : ""}`
 
@@ -111,7 +111,7 @@ const cells = ({ base, furrow, measure, met, peers, ratio }: Row): ReadonlyArray
 const headings = ["case", "Furrow", "beside", "there", "ratio", "gate", "floor", "verdict", "Furrow to peers"]
 const texts = new Set([0, 2, 7, 8])
 
-/** Formats the rows as a table that is also Markdown. */
+/** Formats the rows of a benchmark as a table that is also Markdown. */
 export const table = (rows: ReadonlyArray<Row>): string => {
   const lines = [headings, ...rows.map(cells)]
   const widths = headings.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)))

@@ -1,12 +1,12 @@
-/** Takes samples of sides that are already open, one right after the other; every round begins with another side. */
+/** Takes samples of open sides of a measure, one right after the other, where every round begins with another side. */
 import * as Effect from "effect/Effect"
 import { type Job, report } from "./job.ts"
 import type { Name, Side } from "./measures.ts"
 
-/** Takes one sample of a side: microseconds, milliseconds or thousands a second, according to the measure. */
+/** Takes one sample of a side, in microseconds, milliseconds or thousands a second, according to the measure. */
 export type Take = Effect.Effect<number, unknown>
 
-/** All functions that take samples in a run, by their measure. */
+/** All functions that take samples in a run of the benchmark, by their measure. */
 export type Sides = { readonly [N in Name]?: { readonly [S in Side]?: Take } }
 
 const timed = (of: (millis: number) => number) => <E>(work: Effect.Effect<unknown, E>): Effect.Effect<number, E> =>
@@ -15,17 +15,17 @@ const timed = (of: (millis: number) => number) => <E>(work: Effect.Effect<unknow
     return Effect.map(work, () => of(performance.now() - start))
   })
 
-/** Returns a rate in thousands a second. */
+/** Returns a rate of a benchmark in thousands a second. */
 export const thousands = <E>(count: number, work: Effect.Effect<unknown, E>): Effect.Effect<number, E> =>
   timed((millis) => count / millis)(work)
 
-/** Returns the microseconds for one item, given the time for a number of items. */
+/** Returns the average microseconds of each item, for work with a number of items. */
 export const micros = <E>(count: number, work: Effect.Effect<unknown, E>): Effect.Effect<number, E> =>
   timed((millis) => millis * 1000 / count)(work)
 
 /**
- * Runs all sides in turns, each for a number of milliseconds, until V8 has compiled their code. A side with more code
- * needs longer, above all on one core.
+ * Runs all sides of a measure in turns, each for a number of milliseconds, until V8 has compiled their code. A side
+ * with more code needs longer to be compiled, above all on one core.
  */
 export const warmUp = Effect.fnUntraced(function*(takes: ReadonlyArray<Take>, millis: number) {
   const end = performance.now() + takes.length * millis
@@ -34,7 +34,7 @@ export const warmUp = Effect.fnUntraced(function*(takes: ReadonlyArray<Take>, mi
   }
 })
 
-/** Warms up each measure of the job, and reports its samples. */
+/** Warms up each measure of a benchmark's run, and reports the samples of the measure. */
 export const sample = Effect.fnUntraced(function*(all: Sides, { amounts, rounds, run }: Job) {
   const measures = run.measures.map(({ name, sides }) => ({
     name,

@@ -1,14 +1,14 @@
 /**
- * Measures cold starts, idle memory, and the first call to many actors. Actors are compared with a Node process that
- * writes one byte, and with what other libraries start.
+ * Measures cold starts of actors, their idle memory, and the first call to many actors. The start of an actor is
+ * compared with a Node process that writes one byte, and with the starts of other libraries.
  *
  * A start that takes a spare process is a case of its own, in which the time begins when a spare waits.
  *
- * The Node process for comparison runs synchronous JavaScript, which is the least that Node can do. The actor is
- * started with the default guard. The start of an actor is over when a program can use the actor, which is when
- * `Actor.startScoped` resolves. The start of another library ends with the first answer.
+ * The Node process for comparison runs synchronous JavaScript, which is the least that Node can do. The measured actor
+ * is started with the default guard. The start of an actor is over when a program can use the actor, which is when
+ * `Actor.startScoped` resolves. The start of another library is over at its first answer.
  *
- * This file is a main program of its own, because it is also measured as one bundle.
+ * The benchmark of starts is a main program of its own, because it is also measured as one bundle.
  */
 import * as Actor from "@furrow/actor/Actor"
 import { NodeActor } from "@furrow/node"
@@ -53,7 +53,7 @@ const startActor: Start = Effect.suspend(() => {
   )
 })
 
-/** Starts a forked process that echoes what it gets. */
+/** Starts a forked process that echoes the messages it gets. */
 const fork = forked("./peers/forked.ts", ["json"])
 
 const startFork: Start = Effect.suspend(() => {
@@ -61,7 +61,7 @@ const startFork: Start = Effect.suspend(() => {
   return Effect.map(fork, (child) => ({ millis: performance.now() - start, pid: child.pid! }))
 })
 
-/** Starts another library from echoes.ts, which a bundle does not contain. */
+/** Starts the child of another library from echoes.ts, which a bundle does not contain. */
 const startPeer = (side: Side): Start =>
   Effect.gen(function*() {
     const { peers } = yield* Effect.promise(() => import("./echoes.ts"))
@@ -70,7 +70,7 @@ const startPeer = (side: Side): Start =>
     return { millis: performance.now() - start, pid: 0 }
   })
 
-/** Makes the first call to each of many actors at once, when all of them are ready. */
+/** Makes the first call to each of many actors at once, when all of these actors are ready. */
 const firstCalls = <A>(
   one: Effect.Effect<A, unknown, Scope.Scope | Actor.ActorRuntime>,
   call: (far: A) => Effect.Effect<unknown, unknown>
@@ -120,8 +120,8 @@ const sidesOf = Effect.fnUntraced(function*(job: Job) {
 })
 
 /**
- * Two starts come before the measurement: the first one fills the compile cache, and the second one reads it from the
- * disk.
+ * Two starts come before the measurement: the first start fills the compile cache, and the second reads the cache from
+ * the disk.
  */
 const warm = (sides: Sides) => {
   const spawn = sides.spawn ?? sides.spare
@@ -137,6 +137,6 @@ NodeActor.runMain(
     yield* sample(sides, { ...job, amounts: { ...job.amounts, warmUp: 0 } })
     process.disconnect()
   }),
-  // A cold start uses no spare.
+  // A measured cold start uses no spare.
   { spares: job.run.place === "spares" ? "eager" : "off" }
 )

@@ -22,7 +22,7 @@ const bench = (...args: ReadonlyArray<string>) =>
   run(process.execPath, ["--conditions=furrow-source", main, ...args], { timeout: 100_000 })
 
 test(
-  "A quick run of sequential calls prints a table of finite ratios, and exits with 0",
+  "A quick run of the benchmark of sequential calls prints a table of finite ratios, and exits with 0",
   { timeout: 120_000 },
   async () => {
     const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-bench-"))
@@ -53,14 +53,14 @@ const free = { name: "call", place: "free", title: "t", unit: "us", base: "raw" 
 const samplesOf = (pairs: ReadonlyArray<readonly [raw: number, furrow: number]>) =>
   pairs.map(([raw, furrow]) => ({ name: "call", values: { raw, furrow } }) as const)
 
-test("The ratio of a row is the median of the ratios of paired samples, not the ratio of medians", () => {
+test("The ratio of a benchmark's row is the median of the ratios of paired samples, not the ratio of medians", () => {
   const samples = samplesOf([[1, 3], [10, 10], [100, 200]])
   const measure = { ...free, gate: { _tag: "AtMost", ratio: 2 } } as const
   expect(Report.row(measure, samples)).toMatchObject({ ratio: 2, base: 10, furrow: 10, met: true })
   expect(Report.row(free, samples).met).toBe(undefined)
 })
 
-test("A gate bounds the ratio, the difference, or the figure itself", () => {
+test("A gate of a benchmark bounds the ratio, the difference, or the figure itself", () => {
   const samples = samplesOf([[4, 6]])
   const met = (gate: Gate) => Report.row({ ...free, gate }, samples).met
   expect([met({ _tag: "AtMost", ratio: 1.5 }), met({ _tag: "AtMost", ratio: 1.4 })]).toEqual([true, false])
@@ -69,7 +69,7 @@ test("A gate bounds the ratio, the difference, or the figure itself", () => {
   expect([met({ _tag: "Below", most: 6 }), met({ _tag: "Below", most: 5 })]).toEqual([true, false])
 })
 
-test("A peer that is ahead is marked with a star, for times and for rates", () => {
+test("A library that is ahead of Furrow is marked with a star in a benchmark's table, for times and for rates", () => {
   const values = { furrow: 20, raw: 10, "fork json": 40, piscina: 5 }
   const peers = ["fork json", "piscina"] as const
   const shown = (unit: "us" | "k/s") => Report.table([Report.row({ ...free, unit, peers }, [{ name: "call", values }])])
@@ -80,14 +80,14 @@ test("A peer that is ahead is marked with a star, for times and for rates", () =
 const rowOf = (unit: "us" | "k/s", seen: number, furrow: number) =>
   Report.row({ ...free, unit, seen }, samplesOf([[10, furrow]]))
 
-test("A figure twice as bad as the expected one is over its limit, for times and for rates", () => {
+test("A benchmark's figure twice as bad as the expected one is over its limit, for times and for rates", () => {
   const over = (unit: "us" | "k/s", seen: number) => Regressions.isOver(rowOf(unit, seen, 20))
   expect([over("us", 1.1), over("us", 0.9)]).toEqual([false, true])
   expect([over("k/s", 3.9), over("k/s", 4.1)]).toEqual([false, true])
   expect(Regressions.isOver(Report.row(free, samplesOf([[1, 1000]])))).toBe(false)
 })
 
-test("A case is within its limit where the ratio of its best figures is, whatever the other rounds measured", () => {
+test("A case of a benchmark is within its limit where the ratio of its best figures is, whatever the other rounds measured", () => {
   const over = (unit: "us" | "k/s", ...pairs: ReadonlyArray<readonly [number, number]>) =>
     Regressions.isOver(Report.row({ ...free, unit, seen: 1 }, samplesOf(pairs)))
   expect(over("us", [10, 15], [12, 90], [10, 80])).toBe(false)
@@ -115,7 +115,7 @@ const settle = (unit: "us" | "k/s", figures: ReadonlyArray<number>) =>
     return { ratio: settled!.ratio, looks, last: Regressions.summary([settled!]).at(-1) }
   })
 
-it.effect("A case over its limit is measured up to three times, and its best ratio counts", () =>
+it.effect("A case of a benchmark over its limit is measured up to three times, and its best ratio counts", () =>
   Effect.gen(function*() {
     expect(yield* settle("us", [15])).toMatchObject({ ratio: 1.5, looks: 1 })
     expect(yield* settle("us", [30, 15])).toMatchObject({ ratio: 1.5, looks: 2, last: "No case is over its limit." })
@@ -131,7 +131,7 @@ it.effect("A case over its limit is measured up to three times, and its best rat
     })
   }))
 
-test("Invalid arguments are refused with the option, its possible values, and exit code 2", async () => {
+test("A benchmark refuses invalid arguments with the option, its possible values, and exit code 2", async () => {
   const refusals = [
     [["--rounds", "many"], "--rounds: \"many\". Expected: a number of rounds from 1 on"],
     [["--rounds", "0"], "--rounds: \"0\". Expected: a number of rounds from 1 on"],
@@ -143,7 +143,7 @@ test("Invalid arguments are refused with the option, its possible values, and ex
   }
 })
 
-test("Help explains every option, exits with 0, and measures nothing", async () => {
+test("The help of a benchmark explains every option, exits with 0, and measures nothing", async () => {
   const { stdout } = await bench("--help")
   for (const option of ["quick", "only NAME", "rounds N", "runs N", "json FILE", "gate", "profile DIR"]) {
     expect(stdout).toContain(`\n  --${option} `)
@@ -151,7 +151,7 @@ test("Help explains every option, exits with 0, and measures nothing", async () 
   expect(stdout).not.toContain("| ratio |")
 })
 
-test("The numbers of rounds and runs follow from the kind of run where the command line sets none", () => {
+test("The kind of a benchmark's run sets the numbers of rounds and runs where the command line sets none", () => {
   const given = {
     quick: false,
     only: "",
@@ -168,14 +168,18 @@ test("The numbers of rounds and runs follow from the kind of run where the comma
   expect(Options.resolve({ ...given, gate: true }).runs).toBe(3)
 })
 
-it.live("An interrupted run ends with 130, and the folder of its bundle is removed", () =>
-  Effect.gen(function*() {
-    const temporary = yield* Folder.make({})
-    const bundles = () => Fs.readdirSync(temporary).filter((name) => name.startsWith("furrow-bench"))
-    const args = ["--quick", "--only", "spawn", "--rounds", "1"]
-    const program = yield* Program.start(main, { args, env: { TMPDIR: temporary } })
-    yield* Eventually.succeeds(Effect.sync(() => expect(bundles()).toHaveLength(1)), { within: "60 seconds" })
-    yield* program.signal("SIGINT")
-    expect((yield* program.ended()).code).toBe(130)
-    expect(bundles()).toEqual([])
-  }), 120_000)
+it.live(
+  "An interrupted benchmark ends with 130, and the folder of its bundle is removed",
+  () =>
+    Effect.gen(function*() {
+      const temporary = yield* Folder.make({})
+      const bundles = () => Fs.readdirSync(temporary).filter((name) => name.startsWith("furrow-bench"))
+      const args = ["--quick", "--only", "spawn", "--rounds", "1"]
+      const program = yield* Program.start(main, { args, env: { TMPDIR: temporary } })
+      yield* Eventually.succeeds(Effect.sync(() => expect(bundles()).toHaveLength(1)), { within: "60 seconds" })
+      yield* program.signal("SIGINT")
+      expect((yield* program.ended()).code).toBe(130)
+      expect(bundles()).toEqual([])
+    }),
+  120_000
+)

@@ -1,7 +1,7 @@
 /**
  * The output of the census: lines, and the progress of a count. A terminal gets a progress bar that is redrawn in
- * place; a pipe gets a plain line at each quarter. The Layer chooses between terminal and pipe, and the program does
- * not know which it is.
+ * place, while a pipe gets a plain line at each quarter. The Layer of the screen chooses between terminal and pipe, and
+ * the program does not know which one it is.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -11,19 +11,19 @@ import type { Sources } from "./sources.ts"
 import * as Text from "./text.ts"
 
 export interface Progress {
-  /** Counts one more file as done, and adds its bytes to the progress. */
+  /** Counts one more file of the census as done, and adds its bytes to the progress. */
   readonly advance: (bytes: number) => Effect.Effect<void>
-  /** Prints a line while the progress is shown. */
+  /** Prints a line on the screen while the progress is shown. */
   readonly say: (line: string) => Effect.Effect<void>
 }
 
 export class Screen extends Context.Service<Screen, {
-  /** The number of characters that a line may have. */
+  /** The number of characters that a line of the screen may have. */
   readonly width: number
   readonly say: (...lines: ReadonlyArray<string>) => Effect.Effect<void>
-  /** Highlights a text, if the screen can. */
+  /** Highlights a text, if the screen can show a highlight. */
   readonly heading: (text: string) => string
-  /** Shows the progress of a count as long as it runs. */
+  /** Shows the progress of a count of files as long as the count runs. */
   readonly during: <A, E, R>(
     sources: Sources,
     use: (progress: Progress) => Effect.Effect<A, E, R>
@@ -37,7 +37,7 @@ export class Screen extends Context.Service<Screen, {
   })
 }
 
-/** The progress of a count. */
+/** The progress of a count of files. */
 interface State {
   readonly total: number
   readonly startedAt: number
@@ -61,7 +61,7 @@ type Write = (text: string) => void
 const say = (write: Write) => (...lines: ReadonlyArray<string>) =>
   Effect.sync(() => write(lines.map((line) => `${line}\n`).join("")))
 
-/** The screen for output to a file or another program. */
+/** The screen of the census for output to a file or another program. */
 export const pipe = (write: Write): Layer.Layer<Screen> =>
   Layer.succeed(Screen, {
     width: Infinity,
@@ -93,7 +93,7 @@ const bar = (state: State, width: number): string => {
   return `${"█".repeat(full)}${"░".repeat(barWidth - full)} ${describe(state)}`.slice(0, width - 1)
 }
 
-/** The screen for a terminal. */
+/** The screen of the census for a terminal. */
 export const terminal = (write: Write, width: number): Layer.Layer<Screen> =>
   Layer.succeed(Screen, {
     width,

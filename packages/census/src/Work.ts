@@ -1,8 +1,10 @@
 /**
- * The files that are still to be counted, as batches for the next worker. The largest files go first, and batches
- * shrink towards the end. So all workers end at about the same time, whatever a file costs.
+ * The files that a census has still to count, as batches for the next worker. The work of a census begins with the
+ * largest files, and its batches shrink towards the end. All workers of a census therefore end at about the same time,
+ * whatever a file costs.
  *
- * Every file is in exactly one place: it waits, is in a batch, or is done. The batch of a lost actor is put back:
+ * Every file of a census is in exactly one place: it waits, is in a batch, or is done. The batch of a lost actor's
+ * files is put back:
  *
  *     waiting --take--> left of a batch --finish, file by file--> done
  *        ^                   |
@@ -11,11 +13,11 @@
 import type { Source } from "./sources.ts"
 
 export interface Batch {
-  /** The files of the batch that are not done yet. */
+  /** The files of a batch that are not done yet. */
   readonly left: Map<string, Source>
   /**
-   * True for a batch of one file that may have killed an actor before. If such a batch kills another actor, no other
-   * file can be the cause.
+   * True for a batch of the single file that may have killed an actor before. If a batch of one suspect kills another
+   * actor, no other file can be the cause.
    */
   readonly suspect: boolean
 }
@@ -24,7 +26,7 @@ const batchesPerActor = 4
 
 export class Work {
   readonly total: number
-  /** The waiting files, with the largest last, because files are taken from the end. */
+  /** The waiting files of a census, with the largest last, because files are taken from the end. */
   private readonly waiting: Array<Source>
   private readonly suspects: Array<Source> = []
   private readonly actors: number
@@ -42,7 +44,7 @@ export class Work {
     return this.finished
   }
 
-  /** Returns the next batch; undefined when no file waits. */
+  /** Returns the next batch of files; undefined when no file waits. */
   take(): Batch | undefined {
     const suspect = this.suspects.pop()
     if (suspect !== undefined) return { left: new Map([[suspect.file, suspect]]), suspect: true }
@@ -58,15 +60,15 @@ export class Work {
     return left.size === 0 ? undefined : { left, suspect: false }
   }
 
-  /** Marks a file of the batch as done. */
+  /** Marks a file of a batch as done. */
   finish(batch: Batch, file: string): void {
     if (!batch.left.delete(file)) throw new Error(`${file} was counted, and is not in the batch of its actor`)
     this.finished++
   }
 
   /**
-   * Takes back the batch of a lost actor. The files of the batch become suspects, which are sent one by one to find the
-   * file that killed the actor.
+   * Takes back the batch of an actor that was lost. The files of a lost actor's batch become suspects, which are sent
+   * one by one to find the file that killed the actor.
    */
   giveBack(batch: Batch, as: "waiting" | "suspects"): void {
     this[as].push(...batch.left.values())

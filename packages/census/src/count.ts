@@ -1,10 +1,10 @@
 /**
- * Counts a folder with a pool of actors: a worker gets a batch of files, streams their rows back, and gets the next
- * batch.
+ * Counts a folder with a pool of actors, where a worker gets a batch of files, streams their rows back, and gets the
+ * next batch.
  *
- * The pool replaces a worker that dies, and another worker counts the rest of its batch. Rows that have arrived are
- * kept, so that no file is missed or counted twice. A file that kills its actor even when it is sent alone becomes a
- * row with an error that says so.
+ * The pool of a census replaces a worker that dies, and another worker counts the rest of the dead worker's batch. Rows
+ * that have arrived from a dead worker are kept, so that no file is missed or counted twice. A file that kills its
+ * actor even when sent alone becomes a row with the error that the file kills actors.
  *
  * The option `crashes` makes the count itself kill actors: with SIGKILL, in the middle of a batch, at even distances.
  */
@@ -27,13 +27,13 @@ export interface Options {
 export interface Census {
   readonly rows: ReadonlyMap<string, Row>
   readonly actors: number
-  /** The time from the first start until the last actor is ready. */
+  /** The time from the start of the first actor until the last actor of the count is ready. */
   readonly starting: Duration.Duration
-  /** The time from the moment when all actors are ready until the last row has arrived in this process. */
+  /** The time from the moment when all actors are ready until the last row has arrived in the counting process. */
   readonly counting: Duration.Duration
   readonly killed: number
   readonly replaced: number
-  /** The number of files that were sent a second time. */
+  /** The number of files that were sent to an actor a second time. */
   readonly repeated: number
 }
 
@@ -60,19 +60,19 @@ const kill = (pid: number): void => {
   try {
     process.kill(pid, "SIGKILL")
   } catch {
-    // The actor had died before the kill reached it.
+    // The actor had died before the kill of the census reached it.
   }
 }
 
 const files = (n: number) => n === 1 ? "1 file" : `${n} files`
 
-/** A worker with its batch. */
+/** A worker of the census with its batch. */
 interface Shift {
   readonly actor: ActorError.ActorId
   readonly batch: Batch
 }
 
-/** The count of one folder, with the state that all batches share. */
+/** The count of one folder, with the state that all batches of files share. */
 class Count {
   readonly rows = new Map<string, Row>()
   readonly tally = { killed: 0, replaced: 0, repeated: 0 }
@@ -93,7 +93,7 @@ class Count {
     this.work = new Work(sources.files, options.actors)
   }
 
-  /** Counts batch after batch with as many workers as there are, until no file waits. */
+  /** Counts batch after batch with all workers of the pool, until no file waits. */
   readonly run = Effect.gen({ self: this }, function*() {
     const { workers } = yield* this.pool.statistics
     for (const { actor } of workers) if (actor !== undefined) this.known.add(actor.pid)
@@ -156,7 +156,7 @@ class Count {
       }
     })
 
-  /** Kills an actor that has work left, if a kill is due: the actor of this batch, or else another one. */
+  /** Kills an actor that has work left, if a kill is due: the actor of this batch, or else another actor. */
   private readonly crashIfDue = (here: Shift): Effect.Effect<void> =>
     Effect.suspend(() => {
       const { killed } = this.tally
@@ -175,12 +175,12 @@ class Count {
     })
 }
 
-/** Counts every file once. The actors live as long as this effect runs, and end together. */
+/** Counts every file once. The actors of a count live as long as this effect runs, and end together. */
 export const count = (sources: Sources, options: Options) =>
   Effect.gen(function*() {
     const { actors } = options
     const screen = yield* Screen
-    // The screen reports lost actors, so the pool's own warnings are turned off.
+    // The screen of the census reports lost actors, so the pool's own warnings are turned off.
     const hire = Pool.make({ name: "census", expose: [measureFiles], size: actors }).pipe(
       Effect.provideService(References.MinimumLogLevel, "Error")
     )

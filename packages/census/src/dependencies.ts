@@ -1,27 +1,27 @@
 /**
- * Finds imports between files from the rows alone, as pure functions.
+ * Finds imports between files from the rows of a census alone, as pure functions.
  *
- * A relative import of a counted file counts as inside. A relative import of any other file leads nowhere. All other
- * imports count as imports of packages.
+ * A relative import of a counted file is an import inside of the folder. A relative import of a file that was not
+ * counted leads nowhere. All other imports of a counted file are imports of packages.
  */
 import * as Graph from "effect/Graph"
 import * as Path from "node:path"
 import { isMeasured, type Measured, type Row } from "./row.ts"
 import { extensions } from "./sources.ts"
 
-/** A name, with the number of files that import it or that it imports. */
+/** The name of a file or package, with the number of files that import it or that it imports. */
 export interface Ranked {
   readonly name: string
   readonly files: number
 }
 
 export interface Dependencies {
-  /** The number of pairs of a file and a file that it imports, each pair counted once. */
+  /** The number of pairs of a file and a file that it imports, where each pair counts once. */
   readonly inside: number
-  /** The number of pairs of a file and a package that it imports, each pair counted once. */
+  /** The number of pairs of a file and a package that it imports, where each pair counts once. */
   readonly outside: number
   readonly nowhere: number
-  /** All imported packages, sorted by their importers in descending order. */
+  /** All imported packages, sorted by the number of their importers in descending order. */
   readonly imported: ReadonlyArray<Ranked>
   readonly importing: ReadonlyArray<Ranked>
   readonly packages: ReadonlyArray<Ranked>
@@ -79,7 +79,7 @@ const cyclesOf = (files: ReadonlyArray<Measured>, loads: ReadonlyMap<string, Rea
     const nodes = new Map(names.map((name) => [name, Graph.addNode(mutable, name)]))
     for (const [from, targets] of loads) {
       for (const to of targets) {
-        // A file that cannot be counted can still be imported by others, while its own imports are unknown.
+        // A file that cannot be parsed can still be imported by others, while its own imports are unknown.
         const target = nodes.get(to)
         if (target !== undefined) Graph.addEdge(mutable, nodes.get(from)!, target, null)
       }

@@ -1,6 +1,6 @@
 /**
- * Measures one source text, as a pure function of the text and a parser. The module knows nothing of files, actors or
- * effects.
+ * Measures one source text for the census, as a pure function of the text and a parser. The measuring of a text knows
+ * nothing of files, actors or effects.
  */
 import * as Crypto from "node:crypto"
 import type { EcmaScriptModule, ParserOptions } from "oxc-parser"
@@ -17,7 +17,7 @@ interface Node extends Span {
   readonly [field: string]: unknown
 }
 
-/** Returns the offsets at which lines begin. A line break at the end of a text begins no further line. */
+/** Returns the offsets at which the lines of a text begin. A line break at the end of a text begins no further line. */
 const startsOfLines = (text: string): ReadonlyArray<number> => {
   const starts: Array<number> = []
   for (let at = 0; at < text.length;) {
@@ -28,7 +28,7 @@ const startsOfLines = (text: string): ReadonlyArray<number> => {
   return starts
 }
 
-/** Returns the number of the line that contains an offset, counted from 1. */
+/** Returns the number of the line that contains an offset, where the first line has the number 1. */
 const lineAt = (starts: ReadonlyArray<number>, offset: number): number => {
   let low = 0
   let high = starts.length
@@ -86,7 +86,7 @@ const importsOf = (text: string, module: EcmaScriptModule): ReadonlyArray<Import
 const functionTypes = new Set(["FunctionDeclaration", "FunctionExpression", "ArrowFunctionExpression"])
 const memberTypes = new Set(["MethodDefinition", "PropertyDefinition"])
 
-/** Returns the name that a node gives its children: its own, or the name from above. */
+/** Returns the name that a syntax node gives its children: its own name, or the name from above. */
 const nameOf = (node: Node, above: string): string => {
   const id = (node.id ?? node.key) as Node | null | undefined
   if (id?.type !== "Identifier" && id?.type !== "PrivateIdentifier") return above
@@ -94,7 +94,7 @@ const nameOf = (node: Node, above: string): string => {
   return memberTypes.has(node.type) && above !== "" ? `${above}.${own}` : own
 }
 
-/** Walks the tree without recursion, because sources may be nested more deeply than the stack allows. */
+/** Walks the syntax tree without recursion, because sources may be nested more deeply than the stack allows. */
 const functionsOf = (
   program: Node,
   visitorKeys: Parser["Service"]["visitorKeys"],
@@ -123,7 +123,7 @@ const functionsOf = (
   return { functions, longest }
 }
 
-/** A `.js` file may be a script or a module, which its content decides. */
+/** A `.js` file may be a script or a module, which the file's content decides. */
 const optionsFor = (file: string): ParserOptions => /\.jsx?$/.test(file) ? { sourceType: "unambiguous" } : {}
 
 export const measure = (parser: Parser["Service"], file: string, content: Uint8Array): Measured | CannotParse => {

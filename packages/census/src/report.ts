@@ -9,9 +9,9 @@ import * as Text from "./text.ts"
 import { differing, totals } from "./totals.ts"
 
 export interface Style {
-  /** The number of rows that a list may have. */
+  /** The number of rows that a list of the report may have. */
   readonly top: number
-  /** The number of characters that a line may have. */
+  /** The number of characters that a line of the report may have. */
   readonly width: number
   readonly heading: (text: string) => string
 }
@@ -27,8 +27,8 @@ const section = (style: Style, title: string, lines: Lines): Lines =>
 const measuredOf = (rows: Rows): ReadonlyArray<Measured> => Array.from(rows.values()).filter(isMeasured)
 
 /**
- * Takes the first rows in an order. Rows with equal values are sorted by name, so that the same folder always gives the
- * same table.
+ * Takes the first rows of the census in an order. Rows with equal values in the report are sorted by name, so that the
+ * same folder always gives the same table.
  */
 const top = <A extends { readonly file: string }>(all: ReadonlyArray<A>, n: number, by: (a: A) => number) =>
   all.toSorted((a, b) => by(b) - by(a) || (a.file < b.file ? -1 : 1)).slice(0, n)
@@ -75,7 +75,7 @@ const failures = (rows: Rows, style: Style): Lines => {
   return failed.length === shown.length ? shown : [...shown, `and ${Text.count(failed.length - shown.length)} more`]
 }
 
-/** Returns the lines that are the same for every way to count; the tests look for exactly these lines. */
+/** Returns the lines of the report that are the same for every way to count; the tests look for exactly these lines. */
 export const sums = (rows: Rows): Lines => {
   const all = totals(rows)
   const { blank, code, comment } = all.lines
@@ -127,7 +127,7 @@ export const findings = (rows: Rows, style: Style): Lines => [
   ...section(style, "Totals", sums(rows))
 ]
 
-/** Describes the workers, their time, and their deaths. */
+/** Describes the workers of a count, their time, and their deaths. */
 export const deed = (census: Census): string => {
   const { actors, counting, killed, repeated, replaced, rows } = census
   const done = `${Text.many(rows.size, "file")} by ${Text.many(actors, "actor")} in ${seconds(counting)}`
@@ -141,13 +141,13 @@ const count = (n: number, what: string): string => `${Text.many(n, "actor")} ${w
 
 const seconds = (duration: Duration.Duration): string => Text.seconds(Duration.toMillis(duration))
 
-/** The machine: The computer of a count, where `load` is its load when the count began. */
+/** The machine: The computer of a count, where `load` is the computer's load when the count began. */
 export interface Machine {
   readonly cores: number
   readonly load: number
 }
 
-/** Returns the comparison of the count with a count by one actor. */
+/** Returns the comparison of a count by many actors with a count by one actor. */
 const agreement = ({ killed }: Census) =>
   killed === 0
     ? "both counts found the same"

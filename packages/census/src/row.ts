@@ -1,23 +1,26 @@
 /**
- * The row of the census for one file. Actors send rows, so the schemas in this file are the wire format. A file that
- * cannot be counted is a row too, with its error.
+ * The row of the census for one file. Actors of the census send rows, so the schemas in this file are the wire format.
+ * A file that cannot be counted has a row too, with its error.
  */
 import * as Schema from "effect/Schema"
 
-/** The kinds of imports: `type` is erased, `dynamic` runs later, and only `static` loads the other file first. */
+/**
+ * The kinds of imports: An import of the kind `type` is erased, `dynamic` runs later, and only `static` loads the other
+ * file first.
+ */
 export const ImportKind = Schema.Literals(["static", "type", "dynamic"])
 export type ImportKind = typeof ImportKind.Type
 
 export const Import = Schema.Struct({ specifier: Schema.String, kind: ImportKind })
 export type Import = typeof Import.Type
 
-/** One function of a file: the line where it begins, and how many lines it covers. */
+/** One function of a source file: the line where the function begins, and how many lines it covers. */
 export const FunctionSize = Schema.Struct({ name: Schema.String, line: Schema.Int, lines: Schema.Int })
 export type FunctionSize = typeof FunctionSize.Type
 
 /**
- * Every line is code, comment or blank. A line with code and a comment counts as code; an empty line in a comment
- * counts as blank.
+ * Every line of a counted file is code, comment or blank. A line with code and a comment counts as code; an empty line
+ * in a comment counts as blank.
  */
 export const Lines = Schema.Struct({ code: Schema.Int, comment: Schema.Int, blank: Schema.Int })
 export type Lines = typeof Lines.Type
@@ -53,8 +56,8 @@ export class CannotParse extends Schema.TaggedError<CannotParse>()("CannotParse"
 }
 
 /**
- * A row that the owner of an actor makes for a file that no actor could count. A row for a file that killed its actor
- * is never sent.
+ * A row that the census makes itself for a file that no actor could count. A row for a file that killed its actor is
+ * made by the census itself, and never sent.
  */
 export class KilledItsActor extends Schema.TaggedError<KilledItsActor>()("KilledItsActor", {
   file: Schema.String,
@@ -65,7 +68,7 @@ export class KilledItsActor extends Schema.TaggedError<KilledItsActor>()("Killed
   }
 }
 
-/** The answer of an actor for one file. */
+/** The answer of a census actor for one file. */
 export const Answer = Schema.Union([Measured, CannotRead, CannotParse])
 export type Answer = typeof Answer.Type
 

@@ -1,5 +1,5 @@
 /**
- * Formats numbers and tables for people, as pure functions.
+ * Formats numbers and tables of the census for people, as pure functions.
  */
 const withCommas = new Intl.NumberFormat("en-US")
 
@@ -17,7 +17,7 @@ export const seconds = (millis: number): string => `${(millis / 1000).toFixed(2)
 /** `1 file`, `2 files`. */
 export const many = (n: number, one: string, more = `${one}s`): string => `${count(n)} ${n === 1 ? one : more}`
 
-/** Shortens a text at its beginning, because the name in a path is at the end. */
+/** Shortens a path at its beginning, because the name of the file is at the end. */
 export const shorten = (text: string, width: number): string =>
   text.length <= width ? text : `…${text.slice(text.length - Math.max(width - 1, 0))}`
 
@@ -27,8 +27,8 @@ export interface Column {
 }
 
 /**
- * Formats rows as aligned columns, two spaces apart. The first column is shortened when lines would be longer than
- * `width`.
+ * Formats rows of a table as aligned columns, two spaces apart. The first column of a table is shortened when lines
+ * would be longer than `width`.
  */
 export const table = (
   columns: ReadonlyArray<Column>,

@@ -1,4 +1,4 @@
-/** The sums over all rows, which do not depend on the order of the rows. */
+/** The sums over all rows of a census, which do not depend on the order of the rows. */
 import * as Crypto from "node:crypto"
 import { isMeasured, type Measured, type Row } from "./row.ts"
 
@@ -9,17 +9,17 @@ export interface Totals {
   readonly lines: Measured["lines"]
   readonly functions: number
   readonly imports: number
-  /** A hash of every file's name and findings: two counts with the same findings have the same fingerprint. */
+  /** A hash of every file's name and findings, which is equal for two counts with the same findings. */
   readonly fingerprint: string
 }
 
-/** Returns the findings for one file as text. */
+/** Returns the findings of a census for one file as text. */
 const said = (row: Row | undefined): string => {
   if (row === undefined) return "nothing"
   return JSON.stringify(isMeasured(row) ? row : row.message)
 }
 
-/** Returns the files for which two counts have different findings. */
+/** Returns the files for which two counts of a census have different findings. */
 export const differing = (a: ReadonlyMap<string, Row>, b: ReadonlyMap<string, Row>): ReadonlyArray<string> =>
   Array.from(new Set([...a.keys(), ...b.keys()])).filter((file) => said(a.get(file)) !== said(b.get(file))).sort()
 

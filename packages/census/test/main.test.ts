@@ -90,7 +90,7 @@ describe("The census of a folder", () => {
       assert.match(stdout, /1 actor killed, 1 actor replaced, \d+ files? sent again/)
     }), timeout)
 
-  it.live("a census names a file that kills its actor, and counts all others", () =>
+  it.live("a census names a file that kills its actor, and counts all other files", () =>
     Effect.gen(function*() {
       // A source so deep that the native parser runs out of stack, which ends the whole process without a message.
       const abyss = `${"(".repeat(200_000)}1${")".repeat(200_000)}`

@@ -28,7 +28,7 @@ describe("The lines of a file", () => {
       assert.deepStrictEqual(yield* lines(text), { code: 4, comment: 4, blank: 4 })
     }))
 
-  it.effect("the last line of a file counts once, whether or not a line break follows", () =>
+  it.effect("the last line of a counted file counts once, whether or not a line break follows", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* lines(""), { code: 0, comment: 0, blank: 0 })
       assert.deepStrictEqual(yield* lines("\n"), { code: 0, comment: 0, blank: 1 })
@@ -112,7 +112,7 @@ describe("The longest function of a file", () => {
 })
 
 describe("A file that is unusual", () => {
-  it.effect("a file with a syntax error has the place of the error", () =>
+  it.effect("the row of a file with a syntax error has the line of the error", () =>
     Effect.gen(function*() {
       const parser = yield* Parser
       const row = measure(parser, "a.ts", new TextEncoder().encode("const a = 1\nconst = 2\n"))

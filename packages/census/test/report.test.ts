@@ -125,7 +125,7 @@ describe("The speed of a census", () => {
 })
 
 describe("Formatted numbers and paths", () => {
-  it("numbers are shown in a suitable unit", () => {
+  it("the report of a census shows numbers in a suitable unit", () => {
     assert.deepStrictEqual([999, 1000, 1_500_000, 2_000_000_000].map(Text.bytes), [
       "999 B",
       "1.0 kB",
@@ -135,7 +135,7 @@ describe("Formatted numbers and paths", () => {
     assert.deepStrictEqual([Text.many(1, "file"), Text.many(2000, "file")], ["1 file", "2,000 files"])
   })
 
-  it("paths keep their end when they are shortened", () => {
+  it("the report of a census keeps the end of a path that it shortens", () => {
     assert.strictEqual(Text.shorten("a/long/path.ts", 8), "…path.ts")
     assert.strictEqual(Text.shorten("path.ts", 8), "path.ts")
   })

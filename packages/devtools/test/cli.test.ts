@@ -158,7 +158,7 @@ describe("furrow", () => {
   )
 
   test(
-    "G259: `furrow graves` lists an actor that ended its own process, and prints its story; the folder contains no other file",
+    "G259: `furrow graves` lists an actor that ended its own process, and prints the story, which is the only file in its folder",
     Effect.gen(function*() {
       const folder = Path.join(yield* Folder.make(), "graves")
       const program = yield* tree("exits", { FURROW_GRAVES: folder })
@@ -188,7 +188,7 @@ describe("furrow", () => {
 
   for (const signal of ["SIGUSR2", "SIGQUIT"] as const) {
     test(
-      `G260: ${signal} makes a root print its tree and what it waits for, and the program goes on`,
+      `G260: the signal ${signal} makes a root print its tree and what its fibers wait for, and the program goes on`,
       Effect.gen(function*() {
         const program = yield* tree("name")
         yield* Eventually.succeeds(

@@ -92,7 +92,7 @@ describe("A deadlock", () => {
     assert.deepStrictEqual(kindsOf([root!, a!, { ...b!, fibers: undefined }]), [])
   })
 
-  it("G250: a cycle of calls is no deadlock while it is younger than the bound", () => {
+  it("G250: a cycle of calls is no deadlock while the cycle is younger than the bound for findings", () => {
     assert.deepStrictEqual(Findings.findings(bothRead(), { ...Findings.defaults, thanMillis: 60_000 }), [])
   })
 })

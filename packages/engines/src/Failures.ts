@@ -1,6 +1,6 @@
 /**
- * Tests for every engine of leases when something fails: its server is killed, frozen, cut off or has lost its data, an
- * answer is late, or an owner dies or stops. Each case ends with a server that runs as before.
+ * Tests for engines of leases with faults: a server is killed, frozen, cut off or without its data, an answer is late,
+ * or an owner dies or stops. Each case of an engine's failure ends with a server that runs as before.
  */
 import * as Discovery from "@furrow/actor/Discovery"
 import type { Case } from "@furrow/testing/Contract"
@@ -19,7 +19,7 @@ import { elected } from "./elected.ts"
 import * as Proxy from "./Proxy.ts"
 import type { Server } from "./Server.ts"
 
-/** An engine, and a function that reaches it at a port, which may be that of a proxy. */
+/** An engine, and a function that reaches the engine at a port, which may be that of a proxy. */
 export interface Engine {
   readonly server: Effect.Effect<Server>
   readonly layer: (port: number) => Layer.Layer<Discovery.DiscoveryDriver, unknown>
@@ -27,7 +27,7 @@ export interface Engine {
   readonly name: "postgres" | "nats"
 }
 
-/** The length of a lease in milliseconds: short enough to wait for its end, and long enough for a loaded host. */
+/** The length of a lease in milliseconds is short enough to wait for its end, and long enough for a loaded host. */
 const ttl = 4_000
 const longTtl = 60_000
 const patience = { within: "60 seconds" } as const
@@ -41,11 +41,11 @@ interface Event {
 interface Given extends Engine {
   readonly up: Server
   readonly name: Engine["name"]
-  /** The key of this case, which no other case uses. */
+  /** The key of a case in the engine, which no other case uses. */
   readonly key: string
   readonly events: Array<Event>
   readonly leases: (port: number, millis?: number) => Layer.Layer<Discovery.Leases, unknown>
-  /** Starts a program that wants to lead and reaches the engine over this port, until it is interrupted. */
+  /** Starts a program that wants to lead and reaches the engine over this port, until the program is interrupted. */
   readonly elect: (
     who: string,
     port: number,
@@ -63,7 +63,7 @@ const leads = ({ events }: Given, who: string, after = 0) =>
 const stops = ({ events }: Given, who: string) =>
   Eventually.holds(`${who} stops`, () => events.findLast((event) => event.who === who)?.what === "stops", patience)
 
-/** Checks that only one program leads at a time, each with a larger token than the one before. */
+/** Checks that only one program leads at a time, each with a larger token than the program before. */
 const inTurn = ({ events }: Given) => {
   const wrong = events.filter(({ what }, i) => what !== (i % 2 === 0 ? "leads" : "stops"))
   Assert.deepEqual(wrong, [], `two at a time: ${JSON.stringify(events)}`)
@@ -75,7 +75,7 @@ type Row = (given: Given) => Effect.Effect<unknown, unknown, Scope.Scope>
 
 type Rows = Readonly<Record<string, Row>>
 
-/** Cases in which the engine of a leader fails. */
+/** Cases in which the engine that a leader uses fails. */
 const leaders: Rows = {
   "a leader that is cut off stops before another leads, and leads no more when the cut has healed": (given) =>
     Effect.gen(function*() {
@@ -142,7 +142,7 @@ const leaders: Rows = {
       yield* Eventually.pause(500)
       yield* proxy.pass
       const driver = yield* given.driver
-      // The pause is longer than the remaining time of the lease, so the lease was renewed since.
+      // The pause of the test is longer than the remaining time of the lease, so the lease was renewed since.
       yield* Eventually.pause(21_000)
       const held = yield* driver.get(`elect/${given.key}`)
       Assert.equal(Option.getOrUndefined(Option.map(held, ({ token }) => token)), token)
@@ -160,7 +160,7 @@ const leaders: Rows = {
       yield* Eventually.pause(ttl / 4)
       yield* proxy.holdAnswers
       yield* Fiber.interrupt(b)
-      // The name may be granted to the program b now; then b is fenced before it hears of the grant.
+      // The name may be granted to the program b now, and then b is fenced before it hears of the grant.
       yield* Eventually.pause(ttl)
       yield* proxy.pass
       yield* leads(given, "a", token)
@@ -173,7 +173,7 @@ const leaders: Rows = {
     })
 }
 
-/** Cases in which owners of names fail, or many want one name. */
+/** Cases in which owners of names fail, or many programs want one name. */
 const owners: Rows = {
   "one of a hundred that ask over ten connections is granted a name, and all others hear of it": (given) =>
     Effect.gen(function*() {
@@ -231,7 +231,7 @@ const owners: Rows = {
     })
 }
 
-/** Cases with programs that run while the engine cannot be reached. */
+/** Cases with programs that run while their engine cannot be reached. */
 const outages: Rows = {
   "a follower that was cut off hears a snapshot, and of every name that has gone": (given) =>
     Effect.gen(function*() {
@@ -258,7 +258,7 @@ const outages: Rows = {
       yield* proxy.hold
       yield* Scope.close(going, Exit.void)
       yield* published("coming", "3")
-      // During this pause a read of the follower fails.
+      // During this pause a read of the program that follows the names fails.
       yield* Eventually.pause(ttl)
       yield* proxy.pass
       const expected = ["coming 3", "staying 2"]
@@ -323,7 +323,7 @@ const losses: Rows = {
 
 const groups = { leaders, owners, outages, losses }
 
-/** Registers the cases of one group for an engine. */
+/** Registers the cases of one group for an engine of leases. */
 export const failures = (group: keyof typeof groups, engine: Engine): ReadonlyArray<Case> =>
   Object.entries(groups[group]).map(([title, row]): Case => ({
     title,

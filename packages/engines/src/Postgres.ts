@@ -43,12 +43,12 @@ export const make = Effect.suspend(() =>
       ["-D", Path.join(folder, "data"), "-h", "127.0.0.1", "-p", String(port), "-k", folder].concat(
         ["max_connections=200", "shared_buffers=16MB", "log_min_messages=warning"].flatMap((set) => ["-c", set])
       ),
-    // A server that accepts connections answers the first message, and asks for no password.
+    // A PostgreSQL server that accepts connections answers the first message, and asks for no password.
     ready: (port) => Server.greets(port, /^R/, startup())
   })
 )
 
-/** A client for the server at this port, which may be that of a proxy. */
+/** A client for the PostgreSQL server at this port, which may be that of a proxy. */
 export const client = (port: number) =>
   PgClient.layer({ host: "127.0.0.1", port, username: "furrow", database: "postgres", connectTimeout: "5 seconds" })
 

@@ -5,13 +5,13 @@ import * as Net from "node:net"
 
 export interface Proxy {
   readonly port: number
-  /** Passes all bytes on, including those that were held. */
+  /** Passes all bytes of a connection on, including those that the proxy has held. */
   readonly pass: Effect.Effect<void>
   /** Holds the bytes of both directions while connections stay open, as an unplugged cable does. */
   readonly hold: Effect.Effect<void>
-  /** Holds the answers of the server, and lets requests to the server through. */
+  /** Holds the answers of the server in the proxy, and lets requests to the server through. */
   readonly holdAnswers: Effect.Effect<void>
-  /** Ends all connections, and accepts no more. */
+  /** Ends all connections through the proxy, and accepts no more. */
   readonly cut: Effect.Effect<void>
 }
 

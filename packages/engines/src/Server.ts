@@ -1,6 +1,6 @@
 /**
  * Runs a server of its own for a test, on a free port of the loopback and with its data in a temporary folder. The
- * server ends with the Scope. A test may kill the server, freeze it, and delete its data.
+ * server of a test ends with the Scope. A test may kill its server, freeze the server, and delete the server's data.
  */
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Processes from "@furrow/testing/Processes"
@@ -16,28 +16,31 @@ export interface Server {
   readonly port: number
   /** Starts the server again, with its former data and port. */
   readonly start: Effect.Effect<void, unknown>
-  /** Kills the server and all its processes at once, as a loss of power would. */
+  /** Kills a test's server and all its processes at once, as a loss of power would. */
   readonly kill: Effect.Effect<void, unknown>
-  /** Stops all processes of the server. Connections to a frozen server stay open, and requests get no answer. */
+  /**
+   * Stops all processes of a test's server. Connections to a frozen server stay open, and requests on them get no
+   * answer.
+   */
   readonly freeze: Effect.Effect<void>
   readonly thaw: Effect.Effect<void>
-  /** Throws away the data of the server, which must be dead. */
+  /** Throws away the data of a test's server, which must be dead. */
   readonly wipe: Effect.Effect<void, unknown>
   /** Makes the server run again, whether it was killed, frozen or wiped. */
   readonly restore: Effect.Effect<void, unknown>
 }
 
-/** The commands that prepare, run and check one kind of server. */
+/** The commands that prepare, run and check one kind of server for tests. */
 export interface Kind {
-  /** Makes the files that the server needs, in an empty folder. By default no files are made. */
+  /** Makes the files that a server needs, in an empty folder. By default a server needs no files. */
   readonly prepare?: (folder: string, run: (command: string, args: ReadonlyArray<string>) => void) => void
   readonly command: string
   readonly args: (folder: string, port: number) => ReadonlyArray<string>
-  /** Fails until the server answers at this port. */
+  /** The check of a server fails until the server answers at this port. */
   readonly ready: (port: number) => Effect.Effect<unknown, unknown>
 }
 
-/** The bound of a server's start, longer than a start on a loaded host. */
+/** The bound of a server's start is longer than a start on a loaded host. */
 const patience = { within: "60 seconds" } as const
 
 /** Returns the path of the first of these programs that is installed; undefined when none is. */
@@ -73,7 +76,7 @@ const otherUser = (): User | undefined => {
   throw new Error("a server that must not run as root needs the user postgres or the user without rights")
 }
 
-/** True where every user may pass through these folders; the folder of temporary files may be private. */
+/** True where every user may pass through these folders, because the folder of temporary files may be private. */
 const isOpen = (folder: string): boolean =>
   (Fs.statSync(folder).mode & 0o001) !== 0 && (Path.dirname(folder) === folder || isOpen(Path.dirname(folder)))
 
@@ -107,7 +110,7 @@ const signal = (pid: number, name: NodeJS.Signals): void => {
   try {
     process.kill(pid, name)
   } catch {
-    // The process has already ended.
+    // The process of the server has already ended.
   }
 }
 

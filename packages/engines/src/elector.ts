@@ -1,7 +1,7 @@
 /**
- * The program of a process that wants to lead: `elector.ts <engine> <port> <name> <resource> <ttl millis>`. While it
- * leads, the program writes its token to the resource from time to time. The resource refuses a token that is smaller
- * than one it has seen.
+ * The program of a process that wants to lead an election: `elector.ts <engine> <port> <name> <resource> <ttl millis>`.
+ * While the program leads, it writes its token to the resource from time to time. The resource of an election refuses a
+ * token that is smaller than one that the resource has seen.
  */
 import * as Discovery from "@furrow/actor/Discovery"
 import * as Effect from "effect/Effect"

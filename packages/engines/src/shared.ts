@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 
-/** Milliseconds in which a server is started, also on a busy host. */
+/** Milliseconds in which a server for tests is started, also on a busy host. */
 const patienceMillis = 120_000
 
 export const shared = <A>(make: Effect.Effect<A, unknown, Scope.Scope>): Effect.Effect<A> => {

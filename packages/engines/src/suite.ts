@@ -1,11 +1,11 @@
 /**
- * Declares the tests of an engine. Without an installed engine the tests are skipped with a message, or fail if
- * the engine is required.
+ * Declares the tests of an engine of leases. Without an installed engine the tests are skipped with a message, or fail
+ * if the engine is required.
  */
 import { describe, it } from "@effect/vitest"
 import * as Assert from "node:assert/strict"
 
-/** `.ci/run` sets FURROW_ENGINES to require every engine, so that a missing engine fails the tests. */
+/** The script `.ci/run` sets FURROW_ENGINES to require every engine, so that a missing engine fails the tests. */
 const isNeeded = process.env["FURROW_ENGINES"] === "needed"
 
 export const suite = (title: string, program: string, isInstalled: boolean, tests: () => void): void => {

@@ -1,8 +1,9 @@
 /**
- * A sensor's stream that carries readings as well as answers to questions: two conversations on one stream.
+ * A sensor's stream carries readings as well as answers to questions, so that two conversations share one stream.
  *
- * The sensor sends readings all the time. A question is sent on the same stream with a number, and its answer comes
- * back between the readings. In this program one fiber reads everything, and hands each answer to its asker.
+ * The sensor of this example sends readings all the time. A question to the sensor is sent on the same stream with a
+ * number, and its answer comes back between the readings. In this example one fiber reads everything from the stream,
+ * and hands each answer to its asker.
  *
  * Prints:
  *
@@ -33,7 +34,7 @@ export const sensor = Actor.dialog("sensor", {
     Effect.sleep("2 millis")
   ))
   const answer = Stream.runForEach(stream.toStream, ({ celsius, id }) =>
-    // An answer takes a while, and readings continue in the meantime.
+    // An answer of the sensor takes a while, and readings continue in the meantime.
     Effect.delay(stream.send({ _tag: "Answer", id, fahrenheit: celsius * 9 / 5 + 32 }), "20 millis"))
   yield* Effect.raceFirst(answer, read)
 }, Actor.orDie))

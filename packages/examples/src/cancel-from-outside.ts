@@ -1,9 +1,10 @@
 /**
- * A dialog is cancelled by one fiber, while the fiber that opened it waits in its body.
+ * The example cancels a dialog by one fiber, while the fiber that opened the dialog waits in its body.
  *
- * There are three fibers: the watchman in his actor, one in this process that opened the dialog and waits for ever, and
- * a third that has only `dialog.cancel`. When the cancel of the third fiber returns, the watchman's finalizers have
- * run. The waiting fiber is woken, and learns who cancelled the dialog. The actor goes on as before.
+ * The example has three fibers: the watchman in his actor, one here that opened the dialog and waits, and one that has
+ * only `dialog.cancel`. When the cancel of the third fiber returns, the watchman's finalizers have run in his actor.
+ * The fiber that waits in the dialog is woken, and learns who cancelled the dialog. The actor of the watchman goes on
+ * after the cancel as before.
  *
  * Prints:
  *

@@ -1,4 +1,4 @@
-/** The examples in the order to read them: the name of each file, and what the example shows. */
+/** The examples in the order in which to read them: the name of each file, and what its example shows. */
 export const catalog = {
   "causality": "a call to an actor waits for it; answers keep the order of the questions",
   "daemon": "an actor with state: start it, call it again and again, cancel it",

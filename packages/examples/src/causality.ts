@@ -1,7 +1,7 @@
 /**
- * A call starts an actor for one answer: the parent waits, and the actor is gone when the answer has arrived.
+ * A call starts an actor for one answer: the parent waits, and the actor has ended when the answer has arrived.
  *
- * Many calls at once return their answers in the order of the calls, whichever actor is ready first.
+ * Many calls at the same time return their answers in the order of the calls, whichever actor is ready first.
  *
  * Prints:
  *
@@ -24,7 +24,7 @@ export const multiply = Actor.fn("multiply", {
   success: Schema.Struct({ product: Schema.Int, parent: Schema.Int })
 })(({ a, b }) => Effect.succeed({ product: a * b, parent: process.ppid }))
 
-/** An endpoint that answers later, the larger the number is. */
+/** An endpoint whose answer takes longer, the larger its number is. */
 export const slowSquare = Actor.fn("slowSquare", {
   module: import.meta.url,
   payload: { n: Schema.Int },

@@ -1,9 +1,9 @@
 /**
  * A chat room in an actor, and two people in this process who each hold a dialog with the room.
  *
- * A dialog is a linked pair of fibers. The room first names its members, messages go both ways while the dialog lasts,
- * and the dialog ends with one result. A rude guest is thrown out by a typed error, which interrupts the guest's body
- * in this process, whatever it waits for.
+ * A dialog of two actors is a linked pair of fibers. The chat room first names its members, messages go both ways while
+ * the dialog lasts, and the dialog ends with one result. The chat room throws a rude guest out by a typed error, which
+ * interrupts the guest's body in this process, whatever it waits for.
  *
  * Prints:
  *
@@ -26,7 +26,7 @@ import * as Stream from "effect/Stream"
 
 export class ThrownOut extends Schema.TaggedError<ThrownOut>()("ThrownOut", { why: Schema.String }) {}
 
-/** The guests in the room, and a way to send them messages: one hub for the whole actor. */
+/** The guests in the chat room, and a way to send them messages: one hub for the whole actor. */
 class Guests extends Context.Service<Guests, Map<string, (line: string) => Effect.Effect<void>>>()("examples/Guests") {}
 
 export const join = Actor.dialog("join", {
@@ -43,7 +43,7 @@ export const join = Actor.dialog("join", {
   const stream = yield* dialog.started({ there: [...guests.keys()] })
   const tellOthers = (line: string) =>
     Effect.forEach(guests, ([other, tell]) => other === name ? Effect.void : tell(line), { discard: true })
-  // The other guests are told, however this guest leaves.
+  // The other guests of the chat room are told, however this guest leaves.
   yield* Effect.acquireRelease(
     Effect.sync(() => guests.set(name, (line) => Effect.ignore(stream.send(line)))),
     () => Effect.andThen(Effect.sync(() => guests.delete(name)), tellOthers(`${name} has left`))

@@ -1,9 +1,10 @@
 /**
- * The cost of a call to another process compared with a fiber in this process: the figures of the README, measured on
+ * The example compares a call to another process with a fiber in this process, which gives the figures of the README on
  * this host.
  *
- * The same sum is computed by a fiber that is forked and joined in this process, and by an actor. Each figure is the
- * median of several rounds. The figures differ between hosts and runs; their ratios differ less.
+ * The same sum is computed by a fiber that is forked and joined in this process, and by an actor. Each figure of this
+ * example is the median of several rounds. The figures of this example differ between hosts and runs; their ratios
+ * differ less.
  *
  * Prints:
  *
@@ -36,7 +37,8 @@ export const count = Actor.stream("count", {
 })(({ to }) => Stream.range(1, to))
 
 /**
- * Returns the megabytes that would be free without the actor, not counting memory that it shares with other processes.
+ * Returns the megabytes that would be free without an actor, not counting memory that the actor shares with other
+ * processes.
  */
 export const ownMemory = Actor.fn("ownMemory", { module: import.meta.url, success: Schema.Finite })(() =>
   Effect.sync(() => {
@@ -49,7 +51,7 @@ export const ownMemory = Actor.fn("ownMemory", { module: import.meta.url, succes
 const rounds = 7
 const calls = 2000
 
-/** Returns the median time of one of `times` repetitions, in microseconds. */
+/** Returns the median time of one repetition among `times`, in microseconds. */
 const measure = <E, R>(times: number, effect: Effect.Effect<unknown, E, R>) =>
   Effect.gen(function*() {
     const all: Array<number> = []
@@ -63,7 +65,7 @@ const measure = <E, R>(times: number, effect: Effect.Effect<unknown, E, R>) =>
 const numbers = Array.from({ length: calls }, (_, n) => n)
 const round = (n: number) => Number(n.toPrecision(2))
 
-/** Computes the sum in a fiber of this process, as a program without actors does. */
+/** Computes the sum of the example in a fiber of this process, as a program without actors does. */
 const inFiber = (n: number) => Effect.flatMap(Effect.forkChild(Effect.sync(() => n + 1)), Fiber.join)
 
 NodeActor.runMain(Actor.nursery(Effect.gen(function*() {

@@ -1,8 +1,8 @@
 /**
- * An actor that stays: it is started once, called repeatedly, and ended on request.
+ * An actor that stays is started once, called repeatedly, and ended on request.
  *
  * The actor's state is in a `layer`, which is built once in the actor and closed when the actor ends. The program that
- * calls the actor never builds this layer.
+ * calls the actor of this example never builds the actor's layer.
  *
  * Prints:
  *

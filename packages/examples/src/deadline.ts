@@ -1,11 +1,11 @@
 /**
- * A deadline that is set in the root and is known two actors further on.
+ * A deadline that the root sets is known two actors further on.
  *
  *     root  --->  office  --->  field
  *
- * `Actor.timeout` is `Effect.timeout` that also tells every actor on the way how much time is left. The last actor
- * reads the deadline with `Timeouts.Deadline` and decides how thorough it can be. When the time is up, all actors of
- * the call have been interrupted and have ended before the program goes on.
+ * The function `Actor.timeout` is an `Effect.timeout` that also tells every actor on the way how much time is left. The
+ * last actor of the example reads the deadline with `Timeouts.Deadline`, and decides how thorough it can be. When the
+ * time of the deadline is up, all actors of the call have ended before the program goes on.
  *
  * Prints:
  *
@@ -24,7 +24,7 @@ import * as Schema from "effect/Schema"
 
 const job = { payload: { endless: Schema.Boolean }, success: Schema.String }
 
-/** Reads the deadline before it begins to work. */
+/** An actor that reads the deadline before it begins to work. */
 export const survey = Actor.fn("survey", { module: import.meta.url, ...job })(
   Effect.fnUntraced(function*({ endless }) {
     if (endless) return yield* Effect.never

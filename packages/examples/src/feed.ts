@@ -1,8 +1,9 @@
 /**
- * A feed whose reader changes its subscriptions while it reads: new lists go the other way on the same stream.
+ * A feed whose reader changes its subscriptions while it reads, by new lists that go the other way on the same stream.
  *
- * The actor runs two fibers for each reader: one receives new lists, the other publishes. When the reader ends its half
- * of the stream, the receiving fiber is done, the publishing one is interrupted, and the dialog has its result.
+ * The actor of the feed runs two fibers for each reader: one receives new lists, the other publishes. When the reader
+ * ends its half of the stream, the receiving fiber is done, the publishing fiber is interrupted, and the dialog has its
+ * result.
  *
  * Prints:
  *
@@ -51,7 +52,7 @@ NodeActor.runMain(Actor.nursery(Effect.gen(function*() {
       yield* Console.log(`subscribed to wheat: ${first.join(", ")}`)
 
       yield* stream.send(["oats", "rye"])
-      // Items that were sent before the list changed still arrive.
+      // Items of the feed that were sent before the list changed still arrive.
       const second = yield* topics.pipe(
         Stream.dropWhile((topic) => topic === "wheat"),
         Stream.take(10),

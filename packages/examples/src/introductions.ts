@@ -1,10 +1,10 @@
 /**
  * A graph instead of a tree: the owner of two actors introduces them to each other, and takes no part in their calls.
  *
- * `portal.ref` is a reference to an actor, as data. A reference is sent in a payload whose contract allows it
- * (`Actor.ref`), and its receiver opens a portal with it (`Actor.portal`). The first call makes a connection, which
- * both actors then use for all their calls. A reference grants nothing: an endpoint that the actor does not expose
- * cannot be called with it.
+ * The value `portal.ref` is a reference to an actor, as data. A reference is sent in a payload whose contract allows it
+ * (`Actor.ref`), and its receiver opens a portal with it (`Actor.portal`). The first call over a reference makes a
+ * connection, which both actors then use for all their calls. A reference grants nothing: an endpoint that the actor
+ * does not expose cannot be called with it.
  *
  * Prints:
  *
@@ -31,7 +31,10 @@ export const hello = Actor.fn("hello", {
   return `${from} to ${name}: nice to meet you`
 }))
 
-/** Greets an actor to which this one has just been introduced. The greeted actor only has to expose `hello`. */
+/**
+ * Greets an actor to which this actor has just been introduced. The greeted actor of this example only has to expose
+ * `hello`.
+ */
 export const greet = Actor.fn("greet", {
   module: import.meta.url,
   payload: { whom: Actor.ref([hello]) },

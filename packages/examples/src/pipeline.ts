@@ -1,11 +1,12 @@
 /**
- * Four processes: an actor starts two more, merges their feeds, drops duplicates, and streams the rest to its parent.
+ * Four processes make a pipeline: an actor starts two more, merges their feeds, drops duplicates, and streams the rest
+ * to its parent.
  *
  *     root  <---  aggregator  <---  left
  *                             <---  right
  *
- * Every arrow is a stream with credit: a slow reader slows the writers. The aggregator's own actors live as long as its
- * stream is read, and are gone when the stream ends.
+ * Every arrow in the picture is a stream with credit, so a slow reader slows the writers. The aggregator's own actors
+ * live as long as the aggregator's stream is read, and have ended when the stream ends.
  *
  * Prints:
  *
@@ -27,7 +28,7 @@ export const feed = Actor.stream("feed", {
   success: Schema.Struct({ n: Schema.Int, pid: Schema.Int })
 })(() => Stream.map(Stream.range(0, count - 1), (n) => ({ n, pid: process.pid })))
 
-// Counts of the items that came from each feed, and the numbers that were passed on.
+// Counts of the items that came from each feed, and the numbers that the aggregator has passed on.
 const heard = new Map<number, number>()
 const passed = new Set<number>()
 const isNew = (n: number) => passed.size < passed.add(n).size
@@ -40,7 +41,7 @@ export const aggregate = Actor.stream("aggregate", { module: import.meta.url, su
     Stream.tap(({ pid }) => Effect.sync(() => heard.set(pid, (heard.get(pid) ?? 0) + 1))),
     Stream.map(({ n }) => n),
     Stream.filter(isNew),
-    // The contract does not declare the death of a feed's process, so it becomes a defect.
+    // The contract of the aggregator does not declare the death of a feed's process, so the death becomes a defect.
     Stream.orDie
   )
 )

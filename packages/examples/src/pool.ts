@@ -1,9 +1,9 @@
 /**
- * A pool with a progress bar, whose workers are killed while they work.
+ * The example has a pool with a progress bar, whose workers are killed while they work.
  *
  * A thumbnail may be made twice, so its endpoint is `idempotent`: the pool gives the task of a killed worker to another
- * one. A letter must be sent at most once: its caller gets the error that the worker was lost, and decides what to do.
- * On a terminal the progress bar stays on one line.
+ * worker. A letter must be sent at most once, so its caller gets the error that the worker was lost, and decides what
+ * to do. On a terminal the progress bar of the pool stays on one line.
  *
  * Prints:
  *
@@ -41,7 +41,7 @@ export const thumbnail = Actor.fn("thumbnail", {
   })
 )
 
-/** The task begins and never ends, because the post is slow. */
+/** The task of a letter begins and never ends, because the post is slow. */
 export const letter = Actor.stream("letter", { module: import.meta.url, success: Schema.String })(() =>
   Stream.concat(Stream.make("begun"), Stream.never)
 )
@@ -56,13 +56,13 @@ const bar = (done: number): string => {
   return `[${"#".repeat(filled)}${".".repeat(width - filled)}] ${done} of ${count}`
 }
 
-/** On a terminal the bar is redrawn in its line; elsewhere a line is printed for each quarter. */
+/** On a terminal the progress bar is redrawn in its line; elsewhere a line is printed for each quarter of the work. */
 const show = (done: number): void => {
   if (process.stdout.isTTY) process.stdout.write(`\r${bar(done)}${done === count ? "\n" : ""}`)
   else if (done % (count / 4) === 0) console.log(bar(done))
 }
 
-/** Kills a busy worker, as an operator, the kernel or a bug in native code could. */
+/** Kills a busy worker of the pool, as an operator, the kernel or a bug in native code could. */
 const killWorker = Effect.gen(function*() {
   const { statistics } = yield* Workers
   const { workers } = yield* statistics
@@ -106,6 +106,6 @@ const program = Effect.gen(function*() {
 
 NodeActor.runMain(program.pipe(
   Effect.provide(Workers.layer),
-  // The pool warns of each worker that it has lost.
+  // The pool of this example warns of each worker that it has lost.
   Effect.provide(Logger.layer([]))
 ))

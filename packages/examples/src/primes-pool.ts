@@ -1,9 +1,9 @@
 /**
- * The counterpart of `primes.ts`: the same work on a small pool of worker threads, without Furrow and without Effect.
- * This file contains the parent and the worker.
+ * The counterpart of `primes.ts` does the same work on a small pool of worker threads, without Furrow and without
+ * Effect. This file contains the parent and the worker of a thread pool.
  *
- * Compared with actors, this pool has no types on its messages, cannot interrupt work, and does not end with its owner.
- * A worker that exhausts the heap ends the whole process.
+ * Compared with actors, this pool of threads has no types on its messages, cannot interrupt work, and does not end with
+ * its owner. A worker thread that exhausts the heap ends the whole process.
  */
 import { once } from "node:events"
 import { parentPort, Worker } from "node:worker_threads"

@@ -1,10 +1,10 @@
 /**
- * The same work done in three ways: in this process, on a pool of actors, and on a pool of worker threads
+ * The same work is done in three ways: in this process, on a pool of actors, and on a pool of worker threads
  * (`primes-pool.ts`).
  *
- * With large work, both pools use every core and are about equally fast. A thread starts sooner and is lighter; an
- * actor brings typed calls and errors, cancellation, an owner, and a heap of its own, and its pool replaces one that
- * dies. All times are measured in this run.
+ * With large work, the pools of actors and of threads use every core and are about equally fast. A thread starts sooner
+ * and is lighter; an actor brings typed calls and errors, cancellation, an owner, and a heap of its own, and its pool
+ * replaces one that dies. All times that this example prints are measured in its run.
  *
  * Prints:
  *
@@ -45,7 +45,7 @@ const size = Math.min(4, availableParallelism())
 const unbounded = { concurrency: "unbounded" } as const
 const millis = (duration: Duration.Duration) => `${Math.round(Duration.toMillis(duration))} ms`
 
-/** The actors end when the scope of their pool closes. */
+/** The actors of the pool end when the Scope of the pool closes. */
 const overActors = Effect.scoped(Effect.gen(function*() {
   const [start, pool] = yield* Effect.timed(Pool.make({ expose: [isPrime], size }))
   const [work, answers] = yield* Effect.timed(Effect.forEach(numbers, (n) => pool.run(isPrime({ n })), unbounded))

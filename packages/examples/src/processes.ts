@@ -13,11 +13,11 @@ interface Row {
 const readProc = (pid: string): ReadonlyArray<Row> => {
   try {
     const title = Fs.readFileSync(`/proc/${pid}/cmdline`, "utf8")
-    // The format is "pid (name) state parent ...", where the name may contain spaces and brackets.
+    // The format of /proc/PID/stat is "pid (name) state parent ...", where the name may contain spaces and brackets.
     const status = Fs.readFileSync(`/proc/${pid}/stat`, "utf8")
     return [{ pid: Number(pid), parent: Number(status.slice(status.lastIndexOf(")") + 4).split(" ")[0]), title }]
   } catch {
-    return [] // The process ended while its file was being read.
+    return [] // The process ended while its file in /proc was being read.
   }
 }
 

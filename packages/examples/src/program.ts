@@ -1,10 +1,10 @@
 /**
- * An external program as a supervised child.
+ * The example runs an external program as a supervised child.
  *
- * The server in this example is a shell script; a database or a compiler is run in the same way. The server is ready
- * when it prints its ready line. The server is killed, and its supervisor starts it again. The gauge behind the server
- * is a program of its own, and is not restarted. At the end both programs are stopped, with all processes that they
- * have started.
+ * The server in this example is a shell script; a database or a compiler is run by the same code. The server in this
+ * example is ready when it prints its ready line. The server in this example is killed, and its supervisor starts it
+ * again. The gauge behind the server is a program of its own, and is not restarted with the server. At the end of the
+ * example both programs are stopped, with all processes that they have started.
  *
  * Prints:
  *
@@ -28,14 +28,14 @@ import * as Stream from "effect/Stream"
 
 const script = (text: string) => ChildProcess.make("/bin/sh", ["-c", text])
 
-/** A script that starts a process in its group, prints that it is ready, and stays. */
+/** A shell script that starts a process in its group, prints that it is ready, and stays. */
 class Server extends Program.Service<Server>()("server", {
   command: script("sleep 1000 & echo listening as process $$; wait"),
   ready: Program.line("listening"),
   log: false
 }) {}
 
-/** The processes of all servers that have run so far. */
+/** The processes of all servers that have run in this example so far. */
 const isAlive = (pid: number) => {
   try {
     process.kill(pid, 0)
@@ -47,7 +47,7 @@ const isAlive = (pid: number) => {
 
 const program = Effect.gen(function*() {
   const pids = yield* Ref.make<ReadonlyArray<number>>([])
-  // A Layer that sees each incarnation, because it is built and rebuilt together with the program.
+  // A Layer that sees each incarnation of the server, because the Layer is built and rebuilt together with the program.
   const Seen = Layer.effectDiscard(Effect.gen(function*() {
     const server = yield* Server
     yield* Ref.update(pids, (all) => [...all, server.pid])

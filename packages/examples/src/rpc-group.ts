@@ -1,8 +1,9 @@
 /**
- * Moves an existing RpcGroup into an actor with one line.
+ * The example moves an existing RpcGroup into an actor with one line.
  *
- * `Todos` and its handlers are plain Effect code that knows nothing of actors. `program` only needs a client of the
- * group. The program runs twice: with the handlers in this process, as Effect's own tests do, and with an actor.
+ * The RpcGroup `Todos` and its handlers are plain Effect code that knows nothing of actors. The Effect `program` only
+ * needs a client of the group. The Effect `program` runs twice: with the handlers in this process, as Effect's own
+ * tests do, and with an actor.
  *
  * Prints:
  *
@@ -48,7 +49,7 @@ const program = <E>(client: RpcClient<RpcGroup.Rpcs<typeof TodoRpcs>, E>) =>
     return `added ${first} and ${second}; ${error}; ${all.join(", ")}`
   })
 
-/** The actor's contract is the group, and its implementation is the group's own Layer. */
+/** The contract of the actor is the RpcGroup, and the actor's implementation is the group's own Layer. */
 export class Todos extends Actor.Service<Todos>()("Todos", { module: import.meta.url, endpoints: TodoRpcs }) {}
 export default Todos.serveRpc(TodosLive)
 

@@ -5,8 +5,8 @@
  *     npm run example -- primes
  *     npm run example -- --all
  *
- * Each example runs in a process of its own. The exit code is that of the example; if all are run, it is 1 when one of
- * them failed.
+ * Each example runs in a process of its own. The exit code of the runner is that of the example; if all examples are
+ * run, the exit code is 1 when one of them failed.
  */
 import * as ChildProcess from "node:child_process"
 import * as Path from "node:path"
@@ -27,7 +27,7 @@ const list = (): void => {
   console.log("\nnpm run example -- NAME    npm run example -- --all")
 }
 
-/** Runs every example, even if others fail; returns 1 if one failed. */
+/** Runs every example, even if others fail; returns 1 if one of the examples failed. */
 export const all = (runOne: (name: Name) => number): number => {
   const failed = names.filter((name) => {
     console.log(`== ${name}: ${catalog[name]}`)

@@ -1,9 +1,10 @@
 /**
- * Actors as a graph of Layers: Web uses Counter, and its contract names Counter.
+ * Actors as a graph of Layers: The Service Web uses the Service Counter, and Web's contract names Counter.
  *
- * `uses` makes Counter a requirement of Web's Layer, so the compiler checks that the graph is complete. Each Layer is
- * an actor for as long as it lives. Actors start in the order of their uses and stop in reverse, so Web can still call
- * Counter while it stops. `Actor.launch` runs the graph, and fails if one of its actors is lost.
+ * The option `uses` makes Counter a requirement of Web's Layer, so the compiler checks that the graph is complete. Each
+ * Layer of this example is an actor for as long as the Layer lives. Actors of a graph start in the order of their uses
+ * and stop in reverse, so Web can still call Counter while Web stops. The function `Actor.launch` runs a graph of
+ * actors, and fails if one of its actors is lost.
  *
  * Prints:
  *
@@ -23,7 +24,7 @@ import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 
-/** The output that the actors send to the root, which prints it. */
+/** The endpoint for output that the actors send to the root, which prints the output. */
 export const say = Actor.fn("say", { module: import.meta.url, payload: { line: Schema.String } })(
   ({ line }) => Console.log(line)
 )
@@ -43,7 +44,7 @@ export class Web extends Actor.Service<Web>()("Web", {
   uses: [Counter]
 }) {}
 
-/** The implementation is built once, in the actor. */
+/** The implementation of the Service is built once, in the actor. */
 export const counter = Counter.serve(Effect.gen(function*() {
   const total = yield* Ref.make(0)
   yield* Effect.acquireRelease(tellRoot("Counter opens"), () => tellRoot("Counter closes"))

@@ -1,9 +1,9 @@
 /**
  * A reader that leaves early ends the producer in the producer's own process.
  *
- * The stream `ticks` never ends by itself. The reader takes three items and leaves. When the reader goes on, the
- * producer's finalizer has already run in the actor. The actor itself lives on, and can still be asked about the
- * producer.
+ * The stream `ticks` of this example never ends by itself. The reader of `ticks` takes three items and leaves. When the
+ * reader of `ticks` goes on, the producer's finalizer has already run in the actor. The actor of the producer lives on,
+ * and can still be asked about the producer.
  *
  * Prints:
  *

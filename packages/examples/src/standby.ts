@@ -1,9 +1,9 @@
 /**
- * An actor is killed several times, and its standby takes over within milliseconds.
+ * The example kills an actor several times, and the actor's standby takes over within milliseconds.
  *
- * Counter has a standby that follows it: the standby is told of each count, so no count is lost. Plain is the same
- * Service without a standby: when it dies, a new process is started and counts from 1. Each Service is killed several
- * times, and the program measures how long the next call waits for the successor.
+ * The Service Counter has a standby that is told of each count, so that no count is lost. The Service Plain has no
+ * standby: when its actor dies, a new process is started and counts from 1. Each Service of this example is killed
+ * several times, and the program measures how long the next call waits for the successor.
  *
  * Prints:
  *
@@ -25,7 +25,7 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 const module = import.meta.url
 
 const increment = Actor.endpoint("increment", { success: Schema.Int })
-/** Emits the count at once, and again after every change. */
+/** Emits the count of Counter at once, and again after every change. */
 const counts = Actor.streamEndpoint("counts", { success: Schema.Int })
 const continueAt = Actor.endpoint("continueAt", { payload: { count: Schema.Int } })
 const crash = Actor.endpoint("crash")
@@ -56,7 +56,7 @@ const Supervised = Supervisor.layer({ hold: "30 seconds", intensity: { restarts:
   Plain
 ])
 
-/** Waits until the standby is ready and has been told of the last count. */
+/** Waits until the standby of Counter is ready and has been told of the last count. */
 const standbyIsReady = Effect.gen(function*() {
   const [supervisor] = (yield* Actor.statistics).supervisors
   return supervisor?.children.some(({ behind }) => behind === "Ready") === true
@@ -68,7 +68,7 @@ const standbyIsReady = Effect.gen(function*() {
 let failed = 0
 let last = 0
 
-/** Kills an actor, and returns the milliseconds from its death to the next answer. */
+/** Kills an actor, and returns the milliseconds from the actor's death to the next answer. */
 const millisAfterDeath = (crash: Effect.Effect<unknown, unknown>, next: Effect.Effect<number, unknown>) =>
   Effect.gen(function*() {
     yield* Effect.ignore(crash)

@@ -1,10 +1,10 @@
 /**
  * A Service that dies is started again, together with the Services that use it.
  *
- * Web uses Counter, and both are children of one supervisor. The portals in the program stay the same. A call that
- * comes while Counter restarts waits for the successor, and the call that killed Counter fails. Mail uses none of the
- * others, so it keeps its process. The fourth death within a minute exceeds the intensity: the supervisor stops all
- * three children and gives up.
+ * The Services Web and Counter are children of one supervisor, and Web uses Counter. The portals in this example stay
+ * the same when a Service is restarted. A call that comes while Counter restarts waits for Counter's successor, and the
+ * call that killed Counter fails. The Service Mail uses none of the others, so Mail keeps its process. The fourth death
+ * within a minute exceeds the supervisor's intensity, so that the supervisor stops all three children and gives up.
  *
  * Prints:
  *

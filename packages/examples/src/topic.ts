@@ -1,9 +1,10 @@
 /**
- * Publish and subscribe across a restart of the topic.
+ * The example publishes and subscribes across a restart of the topic.
  *
- * An exchange publishes prices to a topic; both are actors. One reader wants only messages about tea, one reads all of
- * them, and a slow one would rather miss some than delay the exchange. Then the topic is killed: its supervisor
- * restarts it, and the readers are told of the gap and go on.
+ * An exchange publishes prices to a topic, and both the exchange and the topic are actors. One reader of the topic
+ * wants only messages about tea, one reads all messages, and a slow one would rather miss some than delay the exchange.
+ * At the end of the example the topic is killed: its supervisor restarts it, and the readers are told of the gap and go
+ * on.
  *
  * Prints:
  *
@@ -50,7 +51,9 @@ const text = (element: Topic.Element<Price>) =>
 
 const reading = <A, E>(read: Effect.Effect<A, E, Prices>) => Effect.forkChild(read, { startImmediately: true })
 
-/** Waits for a number of subscriptions, because a message that is published earlier reaches no subscriber. */
+/**
+ * Waits for a number of subscriptions to the topic, because a message that is published earlier reaches no subscriber.
+ */
 const subscribed = (count: number) =>
   Prices.statistics.pipe(
     Effect.repeat({ schedule: Schedule.spaced("10 millis"), until: ({ subscribers }) => subscribers === count })

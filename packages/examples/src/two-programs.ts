@@ -1,13 +1,14 @@
 /**
  * Two programs, each with a tree of its own, find each other by a name.
  *
- * This file runs itself a second time as the program `shop`, which serves prices. The first program finds the actor
- * `prices` by its name and calls it. The first program gets a typed error of the actor as an instance of its class, and
- * is told when the shop has ended. Both programs read one file with a secret, which the first of them has made. The
- * programs share nothing else; one of this user's programs on this host holds the names.
+ * This file of an example runs itself a second time as the program `shop`, which serves prices. The first program of
+ * this example finds the actor `prices` by its name and calls the actor. The first program gets a typed error of
+ * `prices` as an instance of its class, and is told when the program `shop` has ended. Both programs of this example
+ * read one file with a secret, which the first program has made. The two programs share only the secret; one of this
+ * user's programs on this host holds the names.
  *
- * On two hosts the programs are the same, and only the Layer `platform` differs. Each host has a certificate that names
- * it (docs/second-machine.md makes them), and NATS holds the names:
+ * The programs of this example are the same on two hosts, where only the Layer `platform` differs. Each host has a
+ * certificate with its name (docs/second-machine.md makes the certificates), and NATS holds the names:
  *
  *     const platform = Layer.merge(
  *       NodeTransport.layerTls({ host: "0.0.0.0", ports: [47_000, 47_100], advertise: "db1.internal", ca, cert, key }),
@@ -51,11 +52,14 @@ export const price = Actor.fn("price", {
   return found === undefined ? Effect.fail(new UnknownArticle({ article })) : Effect.succeed(found)
 })
 
-/** The folder in which the two programs find each other. The second program gets the folder as its argument. */
+/**
+ * The folder in which the two programs of this example find each other. The second program of this example gets the
+ * folder as its argument.
+ */
 const [given] = process.argv.slice(2)
 const folder = given ?? Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-two-"))
 
-/** The transport and the discovery, which are the only parts that change on two hosts. */
+/** The transport and the discovery of the program, which are the only parts that change on two hosts. */
 const platform = Layer.merge(
   NodeTransport.layerUnix({ folder }),
   Discovery.layerShared().pipe(Layer.provide(NodeDiscovery.layerHost({ folder })))

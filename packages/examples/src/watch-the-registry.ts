@@ -1,9 +1,10 @@
 /**
- * Watches the registry: which actors are ready, come or go, including those that this program did not start itself.
+ * The example watches the registry: which actors are ready, come or go, including those that this program did not start
+ * itself.
  *
- * `Registry.watch` begins with all ready actors, and then reports each change in order. Parents report their children:
- * an actor is up when it is ready to serve, and down when its process is gone, whether its owner ended it or `kill -9`
- * did. An actor is listed only while its parent is: the actors below an actor leave the list before it.
+ * `Registry.watch` begins with all ready actors, and then reports each change in order. Parents report their children
+ * to the registry: an actor is up when it is ready, and down when its process is gone, however it ended. An actor is
+ * listed in the registry only while its parent is, so the actors below an actor leave the list before the actor does.
  *
  * Prints:
  *
@@ -25,7 +26,7 @@ import * as Stream from "effect/Stream"
 
 export const pid = Actor.fn("pid", { module: import.meta.url, success: Schema.Int })(() => Effect.succeed(process.pid))
 
-/** Starts two actors of its own, and continues with one when the other is gone. */
+/** Starts two actors of its own, and continues with one of them when the other has ended. */
 export const work = Actor.fn("work", { module: import.meta.url })(Effect.fnUntraced(function*() {
   yield* Actor.startScoped("left-hand", { expose: [pid] })
   const right = yield* Actor.startScoped("right-hand", { expose: [pid] })
@@ -33,7 +34,7 @@ export const work = Actor.fn("work", { module: import.meta.url })(Effect.fnUntra
   return yield* Effect.never
 }, Actor.orDie))
 
-/** The events of the registry that this watcher uses. */
+/** The events of the registry that the watcher of this example uses. */
 const ask = (name: string) => Effect.flatMap(Registry.wait([pid], name), (actor) => actor.run(pid()))
 
 NodeActor.runMain(Actor.nursery(Effect.gen(function*() {

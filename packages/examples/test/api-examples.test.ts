@@ -97,27 +97,27 @@ describe("The rules for examples in doc comments", () => {
   const text = (...lines: ReadonlyArray<string>) => lines.join("\n") + "\n"
   const program = (...lines: ReadonlyArray<string>) => Examples.program({ text: text(...lines) }).split("\n")
 
-  it("an example begins with the imports and the fixtures that it names", () => {
+  it("an example in a doc comment begins with the imports and the fixtures that it names", () => {
     const lines = program("yield* frank.run(isPrime({ n: Duration.toMillis(7) }))")
     assert.include(lines, `import * as Duration from "effect/Duration"`)
     assert.include(lines, `import { type Example, running, runs, shows, isPrime } from "../test/api-prelude.ts"`)
     assert.include(lines, "const frank = yield* running.frank")
   })
 
-  it("an example keeps a name that it defines itself", () => {
+  it("an example in a doc comment keeps a name that it defines itself", () => {
     const lines = program("const isPrime = 7", "const { frank } = others", "const [counter, todos] = more")
     assert.include(lines, `import { type Example, running, runs, shows } from "../test/api-prelude.ts"`)
     assert.notInclude(lines.join(), "running.")
   })
 
-  it("an exported statement of an example is placed above the generator", () => {
+  it("an exported statement of an example in a doc comment is placed above the generator", () => {
     const lines = program("export const a = fn({", "  b", "})", "a()")
     const generator = lines.findIndex((line) => line.includes("Effect.gen("))
     assert.isBelow(lines.indexOf("})"), generator)
     assert.isAbove(lines.indexOf("runs(a())"), generator)
   })
 
-  it("a comment behind an expression is checked as its value", () => {
+  it("a comment behind an expression of an example is checked as its value", () => {
     const lines = program("const a = 1 // one", "a // 1", "f(", "  a", ") // [2]", "// alone", "g()")
     assert.include(
       lines.join("\n"),
@@ -126,7 +126,7 @@ describe("The rules for examples in doc comments", () => {
     assert.include(lines, "runs(g())")
   })
 
-  it("a code block of a language without a rule is refused", () => {
+  it("a code block of a doc comment in a language without a rule is refused", () => {
     assert.throws(() => Examples.blocks("```js\n1\n```"), /no rule for a block of `js`/)
     assert.deepStrictEqual(Examples.blocks("```ts check\n1\n```"), [{ text: "1\n", run: false }])
   })
@@ -135,7 +135,7 @@ describe("The rules for examples in doc comments", () => {
 describe("The rules for comments of the API", () => {
   const complete = "Adds.\n\n@example\n```ts\n1 // 1\n```\n@category math\n@since 0.1.0"
 
-  it("a comment that states more than its value has is noticed", () => {
+  it("a doc comment of the API that lacks its meaning, an example, a category or a version is reported", () => {
     const lacks = (comment: string, kind: "value" | "type" = "value") => Surface.lacks({ comment, kind })
     assert.deepStrictEqual(lacks(complete), [])
     assert.deepStrictEqual(lacks(""), ["a meaning", "@category", "@since", "@example"])

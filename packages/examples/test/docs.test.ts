@@ -49,7 +49,7 @@ describe("code in the documents", () => {
   const programs = pages.flatMap((page) => page.files.filter(Pages.isProgram).map((file) => ({ page, file })))
 
   it.each(programs.map(({ file, page }) => [page.path, file.name, page, file] as const))(
-    "%s: %s runs and prints what the page states",
+    "on the page %s, the program %s runs and prints what the page states",
     { timeout: 120_000 },
     async (_path, name, page, file) => {
       const { code, left, stderr, stdout } = await runNode([Path.join(folderOf(page), name)])
@@ -100,7 +100,7 @@ describe("the documents about this repository", () => {
   }
   const commands = pages.flatMap((page) => page.commands.map((command) => [page.path, command] as const))
 
-  it.each(commands)("%s: `%s` is a command of this repository", (_path, command) => {
+  it.each(commands)("the page %s names `%s`, which is a command of this repository", (_path, command) => {
     for (const part of command.split("#")[0]!.split("&&").map((part) => part.trim())) {
       const [npm, verb = "", script = verb, ...rest] = part.split(/\s+/)
       assert.strictEqual(npm, "npm")
@@ -113,7 +113,7 @@ describe("the documents about this repository", () => {
   })
 
   it.each(pages.map((page) => [page.path, page] as const))(
-    "%s: every file that the page names exists",
+    "every file that the page %s names exists",
     (_path, page) => {
       const missing = Pages.references(page).filter((path) => !Fs.existsSync(Path.join(Pages.root, path)))
       assert.deepStrictEqual(missing, [])
@@ -138,7 +138,7 @@ describe("docs/01-tour.md", () => {
     ([, path, found]) => [path!, Array.from(found!.matchAll(/\w+/g), ([name]) => name)] as const
   )
 
-  it("docs/01-tour.md names a place in most of its steps", () => assert.isAbove(stops.length, 40))
+  it("docs/01-tour.md names a source file and its definitions in most steps", () => assert.isAbove(stops.length, 40))
 
   it.each(stops)("the page %s contains %s", (path, found) => {
     const text = Fs.readFileSync(Path.join(Pages.root, path), "utf8")
@@ -204,7 +204,7 @@ describe("The rules for code blocks of pages", () => {
     ["a module that nobody runs", block("ts", "// file: a.ts\n"), /never run/],
     ["an unknown language", block("js", "1\n"), /no rule/]
   ])(
-    "an invalid code block is refused: %s",
+    "a page with an invalid code block is refused: %s",
     (_what, text, message) => assert.throws(() => Pages.parse("p", text), message)
   )
 })

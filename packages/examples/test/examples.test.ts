@@ -19,7 +19,7 @@ const promiseOf = (name: string): ReadonlyArray<string> => {
 
 describe("examples", () => {
   it.each(names)(
-    "%s prints the output in its head comment, and leaves no process",
+    "the example %s prints the output in its head comment, and leaves no process",
     { timeout: 120_000 },
     async (name) => {
       const promise = promiseOf(name)
@@ -44,24 +44,28 @@ describe("examples", () => {
     assert.sameMembers(programs, names.map((name) => `${name}.ts`))
   })
 
-  it("the runner lists the examples with what they show", { timeout: 60_000 }, async () => {
+  it("the runner of the examples lists each example with what it shows", { timeout: 60_000 }, async () => {
     const { code, stderr, stdout } = await runNode([Path.join(src, "run.ts")])
     for (const name of names) assert.match(stdout, promised(["<...>", `${name}<spaces>${catalog[name]}`, "<...>"]))
     assert.strictEqual(stderr, "")
     assert.strictEqual(code, 0)
   })
 
-  it("the runner runs a single example by its name", { timeout: 120_000 }, async () => {
+  it("the runner of the examples runs a single example by its name", { timeout: 120_000 }, async () => {
     const { code, stdout } = await runNode([Path.join(src, "run.ts"), "daemon"])
     assert.match(stdout, promised(promiseOf("daemon")))
     assert.strictEqual(code, 0)
   })
 
-  it("the runner fails for an unknown name, and lists the known ones", { timeout: 60_000 }, async () => {
-    const { code, stderr } = await runNode([Path.join(src, "run.ts"), "prime"])
-    assert.include(stderr, "there is no example \"prime\"; there are: causality, daemon")
-    assert.strictEqual(code, 1)
-  })
+  it(
+    "the runner of the examples fails for an unknown name, and lists the known ones",
+    { timeout: 60_000 },
+    async () => {
+      const { code, stderr } = await runNode([Path.join(src, "run.ts"), "prime"])
+      assert.include(stderr, "there is no example \"prime\"; there are: causality, daemon")
+      assert.strictEqual(code, 1)
+    }
+  )
 
   it("the runner of all examples runs each of them, and fails if one failed", () => {
     vi.spyOn(console, "log").mockImplementation(() => {})
@@ -79,7 +83,7 @@ describe("examples", () => {
 
 describe("runNode", () => {
   it.runIf(process.platform === "linux")(
-    "runNode reports a process that was left behind",
+    "the test helper runNode reports a process that was left behind",
     { timeout: 60_000 },
     async () => {
       const leaves = `
@@ -94,7 +98,7 @@ describe("runNode", () => {
 })
 
 describe("promised", () => {
-  it("promised compares lines with their text, with gaps where the text has an ellipsis", () => {
+  it("the test helper promised compares lines with their text, with gaps where the text has an ellipsis", () => {
     const promise = promised(["a: <n> ms", "<...>", "end."])
     assert.match("a: 12 ms\nend.\n", promise)
     assert.match("a: 1.5 ms\nx\ny\nend.\n", promise)

@@ -86,7 +86,7 @@ const count = <A>(n: number, value: A): ReadonlyArray<A> => Array.from({ length:
 const unbounded = { concurrency: "unbounded" } as const
 
 describe("The HTTP server of docs/http-server.md", { timeout: 120_000 }, () => {
-  it.live("the page's HTTP server answers with the result of a worker, and refuses an invalid body", () =>
+  it.live("the HTTP server of docs/http-server.md answers with the result of a worker, and refuses an invalid body", () =>
     withServer(({ job, post }) =>
       Effect.gen(function*() {
         assert.deepInclude(yield* job("hay"), { status: 200, text: "HAY" })
@@ -98,7 +98,7 @@ describe("The HTTP server of docs/http-server.md", { timeout: 120_000 }, () => {
       })
     ))
 
-  it.live("the page's HTTP server answers 429 at once when its queue is full, and 504 to a request that waits too long", () =>
+  it.live("the HTTP server of docs/http-server.md answers 429 at once when its queue is full, and 504 to a request that waits too long", () =>
     withServer(({ job }) =>
       Effect.gen(function*() {
         const answers = yield* Effect.forEach(
@@ -124,7 +124,7 @@ describe("The HTTP server of docs/http-server.md", { timeout: 120_000 }, () => {
       })
     ))
 
-  it.live("the page's HTTP server answers 504 to an endless task, kills its worker, and answers the next request", () =>
+  it.live("the HTTP server of docs/http-server.md answers 504 to an endless task, kills its worker, and answers the next request", () =>
     withServer(({ job }) =>
       Effect.gen(function*() {
         assert.deepInclude(yield* job("spin"), { status: 504, text: "it took too long" })
@@ -137,7 +137,7 @@ describe("The HTTP server of docs/http-server.md", { timeout: 120_000 }, () => {
       })
     ))
 
-  it.live("the page's HTTP server interrupts the task of a client that disconnects; the finalizer runs in the worker, which goes on", () =>
+  it.live("the HTTP server of docs/http-server.md interrupts the task of a client that disconnects; the finalizer runs in the worker, which goes on", () =>
     withServer(({ job }) =>
       Effect.gen(function*() {
         const client = yield* Effect.forkChild(Effect.exit(job("hold")))
@@ -157,7 +157,7 @@ describe("The HTTP server of docs/http-server.md", { timeout: 120_000 }, () => {
       })
     ))
 
-  it.live("the page's HTTP server answers a defect and two crashes of a task with a fixed text, one crash with a result, and logs the reasons", () =>
+  it.live("the HTTP server of docs/http-server.md answers a defect or a repeated crash of a task with a fixed text, one crash with a result, and logs the reasons", () =>
     Effect.gen(function*() {
       const program = yield* withServer(({ job }) =>
         Effect.gen(function*() {
@@ -174,7 +174,7 @@ describe("The HTTP server of docs/http-server.md", { timeout: 120_000 }, () => {
       assert.include(log, "SIGABRT")
     }))
 
-  it.live("the page's HTTP server answers open requests when it is asked to end", () =>
+  it.live("the HTTP server of docs/http-server.md answers open requests when it is asked to end", () =>
     Effect.gen(function*() {
       let last: Answer | undefined
       yield* withServer(({ job, program }) =>

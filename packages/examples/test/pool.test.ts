@@ -128,7 +128,7 @@ const quiet = Eventually.succeeds(
 )
 
 describe("The pool of docs/pool.md", { timeout: 60_000 }, () => {
-  it.live("the page's pool goes on with callers whose workers spin, answers the tasks behind them, and ends these workers", () =>
+  it.live("the pool of docs/from-workers.md goes on with callers whose workers spin, answers the tasks behind them, and ends these workers", () =>
     withPool(3, (crew) =>
       Effect.gen(function*() {
         const tasks = yield* begin(crew, "spin", 3)
@@ -145,7 +145,7 @@ describe("The pool of docs/pool.md", { timeout: 60_000 }, () => {
         yield* crew.full
       })))
 
-  it.live("the page's pool goes on with callers of endless tasks, answers the tasks behind them, and ends their workers", () =>
+  it.live("the pool of docs/from-workers.md goes on with callers of endless tasks, answers the tasks behind them, and ends their workers", () =>
     withPool(4, (crew) =>
       Effect.gen(function*() {
         const { full, run } = crew
@@ -183,7 +183,7 @@ describe("The pool of docs/pool.md", { timeout: 60_000 }, () => {
         yield* full
       })))
 
-  it.live("the page's pool gives no task to a worker whose cleanup exceeds its bound, and lets the cleanup finish", () =>
+  it.live("the pool of docs/from-workers.md gives no task to a worker whose cleanup exceeds its bound, and lets the cleanup finish", () =>
     withPool(1, (crew) =>
       Effect.gen(function*() {
         yield* giveUp(yield* begin(crew, "cleanUp"))
@@ -193,7 +193,7 @@ describe("The pool of docs/pool.md", { timeout: 60_000 }, () => {
         assert.deepStrictEqual(evidence("cleaned"), first)
       })))
 
-  it.live("the page's pool ends when all of its workers have ended, including one with an endless task", () =>
+  it.live("the pool of docs/from-workers.md ends when all of its workers have ended, including one with an endless task", () =>
     withPool(
       2,
       (crew) => Effect.andThen(crew.full, Effect.flatMap(begin(crew, "spin"), giveUp)),
@@ -203,7 +203,7 @@ describe("The pool of docs/pool.md", { timeout: 60_000 }, () => {
       })
     ))
 
-  it.live("the page's pool answers the next task although every idle worker was killed", () =>
+  it.live("the pool of docs/from-workers.md answers the next task although every idle worker was killed", () =>
     withPool(5, ({ full, noticed, run }) =>
       Effect.gen(function*() {
         const before = yield* full
@@ -216,7 +216,7 @@ describe("The pool of docs/pool.md", { timeout: 60_000 }, () => {
         yield* full
       })))
 
-  it.live("the page's pool keeps a worker that ends a cancelled task in time, has a defect, or refuses a call", () =>
+  it.live("the pool of docs/from-workers.md keeps a worker that ends a cancelled task in time, has a defect, or refuses a call", () =>
     withPool(1, (crew) =>
       Effect.gen(function*() {
         yield* giveUp(yield* begin(crew, "sleep"))
@@ -229,7 +229,7 @@ describe("The pool of docs/pool.md", { timeout: 60_000 }, () => {
         assert.deepStrictEqual(evidence("bug"), first)
       })))
 
-  it.live("the page's pool does not restart endlessly while its module cannot be imported, and answers once it can be", () =>
+  it.live("the pool of docs/from-workers.md does not restart endlessly while its module cannot be imported, and answers once it can be", () =>
     withPool(2, (crew) =>
       Effect.gen(function*() {
         const { full, run } = crew

@@ -7,39 +7,41 @@ import type * as Program from "@furrow/testing/Program"
 import type * as Effect from "effect/Effect"
 import * as Path from "node:path"
 
-/** The program of a case, and the empty folder in which it runs. */
+/** The program of a case of `npm run faults`, and the empty folder in which the program runs. */
 export interface Place {
   readonly program: Program.Program
   readonly folder: string
 }
 
-/** The options with which a program is started, in a folder with these files. */
+/** The options with which the program of a case is started, in a folder with these files. */
 export type Start = Program.Options & { readonly files?: Record<string, string> }
 
 export interface Case {
-  /** The guarantees of docs/semantics.md that the case shows. */
+  /** The guarantees of docs/semantics.md that a case shows. */
   readonly guarantees: ReadonlyArray<string>
   readonly title: string
-  /** The program of the case: a file in the folder `programs`, or an absolute path. */
+  /** The program of a case is a file in the folder `programs`, or an absolute path. */
   readonly program: string
-  /** The options are a function, so that they are evaluated only when the case is run. */
+  /** The options of a program are a function, so that they are evaluated only when the case is run. */
   readonly start?: (() => Start) | undefined
-  /** Returns the reason why this host cannot run the case; undefined where it can. */
+  /** Returns the reason why this host cannot run the case; undefined where the host can. */
   readonly cannot?: (() => string | undefined) | undefined
-  /** Actions of the user while the program runs. The returned lines are shown after the output of the program. */
+  /**
+   * Actions of the user while the program of the case runs. The lines that these actions return are shown after the
+   * output of the program.
+   */
   readonly play?: ((place: Place) => Effect.Effect<ReadonlyArray<string> | void, NotInTime>) | undefined
   /** Milliseconds in which processes that the program has started must end after the program (default: 15,000). */
   readonly residueMillis?: number | undefined
   /**
-   * The expected output: lines of stdout, lines of stderr after "stderr: ", the lines of `play`, and how the program
-   * ended.
+   * The expected lines of a case: stdout, stderr after "stderr: ", the lines of `play`, and how the program ended.
    */
   readonly wanted: ReadonlyArray<string>
 }
 
 export const programs: string = Path.join(import.meta.dirname, "programs")
 
-/** The title of the case, in one line. */
+/** The title of the case in one line. */
 export const describe = ({ guarantees, title }: Case): string =>
   guarantees.length === 0 ? title : `${guarantees.join(", ")}: ${title}`
 

@@ -1,9 +1,9 @@
 /**
- * `npm run faults`: runs programs that have failed in the past, each in the way its user runs it.
+ * The command `npm run faults` runs programs that have failed in the past, each in the way in which its user runs it.
  *
- * A case is a small program of real processes with an exact expectation: its output, its exit, and that no process is
- * left. The tests of the packages check a guarantee inside the runtime; a case checks that a user's program has the
- * guarantee.
+ * A case of `npm run faults` is a small program of real processes with its exact output, its exit, and the rule that no
+ * process is left. The tests of the packages check a guarantee inside the runtime; a case checks that a user's program
+ * has the guarantee.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -20,7 +20,7 @@ import * as Options from "./options.ts"
 import * as Render from "./render.ts"
 import { isWanted, run } from "./run.ts"
 
-/** Ends the program with this exit code, after its messages have been printed. */
+/** Ends the process of `npm run faults` with this exit code, after its messages have been printed. */
 class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code
   override readonly [Runtime.errorReported] = false

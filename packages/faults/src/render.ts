@@ -1,10 +1,10 @@
 /**
- * Verdicts on cases as text.
+ * Formats the verdicts on cases of `npm run faults` as text.
  */
 import { describe } from "./case.ts"
 import { isWanted, type Verdict } from "./run.ts"
 
-/** The number of characters of the longest line that is shown whole. */
+/** The number of characters of the longest output line that is shown whole. */
 const widest = 400
 
 const block = (name: string, text: ReadonlyArray<string>): ReadonlyArray<string> =>
@@ -15,7 +15,7 @@ const block = (name: string, text: ReadonlyArray<string>): ReadonlyArray<string>
 
 const seconds = (millis: number) => `${(millis / 1_000).toFixed(1)} s`
 
-/** Shows one case: its title, and the wanted and the actual output if they differ. */
+/** Shows one case of `npm run faults`: its title, and the expected and the actual output if they differ. */
 export const verdict = (one: Verdict): string => {
   const title = describe(one.case)
   if (one.skipped !== undefined) return `--     ${title}\n       skipped: ${one.skipped}`
@@ -27,7 +27,7 @@ export const verdict = (one: Verdict): string => {
   ].join("\n")
 }
 
-/** The summary line of a run. */
+/** The summary line of a run of `npm run faults`. */
 export const summary = (verdicts: ReadonlyArray<Verdict>, millis: number): string => {
   const skipped = verdicts.filter((one) => one.skipped !== undefined).length
   const failed = verdicts.filter((one) => !isWanted(one)).length

@@ -1,4 +1,7 @@
-/** Runs one case: starts the program as a process, and collects what happens as lines that can be compared. */
+/**
+ * Runs one case of `npm run faults`: starts the program as a process, and collects what happens as lines that can be
+ * compared.
+ */
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
 import * as Leaks from "@furrow/testing/Leaks"
@@ -22,8 +25,8 @@ export const isWanted = ({ case: { wanted }, seen, skipped }: Verdict): boolean 
   skipped !== undefined || wanted.join("\n") === seen.join("\n")
 
 /**
- * The bound for the end of a program and of all processes that it started. The bound is so long that only a case that
- * hangs exceeds it.
+ * The bound for the end of a case's program and of all processes that the program started. The bound of a case is so
+ * long that only a case that hangs exceeds it.
  */
 const patience = { within: "90 seconds", every: "50 millis" } as const
 
@@ -51,10 +54,10 @@ const lines = (text: string): ReadonlyArray<string> => {
   return all.at(-1) === "" ? all.slice(0, -1) : all
 }
 
-/** The compile cache is kept between cases, as it is between the runs of a user. */
+/** The compile cache of Node is kept between cases, as it is between the runs of a user. */
 const compiled = Path.join(Os.tmpdir(), "node-compile-cache")
 
-/** Adds lines for a wait that has failed, and for processes or files that are left. */
+/** Adds lines to the output of a case for a wait that has failed, and for processes or files that are left. */
 const residue = Effect.fnUntraced(function*(program: Program.Program, temporary: string, millis = 15_000) {
   const alive = () => program.left().filter(({ state }) => state !== "Z" && state !== "X")
   const files = () => Array.from(Leaks.files({ folder: temporary }), (path) => Path.basename(path))
@@ -89,7 +92,7 @@ const watched = Effect.fnUntraced(function*(one: Case) {
   ]
 })
 
-/** Runs a case, or says why this host cannot run it. */
+/** Runs a case of `npm run faults`, or says why this host cannot run it. */
 export const run = (one: Case): Effect.Effect<Verdict> =>
   Effect.gen(function*() {
     const begin = performance.now()

@@ -33,7 +33,7 @@ describe("A case of npm run faults", () => {
     60_000
   )
 
-  it.live("a case that the host cannot play is skipped, without findings and without failing the run", () =>
+  it.live("a case of npm run faults that the host cannot play is skipped, without findings and without failing the run", () =>
     Effect.gen(function*() {
       const verdict = yield* run({ ...leaves, cannot: () => "it needs root" })
       assert.deepStrictEqual(verdict.seen, [])
@@ -50,7 +50,7 @@ describe("A case of npm run faults", () => {
 })
 
 describe("The verdict on a case", () => {
-  it("a verdict passes if every line of the output is as expected, and otherwise shows both outputs", () => {
+  it("the verdict on a case of npm run faults passes if every line of output is as expected, and otherwise shows both outputs", () => {
     assert.isTrue(isWanted(seen(leaves.wanted)))
     for (const other of [[], leaves.wanted.slice(1), [...leaves.wanted, ""], leaves.wanted.toReversed()]) {
       assert.isFalse(isWanted(seen(other)), other.join("|"))
@@ -63,7 +63,7 @@ describe("The verdict on a case", () => {
     ])
   })
 
-  it("passed, failed and skipped cases are counted at the end of a run", () => {
+  it("passed, failed and skipped cases of npm run faults are counted at the end of a run", () => {
     const good = seen(leaves.wanted)
     assert.strictEqual(Render.summary([good, good], 3_000), "2 cases: all as wanted (3.0 s)")
     const skipped = { ...good, skipped: "it needs root" }
@@ -73,7 +73,7 @@ describe("The verdict on a case", () => {
 })
 
 describe("The output of a case", () => {
-  it("the output of a case has placeholders for text that differs from run to run", () => {
+  it("the output of a case of npm run faults has placeholders for text that differs from run to run", () => {
     const text = `[12:00:01.234] ERROR (#12): a@77 is lost: process 8 in /tmp/x and ${programs}/a.ts:3:4`
     assert.strictEqual(
       plain(text, "/tmp/x"),
@@ -81,7 +81,7 @@ describe("The output of a case", () => {
     )
   })
 
-  it("the output of a case keeps the program's own frames of a stack, and the lines behind its last one", () => {
+  it("the output of a case of npm run faults keeps the program's own frames of a stack, and the lines after the last frame", () => {
     const text = [
       "Error: it broke",
       `    at here (file://${programs}/a.ts:3:4)`,
@@ -93,7 +93,7 @@ describe("The output of a case", () => {
     )
   })
 
-  it("normalising the output of a case takes a time that grows only in proportion to its length", () => {
+  it("normalising the output of a case of npm run faults takes a time that grows only in proportion to the output's length", () => {
     const begin = performance.now()
     plain("x".repeat(1_000_000), "/tmp/x")
     assert.isBelow(performance.now() - begin, 5_000)

@@ -1,6 +1,6 @@
 /**
- * The cases with several hosts: two trees over mutual TLS work together, lose each other, and find each other again.
- * Each case returns what it has measured.
+ * The cases with several hosts, in which two trees over mutual TLS work together, lose each other, and find each other
+ * again. Each case with several hosts returns what it has measured.
  */
 import type * as Eventually from "@furrow/testing/Eventually"
 import * as Effect from "effect/Effect"
@@ -18,18 +18,20 @@ export interface Case {
 
 /** Milliseconds from a cut to the failure of every call that was open over the cut connection. */
 const lostMillis = 11_000
-/** Milliseconds after the last renewal of a lease: when its leader stops, and when the lease expires. */
+/** Milliseconds after the last renewal of a lease at which its leader stops, and at which the lease expires. */
 const [fenceMillis, ttlMillis] = [11_250, 15_000]
 /** Milliseconds between two renewals of a lease, because the last renewal may lie that long before a cut. */
 const renewalMillis = ttlMillis / 4
 
-/** Fails where a time exceeds its bound. The delay of this host's timers is added to the bound. */
+/** Fails where a time in a case exceeds its bound. The delay of this host's timers is added to the bound of a case. */
 const within = (what: string, millis: number, bound: number, { delay }: Place): string => {
   Assert.ok(millis <= bound + delay(), `${what} took ${millis} ms, and ${bound} are allowed (timers: ${delay()} late)`)
   return `${what} ${millis} ms (at most ${bound})`
 }
 
-/** The tree of east calls an actor of west in each way, and keeps three calls and a stream open. */
+/**
+ * The tree on the host `east` calls an actor of the host `west` in each way, and keeps three calls and a stream open.
+ */
 const together = (place: Place) =>
   Effect.gen(function*() {
     const west = yield* place.tree("west", { starts: [{ name: "bert" }] })
@@ -48,8 +50,8 @@ const ready = (east: Tree, west: Tree, round: number) =>
 const failures = [/^call 1 of 1 (.*)$/, /^call 2 of 1 (.*)$/, /^call 3 of 1 (.*)$/, /^stream of 1 (.*)$/]
 
 /**
- * Checks that every open call of east fails with a typed error. Returns the milliseconds from the cut to the last
- * failure.
+ * Checks that every open call of the host `east` fails with a typed error. Returns the milliseconds from the cut to the
+ * failure of the last call.
  */
 const lost = (east: Tree, cutAt: number) =>
   Effect.gen(function*() {
@@ -95,7 +97,7 @@ const eastward = ({ network: { cut, hosts } }: Place) => cut(hosts.west, hosts.e
 const westward = ({ network: { cut, hosts } }: Place) => cut(hosts.east, hosts.west)
 const both = (place: Place) => Effect.andThen(eastward(place), westward(place))
 
-/** Cuts the connections of a host to all others. */
+/** Cuts the connections of a host to all other hosts. */
 const isolate = ({ network: { cut, hosts } }: Place, name: "east" | "west") =>
   Effect.forEach(
     Object.values(hosts).filter((host) => host.name !== name),
@@ -109,7 +111,7 @@ const loss: Case = {
     Effect.gen(function*() {
       const { east, west } = yield* together(place)
       const at = Date.now()
-      // A host that has lost its power cannot send the end of a connection, so its links are cut first.
+      // A host that has lost its power cannot send the end of a connection, so the host's links are cut first.
       yield* isolate(place, "west")
       yield* west.kill
       const calls = within("failure of all calls", yield* lost(east, at), lostMillis, place)
@@ -121,7 +123,7 @@ const loss: Case = {
 interface Leadership {
   readonly of: number
   readonly at: number
-  /** The token of the leadership; undefined at its end. */
+  /** The token of a leadership; undefined at the end of the leadership. */
   readonly token: number | undefined
 }
 

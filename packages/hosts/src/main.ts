@@ -1,5 +1,5 @@
 /**
- * `npm run hosts`: runs trees on several hosts, which are network namespaces of this computer.
+ * The command `npm run hosts` runs trees on several hosts, which are network namespaces of this computer.
  *
  *     npm run hosts                plays all cases, two at a time
  *     npm run hosts -- --only TEXT those whose title holds TEXT
@@ -20,7 +20,7 @@ import * as Runtime from "effect/Runtime"
 import { type Case, cases } from "./cases.ts"
 import * as Place from "./place.ts"
 
-/** Ends the program with this exit code; its reason has been printed. */
+/** Ends the process of `npm run hosts` with this exit code; the reason has been printed. */
 class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code
   override readonly [Runtime.errorReported] = false

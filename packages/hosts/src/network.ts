@@ -1,6 +1,6 @@
 /**
- * Makes hosts on one computer: network namespaces that a router joins. The router drops the packets of a cut link
- * without an answer, as a broken cable does.
+ * Makes the hosts of a test network on one computer: network namespaces that a router joins. The router drops the
+ * packets of a cut link without an answer, as a broken cable does.
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -8,7 +8,7 @@ import type * as Scope from "effect/Scope"
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 
-/** A failed command for the network, with its output. */
+/** The error of a failed command for the test network, with the command's output. */
 export class NetworkError
   extends Data.TaggedError("NetworkError")<{ readonly command: string; readonly said: string }>
 {
@@ -17,24 +17,27 @@ export class NetworkError
   }
 }
 
-/** One host, which has a network namespace with a name. */
+/** One host of the test network, which is a network namespace with a name. */
 export interface Host {
   readonly name: string
   /** IPv4. */
   readonly address: string
-  /** The command that runs a program on this host. */
+  /** The command that runs a program on this host of the test network. */
   readonly through: ReadonlyArray<string>
 }
 
 export interface Network<Name extends string> {
   readonly hosts: Readonly<Record<Name, Host>>
-  /** Drops the packets that `from` sends to `to`, from now on. Packets in the other direction still arrive. */
+  /**
+   * Drops the packets that the host `from` sends to the host `to`, from now on. Packets in the other direction of a cut
+   * still arrive.
+   */
   readonly cut: (from: Host, to: Host) => Effect.Effect<void, NetworkError>
-  /** Restores all connections that were cut. */
+  /** Restores all connections of the test network that were cut. */
   readonly heal: Effect.Effect<void, NetworkError>
 }
 
-/** Returns why this computer cannot have such hosts; undefined where it can. */
+/** Returns why this computer cannot have hosts of a test network; undefined where it can. */
 export const cannot = (): string | undefined => {
   if (process.platform !== "linux") return "network namespaces are Linux's"
   if (process.geteuid?.() !== 0) return "network namespaces need root"
@@ -55,7 +58,7 @@ const run = (command: string, input = ""): Effect.Effect<void, NetworkError> =>
 const runAll = (commands: ReadonlyArray<string>) =>
   Effect.forEach(commands, (command) => run(command), { discard: true })
 
-/** Processes in a namespace keep it alive after its name is removed, so they are killed first. */
+/** Processes in a network namespace keep it alive after its name is removed, so the processes are killed first. */
 const remove = (name: string) =>
   Effect.suspend(() => {
     const { stdout } = ChildProcess.spawnSync("ip", ["netns", "pids", name], { encoding: "utf8" })
@@ -63,7 +66,7 @@ const remove = (name: string) =>
       try {
         process.kill(Number(pid), "SIGKILL")
       } catch {
-        // The process has already ended.
+        // The process in the namespace has already ended.
       }
     }
     return Effect.ignore(run(`ip netns del ${name}`))
@@ -73,7 +76,7 @@ const namespace = (name: string) => Effect.acquireRelease(run(`ip netns add ${na
 
 const prefix = "furrow"
 
-/** Returns the names of the namespaces that networks on this computer have. */
+/** Returns the names of the namespaces that test networks on this computer have. */
 export const namespaces = (): ReadonlyArray<string> => {
   try {
     return Fs.readdirSync("/var/run/netns").filter((name) => name.startsWith(`${prefix}-`))
@@ -82,25 +85,25 @@ export const namespaces = (): ReadonlyArray<string> => {
   }
 }
 
-/** Removes the namespaces that killed processes have left behind. */
+/** Removes the network namespaces that killed processes have left behind. */
 const sweep = Effect.suspend(() =>
   Effect.forEach(namespaces().filter((name) => !Fs.existsSync(`/proc/${name.split("-")[1]}`)), remove, {
     discard: true
   })
 )
 
-/** The number of networks that this process has made, which is a part of the names of their namespaces. */
+/** The number of test networks that this process has made, which is a part of the names of their namespaces. */
 let networks = 0
 
 /**
- * Returns the first three bytes of a host's addresses. Several networks may use the same addresses, because no packet
- * leaves its namespaces.
+ * Returns the first three bytes of the addresses of a host in the test network. Several test networks may use the same
+ * addresses, because no packet leaves the namespaces of a network.
  */
 const subnet = (host: number) => `10.77.${host}`
 
 /**
- * Makes hosts with these names, joined by a router. The namespaces of the hosts, their links and their processes are
- * removed when the Scope closes.
+ * Makes hosts with these names, which a router joins. The namespaces of the test network, their links and their
+ * processes are removed when the Scope closes.
  */
 export const make = <const Name extends string>(
   names: ReadonlyArray<Name>

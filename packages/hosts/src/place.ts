@@ -1,6 +1,6 @@
 /**
- * The place of one case: two hosts, an engine on a third host, a certificate for each tree, and the output of the
- * trees.
+ * The place of one case with several hosts: two hosts with trees, an engine on a third host, certificates, and the
+ * output of the trees.
  */
 import * as Server from "@furrow/engines/Server"
 import * as Certificates from "@furrow/testing/Certificates"
@@ -16,19 +16,19 @@ import { monitorEventLoopDelay } from "node:perf_hooks"
 import * as Network from "./network.ts"
 import type { Settings } from "./programs/tree.ts"
 
-/** One line of a program's output: its time in milliseconds, and its text. */
+/** One line of the output of a tree's program: its time in milliseconds, and its text. */
 export interface Line {
   readonly at: number
   readonly text: string
 }
 
-/** The tree that runs on one host. */
+/** The tree that runs on one host of the case. */
 export interface Tree {
   readonly program: Program.Program
   readonly lines: () => ReadonlyArray<Line>
-  /** Waits for a line that matches and is later than the given time. */
+  /** Waits for a line of the output that matches and is later than the given time. */
   readonly says: (text: RegExp, after?: number) => Effect.Effect<Line, Eventually.NotInTime>
-  /** Kills all processes of the tree at once. */
+  /** Kills all processes of the tree on one host at once. */
   readonly kill: Effect.Effect<void>
 }
 
@@ -42,14 +42,17 @@ export interface Place {
   readonly delay: () => number
 }
 
-/** The bound of one step of a case. A step takes seconds, and may take much longer on a loaded computer. */
+/**
+ * The bound of one step of a case with several hosts. A step of a case takes seconds, and may take much longer on a
+ * loaded computer.
+ */
 const patience = { within: "90 seconds", every: "50 millis" } as const
 
 const port = 4222
 
 const server = Server.installed(["nats-server"])
 
-/** Returns why this computer cannot play the cases; undefined where it can. */
+/** Returns why this computer cannot play the cases with several hosts; undefined where it can. */
 export const cannot = (): string | undefined =>
   Network.cannot() ??
     (server === undefined ? "there is no nats-server (Debian has a package of this name)" : undefined)
@@ -95,7 +98,7 @@ const treeOf = (program: Program.Program): Tree => {
         try {
           process.kill(pid, "SIGKILL")
         } catch {
-          // The process has already ended.
+          // The process of the tree has already ended.
         }
       }
     })
@@ -103,8 +106,8 @@ const treeOf = (program: Program.Program): Tree => {
 }
 
 /**
- * Makes three hosts, of which the third one runs the engine. The hosts and their processes are removed when the Scope
- * closes.
+ * Makes three hosts of a test network, of which the third one runs the engine. The hosts of the case and their
+ * processes are removed when the Scope closes.
  */
 export const make: Effect.Effect<Place, Network.NetworkError | Eventually.NotInTime, Scope.Scope> = Effect.gen(
   function*() {

@@ -40,7 +40,7 @@ const stands = (silent: Program.Program, lively: Effect.Effect<void, Eventually.
 
 describe.skipIf(problem !== undefined)("A network of namespaces", () => {
   it.live(
-    "a cut drops only packets from one host to another until it is healed, and removing the network leaves nothing",
+    "a cut of the test network drops only packets in one direction until it is healed, and no network namespace is left",
     () =>
       Effect.gen(function*() {
         yield* Effect.scoped(Effect.gen(function*() {

@@ -31,26 +31,27 @@ import * as NodeTransport from "./NodeTransport.ts"
  */
 export interface Options extends RootOptions {
   /**
-   * The processes that the root keeps ready for the next starts, as in `NodeSpawner.layer`. The option is used where
-   * the context has no Spawner. The default is the variable `FURROW_SPARES`, else `auto`.
+   * The processes that the root keeps ready for the next starts, as in `NodeSpawner.layer`. The option `spares` is used
+   * where the context has no Spawner. The default of `spares` is the variable `FURROW_SPARES`, else `auto`.
    */
   readonly spares?: NodeSpawner.SparesMode | undefined
   /**
    * The folder for the records of living actors and the stories of dead ones, or `off`, as in `NodeSpawner.layer`. The
-   * option is used where the context has no Spawner. The default is the variable `FURROW_GRAVES`, else `graves` in the
-   * runtime folder.
+   * option `graves` is used where the context has no Spawner. The default of `graves` is the variable `FURROW_GRAVES`,
+   * else `graves` in the runtime folder.
    */
   readonly graves?: string | undefined
   /**
    * The times at which a large root has a small process that starts its actors, as in `NodeSpawner.layer`. The option
-   * is used where the context has no Spawner. The default is the variable `FURROW_STARTER`, else `auto`.
+   * `starter` is used where the context has no Spawner. The default of `starter` is the variable `FURROW_STARTER`, else
+   * `auto`.
    */
   readonly starter?: NodeSpawner.StarterMode | undefined
 }
 
 /**
- * Returns a part of the platform: the one in the context, or else the default. A Layer that the program provides is
- * always used.
+ * Returns a part of a root's platform: the one in the context, or else the default. A Transport, Discovery or Spawner
+ * that the program provides is always used.
  */
 const givenOr = <I, S>(
   context: Context.Context<never>,
@@ -73,14 +74,15 @@ const layerOf = ({ graves, spares, starter, ...options }: Options): Layer.Layer<
     )))
 
 /**
- * The runtime of a root whose actors are processes on this host: `NodeActor.layer`, or `NodeActor.layer({ name: "shop"
- * })`. This Layer is for programs with a main function of their own, and does not handle signals.
+ * Provides the runtime of a root whose actors are processes on this host: `NodeActor.layer`, or
+ * `NodeActor.layer({ name: "shop" })`. `NodeActor.layer` is for programs with a main function of their own, and does
+ * not handle signals.
  *
- * A Transport, a Discovery or a Spawner in the context is used instead of the default. The default parts are Unix
- * sockets, the tree's own registrar, and Node processes.
+ * A Transport, a Discovery or a Spawner in the context of `NodeActor.layer` replaces the default one. By default a root
+ * has Unix sockets, the tree's own registrar, and Node processes as its platform.
  *
- * The Layer is one value, so a program that provides it in two places has one runtime. The Layer fails with
- * `RuntimeLayerError` where a part of the platform cannot be built.
+ * `NodeActor.layer` is one value, so a program that provides it in two places has one runtime. `NodeActor.layer` fails
+ * with `RuntimeLayerError` where a part of the platform cannot be built.
  *
  * @example
  * ```ts check
@@ -95,8 +97,8 @@ export const layer: OptionalLayer<Options, ActorRuntime, RuntimeLayerError> = op
 const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
 /**
- * The exit code of a root whose output has lost its reader. The exit code equals that of a process that SIGPIPE has
- * ended, because Node ignores SIGPIPE.
+ * The exit code of a root whose output has lost its reader. A root whose output has lost its reader exits with the code
+ * of a process that SIGPIPE has ended, because Node ignores SIGPIPE.
  */
 const brokenPipeCode = 141
 /** The exit code of a root that an uncaught error ended (sysexits' EX_SOFTWARE). */
@@ -114,8 +116,9 @@ export type MainOptions<E> =
 
 /**
  * True in a process whose main program may run; false in the process of an actor below a root, which imports or runs
- * the same file to find its endpoints. A main program that does not use `runMain` must call `isRoot` first. In a bundle
- * `import.meta.main` is true in actors too, so no other check keeps the main program from running in them.
+ * the same file to find its endpoints. A main program that does not use `runMain` must call `isRoot` before it starts a
+ * tree. In a bundle `import.meta.main` is true in actors too, so only `isRoot` keeps the main program from running in
+ * them.
  *
  * @example
  * ```ts
@@ -129,26 +132,27 @@ export type MainOptions<E> =
 export const isRoot: () => boolean = Child.isRoot
 
 /**
- * Runs a program as the root of a tree of actors. Provides the runtime, interrupts the program when it has to end, and
- * waits for its finalizers. In an actor, which imports the same file to find its endpoints, the function does nothing.
+ * Runs a program as the root of a tree of actors. `runMain` provides the runtime of a root, interrupts the program when
+ * it has to end, and waits for the program's finalizers. `runMain` does nothing in an actor, which imports the same
+ * file to find its endpoints.
  *
- * The program is interrupted at the first SIGINT, SIGTERM or SIGHUP, at an uncaught error, and when its output is
- * closed. A further SIGINT kills the tree, if it comes at least a second after the first signal.
+ * A main program is interrupted at the first SIGINT, SIGTERM or SIGHUP, at an uncaught error, and when its output is
+ * closed. A further SIGINT kills the tree, if it comes at least a second after the signal that interrupted the main
+ * program.
  *
- * Ctrl-Z stops the whole tree, and `fg` continues it. The function also works in a process with pid 1, as in a
- * container.
+ * Ctrl-Z stops the whole tree, and `fg` continues it. `runMain` also works in a process with pid 1, as in a container.
  *
  * Ctrl-\\ (SIGQUIT) or SIGUSR2 prints the tree and what its fibers wait for on stderr, and the program goes on. A
- * listener of the program for SIGQUIT or SIGUSR2 replaces the printing of the tree. The printing of the tree at a
- * signal works on Linux, unless `observe` is `off`.
+ * listener of the program for SIGQUIT or SIGUSR2 replaces the printing of the tree. The printing of a root's tree at
+ * SIGQUIT or SIGUSR2 works on Linux, unless `observe` is `off`.
  *
  * Exit codes:
  *
- * - 0, or the value of `process.exitCode` that a successful program has set
- * - 1 for a failure
- * - 130, 143, 129 for SIGINT, SIGTERM, SIGHUP
- * - 141 for a closed pipe
- * - 70 for an uncaught error
+ * - The exit code is 0, or the value of `process.exitCode` that a successful program has set.
+ * - Exit code 1 means that the program failed.
+ * - Exit codes 130, 143 and 129 mean that SIGINT, SIGTERM or SIGHUP ended the program.
+ * - Exit code 141 means that the program's output was closed.
+ * - Exit code 70 means that an error was not caught.
  *
  * @example
  * ```ts check
@@ -164,7 +168,7 @@ export const runMain = <A, E, E2 = never>(
 ): void => {
   if (!isRoot()) return
   let control: Control | undefined
-  // The runtime in the Layer, on any platform, has functions to stop and to kill its tree.
+  // The runtime of a root, on any platform, with the functions that stop and kill its tree.
   const main = Effect.flatMap(Effect.context<ActorRuntime>(), (context) => {
     control = controlOf(Context.get(context, ActorRuntimes.ActorRuntime))
     return program
@@ -178,8 +182,8 @@ export const runMain = <A, E, E2 = never>(
         // A program that succeeds may have set `process.exitCode` itself.
         if (wanted !== 0) process.exitCode = wanted
         root.release()
-        // A successful process is not ended by force: its output may not be written yet, and the runtime no longer
-        // keeps the process alive.
+        // A main program that succeeded is not ended by force, because its output may not be written yet, and the
+        // runtime no longer keeps its process alive.
         if (Exit.isFailure(exit) || ended !== undefined) process.exit()
       })
     })
@@ -206,14 +210,14 @@ interface RootWatch {
 }
 
 /**
- * Milliseconds after the first signal in which a SIGINT is ignored, because npm and others pass on a signal of the
+ * Milliseconds after the first signal in which a SIGINT is ignored, because npm and others send the signal of a
  * terminal a second time.
  */
 const sameWishMillis = 1000
 
 /**
  * Watches for every event that can end a root from outside its program: signals, uncaught errors, and closed output.
- * The first such event from outside interrupts the program; a later SIGINT kills the tree.
+ * The first event from outside the program interrupts the program of a root; a later SIGINT kills the tree.
  */
 const watchRoot = (control: () => Control | undefined, interrupt: () => void): RootWatch => {
   let code: number | undefined

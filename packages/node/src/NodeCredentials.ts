@@ -16,19 +16,19 @@ import * as Fs from "node:fs"
  * @since 0.2.0
  */
 export interface FileOptions {
-  /** The name of the tree, as other trees see it. Default: `tree`. */
+  /** The name of this program's tree, as other trees see it. Default: `tree`. */
   readonly tree?: string | undefined
   /**
-   * Makes a missing file, with a new random secret. Programs that make the file at the same time all get the same
-   * secret. By default a missing file is an error.
+   * Makes a missing file of the secret, with a new random secret. Programs that make one file of a secret at the same
+   * time all get the same secret. By default a missing file of the secret is an error.
    */
   readonly create?: boolean | undefined
 }
 
-/** The length in bytes of the shortest secret that is accepted. */
+/** The length in bytes of the shortest secret that the Layer accepts. */
 const minBytes = 32
 
-/** A problem of the secret's file, described for the user. */
+/** A problem of the secret's file, as a sentence for the user. */
 class Unusable extends Error {}
 
 const problemOf = (path: string): string | undefined => {
@@ -40,8 +40,8 @@ const problemOf = (path: string): string | undefined => {
 }
 
 /**
- * Makes the file of a secret by linking a complete file to the path. No reader sees a part of the file, and the first
- * of several makers wins.
+ * Makes the file of a secret by linking a complete file to the path. A reader never sees a part of a secret's file, and
+ * the first of several makers of the file wins.
  */
 const create = (path: string): void => {
   const made = `${path}.${process.pid}.${Crypto.randomBytes(4).toString("hex")}`
@@ -70,12 +70,12 @@ const read = (path: string, wanted: boolean): Uint8Array => {
 }
 
 /**
- * Reads the secret that several trees share. Each program that knows the secret is a member of every tree with this
- * secret. Copy the file to other hosts over a channel that you trust. The secret is the text of the file without line
- * breaks at its end, and has at least 32 bytes.
+ * Reads the secret that several trees share. Each program that knows the secret in the file is a member of every tree
+ * with this secret. Copy the file of the secret to other hosts only over a channel that you trust. A shared secret is
+ * the text of its file without line breaks at the end, and has at least 32 bytes.
  *
- * The Layer fails with `RuntimeLayerError` where the file is missing, where other users can read it, or where the
- * secret is too short. Errors never contain the secret.
+ * The Layer of credentials fails with `RuntimeLayerError` where the secret is too short, or its file is missing or
+ * readable by other users. Errors of the Layer of credentials never contain the secret.
  *
  * @example
  * ```ts check

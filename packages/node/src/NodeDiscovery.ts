@@ -12,8 +12,8 @@ import * as HostDriver from "./internal/hostDriver.ts"
 import * as RuntimeFolder from "./internal/runtimeFolder.ts"
 
 /**
- * The options of names on one host: the folder of their socket. Default: The default is `$XDG_RUNTIME_DIR/furrow`, or
- * `furrow-<uid>` among the temporary files.
+ * The options of names on one host: the folder of their socket. The default folder of the socket for a host's
+ * names is `$XDG_RUNTIME_DIR/furrow`, or `furrow-<uid>` among the temporary files.
  *
  * @category models
  * @since 0.2.0
@@ -24,10 +24,11 @@ export interface HostOptions {
 
 /**
  * A Layer of a discovery driver for all programs of this user on this host: `NodeDiscovery.layerHost`, or
- * `NodeDiscovery.layerHost({ folder: "/run/shop" })`. The Layer does not work on Windows.
+ * `NodeDiscovery.layerHost({ folder: "/run/shop" })`. `NodeDiscovery.layerHost` does not work on Windows.
  *
- * The first program holds the names, and answers the others over a socket that no other user can open. When that
- * program ends, also by `kill -9`, another one continues with the same names: the state is written before each answer.
+ * The first program of a user holds the names on the host, and answers the user's other programs over a socket that
+ * only they can open. When the program that holds the names ends, also by `kill -9`, another one continues with the
+ * same names, because the state is written before each answer.
  *
  * @example
  * ```ts

@@ -1,9 +1,9 @@
 /**
- * The stories of this user's dead actors on this host. A story says why an actor died, what it served then, and what
- * its last steps were. The owner of an actor writes a story when the actor does not end in order.
+ * The stories of this user's dead actors on this host. A story says why an actor died, what the actor served at its
+ * death, and what its last steps were. The owner of an actor writes a story when the actor does not end in order.
  *
- * The newest 100 stories are kept. The stories hold names, numbers and times, and never a payload or the text of a
- * message.
+ * The newest 100 stories of a user's dead actors are kept. The stories of dead actors hold names, numbers and times,
+ * and never a payload or the text of a message.
  *
  * @since 0.2.0
  */
@@ -15,15 +15,19 @@ import { gravesFolder } from "./internal/gravesMode.ts"
 export type { Grave } from "./internal/graves.ts"
 export type { Step } from "./internal/recordFile.ts"
 
-/** Returns the folder of stories: the named one, or else the folder that a root with this environment would use. */
+/**
+ * Returns the folder of dead actors' stories: the named one, or else the folder that a root with this environment would
+ * use.
+ */
 const folderOf = (folder: string | undefined): string =>
   folder === undefined
     ? gravesFolder(undefined, process.env, Graves.usualGraves()).folder ?? Graves.usualGraves()
     : Path.resolve(folder)
 
 /**
- * Lists the stories of a folder, the newest first. The default is the folder of this user's trees. Before the listing,
- * stories are written from the records of actors that died together with their parents.
+ * Lists the stories of dead actors in a folder, the newest first. By default the stories in the folder of this user's
+ * trees are listed. Before stories are listed, those of actors that died together with their parents are written from
+ * the actors' records.
  *
  * @example
  * ```ts
@@ -37,7 +41,8 @@ export const list = (folder?: string): Effect.Effect<ReadonlyArray<Graves.Grave>
   Effect.sync(() => Graves.list(folderOf(folder)))
 
 /**
- * Removes every story of a folder. The default is the folder of this user's trees.
+ * Removes every story of dead actors in a folder. By default the stories in the folder of this user's trees are
+ * removed.
  *
  * @example
  * ```ts

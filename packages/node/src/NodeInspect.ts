@@ -2,9 +2,9 @@
  * Lets tools look into the actors of this host from outside: finds the processes that are actors, and opens a
  * connection to each.
  *
- * A tool knocks with the signal SIGURG, and the actor opens its door in the folder of its tree. The door is a socket
- * with a key beside it, and only the user of the tree can open both files. Before the first knock an actor has neither
- * socket nor key. The module works only on Linux.
+ * A tool knocks with the signal SIGURG, and the actor opens its door in the folder of its tree. The door of an actor is
+ * a socket with a key beside it, and only the user of the tree can open both files. Before the first knock an actor has
+ * neither the socket nor the key of a door. The module NodeInspect works only on Linux.
  *
  * @since 0.2.0
  */
@@ -31,11 +31,11 @@ import { connect } from "./internal/socket.ts"
 export interface Candidate {
   readonly pid: number
   readonly parent: number
-  /** The name of the actor in the title of its process; undefined for a root, whose title has no name. */
+  /** The name of an observable actor in the title of its process; undefined for a root, whose title has no name. */
   readonly name: string | undefined
   /**
-   * The state of the process by the kernel's letter: `R` runs, `S` sleeps, `D` is in a system call, `T` is stopped, `Z`
-   * is dead.
+   * The state of an observable process by the kernel's letter: The letter `R` means that the process runs, `S` sleeps,
+   * `D` is in a system call, `T` is stopped, and `Z` is dead.
    */
   readonly state: string
 }
@@ -78,7 +78,8 @@ const candidateOf = (pid: number): Candidate | undefined => {
 }
 
 /**
- * Lists the other processes of this user that may be actors. Each run of the Effect reads `/proc` anew.
+ * Lists the other processes of this user that may be actors. Each run of the Effect that lists processes reads `/proc`
+ * anew.
  *
  * @example
  * ```ts
@@ -98,8 +99,8 @@ export const candidates: Effect.Effect<ReadonlyArray<Candidate>> = Effect.sync((
 })
 
 /**
- * Lists the process of this program itself, where the process is an actor that may be observed. So a program can look
- * into its own tree.
+ * Lists the process of this program itself, where the process is an actor that may be observed. The list with its own
+ * process lets a program look into its own tree.
  *
  * @example
  * ```ts
@@ -151,21 +152,25 @@ const keyOf = (door: string): Effect.Effect<Uint8Array, ActorUnreachable> =>
   })
 
 /**
- * The options of an observer: the time that the actor has to answer.
+ * The options of an observer: the time that an actor has to answer.
  *
  * @category models
  * @since 0.2.0
  */
 export interface ObserveOptions {
-  /** The time that an actor has to open its door and to greet. The default is 1 second. */
+  /**
+   * The time that an actor has to open its door and to greet an observer. By default an actor has 1 second to open its
+   * door and to greet an observer.
+   */
   readonly within?: Duration.Input | undefined
 }
 
 const defaultWithin: Duration.Input = "1 second"
 
 /**
- * Looks into one actor as long as the Scope lasts: knocks, waits for the actor's door, and proves that it has read the
- * key. Fails with `ActorUnreachable` when the process is no actor, may not be observed, or does not answer in time.
+ * Observes one actor as long as the Scope lasts: knocks, waits for the actor's door, and proves that the observer has
+ * read the key. The observer fails with `ActorUnreachable` when the process is no actor, may not be observed, or does
+ * not answer in time.
  *
  * @example
  * ```ts

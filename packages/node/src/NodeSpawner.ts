@@ -41,33 +41,38 @@ export type { SparesMode, StarterMode } from "./internal/modes.ts"
  */
 export interface Options {
   /**
-   * The guard that ends an actor whose parent can no longer end it. The default is the best guard of the platform,
-   * which is `warden` on Linux with `setpriv`, and `thread` elsewhere. A guard that cannot work on this platform is
-   * replaced, and the root logs a warning.
+   * The guard that ends an actor whose parent can no longer end it. The default guard is the best one of the platform:
+   * `warden` on Linux with `setpriv`, and `thread` elsewhere. A guard that cannot work on this platform is replaced,
+   * and the root logs a warning.
    */
   readonly guard?: GuardMode | undefined
   /**
-   * The target for the stdout of all actors of the tree, which the option of a single start overrides. The default is
-   * the root's stdout. An actor passes on the output of its own actors, so the option of the root counts.
+   * The target for the stdout of all actors of the tree, which the option of a single start overrides. By default the
+   * stdout of actors goes to the root's stdout. An actor passes the output of its own actors on, so only the option of
+   * the root counts for the whole tree.
    */
   readonly stdout?: Output | undefined
-  /** The target for the stderr of all actors, as `stdout` is for the other stream. The default is the root's stderr. */
+  /**
+   * The target for the stderr of all actors of the tree, which the option of a single start overrides. By default the
+   * stderr of actors goes to the root's stderr.
+   */
   readonly stderr?: Output | undefined
   /**
-   * The processes that the root keeps ready for the next starts. The default is the variable `FURROW_SPARES` of the
-   * root's environment, else `auto`. An unknown value is ignored, and the root logs a warning.
+   * The processes that the root keeps ready for the next starts. The default of `spares` is the variable
+   * `FURROW_SPARES` of the root's environment, else `auto`. An unknown value of `spares` is ignored, and the root logs
+   * a warning.
    */
   readonly spares?: SparesMode | undefined
   /**
    * The folder for the records that actors keep of their calls, and for the stories of dead actors: an absolute path,
-   * or `off`. The default is the variable `FURROW_GRAVES` of the root's environment, else `graves` in the runtime
-   * folder. A path that is not absolute is ignored, and the root logs a warning.
+   * or `off`. The default of `graves` is the variable `FURROW_GRAVES` of the root's environment, else `graves` in the
+   * runtime folder. A path in `graves` that is not absolute is ignored, and the root logs a warning.
    */
   readonly graves?: string | undefined
   /**
-   * The times at which a large root has a small process that starts its actors. A large root itself stops for some time
-   * at each start. The default is the variable `FURROW_STARTER` of the root's environment, else `auto`. An unknown
-   * value is ignored, and the root logs a warning.
+   * The times at which a large root has a small process that starts its actors. A large root that starts a process
+   * itself stops for some time at each start. The default of `starter` is the variable `FURROW_STARTER` of the root's
+   * environment, else `auto`. An unknown value of `starter` is ignored, and the root logs a warning.
    */
   readonly starter?: StarterMode | undefined
 }
@@ -136,8 +141,8 @@ const native = (
   })
 
 /**
- * Starts every actor as a process, under the best available guard: `NodeSpawner.layer`, or `NodeSpawner.layer({ guard:
- * "thread" })`.
+ * Starts every actor of a tree as a process, under the best available guard: `NodeSpawner.layer`, or
+ * `NodeSpawner.layer({ guard: "thread" })`.
  *
  * @example
  * ```ts check

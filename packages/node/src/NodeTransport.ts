@@ -20,10 +20,10 @@ import * as TcpSocket from "./internal/tcpSocket.ts"
 import * as TlsSocket from "./internal/tlsSocket.ts"
 
 /**
- * The options of Unix sockets: the folder of this user's trees. Default: The default is `$XDG_RUNTIME_DIR/furrow`, or
- * `furrow-<uid>` among the temporary files.
+ * The options of Unix sockets: the folder of this user's trees. The default folder of Unix sockets is
+ * `$XDG_RUNTIME_DIR/furrow`, or `furrow-<uid>` among the temporary files.
  *
- * The folder must belong to this user and be closed to all others; otherwise the transport fails.
+ * The folder of Unix sockets must belong to this user and be closed to all others; otherwise the transport fails.
  *
  * @category models
  * @since 0.1.0
@@ -33,14 +33,14 @@ export interface UnixOptions {
 }
 
 /**
- * The name that the plans of this package have in the place of a module. Every actor knows these transports without an
- * import.
+ * The name that the plans of this package have in the place of a module. Every actor knows the transports of this
+ * package without an import.
  */
 const module = "furrow:node"
 
 /**
- * The driver of Unix sockets in the root. The tree's folder is removed when the last actor has ended, or at the end of
- * the process.
+ * The driver of Unix sockets in the root. The tree's folder of sockets is removed when the last actor has ended, or at
+ * the end of the root's process.
  */
 const unixOfRoot = (base: string) =>
   Layer.effect(
@@ -57,8 +57,8 @@ const unixOfRoot = (base: string) =>
   )
 
 /**
- * Unix sockets of mode 0600 in a private folder of the tree: `NodeTransport.layerUnix`, or `NodeTransport.layerUnix({
- * folder: "/run/shop" })`. The Layer does not work on Windows.
+ * Lets actors listen at Unix sockets of mode 0600 in a private folder of the tree: `NodeTransport.layerUnix`, or
+ * `NodeTransport.layerUnix({ folder: "/run/shop" })`. `NodeTransport.layerUnix` does not work on Windows.
  *
  * @example
  * ```ts
@@ -70,7 +70,7 @@ const unixOfRoot = (base: string) =>
  */
 export const layerUnix: OptionalLayer<UnixOptions, Transport> = optional(
   ({ folder }: UnixOptions) =>
-    // The root chooses the folder, because actors may have another environment.
+    // The root chooses the folder of a tree's sockets, because actors may have another environment.
     Layer.sync(Transport, () => {
       const base = RuntimeFolder.runtimeFolder(folder)
       const data = { module, key: "unix", settings: base }
@@ -86,16 +86,16 @@ export const layerUnix: OptionalLayer<UnixOptions, Transport> = optional(
  * @since 0.2.0
  */
 export interface PlaceOptions {
-  /** An IPv4 or IPv6 address of this host. The default for TCP is 127.0.0.1. */
+  /** An IPv4 or IPv6 address of this host. The default host for TCP is 127.0.0.1. */
   readonly host?: string | undefined
   /**
-   * The first and the last port of a range, in which each listening actor takes a free port. By default any free port
-   * is used.
+   * The first and the last port of a range, in which each listening actor takes a free port. By default an actor
+   * listens at any free port.
    */
   readonly ports?: readonly [first: number, last: number] | undefined
   /**
-   * The address or host name that others dial. The default is `host`. The option is required where `host` stands for
-   * every address (`0.0.0.0`, `::`).
+   * The address or host name that other actors dial. The default is `host`. The option `advertise` is required where
+   * `host` stands for every address (`0.0.0.0`, `::`).
    */
   readonly advertise?: string | undefined
 }
@@ -109,15 +109,15 @@ export interface PlaceOptions {
  */
 export interface TcpOptions extends PlaceOptions {
   /**
-   * Allows an actor to listen beyond the loopback without encryption. Without the option `insecure` the Layer fails for
-   * a place beyond the loopback; use `layerTls` instead.
+   * Allows an actor to listen beyond the loopback without encryption. Without the option `insecure` the Layer of TCP
+   * fails for a host beyond the loopback; use `layerTls` instead.
    */
   readonly insecure?: "I know" | undefined
 }
 
 /**
- * The options of TLS: the place to listen at, and the paths of three PEM files. Every actor of the tree reads these
- * files itself, so that keys are never sent.
+ * The options of TLS: the host and ports to listen at, and the paths of three PEM files. Every actor of the tree reads
+ * the PEM files itself, so that keys are never sent.
  *
  * @category models
  * @since 0.2.0
@@ -126,13 +126,15 @@ export interface TlsOptions extends PlaceOptions {
   /** An IPv4 or IPv6 address of this host. */
   readonly host: string
   /**
-   * The path of the certificates of the trusted authorities. The authorities that the operating system trusts are not
-   * used.
+   * The path of the file with the certificates of the trusted authorities. The authorities that the operating system
+   * trusts are not used for the tree's TLS.
    */
   readonly ca: string
-  /** The path of this host's certificate, which names the host that others dial as a DNS name or an IP address. */
+  /**
+   * The path of this host's certificate, which names the host that other actors dial as a DNS name or an IP address.
+   */
   readonly cert: string
-  /** The path of the private key of the certificate, not encrypted. */
+  /** The path of the private key of this host's certificate, not encrypted. */
   readonly key: string
 }
 
@@ -160,12 +162,12 @@ const problemOfTcp = (options: TcpOptions & Place): string | undefined =>
     (Address.isLoopbackHost(options.host) || options.insecure === "I know" ? undefined : insecure(options.host))
 
 /**
- * Tcp: `NodeTransport.layerTcp` listens on 127.0.0.1, at a free port of each actor, and `NodeTransport.layerTcp({ host:
- * "::1" })` elsewhere. Any user of the host can dial such a port; the proof of membership refuses diallers that do not
- * belong to the tree.
+ * Tcp: `NodeTransport.layerTcp` listens on 127.0.0.1, at a free port of each actor, and
+ * `NodeTransport.layerTcp({ host: "::1" })` elsewhere. Any user of the host can dial a TCP port; the proof of
+ * membership refuses diallers that do not belong to the tree.
  *
- * Beyond the loopback the Layer fails with `RuntimeLayerError`, unless the option `insecure` is `"I know"`, because
- * messages are not encrypted.
+ * Beyond the loopback `NodeTransport.layerTcp` fails with `RuntimeLayerError`, unless the option `insecure` is
+ * `"I know"`, because messages are not encrypted.
  *
  * @example
  * ```ts
@@ -185,12 +187,12 @@ export const layerTcp: OptionalLayer<TcpOptions, Transport> = optional(
 )
 
 /**
- * TCP under mutual TLS 1.3, for trees on several hosts. Both ends show a certificate of one of the authorities in `ca`,
- * and the dialler checks that the certificate names the dialled host. Over the encrypted channel each actor also proves
- * its membership of the tree; the proof is valid for this channel only.
+ * TCP under mutual TLS 1.3, for trees on several hosts. Both ends of a TLS connection show a certificate of an
+ * authority in `ca`, and the dialler checks that the certificate names the dialled host. Over the encrypted channel
+ * each actor also proves its membership of the tree, and the proof is valid only for that channel.
  *
- * The Layer fails with `RuntimeLayerError` where a file cannot be read, where key and certificate do not match, or
- * where the place is invalid.
+ * `NodeTransport.layerTls` fails with `RuntimeLayerError` where a PEM file cannot be read, key and certificate do not
+ * match, or the host or ports are invalid.
  *
  * @example
  * ```ts
@@ -205,7 +207,7 @@ export const layerTcp: OptionalLayer<TcpOptions, Transport> = optional(
 export const layerTls = (options: TlsOptions): Layer.Layer<Transport> =>
   Layer.sync(Transport, () => {
     const { ca, cert, key, ...place } = options
-    // The paths are resolved in the root, because actors may have another working directory.
+    // The root resolves the paths of PEM files, because actors may have another working directory.
     const files = { ca: Path.resolve(ca), cert: Path.resolve(cert), key: Path.resolve(key) }
     const check = () => {
       try {
@@ -219,7 +221,7 @@ export const layerTls = (options: TlsOptions): Layer.Layer<Transport> =>
   })
 
 /**
- * The default transport of this platform: Unix sockets, or TCP on Windows.
+ * The default transport of this platform, which is Unix sockets, or TCP on Windows.
  *
  * @example
  * ```ts
@@ -233,7 +235,7 @@ export const layerDefault: Layer.Layer<Transport> = Drivers.hasUnixSockets ? lay
 
 /**
  * Makes a transport of this package in an actor, from the data that its parent sent. Returns `undefined` for the data
- * of any other transport.
+ * of a transport of another package.
  *
  * @example
  * ```ts

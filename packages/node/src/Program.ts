@@ -4,9 +4,9 @@
  * a program again.
  *
  * A program's output is read to the end, with or without readers, so that a slow reader does not stop the program. No
- * process of the program's group outlives the program. The program does not outlive the process that started it, not
- * even after `kill -9` of the root. A process that leaves the group, as daemons do, can outlive the program, so run
- * programs in the foreground.
+ * process of a program's group outlives the program. A program does not outlive the process that started it, not even
+ * after `kill -9` of the root. A process that leaves the program's group, as daemons do, can outlive the program, so
+ * run programs in the foreground.
  *
  * @since 0.1.0
  */
@@ -41,8 +41,9 @@ const exitText = (exit: ProgramExit): string =>
   exit._tag === "Exited" ? `it exited with code ${exit.code}` : `it was killed by ${exit.signal}`
 
 /**
- * A program could not be started, or was not ready: it ended before it was ready, or took longer than its bound. `exit`
- * is the program's end, where it ended by itself, and `lines` holds its last lines of both streams.
+ * The error of a program that could not be started, that ended before it was ready, or that took longer than its bound.
+ * In `ProgramFailed`, `exit` is the end of a program that ended by itself, and `lines` holds its last lines of both
+ * streams.
  *
  * @example
  * ```ts
@@ -73,7 +74,7 @@ export class ProgramFailed extends Data.TaggedError("ProgramFailed")<{
 }
 
 /**
- * A snapshot of a program: its state, and how much it has written so far.
+ * A snapshot of a program: its state, and how much output it has written so far.
  *
  * @category models
  * @since 0.1.0
@@ -86,9 +87,9 @@ export interface ProgramSnapshot {
 }
 
 /**
- * A program that runs, or has ended. Closing the Scope ends the program: by the `killSignal` of its command (SIGTERM),
- * and by SIGKILL where it has not ended within `forceKillAfter` (`Timeouts.finalizers`). Both signals, the first one
- * and SIGKILL, go to the program's whole process group.
+ * A program that runs, or has ended. Closing a program's Scope sends the `killSignal` of its command (SIGTERM), and
+ * SIGKILL after `forceKillAfter` (`Timeouts.finalizers`). Both signals that end a program go to its whole process
+ * group.
  *
  * @category models
  * @since 0.1.0
@@ -99,35 +100,39 @@ export interface Program {
   /** Waits for the end of the program's process, and of all processes that are left in the program's group. */
   readonly exit: Effect.Effect<ProgramExit>
   /**
-   * The end of the program as an `ActorExit`: code 0 is `Returned`, another code is `Failed`, a signal is `Lost`, and a
+   * The end of a program as an `ActorExit`: code 0 is `Returned`, another code is `Failed`, a signal is `Lost`, and a
    * stop by its owner is `Cancelled`.
    */
   readonly wait: Effect.Effect<ActorExit>
   /**
-   * The lines of both streams: the last 64, and then all further lines. A reader may be up to 256 lines behind. A
-   * slower reader misses the oldest lines, and sees the gap in their numbers. A line of more than 16384 characters is
-   * split into several.
+   * The lines of both streams of a program: the last 64, and then all further lines. A reader may be up to 256 lines
+   * behind the program. A reader that is further behind misses the program's oldest lines, and sees the gap in their
+   * numbers. A line of more than 16384 characters of a program's output is split into several.
    */
   readonly output: Stream.Stream<Line>
   /**
-   * Waits for the first line that matches, among all lines from now on; no line is missed. Without a matching line the
-   * wait never ends.
+   * Waits for the first line of the program that matches, among all lines from now on; no line is missed. Without a
+   * matching line the wait for the line never ends.
    */
   readonly line: (pattern: RegExp | string) => Effect.Effect<Line>
-  /** The program's last 20 lines of both streams. */
+  /** The last 20 lines of both streams of a program. */
   readonly lastLines: Effect.Effect<ReadonlyArray<string>>
   /**
-   * The program's stdin, when the command has the option `stdin: "pipe"`. By default the program has an empty stdin.
+   * The stdin of a program whose command has the option `stdin: "pipe"`. By default a program has an empty stdin.
    */
   readonly stdin: Sink.Sink<void, Uint8Array, never, PlatformError>
-  /** Sends a signal to the program's process only, such as SIGHUP. A program that has ended gets no signal. */
+  /**
+   * Sends a signal, such as SIGHUP, to the program's process and not to its group. A program that has ended gets no
+   * signal.
+   */
   readonly signal: (signal: ChildProcess.Signal) => Effect.Effect<void>
   readonly statistics: Effect.Effect<ProgramSnapshot>
 }
 
 /**
- * Says when a program is ready: an Effect that completes at that moment. `line`, `port` and `socket` return such a
- * function, and a program may use its own. An error of the Effect that waits for readiness fails the start.
+ * A function that says when a program is ready, by an Effect that completes at that moment. `Program.line`,
+ * `Program.port` and `Program.socket` return a function that waits for readiness, and a program may use its own. An
+ * error of the Effect that waits for readiness fails the start.
  *
  * @category models
  * @since 0.1.0
@@ -143,17 +148,21 @@ export type Ready<E = never, R = never> = (program: Program) => Effect.Effect<un
 export interface ProgramOptions<E = never, R = never> {
   /** Says when the program is ready. By default a program is ready as soon as it runs. */
   readonly ready?: Ready<E, R> | undefined
-  /** The time that the program has to become ready. Default: The default is `Timeouts.spawn`, which is 30 seconds. */
+  /**
+   * The time that a program has to become ready. By default a program has `Timeouts.spawn`, which is 30 seconds, to
+   * become ready.
+   */
   readonly within?: Duration.Input | undefined
   /**
-   * Writes the program's lines to the log, with its name as the annotation `program`: stdout as Info, stderr as
-   * Warning. Default: true.
+   * Writes the program's lines to the log, with the program's name as the annotation `program`: stdout as Info, stderr
+   * as Warning. Default: true.
    */
   readonly log?: boolean | undefined
 }
 
 /**
- * Makes a program ready at the first line of either stream that matches. No line is missed, however fast lines come.
+ * Makes a program ready at the first line of either stream that matches. The wait for a matching line misses no line,
+ * however fast lines come.
  *
  * @example
  * ```ts
@@ -169,7 +178,7 @@ export const line = (pattern: RegExp | string): Ready => (program) => program.li
 
 /**
  * Makes a program ready when a TCP port accepts a connection, which is tried every 50 ms. The default host is:
- * `127.0.0.1`. A listener that was at the port before the program counts as well.
+ * `127.0.0.1`. A listener that was at the port before the program makes the program ready as well.
  *
  * @example
  * ```ts
@@ -232,7 +241,7 @@ const programOf = (name: string, self: ActorId, running: Running): Program => ({
 
 interface Started {
   readonly running: Running
-  /** Lets the program begin, where its process waits until the guard knows it. */
+  /** Lets a program begin whose process waits until the guard knows it. */
   readonly open: Effect.Effect<void>
 }
 
@@ -269,8 +278,8 @@ const started = (
     const running = new Running(settings, handle, scope, yield* makeHub, guard ?? unguarded, child)
     yield* running.begin
     const { gate } = launch
-    // The program may have been killed before its process could begin. The exit of the program reports such a kill, so
-    // a failure to let it begin is ignored.
+    // A program may be killed before its process could begin. The exit of the program reports a kill before its begin,
+    // so that a failure to let the process begin is ignored.
     const open = gate === undefined
       ? Effect.void
       : Effect.ignore(Stream.run(Stream.make(new TextEncoder().encode("\n")), handle.getInputFd(gate)))
@@ -296,18 +305,18 @@ const awaitReady = <E, R>(
       orElse: () =>
         failed(`it was not ready within ${Duration.toMillis(bound)} ms; raise \`within\` if it needs longer`)
     })
-    // The wait for readiness starts before the program does, so that the program's first line is not missed.
+    // The wait for readiness starts before the program begins, so that the program's first line is not missed.
     yield* Effect.all([isReady, open], { concurrency: 2, discard: true })
   })
 
 /**
- * Starts a program that lives as long as the Scope, and returns when the program is ready. The command is Effect's own,
- * from `effect/process/ChildProcess`. The `ChildProcessSpawner` that starts it is that of the platform
- * (`NodeServices.layer`).
+ * Starts a program that lives as long as the Scope, and returns when the program is ready. The command of a program is
+ * Effect's own, from `effect/process/ChildProcess`. The `ChildProcessSpawner` that starts a program is that of the
+ * platform (`NodeServices.layer`).
  *
- * Fails with `ProgramFailed` where the program cannot be started, exits before it is ready, or is not ready in time;
- * also fails with an error of `ready`. When the start fails, no process of the program is left. A command that
- * redirects its output, or that is not detached, is refused.
+ * The start fails with `ProgramFailed` where the program cannot be started, exits before it is ready, or is not ready
+ * in time. When the start of a program fails, also with an error of `ready`, no process of the program is left. A
+ * command of a program that redirects its output, or that is not detached, is refused.
  *
  * @example
  * ```ts
@@ -367,10 +376,10 @@ const watch = (program: Program) =>
 
 /**
  * Declares a program as a Service, whose `layer` starts it and ends it. `Supervisor.of(Redis.layer, { name: "redis" })`
- * makes the program a child of a supervisor, which starts it again when it ends. A code other than 0 counts as
- * `Failed`, a signal as `Lost`, and code 0 as `Returned`. The child's option `stopWithin` bounds the program's stop,
- * where its command has no `forceKillAfter`. A longer `forceKillAfter` outlasts the supervisor's bound, so that two
- * processes of the program may run at once.
+ * makes the program a child of a supervisor, which starts it again when it ends. An exit code of a program other than 0
+ * counts as `Failed`, a signal as `Lost`, and code 0 as `Returned`. The option `stopWithin` of a supervised program
+ * bounds the program's stop, where its command has no `forceKillAfter`. A `forceKillAfter` that is longer than the
+ * supervisor's bound may let two processes of the program run at once.
  *
  * @example
  * ```ts

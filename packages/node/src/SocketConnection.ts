@@ -16,11 +16,11 @@ import type * as Net from "node:net"
  * @since 0.1.0
  */
 export interface Reader {
-  /** The reader as the option `onread`, with which the socket must be made. */
+  /** The reader of a socket as the option `onread`, with which the socket must be made. */
   readonly onread: Net.OnReadOpts
   /**
-   * Passes on the bytes that have already been read. The socket is not read further before the call of `subscribe`, so
-   * resume the socket afterwards.
+   * Passes on the bytes that were already read from a socket. A socket is not read further before the call of
+   * `subscribe`, so resume the socket afterwards.
    */
   readonly subscribe: (handlers: Pick<ConnectionHandlers, "data" | "direct">) => void
 }
@@ -30,9 +30,9 @@ const bufferBytes = 128 * 1024
 let shared: Uint8Array | undefined
 
 /**
- * Returns the buffer of a socket. All sockets share one buffer where the kernel fills it in the same step that passes
- * the bytes on. On Windows each socket has its own buffer, because the kernel may write to it at any time between two
- * reads.
+ * Returns the buffer into which a socket is read. All sockets share one buffer where the kernel fills the buffer in the
+ * same step that passes the bytes on. On Windows each socket has its own buffer, because the kernel may write to the
+ * buffer at any time between two reads.
  */
 const makeBuffer = (): Uint8Array =>
   process.platform === "win32" ? new Uint8Array(bufferBytes / 2) : shared ??= new Uint8Array(bufferBytes)
@@ -120,8 +120,8 @@ const readRest = (fd: number, read: (bytes: Uint8Array) => void): void => {
  * Makes a connection from a socket, and from the reader that the socket was made with. An error of the socket ends the
  * connection, and no function of the connection throws.
  *
- * The socket is read only after the call of `start`. An accepted socket must be paused until the call of `start`,
- * because it would be read otherwise.
+ * A socket is read only after the call of `start` of its connection. An accepted socket must be paused until the call
+ * of `start`, because Node would read the socket otherwise.
  *
  * @example
  * ```ts
@@ -146,10 +146,10 @@ export const make = (socket: Net.Socket, reader?: Reader): Connection => {
   socket.on("error", (error) => {
     reason = error.message
   })
-  // Under TLS the kernel holds encrypted bytes, which only the socket can read.
+  // Under TLS the kernel holds encrypted bytes, which only the TLS socket can read.
   if (!("encrypted" in socket)) readLastWords(socket, (bytes) => ended || handlers?.data(bytes))
-  // The events `end` and `close` have a listener from the beginning, because the dialler may be gone before its bytes
-  // are read.
+  // The events `end` and `close` of a socket have a listener from the beginning, because the dialler may be gone before
+  // its bytes are read.
   socket.on("end", end)
   socket.on("close", end)
   return {
@@ -171,7 +171,7 @@ export const make = (socket: Net.Socket, reader?: Reader): Connection => {
       socket.uncork()
       return room
     },
-    // A destroyed socket may be in the middle of a write, so its bytes have not left.
+    // A socket that was destroyed in the middle of a write has bytes that have not left.
     hasLeft: () => !socket.destroyed && socket.writableLength === 0,
     end: () => {
       if (!socket.destroyed) socket.end()

@@ -30,7 +30,7 @@ const asked = (voters: ReadonlyArray<Voter>, file: string, millis: (i: number) =
 
 describe("One call to many actors", () => {
   it.live(
-    "G198: One call to many actors has all replies in the order of the actors, or the first failure, when the others are interrupted",
+    "G198: one call to many actors has all replies in the order of the actors, or the first failure, after which the other calls are interrupted",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence

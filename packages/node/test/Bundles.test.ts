@@ -293,7 +293,7 @@ describe("A bundle that contains only effect", () => {
 
 describe("Two endpoints of one name in one bundle", () => {
   it.live(
-    "G127: two endpoints of one name in one bundle are refused, naming both places",
+    "G127: two endpoints of one name in one bundle are refused, and the error names the places of both",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { file, stdout } = yield* ran("namesakes", oneFile, [])
@@ -308,7 +308,7 @@ describe("Two endpoints of one name in one bundle", () => {
   )
 
   it.live(
-    "G127: two endpoints of one name in one bundle are told apart by a fragment that is added to the URL of each",
+    "G127: two endpoints of one name in one bundle are told apart by a fragment that the program adds to the URL of each",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { stdout } = yield* ran("namesakes", oneFile, ["marked"])

@@ -97,7 +97,7 @@ describe("A defect in another process", () => {
       assert.match(error.message, /^Broken in boom@\d+ \(passed on by relay@\d+\): it broke$/)
     })))
 
-  it.live("a defect that cannot be serialised arrives as text, and harms no other call", () =>
+  it.live("a defect in another process that cannot be serialised arrives as text, and harms no other call", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const portal = yield* Actor.start("strange", { expose: [strange, isPrime] })
       for (const kind of ["circular", "function", "throwing", "circular cause", "bigint"]) {
@@ -108,7 +108,7 @@ describe("A defect in another process", () => {
       assert.strictEqual(yield* portal.run(isPrime({ n: 7 })), true)
     }))))
 
-  it.live("a defect beside a typed error is attached to the error, which stays typed", () =>
+  it.live("a defect in another process beside a typed error is attached to the error, which stays typed", () =>
     withActors(Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.runInActor(twofold()))
       assert.isTrue(Exit.isFailure(exit))

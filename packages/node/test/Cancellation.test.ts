@@ -59,7 +59,7 @@ describe("Interrupting a call", () => {
       ])
     })))
 
-  it.live("interrupting a call by a timeout is bounded, and fails with the timeout's error", () =>
+  it.live("interrupting a call to an actor by a timeout is bounded, and fails with the timeout's error", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Actor.nursery(Effect.gen(function*() {
@@ -109,7 +109,7 @@ describe("Interrupting a call", () => {
 })
 
 describe("Cancelling an actor", () => {
-  it.live("cancelling an actor interrupts all its work with the reason, closes its resources, and fails its callers", () =>
+  it.live("cancelling an actor interrupts all its work with the reason of the cancel, closes its resources, and fails its callers", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Actor.nursery(Effect.gen(function*() {

@@ -21,15 +21,19 @@ const traced = <const Exposed extends typeof busyFor | typeof hangs>(exposed: Ex
   })
 
 describe("An actor that waits", () => {
-  it.live("G204: an idle actor returns the memory of its start to the system", () =>
-    withActors(Effect.gen(function*() {
-      const { portal, reduced } = yield* traced(busyFor)
-      yield* Eventually.holds("its heap is collected to be small", () => reduced() > 0, { within: "30 seconds" })
-      yield* portal.run(busyFor({ millis: 1 }))
-    })), 60_000)
+  it.live(
+    "G204: an idle actor returns the memory that only its start needed to the operating system",
+    () =>
+      withActors(Effect.gen(function*() {
+        const { portal, reduced } = yield* traced(busyFor)
+        yield* Eventually.holds("its heap is collected to be small", () => reduced() > 0, { within: "30 seconds" })
+        yield* portal.run(busyFor({ millis: 1 }))
+      })),
+    60_000
+  )
 
   it.live(
-    "G204: a busy actor is not delayed by the collection of its garbage",
+    "G204: a busy actor is not delayed by the garbage collection that follows its start",
     () =>
       withActors(Effect.gen(function*() {
         const { portal, reduced } = yield* traced(busyFor)
@@ -40,7 +44,7 @@ describe("An actor that waits", () => {
   )
 
   it.live(
-    "G223: an actor that waits for its last finalizer is not delayed by the collection of its garbage",
+    "G223: an actor that waits for its last finalizer is not delayed by the garbage collection that follows its start",
     () =>
       withActors(
         Effect.gen(function*() {

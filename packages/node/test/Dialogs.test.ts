@@ -293,7 +293,7 @@ describe("An actor that is killed while a dialog is open", () => {
     }) as Effect.Effect<void, unknown, any>)
   const kill = (bob: Portal) => Effect.sync(() => process.kill(bob.actor.pid, "SIGKILL"))
 
-  it.live("a killed callee fails every wait of its caller for an item, for room, or for the result, at once and also later", () =>
+  it.live("a killed callee fails every wait of its caller for an item, for credit or for the result, at once and also later", () =>
     victim(Effect.fnUntraced(function*(bob, file) {
       const dialogs = yield* Effect.all(
         Array.from({ length: 3 }, (_, n) => bob.openScoped(park({ file, label: `park ${n}`, millis: 0 })))
@@ -320,7 +320,7 @@ describe("An actor that is killed while a dialog is open", () => {
       }
     })))
 
-  it.live("a killed callee wakes a body that waits for anything else, and makes `open` fail", () =>
+  it.live("a killed callee wakes a dialog's body that waits for anything else, and makes `open` fail", () =>
     victim(Effect.fnUntraced(function*(bob, file) {
       let interrupted = false
       const opening = bob.open(
@@ -349,7 +349,7 @@ describe("An actor that is killed while a dialog is open", () => {
       killed(yield* Effect.flip(dialog.result))
     })))
 
-  it.live("a killed actor does not end dialogs with other actors", () =>
+  it.live("a killed actor does not end dialogs that its caller has with other actors", () =>
     victim(Effect.fnUntraced(function*(bob, file) {
       const alice = yield* Actor.startScoped("alice", { expose })
       const heard = yield* alice.open(

@@ -171,7 +171,7 @@ describe("Memory of streams and dialogs", () => {
       ))
   }
 
-  it.live("memory stays flat while an actor does not read its messages", () =>
+  it.live("memory stays flat while an actor does not read the messages of its dialog", () =>
     withBob((bob) =>
       bob.open(deaf(), ({ cancel, stream }) =>
         Effect.gen(function*() {
@@ -190,7 +190,7 @@ describe("Memory of streams and dialogs", () => {
     ))
 })
 
-describe("memory grows with the items that were read, and not with all items of the stream", () => {
+describe("the memory of a stream's reader and writer grows only with the items that were read", () => {
   for (
     const [what, small, largest] of [["64 items of 16 MiB", 0, 16], [
       "pages of 2 MiB behind small items",
@@ -198,7 +198,7 @@ describe("memory grows with the items that were read, and not with all items of 
       2
     ]] as const
   ) {
-    it.live(`G85: the writer of three of ${what} holds only two of them in memory, and frees them`, () =>
+    it.live(`G85: a writer of ${what}, three of which were read, holds only two of them in memory, and frees them`, () =>
       withBob((bob) =>
         Effect.gen(function*() {
           const before = yield* bob.run(memory())
@@ -308,7 +308,7 @@ const callable = (bob: Portal) =>
     assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
   })
 
-describe("A window of one message", () => {
+describe("A window of one message in a dialog", () => {
   it.live("a dialog with a window of one message carries all messages in both directions at once", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
@@ -396,7 +396,7 @@ describe("Overruns of a side with room for one item", () => {
   const allowed: ReadonlyArray<ReadonlyArray<Side>> = [["opener"], ["responder"], [], ["opener", "responder"]]
   for (const slow of ["opener", "responder"] as const) {
     for (const parks of [false, true]) {
-      it.live(`a slow ${slow} with room for one item, ended by ${parks ? "a cancel" : "its result"}, waits if the policy allows it, and else fails with its own name in the error`, () =>
+      it.live(`a dialog ended by ${parks ? "a cancel" : "its result"}, with room for one item at a slow ${slow}, waits if the policy of the ${slow} allows it, and else fails with the name of that side`, () =>
         withBob((bob) =>
           Effect.gen(function*() {
             for (const sides of allowed) {

@@ -59,7 +59,7 @@ describe("The guard thread of an actor", () => {
       })))
   )
 
-  it("the guard thread runs from a text that refers to nothing outside of itself", () => {
+  it("the guard thread runs from a source text that refers to nothing outside of the text", () => {
     assert.notMatch(source, /\bimport\b|__vite|__name/)
     assert.doesNotThrow(() => new Function("require", source))
   })

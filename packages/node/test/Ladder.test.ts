@@ -37,7 +37,7 @@ describe("An actor that does not end when asked", () => {
       yield* Processes.gone([sleeper.pid])
     })))
 
-  it.live("an actor that does not end when asked is asked, terminated and killed, in this order", () =>
+  it.live("an actor that does not end is asked, terminated and killed, in this order", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const rungs: Array<string> = []
@@ -68,7 +68,7 @@ describe("An actor that does not end when asked", () => {
       assert.isFalse(Processes.isAlive(pid))
     })))
 
-  it.live("an actor whose fiber is uninterruptible is killed after the bound for finalizers", () =>
+  it.live("an actor whose fiber is uninterruptible is killed after the bound for its finalizers", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const call = yield* Effect.forkChild(
@@ -84,7 +84,7 @@ describe("An actor that does not end when asked", () => {
       assert.isFalse(Processes.isAlive(pid))
     })))
 
-  it.live("a stuck actor delays a caller that does not own it no longer than the bound, and is still listed as stuck", () =>
+  it.live("a caller that is interrupted waits for a stuck actor that it does not own only until its bound, and the actor is listed as stuck", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Effect.provideService(
@@ -130,7 +130,7 @@ describe("An actor that does not end when asked", () => {
 
 describe("A tree", () => {
   it.live(
-    "a tree three levels deep is cancelled within one bound, leaves first",
+    "cancelling a tree three levels deep ends the lowest actors first, and takes the bound of a single actor",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence

@@ -94,7 +94,7 @@ describe("A main program", () => {
   }
 
   test(
-    "a main program exits the same way when its nursery lives in another fiber",
+    "a main program whose nursery lives in another fiber exits with 130 at SIGINT, after the finalizers of every actor",
     Effect.gen(function*() {
       const { file, program } = yield* start("elsewhere")
       yield* program.says(/ready/, patient)
@@ -106,7 +106,7 @@ describe("A main program", () => {
   )
 
   test(
-    "G64: a main program kills a hanging tree at once at the second SIGINT",
+    "G64: a main program kills a tree that hangs at the second SIGINT, without a wait",
     Effect.gen(function*() {
       const { program } = yield* start("hung")
       yield* program.says(/ready/, patient)

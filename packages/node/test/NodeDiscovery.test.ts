@@ -109,7 +109,7 @@ describe.skipIf(process.platform === "win32")("Programs of one host that take pa
   )
 
   it.live(
-    "G238: a leader on one host that was frozen writes nothing after its successor has begun",
+    "G238: a leader of an election on one host that was frozen writes nothing after its successor has begun",
     () =>
       Effect.gen(function*() {
         // Another program holds the names, and goes on.

@@ -82,7 +82,7 @@ for (const [transport, make] of Object.entries(transports)) {
 }
 
 describe("A tree that listens with Unix sockets", () => {
-  it.live("a tree makes no socket before an actor listens, and leaves none when it is closed", () =>
+  it.live("a tree with Unix sockets makes no socket before an actor listens, and leaves none when the tree is closed", () =>
     Effect.gen(function*() {
       const network = Networks.network({ transport: "unix" })
       const runtime = Path.dirname(network.folder)
@@ -149,7 +149,7 @@ describe("A tree that listens with Unix sockets", () => {
       assert.strictEqual(Fs.readFileSync(path, "utf8"), "mine")
     })))
 
-  it.live("a tree makes its folder again after it was removed", () =>
+  it.live("a tree makes its folder of sockets again after the folder was removed", () =>
     Effect.scoped(Effect.gen(function*() {
       const given = yield* network("unix")
       const transport = Networks.make(given)
@@ -159,7 +159,7 @@ describe("A tree that listens with Unix sockets", () => {
       ;(yield* transport.dial(two.address)).destroy()
     })))
 
-  it.live("a tree with two transports dials each of its addresses by the transport that listens there", () =>
+  it.live("a tree with two transports dials each address by the transport that listens at it", () =>
     Effect.scoped(Effect.gen(function*() {
       const [unix, tcp] = [
         Networks.make(yield* network("unix")),
@@ -186,7 +186,7 @@ describe("A tree that listens with Unix sockets", () => {
 })
 
 describe("A dial", () => {
-  it.live("dialling a path that is too long for a socket fails with that reason, and dials no other path", () =>
+  it.live("dialling a path that is too long for a Unix socket fails with that reason, and dials no other path", () =>
     Effect.scoped(Effect.gen(function*() {
       const transport = Networks.make(yield* network("unix"))
       const error = yield* Effect.flip(transport.dial(`/unix/${"x".repeat(200)}`))
@@ -195,7 +195,7 @@ describe("A dial", () => {
     })))
 
   it.live.skipIf(!isLinux)(
-    "dialling a living actor that accepts no connections fails without the claim that the actor is dead",
+    "dialling an actor that lives but accepts no connections fails without the claim that the actor is dead",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const folder = yield* Folder.make()
@@ -240,7 +240,7 @@ describe("A dial", () => {
 
   // Only root can change its user.
   it.live.skipIf(process.geteuid!() !== 0)(
-    "a dial that is not permitted fails with an error that says which users may connect",
+    "a dial of a socket that this user may not open fails with an error that says which users may connect",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const given = yield* network("unix")
@@ -253,7 +253,7 @@ describe("A dial", () => {
 })
 
 describe("A process without free file descriptors", () => {
-  it.live("a process without free file descriptors can neither listen nor dial, its error names the limit to raise, and it takes no actor for dead", () =>
+  it.live("a process without free file descriptors can neither listen nor dial, its error names the limit, and it takes no actor for dead", () =>
     Effect.scoped(Effect.gen(function*() {
       const { address } = yield* listen(Networks.make(yield* network("unix")), actor("frank"))
       const program = yield* Program.start(fixture("dialler.ts"), {
@@ -270,7 +270,7 @@ describe("A process without free file descriptors", () => {
 })
 
 describe("A listener", () => {
-  it.live("a listener does not keep its process alive", () =>
+  it.live("a listener for connections does not keep its process alive", () =>
     Effect.scoped(Effect.gen(function*() {
       for (const transport of ["unix", "tcp"]) {
         const program = yield* Program.start(fixture("listener.ts"), { args: [transport] })
@@ -339,7 +339,7 @@ describe("Leftovers of dead actors", () => {
       assert.isTrue(Fs.existsSync(socketOf(address)))
     })))
 
-  it.live("leftovers of a dead actor are removed soon after its death, also where the process was not reaped", () =>
+  it.live("the files of a dead actor's sockets are removed soon after its death, also where the process was not reaped", () =>
     Effect.scoped(Effect.gen(function*() {
       const given = yield* network("unix")
       const transport = Networks.make(given)
@@ -377,7 +377,7 @@ describe("Leftovers of dead actors", () => {
       }
     })))
 
-  it.live("a death removes no files where the tree has made no folder, or has already removed it", () =>
+  it.live("the death of an actor removes no files where the tree has made no folder, or has already removed it", () =>
     Effect.scoped(Effect.gen(function*() {
       const given = yield* network("unix")
       Networks.make(given).forget!(actor("child", dead()))

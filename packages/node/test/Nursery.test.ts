@@ -21,7 +21,7 @@ const nobody = Effect.gen(function*() {
 })
 
 describe("A nursery of processes", () => {
-  it.live("a nursery of processes cancels daemons and jobs in the same way when a call of one of them fails", () =>
+  it.live("a nursery of processes cancels daemons as well as jobs when a call of one of them fails", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const error = yield* Effect.flip(Actor.nursery(Effect.gen(function*() {

@@ -57,7 +57,7 @@ describe("The process of an actor", () => {
       }
     })))
 
-  it.live("an actor's process is a child of this process, with the same folder, environment and flags of the runtime", () =>
+  it.live("an actor's process is a child of the process that started it, with the same working folder, environment and runtime flags", () =>
     withActors(Effect.gen(function*() {
       const child = yield* Actor.runInActor(process_())
       assert.strictEqual(child.ppid, process.pid)
@@ -67,7 +67,7 @@ describe("The process of an actor", () => {
       assert.include(child.execArgv, "--conditions=furrow-source")
     })))
 
-  it.live("an actor's process gets the folder, the environment and the flags of its options, and nothing else", () =>
+  it.live("an actor's process gets the working folder, variables and runtime flags that its start options set, and no others", () =>
     withActors(Effect.gen(function*() {
       const folder = yield* Folder.make()
       const child = yield* Actor.runInActor(process_(), {

@@ -37,7 +37,7 @@ const check = (text: string, count: number, step: number, last: boolean) => {
 
 describe("The output of actors", () => {
   it.live(
-    "the output of two actors that write at once is passed on in whole lines",
+    "the output of two actors that write at the same time is passed on in whole lines",
     () =>
       Effect.gen(function*() {
         const program = yield* Program.start(fixture("mains/talk.ts"), { args: [yield* evidence, String(many)] })
@@ -146,7 +146,7 @@ describe("The options stdout and stderr", () => {
     })
 
   it.live(
-    "G110: stdout and stderr options send each stream to the parent's stream, to its other stream, or nowhere",
+    "G110: the options stdout and stderr send an actor's stream to the parent's stream, to the parent's other stream, or nowhere",
     () =>
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* outputOf({}), { stdout: "said\n", stderr: "complained\n" })
@@ -160,7 +160,7 @@ describe("The options stdout and stderr", () => {
   )
 
   it.live(
-    "G110: stdout and stderr options of the layer hold for the whole tree, and a start may override them",
+    "G110: the options stdout and stderr of the layer hold for the whole tree, and a start may override them",
     () =>
       Effect.gen(function*() {
         const tree = { stdout: "stderr", stderr: "ignore" }
@@ -173,7 +173,7 @@ describe("The options stdout and stderr", () => {
     30_000
   )
 
-  it.live("G110: stdout and stderr options can log each line with its actor, and those of stderr as warnings", () =>
+  it.live("G110: the options stdout and stderr can log each line with its actor, and those of stderr as warnings", () =>
     withActors(Effect.gen(function*() {
       const logged: Array<readonly [level: string, message: unknown, actor: unknown]> = []
       const logger = Logger.make<unknown, void>(({ fiber, logLevel, message }) => {
@@ -189,7 +189,7 @@ describe("The options stdout and stderr", () => {
       ])
     })))
 
-  it.live("G110: stdout and stderr options can pass all bytes to a function", () =>
+  it.live("G110: the options stdout and stderr can pass all bytes of an actor to a function", () =>
     withActors(Effect.gen(function*() {
       const pieces: Array<Uint8Array> = []
       let busy = 0
@@ -206,7 +206,7 @@ describe("The options stdout and stderr", () => {
       assert.strictEqual(most, 1)
     })))
 
-  it.live("G110: an output function gets each piece only after the promise for the piece before has resolved", () =>
+  it.live("G110: an output function gets each piece of output only after the promise for the piece before has resolved", () =>
     Effect.promise(async () => {
       const source = new PassThrough()
       const pieces: Array<string> = []
@@ -227,7 +227,7 @@ describe("The options stdout and stderr", () => {
       assert.deepStrictEqual(pieces, ["first", "second"])
     }))
 
-  it.live("G110: an output function that fails gets no further output, the failure is logged once, and the actor goes on", () =>
+  it.live("G110: an output function that fails gets no further output, its failure is logged once, and the actor goes on", () =>
     withActors(Effect.gen(function*() {
       const logged: Array<unknown> = []
       const logger = Logger.make<unknown, void>(({ message }) => void logged.push(message))
@@ -267,7 +267,7 @@ describe("The options stdout and stderr", () => {
 })
 
 describe("Copying lines", () => {
-  it.live("copying lines pauses the source when the target is slow, and keeps at most one line and one piece in memory", () =>
+  it.live("copying an actor's output by lines pauses the source when the target is slow, and keeps at most one line and one piece in memory", () =>
     Effect.promise(async () => {
       const source = new PassThrough()
       const target = new PassThrough({ highWaterMark: 16 })
@@ -280,7 +280,7 @@ describe("Copying lines", () => {
       assert.isFalse(source.isPaused())
     }))
 
-  it.live("copying lines reads the rest of an exited process's output although the target has no room yet", () =>
+  it.live("copying output by lines reads the rest of an exited process's output although the target has no room yet", () =>
     Effect.promise(async () => {
       const source = new PassThrough()
       const target = new PassThrough({ highWaterMark: 16 })
@@ -296,7 +296,7 @@ describe("Copying lines", () => {
       assert.include(tail.last, "the last words")
     }))
 
-  it.live("several sources wait for a slow target together, and all of them go on when the target loses its reader", () =>
+  it.live("several sources of output wait for a slow target together, and all of them go on when the target loses its reader", () =>
     Effect.promise(async () => {
       const target = new PassThrough({ highWaterMark: 16 })
       const sources = Array.from({ length: 20 }, () => new PassThrough())
@@ -314,7 +314,7 @@ describe("Copying lines", () => {
       assert.strictEqual(listening(), 0)
     }))
 
-  it.live("G109: copying lines keeps lines of 100 KB whole where two sources write them at once in pieces", () =>
+  it.live("G109: copying output by lines keeps lines of 100 KB whole where two sources write them at once in pieces", () =>
     Effect.gen(function*() {
       const { text, sources: [a, b] } = joined(2)
       const lines = ["a", "b"].map((letter) => letter.repeat(100_000))
@@ -329,7 +329,7 @@ describe("Copying lines", () => {
       assert.sameMembers(text().slice(0, -1).split("\n"), lines)
     }))
 
-  it.live("G109: copying lines keeps bytes that are not UTF-8, and adds none at the end", () =>
+  it.live("G109: copying output by lines keeps bytes that are not UTF-8, and adds none at the end", () =>
     Effect.gen(function*() {
       const { bytes, sources: [source] } = joined(1)
       const written = Buffer.from([0x1f, 0x8b, 0xff, 0x0a, 0xfe, 0x80, 0x00])
@@ -343,7 +343,7 @@ describe("Copying lines", () => {
       assert.deepStrictEqual(bytes(), written)
     }))
 
-  it.live("G109: copying lines passes on an unfinished line soon", () =>
+  it.live("G109: copying output by lines passes on an unfinished line soon", () =>
     Effect.gen(function*() {
       const { sources: [source], text } = joined(1)
       const start = performance.now()
@@ -356,7 +356,7 @@ describe("Copying lines", () => {
       yield* Eventually.holds("so is what follows it", () => text() === "20%\r40%" || undefined)
     }))
 
-  it.live("G109: copying lines keeps only a bounded part of an unfinished line, and other sources wait until the line ends", () =>
+  it.live("G109: copying output by lines keeps only a bounded part of an unfinished line, and other sources wait until the line ends", () =>
     Effect.gen(function*() {
       const { sources: [long, short], text } = joined(2)
       long!.write("x".repeat(maxLineBytes + 1))
@@ -369,7 +369,7 @@ describe("Copying lines", () => {
       assert.strictEqual(text(), `${"x".repeat(2 * maxLineBytes + 1)}\nnext\nshort\n`)
     }))
 
-  it.live("G109: copying lines lets other sources write when an unfinished line does not end in time", () =>
+  it.live("G109: copying output by lines lets other sources write when an unfinished line does not end in time", () =>
     Effect.gen(function*() {
       const { sources: [prompt, other], text } = joined(2)
       prompt!.write("Password: ")
@@ -381,7 +381,7 @@ describe("Copying lines", () => {
       assert.isFalse(other!.isPaused())
     }))
 
-  it.live("G109: copying lines passes on the waiting lines of other sources when the source of an unfinished line ends", () =>
+  it.live("G109: copying output by lines passes on the waiting lines of other sources when the source of an unfinished line ends", () =>
     Effect.gen(function*() {
       const { sources: [first, second], text } = joined(2)
       first!.write("unfinished")
@@ -397,7 +397,7 @@ describe("Copying lines", () => {
 })
 
 describe("The last lines of a stream", () => {
-  it("the last lines of a stream are twenty, including an unfinished one, and long lines are cut", () => {
+  it("the last lines of an output stream are twenty, including an unfinished one, and long lines are cut", () => {
     const tail = new Tail()
     for (const byte of Buffer.from("kůň\n")) tail.write(Buffer.from([byte]))
     assert.deepStrictEqual(tail.last, ["kůň"])
@@ -461,7 +461,7 @@ describe("The command line of an actor", () => {
     )
   })
 
-  it("a preloaded module is recognised on the command line and in the environment", () => {
+  it("a preloaded module is recognised on the command line of a process and in its environment", () => {
     for (const flags of [["--import", "x"], ["--import=x"], ["-r", "x"], ["--require=x"], ["--loader=x"]]) {
       assert.isTrue(isPreloading(["--no-warnings", ...flags]), flags.join(" "))
       assert.isTrue(isPreloading([], `--no-warnings ${flags.join(" ")}`), flags.join(" "))

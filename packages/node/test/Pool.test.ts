@@ -26,7 +26,7 @@ const memoryBelow = (): number => {
 }
 
 describe("A pool of processes", () => {
-  it.live("G137: a pool goes on with the caller of an endless loop at its deadline, kills the worker, and answers all other tasks", () =>
+  it.live("G137: a pool goes on at the deadline of a task in an endless loop, kills its worker, and answers all other tasks", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const pool = yield* make({ size: 2 })

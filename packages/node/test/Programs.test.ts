@@ -70,7 +70,7 @@ describe("A program", () => {
   )
 
   it.live(
-    "G172: a program is ready at a line that it prints at once, also where this process is slow to start it",
+    "G172: a program is ready at a line that it prints at its start, also where this process is slow to start it",
     () =>
       run(
         changing((handle) =>
@@ -164,7 +164,7 @@ describe("A program", () => {
   )
 
   it.live(
-    "G173: a program whose `ready` fails is stopped at once, and the error stays typed",
+    "G173: a program whose `ready` fails is stopped without delay, and the error stays typed",
     () =>
       run(Effect.gen(function*() {
         let pid = 0
@@ -309,7 +309,7 @@ describe("A program", () => {
   }, 60_000)
 
   it.live(
-    "G174: a program reads the bytes written to its stdin, and an empty stdin by default",
+    "G174: a program reads the bytes that its owner writes to its stdin, and by default an empty stdin",
     () =>
       run(Effect.gen(function*() {
         const silent = yield* Program.make("silent", sh("cat; echo end"), quiet)

@@ -99,7 +99,7 @@ describe("An aborted signal", () => {
   )
 
   it(
-    "an aborted signal resolves to an exit with an interruption, where the call returns exits",
+    "an aborted signal resolves the promise of a call that returns exits to the exit of an interruption",
     withRuntime(async (runtime, file) => {
       const abort = new AbortController()
       const call = runtime.runPromiseExit(run(hold({ file, label: "call", millis: 0 })), { signal: abort.signal })
@@ -111,7 +111,7 @@ describe("An aborted signal", () => {
   )
 
   it(
-    "a signal that was aborted before the call lets the call begin, and then ends whatever began in the actor",
+    "a call whose signal was aborted before it began still begins, and the work that began in the actor is interrupted",
     withRuntime(async (runtime, file) => {
       await runtime.runPromise(run(isPrime({ n: 7 })))
       const call = run(hold({ file, label: "call", millis: 100 }))
@@ -184,7 +184,7 @@ describe("A rejected promise", () => {
   )
 
   it(
-    "a rejected promise holds an ActorLost once the actor is gone, also for later calls, because a layer is built once",
+    "a promise is rejected with ActorLost once the actor of its Layer is gone, and so are later calls, because a Layer is built once",
     withRuntime(async (runtime, file) => {
       const worker = await runtime.runPromise(Worker)
       const call = runtime.runPromise(run(hold({ file, label: "call", millis: 0 })))

@@ -14,7 +14,7 @@ const withBob = <A, E>(
 ) => withActors(Actor.nursery(Effect.flatMap(Actor.start("bob", { expose: [utter, numbers, hears] }), body)))
 
 describe("Payloads of another process that do not match", () => {
-  it.live("G129: a handler repairs, answers or drops invalid payloads, and the others arrive in order", () =>
+  it.live("G129: a handler repairs, answers or drops items that do not match, and all other items arrive in order", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const receiver = PayloadReceiver.make(({ sent }) => {
@@ -58,7 +58,7 @@ describe("Payloads of another process that do not match", () => {
       })
     ))
 
-  it.live("G129: invalid payloads are answered by the reading process, until it cancels the dialog with its reason", () =>
+  it.live("G129: items that do not match are answered by the reading process, until that process cancels the dialog with its reason", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const read = (numbers: ReadonlyArray<number>) =>

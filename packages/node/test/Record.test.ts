@@ -33,7 +33,7 @@ const Steps = Schema.Array(Schema.Union([
 
 describe("The record of an actor", () => {
   it.prop(
-    "G255: a record shows the open calls by endpoint and caller, and the last steps of its actor",
+    "G255: the record that an actor keeps of its calls shows open calls by endpoint and caller, and the actor's last steps",
     { steps: Steps },
     ({ steps }) => {
       const page = new RecordFile.Page(owner)
@@ -68,7 +68,7 @@ describe("The record of an actor", () => {
     }
   )
 
-  it("G255: a record counts the open calls for which it has no place", () => {
+  it("G255: the record that an actor keeps of its calls counts the open calls for which it has no place", () => {
     const page = new RecordFile.Page(owner)
     const places = Array.from({ length: RecordFile.maxCalls + 5 }, (_, i) => page.begin(page.number("hash"), 0, i, i))
     assert.deepInclude(RecordFile.read(page.bytes), { beyond: 5, begun: RecordFile.maxCalls + 5 })
@@ -77,7 +77,7 @@ describe("The record of an actor", () => {
     assert.deepStrictEqual([record.beyond, record.calls], [0, []])
   })
 
-  it("G255: a record names calls `others` for which it has no room for a name", () => {
+  it("G255: the record that an actor keeps of its calls names an endpoint `others` when it has no room for another name", () => {
     const page = new RecordFile.Page(owner)
     for (let i = 0; i < 1000; i++) page.begin(page.number(`endpoint-with-a-long-name-${i}`), 0, i, i)
     const { calls } = RecordFile.read(page.bytes)!
@@ -85,7 +85,7 @@ describe("The record of an actor", () => {
     assert.include(new Set(RecordFile.read(page.bytes)!.steps.map(({ endpoint }) => endpoint)), "(other)")
   })
 
-  it("G255: bytes of another format are not read as a record", () => {
+  it("G255: bytes of another format are not read as the record that an actor keeps of its calls", () => {
     assert.isUndefined(RecordFile.read(new Uint8Array(0)))
     assert.isUndefined(RecordFile.read(new Uint8Array(RecordFile.recordBytes)))
     const cut = new RecordFile.Page(owner).bytes.subarray(0, RecordFile.fixedBytes)
@@ -141,7 +141,7 @@ describe("The kernel's counts of kills for memory", () => {
   }
 })
 
-describe("The folder of stories of dead actors", () => {
+describe("The folder of stories that tell how actors died", () => {
   const story = (pid: number) => ({
     actor: { name: "a", uuid: `a${pid}`, pid },
     above: ["root@1"],
@@ -151,7 +151,7 @@ describe("The folder of stories of dead actors", () => {
     doing: []
   })
 
-  it("G258: a folder of stories is chosen by the option, then by the environment, and a path that cannot be used is reported", () => {
+  it("G258: the folder for stories of dead actors is chosen by the option, then by the environment, and an unusable path is reported", () => {
     const of = (option: unknown, variable?: string) => gravesFolder(option, { FURROW_GRAVES: variable }, "/usual")
     assert.deepStrictEqual(of(undefined), { folder: "/usual", warning: undefined })
     assert.strictEqual(of(undefined, "/var/graves").folder, "/var/graves")
@@ -163,7 +163,7 @@ describe("The folder of stories of dead actors", () => {
     )
   })
 
-  it.live("G258: the stories in a folder are bounded in number, readable only by their user, and the newest are kept", () =>
+  it.live("G258: the stories of dead actors in a folder are bounded in number, readable only by their user, and the newest are kept", () =>
     Effect.scoped(Effect.gen(function*() {
       const folder = Path.join(yield* Folder.make(), "graves")
       for (let i = 1; i <= Graves.maxGraves + 20; i++) Graves.bury(folder, story(i), undefined, undefined)
@@ -178,7 +178,7 @@ describe("The folder of stories of dead actors", () => {
       assert.isFalse(Fs.existsSync(folder))
     })))
 
-  it.live("G258: the stories in a folder are bounded by their bytes, too", () =>
+  it.live("G258: the stories of dead actors in a folder are bounded by their bytes, too", () =>
     Effect.scoped(Effect.gen(function*() {
       const folder = Path.join(yield* Folder.make(), "graves")
       const long = { ...story(1), hint: "x".repeat(Graves.maxGraveBytes / 4) }
@@ -193,7 +193,7 @@ describe("The folder of stories of dead actors", () => {
       assert.isAtLeast(bytes.length, 2)
     })))
 
-  it.live("G258: a record becomes a story when its actor and the parent have ended; other records stay, and broken ones are removed", () =>
+  it.live("G258: an actor's record becomes a story when actor and parent have ended; other records stay, and broken ones are removed", () =>
     Effect.scoped(Effect.gen(function*() {
       const folder = yield* Folder.make()
       const put = (pid: number, parent: number) => {

@@ -45,7 +45,7 @@ const agree = (tree: Planted, from: string, expected: ReadonlyArray<string>) =>
   })
 
 describe("The entry of an actor in the registry", () => {
-  it.live("an actor is listed when it is ready, not when it is started, and never when its start is interrupted", () =>
+  it.live("an actor is listed in the registry when it is ready, not when it is started, and never when its start is interrupted", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const env = { set: { GATE: file } }
@@ -70,7 +70,7 @@ describe("The entry of an actor in the registry", () => {
       assert.deepStrictEqual(yield* names, ["root"])
     })))
 
-  it.live("an actor is listed until its nursery ends, and a wait for its name finds it, here and in other processes", () =>
+  it.live("an actor is listed in the registry until its nursery ends, and a wait for its name finds it, in this process and in others", () =>
     inTree(["asker", "p"], (tree) =>
       Effect.gen(function*() {
         const asker = yield* tree.at("asker")
@@ -91,7 +91,7 @@ describe("The entry of an actor in the registry", () => {
         assert.match(error.message, /^"actor" cannot be reached: no actor of that name was ready within 200ms/)
       })))
 
-  it.live("G65: an actor is listed until portal.cancel, a process.exit in a handler, or a SIGKILL of it or its parent", () =>
+  it.live("G65: an actor is listed in the registry until portal.cancel, a process.exit in a handler, or a SIGKILL of it or its parent", () =>
     inTree(
       ["w", "p", "p/cancelled", "q", "q/exits", "r", "r/killed", "s", "s/t", "s/t/u", "s/v"],
       (tree) =>
@@ -122,7 +122,7 @@ describe("The entry of an actor in the registry", () => {
         })
     ))
 
-  it.live("an actor whose layer cannot be built is never listed, and its name is free again", () =>
+  it.live("an actor whose layer cannot be built is never listed in the registry, and its name is free again", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.start("name", { expose: [doomed], unique: true }))
       assert.deepInclude(error, { _tag: "SpawnFailed", step: "layer" })
@@ -135,7 +135,7 @@ describe("The entry of an actor in the registry", () => {
 describe("The end of an actor's entry in the registry", () => {
   for (const streaming of [false, true]) {
     for (const how of ["fails", "is interrupted"] as const) {
-      it.live(`the registry removes each actor when a body ${how} whose three actors ${streaming ? "are read from" : "do nothing"}`, () =>
+      it.live(`the registry removes three actors that ${streaming ? "stream" : "do nothing"} when the body of their nursery ${how}`, () =>
         inTree(["asker"], (tree) =>
           Effect.gen(function*() {
             const asker = yield* tree.at("asker")
@@ -173,7 +173,7 @@ describe("The end of an actor's entry in the registry", () => {
     }
   }
 
-  it.live("the registry removes an actor whose stream is closed before its nursery fails", () =>
+  it.live("the registry removes an actor whose stream is closed before the actor's nursery fails", () =>
     inTree(["asker"], (tree) =>
       Effect.gen(function*() {
         const asker = yield* tree.at("asker")
@@ -243,7 +243,7 @@ describe("Names that several actors ask for", () => {
       })))
 
   it.live(
-    "a unique name that two actors in different processes ask for at once goes to exactly one of them, ten times",
+    "a unique name that two actors in different processes ask for at once goes to exactly one actor, ten times",
     () =>
       inTree(["a", "a/b", "c", "c/d"], (tree) =>
         Effect.gen(function*() {

@@ -75,7 +75,7 @@ describe("Logs of actors", () => {
       }))
     ))
 
-  it.live("no log line of an actor is lost, however many there are, and all arrive before the answer that followed them", () =>
+  it.live("no log line of an actor is lost, however many lines there are, and all arrive before the answer that followed them", () =>
     recording((records) =>
       withActors(Effect.gen(function*() {
         yield* Actor.runInActor(chatter({ count: 3000 }))

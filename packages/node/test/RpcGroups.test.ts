@@ -375,7 +375,7 @@ describe("Two clients of one actor", () => {
       })
     ))
 
-  it.live("G100: two clients of one actor end separately: the Scope of one waits for its requests, and the other goes on", () =>
+  it.live("G100: two clients of one actor end separately: the Scope of one client waits for its requests, and the other client goes on", () =>
     withClient((one, portal) =>
       Effect.gen(function*() {
         const staying = yield* Effect.forkChild(one.Slow({ key: "staying", finalizer: 0 }))
@@ -414,7 +414,7 @@ describe("The reader of a stream", () => {
       return settled - before - read
     })
 
-  it.live("G101: a reader of a stream is at most a few windows behind, which have 16 items or the requested number", () =>
+  it.live("G101: a reader of a stream is at most a few windows behind its writer, and a window has 16 items or the requested number", () =>
     withClient((client) =>
       Effect.gen(function*() {
         // RpcClient buffers one window and another is on the way; each step in between holds at most half a window.

@@ -150,7 +150,7 @@ describe("The runtime folder", () => {
       assert.deepStrictEqual(Fs.readdirSync(folder).sort(), ["file", "link"])
     }))
 
-  it("a relative path of the runtime folder is resolved in the folder where the root was started", () => {
+  it("a relative path of the runtime folder is resolved in the folder in which the root was started", () => {
     assert.strictEqual(
       Path.dirname(Networks.network({ runtimeFolder: "some/where" }).folder),
       Path.resolve("some/where")
@@ -263,7 +263,7 @@ describe("The runtime folder", () => {
       })
   )
 
-  it.effect("the runtime folder that is removed while it is made is made again", () =>
+  it.effect("the runtime folder that another process removes while it is made is made again", () =>
     within({}, (folder) => {
       const tree = Path.join(folder, "furrow", "1-0123abcd")
       // Another tree ends repeatedly, and removes the folder of all trees each time.
@@ -282,7 +282,7 @@ describe("The runtime folder", () => {
 
   // The test is skipped for root, who may write everywhere.
   it.effect.skipIf(isRoot)(
-    "a runtime folder in a folder without permission to write is refused",
+    "a runtime folder is refused where its parent folder may not be written",
     () =>
       within({}, (folder) => {
         Fs.chmodSync(folder, 0o500)

@@ -39,7 +39,7 @@ describe("An actor in another process", () => {
       assert.isFalse(Processes.isAlive(pid))
     })))
 
-  it.live("an actor in another process answers the same question twice, until it is cancelled", () =>
+  it.live("an actor in another process answers the same call twice, until the actor is cancelled", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const daemon = yield* Actor.start("daemon", { expose: [isPrime] })
       for (let n = 0; n < 2; n++) assert.isTrue(yield* daemon.run(isPrime({ n: 7 })))
@@ -105,7 +105,7 @@ describe("An actor in another process", () => {
     })))
 })
 
-describe("A nursery of processes, at its limits", () => {
+describe("A nursery of processes with failures and interruptions", () => {
   it.live("a nursery fails with one of many simultaneous failures as a typed error, to which the others are attached", () =>
     withActors(Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.nursery(Effect.forEach(

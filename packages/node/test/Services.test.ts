@@ -22,7 +22,7 @@ describe("A Service in another process", () => {
       }).pipe(Effect.provide(Counter.layer))
     ))
 
-  it.live("a Service in another process uses other Services, which are the same actors for all their users", () =>
+  it.live("a Service in another process uses further Services, which are the same actors for all their users", () =>
     withActors(
       Effect.gen(function*() {
         assert.strictEqual(yield* Doubler.calls.increment({ by: 1 }), 2)

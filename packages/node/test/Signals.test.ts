@@ -15,7 +15,7 @@ const rounds = Number(process.env["FURROW_SIGNAL_ROUNDS"] ?? 3)
 describe("A signal to every process of a tree at once", () => {
   for (const signal of ["SIGTERM", "SIGHUP"] as const) {
     it.live(
-      `${signal} to every process of a tree ends the actors in order: a Service ends before those that it uses (G58, G90)`,
+      `the signal ${signal} to every process of a tree ends the actors in order: a Service ends before those that it uses (G58, G90)`,
       () =>
         Effect.gen(function*() {
           for (let round = 0; round < rounds; round++) {

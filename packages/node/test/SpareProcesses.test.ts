@@ -209,7 +209,7 @@ describe("A spare", () => {
       yield* Processes.gone([root.pid, found], patient)
     }).pipe(Effect.scoped), 90_000)
 
-  it.live("a spare rehearses a whole start, which imports the module of the rehearsal each time", () =>
+  it.live("a spare rehearses the whole start of an actor, and imports the module of the rehearsal each time", () =>
     Effect.gen(function*() {
       const guard = new Guard({ mode: "none" })
       const native = {

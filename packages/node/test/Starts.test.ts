@@ -10,7 +10,7 @@ const perParent = 2 * availableParallelism()
 
 describe("Many starts at once", () => {
   it.live(
-    "many starts at once are limited to twice the cores of the host, and each still meets its deadline",
+    "many starts of actors at once are limited to twice the cores of the host, and each still meets its deadline",
     () => {
       let starting = 0
       let most = 0
@@ -37,7 +37,7 @@ describe("Many starts at once", () => {
   )
 
   it.live(
-    "many starts at once give up their place when they are interrupted while they wait",
+    "many starts of actors at once give up their place when they are interrupted while they wait",
     () =>
       Effect.gen(function*() {
         const crowd = Effect.forEach(

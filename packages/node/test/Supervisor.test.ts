@@ -43,7 +43,9 @@ const strategies: ReadonlyArray<readonly [Supervisor.Strategy, ReadonlyArray<str
 describe("A supervisor of processes", () => {
   for (const [strategy, replaced] of strategies) {
     it.live(
-      `G150: a supervisor under ${strategy} replaces ${replaced.join(", ")} when Counter is killed, three times`,
+      `G150: a supervisor with the strategy ${strategy} replaces ${
+        replaced.join(", ")
+      } when Counter is killed, three times`,
       () =>
         withActors(
           Effect.gen(function*() {

@@ -58,7 +58,7 @@ const test = (title: string, body: Effect.Effect<void, unknown, Scope.Scope>) =>
 
 describe("The warden", () => {
   test(
-    "the warden kills the actors below an actor that has ended, and no other process",
+    "the warden kills the actors below an actor that has ended, and no further process",
     Effect.gen(function*() {
       const { registry } = yield* warden
       const [child, below, other] = yield* Effect.all([leader(), leader(), leader()])
@@ -90,7 +90,7 @@ describe("The warden", () => {
   )
 
   test(
-    "the warden distinguishes two actors with the same number, and kills what the first has started when the second begins",
+    "the warden tells two actors with the same number apart, and kills what the first has started when the second begins",
     Effect.gen(function*() {
       const own = yield* warden
       const [reused, belowFirst, belowSecond] = yield* Effect.all([leader(), leader(), leader()])
@@ -144,7 +144,7 @@ describe("The warden", () => {
   )
 
   test(
-    "the warden kills an actor at once that is registered after the root has gone",
+    "the warden kills an actor without delay that is registered after the root has gone",
     Effect.gen(function*() {
       const own = yield* warden
       const late = yield* leader()

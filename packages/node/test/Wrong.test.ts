@@ -187,7 +187,7 @@ describe("An endpoint that an actor looks for by its name", () => {
       yield* Actor.runInActor(at(url("passedOn.ts"), "visible")())
     })))
 
-  it.live("a call of an endpoint that its module lacks fails with the name of the endpoint and those of the exported ones", () =>
+  it.live("a call of an endpoint that its actor's module lacks fails with the name of the endpoint and those of the exported ones", () =>
     withActors(Effect.gen(function*() {
       said(
         yield* failure(at(url("hidden.ts"), "absent")),
@@ -224,7 +224,7 @@ describe("An endpoint that an actor looks for by its name", () => {
 })
 
 describe("Calling what an actor does not expose", () => {
-  it.live("a call of an unexposed endpoint fails here, naming the actor, the endpoint and what it does expose", () =>
+  it.live("a call of an unexposed endpoint fails in the caller, with the actor, the endpoint and the exposed endpoints in the error", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const portal = yield* Actor.start("narrow", { expose: [isPrime] }) as Effect.Effect<
         Actor.Portal<any>,
@@ -278,7 +278,7 @@ describe("A layer that cannot be built", () => {
       assert.strictEqual(died.failure?.type, "TypeError")
     })))
 
-  it.live("a layer or a module that takes too long fails the start at the deadline", () =>
+  it.live("an actor's layer or module that takes too long fails the start at the deadline", () =>
     withActors(Effect.scoped(Effect.gen(function*() {
       const folder = yield* Folder.make({ "endless.mjs": `await new Promise((r) => setTimeout(r, 1e8))` })
       const module = pathToFileURL(Path.join(folder, "endless.mjs")).href

@@ -1,6 +1,6 @@
 /**
- * Plays one cell of the matrix: starts the tree, waits until every actor is in its state, makes one process die, and
- * measures the time until all processes of the tree are gone.
+ * Plays one cell of the matrix of orphans: starts the tree, waits for every actor's state, makes one process die, and
+ * measures the time until all are gone.
  */
 import * as Effect from "effect/Effect"
 import * as ChildProcess from "node:child_process"
@@ -31,11 +31,11 @@ import { giveGo, type Report, reports } from "./tree/report.ts"
 
 export interface Verdict {
   readonly cell: Cell
-  /** Milliseconds until all processes were gone; `undefined` where a process stayed. */
+  /** Milliseconds until all processes of the tree were gone; `undefined` where a process stayed. */
   readonly millis: number | undefined
-  /** The faults of the cell; without a fault the cell has passed. */
+  /** The faults of a cell; a cell without faults has passed. */
   readonly problems: ReadonlyArray<string>
-  /** The reason why this host cannot play the cell. */
+  /** The reason why this host cannot play a cell. */
   readonly skipped: string | undefined
   /** The number of subprocesses that left the group of their actor and lived on. */
   readonly detached: number
@@ -43,9 +43,9 @@ export interface Verdict {
 
 const root = fileURLToPath(new URL("./tree/root.ts", import.meta.url))
 
-/** Milliseconds for the start of a tree of six processes on a busy host. */
+/** Milliseconds for the start of a cell's tree of six processes on a busy host. */
 const startBound = 60_000
-/** Milliseconds after the bound of a cell, after which a living process counts as left for good. */
+/** Milliseconds after the bound of a cell, after which a living process of the tree counts as left for good. */
 const slack = 4_000
 
 type Tagged<Tag extends Report["_tag"]> = Extract<Report, { readonly _tag: Tag }>
@@ -68,7 +68,7 @@ class Scene {
       JSON.stringify(cell),
       this.folder
     ]
-    // The root is started so that it dies with this process, also when this process is killed.
+    // The root of a cell is started so that it dies with this process, also when this process is killed.
     const [file, ...args] = cell.rights === "capable"
       ? [...Privileged.asNobody, "--pdeathsig", "KILL", "--", Privileged.shared().file]
       : ["setpriv", "--pdeathsig", "KILL", "--", process.execPath]
@@ -100,20 +100,23 @@ class Scene {
   }
 }
 
-/** Returns the actors of the cell in the order of the chain, beginning with an inner actor that dies first. */
+/** Returns the actors of a cell in the order of the chain, beginning with an inner actor that dies first. */
 const chain = (scene: Scene) => scene.all("Up").filter(({ name }) => name !== "root")
 
-/** Returns the pid of the root's spare, which is starting or waits. */
+/** Returns the pid of the root's spare, which is starting or waiting. */
 const spareOf = (scene: Scene, what: "starts" | "waits"): number | undefined =>
   marked(scene.mark).find(({ command }) =>
     what === "waits" ? command.startsWith("furrow-spare[") : / spare spare [a-z]/.test(command)
   )?.pid
 
-/** Returns the pid of the root's starter, once the starter serves. */
+/** Returns the pid of the root's starter, once the starter answers. */
 const starterOf = (scene: Scene): number | undefined =>
   marked(scene.mark).find(({ command }) => command.startsWith("furrow-starter["))?.pid
 
-/** Checks that the starter has started the first of the actors, and stops the starter where the cell says so. */
+/**
+ * Checks that the starter has started the first of the actors, and stops the starter where the cell's state requires
+ * it.
+ */
 const prepareStarter = async (scene: Scene): Promise<string | undefined> => {
   const starter = starterOf(scene)
   if (starter === undefined) return "there is no starter"
@@ -128,7 +131,9 @@ const stop = async (pids: ReadonlyArray<number>): Promise<boolean> => {
   return until(() => pids.every((pid) => stateOf(pid) === "T"), startBound)
 }
 
-/** Brings the spare of the root into the state of the cell; a spare that is starting is stopped there. */
+/**
+ * Brings the spare of the root into the state of the cell; a spare that is to be starting is stopped during its start.
+ */
 const prepareSpare = async (scene: Scene): Promise<string | undefined> => {
   const what = scene.cell.state === "spare starts" ? "starts" : "waits"
   if (!await until(() => spareOf(scene, what) !== undefined, startBound, 1)) return `no spare ${what}`
@@ -166,7 +171,7 @@ const prepare = async (scene: Scene): Promise<string | undefined> => {
   return await stop(stopped) ? undefined : "not stopped in time"
 }
 
-/** Makes the process of the cell die, and returns the time from which the bound counts. */
+/** Makes the process of a cell die, and returns the time from which the cell's bound counts. */
 const kill = async (scene: Scene): Promise<number> => {
   const { how, who } = scene.cell
   const pid = who === "root"
@@ -178,12 +183,12 @@ const kill = async (scene: Scene): Promise<number> => {
   if (how === "pipe") scene.child.stdout!.destroy()
   else signal(pid, how.startsWith("SIG") ? how as NodeJS.Signals : "SIGUSR2")
   if (!isAbrupt(scene.cell) || how === "SIGKILL") return start
-  // Running out of memory takes a while, so the bound counts from the death of the process.
+  // A process takes a while to run out of memory, so the bound counts from its death.
   await until(() => !isAlive(pid), startBound, 1)
   return performance.now()
 }
 
-/** Returns the processes of the tree that must be gone, but still exist. */
+/** Returns the processes of a cell's tree that must be gone, but still exist. */
 const left = (scene: Scene): { readonly tree: ReadonlyArray<Found>; readonly detached: number } => {
   const staying = scene.cell.who !== "root"
     ? (found: Found) =>
@@ -213,8 +218,8 @@ const checkRoot = async (scene: Scene): Promise<ReadonlyArray<string>> => {
 }
 
 /**
- * Returns what the caller and the owner of a dead actor must be told. An actor that could still send a word has said
- * itself why it ended.
+ * Returns what the caller and the owner of a cell's dead actor must be told. An actor that could still send a word when
+ * it died has said itself why it ended.
  */
 const heardOf = ({ how }: Cell): { readonly call: string; readonly end: string } => {
   const code = exitCodes[how]
@@ -274,7 +279,7 @@ const judge = async (scene: Scene): Promise<Verdict> => {
   return { cell, skipped: undefined, ...measured, problems: [...measured.problems, ...said] }
 }
 
-/** An interruption also ends the tree of the cell, so that no process stays behind. */
+/** An interruption of a cell also ends the cell's tree, so that no process stays behind. */
 export const play = (cell: Cell): Effect.Effect<Verdict> =>
   Effect.suspend(() => {
     const skipped = unplayable(cell)

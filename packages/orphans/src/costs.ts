@@ -1,7 +1,7 @@
 /**
- * Measures the costs of each guard: the time from the start of an actor until it is ready, and the memory that only it
- * uses while idle. The three guards are measured in turns in one process, so that changes of the host's load affect all
- * of them.
+ * Measures the costs of each guard: the time from an actor's start until it is ready, and the memory that only it uses
+ * while idle. The three guards are measured in turns in one process, so that changes of the host's load affect all
+ * guards.
  */
 import * as Actor from "@furrow/actor/Actor"
 import { NodeActor, NodeSpawner } from "@furrow/node"
@@ -17,10 +17,10 @@ import { ping } from "./tree/actors.ts"
 
 const modes: ReadonlyArray<GuardMode> = ["none", "warden", "thread"]
 
-/** The time for which an actor is left idle before its memory is read, so that the work after its start is over. */
+/** The time for which an actor is left idle before its memory is measured, so that the work after its start is over. */
 const settle = "500 millis"
 
-/** Returns the memory of a process in MiB that no other process shares. */
+/** Returns the memory of a process, in MiB, that the process shares with no other. */
 const privateMiB = (pid: number): number => {
   const text = Fs.readFileSync(`/proc/${pid}/smaps_rollup`, "utf8")
   return [...text.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm)].reduce((sum, [, kib]) => sum + Number(kib), 0) /
@@ -57,7 +57,7 @@ const rowOf = (mode: GuardMode, own: ReadonlyArray<Sample>, base: ReadonlyArray<
   ]
 }
 
-/** Returns the table of costs, and the memory of the warden. */
+/** Returns the table of the guards' costs, and the memory of the warden. */
 export const run = async (rounds: number): Promise<string> => {
   const mark = Crypto.randomUUID()
   process.env[variable] = mark
@@ -65,7 +65,7 @@ export const run = async (rounds: number): Promise<string> => {
     ManagedRuntime.make(NodeActor.layer.pipe(Layer.provide(NodeSpawner.layer({ guard, spares: "off" }))))
   )
   const samples = new Map(modes.map((mode) => [mode, [] as Array<Sample>]))
-  // The first round only warms up, and each round begins with another guard.
+  // The first round of the measurement only warms up, and each round begins with another guard.
   for (let round = -1; round < rounds; round++) {
     for (let turn = 0; turn < modes.length; turn++) {
       const i = (turn + round + 1) % modes.length
@@ -73,7 +73,7 @@ export const run = async (rounds: number): Promise<string> => {
       if (round >= 0) samples.get(modes[i]!)!.push(taken)
     }
   }
-  // Two of the three guards have a warden, which consists of shells.
+  // The guards `warden` and `thread` have a warden, which consists of shells.
   const shells = marked(mark).filter(({ command }) => /furrow-(warden|watch)/.test(command))
   const mib = shells.reduce((sum, { pid }) => sum + privateMiB(pid), 0) / 2
   const shell = shells.length === 0 ? "" : `\n\nthe warden and its watch: ${mib.toFixed(1)} MiB, once per tree`

@@ -1,6 +1,6 @@
 /**
- * Writes the tables of docs/lifetimes.md. A run with `--write` writes the tables of measurements. The table of the
- * shutdown ladder is made from the code, and a test fails where the document differs.
+ * Writes the tables of docs/lifetimes.md. A run of `npm run orphans` with `--write` writes the tables of measurements.
+ * The table of the shutdown ladder is made from the code, and a test fails where the document differs.
  */
 import * as Ladder from "@furrow/actor/internal/supervision/ShutdownLadder"
 import { defaults as defaultTimeouts } from "@furrow/actor/Timeouts"
@@ -23,7 +23,7 @@ const place = (document: string, section: Section): readonly [number, number] =>
   return [from + begin(section).length, to]
 }
 
-/** Returns the text of a section in the document. */
+/** Returns the text of a section in docs/lifetimes.md. */
 export const read = (document: string, section: Section): string => document.slice(...place(document, section)).trim()
 
 export const replace = (document: string, section: Section, text: string): string => {
@@ -31,7 +31,10 @@ export const replace = (document: string, section: Section, text: string): strin
   return `${document.slice(0, from)}\n${text}\n${document.slice(to)}`
 }
 
-/** Writes a section into the document. A run of a part of the matrix leaves the other cells of the table unchanged. */
+/**
+ * Writes a section into docs/lifetimes.md. A run of a part of the matrix of orphans leaves the other cells of the table
+ * unchanged.
+ */
 export const write = Effect.fnUntraced(function*(section: Section, text: string) {
   const fs = yield* FileSystem.FileSystem
   const document = yield* fs.readFileString(file)
@@ -60,7 +63,7 @@ const atMost = (bound: Ladder.Bound): string => {
   return bound in defaultTimeouts ? `${millis} (\`Timeouts.${bound}\`)` : millis
 }
 
-/** The rungs of the shutdown ladder from each to the next, with the event that each waits for. */
+/** The rungs of the shutdown ladder in their order, with the event that each rung waits for. */
 const rungs: ReadonlyArray<readonly [Ladder.Rung, Ladder.Rung, Ladder.Input, string]> = [
   ["LeaveRequested", "Running", "leave", "its owner ends it, in the owner's order"],
   ["Discarded", "Running", "discard", "its exit, or `Ready`: then it is asked"],
@@ -71,7 +74,7 @@ const rungs: ReadonlyArray<readonly [Ladder.Rung, Ladder.Rung, Ladder.Input, str
   ["Killed", "Terminating", "elapsed", "its exit, from the kernel"]
 ]
 
-/** Returns the table of the shutdown ladder, made from the code. */
+/** Returns the table of the shutdown ladder for docs/lifetimes.md, made from the code. */
 export const ladder = (): string => {
   const rows = rungs.map(([rung, from, input, waited]) => {
     const [reached, actions] = Ladder.step(from, input)

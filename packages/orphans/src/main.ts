@@ -1,10 +1,10 @@
 /**
- * `npm run orphans`: checks which processes a tree leaves behind when one of its processes dies.
+ * The command `npm run orphans` checks which processes a tree leaves behind when one of its processes dies.
  *
- * Every cell of the matrix is a tree of real processes. A run fails where a process of Furrow is left after the bound,
- * where a root does not go on after the death of one of its actors, or where a caller or an owner is told the wrong
- * end. A cell that the host cannot play is skipped with a reason. The other runtimes are measured and shown, and cannot
- * fail a run.
+ * Every cell of the matrix of orphans is a tree of real processes. A run fails where a process of Furrow is left after
+ * the bound, a root does not go on after an actor's death, or a caller or owner is told the wrong end. A cell of the
+ * matrix that the host cannot play is skipped with a reason. Other runtimes than Furrow are measured and shown, and
+ * cannot fail a run.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -39,13 +39,13 @@ const line = ({ cell, detached, millis, problems, skipped }: Verdict): string =>
   )
 }
 
-/** Ends the program with this exit code, after all output has been printed. */
+/** Ends the process of `npm run orphans` with this exit code, after all output has been printed. */
 class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code
   override readonly [Runtime.errorReported] = false
 }
 
-/** Prints a table, and writes it into the document where the options ask for it. */
+/** Prints a table of the matrix, and writes it into docs/lifetimes.md where the options ask for it. */
 const show = ({ write }: Options.Options, section: Doc.Section, title: string, text: string) =>
   Effect.andThen(Console.log(`\n${title}\n\n${text}`), write ? Doc.write(section, text) : Effect.void)
 

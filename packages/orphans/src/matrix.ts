@@ -1,6 +1,6 @@
 /**
- * The cells of the matrix: which process dies, how, what the actors below are doing, how deep they are, and under which
- * guard.
+ * The cells of the matrix of orphans: which process dies, how, what the actors below are doing, how deep they are, and
+ * under which guard.
  *
  *   who     root; an actor between the root and the actors that must go; or the starter of the root, which has started them
  *   how     abrupt (nothing of it runs any more) or graceful (its finalizers run, the shutdown ladder is climbed)
@@ -62,17 +62,17 @@ export const explained: { readonly [How in Cell["how"]]: string } = {
 export const isAbrupt = ({ how }: Pick<Cell, "how">): boolean => how === "SIGKILL" || how === "oom" || how === "exit"
 
 /**
- * Returns the milliseconds within which all processes must be gone. The milliseconds count from an abrupt death, or
- * from the cause of a graceful one. The bound of a graceful death is that of the shutdown ladder: 0.5 s to answer, 5 s
- * for finalizers, 0.5 s to terminate.
+ * Returns the milliseconds within which all processes of a cell must be gone. The bound of a cell counts from an abrupt
+ * death, or from the cause of a graceful death. The bound of a graceful death is that of the shutdown ladder: 0.5 s to
+ * answer, 5 s for finalizers, 0.5 s to terminate.
  */
 export const boundOf = (cell: Cell): number => isAbrupt(cell) ? 1_000 : 6_000
 
-/** The name of the dying process in a row of a table. */
+/** The name of the dying process in a row of the table of orphans. */
 export const whoOf = ({ rights, who }: Pick<Cell, "rights" | "who">): string =>
   ({ usual: who, capable: `${who}, with file capabilities`, changed: `${who} that changed its user` })[rights]
 
-/** Returns why a cell cannot be played on this host. */
+/** Returns why a cell of the matrix cannot be played on this host. */
 export const unplayable = ({ rights }: Cell): string | undefined => {
   if (rights === "usual") return undefined
   const capable = rights === "capable" ? Privileged.capableNode() : undefined
@@ -80,27 +80,27 @@ export const unplayable = ({ rights }: Cell): string | undefined => {
 }
 
 /**
- * The ways to die for cells about releases. A release does not depend on the way, so only some ways are played, with at
- * most one actor below another.
+ * The ways to die for cells whose actors release a layer. A release does not depend on the way to die, so only some
+ * ways are played, with at most one actor below another.
  */
 const releasing: ReadonlyArray<Cell["how"]> = ["SIGKILL", "SIGTERM", "throw"]
-/** The ways to die for cells about signals, in which the kernel's rules and the guard's answer differ. */
+/** The ways to die for cells in which the kernel's rules about signals and the guard's answer differ. */
 const signalling: ReadonlyArray<Cell["how"]> = ["SIGKILL", "SIGTERM"]
 const reached: ReadonlyArray<Cell["state"]> = ["idle", "spinning", "subprocesses"]
 /** The states of actors in cells whose starter dies. */
 const below: ReadonlyArray<Cell["state"]> = ["idle", "spinning", "blocked", "stopped", "subprocesses", "programs"]
 
-/** True where the actors of the root are started by its starter. */
+/** True where a starter starts the actors of a cell's root. */
 export const hasStarter = ({ state, who }: Pick<Cell, "state" | "who">): boolean =>
   who === "starter" || state.startsWith("starter")
 
 const makesSense = ({ depth, guard, how, rights, state, where, who }: Cell): boolean => {
-  // The stdout of an inner actor is read by its parent, so its pipe cannot break.
+  // The parent of an inner actor reads the actor's stdout, so the pipe of that stdout cannot break.
   if (who === "inner" && how === "pipe") return false
-  // A starter has no finalizers and ignores the signals that ask it to end, so only SIGKILL is played.
+  // A starter has no finalizers and ignores the signals that ask it to end, so a cell kills a starter only by SIGKILL.
   if (who === "starter" && (how !== "SIGKILL" || rights !== "usual" || !below.includes(state))) return false
   if (rights !== "usual") {
-    // In a privileged program both guards are the same, so only one is played.
+    // Both guards behave the same in a privileged program, so only one guard is played.
     if (rights === "capable" && guard === "thread") return false
     if (who === "inner" || depth > 2 || !signalling.includes(how) || !reached.includes(state)) return false
   }
@@ -113,7 +113,7 @@ const makesSense = ({ depth, guard, how, rights, state, where, who }: Cell): boo
   return where === "all" || depth > 1 && state !== "idle" && state !== "subprocesses"
 }
 
-/** All cells in a fixed order. */
+/** All cells of the matrix of orphans in a fixed order. */
 export const cells: ReadonlyArray<Cell> = guards.flatMap((guard) =>
   rights.flatMap((rights) =>
     whos.flatMap((who) =>

@@ -55,7 +55,7 @@ export const config = {
 
 export type Options = Command.Config.Infer<typeof config>
 
-/** Returns the flags that select another run than the full matrix. */
+/** Returns the flags that select another kind of run than the full matrix. */
 const modes = ({ chaos, costs, peers, quick, supervised }: Options) => [
   ...quick ? ["quick" as const] : [],
   ...peers ? ["peers" as const] : [],
@@ -66,7 +66,7 @@ const modes = ({ chaos, costs, peers, quick, supervised }: Options) => [
 
 export const mode = (options: Options) => modes(options)[0] ?? "full"
 
-/** Refuses two flags for different kinds of runs in one command line. */
+/** Refuses two flags for different kinds of runs in one command line of `npm run orphans`. */
 export const validate = (options: Options): Effect.Effect<void, CliError.ValidationError> => {
   const given = modes(options)
   return given.length > 1

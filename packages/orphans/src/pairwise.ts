@@ -1,6 +1,6 @@
 /**
- * Chooses a small set of cells in which every pair of values occurs that can occur together. Most faults need at most
- * two conditions. The choice is greedy, and the same in every run.
+ * Chooses a small set of cells of the matrix in which every pair of values occurs that can occur together. Most faults
+ * of the matrix need at most two conditions. The choice of cells is greedy, and the same in every run.
  */
 
 const valuesOf = (row: object): ReadonlyArray<string> =>
@@ -12,7 +12,8 @@ const pairsOf = (values: ReadonlyArray<string>): ReadonlyArray<string> =>
 export const pairwise = <Row extends object>(
   rows: ReadonlyArray<Row>,
   /**
-   * Returns the values of a row that are combined. Two values that must both occur with all others are joined to one.
+   * Returns the values of a cell that are combined in pairs. Two values that must both occur with all others are joined
+   * to one value.
    */
   values: (row: Row) => object = (row) => row
 ): ReadonlyArray<Row> => {
@@ -26,7 +27,7 @@ export const pairwise = <Row extends object>(
   while (missing.size > 0) {
     const gains = candidates.map(({ pairs }) => pairs.filter((pair) => missing.has(pair)).length)
     const most = Math.max(...gains)
-    // Among equally good rows, the one whose values were used least is chosen, so that no value occurs only in its
+    // Among equally good cells, the cell whose values were used least is chosen, so that no value occurs only in its
     // pairs.
     const wear = candidates.map(({ values }, i) =>
       gains[i] === most ? values.reduce((sum, value) => sum + (used.get(value) ?? 0), 0) : Infinity

@@ -1,6 +1,6 @@
 /**
- * Tools for trees whose processes the kernel treats as privileged: a Node with file capabilities, and a user without
- * rights. Some hosts have neither such a Node nor such a user.
+ * Tools for trees with privileged processes: a Node with file capabilities, and a user without rights. Some hosts have
+ * neither a Node with file capabilities nor a user without rights.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -12,12 +12,12 @@ export const nobody = 65_534
 /** The command that runs another command as the user `nobody`. */
 export const asNobody = ["setpriv", "--reuid", String(nobody), "--regid", String(nobody), "--clear-groups"] as const
 
-/** Returns why no tree can change its user on this host. */
+/** Returns why no root of a tree can change its user on this host. */
 export const rootless = (): string | undefined => process.geteuid?.() === 0 ? undefined : "it needs root"
 
 export interface Tools {
   readonly setcap: string
-  /** The folder for the copy of Node. */
+  /** The folder for the copy of Node with file capabilities. */
   readonly everybodys: string
 }
 
@@ -26,14 +26,19 @@ const found = (name: string): string | undefined =>
     file
   ) => Fs.existsSync(file))
 
-/** True where every user may enter a folder and those above it: the folder of temporary files may be private. */
+/**
+ * True where every user may enter a folder and all folders above it, because the folder of temporary files may be
+ * private.
+ */
 const isOpen = (folder: string): boolean =>
   (Fs.statSync(folder).mode & 0o001) !== 0 && (Path.dirname(folder) === folder || isOpen(Path.dirname(folder)))
 
 /** A folder that every user may enter, apart from the folders of the tests. */
 const everybodys = ["/tmp", "/var/tmp", "/dev/shm"].find((folder) => Fs.existsSync(folder) && isOpen(folder))
 
-/** True when a file system keeps capabilities, and the kernel heeds them: tried with a copy of a small program. */
+/**
+ * True when a file system keeps capabilities, and the kernel heeds them, which is tried with a copy of a small program.
+ */
 const heeded = (setcap: string, everybodys: string): string | undefined => {
   const folder = Fs.mkdtempSync(Path.join(everybodys, "furrow-capable-"))
   try {
@@ -68,7 +73,7 @@ const lookForTools = (): Tools | { readonly problem: string } => {
   return unheeded === undefined ? { setcap, everybodys } : { problem: unheeded }
 }
 
-/** Makes a copy of this Node that has a capability, in a folder of its own. */
+/** Makes a copy of this process's Node that has a capability, in a folder of its own. */
 export const install = (
   tools: Tools | { readonly problem: string }
 ): { readonly file: string; readonly folder: string } => {
@@ -83,7 +88,7 @@ export const install = (
   return { file, folder }
 }
 
-/** The copy of Node that all cases of a run share. */
+/** The copy of Node with a capability that all cases of a run share. */
 export const shared = (() => {
   let installed: { readonly file: string; readonly folder: string } | undefined
   return () => {

@@ -1,43 +1,46 @@
 /**
- * Finds processes of this host in /proc by a mark in their environment, and tells whether they still run. Every process
- * that a marked process starts inherits the mark. So the processes that a tree left behind are found even after all
- * their ancestors are dead. A dead process that was not reaped (state Z) counts as gone, because reaping is the work of
- * PID 1.
+ * Finds processes of this host in /proc by a mark in their environment, and tells whether these processes still run.
+ * Every process that a process with the mark starts inherits the mark. The processes that a tree left behind are
+ * therefore found even after all their ancestors are dead. A dead process that was not reaped (state Z) counts as gone,
+ * because the process with PID 1 has to reap it.
  */
 import * as Fs from "node:fs"
 
 export interface Found {
   readonly pid: number
   readonly state: string
-  /** The process's command line, or the title that it has set. */
+  /** The command line of a process, or the title that the process has set. */
   readonly command: string
 }
 
-/** The name of the variable whose value is the mark. */
+/** The name of the environment variable whose value is the mark of a tree. */
 export const variable = "FURROW_ORPHANS_MARK"
 
 const read = (path: string): string | undefined => {
   try {
     return Fs.readFileSync(path, "utf8")
   } catch {
-    // The process ended while its files were read.
+    // The process ended while its files in /proc were read.
     return undefined
   }
 }
 
-/** Returns the letter for the state of a process, read behind the name in brackets, which may hold any character. */
+/**
+ * Returns the letter for the state of a process, read behind the process's name in brackets, which may hold any
+ * character.
+ */
 export const stateOf = (pid: number): string | undefined => {
   const stat = read(`/proc/${pid}/stat`)
   return stat === undefined ? undefined : stat.charAt(stat.lastIndexOf(")") + 2)
 }
 
-/** Returns the number of the user that the process runs as. */
+/** Returns the number of the user that a process runs as. */
 export const userOf = (pid: number): number | undefined => {
   const [, user] = /^Uid:\s+(\d+)/m.exec(read(`/proc/${pid}/status`) ?? "") ?? []
   return user === undefined ? undefined : Number(user)
 }
 
-/** Returns the pid of the process's parent. */
+/** Returns the pid of a process's parent. */
 export const parentOf = (pid: number): number | undefined => {
   const [, parent] = /^PPid:\s+(\d+)/m.exec(read(`/proc/${pid}/status`) ?? "") ?? []
   return parent === undefined ? undefined : Number(parent)
@@ -48,7 +51,7 @@ export const isAlive = (pid: number): boolean => {
   return state !== undefined && state !== "Z" && state !== "X"
 }
 
-/** Returns all living processes with this mark, or with a mark that adds a dash and more text to it. */
+/** Returns all living processes with this mark, or with a mark that begins with this mark and a dash. */
 export const marked = (mark: string): ReadonlyArray<Found> => {
   const entry = `${variable}=${mark}`
   const carries = (line: string) => line === entry || line.startsWith(`${entry}-`)
@@ -71,7 +74,7 @@ export const signal = (pid: number, name: NodeJS.Signals): void => {
   }
 }
 
-/** Kills every process with the mark, until none is left. */
+/** Kills every process with the mark, until no process with the mark is left. */
 export const killMarked = async (mark: string): Promise<void> => {
   for (let found = marked(mark); found.length > 0; found = marked(mark)) {
     for (const { pid } of found) signal(pid, "SIGKILL")
@@ -81,7 +84,7 @@ export const killMarked = async (mark: string): Promise<void> => {
 
 export const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
-/** Checks a condition until it holds; returns whether it held in time. */
+/** Checks a condition repeatedly until it holds; returns whether the condition held in time. */
 export const until = async (holds: () => boolean, within: number, every = 10): Promise<boolean> => {
   const end = performance.now() + within
   for (;;) {

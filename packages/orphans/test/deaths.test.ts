@@ -107,7 +107,7 @@ const dying = (way: Way) =>
     assert.strictEqual(yield* other.run(pid()), other.actor.pid)
   })
 
-describe("An actor that dies tells its caller and its owner at once", () => {
+describe("An actor that dies tells its caller and its owner without delay", () => {
   const titles: { readonly [W in Way]: string } = {
     throw: "of an uncaught exception",
     reject: "of an unhandled rejection",
@@ -125,7 +125,7 @@ describe("An actor that dies tells its caller and its owner at once", () => {
     it.live(titles[way], () => withActors(dying(way)))
   }
 
-  it.live("an error during an import tells the caller and the owner of the actor at once", () =>
+  it.live("an error during an import tells the caller and the owner of the actor without delay", () =>
     withActors(Effect.gen(function*() {
       const [error, millis] = yield* timed(Effect.flip(Actor.runInActor(unreachable())))
       assert.isBelow(millis, 10_000)

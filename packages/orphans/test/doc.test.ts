@@ -17,7 +17,7 @@ describe("docs/lifetimes.md", () => {
     }
   })
 
-  it("docs/lifetimes.md is changed only between its marks", () => {
+  it("a new run changes docs/lifetimes.md only between the comments that mark its tables", () => {
     const changed = Doc.replace(document, "costs", "| new |")
     assert.strictEqual(Doc.read(changed, "costs"), "| new |")
     assert.strictEqual(Doc.replace(changed, "costs", Doc.read(document, "costs")), document)

@@ -40,8 +40,8 @@ const each = (test: (how: How, file: string) => Effect.Effect<void, unknown, any
     }).pipe(Effect.provideService(Timeouts.Timeouts, bounds)) as Effect.Effect<void, unknown, Actor.ActorRuntime>
   )
 
-describe(`An actor that ${hows.slice(0, -1).join(", ")} or ${hows.at(-1)} is ended within the bound`, () => {
-  it.live("portal.cancel ends a stubborn actor within the bound", () =>
+describe(`An actor that ${hows.slice(0, -1).join(", ")} or ${hows.at(-1)} is ended within the bound of the shutdown ladder`, () => {
+  it.live("portal.cancel ends a stubborn actor within the bound of the shutdown ladder", () =>
     each((how, file) =>
       Effect.scoped(Effect.gen(function*() {
         const portal = yield* Actor.startScoped("stuck", { expose: [stuck] })
@@ -53,7 +53,7 @@ describe(`An actor that ${hows.slice(0, -1).join(", ")} or ${hows.at(-1)} is end
       }))
     ))
 
-  it.live("G1: leaving its nursery ends a stubborn actor within the bound", () =>
+  it.live("G1: leaving its nursery ends a stubborn actor within the bound of the shutdown ladder", () =>
     each((how, file) =>
       Effect.gen(function*() {
         const [[pid, left], returned] = yield* Effect.map(
@@ -68,7 +68,7 @@ describe(`An actor that ${hows.slice(0, -1).join(", ")} or ${hows.at(-1)} is end
       })
     ))
 
-  it.live("a failure of its nursery ends a stubborn actor within the bound", () =>
+  it.live("a failure of its nursery ends a stubborn actor within the bound of the shutdown ladder", () =>
     each((how, file) =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(Actor.nursery(Effect.gen(function*() {
@@ -81,7 +81,7 @@ describe(`An actor that ${hows.slice(0, -1).join(", ")} or ${hows.at(-1)} is end
       })
     ))
 
-  it.live("Effect.timeout around runInActor ends a stubborn actor within the bound", () =>
+  it.live("Effect.timeout around runInActor ends a stubborn actor within the bound of the shutdown ladder", () =>
     each((how, file) =>
       Effect.gen(function*() {
         const start = performance.now()

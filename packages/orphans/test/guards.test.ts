@@ -128,7 +128,7 @@ describe("A tree that starts and ends repeatedly", () => {
       Effect.forEach(Array.from({ length: 12 }, (_, i) => i), () => Actor.runInActor(pid()), { concurrency: 4 })
     ))
 
-  it.live("a tree that starts and ends repeatedly leaves nothing in the root under guard threads either", () =>
+  it.live("a tree that starts and ends repeatedly leaves no process and no descriptor in the root under guard threads either", () =>
     withActors(
       Effect.forEach(Array.from({ length: 8 }, (_, i) => i), () => Actor.runInActor(pid()), { concurrency: 4 }),
       "thread"

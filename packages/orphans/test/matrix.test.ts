@@ -88,7 +88,7 @@ describe("The matrix of orphans", () => {
     assert.deepStrictEqual([...new Set(cells.filter(({ how }) => how === "SIGTERM").map(boundOf))], [6_000])
   })
 
-  it("the matrix of orphans has a spare that starts, waits and is used, in every way its root can die, under each guard", () => {
+  it("the matrix of orphans has a spare that starts, waits and is used, in every way in which its root can die, under each guard", () => {
     for (const guard of guards) {
       for (const how of hows) {
         const found = cells.filter((cell) => cell.guard === guard && cell.how === how && cell.state.startsWith("spare"))
@@ -149,7 +149,7 @@ describe("The table of the matrix", () => {
   const verdict = { cell, millis: 12.2, problems: [], skipped: undefined, detached: 0 }
   const cellsOf = (text: string) => text.split("\n")[2]!.split("|").map((part) => part.trim()).slice(2, -1)
 
-  it("a cell of the table shows the longest time of all depths", () => {
+  it("a cell of the orphans table shows the longest time of all depths", () => {
     const table = matrix([verdict, { ...verdict, cell: { ...cell, depth: 2 }, millis: 40.1 }])
     assert.deepStrictEqual(cellsOf(table), [
       "SIGKILL (killed from outside)",
@@ -159,7 +159,7 @@ describe("The table of the matrix", () => {
     ])
   })
 
-  it("a cell of the table shows a failure before any time, and a skipped cell only where none was played", () => {
+  it("a cell of the orphans table shows a failure before any time, and a skipped cell only where none was played", () => {
     const skipped = { ...verdict, millis: undefined, skipped: "it needs root" }
     assert.strictEqual(cellsOf(matrix([verdict, skipped]))[2], "13 ms")
     assert.strictEqual(cellsOf(matrix([skipped]))[2], "skipped")
@@ -169,7 +169,7 @@ describe("The table of the matrix", () => {
     )
   })
 
-  it("the table keeps cells that were not played this time, also in rows that were not played at all", () => {
+  it("the orphans table keeps cells that were not played this time, also in rows that were not played at all", () => {
     const before = matrix([verdict, { ...verdict, cell: { ...cell, how: "SIGTERM" }, millis: 7 }])
     const now = matrix([
       { ...verdict, cell: { ...cell, state: "spinning" }, millis: 5 },
@@ -183,7 +183,7 @@ describe("The table of the matrix", () => {
     ])
   })
 
-  it("the table has a separate row for a root that changed its user", () => {
+  it("the orphans table has a separate row for a root that changed its user", () => {
     const changed = { ...verdict, cell: { ...cell, rights: "changed" as const } }
     const rows = matrix([verdict, changed]).split("\n").slice(2).map((row) => row.split("|")[1]!.trim())
     assert.deepStrictEqual(rows, ["root", "root that changed its user"])

@@ -1,6 +1,6 @@
 /**
- * Checks whether the history of a run keeps the guarantees. Each check is a pure function from a history to the faults
- * found in it.
+ * Checks whether the history of a run keeps the guarantees. Each check of a history is a pure function from the history
+ * to the faults found in it.
  */
 import { defaults } from "@furrow/actor/Timeouts"
 import * as Simulation from "@furrow/testing/Simulation"
@@ -11,12 +11,12 @@ import * as Rest from "./restChecks.ts"
 import type { Result } from "./Run.ts"
 import * as Streams from "./streamChecks.ts"
 
-/** G1, G7, G12, G13, G72: no call hangs, no actor is left over, and no handler goes on after the end of the run. */
+/** G1, G7, G12, G13, G72: no call hangs, no actor is left over, and no handler goes on after the end of a run. */
 const comesToRest: Check = ({ run }) => [
   ...Simulation.problems(run)
 ]
 
-/** G7: every call that was made gets an answer. */
+/** G7: every call that was made in a program gets an answer. */
 const answersAll: Check = ({ of }) => {
   const answered = new Set(of("Answered").map(({ key }) => key))
   return of("Called").filter(({ key }) => !answered.has(key)).map(({ key }) => `${key} was called and never answered`)
@@ -47,14 +47,14 @@ const hearsItsOwn: Check = ({ of }) => {
 }
 
 /**
- * G11, G12: an interrupted caller resumes when the finalizers in the other actor have run, or when the bound has
- * passed.
+ * G11, G12: an interrupted caller resumes when the finalizers in the called actor have run, or when the bound of the
+ * cancel has passed.
  */
 const acknowledges: Check = ({ events, hurtAt, indexOf, of, slackMillis }) => {
   const began = new Map(of("Began").map((event) => [event.key, event]))
   const ended = new Map(of("Ended").map((event) => [event.key, event]))
-  // An actor may pass a call on. The handler of such a call then runs in another actor, and is interrupted when the
-  // first actor ends.
+  // An actor may pass a call on to another actor. The handler of a call that was passed on runs in another actor, and
+  // is interrupted when the first actor ends.
   const called = new Map(of("Called").map(({ actor, key }) => [key, actor]))
   return of("Interrupted").flatMap((event) => {
     const { at, key } = event
@@ -74,7 +74,7 @@ const acknowledges: Check = ({ events, hurtAt, indexOf, of, slackMillis }) => {
     if (end === undefined && isGone) return []
     const bound = end === undefined ? defaults.finalizers / 2 : defaults.cancel
     if (hurtAt(start.actor) < Infinity || hurtAt(called.get(key) ?? "") < Infinity || at - since >= bound) return []
-    // A handler that had not begun when its caller went on has begun later, which is a fault.
+    // A handler that had not begun when its caller went on, and begins later, is a fault.
     if (indexOf(start) > indexOf(event)) return [`${key} began in ${start.actor} after its caller had gone`]
     return [`${key} was interrupted, and its caller went on while its handler still ran in ${start.actor}`]
   })
@@ -103,7 +103,7 @@ const hasNotBegun: Check = ({ of }) => {
   )
 }
 
-/** Checks that compare events of the whole history. */
+/** Checks that compare events of the whole history of a run. */
 const decided: Readonly<Record<string, Check>> = {
   comesToRest,
   answersAll,
@@ -121,7 +121,7 @@ const decided: Readonly<Record<string, Check>> = {
 const comparedAs = (name: string): Check => ({ of }) =>
   of("Wrong").filter(({ check }) => check === name).map(({ text }) => text)
 
-/** All checks by their names. */
+/** All checks of a history by their names. */
 export const checks: Readonly<Record<string, Check>> = Object.fromEntries(
   [...new Set([...Object.keys(decided), ...compared])].map((name): [string, Check] => {
     const own = decided[name]
@@ -129,7 +129,7 @@ export const checks: Readonly<Record<string, Check>> = Object.fromEntries(
   })
 )
 
-/** Returns the faults of a run, each with the name of the check that found it. */
+/** Returns the faults of a run, each with the name of the check that found the fault. */
 export const problems = (result: Result): ReadonlyArray<{ readonly check: string; readonly text: string }> => {
   const facts = factsOf(result)
   return Object.entries(checks).flatMap(([check, find]) => find(facts).map((text) => ({ check, text })))

@@ -10,7 +10,7 @@ import * as Fs from "node:fs"
 
 /** The end of a call or of a handler, in words that checks can compare. */
 export interface How {
-  /** Words such as "ok", "interrupted", "Fail ActorLost" or "Die Error", each of them once. */
+  /** Words such as "ok", "interrupted", "Fail ActorLost" or "Die Error", each of which an end has at most once. */
   readonly words: ReadonlyArray<string>
   /** The field `began` of the first typed error in the exit. */
   readonly began?: string | undefined
@@ -32,12 +32,12 @@ export type Event =
     readonly _tag: "Began"
     readonly key: number
     readonly actor: string
-    /** True when the cleanup of the handler never ends. */
+    /** True when the cleanup of the handler never ends by itself. */
     readonly isEndless?: boolean
   }
   | { readonly _tag: "Ended"; readonly key: number; readonly how: How }
   | { readonly _tag: "Answered"; readonly key: number; readonly how: How }
-  /** A reader read the item with this number from a stream. */
+  /** A reader has read the item with this number from a stream. */
   | { readonly _tag: "Read"; readonly key: number; readonly reader: string; readonly item: number }
   /** A reader was told that a stream of `count` items has ended, after the reader had read it to its end. */
   | { readonly _tag: "Completed"; readonly key: number; readonly reader: string; readonly count: number }
@@ -45,7 +45,7 @@ export type Event =
   | { readonly _tag: "Interrupting"; readonly key: number }
   | { readonly _tag: "Interrupted"; readonly key: number }
   | { readonly _tag: "Hurt"; readonly actor: string; readonly what: string }
-  /** The connection of an actor, which `wires.ts` names, is held for `millis` milliseconds. */
+  /** The connection of an actor, which `wires.ts` names, is held for `millis` milliseconds, so that no bytes pass. */
   | { readonly _tag: "Held"; readonly actor: string; readonly millis: number }
   | {
     readonly _tag: "Ending"
@@ -75,7 +75,7 @@ export type Event =
   | { readonly _tag: "Unshares"; readonly key: number; readonly name: string }
   /** An actor plays a role from this event on, because its main program has begun. */
   | { readonly _tag: "Leads"; readonly name: string; readonly uuid: string }
-  /** A worker has begun or finished a task of a group. */
+  /** A worker of a pool has begun or finished a task of a group. */
   | { readonly _tag: "Works"; readonly key: number; readonly group: string; readonly worker: string }
   | { readonly _tag: "Worked"; readonly key: number; readonly group: string; readonly worker: string }
   /** A watcher of the registry was told of an actor. */
@@ -86,11 +86,11 @@ export type Event =
     readonly uuid: string
     readonly name: string
   }
-  /** A stream fails on purpose after this number of items. */
+  /** A stream fails on purpose after it has sent this number of items. */
   | { readonly _tag: "Failing"; readonly key: number; readonly count: number }
-  /** A caller was not told of a cleanup that died. */
+  /** A caller was not told of a cleanup that died in its call. */
   | { readonly _tag: "Unsaid"; readonly key: number; readonly actor: string }
-  /** A call with a deadline is over. */
+  /** A call with a deadline has ended. */
   | {
     readonly _tag: "Timed"
     readonly key: number
@@ -128,14 +128,14 @@ export type Recorder = (event: Timed) => void
 export const fileVariable = "FURROW_SIMULATION_HISTORY"
 
 /**
- * Appends each event to the file as one line, at once. A kill removes no line, and the lines are in the order of their
- * events.
+ * The recorder appends each event to the history's file as one line, at once. A kill removes no line of the history,
+ * and the lines are in the order of their events.
  */
 export const fileRecorder = (file: string): Recorder => (event) => Fs.appendFileSync(file, `${JSON.stringify(event)}\n`)
 
 /**
- * The recorder of the current run. Actors in memory inherit the recorder, and a process is told the file of the
- * history.
+ * The recorder of the history of the current run. Actors in memory inherit the recorder of the history, and a process
+ * is told the file of the history.
  */
 export const Recorder: Context.Reference<Recorder> = Context.Reference<Recorder>("simulation/Recorder", {
   defaultValue: () => {
@@ -144,7 +144,9 @@ export const Recorder: Context.Reference<Recorder> = Context.Reference<Recorder>
   }
 })
 
-/** Records one event in a single operation, so that no other event comes between the fact and its record. */
+/**
+ * Records one event of the history in a single operation, so that no other event comes between the fact and its record.
+ */
 export const record = (event: Event): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     const at = Number(fiber.getRef(Clock.Clock).monotonicTimeNanosUnsafe() / 1_000_000n)
@@ -185,5 +187,5 @@ const text = (value: unknown): string => {
   ).join(" ")
 }
 
-/** Formats an event as a line. */
+/** Formats an event of the history as a line. */
 export const show = ({ _tag, at, ...fields }: Timed): string => `${at} ${_tag} ${text(fields)}`

@@ -1,10 +1,13 @@
 /**
- * Random programs over the public API, as data. Every field is a number or a word, and 0 is the simplest number. So a
- * program stays valid when shrinking removes parts of it.
+ * Random programs over the public API, as data. Every field of a random program is a number or a word, and 0 is the
+ * simplest number. A random program therefore stays valid when shrinking removes parts of it.
  */
 import * as Seed from "@furrow/testing/internal/simulation/Seed"
 
-/** The kinds of steps. `Steps.ts` says what each kind does, and docs/simulation.md says which faults it can reach. */
+/**
+ * The kinds of steps. `Steps.ts` says what each kind of step does, and docs/simulation.md says which faults the kind
+ * can reach.
+ */
 export const kinds = [
   "run",
   "stream",
@@ -76,7 +79,7 @@ export type Kind = typeof kinds[number]
 
 export interface Step {
   readonly kind: Kind
-  /** The wait before the step, in units of 7 milliseconds. */
+  /** The wait before a step, in units of 7 milliseconds. */
   readonly wait: number
   readonly actor: number
   readonly a: number
@@ -85,7 +88,9 @@ export interface Step {
 }
 
 export interface Program {
-  /** The seed of the schedule. The seed from which the program was made is not kept. */
+  /**
+   * The seed of the random choices that the scheduler makes. The seed from which a random program was made is not kept.
+   */
   readonly schedule: number
   /**
    * Ranges of random choices that the scheduler does not make, because shrinking has found that the failure does not
@@ -167,7 +172,8 @@ const weights: Readonly<Record<Kind, number>> = {
 }
 
 /**
- * Steps that hurt an actor. Every second program contains no step that hurts an actor, and so its calls get further.
+ * The kinds of steps that hurt an actor. Every second random program contains no step that hurts an actor, so that its
+ * calls get further.
  */
 export const hurting: ReadonlySet<Kind> = new Set<Kind>([
   "kill",
@@ -188,7 +194,7 @@ export const generate = (seed: number, only: ReadonlyArray<Kind> = kinds): Progr
   const bag = only.filter((kind) => !calm || !hurting.has(kind)).flatMap((kind) =>
     Array.from({ length: weights[kind] }, () => kind)
   )
-  // Each program uses only some of the kinds, and so uses each of them more often.
+  // Each random program uses only some of the kinds of steps, so that it uses each of them more often.
   const some = bag.filter(() => below(3) > 0)
   const pick = some.length === 0 ? bag.length === 0 ? only : bag : some
   return {
@@ -206,7 +212,7 @@ export const generate = (seed: number, only: ReadonlyArray<Kind> = kinds): Progr
   }
 }
 
-/** Returns a program as a short text. */
+/** Returns a random program as a short text. */
 export const show = ({ actors, calm = [], owner, schedule, steps }: Program): string =>
   [
     `${actors} actor(s) in a ${owner}, schedule ${schedule}`,

@@ -1,4 +1,4 @@
-/** Runs one program under its seed, and records all its events. */
+/** Runs one random program under its seed, and records all its events. */
 import { Actor } from "@furrow/actor"
 import type { ActorRuntime } from "@furrow/actor/ActorRuntime"
 import type { ProcessHandle } from "@furrow/actor/Spawner"
@@ -20,7 +20,7 @@ import { calls, deeds, elsewhere } from "./Steps.ts"
 import * as Unplugged from "./unplugged.ts"
 import * as Wide from "./wide.ts"
 
-/** All endpoints that the actors of a program serve. */
+/** All endpoints that the actors of a random program serve. */
 const served = [
   ...exposed,
   ...Peers.endpoints,
@@ -34,18 +34,24 @@ export interface Result {
   readonly program: Program
   readonly run: Simulation.Run
   readonly events: ReadonlyArray<Timed>
-  /** Milliseconds that are added to every bound. The default is the slack for virtual time. */
+  /**
+   * Milliseconds that are added to every bound of a check. By default the slack for virtual time is added to every
+   * bound.
+   */
   readonly slackMillis?: number | undefined
 }
 
-/** Milliseconds after the last step, after which calls that are still open are interrupted. */
+/** Milliseconds after the last step of a program, after which calls that are still open are interrupted. */
 const patienceMillis = 2_000
 /** Milliseconds in which an actor may end by itself, before its owner ends it. */
 const exitPatienceMillis = 8_000
 
-/** Faults of the wires that a program asks for. */
+/** Faults of connections that a program asks for. */
 export interface Hooks extends Pick<Stage, "breakConnection" | "unplug" | "spoilLogs"> {
-  /** Milliseconds that calls which end by themselves have in addition. Default: none, because virtual time is never late. */
+  /**
+   * Milliseconds that calls which end by themselves have in addition to their bound. By default such calls have no
+   * additional time, because virtual time is never late.
+   */
   readonly extraMillis?: number
 }
 
@@ -107,7 +113,7 @@ const body = (program: Program, hooks: Hooks) =>
     }
   })
 
-/** Wraps a connection so that it throws at its user once its actor is marked as broken. */
+/** Wraps a connection so that its functions throw once its actor is marked as broken. */
 export const breakable = (process: ProcessHandle, isBroken: (actor: string) => boolean): ProcessHandle => ({
   ...process,
   connection: {
@@ -119,7 +125,10 @@ export const breakable = (process: ProcessHandle, isBroken: (actor: string) => b
   }
 })
 
-/** Runs a program in its owner. The owner is a nursery, or a Scope, which the death of an actor does not interrupt. */
+/**
+ * Runs a random program in its owner. The owner of a program is a nursery, or a Scope, which the death of an actor does
+ * not interrupt.
+ */
 const owned = (program: Program, hooks: Hooks) =>
   (program.owner === "nursery"
     ? Actor.nursery(body(program, hooks))
@@ -129,7 +138,7 @@ const owned = (program: Program, hooks: Hooks) =>
       ActorRuntime
     >
 
-/** Runs a program in its owner, and then records each actor that still lives. */
+/** Runs a random program in its owner, and then records each actor that still lives. */
 export const whole = (program: Program, hooks: Hooks): Effect.Effect<void, never, ActorRuntime> =>
   Effect.flatMap(
     Effect.exit(owned(program, hooks)),
@@ -139,8 +148,8 @@ export const whole = (program: Program, hooks: Hooks): Effect.Effect<void, never
         const { children } = yield* Actor.statistics
         const isHurting = program.steps.some(({ kind }) => hurting.has(kind))
         for (const { actor, state } of children) {
-          // The root owns a shared actor. When the actor's last holder was killed, the root ends the actor as soon as
-          // it is told, and waits for nothing.
+          // The root owns the shared actors of a program. When the last holder of a shared actor was killed, the root
+          // ends the actor as soon as it is told, and waits for nothing.
           if (actor.name.startsWith("shared") && (state !== "Running" || isHurting)) continue
           yield* wrong("comesToRest", `left: ${actor.name} is ${state}`)
         }
@@ -150,7 +159,7 @@ export const whole = (program: Program, hooks: Hooks): Effect.Effect<void, never
       })
   )
 
-/** `around` wraps the connection between each actor and its parent. */
+/** The function `around` wraps the connection between each actor and its parent. */
 export const run = (
   program: Program,
   around: (process: ProcessHandle) => ProcessHandle = (process) => process

@@ -2,19 +2,19 @@
  * Makes a failing program smaller as long as the same check still fails: removes steps, then actors, and then lowers
  * numbers.
  *
- * A smaller program runs under another schedule, so each candidate is tried with several seeds of the schedule. Last,
- * the schedule is made simpler: the scheduler makes no random choices in whole ranges, first in a half of the run, then
- * in quarters and so on.
+ * A smaller program runs under another schedule, so each candidate for a smaller program is tried with several seeds.
+ * At last shrinking simplifies the schedule: the scheduler makes no random choices in whole ranges, in halves of the
+ * run, then in quarters and so on.
  */
 import * as Effect from "effect/Effect"
 import type { Program, Step } from "./Program.ts"
 
-/** The number of schedules under which each candidate is tried. */
+/** The number of schedules under which each candidate for a smaller program is tried. */
 const schedules = 20
 
 const numbers = ["wait", "actor", "a", "b", "c"] as const
 
-/** Returns smaller variants of a program, with the smallest first. */
+/** Returns smaller variants of a random program, with the smallest first. */
 const smaller = (program: Program): ReadonlyArray<Program> => {
   const { actors, steps } = program
   const without = (from: number, count: number): Program => ({
@@ -40,7 +40,7 @@ const smaller = (program: Program): ReadonlyArray<Program> => {
 /** The largest number of ranges into which the random choices of a run are divided. */
 const leastPart = 64
 
-/** Joins ranges of choices that touch each other. */
+/** Joins ranges of random choices that touch each other. */
 const merged = (ranges: Program["calm"] & {}): Program["calm"] & {} => {
   const found: Array<[number, number]> = []
   for (const [from, to] of ranges.toSorted(([a], [b]) => a - b)) {
@@ -52,8 +52,8 @@ const merged = (ranges: Program["calm"] & {}): Program["calm"] & {} => {
 }
 
 /**
- * Finds ranges of random choices that the failure does not need, where `choices` is the number of choices in the run. A
- * range is kept as calm where the program still fails without its choices.
+ * Finds ranges of random choices that a failure does not need, where `choices` is the number of choices in the run. A
+ * range of choices is kept as calm where the program still fails without these choices.
  */
 export const calmed = (
   program: Program,
@@ -76,7 +76,7 @@ export const calmed = (
 
 export interface Shrunk {
   readonly program: Program
-  /** The number of runs that the shrinking took. */
+  /** The number of runs that the shrinking of a program took. */
   readonly runs: number
 }
 

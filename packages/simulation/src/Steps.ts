@@ -1,4 +1,4 @@
-/** Carries out the steps of a program: each step makes a call, or does something to an actor. */
+/** Carries out the steps of a random program: each step makes a call, or does something to an actor. */
 import { Portal } from "@furrow/actor"
 import { defaults } from "@furrow/actor/Timeouts"
 import * as Effect from "effect/Effect"
@@ -23,8 +23,8 @@ import * as Wide from "./wide.ts"
 import * as Wires from "./wires.ts"
 
 /**
- * Steps that make a call, and wait for its answer. The steps of the kinds in `elsewhere` also use other actors than the
- * actor of the step.
+ * Steps that make a call to an actor, and wait for the answer. The steps of the kinds in `elsewhere` also use other
+ * actors than the actor of the step.
  */
 export const calls: Partial<Record<Kind, Does>> = {
   run: (stage) => stage.portal.run(job({ work: workOf(stage) })),
@@ -112,7 +112,7 @@ export const elsewhere: ReadonlySet<Kind> = new Set<Kind>([
   "hooks"
 ])
 
-/** Ends an actor, as its owner or as another actor that was given a reference. */
+/** Ends the actor of a step, as its owner or as another actor that was given a reference. */
 const end = (
   actor: string,
   by: string,

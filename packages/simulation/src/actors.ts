@@ -55,7 +55,7 @@ const ended = ({ end, key }: Work): Effect.Effect<number, Oops> => {
   }
 }
 
-/** A service that a handler uses, and that its actor releases when no handler runs any more. */
+/** A service that a handler uses, and that the handler's actor releases when no handler runs any more. */
 class Used extends Context.Service<Used, { isAlive: boolean }>()("simulation/Used") {}
 const used = Layer.effect(
   Used,
@@ -194,7 +194,7 @@ export const reply = Actor.dialog("reply", {
 )
 
 /**
- * An endpoint that starts actors below its own, each in the nursery of the one above. The last of these actors does the
+ * An endpoint that starts a chain of actors, each in the nursery of the one above. The last actor of a chain does the
  * work.
  */
 export const hop = Actor.fn("hop", {
@@ -221,14 +221,14 @@ class Leaky extends Context.Service<Leaky, object>()("simulation/Leaky") {}
 const leakyOf = (release: Effect.Effect<void>) =>
   Layer.effect(Leaky, Effect.acquireRelease(Effect.succeed({}), () => release))
 
-/** An endpoint whose layer fails at its release, because its finalizer dies. */
+/** An endpoint whose layer fails at its release, because the layer's finalizer dies. */
 export const leaky = Actor.fn("leaky", {
   module,
   payload: { key: Schema.Int, wait: Schema.Int },
   layer: leakyOf(Effect.die(new Error("the release died")))
 })(({ key, wait }) => handled(key, 0, pause(wait)))
 
-/** An endpoint whose layer cannot be released, because its finalizer never ends. */
+/** An endpoint whose layer cannot be released, because the layer's finalizer never ends. */
 export const clinging = Actor.fn("clinging", {
   module,
   payload: { key: Schema.Int, wait: Schema.Int },

@@ -38,7 +38,7 @@ export const slow = Actor.fn("slow", { ...nothing, layer: needed(Effect.as(Effec
   ({ key }) => handled(key, 0, Effect.void)
 )
 
-/** Records a fault where the actor of an owner that has been left still lives. */
+/** Records a fault where an actor still lives although its owner was left. */
 const leavesNothing = ({ key, world }: Stage, actor: string) =>
   Effect.flatMap(
     world.alive,
@@ -47,8 +47,8 @@ const leavesNothing = ({ key, world }: Stage, actor: string) =>
   )
 
 /**
- * Starts an actor whose layer fails or hangs. A failed start says so and leaves no process; the caller of a start that
- * hangs gives up.
+ * Starts an actor whose layer fails or hangs. A failed start returns its error and leaves no process; the caller of a
+ * start that hangs gives up.
  */
 export const build: Does = (stage) => {
   const { key, step: { a, b } } = stage
@@ -68,7 +68,7 @@ export const build: Does = (stage) => {
   )
 }
 
-/** Interrupts a start after a random number of turns. */
+/** Interrupts the start of an actor after a random number of turns of the event loop. */
 export const birth: Does = (stage) => {
   const { key, step: { a, b, c } } = stage
   const actor = `own${key}`
@@ -81,7 +81,7 @@ export const birth: Does = (stage) => {
   })
 }
 
-/** Cancels an actor as soon as the registry lists it, when its owner may still be waiting for its start. */
+/** Cancels an actor as soon as the registry lists the actor, when its owner may still be waiting for its start. */
 export const ambush = Actor.fn("ambush", { module, payload: { name: Schema.String } })(({ name }) =>
   Effect.scoped(Effect.flatMap(
     Registry.wait([job], name, { within: "5 seconds" }),
@@ -151,7 +151,7 @@ export const nursery: Does = (stage) => {
   })
 }
 
-// ---- cleanups that die ----------------------------------------------------------------------------------------------
+// ---- dying cleanups -------------------------------------------------------------------------------------------------
 
 /** An endpoint whose cleanup dies, however its handler ends. */
 export const spoil = Actor.fn("spoil", { module, payload: { work: Work }, success: Schema.Int, error: Oops })(
@@ -170,8 +170,8 @@ export const spoil = Actor.fn("spoil", { module, payload: { work: Work }, succes
 )
 
 /**
- * Calls an endpoint whose cleanup dies. The caller is told of the dead cleanup as if it were its own. An interrupted
- * caller is told of it where the cancel was acknowledged.
+ * Calls an endpoint whose cleanup dies. The caller of an endpoint whose cleanup dies is told of the death as if the
+ * cleanup were its own. An interrupted caller is told of a dead cleanup where the cancel was acknowledged.
  */
 export const spoils: Does = (stage) => {
   const { key, name, portal, step: { b, c } } = stage

@@ -43,8 +43,8 @@ export const weave = Actor.dialog("weave", {
 const sizes = [10, 70_000, 400_000, 1_200_000, 300_000, 1] as const
 
 /**
- * Opens a dialog with large messages in both directions at once, the first in the start. Half of the dialogs with large
- * messages are left early.
+ * Opens a dialog with large messages in both directions at once, the first of them in the word `Start`. Half of the
+ * dialogs with large messages are left before their end.
  */
 export const large: Does = ({ key, portal, step: { a, b, c } }) => {
   const all = Array.from({ length: 1 + c % 3 }, (_, i) => sizes[(a + i) % 6]!)
@@ -130,8 +130,8 @@ export const lag: Does = ({ key, portal, step: { a, b, c } }) => {
             pause(reader === "slow" && item < 20 ? millis : 0)
           )
       }
-      // A reader that is too slow fails with StreamOverrun. The reader is then started again, and goes on with the
-      // items that are kept.
+      // A reader that is too slow fails with StreamOverrun. A reader that was too slow is then started again, and goes
+      // on with the items that are kept.
       const lagging = rising("slow", 2)
       const again = (left: number): Effect.Effect<void, unknown> =>
         Effect.catchIf(
@@ -148,8 +148,8 @@ export const lag: Does = ({ key, portal, step: { a, b, c } }) => {
 }
 
 /**
- * Reads a stream too slowly under one of four policies: the items wait, the reader fails, or the oldest or newest items
- * are dropped.
+ * Reads a stream too slowly under one of four policies: items wait, the reader fails, or the oldest or newest items are
+ * dropped.
  */
 export const overflow: Does = ({ key, portal, step: { a, b, c } }) => {
   const count = Math.min(counts[a]!, 150)

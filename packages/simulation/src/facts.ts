@@ -1,4 +1,4 @@
-/** Facts about the history of a run, by which checks decide. */
+/** Facts about the history of a run, by which checks decide whether it has a fault. */
 import type * as Simulation from "@furrow/testing/Simulation"
 import type { How, Timed } from "./History.ts"
 import type { Program } from "./Program.ts"
@@ -6,13 +6,13 @@ import type { Result } from "./Run.ts"
 
 type Of<Tag extends Timed["_tag"]> = Extract<Timed, { readonly _tag: Tag }>
 
-/** A history with lookups that the checks share. */
+/** The history of a run with lookups that the checks share. */
 export interface Facts {
   readonly program: Program
   readonly run: Simulation.Run
   readonly events: ReadonlyArray<Timed>
   readonly of: <Tag extends Timed["_tag"]>(tag: Tag) => ReadonlyArray<Of<Tag>>
-  /** Returns the position of an event in the history. */
+  /** Returns the position of an event in the history of a run. */
   readonly indexOf: (event: Timed) => number
   /**
    * Returns the position in the history at which an actor, or one above it, was hurt first; Infinity where none was.
@@ -23,7 +23,7 @@ export interface Facts {
   readonly isStopped: boolean
   /** The time in milliseconds at which the last held connection was released; 0 when no connection was held. */
   readonly heldUntil: number
-  /** Milliseconds that are added to every bound. */
+  /** Milliseconds that are added to every bound of a check. */
   readonly slackMillis: number
 }
 
@@ -46,7 +46,7 @@ export const factsOf = ({ events, program, run, slackMillis = virtualSlackMillis
   const indexOf = indices(events)
   const first = new Map<string, number>()
   for (const hurt of of("Hurt")) if (!first.has(hurt.actor)) first.set(hurt.actor, indexOf(hurt))
-  // An actor that is ended while its connection is held does not get the word, and is killed in the end.
+  // An actor that is ended while its connection is held does not get the word to end, and is killed at last.
   for (const held of of("Held")) {
     if (isKilled(run, held.actor) && !first.has(held.actor)) first.set(held.actor, indexOf(held))
   }
@@ -75,10 +75,10 @@ export const has = ({ words }: How, word: string): boolean => words.includes(wor
 export type Check = (facts: Facts) => ReadonlyArray<string>
 
 /**
- * Milliseconds that are added to every bound, because virtual time passes while work is done, and the work of all
- * actors shares one process.
+ * Milliseconds that are added to every bound of a check, because virtual time passes while the actors of one process
+ * work.
  */
 const virtualSlackMillis = 1_500
 
-/** Kinds of steps whose calls reach other actors than the called one. */
+/** Kinds of steps whose calls reach other actors than the actor of the step. */
 export const farther: ReadonlySet<string> = new Set(["far", "cross", "find", "hasty", "shared", "census", "ambush"])

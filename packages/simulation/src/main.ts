@@ -1,6 +1,7 @@
 /**
  * `npm run simulate`: runs random programs, each under its seed, and checks their histories. A failing program is
- * shrunk, and printed with the seed that shows the failure again. `options.ts` reads the command line.
+ * shrunk, and printed with the seed that shows its failure again. The module `options.ts` reads the command line of
+ * `npm run simulate`.
  */
 import * as Effect from "effect/Effect"
 import * as Crypto from "node:crypto"
@@ -79,7 +80,8 @@ const one = async () => {
 }
 
 /**
- * Returns the seed of the first program. A seed from the clock fits into 31 bits, and differs from second to second.
+ * Returns the seed of the first random program. A seed from the clock fits into 31 bits, and differs from second to
+ * second.
  */
 const first = () => {
   if (options.from !== "now") return options.from
@@ -96,7 +98,7 @@ const digests = async () => {
   return true
 }
 
-/** Returns the seeds for which the other process has no digest, or another one. */
+/** Returns the seeds for which the other process of `--twice` has no digest, or another one. */
 const unlikeIn = async (twin: Twin.Twin, here: ReadonlyMap<number, string>) => {
   const there = await twin.digests
   const unlike = Array.from(here.keys()).filter((seed) => there.get(seed) !== here.get(seed))
@@ -152,7 +154,7 @@ const many = async () => {
   return failed.size === 0 && unlike.size === 0
 }
 
-/** Returns random programs, for a run of a kind that cannot be repeated. */
+/** Returns random programs for runs that cannot be repeated. */
 const programs = function*(): Iterable<Program.Program> {
   if (isOne) return yield options.program ?? Program.generate(options.seed!, kinds)
   const from = first()

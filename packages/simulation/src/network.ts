@@ -1,5 +1,5 @@
 /**
- * Steps about actors that find and call each other.
+ * Steps in which actors find and call each other.
  */
 import { Registry } from "@furrow/actor"
 import * as Effect from "effect/Effect"

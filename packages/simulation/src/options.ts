@@ -77,7 +77,9 @@ const programOf = (text: string | undefined): Program.Program | undefined => {
   }
 }
 
-/** Parses the command line: returns options, the request for the usage, or the problem in words. */
+/**
+ * Parses the command line of `npm run simulate`: returns options, the request for the usage, or the problem in words.
+ */
 export const parse = (args: ReadonlyArray<string>): Options | "help" | { readonly problem: string } => {
   try {
     const { values } = Util.parseArgs({ args: [...args], options: flags })

@@ -1,4 +1,4 @@
-/** Checks of owners, names and ends, and of what the tree reports about itself. */
+/** Checks of owners, names and ends of actors, and of what the tree reports about itself. */
 import { type Check, farther, has } from "./facts.ts"
 import { linesOf } from "./sinks.ts"
 
@@ -6,7 +6,10 @@ import { linesOf } from "./sinks.ts"
 export const releasesLast: Check = ({ of }) =>
   of("UsedReleased").map(({ key, what }) => `${what} was released before the handler of ${key} had ended`)
 
-/** G2, G13, G53: an owner ends when no handler of its actors runs any more, or when the bound for that has passed. */
+/**
+ * G2, G13, G53: an owner ends when no handler of its actors runs any more, or when the bound for the owner's end has
+ * passed.
+ */
 export const leavesLast: Check = ({ events, hurtAt, indexOf, of }) => {
   const ended = new Map(of("Ended").map((event) => [event.key, event]))
   const [left] = of("LeftOwner")
@@ -14,7 +17,7 @@ export const leavesLast: Check = ({ events, hurtAt, indexOf, of }) => {
   const late = of("Began").flatMap(({ actor, at, key }) => {
     const end = ended.get(key)
     if (end === undefined || indexOf(end) < indexOf(left) || hurtAt(actor) < Infinity) return []
-    // The root is not an actor of an owner: it ends with its program.
+    // The root is not an actor of an owner, because it ends with its program.
     if (actor === "root") return []
     return at > left.at
       ? [`${key} began in ${actor} after its owner was left`]
@@ -52,8 +55,8 @@ export const namesAuthors: Check = ({ of }) => {
 export const endsInTime: Check = ({ isStopped, of, slackMillis }) => {
   if (isStopped) return []
   const gone = of("Gone")
-  // An actor may end itself in a call. The call by which an actor ends itself may be interrupted before it has asked
-  // for the end.
+  // An actor may end itself in a call. The call by which an actor ends itself may be interrupted before the call has
+  // asked for the end.
   const taken = new Set(of("Interrupting").map(({ key }) => `exit ${key}`))
   return of("Ending").flatMap(({ actor, at, bound, reason }) => {
     if (taken.has(reason)) return []
@@ -77,7 +80,7 @@ export const tellsOneEnd: Check = ({ of }) => {
 }
 
 /**
- * G61, G274: the log lines of an actor reach the root once and in order. All lines of an answered call arrive, also
+ * G61, G274: the log lines of an actor reach the root once and in order. All log lines of an answered call arrive, also
  * where another log sink of the root throws.
  */
 export const logsInOrder: Check = ({ isHurt, of, program, run }) => {
@@ -131,7 +134,7 @@ export const sharesOne: Check = ({ events, isHurt }) => {
   })
 }
 
-/** G65: a watcher of the registry is told of each actor once that it came, and afterwards that it went. */
+/** G65: a watcher of the registry is told once of each actor that came, and afterwards once that it went. */
 export const seesInOrder: Check = ({ of }) => {
   const there = new Map<string, boolean>()
   return of("Seen").flatMap(({ name, uuid, watcher, what }) => {
@@ -155,13 +158,13 @@ export const refusesUnrun: Check = ({ of }) => {
   )
 }
 
-/** G20, G72: a handler that began also ends, unless its actor was hurt or its cleanup never ends. */
+/** G20, G72: a handler that began also ends, unless its actor was hurt or the handler's cleanup never ends. */
 export const endsHandlers: Check = ({ isHurt, of }) => {
   const ended = new Set(of("Ended").map(({ key }) => key))
   const endless = of("Began").filter(({ isEndless }) => isEndless).map(({ actor }) => actor)
   return of("Began").flatMap(({ actor, key }) =>
-    // The root ends with its program, and does not wait for handlers that it still serves. A cleanup that never ends is
-    // interrupted, and so is every handler above it that waits for its actor.
+    // The root ends with its program, and does not wait for handlers that the root still serves. A cleanup that never
+    // ends is interrupted, and so is every handler above it that waits for the cleanup's actor.
     actor === "root" || endless.some((below) => below.startsWith(actor)) || ended.has(key) || isHurt(actor) ||
       actor.startsWith("pool")
       ? []
@@ -181,7 +184,7 @@ export const tellsCleanups: Check = ({ indexOf, isHurt, of }) =>
 /** G19: a failure is still reported when a cancel comes after it. */
 export const keepsFailures: Check = ({ of }) => {
   const called = new Map(of("Called").map(({ actor, key }) => [key, actor]))
-  // A failure of an actor further below may not have arrived yet when an actor in between is cancelled.
+  // A failure of an actor at the end of a chain may not have arrived yet when an actor in between is cancelled.
   const own = new Set(of("Began").filter(({ actor, key }) => called.get(key) === actor).map(({ key }) => key))
   const failed = new Set(
     of("Ended").filter(({ how, key }) => own.has(key) && has(how, "Fail Oops") && !has(how, "interrupted"))

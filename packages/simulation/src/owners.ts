@@ -8,7 +8,7 @@ import { clinging, job, leaky, pause } from "./actors.ts"
 import { record, wrong } from "./History.ts"
 import { type Does, waits, workOf } from "./stage.ts"
 
-/** Starts an actor for one call, whose handler may hang in its cleanup. */
+/** Starts an actor for one call, whose handler may hang in the handler's cleanup. */
 export const own: Does = (stage) => {
   const actor = `own${stage.key}`
   return Effect.andThen(

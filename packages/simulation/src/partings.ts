@@ -1,6 +1,5 @@
 /**
- * Steps about sides that leave a dialog at different times: ends of one direction, bodies that leave early, calls on a
- * parent, and actors that do not answer their owner.
+ * Steps in which a side leaves a dialog early or ends one direction, calls its parent, or does not answer its owner.
  */
 import { Actor } from "@furrow/actor"
 import { defaults } from "@furrow/actor/Timeouts"
@@ -24,7 +23,7 @@ export const up = Actor.fn("up", { module, payload: { work: Work }, success: Sch
 )
 
 /**
- * An endpoint that sends its items, then ends its direction of the dialog or cancels the dialog, and reads the other
+ * An endpoint that sends items, then ends its direction of the dialog or cancels the dialog, and reads the other
  * direction to its end.
  */
 export const halve = Actor.dialog("halve", {
@@ -63,8 +62,8 @@ const counts = [3, 10, 40, 1, 0, 70] as const
 const read = (key: number) => (item: number) => record({ _tag: "Read", key, reader: "caller", item })
 
 /**
- * Opens a dialog in which one side ends its direction and reads on. The other side of the dialog is told of the end of
- * the direction, and continues to send.
+ * Opens a dialog in which one side ends its direction, and reads the other direction on. The other side of the dialog
+ * is told of the end of this direction, and continues to send.
  */
 export const halves: Does = ({ key, portal, step: { a, b, c } }) =>
   portal.open(halve({ key, count: counts[a]!, cancels: c === 5 }), ({ result, stream }) =>
@@ -105,7 +104,10 @@ export const leave: Does = ({ key, portal, step: { a, b, c } }) => {
 /** Milliseconds for which an actor is stopped, so that no word can end it. */
 const frozenMillis = 60_000
 
-/** Stops an actor and ends it. The owner of a stopped actor cannot get an answer, and kills the actor. */
+/**
+ * Stops an actor, so that it answers nothing, and ends the actor. The owner of a stopped actor cannot get an answer,
+ * and kills the actor.
+ */
 export const freeze: Does = ({ key, name, portal, world }) => {
   const bound = defaults.cancelAck + defaults.terminate + defaults.finalizers
   return Effect.gen(function*() {

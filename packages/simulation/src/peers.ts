@@ -27,7 +27,7 @@ export const far = Actor.fn("far", {
   ).pipe(Effect.scoped, Actor.orDie, Effect.catchTag("Oops", ({ key }: Oops) => Effect.succeed(key)))
 )
 
-/** An endpoint that ends another actor without an order of that actor's owner. */
+/** An endpoint that ends another actor, although the owner of that actor gave no order. */
 export const retire = Actor.fn("retire", { module, payload: { whom: Actor.ref([job]), reason: Schema.String } })(
   ({ reason, whom }) =>
     Effect.scoped(Effect.flatMap(Actor.portal(whom), (portal) => portal.cancel(reason))).pipe(Actor.orDie)

@@ -1,4 +1,4 @@
-/** Checks that calls end when the program does nothing more to disturb them. */
+/** Checks that calls end when the random program does nothing more to disturb them. */
 import type { Check } from "./facts.ts"
 import type { Timed } from "./History.ts"
 import type { Step } from "./Program.ts"
@@ -10,7 +10,7 @@ const unheard: ReadonlySet<string> = new Set(["break", "snap"])
 /** Milliseconds without an event of a call, after which the call counts as stuck. */
 const restMillis = 1_000
 
-/** Returns the actors that a call needs: the called actor, and another one that the called actor calls. */
+/** Returns the actors that a call needs, which are the called actor, and another one that the called actor calls. */
 const neededBy = ({ actor, kind }: Step, called: string, actors: number): ReadonlyArray<string> =>
   kind === "far" || kind === "cross" ? [called, `a${(actor + 1) % actors}`] : [called]
 
@@ -24,7 +24,7 @@ export const comesToItsEnd: Check = ({ events, heldUntil, indexOf, isHurt, isSto
   const keys = (tag: Timed["_tag"]) =>
     new Set(before.flatMap((event) => event._tag === tag && "key" in event ? [event.key] : []))
   const [began, ended, answered, interrupted] = [keys("Began"), keys("Ended"), keys("Answered"), keys("Interrupting")]
-  // A slow connection can make a long dialog last longer than the period without disturbance.
+  // A slow connection can make a long dialog last longer than the period in which the program disturbs nothing.
   const moves = (key: number) =>
     before.some((event) => "key" in event && event.key === key && rest.at - event.at < restMillis)
   // The owner that ends an actor decides when the actor's handlers end.

@@ -19,8 +19,8 @@ export const graph: Does = ({ key, step: { a, b } }) =>
   }).pipe(Effect.provide(Services.Shop.layer), Effect.provide(Services.Stock.layer))
 
 /**
- * Makes calls of a supervised Service that is killed. A call that has not begun in one incarnation reaches the next
- * one.
+ * Makes calls of a supervised Service while the Service is killed. A call that has not begun in one incarnation of a
+ * Service reaches the next one.
  */
 export const supervised: Does = ({ key, step: { a, b } }) =>
   Effect.gen(function*() {
@@ -45,16 +45,19 @@ export const rpc: Does = ({ key, step: { a, b } }) =>
     yield* completed(key, "caller", count)
   })).pipe(Effect.provide(Services.Adder.layer))
 
-// ---- roles that go from actor to actor ------------------------------------------------------------------------------
+// ---- roles that move ------------------------------------------------------------------------------------------------
 
 const intensity = { restarts: 100, within: "1 minute" } as const
 
-/** Returns the name of the actor of a step, so that each step has an actor of its own. */
+/** Returns the name of the actor of a step; the name is different in each step. */
 const nameOf = (key: number): string => `till${key}`
 
 const isFailure = (words: ReadonlyArray<string>) => !words.includes("ok")
 
-/** Uses the role of one step. After the step is interrupted its Layer closes, and errors of its users are no faults. */
+/**
+ * Uses the supervised role of one step. After a step with a role is interrupted, the Layer of the role closes, and
+ * errors of its users are no faults.
+ */
 const usersOf = (key: number) => {
   let isOver = false
   const over = Effect.sync(() => void (isOver = true))
@@ -73,7 +76,7 @@ const usersOf = (key: number) => {
 
 /**
  * Rolls an actor to a new one while calls are made, and checks that no call fails. An interrupted roll leaves either
- * the old actor or the new one.
+ * the old actor or the new one in the role.
  */
 export const roll: Does = ({ key, step: { a, b, c }, world }) => {
   const name = nameOf(key)
@@ -109,7 +112,7 @@ export const roll: Does = ({ key, step: { a, b, c }, world }) => {
   return Effect.provide(users.during(body), layer)
 }
 
-/** Kills an actor that has a standby, and checks that the standby takes over and that calls go on. */
+/** Kills an actor that has a standby, and checks that the standby takes over and that calls are still answered. */
 export const standby: Does = ({ key, step: { a, b, c }, world }) => {
   const name = nameOf(key)
   const users = usersOf(key)
@@ -138,7 +141,10 @@ export const standby: Does = ({ key, step: { a, b, c }, world }) => {
   return Effect.provide(users.during(body), Supervisor.layer({ intensity }, [child]))
 }
 
-/** Adds and removes children by their names from several fibers, and checks that a stopped child does not come back. */
+/**
+ * Adds and removes children of a supervisor by their names from several fibers, and checks that a stopped child does
+ * not come back.
+ */
 export const dynamic: Does = ({ key, step: { a, b, c }, world }) =>
   Effect.scoped(Effect.gen(function*() {
     const tills = yield* Supervisor.dynamic(Services.Till, { intensity })
@@ -169,7 +175,7 @@ export const dynamic: Does = ({ key, step: { a, b, c }, world }) =>
       })
     const turns = Array.from({ length: 2 + a }, (_, i) => Effect.exit(one(i)))
     yield* Effect.all(turns, { concurrency: 2, discard: true })
-    // The last child has ended and its name is free, so a child of that name can be started again.
+    // The last child of the supervisor has ended and its name is free, so a child of that name can be started again.
     const last = name(0)
     yield* tills.stop(last)
     const exit = yield* Effect.exit(tills.start(last))
@@ -179,8 +185,8 @@ export const dynamic: Does = ({ key, step: { a, b, c }, world }) =>
   }))
 
 /**
- * Uses a supervisor below another one. When the child of the lower supervisor dies more often than its intensity
- * allows, that supervisor itself counts as a child that died.
+ * Uses a supervisor below another one. A lower supervisor whose child dies more often than its intensity allows itself
+ * counts as a child that died.
  */
 export const nested: Does = ({ key, step: { a, b, c }, world }) => {
   const name = nameOf(key)
@@ -217,8 +223,7 @@ export const main: Does = ({ key, step: { a, b } }) =>
     yield* Effect.exit(portal.run(Services.serves({ key: keyBelow(key, 0) })))
     if (how === "background") {
       yield* pause(500)
-      // A fiber beside the handlers fails alone where the actor has a main program, so the actor goes on and is
-      // cancelled here.
+      // A fiber beside the handlers fails alone where the actor has a main program, so the step cancels the actor.
       return yield* portal.cancel(`main ${key}`)
     }
     const { _tag } = yield* portal.wait

@@ -22,7 +22,7 @@ export const crash = Actor.endpoint("crash", { payload: key })
 export class Stock extends Actor.Service<Stock>()("Stock", { module, endpoints: [take, crash] }) {}
 export class Shop extends Actor.Service<Shop>()("Shop", { module, endpoints: [order], uses: [Stock] }) {}
 
-/** Acquires a resource for a Service, and records when the resource is opened and shut. */
+/** Acquires a resource for a Service, and records when the resource is acquired and released. */
 const open = (name: string) =>
   Effect.acquireRelease(record({ _tag: "Opened", name }), () => record({ _tag: "Shut", name }))
 
@@ -67,7 +67,7 @@ export const finish = Actor.endpoint("finish", {
 export class Brief extends Actor.Service<Brief>()("Brief", { module, endpoints: [serves] }) {}
 export const brief = Brief.serve({ serves: ({ key }) => handled(key, 0, Effect.succeed(key)) }, { main: Effect.void })
 
-/** The orders for which a worker's main program and the fiber beside its handlers wait. */
+/** The orders for which a main program of an actor and the fiber beside its handlers wait. */
 class Orders extends Context.Service<Orders, {
   readonly main: Deferred.Deferred<void, Error>
   readonly beside: Deferred.Deferred<void, Error>
@@ -81,7 +81,7 @@ const orders = Layer.effect(
   )
 )
 
-/** A Service whose main program, and a fiber forked by its build, end as the orders say. */
+/** A Service whose main program, and a fiber that its build has forked, end as the orders say. */
 export class Worker extends Actor.Service<Worker>()("Worker", { module, endpoints: [serves, finish] }) {}
 export const worker = Worker.serve(
   Effect.gen(function*() {

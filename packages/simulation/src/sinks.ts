@@ -1,6 +1,5 @@
 /**
- * Steps with log sinks that throw and readers of events that die, beside other sinks and readers that must lose
- * nothing.
+ * Steps in which log sinks throw and readers of events die, while other sinks and readers must lose nothing.
  */
 import { Actor } from "@furrow/actor"
 import * as Effect from "effect/Effect"
@@ -11,10 +10,10 @@ import { wrong } from "./History.ts"
 import * as Peers from "./peers.ts"
 import { type Does, keyBelow } from "./stage.ts"
 
-/** The ways in which a logger of the program throws. */
+/** The ways in which a logger of the random program throws. */
 const ways = ["always", "undefined", "every second", "at errors", "frozen", "at lines"] as const
 
-/** Milliseconds for which the logger throws. */
+/** Milliseconds for which the program's logger throws. */
 const badMillis = [5, 100, 3_000, 20, 500, 1] as const
 
 export const make = () => {
@@ -62,12 +61,12 @@ export const sink: Does = ({ key, portal, spoilLogs, step: { a, b, c } }) =>
 /** Milliseconds in which a reader subscribes to its stream, or gets the events of the past. */
 const settleMillis = 100
 
-/** The events of one actor that is started, used and ended. */
+/** The events of one actor that is started, called and ended. */
 const wanted = ["ActorSpawning", "ActorReady", "ActorEnded"]
 
 /**
- * Reads the events of the root with two readers while an actor comes and goes. One reader dies at an event, and the
- * other must get all events.
+ * Reads the events of the root with two readers while an actor comes and goes. A first reader of events dies at an
+ * event, and the other must get all events.
  */
 export const hooks: Does = ({ key, step: { a, b } }) => {
   const name = `hook${key}`
@@ -87,7 +86,7 @@ export const hooks: Does = ({ key, step: { a, b } }) => {
     for (const reader of isFirst ? [dying, hearing] : [hearing, dying]) {
       yield* Effect.forkScoped(Effect.exit(reader), { startImmediately: true })
     }
-    // After this pause both readers are subscribed.
+    // After this pause both readers of events are subscribed.
     yield* Effect.sleep(settleMillis)
     const one = Effect.scoped(Effect.flatMap(
       Actor.startScoped(name, { expose: [job] }),

@@ -1,4 +1,4 @@
-/** The context of one step: the actor of the step, and the numbers and helpers that all steps share. */
+/** The context of one step: its actor, and the numbers and helpers that all steps share. */
 import type { Portal } from "@furrow/actor/Portal"
 import type * as Simulation from "@furrow/testing/Simulation"
 import * as Effect from "effect/Effect"
@@ -27,16 +27,16 @@ export interface Call {
   readonly fiber: Fiber.Fiber<unknown, unknown>
 }
 
-/** One step with all values and functions that it may use. */
+/** One step of a random program with all values and functions that the step may use. */
 export interface Stage {
   readonly key: number
   readonly step: Step
-  /** The actor of the step by its name and its portal, and another actor where the program has several. */
+  /** The actor of a step by its name and its portal, and another actor where the program has several. */
   readonly name: string
   readonly portal: Served
   readonly other: Served
   readonly otherName: string
-  /** The calls that the program has made before this step. */
+  /** The calls that the random program has made before this step. */
   readonly calls: ReadonlyArray<Call>
   readonly world: Simulation.World["Service"]
   /** Makes the connection of an actor throw at its parent from now on. */
@@ -47,7 +47,7 @@ export interface Stage {
   readonly spoilLogs: (how: number, millis: number) => Effect.Effect<void>
 }
 
-/** Returns keys for calls that a step makes in addition to its own. */
+/** Returns keys for calls that a step makes in addition to the call of its own number. */
 export const keyBelow = (key: number, i: number): number => (key + 1) * 10_000 + i
 
 export type Does = (stage: Stage) => Effect.Effect<unknown, unknown, any>
@@ -72,6 +72,6 @@ export const read = (key: number, reader: string) => (item: number) => record({ 
 export const completed = (key: number, reader: string, count: number) =>
   record({ _tag: "Completed", key, reader, count })
 
-/** Hurts an actor, and records it first, so that checks allow its calls to be lost from now on. */
+/** Hurts an actor, and records the hurt first, so that checks allow the actor's calls to be lost from now on. */
 export const hurt = (actor: string, what: string, does: Effect.Effect<void>) =>
   Effect.andThen(record({ _tag: "Hurt", actor, what }), does)

@@ -1,5 +1,5 @@
 /**
- * Checks of streams, tasks and deadlines.
+ * Checks of the streams, tasks and deadlines in a history.
  */
 import { defaults } from "@furrow/actor/Timeouts"
 import { never } from "./actors.ts"
@@ -7,14 +7,14 @@ import { type Check, has } from "./facts.ts"
 import { cleanups } from "./stage.ts"
 
 /**
- * G28, G31, G50, G51: every reader gets the items of a stream in order and without a gap. A stream that ended without
- * an error was read to its end.
+ * G28, G31, G50, G51: every reader of a stream gets the items in order and without a gap. A stream that ended without
+ * an error was read to its last item.
  */
 export const readsInOrder: Check = ({ of }) => {
   const next = new Map<string, number>()
   const wrong = of("Read").flatMap(({ item, key, reader }) => {
     const id = `${key} ${reader}`
-    // A second subscriber may begin at a later item than the first.
+    // A second subscriber of a stream may begin at a later item than the first.
     const expected = next.get(id) ?? (reader === "beside" ? item : 0)
     next.set(id, item + 1)
     return item === expected ? [] : [`${key}, ${reader}: item ${item} was read where ${expected} was next`]
@@ -33,14 +33,14 @@ export const keepsCredit: Check = ({ events }) => {
     if (event._tag === "Read") read.set(event.key, Math.max(read.get(event.key) ?? 0, event.item + 1))
     if (event._tag !== "Wrote") return []
     const ahead = event.item + 1 - (read.get(event.key) ?? 0)
-    // One further item may be read but not yet recorded.
+    // A reader may have read one further item that is not yet recorded.
     return ahead <= event.window + 1
       ? []
       : [`${event.key}: a writer is ${ahead} items ahead, its window is ${event.window}`]
   })
 }
 
-/** G29: a reader gets all items that were sent before a stream's failure. */
+/** G29: a reader gets all items that were sent before the failure of its stream. */
 export const failsLast: Check = ({ of, program }) => {
   const read = new Map<number, number>()
   for (const { key } of of("Read")) read.set(key, (read.get(key) ?? 0) + 1)
@@ -71,8 +71,8 @@ export const keepsGroups: Check = ({ events, isHurt }) => {
 }
 
 /**
- * G21, G92, G137: a caller with a deadline goes on at the deadline, or when its cancel has been acknowledged or has
- * exceeded its bound.
+ * G21, G92, G137: a caller with a deadline goes on at the deadline, or when its cancel is acknowledged or exceeds its
+ * bound.
  */
 export const keepsDeadlines: Check = ({ isStopped, of, slackMillis }) =>
   isStopped ? [] : of("Timed").flatMap(({ actor, key, millis, within }) => {
@@ -85,7 +85,7 @@ export const overtakes: Check = ({ heldUntil, of, program }) => {
   if (of("Hurt").length > 0 || heldUntil > 0) return []
   const since = new Map(of("Interrupting").map(({ at, key }) => [key, at]))
   const slow = new Set(of("Began").filter(({ isEndless }) => isEndless).map(({ key }) => key))
-  // A handler that was interrupted while it recorded `Began` still runs its cleanup.
+  // A handler that was interrupted while it recorded the event `Began` still runs its cleanup.
   const began = new Set(of("Began").map(({ key }) => key))
   const isEndless = (key: number) => slow.has(key) || !began.has(key) && cleanups[program.steps[key]!.c] === never
   return of("Interrupted").flatMap(({ at, key }) => {
@@ -99,5 +99,5 @@ export const overtakes: Check = ({ heldUntil, of, program }) => {
 
 /** Kinds of calls that wait only for their own handler. */
 const prompt: ReadonlySet<string> = new Set(["run", "stream", "bytes", "ask", "large", "lag", "overflow", "subscribe"])
-/** The milliseconds of the longest cleanup that ends, with time for the messages in both directions. */
+/** The milliseconds of the longest cleanup that ends by itself, with time for the messages in both directions. */
 const promptMillis = 300 + 1_500

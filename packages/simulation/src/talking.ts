@@ -1,4 +1,4 @@
-/** Steps that use one actor: calls, streams, dialogs and their subscribers, small and large. */
+/** Steps that use one actor by calls, streams, dialogs and subscribers, with small and large payloads. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -56,8 +56,8 @@ export const converse: Does = ({ key, portal, step: { a, b, c } }) => {
 }
 
 /**
- * Reads a stream with subscribers that come and go, one after the other and at the same time. In between the
- * subscribers, one reader reads alone.
+ * Reads a stream with subscribers that come and go, both in sequence and at the same time. In between the subscribers,
+ * one reader reads the stream alone.
  */
 export const subscribe: Does = ({ key, portal, step: { a, b, c } }) => {
   const count = counts[a]!
@@ -116,7 +116,7 @@ export const ask: Does = ({ key, portal, step: { a, b } }) =>
       yield* result
     }), { window: { items: windows[b]! } })
 
-/** The largest number of calls in one loop, enough for an actor to be hurt during one of them. */
+/** The largest number of calls in one loop of a step, enough for an actor to be hurt during one of them. */
 export const maxLoops = 40
 
 export const loop: Does = ({ key, portal }) =>
@@ -126,7 +126,7 @@ export const loop: Does = ({ key, portal }) =>
     }
   })
 
-/** Starts a tree below an actor, and loses an actor in between while the last one works or cleans up. */
+/** Starts a chain of actors below an actor, and loses one in the middle while the last one works or cleans up. */
 export const orphan: Does = (stage) => {
   const { key, name, portal, step: { a, c }, world } = stage
   const work: Work = { key, wait: 0, end: "hang", cleanup: cleanups[c]! }
@@ -135,8 +135,8 @@ export const orphan: Does = (stage) => {
 }
 
 /**
- * Makes calls whose payloads are sent in parts, followed by a small call. Half of the calls are cancelled, before or
- * after they began.
+ * Makes calls whose payloads are sent in parts, followed by a small call. Half of the calls with payloads in parts are
+ * cancelled, before or after they began.
  */
 export const lift = ({ key, portal, step: { a, b } }: Stage) => {
   const one = weighed(key, portal, (b + 3) * 400_000)

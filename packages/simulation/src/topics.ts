@@ -1,5 +1,5 @@
 /**
- * A topic, its publishers, and subscribers that are fast or slow, come early or late.
+ * A topic, its publishers, and subscribers that read fast or slowly, and subscribe early or late.
  */
 import { Supervisor, Topic } from "@furrow/actor"
 import * as Effect from "effect/Effect"
@@ -22,7 +22,7 @@ export class News extends Topic.Service<News>()("News", {
 }) {}
 export const news = News.serve()
 
-/** Milliseconds until every subscriber is ready, and until every message has arrived. */
+/** Milliseconds until every subscriber of the topic is ready, and until every message has arrived. */
 const standsMillis = 5_000
 const arrivesMillis = 20_000
 
@@ -52,8 +52,8 @@ const until = (isSo: Effect.Effect<boolean, unknown, News>, millis: number) =>
 const text = ({ about, from, n }: Word) => `${about} ${from} ${n}`
 
 /**
- * Checks that each publisher's messages of one key arrive in its order, and that two readers get the messages in the
- * same order.
+ * Checks that a publisher's messages of one key arrive in its order, and that two readers get all messages in the same
+ * order.
  */
 const faultsOf = (readers: ReadonlyArray<Reader>): ReadonlyArray<string> => {
   const [one, two] = readers.map(({ words }) => words)
@@ -78,8 +78,7 @@ export const topic: Does = ({ key, step: { a, b, c }, world }) => {
     yield* Effect.forkChild(reads("block", 0, one))
     yield* Effect.forkChild(reads("block", b === 1 ? 3 : 0, two))
     yield* Effect.forkChild(reads("drop-oldest", b === 2 ? 5 : 0, loose))
-    // A subscriber that is too slow fails without affecting the others, and a subscriber that leaves does not block a
-    // publisher.
+    // A subscriber that is too slow fails alone, and a subscriber that leaves does not block a publisher.
     yield* Effect.forkChild(Effect.exit(reads("error", b === 3 ? 20 : 0, { words: [], dropped: 0, hasGap: false })))
     const brief = yield* Effect.forkChild(
       reads("block", b === 4 ? 10_000 : 1, { words: [], dropped: 0, hasGap: false })

@@ -1,17 +1,18 @@
 /**
- * Runs the same seeds in another process. Each process prints a digest for each seed, and the digests must be equal.
+ * Runs the same seeds of `npm run simulate` in another process. Each of the two processes prints a digest for each
+ * seed, and the digests must be equal.
  */
 import * as ChildProcess from "node:child_process"
 import * as Path from "node:path"
 import * as Readline from "node:readline"
 
 export interface Twin {
-  /** The digests of the other process's runs by their seeds, available once that process has ended. */
+  /** The digests of the other process's runs by their seeds, available once the other process has ended. */
   readonly digests: Promise<ReadonlyMap<number, string>>
   readonly end: () => void
 }
 
-/** Starts the other process for a range of seeds. */
+/** Starts the other process of `--twice` for a range of seeds. */
 export const start = (from: number, count: number, kinds: ReadonlyArray<string> | undefined): Twin => {
   const main = Path.join(import.meta.dirname, "main.ts")
   const options = ["--digests", "--from", String(from), "--seeds", String(count)]

@@ -3,12 +3,12 @@ import { type TransportDriver, TransportError } from "@furrow/actor/Transport"
 import * as Effect from "effect/Effect"
 
 /**
- * The ways in which the transport to a peer fails: no answer, an error, a defect, a function that throws, slowness, and
- * a listener or `forget` that fails.
+ * The ways in which the transport to a peer fails: no answer, an error, a defect, a throw, slowness, and a listener or
+ * `forget` that fails.
  */
 const ways = ["hangs", "fails", "dies", "throws", "is slow", "listens badly"] as const
 
-/** Milliseconds that a slow dial takes. */
+/** Milliseconds that a slow dial of a peer takes. */
 const slowMillis = 700
 
 const thrown = (what: string): never => {

@@ -31,7 +31,10 @@ export const hold = Actor.fn("hold", {
   payload: { key: Schema.Int, name: Schema.String, millis: Schema.Int }
 })(({ key, millis, name }) => handled(keyBelow(key, 8), 0, holding(key, name, millis)).pipe(Actor.orDie))
 
-/** Asks for one shared actor in the root and in another actor at once. The shared actor ends with its last holder. */
+/**
+ * Asks for one shared actor in the root and in another actor at the same time. The shared actor of this step ends with
+ * its last holder.
+ */
 export const shared: Does = ({ key, other, step: { a, b, c } }) => {
   const name = `shared${c % 2}`
   return Effect.all([
@@ -40,7 +43,7 @@ export const shared: Does = ({ key, other, step: { a, b, c } }) => {
   ], { concurrency: 2, discard: true })
 }
 
-/** Watches the registry until the caller interrupts the watch. */
+/** Watches the registry until the caller of the step interrupts the watch. */
 const watching = (watcher: number) =>
   Stream.runForEach(
     Registry.watch(),
@@ -55,7 +58,7 @@ export const census = Actor.fn("census", { module, payload: { key: Schema.Int } 
 
 export const censuses: Does = ({ key, other, step: { b } }) => b % 2 === 0 ? watching(key) : other.run(census({ key }))
 
-/** Makes a call over a reference, and interrupts it while the two actors still open their connection. */
+/** Makes a call over a reference, and interrupts the call while the two actors still open their connection. */
 export const hasty: Does = (stage) => {
   const { key, other, otherName, step: { a, b, c } } = stage
   return Effect.gen(function*() {
@@ -65,7 +68,7 @@ export const hasty: Does = (stage) => {
     for (let turn = 0; turn < a * 18 + b * 3; turn++) yield* Effect.yieldNow
     if (c > 2) yield* pause(c)
     yield* Fiber.interrupt(fiber)
-    // After the interruption, the connection between the two actors must work for the next call.
+    // After the interruption of this call, the connection between the two actors must work for the next call.
     const exit = yield* Effect.exit(far({ ...stage, key: key + 5000, otherName, other }))
     yield* record({ _tag: "Answered", key: key + 5000, how: howOf(exit) })
   })

@@ -6,14 +6,16 @@ import * as Effect from "effect/Effect"
 import { record } from "./History.ts"
 import { type Does, hurt, type Stage } from "./stage.ts"
 
-/** Milliseconds of a hold; the longest hold exceeds the bound of a cancel. */
+/** Milliseconds for which a connection is held; the longest hold exceeds the bound of a cancel. */
 const holds = [5, 100, 400, 1_500, 9_000, 30] as const
 /** The number of bytes that still pass on a connection before it is cut, from a part of one word to many words. */
 const passing = [1, 100, 1_000, 10_000, 100_000, 17] as const
 const oneWay: ReadonlyArray<Simulation.Direction> = ["incoming", "outgoing"]
 const anyWay: ReadonlyArray<Simulation.Direction> = ["both", ...oneWay]
 
-/** Returns the other end of the connection: the parent, or in a third of the cases another actor of the program. */
+/**
+ * Returns the actor at the other end of the disturbed connection: the parent, or in a third of the cases another actor.
+ */
 const peerOf = ({ name, otherName, step: { b } }: Stage) => b > 3 && otherName !== name ? otherName : undefined
 
 /**

@@ -1,7 +1,7 @@
 /**
  * Attacks an actor that is being debugged, and so listens on a port of the loopback, which every user of the host can
- * reach. A process that knows the id of a debugger can run code in its process. So another user of the host looks for
- * the id of a debugger wherever a debugger may print it.
+ * reach. A process that knows the id of an actor's debugger can run code in the actor's process. Another user of the
+ * host therefore looks for the id of a debugger wherever a debugger may print it.
  */
 import * as ChildProcess from "node:child_process"
 import * as Readline from "node:readline"
@@ -11,7 +11,7 @@ import { asRoot, stranger } from "./folders.ts"
 
 const program = fileURLToPath(new URL("../tree/inspected.ts", import.meta.url))
 
-/** Milliseconds for the tree to start, and for its debugger to answer. */
+/** Milliseconds for the attacked tree to start, and for its debugger to answer. */
 const patience = 30_000
 
 interface Inspected {
@@ -39,7 +39,7 @@ const start = (): Promise<Inspected> =>
     })
   })
 
-/** The paths that a debugger's port answers. */
+/** The paths that the port of a debugger answers. */
 const questions = ["/json", "/json/list", "/json/version", "/json/protocol", "/"]
 
 const asked = (port: number): string =>
@@ -47,7 +47,7 @@ const asked = (port: number): string =>
   `.then((answer) => answer.text(), () => "no answer");` +
   `Promise.all(${JSON.stringify(questions)}.map(ask)).then((said) => console.log(JSON.stringify(said)))`
 
-/** Returns the answers that another user gets from the port. */
+/** Returns the answers that another user of the host gets from the port of a debugger. */
 const heard = (port: number): Promise<string> =>
   new Promise((resolve) => {
     ChildProcess.execFile(

@@ -1,6 +1,6 @@
 /**
- * Attacks on folders that are not safe for sockets. The tree either refuses such a folder, with a sentence that says
- * what to do, or makes it safe. Each case starts a small tree of its own.
+ * Attacks on folders that are not safe for sockets. The tree either refuses an unsafe folder, with a sentence that says
+ * what to do, or makes it safe. Each case about a folder starts a small tree of its own.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -16,7 +16,7 @@ export const stranger = 65_534
 
 const isRoot = process.getuid?.() === 0
 
-/** Returns the output of a small tree whose sockets should be in a given folder. */
+/** Returns the output of a small tree that is told to keep its sockets in a given folder. */
 const brief = (runtime: string): Promise<string> =>
   new Promise((resolve) => {
     ChildProcess.execFile(
@@ -44,7 +44,7 @@ const within =
     }
   }
 
-/** Runs a case that needs the right to change its user. */
+/** Runs a case of an attack that needs the right to change its user. */
 export const asRoot = (run: (field: Field) => Promise<Outcome>) => (field: Field): Promise<Outcome> =>
   isRoot ? run(field) : Promise.resolve({ figures: "left out: only root can give files away", problems: [] })
 

@@ -1,4 +1,4 @@
-/** Attacks by a malicious member, which knows the secret and so gets a connection. */
+/** Attacks by a malicious member, which knows the secret of the tree and so gets a connection. */
 import * as Failure from "@furrow/protocol/Failure"
 import * as Message from "@furrow/protocol/Message"
 import { pause, until } from "../processes.ts"
@@ -8,7 +8,7 @@ import { garbage, start } from "./strangers.ts"
 
 type Word = Message.Message
 
-/** Returns the answer to a dialog: the tag of its failure, or of its last word. */
+/** Returns the answer to a dialog, which is the tag of its failure, or of its last word. */
 const answer = async (client: Client, dialog: number, within?: number): Promise<string> => {
   const last = await client.until(
     () => client.words.find((word) => (word._tag === "Return" || word._tag === "Error") && word.dialog === dialog),
@@ -34,7 +34,8 @@ const inside = async <A>(
 }
 
 /**
- * Sends each payload on a connection of its own, and checks that it breaks a rule and that the connection is closed.
+ * Sends each payload on a connection of its own, and checks that the payload breaks a rule and that the connection is
+ * closed.
  */
 const breaking =
   (name: string, breaches: ReadonlyArray<readonly [title: string, words: ReadonlyArray<Word>, rule?: string]>) =>
@@ -53,7 +54,7 @@ const breaking =
     return { figures: [...rules].map(([rule, n]) => `${n} ${rule}`).join(", "), problems }
   }
 
-/** Sends all words on one connection, and checks the answer to each and that the connection stays open. */
+/** Sends all words of an attack on one connection, and checks the answer to each and that the connection stays open. */
 const asking =
   (name: string, asked: ReadonlyArray<readonly [word: (dialog: number) => Word, expects: string]>) =>
   async (field: Field): Promise<Outcome> => {
@@ -109,7 +110,10 @@ const liesToTheRegistry = async (field: Field): Promise<Outcome> => {
     unique: false
   })
   const namesAsked = ["anvil", "left", "new"]
-  /** Returns those names in the registry that the false words are about. Each question about a name is a dialog. */
+  /**
+   * Returns the names in the registry that the member's false words are about. Each question of a member about a name
+   * is a dialog.
+   */
   const list = async (client: Client, dialog: number) => {
     const found: Array<string> = []
     for (const [index, name] of namesAsked.entries()) {
@@ -151,7 +155,7 @@ const liesToTheRegistry = async (field: Field): Promise<Outcome> => {
   }, traitor)
 }
 
-/** Opens far more dialogs than an actor allows. */
+/** Opens far more dialogs on one connection than an actor allows. */
 const crowd = async (field: Field): Promise<Outcome> => {
   const n = field.scale(100_000, 15_000)
   const problems: Array<string> = []
@@ -174,7 +178,7 @@ const crowd = async (field: Field): Promise<Outcome> => {
   })
 }
 
-/** Sends words without ever reading an answer. */
+/** Sends words to an actor without ever reading an answer. */
 const neverReads = async (field: Field): Promise<Outcome> => {
   const begin = performance.now()
   return inside(field, "anvil", async (client) => {
@@ -200,7 +204,7 @@ const neverReads = async (field: Field): Promise<Outcome> => {
   })
 }
 
-/** Announces large frames, and sends only one byte of each. */
+/** Announces large frames to an actor, and sends only one byte of each. */
 const halves = async (field: Field): Promise<Outcome> => {
   const n = field.scale(50, 20)
   const { secret } = field.victim
@@ -216,7 +220,7 @@ const halves = async (field: Field): Promise<Outcome> => {
   return { figures: `${n} frames of 64 MiB begun`, problems: [] }
 }
 
-/** Begins as many large words in parts as allowed on each of its connections, and completes none. */
+/** Begins as many large words in parts as an actor allows on each connection, and completes none. */
 const beginnings = async (field: Field): Promise<Outcome> => {
   const n = field.scale(20, 8)
   const clients: Array<Client> = []
@@ -291,7 +295,7 @@ const payloads = async (field: Field): Promise<Outcome> => {
   })
 }
 
-/** Returns the first part of a word whose other parts are never sent. */
+/** Returns the first part of a word whose other parts the attacker never sends. */
 const partOf = (word: Word, size: number): Word => ({
   _tag: "Part",
   dialog: "dialog" in word ? word.dialog : 0,

@@ -1,6 +1,6 @@
 /**
- * Attacks on the door of an actor for observers. A knock opens the door, and only a process that has read the key
- * beside it gets in. An observer may ask only for what an actor shows to observers.
+ * Attacks on the door of an actor for observers. A knock opens the door of an actor, and only a process that has read
+ * the key beside the door gets in. An observer may ask only for what an actor shows to observers.
  */
 import type { Message } from "@furrow/protocol/Message"
 import * as ChildProcess from "node:child_process"
@@ -72,7 +72,7 @@ const isRefusal = (word: Message): boolean => word._tag === "Error" || word._tag
 
 const window = { items: 2, bytes: 1_000 }
 
-/** Words of an observer that tries to do more than observe. */
+/** Words of an observer that tries to do more than an observer may. */
 const greedy: ReadonlyArray<readonly [title: string, words: ReadonlyArray<Message>]> = [
   ["an endpoint of the program", [start(1)]],
   ["the registry", [start(1, "furrow/registry/list")]],
@@ -104,7 +104,7 @@ const wantsMore = async (field: Field): Promise<Outcome> => {
   return { figures: `${greedy.length} wishes refused; the key is no secret of the tree`, problems }
 }
 
-/** Follows events many times over as an observer, and reads none. */
+/** Follows the events of an actor many times over as an observer, and reads none. */
 const deaf = async (field: Field): Promise<Outcome> => {
   const { key, target } = await knock(field)
   const client = await enter(target, key)
@@ -115,7 +115,7 @@ const deaf = async (field: Field): Promise<Outcome> => {
     client.say(start(2 * (count + id) + 1, "furrow/inspect/metrics"))
   }
   await pause(field.scale(10_000, 3_000))
-  // The actors go on in the meantime, which the harness measures, and the next observer gets in.
+  // The actors of the tree go on in the meantime, which the harness measures, and the next observer gets in.
   const next = await enter(target, key).catch((error: Error) => error)
   const problems = next instanceof Error ? [`afterwards: ${next.message}`] : []
   if (!(next instanceof Error)) next.destroy()
@@ -132,7 +132,7 @@ const crowd = async (field: Field): Promise<Outcome> => {
   for (const client of clients) client?.raw(greeting.subarray(0, 10))
   const gone = await until(() => clients.every((client) => client === undefined || client.ended), 15_000)
   for (const client of clients) client?.destroy()
-  // Observers that never sent a whole word are disconnected, and the next one with the key gets in.
+  // Observers that never sent a whole word are disconnected, and the next observer with the key gets in.
   const problems = gone ? [] : ["silent observers stay"]
   const observer = await enter(target, key).catch((error: Error) => error)
   if (observer instanceof Error) problems.push(`afterwards: ${observer.message}`)

@@ -1,6 +1,6 @@
 /**
- * Attacks by a process that takes an actor's place. The process has the same user, so it can rename the files of
- * sockets.
+ * Attacks by a process that listens in an actor's place. The attacking process has the same user, so it can rename the
+ * files of sockets.
  */
 import * as Fs from "node:fs"
 import * as Net from "node:net"
@@ -28,7 +28,7 @@ const inPlaceOf = async <A>(path: string, accept: (socket: Net.Socket) => void, 
   }
 }
 
-/** Relays the bytes between a dialler and an actor, and keeps a copy. */
+/** Relays the bytes between a dialler and an actor, and keeps a copy of the bytes. */
 const relay =
   (target: string, kept: { dialler: Array<Uint8Array>; acceptor: Array<Uint8Array> }) => (socket: Net.Socket) => {
     const far = Net.connect({ path: target })
@@ -52,7 +52,7 @@ const recording = async ({ victim }: Field): Promise<Outcome> => {
     () => victim.newcomer("anvil")
   )
   if (newcomer.error !== null) problems.push(`a relay that only listens was noticed: ${newcomer.error}`)
-  // Replays the recorded words of the dialler on a connection of the attacker.
+  // Replays the recorded words of a dialler on a connection of the attacker.
   const heard = new Ear()
   for (const bytes of kept.dialler) heard.hear(bytes)
   const [hello, proof] = heard.words
@@ -85,7 +85,7 @@ const toAnother = async ({ victim }: Field): Promise<Outcome> => {
   }
 }
 
-/** Sends the acceptor's question to the dialler, and returns the dialler's own proof to it. */
+/** Sends the acceptor's question for a proof to the dialler, and returns the dialler's own proof to the dialler. */
 const mirror = async ({ victim }: Field): Promise<Outcome> => {
   const { name, pid, uuid } = victim.member("anvil")
   const said: Array<string> = []

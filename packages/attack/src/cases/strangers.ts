@@ -28,7 +28,7 @@ export const start = (dialog: number, endpoint = "door", rest: object = {}): Mes
 /** The two that are attacked. */
 export const doors = ({ victim }: Field): ReadonlyArray<Target> => [victim.target("anvil"), victim.target("root")]
 
-/** Checks that a client was not let in, and that its connection is closed. */
+/** Checks that a client was not let in, and that the client's connection is closed. */
 export const shut = async (client: Client, title: string, within?: number): Promise<ReadonlyArray<string>> => {
   const closed = await client.closes(within)
   const welcomed = client.words.some(({ _tag }) => _tag === "Welcome" || _tag === "Return")
@@ -44,7 +44,7 @@ export const refusal = (client: Client): string => {
   return word?._tag === "Refuse" ? `refused: ${word.reason}` : word?._tag === "Violation" ? word.rule : "closed"
 }
 
-/** Repeats the attack on every actor; the figure in the table is the answer to the stranger. */
+/** Repeats an attack of strangers on every actor; the figure in the table is the answer to the stranger. */
 const knocking =
   (title: string, knock: (client: Client, field: Field) => Promise<void> | void, expects?: string) =>
   async (field: Field): Promise<Outcome> => {
@@ -61,8 +61,8 @@ const knocking =
   }
 
 /**
- * Opens many connections at once, each of which does the same. Returns how many of the connections were still open
- * after the bound.
+ * Opens many connections of strangers at once, each of which does the same. Returns how many of the strangers'
+ * connections were still open after the bound.
  */
 const many = async (n: number, target: Target, act: (client: Client, i: number) => Promise<void> | void) => {
   const clients = await Promise.all(Array.from({ length: n }, async (_, i) => {
@@ -76,7 +76,7 @@ const many = async (n: number, target: Target, act: (client: Client, i: number) 
 /** Milliseconds until a stranger must be disconnected: two seconds after it was accepted, and more for a busy host. */
 const patience = 5_000
 
-/** Keeps `n` strangers connected, and checks that a member still gets in and is served. */
+/** Keeps `n` strangers connected to an actor, and checks that a member still gets in and is served. */
 const lingering =
   (full: number, quick: number, linger: (client: Client) => Promise<void> | void) =>
   async (field: Field): Promise<Outcome> => {
@@ -135,7 +135,7 @@ const cut = async (field: Field): Promise<Outcome> => {
   return { figures: `${stages.length} stages, ${rounds} times each`, problems: [] }
 }
 
-/** Returns invalid frames, which are sent before a greeting. */
+/** Returns invalid frames, which a stranger sends before a greeting. */
 export const garbage = (n: number): ReadonlyArray<readonly [title: string, bytes: Uint8Array]> => {
   const whole = framed(hello(nobody(), random(32)))
   return Array.from({ length: n }, (_, i) => {
@@ -152,7 +152,7 @@ export const garbage = (n: number): ReadonlyArray<readonly [title: string, bytes
       }
       case 4: {
         const bent = whole.slice()
-        // The encoded array states a length of 7, and any bytes follow.
+        // The encoded array of an invalid frame states a length of 7, and any bytes follow.
         for (let flips = 0; flips < 8; flips++) {
           bent[5 + Math.floor(Math.random() * (bent.length - 5))] = Math.random() * 256
         }
@@ -268,7 +268,7 @@ const replay = async (field: Field): Promise<Outcome> => {
   return { figures: "refused: proof", problems }
 }
 
-/** Returns words of the acceptor to it, on the same connection and on the connection of another actor. */
+/** Returns words of an acceptor to the acceptor, on the same connection and on the connection of another actor. */
 const reflect = async (field: Field): Promise<Outcome> => {
   const problems: Array<string> = []
   for (const target of doors(field)) {
@@ -283,7 +283,7 @@ const reflect = async (field: Field): Promise<Outcome> => {
       client.say({ _tag: "Proof", proof: proof === hers!.nonce ? challenge!.nonce : proof }, start(1))
       problems.push(...await shut(client, "reflected"))
     }
-    // Crosses two connections: the question of each is asked on the other.
+    // Crosses two connections, so that the question for a proof on each is asked on the other.
     const [a, b] = [await Client.dial(target), await Client.dial(target)]
     a.say(hello(nobody(), random(32)))
     const asked = await a.hears("Challenge")

@@ -1,6 +1,6 @@
 /**
- * The actors under attack. The actors call each other and read streams all the time, and report how long that takes and
- * what they have seen.
+ * The actors under attack. The actors of the attacked tree call each other and read streams all the time, and report
+ * how long that takes and what they have seen.
  */
 import * as Actor from "@furrow/actor/Actor"
 import type { LocalActor } from "@furrow/actor/internal/local/LocalActor"
@@ -41,7 +41,8 @@ export const talk = Actor.dialog("talk", {
 const exposed = [echo, count] as const
 
 /**
- * Milliseconds of one slice of work and of the pauses in it, which give a steady load below the capacity of the host.
+ * Milliseconds of one slice of work and of the pauses in the slice, which give a steady load below the capacity of the
+ * host.
  */
 const pace = { slice: 100, call: 4, stream: 20, items: 1_000 }
 
@@ -52,7 +53,9 @@ const LoadSchema = Schema.Struct({
   errors: Schema.Array(Schema.String)
 })
 
-/** Returns the work of one actor: with another actor, or with the registry of the root. */
+/**
+ * Returns the work of one actor of the attacked tree: calls of another actor, or questions to the registry of the root.
+ */
 const work = (to: Actor.ActorRef<typeof exposed[number]> | null) =>
   Stream.unwrap(Effect.gen(function*() {
     const tally = { millis: [] as Array<number>, items: 0, errors: [] as Array<string> }
@@ -97,14 +100,14 @@ const work = (to: Actor.ActorRef<typeof exposed[number]> | null) =>
     }))
   }))
 
-/** Works with another actor, or with the registry, until it is interrupted. */
+/** Calls another actor, or asks the registry, until the work is interrupted. */
 export const drive = Actor.stream("drive", {
   module,
   payload: { to: Schema.NullOr(Actor.ref(exposed)) },
   success: LoadSchema
 })(({ to }) => Stream.orDie(work(to)))
 
-/** Calls another actor once, and returns the error of the call, or nothing. */
+/** Calls another actor once, and returns the error of the call; undefined for a call that succeeded. */
 export const visit = Actor.fn("visit", {
   module,
   payload: { to: Actor.ref([echo]) },
@@ -137,7 +140,7 @@ const SeenSchema = Schema.Struct({
   dialogs: Schema.Int
 })
 
-/** The observations of this actor, in slices. */
+/** The observations of this actor, one for each slice of work. */
 export const seen: Stream.Stream<Seen, never, ActorRuntime> = Stream.unwrap(Effect.gen(function*() {
   let events: Record<string, number> = {}
   let reasons = new Set<string>()
@@ -172,7 +175,7 @@ export const betray = Actor.fn("betray", { module, success: Schema.String })(() 
   Effect.map(ActorRuntime, ({ inside }) => Buffer.from((inside as LocalActor).reach!.platform.secret).toString("hex"))
 )
 
-/** Runs in an actor below another one and works with the registry, so that the root has to listen too. */
+/** Runs in an actor below another one and asks the registry, so that the root has to listen too. */
 export const below = Actor.stream("below", { module, success: LoadSchema })(() =>
   Stream.unwrap(Effect.gen(function*() {
     const deep = yield* Actor.orDie(Actor.startScoped("deep", { expose: [drive] }))
@@ -183,7 +186,7 @@ export const below = Actor.stream("below", { module, success: LoadSchema })(() =
 
 export const everything = [echo, count, door, hang, talk, drive, visit, ask, watch, betray, below] as const
 
-/** Runs effects that should never end, and waits for the first one that does. */
+/** Runs effects that should never end, and waits for the first effect that does. */
 export const together = <E, R>(effects: ReadonlyArray<Effect.Effect<unknown, E, R>>) =>
   Effect.flatMap(
     Effect.forEach(effects, (effect) => Effect.forkChild(effect)),

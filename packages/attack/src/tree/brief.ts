@@ -1,6 +1,6 @@
 /**
- * Runs a tree with one call between two of its actors, in the given runtime folder: `brief.ts <runtime folder>`. Prints
- * the error of the call between the two actors, or `ok`.
+ * Runs a tree with one call between two of the tree's actors, in the given runtime folder: `brief.ts <runtime folder>`.
+ * Prints the error of the call between the two actors of the tree, or `ok`.
  */
 import * as Actor from "@furrow/actor/Actor"
 import { NodeActor, NodeTransport } from "@furrow/node"

@@ -10,18 +10,21 @@ export interface Member {
 }
 
 export type Line =
-  /** Every actor of the tree is ready. The secret is included for the attacks of a malicious member. */
+  /**
+   * A report that every actor of the tree is ready. The report includes the secret of the tree for the attacks of a
+   * malicious member.
+   */
   | { readonly _tag: "Up"; readonly members: ReadonlyArray<Member>; readonly folder: string; readonly secret: string }
   | { readonly _tag: "Load"; readonly pair: string; readonly load: Load }
   | { readonly _tag: "Seen"; readonly who: string; readonly seen: Seen }
-  /** A new actor has dialled another one; the error is null where it got through. */
+  /** A report that a new actor has dialled another one; the error is null where the dial succeeded. */
   | { readonly _tag: "Newcomer"; readonly n: number; readonly error: string | null; readonly millis: number }
 
-/** One slice of steady work between two actors: the time of each call, and all errors. */
+/** A report of one slice of steady work between two actors: the time of each call, and all errors. */
 export interface Load {
   readonly at: number
   readonly millis: ReadonlyArray<number>
-  /** The number of stream items, which have arrived in order. */
+  /** The number of stream items in the slice, which have arrived in order. */
   readonly items: number
   readonly errors: ReadonlyArray<string>
 }

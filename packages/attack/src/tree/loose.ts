@@ -1,6 +1,6 @@
 /**
- * A transport as a user may write it. The example is TCP, open to everyone who can reach the port. The transport has no
- * proof of membership.
+ * A transport without a proof of membership, as a user may write it. The transport is TCP, open to everyone who can
+ * reach the port. The transport of this example has no proof of membership.
  */
 import * as Transport from "@furrow/actor/Transport"
 import * as SocketConnection from "@furrow/node/SocketConnection"

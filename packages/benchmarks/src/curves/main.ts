@@ -1,7 +1,7 @@
 /**
- * The growth curves: the cost of one more actor, dialog, byte, level or name, depending on how many there already are.
- * Writes the table of docs/performance.md and its picture, docs/growth.svg. Run this script after `npm run build`, on a
- * host without other work.
+ * The growth curves show the cost of one more actor, dialog, byte, level or name, depending on how many there already
+ * are. The script writes the table of docs/performance.md and its picture, docs/growth.svg. Run the script of the
+ * growth curves after `npm run build`, on a host without other work.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Actor, Discovery } from "@furrow/actor"
@@ -16,7 +16,7 @@ import { median } from "../report.ts"
 import { levels } from "./levels.ts"
 import { type Curve, short, svg } from "./plot.ts"
 
-/** Returns the median of several runs, in milliseconds. */
+/** Returns the median time of several runs, in milliseconds. */
 const middle = <E, R>(runs: number, millis: Effect.Effect<number, E, R>): Effect.Effect<number, E, R> =>
   Effect.map(Effect.replicateEffect(millis, runs), median)
 
@@ -49,7 +49,7 @@ const dialogs = points([1, 10, 100, 1000, 9900], (count) =>
   })))
 
 const mebi = 2 ** 20
-/** The largest payload in bytes: the largest frame without the bytes around a payload. */
+/** The largest payload in bytes is the largest frame without the bytes around a payload. */
 const largest = 64 * mebi - 128 * 1024
 
 const payloads = Effect.scoped(Effect.gen(function*() {

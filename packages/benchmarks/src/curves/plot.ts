@@ -1,6 +1,6 @@
 /**
- * Draws curves as an SVG picture with one small chart for each. Both axes are logarithmic, and the colours fit a light
- * and a dark page.
+ * Draws curves as an SVG picture with one small chart for each. Both axes of a chart are logarithmic, and the colours
+ * fit a light and a dark page.
  */
 
 export interface Curve {
@@ -15,7 +15,7 @@ const height = 190
 const columns = 2
 const pad = { left: 54, right: 14, top: 30, bottom: 40 }
 
-/** Formats numbers in few characters: 1, 64, 10k, 4M. */
+/** Formats numbers for the axes of a chart in few characters: 1, 64, 10k, 4M. */
 export const short = (value: number): string => {
   const of = (by: number, unit: string) => `${Number((value / by).toPrecision(3))}${unit}`
   return value >= 1e6 ? of(1e6, "M") : value >= 1e4 ? of(1e3, "k") : of(1, "")
@@ -23,7 +23,7 @@ export const short = (value: number): string => {
 
 const scale = (values: ReadonlyArray<number>, from: number, to: number) => {
   const [low, high] = [Math.log10(Math.min(...values)), Math.log10(Math.max(...values))]
-  // An axis spans at least one power of ten, so that a nearly flat curve looks flat.
+  // An axis of a chart spans at least one power of ten, so that a nearly flat curve looks flat.
   const spare = Math.max(0, 1 - (high - low)) / 2
   const [first, last] = [low - spare, high + spare]
   return { at: (value: number) => from + (Math.log10(value) - first) / (last - first) * (to - from), first, last }

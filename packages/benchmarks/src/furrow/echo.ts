@@ -1,4 +1,4 @@
-/** The endpoint of the smallest actor. Starts and memory are measured with this module only. */
+/** The endpoint of the smallest actor. The starts and the memory of actors are measured with this module only. */
 import { Actor } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import { User } from "../payloads.ts"

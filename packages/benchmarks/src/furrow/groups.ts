@@ -1,6 +1,6 @@
 /**
- * The RpcGroup of the measured actor. The RpcGroup has a module of its own, so that an actor without a group is
- * measured without Effect's rpc.
+ * The RpcGroup of the measured actor. The RpcGroup of the benchmarks has a module of its own, so that an actor without
+ * a group is measured without Effect's rpc.
  */
 import { Actor } from "@furrow/actor"
 import * as Effect from "effect/Effect"

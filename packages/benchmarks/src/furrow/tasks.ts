@@ -1,4 +1,4 @@
-/** The endpoint of the tasks in the measured pools. */
+/** The endpoint of the tasks that the measured pools run. */
 import { Actor } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

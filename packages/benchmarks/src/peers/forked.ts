@@ -1,5 +1,6 @@
 /**
- * The child process of `fork`: answers each question with its payload. With JSON the process decodes and encodes bytes.
+ * The child process of `fork`: answers each question with its payload. With JSON the process that `fork` started
+ * decodes and encodes bytes.
  */
 import { fromJson, toJson } from "./wire.ts"
 

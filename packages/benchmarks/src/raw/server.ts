@@ -1,4 +1,4 @@
-/** The server of the baseline: a Node process without libraries that answers on file descriptor 3. */
+/** The server of the raw baseline: a Node process without libraries that answers on file descriptor 3. */
 import * as Net from "node:net"
 import { type Message, open, word } from "./wire.ts"
 
@@ -22,7 +22,7 @@ const items = (from: number, count: number) => {
   return out
 }
 
-/** Sends as many items as the credit allows. */
+/** Sends as many items of a raw stream as the credit allows. */
 const pump = (source: Source): void => {
   while (source.credit > 0 && source.sent < source.count) {
     const size = Math.min(source.chunk, source.credit, source.count - source.sent)

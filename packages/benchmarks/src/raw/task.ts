@@ -1,8 +1,8 @@
-/** The tasks of the pools of other libraries, and the work of all tasks: a loop that sums numbers. */
+/** The tasks of the pools of other libraries, and the work of every measured task: a loop that sums numbers. */
 
 /**
- * The function for one turn is short and called often, so that V8 compiles it early in every process and thread, and
- * once for all lengths of a task.
+ * The function for one turn of the loop is short and called often, so that V8 compiles it early, and once for tasks of
+ * all lengths.
  */
 const turn = (seed: number): number => {
   let sum = seed

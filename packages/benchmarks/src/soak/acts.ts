@@ -1,6 +1,6 @@
 /**
- * The acts of the soak: things that the root does with its actors. Each act checks the answers and cleans up after
- * itself, so that it can be repeated.
+ * The acts of the soak, which are uses of actors by the root. Each act of the soak checks the answers and cleans up
+ * after itself, so that it can be repeated.
  */
 import { Actor, Registry } from "@furrow/actor"
 import * as Cause from "effect/Cause"
@@ -12,12 +12,12 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as A from "./actors.ts"
 
-/** The actors of an act, and the size of its items. */
+/** The actors of an act of the soak, and the size of the act's items. */
 export interface Field {
   readonly workers: ReadonlyArray<A.Worker>
-  /** The size of an item in bytes. */
+  /** The size of an act's items in bytes. */
   readonly size: number
-  /** A number that is different in every act of a run. */
+  /** A number that is different in every act of a soak. */
   readonly n: number
 }
 
@@ -26,7 +26,7 @@ export interface Act {
   readonly run: (field: Field) => Effect.Effect<unknown, unknown, Actor.ActorRuntime | Scope.Scope>
 }
 
-/** The error for an answer that differs from the expected one. */
+/** The error of an act that got another answer than the expected one. */
 export class Wrong extends Error {
   override readonly name = "Wrong"
 }
@@ -37,7 +37,7 @@ const check = (holds: boolean, what: string): Effect.Effect<void, Wrong> =>
 const one = ({ n, workers }: Field): A.Worker => workers[n % workers.length]!
 const other = ({ n, workers }: Field): A.Worker => workers[(n + 1) % workers.length]!
 
-/** Returns how many items of a size fit into 128 MiB. */
+/** Returns how many items of a size fit into 128 MiB of memory. */
 const manyOf = (size: number, most: number): number => Math.max(3, Math.min(most, Math.floor(128 * 1024 * 1024 / size)))
 
 const tagged = (exit: Exit.Exit<unknown, unknown>): string => {
@@ -46,7 +46,7 @@ const tagged = (exit: Exit.Exit<unknown, unknown>): string => {
   return typeof error === "object" && error !== null && "_tag" in error ? String(error._tag) : String(error)
 }
 
-/** Checks that the effect ends with one of these tags. */
+/** Checks that an effect ends with one of these tags. */
 const endsWith = <A, E, R>(effect: Effect.Effect<A, E, R>, ...tags: ReadonlyArray<string>) =>
   Effect.flatMap(
     Effect.exit(effect),
@@ -153,7 +153,7 @@ const dialogs: Act = {
       }))
 }
 
-/** Reads a feed with several subscribers, each of which takes at most its limit of items. */
+/** Reads a feed with several subscribers, each of which takes at most its own limit of items. */
 const subscribed = (field: Field, limits: ReadonlyArray<number>) => {
   const count = Math.max(80, manyOf(field.size, 200))
   const size = Math.min(field.size, 256 * 1024)

@@ -1,8 +1,9 @@
 /**
- * Judges series of measurements: a resource that does not return to its first value is a problem.
+ * Judges the series of measurements of a soak: a resource that does not return to its first value is a problem.
  *
- * Noise makes the measured holdings of an idle process larger than the real ones, never smaller. So the least of
- * several samples, the floor, counts at each checkpoint. The first floor is taken after the warm-up.
+ * Noise makes the measured use of an idle process larger than the real use, never smaller. The least of several
+ * samples, the floor, therefore counts at each checkpoint of a soak. The first floor of a soak is taken after the
+ * warm-up.
  */
 
 export const resources = [
@@ -19,12 +20,13 @@ export const resources = [
 ] as const
 export type Resource = typeof resources[number]
 
-/** The holdings of one process at one moment: memory in MiB, and other resources as numbers. */
+/** The use of resources by one process at one moment: memory in MiB, and other resources as numbers. */
 export type Sample = { readonly [R in Resource]?: number }
 
 /**
- * The growth since the first checkpoint that is allowed for each resource. Memory may grow a little, because compiled
- * code needs room once and the allocator keeps pages of some large items. The counted resources must not grow.
+ * The growth since the first checkpoint that a soak allows for each resource. Memory may grow a little in a soak,
+ * because compiled code needs room once and the allocator keeps pages of some large items. The counted resources of a
+ * soak must not grow.
  */
 export const allowed: Readonly<Record<Resource, number>> = {
   heap: 16,
@@ -39,7 +41,7 @@ export const allowed: Readonly<Record<Resource, number>> = {
   names: 0
 }
 
-/** The number of checkpoints, each above the one before, that count as a leak even within the allowed growth. */
+/** The number of checkpoints, each above the checkpoint before, that count as a leak even within the allowed growth. */
 const creeping = 5
 
 export interface Judgement {
@@ -49,14 +51,14 @@ export interface Judgement {
   readonly problem: string | undefined
 }
 
-/** Returns the least of several samples for each resource. */
+/** Returns the least of several samples for each resource of a process. */
 export const floor = (samples: ReadonlyArray<Sample>): Sample =>
   Object.fromEntries(resources.flatMap((resource) => {
     const values = samples.flatMap((sample) => sample[resource] ?? [])
     return values.length === 0 ? [] : [[resource, Math.min(...values)]]
   }))
 
-/** Tells whether all resources have returned to their values in `first`. */
+/** True when all resources of a process have returned to their values in `first`. */
 export const isBack = (first: Sample, now: Sample): boolean =>
   resources.every((resource) => (now[resource] ?? 0) <= (first[resource] ?? 0) + allowed[resource])
 
@@ -77,7 +79,7 @@ const problemOf = (resource: Resource, floors: ReadonlyArray<number>): string | 
 const round = (value: number): number => Math.round(value * 10) / 10
 
 /**
- * Returns the verdict on each resource of one process, from its floors, of which the first was taken after the warm-up.
+ * Returns the verdict on each resource of one process, from the floors that begin after the warm-up.
  */
 export const judge = (floors: ReadonlyArray<Sample>): ReadonlyArray<Judgement> =>
   resources.flatMap((resource) => {
@@ -87,7 +89,7 @@ export const judge = (floors: ReadonlyArray<Sample>): ReadonlyArray<Judgement> =
   })
 
 /**
- * Returns the MiB that an act may need in addition to the idle process: some copies of each item that is on its way.
+ * Returns the MiB that an act may need in addition to the idle process, which are some copies of each item on its way.
  */
 export const allowedPeak = ({ largest, lanes }: { readonly largest: number; readonly lanes: number }): number =>
   256 + lanes * 12 * largest

@@ -1,9 +1,10 @@
 /**
- * `npm run soak`: uses actors in every way for minutes, and checks that all resources return to their first values.
+ * The command `npm run soak` uses actors in every way for minutes, and checks that all resources return to their first
+ * values.
  *
- * A root and three actors call, stream, talk, subscribe, cancel, fail, kill, restart and look each other up, with items
- * of 1 byte to 16 MiB. A run fails for an act with a wrong answer or none, for memory, descriptors, processes, socket
- * files or table entries that are not freed, and for a process that needs more than some copies of its items.
+ * A root and three actors call, stream, talk, subscribe, cancel, fail, kill, restart and find each other, with items of
+ * 1 byte to 16 MiB. A run of the soak fails for an act that got no right answer, for a resource that is not freed, and
+ * for a process that needs too much memory.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -24,13 +25,13 @@ import * as Processes from "./processes.ts"
 import * as Report from "./report.ts"
 import { run } from "./run.ts"
 
-/** Ends the program with this exit code, after all output has been printed. */
+/** Ends the soak with this exit code, after all output has been printed. */
 class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code
   override readonly [Runtime.errorReported] = false
 }
 
-/** Searches for leftovers of the closed runtime, until there are none or five seconds have passed. */
+/** Searches for leftovers of the closed runtime, until no leftover is found or five seconds have passed. */
 const left = async (
   folder: string,
   before: ReadonlyMap<string, string>
@@ -55,11 +56,11 @@ const left = async (
 const soak = Effect.fnUntraced(function*(options: Options.Options) {
   const fs = yield* FileSystem.FileSystem
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "furrow-soak-" })
-  // Without XDG_RUNTIME_DIR the tree uses a runtime folder of its own.
+  // Without XDG_RUNTIME_DIR the tree of the soak uses a runtime folder of its own.
   delete process.env.XDG_RUNTIME_DIR
   process.env.TMPDIR = folder
-  // Node opens a pipe with the first listener to a signal, and keeps it open, so one listener is added before the first
-  // count.
+  // Node opens a pipe with the first listener to a signal, and keeps the pipe open, so one listener is added before the
+  // first count.
   process.on("SIGWINCH", () => {})
   const seed = options.seed ?? Date.now() % 1_000_000
   yield* Console.log(`soak with seed ${seed}: each act alone, then ${options.minutes} minutes`)
@@ -70,10 +71,10 @@ const soak = Effect.fnUntraced(function*(options: Options.Options) {
   }
   const before = Processes.targets()
   const result = yield* run({ ...options, acts: wanted, seed, folder }).pipe(
-    // Spares are off, because a spare starts and ends by time alone, which would change the counts of processes and
-    // descriptors.
+    // The option `spares` is off, because a spare starts and ends by time alone, which would change the counts of
+    // processes and descriptors.
     Effect.provide(NodeActor.layer({ spares: "off" })),
-    // Logs are off, because the soak causes deaths and defects on purpose.
+    // Logs of the soak are off, because the soak causes deaths and defects on purpose.
     Effect.provideService(References.MinimumLogLevel, "None")
   )
   const verdicts = [

@@ -1,5 +1,5 @@
 /**
- * The command line of the soak.
+ * The command line of `npm run soak`.
  */
 import type { Command } from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -38,6 +38,6 @@ export const config = {
 
 export type Options = Command.Config.Infer<typeof config>
 
-/** Tells whether the options select an act of this name. */
+/** True when the options of the soak select an act of this name. */
 export const isWanted = ({ only, skip }: Pick<Options, "only" | "skip">, name: string): boolean =>
   (only.length === 0 || only.some((text) => name.includes(text))) && !skip.some((text) => name.includes(text))

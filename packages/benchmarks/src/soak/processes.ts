@@ -4,7 +4,7 @@
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 
-/** Returns the megabytes of a process now, and at their peak since it was reset. */
+/** Returns the megabytes of a process now, and their peak since the peak was reset. */
 export const memory = (pid: number): { readonly rss: number; readonly peak: number } => {
   const status = Fs.readFileSync(`/proc/${pid}/status`, "utf8")
   const of = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) / 1024
@@ -14,7 +14,7 @@ export const memory = (pid: number): { readonly rss: number; readonly peak: numb
 /** Resets the peak of a process's memory (proc(5): clear_refs). */
 export const resetPeak = (pid: number): void => Fs.writeFileSync(`/proc/${pid}/clear_refs`, "5")
 
-/** Returns the number of open descriptors, without the one that reads the folder of this process. */
+/** Returns the number of open descriptors of this process, without the one that reads the folder of descriptors. */
 export const descriptors = (pid: number): number =>
   Fs.readdirSync(`/proc/${pid}/fd`).length - (pid === process.pid ? 1 : 0)
 
@@ -25,20 +25,20 @@ export const targets = (): ReadonlyMap<string, string> =>
       try {
         return [[fd, Fs.readlinkSync(`/proc/self/fd/${fd}`)] as const]
       } catch {
-        // The descriptor that has read the folder is closed by now.
+        // The descriptor that has read the folder of descriptors is closed by now.
         return []
       }
     })
   )
 
-/** Returns the number of processes below one, including those that are dead and not reaped. */
+/** Returns the number of processes below a process, including those that are dead and not reaped. */
 export const descendants = (root: number): number => {
   const parents = Fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
     try {
       const stat = Fs.readFileSync(`/proc/${pid}/stat`, "utf8")
       return [[Number(pid), Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1])] as const]
     } catch {
-      // The process ended while its files were read.
+      // The process ended while its files in /proc were read.
       return []
     }
   })
@@ -48,18 +48,19 @@ export const descendants = (root: number): number => {
 }
 
 /**
- * The folders that are kept on purpose: compiled code of Node, and the records of actors with the stories of dead ones.
+ * The folders that the soak keeps on purpose: compiled code of Node, and the records of actors with the stories of dead
+ * ones.
  */
 const kept = ["node-compile-cache", "graves"]
 
-/** Returns the number of files in a folder and below, without those that are kept on purpose. */
+/** Returns the number of files in a folder and below, without the folders that are kept on purpose. */
 export const files = (folder: string): number =>
   Fs.readdirSync(folder, { withFileTypes: true }).reduce((sum, entry) => {
     if (kept.includes(entry.name)) return sum
     try {
       return sum + (entry.isDirectory() ? files(Path.join(folder, entry.name)) : 1)
     } catch {
-      // The folder was removed while it was read.
+      // The counted folder was removed while it was read.
       return sum
     }
   }, 0)

@@ -1,10 +1,10 @@
 /**
- * Runs a root, its actors and all acts on them, and measures the holdings of each process at every checkpoint.
+ * Runs a root, its actors and all acts of the soak, and measures the resources of each process at every checkpoint.
  *
  *   warm up with small items -> first checkpoint -> each act alone with the largest -> all at once, any size -> the end
  *
- * Acts that run alone show their own peaks; acts that run at once show how they affect each other. At a checkpoint no
- * act is running.
+ * Acts of the soak that run alone show their own peaks; acts that run at once show how they affect each other. At a
+ * checkpoint of the soak no act is running.
  */
 import { Actor, Registry } from "@furrow/actor"
 import * as Cause from "effect/Cause"
@@ -27,7 +27,7 @@ export interface Plan {
   readonly folder: string
 }
 
-/** The peak of every process while one act ran, in MiB: the growth, and the total. */
+/** The peak memory of every process while one act ran, in MiB, as the growth and the total. */
 export interface Peak {
   readonly act: string
   readonly seconds: number
@@ -36,29 +36,32 @@ export interface Peak {
 }
 
 export interface Result {
-  /** The names of the root and of the actors that live for the whole run. */
+  /** The names of the root and of the actors that live for the whole soak. */
   readonly processes: ReadonlyArray<string>
   readonly peaks: ReadonlyArray<Peak>
-  /** The floors of each process, in the order of `processes`. */
+  /** The floors of each process at the checkpoints, in the order of `processes`. */
   readonly floors: ReadonlyArray<ReadonlyArray<Judge.Sample>>
-  /** The wrong answers and hangs of acts, each with its count. */
+  /** The wrong answers and hangs of acts, each with the number of times it occurred. */
   readonly problems: ReadonlyMap<string, number>
   readonly done: number
 }
 
 const mebibyte = 1024 * 1024
 
-/** The number of acts that run at once. */
+/** The number of acts that the soak runs at once. */
 export const lanes = 3
 
-/** The largest number of checkpoints, and the least milliseconds between two. */
+/** The largest number of checkpoints of a soak, and the least milliseconds between two. */
 const mostSlices = 8
 const leastSlice = 10_000
 
-/** The bound of an act on a busy host; on an idle host an act takes a second or two. */
+/** The bound of an act on a busy host, while an act on an idle host takes a second or two. */
 const actLimit = "60 seconds"
 
-/** The number of samples for a floor, and the milliseconds in which a resource must return to its first value. */
+/**
+ * The number of samples for a floor of the soak, and the milliseconds in which a resource must return to its first
+ * value.
+ */
 const checkpoints = { samples: 6, every: "250 millis", patience: 10_000 } as const
 
 /** Returns a generator of numbers from 0 to 1 that are the same for the same seed (mulberry32). */
@@ -102,8 +105,8 @@ const sampleWorker = (worker: Worker) =>
   }))
 
 /**
- * Measures the floors of all processes, until they have returned to their first values or the patience is over. A
- * checkpoint that follows a failed one does not wait.
+ * Measures the floors of all processes, until they have returned to their first values or the time for that is over. A
+ * checkpoint that follows a failed checkpoint does not wait.
  */
 const checkpoint = (
   workers: ReadonlyArray<Worker>,
@@ -124,7 +127,7 @@ const checkpoint = (
     }
   })
 
-/** Makes every two actors connect before the first checkpoint. */
+/** Makes every two actors of the soak connect before the first checkpoint. */
 const introduce = (workers: ReadonlyArray<Worker>) =>
   Effect.forEach(
     workers,
@@ -141,7 +144,7 @@ const explain = (cause: Cause.Cause<unknown>): string => {
   return text.split("\n", 1)[0]!.slice(0, 200)
 }
 
-/** Runs an act; an act that does not end in time is abandoned. */
+/** Runs an act of the soak, and abandons an act that does not end in time. */
 const play = (act: Act, field: Field, problems: Map<string, number>) =>
   Effect.gen(function*() {
     const fiber = yield* Effect.forkDetach(Effect.exit(Effect.scoped(act.run(field))))
@@ -151,7 +154,7 @@ const play = (act: Act, field: Field, problems: Map<string, number>) =>
       : Exit.isFailure(exit.value)
       ? explain(exit.value.cause)
       : undefined
-    // An act that hangs is reported, and interrupted so that it can clean up.
+    // An act of the soak that hangs is reported, and interrupted so that it can clean up.
     if (exit._tag === "None") yield* Effect.timeoutOption(Fiber.interrupt(fiber), actLimit)
     if (problem === undefined) return
     const line = `${act.name}: ${problem.replaceAll(/@\d+|-\d+/g, "")}`
@@ -175,7 +178,7 @@ export const run = (plan: Plan): Effect.Effect<Result, Actor.ActorError, Actor.A
     })
     const measured = <E>(name: string, work: Effect.Effect<unknown, E, Actor.ActorRuntime>) =>
       Effect.gen(function*() {
-        // The sample collects garbage of the act before, which must not count for the next act.
+        // The sample collects the garbage of the act before, which must not count for the next act.
         yield* sampleRoot(workers, plan.folder)
         yield* Effect.forEach(workers, sampleWorker)
         const before = pids.map((pid) => Processes.memory(pid).rss)
@@ -192,7 +195,7 @@ export const run = (plan: Plan): Effect.Effect<Result, Actor.ActorError, Actor.A
     yield* look
     yield* Console.log(`${acts.length} acts are warm`)
     for (const act of acts) {
-      // An act uses the same pair of actors each time, so that its peaks appear in only two processes.
+      // An act of the soak uses the same pair of actors each time, so that its peaks appear in only two processes.
       n += workers.length - n % workers.length
       yield* measured(act.name, play(act, { workers, size: plan.largest * mebibyte, n: n++ }, problems))
       yield* Console.log(`alone: ${act.name}`)
@@ -205,7 +208,8 @@ export const run = (plan: Plan): Effect.Effect<Result, Actor.ActorError, Actor.A
       const lane = Effect.gen(function*() {
         while (performance.now() < until) {
           const act = acts[Math.floor(next() * acts.length)]!
-          // The sizes of items are spread evenly over the powers of ten: 1 byte, 10, 100, ... up to the largest.
+          // The sizes of an act's items are spread evenly over the powers of ten: 1 byte, 10, 100, ... up to the
+          // largest.
           const size = Math.max(1, Math.round((plan.largest * mebibyte) ** next()))
           yield* play(act, { workers, size, n: n++ }, problems)
         }

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 
 export interface Held {
-  /** Milliseconds of the longest turn by the clock, which includes the time of other programs. */
+  /** Milliseconds of the longest turn of the event loop by the clock, which includes the time of other programs. */
   readonly wall: number
   /** Milliseconds of processor time of the turn that used most, including the threads of the garbage collector. */
   readonly processor: number

@@ -1,4 +1,4 @@
-/** Runs the measures of trees that see each other: `npm run trees -- registry 100000`. */
+/** Runs the benchmarks of trees that see each other: `npm run trees -- registry 100000`. */
 import * as Registry from "./registry.ts"
 
 const [, , what = "registry", count] = process.argv

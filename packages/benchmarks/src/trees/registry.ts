@@ -1,7 +1,7 @@
 /**
- * Measures a registry of many actors: `npm run trees -- registry [count]`. Each line shows the longest blocking of the
- * event loop for a number of actors. One tree published the actors, another tree followed them, and an actor below it
- * read them.
+ * Measures the registry of many actors in several trees: `npm run trees -- registry [count]`. Each line of this
+ * benchmark shows the longest blocking of the event loop for a number of actors. In this benchmark one tree published
+ * the actors, another tree followed them, and an actor below the second tree read them.
  */
 import { Actor, Credentials, Discovery, MemoryActor, Registry } from "@furrow/actor"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,4 @@
-/** Functions that the verbs of `furrow` share: they choose a tree and end a verb. */
+/** Functions that the verbs of the command `furrow` share: they choose a tree and end a verb. */
 import type { Observer } from "@furrow/actor/Inspect"
 import { nameOf, type Seen } from "@furrow/node/internal/diagnosis/Seen"
 import { printable } from "@furrow/node/internal/diagnosis/text"
@@ -53,7 +53,7 @@ export const looked = (wanted: Option.Option<string>, options: Trees.Options = {
 export const missing = (error: Trees.NoTree) =>
   Effect.andThen(Console.error(`furrow: ${printable(error.message)}`), exit(exits.noTree))
 
-/** Prints what went wrong, and exits with the code of a failure. */
+/** Prints what went wrong, and exits with the exit code of a failure. */
 export const fail = (message: string) =>
   Effect.andThen(Console.error(`furrow: ${printable(message)}`), exit(exits.failed))
 
@@ -84,7 +84,7 @@ export const reasonOf = (error: unknown): string => {
     : message ?? String(error)
 }
 
-/** Milliseconds between two looks at a tree. */
+/** Milliseconds between two snapshots of a tree. */
 export const everyMillis = 1000
 
 /** The escape sequence that clears the screen of a terminal. */

@@ -1,5 +1,6 @@
 /**
- * The command lines of `ls` and `watch`. The module that carries out these commands is loaded when one of them runs.
+ * The command lines of the verbs `ls` and `watch` of `furrow`. The module that carries out the verbs `ls` and `watch`
+ * is loaded when one of them runs.
  */
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"

@@ -1,6 +1,6 @@
 /**
- * The verbs that show all trees of an engine: `ls` and `watch`. The two verbs only read from the engine, and hold
- * neither names nor leases in it.
+ * The verbs `ls` and `watch`, which show all trees of an engine: `ls` and `watch`. The verbs `ls` and `watch` only read
+ * from the engine, and hold neither names nor leases in it.
  */
 import type { DiscoveryDriver } from "@furrow/actor/Discovery"
 import { Follower, type Reader } from "@furrow/actor/internal/discovery/Following"
@@ -20,7 +20,7 @@ export interface Options {
   readonly json: boolean
 }
 
-/** The default lease of a tree; the pause between two looks at the engine is a quarter of it. */
+/** The default lease of a tree; the pause between two reads of the engine is a quarter of it. */
 const lease = { id: "", ttlMillis: 15_000 }
 
 const followers = (driver: DiscoveryDriver["Service"], { host, ...reader }: Omit<Reader, "root">) => {
@@ -32,7 +32,7 @@ const followers = (driver: DiscoveryDriver["Service"], { host, ...reader }: Omit
 
 /**
  * Returns the engine of this host, where the programs of this user have one. The folder of the engine is not made,
- * because a look must leave no files.
+ * because a read of the engine must leave no files.
  */
 const engine = <A, E, R>(
   { folder }: Options,
@@ -89,7 +89,7 @@ export const watch = (options: Options) =>
       }
       const print = Effect.suspend(() => said.length === 0 ? Effect.void : Console.log(said.splice(0).join("\n")))
       const following = followers(driver, { host: options.host, registrar })
-      // The first look fails the verb where the engine does not answer. After the first look the engine may be
+      // A first read of the engine that gets no answer fails the verb. After the first read, the engine may be
       // unreachable for a while.
       for (const { look } of following) yield* look
       yield* print
@@ -102,5 +102,5 @@ export const watch = (options: Options) =>
       })
     }))
 
-/** Milliseconds between two prints of the list. */
+/** Milliseconds between two prints of the list of actors. */
 const printMillis = 50

@@ -1,6 +1,6 @@
 /**
- * Formats the listed actors of several trees as a table, as lines and as JSON. Names come from other programs and may
- * hold control characters, which a terminal must not obey, also in JSON.
+ * Formats the listed actors of several trees as a table, as lines and as JSON. Names of actors come from other programs
+ * and may hold control characters, which a terminal must not obey, also in JSON.
  */
 import type { Entry } from "@furrow/actor/internal/settings/ActorRef"
 import { printable, table } from "@furrow/node/internal/diagnosis/text"
@@ -45,8 +45,7 @@ const data = ({ actor, exposed, host, path, service, tree, unique }: Entry) => (
 })
 
 /**
- * Escapes the control characters that JSON leaves as they are: it escapes only those below the space, and a terminal
- * obeys others too.
+ * Escapes the control characters that JSON leaves as they are, because JSON escapes only those below the space.
  */
 const harmless = (json: string): string =>
   json.replace(

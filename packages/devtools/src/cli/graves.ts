@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as View from "./gravesView.ts"
 
-/** The exit code where no dead actor matches. */
+/** The exit code of `furrow graves` where no dead actor matches. */
 const noGrave = 4
 
 const isMeant = (wanted: string) => ({ actor, id }: NodeGraves.Grave): boolean =>

@@ -1,6 +1,6 @@
 /**
- * Formats dead actors as a table, and the death of one actor as a story. Names come from the program and may hold
- * control characters, which a terminal must not obey.
+ * Formats dead actors as a table, and the death of one actor as a story. Names of actors come from the program and may
+ * hold control characters, which a terminal must not obey.
  */
 import { duration, mebibytes, printable, table } from "@furrow/node/internal/diagnosis/text"
 import type { Grave } from "@furrow/node/NodeGraves"
@@ -16,7 +16,7 @@ const servedOf = ({ doing }: Grave): string => {
 
 const ago = ({ at }: Grave, now: number): string => `${duration(Math.max(0, now - at))} ago`
 
-/** The table begins with the newest death. */
+/** The table of dead actors begins with the newest death. */
 export const list = (graves: ReadonlyArray<Grave>, now: number): ReadonlyArray<string> =>
   graves.length === 0 ? ["No actor of this user has died unexpectedly."] : table([
     head,

@@ -1,4 +1,4 @@
-/** The verbs `tree`, `top`, `why`, `fibers` and `stack`, which look at a tree once or repeatedly. */
+/** The verbs `tree`, `top`, `why`, `fibers` and `stack` of `furrow`, which show a tree once or repeatedly. */
 import * as Findings from "@furrow/node/internal/diagnosis/Findings"
 import * as Print from "@furrow/node/internal/diagnosis/Print"
 import type { Seen } from "@furrow/node/internal/diagnosis/Seen"
@@ -52,7 +52,7 @@ export const top = Command.make("top", { ...target, times }, ({ target, times })
   return Effect.catchTag(look(undefined, times), "NoTree", missing)
 }).pipe(Command.withDescription("Shows the actors of a tree every second, those that use most of a processor first."))
 
-/** Returns the findings that the look before did not have, compared by their text without ages. */
+/** Returns the findings that were not found at the previous look, compared by their text without ages. */
 const fresh = (before: ReadonlySet<string>, found: ReadonlyArray<Findings.Finding>) =>
   found.filter((finding) => !before.has(keyOf(finding)))
 

@@ -1,7 +1,7 @@
 /**
  * The command `furrow`: looks into the running trees of this user.
  *
- * Exit codes: 0 nothing is stuck, 1 a wrong command line, 3 something is stuck, 4 no such tree.
+ * Exit codes of `furrow`: 0 nothing is stuck, 1 a wrong command line, 3 something is stuck, 4 no such tree.
  */
 import * as NodeChildProcessSpawner from "@effect/platform-node/NodeChildProcessSpawner"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
@@ -28,7 +28,8 @@ const services = NodeChildProcessSpawner.layer.pipe(
 )
 
 const program = Command.run(furrow, { version: "0.2.0" }).pipe(
-  // The services are provided one by one, because loading the whole platform takes as long as loading all other code.
+  // The services of the platform are provided one by one, because loading all of them takes as long as loading all
+  // other code.
   Effect.provide([services, CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] })])
 )
 

@@ -1,4 +1,4 @@
-/** The verbs that record data of a tree: `events`, `metrics`, `profile`, `heap`. */
+/** The verbs of `furrow` that record data of a tree: `events`, `metrics`, `profile`, `heap`. */
 import type { MetricInspection } from "@furrow/actor/Inspect"
 import { nameOf, type Seen } from "@furrow/node/internal/diagnosis/Seen"
 import { printable } from "@furrow/node/internal/diagnosis/text"
@@ -32,7 +32,7 @@ const out = Flag.String("out").pipe(Flag.withMetavar("FILE"), Flag.withDescripti
 
 // ---- events ---------------------------------------------------------------------------------------------------------
 
-/** Milliseconds between two searches for new actors. */
+/** Milliseconds between two searches for new actors of the tree. */
 const newcomersMillis = 1000
 
 const follow = (one: Seen, asJson: boolean) =>
@@ -49,13 +49,14 @@ export const events = Command.make("events", { ...target, json }, ({ json, targe
       meantWith(tree, target).filter(({ outside }) => !known.has(outside.pid)),
       (one) => {
         known.add(one.outside.pid)
-        // An actor that has ended, or does not answer at the moment, is tried again at the next search.
+        // An actor that has ended, or does not answer at the moment, is asked again at the next search.
         const forget = Effect.sync(() => void known.delete(one.outside.pid))
         return Effect.forkChild(Effect.ensuring(Effect.ignore(follow(one, json)), forget))
       },
       { discard: true }
     ))
-  // The first search fails the verb where no tree is found. When the tree ends later, the verb ends without an error.
+  // The first search for actors fails the verb where no tree is found. When the tree ends after the first search, the
+  // verb ends without an error.
   return Effect.catchTag(
     Effect.forever(Effect.andThen(newcomers, Effect.sleep(newcomersMillis))),
     "NoTree",
@@ -75,7 +76,7 @@ const metricsOf = (tree: Tree, wanted: Option.Option<string>) =>
       Effect.scoped(Effect.flatMap(observe(one.outside.pid), ({ metrics }) =>
         metrics)).pipe(
           Effect.map((metrics) => [{ name: nameOf(one), pid: one.outside.pid, metrics }]),
-          // An actor that is too busy to answer has no metrics in this round, and the others do.
+          // An actor that is too busy to answer has no metrics in this round, while the other actors have.
           Effect.orElseSucceed((): Array<{ name: string; pid: number; metrics: ReadonlyArray<MetricInspection> }> => [])
         ), { concurrency: "unbounded" }),
     (all) =>
@@ -98,7 +99,7 @@ export const metrics = Command.make("metrics", { ...target, port }, ({ port, tar
   return Effect.catchTag(Option.match(port, { onNone: () => once, onSome: served }), "NoTree", missing)
 }).pipe(Command.withDescription("Prints the metrics of all actors for Prometheus."))
 
-// ---- profile and heap -----------------------------------------------------------------------------------------------
+// ---- profiles -------------------------------------------------------------------------------------------------------
 
 const actors = Argument.String("actor").pipe(
   Argument.withDescription("the pids or names of actors of one tree"),

@@ -12,7 +12,7 @@ const isRuntimes = (file: string): boolean =>
 
 const runtimesLine = (count: number): string => `      (${count} of Effect, Furrow and Node)`
 
-/** Returns the frames, the innermost first. The innermost frame is always shown. */
+/** Returns the frames of a stack, the innermost first. The innermost frame of a stack is always shown. */
 export const frameLines = (frames: NonNullable<StackInspection>): ReadonlyArray<string> => {
   const lines: Array<string> = []
   let hidden = 0

@@ -7,7 +7,7 @@ import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 
 type Attributes = Readonly<Record<string, string>>
 
-/** Makes a metric of Effect of each type; the values come from the actor. */
+/** Makes a metric of Effect of each type; the values of the metric come from the actor. */
 const made: Readonly<
   Record<
     MetricInspection["type"],
@@ -31,7 +31,7 @@ const stateOf = ({ state, type }: MetricInspection): unknown =>
 
 const nothing = () => {}
 
-/** Returns the text of all metrics; each has the name and the pid of its actor as labels. */
+/** Returns the text of all metrics, each with the name and the pid of its actor as labels. */
 export const text = (
   actors: ReadonlyArray<
     { readonly name: string; readonly pid: number; readonly metrics: ReadonlyArray<MetricInspection> }

@@ -3,7 +3,9 @@
  * one profile for each, with a common list of frames.
  */
 
-/** A profile in V8's format: a tree of nodes, and the node of each sample. Times in a profile are microseconds. */
+/**
+ * A profile in V8's format: a tree of nodes, and the node of each sample. Times in a profile of V8 are microseconds.
+ */
 export interface CpuProfile {
   readonly nodes: ReadonlyArray<{
     readonly id: number
@@ -46,8 +48,8 @@ export interface File {
 }
 
 /**
- * Returns the stack of each node, the outermost frame first, as numbers of frames. The root of V8's tree is not a
- * frame.
+ * Returns the stack of each node of a profile, the outermost frame first, as numbers of frames. The root of V8's tree
+ * of nodes is not a frame.
  */
 const stacksOf = (
   { nodes }: CpuProfile,
@@ -55,7 +57,7 @@ const stacksOf = (
 ): ReadonlyMap<number, ReadonlyArray<number>> => {
   const parents = new Map(nodes.flatMap(({ children = [], id }) => children.map((child) => [child, id] as const)))
   const stacks = new Map<number, ReadonlyArray<number>>()
-  // V8 lists a node after its parent; another order only costs more steps.
+  // V8 lists a profile's node after its parent; another order only costs more steps.
   const byId = new Map(nodes.map((node) => [node.id, node]))
   const stackOf = (id: number): ReadonlyArray<number> => {
     const known = stacks.get(id)

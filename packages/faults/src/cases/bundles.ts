@@ -1,4 +1,4 @@
-/** Cases of bundled programs, of loaders, and of packages that are installed twice. */
+/** Cases of `npm run faults` about bundled programs, loaders, and packages that are installed twice. */
 import type { Case } from "../case.ts"
 
 const bundled = (form: "esm" | "cjs", how: string) => ({

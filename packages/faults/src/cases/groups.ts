@@ -1,4 +1,4 @@
-/** Cases about RpcGroups in actors. */
+/** Cases of `npm run faults` about RpcGroups in actors. */
 import type { Case } from "../case.ts"
 
 export const groups: ReadonlyArray<Case> = [

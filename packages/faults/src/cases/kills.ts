@@ -1,4 +1,4 @@
-/** Cases of trees whose root is killed, or may no longer signal its actors. */
+/** Cases of `npm run faults` about trees whose root is killed, or may no longer signal its actors. */
 import * as Privileged from "@furrow/orphans/privileged"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Effect from "effect/Effect"
@@ -63,7 +63,7 @@ export const kills: ReadonlyArray<Case> = [
       const { file, folder } = Privileged.shared()
       return {
         args: ["is-killed"],
-        // The command ends with the path of Node, which is replaced by another one.
+        // The command ends with the path of Node, which another path of Node replaces.
         through: ["/bin/sh", "-c", `shift; exec ${Privileged.asNobody.join(" ")} "${file}" "$@"`, "sh"],
         env: { TMPDIR: folder, NODE_COMPILE_CACHE: folder, SPINS: Path.join(folder, "spins") }
       }

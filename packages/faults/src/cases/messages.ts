@@ -1,4 +1,4 @@
-/** Cases about errors and values that are sent between actors. */
+/** Cases of `npm run faults` about errors and values that are sent between actors. */
 import type { Case } from "../case.ts"
 
 export const messages: ReadonlyArray<Case> = [

@@ -1,4 +1,4 @@
-/** Cases about streams, memory and back-pressure. */
+/** Cases of `npm run faults` about streams, memory and back-pressure. */
 import type { Case } from "../case.ts"
 
 export const streams: ReadonlyArray<Case> = [

@@ -1,4 +1,6 @@
-/** Cases about the surroundings of a program: its arguments, its output, its exit code, its files. */
+/**
+ * Cases of `npm run faults` about the surroundings of a program: its arguments, its output, its exit code, its files.
+ */
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import { createRequire } from "node:module"
@@ -14,7 +16,7 @@ const compiler = Path.join(
 /** Shows the output of a program as hexadecimal numbers. */
 const asNumbers = ["/bin/sh", "-c", "\"$@\" | od -An -v -tx1", "sh"]
 
-/** Extracts Furrow's own sentences from an error of the compiler. */
+/** Extracts Furrow's own sentences from an error of the TypeScript compiler. */
 const ourSentences = ["/bin/sh", "-c", "\"$@\" | grep -o '~furrow: [^\"]*'", "sh"]
 
 export const surroundings: ReadonlyArray<Case> = [

@@ -14,7 +14,7 @@ export default Squarer.serve({ square: ({ n }) => Effect.succeed(n * n) }, { mai
 
 NodeActor.runMain(Actor.nursery(Effect.gen(function*() {
   const squarer = yield* Actor.start(Squarer)
-  // A call is made again when it is refused because its actor is ending.
+  // A call that is refused because the actor is ending is made again.
   const loop = squarer.run(square({ n: 3 })).pipe(
     Effect.retry({ while: ({ _tag }) => _tag === "ContextCancelled" }),
     Effect.forever,

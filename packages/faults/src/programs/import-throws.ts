@@ -22,7 +22,7 @@ export default Database.serve(Effect.sync(() => ({ query: () => Effect.succeed(c
 
 if (!import.meta.main && process.env["IMPORT"] === "throws") connect("the module's url")
 
-/** Finds the first stack frame in the program's own code. */
+/** Finds the first stack frame in the code of the program. */
 const where = (cause: Cause.Cause<unknown>) => /at (\w+) \(.*import-throws\.ts/.exec(Cause.pretty(cause))?.[1]
 
 NodeActor.runMain(Effect.forEach(["throws", "succeeds"], (how) =>

@@ -1,4 +1,4 @@
-/** An actor that may be debugged: prints the answers of its debug port to any process of this host. */
+/** An actor that may be debugged: the program prints the answers of its debug port to any process of this host. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

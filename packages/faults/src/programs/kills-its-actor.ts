@@ -1,4 +1,4 @@
-/** Ends an actor that computes: its exit must say who killed it, and why. */
+/** Ends an actor that computes: the actor's exit must say who killed the actor, and why. */
 import { Actor, Timeouts } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

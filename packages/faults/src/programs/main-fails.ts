@@ -1,4 +1,4 @@
-/** A Service whose main fails: its actor must end with it. */
+/** A Service whose main fails: the actor of the Service must end with its main. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

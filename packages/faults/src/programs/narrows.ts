@@ -1,4 +1,4 @@
-/** A reader with a narrower schema, and a batch with one item that does not match it. */
+/** A reader with a narrower schema, and a batch with one item that does not match that schema. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

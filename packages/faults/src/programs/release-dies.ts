@@ -1,4 +1,4 @@
-/** An actor whose layer cannot be released: its caller must hear of it, although the call had succeeded. */
+/** An actor whose layer cannot be released: its caller must hear of the failure, although the call had succeeded. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

@@ -1,5 +1,5 @@
 /**
- * An actor whose layer is never released, ended by a signal: it must end within its bound, and report what was cut off.
+ * An actor with a layer that is never released: at a signal it must end within its bound, and report the cut release.
  */
 import { Actor, Timeouts } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"

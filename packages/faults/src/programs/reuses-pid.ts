@@ -45,7 +45,7 @@ NodeActor.runMain(Effect.gen(function*() {
     yield* Console.log(`the actor is ${(yield* actor.wait)._tag}`)
     return innocent
   }))
-  // By now the warden has heard of the death, and acts at once.
+  // The warden has heard of the actor's death by now, and acts at once.
   yield* Effect.sleep("500 millis")
   yield* Console.log(`it is there still: ${isAlive(innocent)}`)
   process.kill(innocent, "SIGKILL")

@@ -1,4 +1,4 @@
-/** The endpoints of the actor on the other host. */
+/** The endpoints of an actor that a tree on the other host calls. */
 import * as Actor from "@furrow/actor/Actor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -6,7 +6,7 @@ import * as Stream from "effect/Stream"
 
 export class Odd extends Schema.TaggedError<Odd>()("Odd", { n: Schema.Int }) {}
 
-/** A call that fails with its own error for odd numbers. */
+/** An endpoint that fails with its own error for odd numbers. */
 export const half = Actor.fn("half", {
   module: import.meta.url,
   payload: { n: Schema.Int },
@@ -27,12 +27,13 @@ export const tick = Actor.stream("tick", { module: import.meta.url, success: Sch
 )
 
 /**
- * A call that never ends by itself. The handler prints its time and label when it begins, and when its finalizer has
- * run.
+ * An endpoint whose call never ends by itself. The handler of the endless call prints its time and label when it
+ * begins, and when its finalizer has run.
  */
 export const hang = Actor.fn("hang", { module: import.meta.url, payload: { label: Schema.String } })(({ label }) =>
   Effect.andThen(Effect.sync(() => console.log(`${Date.now()} hangs ${label}`)), Effect.never).pipe(
-    // The finalizer takes 200 ms, so a caller that does not wait for it goes on before the last line of the handler.
+    // The finalizer of the endless call takes 200 ms, so a caller that does not wait for it goes on before the
+    // handler's last line.
     Effect.onInterrupt(() =>
       Effect.delay(Effect.sync(() => console.log(`${Date.now()} interrupted ${label}`)), "200 millis")
     )

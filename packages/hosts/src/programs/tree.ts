@@ -1,6 +1,7 @@
 /**
- * Runs the tree of one host: `tree.ts <json>`. The tree prints what it does and hears. Each line begins with its time
- * in milliseconds, by a clock that all hosts of a computer share.
+ * Runs the tree of one host in a case with several hosts: `tree.ts <json>`. The tree of a host prints what it does and
+ * hears. Each line of a tree's output begins with its time in milliseconds, by a clock that all hosts of a computer
+ * share.
  */
 import { Actor, Discovery, Registry } from "@furrow/actor"
 import * as NatsDiscovery from "@furrow/nats/NatsDiscovery"
@@ -15,17 +16,17 @@ import { count, half, hang, tick } from "./actors.ts"
 
 export interface Settings {
   readonly name: string
-  /** The address of the host in the network. */
+  /** The address of the tree's host in the test network. */
   readonly host: string
-  /** The `host:port` of the engine. */
+  /** The address of the engine as `host:port`. */
   readonly engine: string
   readonly secret: string
   readonly files: { readonly ca: string; readonly cert: string; readonly key: string }
   /** Actors that the tree starts; each start is repeated until the name is free. */
   readonly starts?: ReadonlyArray<{ readonly name: string; readonly unique?: boolean }> | undefined
-  /** A name whose holders the tree counts each time the names change. */
+  /** A name whose holders the tree counts each time that the names change. */
   readonly lists?: string | undefined
-  /** The name of an actor that the tree calls. */
+  /** The name of an actor on another host that the tree calls. */
   readonly calls?: string | undefined
   /** The name of an election in which the tree takes part. */
   readonly elects?: string | undefined
@@ -63,8 +64,8 @@ const told = <A, E, R>(label: string, effect: Effect.Effect<A, E, R>) =>
   )
 
 /**
- * Calls an actor in each way, then opens three calls and an endless stream. When all calls have failed, they begin
- * again.
+ * Calls an actor in each way, then opens three calls and an endless stream. When all open calls have failed, the tree
+ * makes them again.
  */
 const calls = (name: string, round = 1): Effect.Effect<never, unknown, any> =>
   Effect.gen(function*() {

@@ -2,9 +2,10 @@
  * Gives sockets that Node has made itself a reader of this package: the parent's end of a child's file descriptor 3,
  * and accepted connections.
  *
- * Node takes the option `onread` only in the constructor of a socket. So the handle of a socket that Node has made
- * moves to a new socket with that option. The handle moves in the turn in which Node made the first socket, before any
- * byte is read. A socket whose handle cannot move is read in Node's usual way, which copies the bytes once more.
+ * Node takes the option `onread` only in the constructor of a socket. The handle of a socket that Node has made
+ * therefore moves to a new socket with the option `onread`. The handle of a socket moves in the turn in which Node made
+ * the socket, before any byte is read. A socket whose handle cannot move is read by Node itself, which copies the bytes
+ * once more.
  */
 import type { Connection } from "@furrow/actor/Transport"
 import * as Net from "node:net"
@@ -27,15 +28,14 @@ export const adoptSocket = (made: Net.Socket, reader: SocketConnection.Reader): 
   const socket = new Net.Socket(
     { handle, onread: reader.onread, allowHalfOpen: made.allowHalfOpen } as Net.SocketConstructorOpts
   )
-  // Ends the first socket as well, because its maker waits for the end: a child process, or a server that counts its
-  // connections.
+  // Ends the socket whose handle has moved as well, because a child process or a server of Node waits for that end.
   socket.once("close", () => made.destroy())
   return socket
 }
 
 /**
- * Makes a connection of a socket that Node made in this turn. After the connection is made, no other code may use the
- * first socket.
+ * Makes a connection of a socket that Node made in this turn. No other code may use a socket after a connection was
+ * made of it.
  */
 export const adopt = (made: Net.Socket): Connection => {
   const reader = SocketConnection.makeReader()

@@ -1,7 +1,7 @@
 /**
- * Work that an actor does after it has reported that it is ready: the rehearsal of its first call, the compile cache,
- * and the collection of memory that its start has left. An actor that is already ending skips this work, because it
- * delays the end.
+ * Work that an actor does after its word `Ready`: the rehearsal of its first call, the compile cache, and the
+ * collection of memory that its start has left. An actor that is already ending skips the work after its start, because
+ * the work delays the end.
  */
 import * as Module from "node:module"
 import { collectWhenQuiet } from "./collect.ts"

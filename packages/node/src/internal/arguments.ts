@@ -8,12 +8,16 @@ import { pathToFileURL } from "node:url"
 const ownFlags =
   /^--(inspect|watch|test|cpu-prof|heap-prof|prof|trace-event|redirect-warnings|report-on|input-type|eval=|print=)/
 const evalFlags = new Set(["-i", "--interactive", "-c", "--check"])
-/** Flags of Node that have code as the next argument. The code behind such a flag may itself look like a flag. */
+/**
+ * Flags of Node that have code as the next argument. The code behind a flag such as `--eval` may itself look like a
+ * flag.
+ */
 const evalFlagsWithCode = new Set(["-e", "--eval", "-p", "--print", "-pe"])
 
 /**
  * Returns the flags of the parent's runtime that its children inherit: all but those that would make a child debug,
- * watch, test or evaluate. An argument behind a dropped flag is the value of that flag, unless it is a flag itself.
+ * watch, test or evaluate. An argument behind a dropped flag of Node is the value of that flag, unless the argument is
+ * a flag itself.
  */
 export const inheritedFlags = (flags: ReadonlyArray<string>): ReadonlyArray<string> => {
   const out: Array<string> = []
@@ -33,7 +37,7 @@ export const inheritedFlags = (flags: ReadonlyArray<string>): ReadonlyArray<stri
 
 /** Flags of Node whose value is the path of a file. */
 const fileFlags = new Set(["--env-file", "--env-file-if-exists", "--experimental-config-file"])
-/** Flags of Node whose value is a module. The module of such a flag is a path only when it begins with a dot. */
+/** Flags of Node whose value is a module. The module of a flag is a path only when it begins with a dot. */
 const moduleFlags = new Set(["--import", "--require", "-r", "--loader", "--experimental-loader"])
 
 /** True when the flags of a process make Node load a module before the main module. */
@@ -47,7 +51,7 @@ const resolved = (flag: string, value: string, folder: string): string => {
   return flag === "--require" || flag === "-r" ? path : pathToFileURL(path).href
 }
 
-/** Makes relative paths in flags absolute, from the folder where this process was started. */
+/** Makes relative paths in flags of Node absolute, from the folder where this process was started. */
 export const resolvedFlags = (flags: ReadonlyArray<string>, folder: string): ReadonlyArray<string> =>
   flags.map((flag, i) => {
     const before = flags[i - 1]
@@ -61,15 +65,15 @@ export const resolvedFlags = (flags: ReadonlyArray<string>, folder: string): Rea
       : flag
   })
 
-/** Makes relative paths in NODE_OPTIONS absolute. Options with a quoted value stay as they are. */
+/** Makes relative paths in NODE_OPTIONS absolute. Options in NODE_OPTIONS with a quoted value stay as they are. */
 const resolvedOptions = (options: string, folder: string): string =>
   options.includes("\"") ? options : resolvedFlags(options.split(/\s+/), folder).join(" ")
 
 const heap = /^--max[-_]old[-_]space[-_]size=/
 
 /**
- * Removes the heap limit that an actor was started with. The actors that this actor starts get the limit of the
- * program, if it sets one.
+ * Removes the heap limit that an actor was started with. The actors that an actor with a heap limit starts get the
+ * limit of the program, if the program sets one.
  */
 export const withoutOwnHeap = (flags: ReadonlyArray<string>): ReadonlyArray<string> => {
   const own = flags.findLastIndex((flag) => heap.test(flag))
@@ -96,7 +100,7 @@ export const environment = (
 ): Record<string, string | undefined> => {
   const inherit = rules?.inherit ?? "all"
   const base = inherit === "all" ? ours : Object.fromEntries(inherit.map((name) => [name, ours[name]]))
-  // A child writes to a pipe, but its output ends at the terminal of this process.
+  // A child writes its output to a pipe, which ends at the terminal of this process.
   const colour = isTerminal && base["FORCE_COLOR"] === undefined && base["NO_COLOR"] === undefined
     ? { FORCE_COLOR: "1" }
     : {}

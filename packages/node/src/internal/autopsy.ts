@@ -1,6 +1,7 @@
 /**
  * Finds out why the process of an actor died: from the record that it wrote, its state before it was killed, and the
- * kernel's count of processes killed for memory. On systems without `/proc` the record is the only evidence.
+ * kernel's count of processes killed for memory. On systems without `/proc` the record of a dead actor is the only
+ * evidence of why it died.
  */
 import type { Evidence, PostMortem } from "@furrow/actor/Spawner"
 import * as Fs from "node:fs"
@@ -19,8 +20,8 @@ const textOf = (path: string): string => {
 const commandOf = (pid: string): string => textOf(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim()
 
 /**
- * Returns the state of a process according to `/proc`. The state lists child processes that are programs, and leaves
- * out actors.
+ * Returns the state of a process according to `/proc`. The state of a process lists child processes that are programs,
+ * and leaves out actors.
  */
 export const stateOf = (pid: number): Evidence["state"] => {
   const stat = textOf(`/proc/${pid}/stat`)
@@ -43,7 +44,7 @@ export const stateOf = (pid: number): Evidence["state"] => {
   }
 }
 
-/** Milliseconds after the death of an actor, in which the actors below it end as well. */
+/** Milliseconds after the death of an actor, in which the actors below the dead one end as well. */
 const belowMillis = 1000
 
 export class Autopsy {
@@ -57,7 +58,7 @@ export class Autopsy {
     this.kills = kills
   }
 
-  /** Opens a case for a process that has just been started. */
+  /** Begins to collect evidence about a process that has just been started. */
   watch(pid: number): Case {
     return new Case(this, pid, this.kills)
   }
@@ -73,7 +74,7 @@ export class Autopsy {
     }, belowMillis).unref()
   }
 
-  /** Writes the last stories and removes the empty folder, when the tree of this process ends. */
+  /** Writes the last stories and removes the empty folder of records, when the tree of this process ends. */
   close(): void {
     clearTimeout(this.timer)
     this.timer = undefined
@@ -99,12 +100,12 @@ export class Case {
     this.mark = kills.mark()
   }
 
-  /** Notes the state of the process before the first signal is sent to it. */
+  /** Notes the state of a process before its owner sends the first signal. */
   beforeSignal(): void {
     this.state ??= stateOf(this.pid)
   }
 
-  /** Collects the evidence about a process that has ended. The record of the process is read and removed. */
+  /** Collects the evidence about a process that has ended. The record of a dead actor is read and removed. */
   ended(uuid: string, signal: string | null): Evidence {
     const { folder } = this.autopsy
     const record = folder === undefined ? undefined : this.take(folder, uuid)
@@ -131,13 +132,13 @@ export class Case {
     try {
       Fs.unlinkSync(path)
     } catch {
-      // Another process has made a story of the record, and removed it.
+      // Another process has made a story of a dead actor's record, and removed the record.
     }
     Graves.removeEmpty(folder)
     return this.record = record.uuid === uuid ? record : undefined
   }
 
-  /** Writes the story of the process's death. */
+  /** Writes the story of a process's death. */
   bury(story: PostMortem): void {
     const { folder } = this.autopsy
     if (folder === undefined) return

@@ -16,16 +16,16 @@ export interface Begun {
   readonly stdout: Readable | null
   readonly stderr: Readable | null
   /**
-   * This process's end of the socketpair on the begun process's file descriptor 3. The socket is made in the same turn
-   * in which the begun process is handed over.
+   * This process's end of the socketpair on the begun process's file descriptor 3. The socket of a begun process is
+   * made in the same turn in which the process is handed over.
    */
   readonly channel: Net.Socket
-  /** Calls back once, at the exit of the process. The returned function removes the callback. */
+  /** Calls back once, at the exit of the begun process. The returned function removes the callback for the exit. */
   readonly onExit: (exited: Exited) => () => void
-  /** Calls back once, when the process has exited and its output has been read. */
+  /** Calls back once, when the begun process has exited and its output has been read. */
   readonly onClose: (closed: () => void) => void
   /**
-   * Signals the process's group. After the exit of the process no signal is sent, because the number may belong to
+   * Signals the process's group. After the exit of a begun process no signal is sent, because its number may belong to
    * another process.
    */
   readonly signal: (signal: "SIGTERM" | "SIGKILL") => Answer
@@ -33,12 +33,12 @@ export interface Begun {
   readonly killLeft: () => Answer
   /** Makes the begun process keep the current process running (`ref`), or not (`unref`). */
   readonly hold: (how: "ref" | "unref") => void
-  /** The reason why the process ended, when its exit does not tell the reason; otherwise undefined. */
+  /** The reason why a begun process ended, when its exit does not tell the reason; otherwise undefined. */
   readonly reason: () => string | undefined
 }
 
 /**
- * Makes a `Begun` from a child of this process. The kernel keeps the child's number until this process has read the
+ * Makes a `Begun` from a child of this process. The kernel keeps the number of a child until this process has read the
  * child's exit.
  */
 export const ofChild = (child: ChildProcess.ChildProcess): Begun => {

@@ -1,7 +1,7 @@
 /**
  * Reads values of this process that JavaScript does not show: the variables that a function has captured, and the line
- * at which a suspended generator stands. The inspector of this thread tells the variables and the line, without
- * stopping any code.
+ * at which a suspended generator stands. The inspector of this thread reads the captured variables and the line,
+ * without stopping any code.
  */
 import type { Session } from "node:inspector"
 import * as Module from "node:module"
@@ -17,19 +17,21 @@ export interface Location {
 
 export interface Looking {
   /**
-   * The variables that a function has captured, from the scopes nearest to the function. Variables of the function's
-   * module are left out.
+   * The variables that a function has captured, from the scopes nearest to the function. Variables of the module around
+   * the function are left out.
    */
   readonly captured: (fn: object) => ReadonlyArray<unknown>
   readonly locate: (generator: object) => Location | undefined
 }
 
-/** The number of scopes around a function that are read, beginning with the innermost. */
+/** The number of scopes around a function whose variables are read, beginning with the innermost. */
 const maxScopes = 3
 
 const slot = "__furrowLook"
 
-/** The files of scripts by the inspector's numbers, which do not change while the process lives. */
+/**
+ * The paths of script files by the numbers that the inspector gives them, which do not change while the process lives.
+ */
 const urls = new Map<string, string>()
 
 const findUrls = (session: Session, post: Post): void => {
@@ -38,7 +40,7 @@ const findUrls = (session: Session, post: Post): void => {
   }
   session.on("Debugger.scriptParsed", heard)
   post("Debugger.enable", { maxScriptsCacheSize: 0 })
-  // An enabled debugger makes all code slower, so it is disabled at once.
+  // An enabled debugger makes all code slower, so the debugger is disabled at once.
   post("Debugger.disable")
   session.off("Debugger.scriptParsed", heard)
 }
@@ -76,7 +78,7 @@ const capturedBy = (
   return shared.out
 }
 
-/** Runs a body with access to the inspector, which is disconnected afterwards. */
+/** Runs a function with access to the inspector, which is disconnected afterwards. */
 export const looking = <A>(body: (look: Looking) => A): A => {
   const { Session } = process.getBuiltinModule("node:inspector")
   const session = new Session()

@@ -1,7 +1,7 @@
 /**
- * The state that marks this process as an actor, readable from every imported module. `runMain` in a module that a
- * child imports again must do nothing. The state is a property of the global object, because an environment variable
- * would leak into the actor's own subprocesses.
+ * The state that marks this process as an actor, readable from every imported module. The function `runMain` in a
+ * module that a child imports again must do nothing. The mark of an actor is a property of the global object, because
+ * an environment variable would leak into the actor's own subprocesses.
  */
 import { isBundledActor } from "@furrow/actor/ActorProcess"
 
@@ -25,7 +25,7 @@ export const markChild = (): Child => {
   return child
 }
 
-/** The advice in an error: how to keep a main program from running in its actors. */
+/** The advice of an error: how to keep a main program from running in its actors. */
 const remedy = "start it with NodeActor.runMain, or write `if (NodeActor.isRoot())` before it"
 
 const errorStartedWhileImporting =
@@ -46,9 +46,9 @@ export const isRoot = (): boolean => {
 }
 
 /**
- * Returns why no root may be made in this process now; undefined where a root may be made. In an actor the refusal is
- * kept, because the actor cannot serve the endpoints of a module that starts a root. With `isOneFile` the actors of
- * this process would run the main program again.
+ * Returns why no root may be made in this process now; undefined where a root may be made. An actor keeps the refusal
+ * to make a root, because it cannot serve the endpoints of a module that starts a root. With `isOneFile`, the
+ * actors of this process would run the main program again.
  */
 export const refusalOf = (isOneFile: boolean): string | undefined => {
   const child = childOf()

@@ -1,10 +1,10 @@
 /**
  * Turns on Node's compile cache in an actor whose program is bundled into one file.
  *
- * Actors without a bundle turn on the cache in their first line. A bundle is compiled before its first line runs. So
- * the parent of a bundled actor asks Node for the cache by a variable of the environment. The actor removes the
- * variable again before the program's code runs, because the program did not set it. Processes that the actor starts
- * must not inherit the variable.
+ * Actors without a bundle turn on the compile cache in their first line. A bundle is compiled before its first line
+ * runs. The parent of a bundled actor therefore asks Node for the compile cache by a variable of the environment. The
+ * actor removes the variable for the compile cache before the program's code runs, because the program did not set it.
+ * Processes that the actor starts must not inherit the variable for the compile cache.
  */
 import { bundledArguments, isBundledActor } from "@furrow/actor/ActorProcess"
 import * as Os from "node:os"
@@ -27,14 +27,14 @@ const place = 5
 
 if (bundledArguments[place] === asked) delete process.env[name]
 
-// In an actor without a bundle, preload.ts removes the flags.
+// In an actor without a bundle, preload.ts removes the runtime's flags.
 if (isBundledActor) takeBackStartFlags()
 
 type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * Returns the environment and the argument for an actor of a bundle. A program that has set NODE_COMPILE_CACHE or
- * NODE_DISABLE_COMPILE_CACHE keeps its setting.
+ * Returns the variables and the argument that turn on the compile cache in an actor of a bundle. A program that has set
+ * NODE_COMPILE_CACHE or NODE_DISABLE_COMPILE_CACHE keeps its setting.
  */
 export const askForCache = (env: Environment): { readonly env: Environment; readonly argument: string } =>
   env[name] !== undefined || env["NODE_DISABLE_COMPILE_CACHE"] !== undefined

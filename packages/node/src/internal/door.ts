@@ -1,9 +1,10 @@
 /**
- * The door of one actor for observers: a socket in the folder of its tree, with a key of its own beside it. The file of
- * the door is loaded at the first knock. The door shuts after ten seconds without an observer.
+ * The door of one actor for observers: a socket in the folder of its tree, with a key of its own beside it. The module
+ * of the door is loaded at the first knock. The door of an actor shuts after ten seconds without an observer.
  *
- * The files of the socket and the key have mode 0600, in a folder of mode 0700. The key is new each time and differs
- * from the tree's secret. The key proves no membership of the tree, and the secret does not open the door.
+ * The files of a door's socket and of its key have mode 0600, in a folder of mode 0700. The key of a door is new each
+ * time and differs from the tree's secret. The key of a door proves no membership of the tree, and the secret does not
+ * open the door.
  */
 import type { Observed, ProcessInspection } from "@furrow/actor/Inspect"
 import * as Effect from "effect/Effect"
@@ -56,8 +57,8 @@ const listen = (server: Net.Server, path: string): Promise<void> =>
   })
 
 /**
- * Opens the door, and returns a function that shuts it. The door also shuts by itself after a time without observers,
- * and then calls `shut`.
+ * Opens the door of this actor for observers, and returns a function that shuts the door. The door of an actor also
+ * shuts by itself after a time without observers, and then calls `shut`.
  */
 export const open = async (observed: Observed, folder: string, shut: () => void): Promise<() => void> => {
   if (RuntimeFolder.prepare(folder)) await Effect.runPromise(sweep(folder))
@@ -67,7 +68,7 @@ export const open = async (observed: Observed, folder: string, shut: () => void)
   const observers = new Map<Net.Socket, () => void>()
   let idle: NodeJS.Timeout | undefined
   const server = Net.createServer({ noDelay: true }, (socket) => {
-    // The connection of an observer does not keep the process alive.
+    // The connection of an observer does not keep the process of the actor alive.
     socket.unref()
     socket.on("error", () => {})
     if (observers.size >= maxObservers) return void socket.destroy()
@@ -105,7 +106,7 @@ export const open = async (observed: Observed, folder: string, shut: () => void)
     idle = setTimeout(close, idleMillis).unref()
   }
   remove()
-  // The key is written first, so that a tool that finds the socket finds its key, too.
+  // The key of a door is written first, so that a tool that finds the door's socket finds its key, too.
   Fs.writeFileSync(keyPath, key, { mode: 0o600, flag: "wx" })
   try {
     await listen(server, path)

@@ -5,11 +5,11 @@
  *   a folder's name ── told ──► unix(folder).listen  ◄──── unix(folder).dial
  *   close(folder)             forget(child)
  *
- * The root chooses a transport without making anything. The first actor that listens makes the folder, and removes
- * folders of other trees whose root is dead and whose sockets do not answer. The parent removes the files of its dead
- * child (`forget`), and the root those of its tree (`close`). After a `kill -9` of the root the warden removes the
- * files of the tree (`Guard.folder`). Under the guards `thread` and `none`, or before the first actor, a tree has no
- * warden. Without a warden, a killed root's folder stays until the next tree of this user listens.
+ * The root chooses a transport without making a folder or a socket. The first actor that listens makes the tree's
+ * folder, and removes folders of trees whose root is dead and whose sockets do not answer. The parent removes the
+ * socket files of its dead child (`forget`), and the root those of its tree (`close`). After a `kill -9` of the root
+ * the warden removes the files of the tree (`Guard.folder`). Under the guards `thread` and `none`, or before the first
+ * actor, a tree has no warden. Without a warden, a killed root's folder stays until the next tree of this user listens.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import { type Connection, type TransportDriver, TransportError } from "@furrow/actor/Transport"
@@ -32,8 +32,8 @@ const attempt = <A>(look: () => A): Effect.Effect<A, TransportError> =>
   Effect.try({ try: look, catch: (error) => error as TransportError })
 
 /**
- * Removes the folders of trees whose root is dead. A process that answers keeps its folder: it may only look dead from
- * this process, as a process of another container does.
+ * Removes the folders of trees whose root is dead. A process that answers keeps its folder, because a process of
+ * another container only looks dead from this one.
  */
 export const sweep = (tree: string): Effect.Effect<void> =>
   Effect.forEach(RuntimeFolder.deadBeside(tree), (dead) =>
@@ -65,7 +65,10 @@ const isOf = (tag: "Unix" | "Tcp" | "Tls") => (address: string): boolean => {
  */
 const orphanSweepMillis = 1000
 
-/** Removes the sockets of dead actors from a tree's folder: at once, and again when the actors below them are dead, too. */
+/**
+ * Removes the sockets of dead actors from a tree's folder at once, and again when the actors below the dead ones are
+ * dead.
+ */
 const cleaner = (tree: string) => {
   let timer: NodeJS.Timeout | undefined
   let more = false
@@ -80,7 +83,7 @@ const cleaner = (tree: string) => {
   }
   return (actor: ActorId): void => {
     RuntimeFolder.removeSocket(tree, actor)
-    // Several deaths in a short time cause only one more sweep.
+    // Several deaths of actors in a short time cause only one more sweep of the sockets.
     if (timer !== undefined) {
       more = true
       return
@@ -91,13 +94,13 @@ const cleaner = (tree: string) => {
 }
 
 /**
- * Returns the driver of Unix sockets in the given folder of a tree. A listener does not keep the process alive; a
- * connection does.
+ * Returns the driver of Unix sockets in the given folder of a tree. A listener at a socket does not keep the process
+ * alive, while a connection does.
  */
 export const unix = (folder: string): TransportDriver["Service"] => ({
   dials: isOf("Unix"),
-  // Listening and dialling wait for no peer. An interruption in between would leave a socket without an owner, so both
-  // are uninterruptible.
+  // Listening and dialling wait for no peer. An interruption of listening or dialling would leave a socket without an
+  // owner, so both are uninterruptible.
   listen: (actor, accept) =>
     Effect.uninterruptible(
       Effect.suspend(() => hasUnixSockets ? listenUnix(folder, actor, accept) : refused(noUnixSockets))
@@ -128,7 +131,8 @@ export const tcp = (place: Place = TcpSocket.loopback): TransportDriver["Service
 })
 
 /**
- * Returns the driver of TCP under mutual TLS. The certificate files are read when this process first listens or dials.
+ * Returns the driver of TCP under mutual TLS. The files of TLS certificates are read when this process first listens or
+ * dials.
  */
 export const tls = (place: Place, files: TlsSocket.Files): TransportDriver["Service"] => {
   let made: TlsSocket.Means | undefined
@@ -151,8 +155,8 @@ export const tls = (place: Place, files: TlsSocket.Files): TransportDriver["Serv
 }
 
 /**
- * Called by the root at the end of a tree: removes the tree's folder and its contents. The removal is synchronous and
- * reports no errors, so that it can be the last act of a process.
+ * The root calls this function at the end of a tree, and so removes the tree's folder and its contents. The removal of
+ * a tree's folder is synchronous and reports no errors, so that it can be the last act of a process.
  */
 export const close = (folder: string): void => {
   RuntimeFolder.removeTree(folder)
@@ -171,7 +175,7 @@ const closeOurs = (): void => {
 
 /**
  * Removes a root's folder at the end of the process, because the process may exit before the root has ended. The
- * returned function removes the folder at once.
+ * returned function removes the root's folder at once.
  */
 export const closeWithProcess = (folder: string): () => void => {
   if (ours.size === 0) process.on("exit", closeOurs)

@@ -2,8 +2,8 @@
  * Prints the tree of a root, and what its fibers wait for, on stderr at Ctrl-\ (SIGQUIT) or SIGUSR2. The program goes
  * on. The code that prints the tree is loaded at the first SIGQUIT or SIGUSR2.
  *
- * A listener of the program itself for one of these signals replaces that of the root, whenever it was added. In a tree
- * with `observe: "off"` the signal keeps its usual effect, as without Furrow.
+ * A listener of the program itself for SIGQUIT or SIGUSR2 replaces that of the root, whenever the listener was added.
+ * In a tree with `observe: "off"` SIGQUIT and SIGUSR2 keep their usual effect, as without Furrow.
  */
 import * as Effect from "effect/Effect"
 import { isOffered } from "./hatch.ts"
@@ -15,7 +15,7 @@ const write = (text: string): void => {
   try {
     process.stderr.write(text)
   } catch {
-    // Standard error has no reader.
+    // The stderr of this process has lost its reader.
   }
 }
 
@@ -24,7 +24,7 @@ export const listen = (): () => void => {
   if (process.platform !== "linux") return () => {}
   let isLooking = false
   const dump = () => {
-    // A second signal during the printing is ignored, because it would print the same twice.
+    // A second signal during the printing of the tree is ignored, because it would print the same tree twice.
     if (isLooking) return
     isLooking = true
     import("./diagnosis/dump.ts").then(({ dump }) => Effect.runPromise(dump)).then(

@@ -22,11 +22,13 @@ export class Living {
 /** A process that the guard knows. */
 export interface Entered {
   readonly begun: Begun
-  /** Takes the process out of the guard when it is reaped, because the kernel may then use its number for another process. */
+  /**
+   * Takes a process out of the guard when it is reaped, because the kernel may then use its number for another process.
+   */
   readonly reaped: () => void
 }
 
-/** Makes a process known to the guard. `isTold` is true when the warden already knows of the process. */
+/** Makes a process known to the guard of the tree. `isTold` is true when the warden already knows of the process. */
 export const enter = (begun: Begun, guard: Guard, living: Living, isTold: boolean): Entered => {
   const { pid } = begun
   const forget = living.add(pid, guard, begun.signal)

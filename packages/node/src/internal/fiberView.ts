@@ -32,10 +32,10 @@ const insideOf = (fiber: AnyFiber): Inside | undefined =>
 const isFiber = (value: unknown): value is AnyFiber =>
   typeof value === "object" && value !== null && "_stack" in value && "pollUnsafe" in value
 
-/** The largest number of fibers of one actor that are shown. */
+/** The largest number of fibers of one actor that an observer is shown. */
 const maxFibers = 1000
 
-// ---- finding the fibers ---------------------------------------------------------------------------------------------
+// ---- finding fibers -------------------------------------------------------------------------------------------------
 
 /** Finds the fibers that a Scope holds, because they were forked in it. */
 const heldBy = (scope: unknown, found: (fiber: AnyFiber) => void): void => {
@@ -47,14 +47,14 @@ const heldBy = (scope: unknown, found: (fiber: AnyFiber) => void): void => {
   }
 }
 
-// ---- what the fibers wait for ---------------------------------------------------------------------------------------
+// ---- waits of fibers ------------------------------------------------------------------------------------------------
 
 const unknown: WaitInspection = { on: "Unknown", dialog: null }
 
 const isTimer = (value: object): boolean =>
   value.constructor?.name === "Timeout" && "refresh" in value && "hasRef" in value
 
-/** True for a semaphore whose list of waiters holds one of the other captured values. */
+/** True for a semaphore whose list of waiters holds another captured value. */
 const isAwaitedSemaphore = (value: object, all: ReadonlyArray<unknown>): boolean =>
   "permits" in value && "taken" in value && "waiters" in value && value.waiters instanceof Set &&
   all.some((other) => (value.waiters as Set<unknown>).has(other))
@@ -84,8 +84,8 @@ const functionsOf = (operation: Operation): ReadonlyArray<object> =>
   Object.values(operation).filter((value): value is object & Function => typeof value === "function")
 
 /**
- * Returns the finalizers among captured values that cancel a wait. Each finalizer has captured the object for which the
- * fiber waits.
+ * Returns the finalizers among captured values that cancel a wait. Each finalizer of a wait has captured the object for
+ * which the fiber waits.
  */
 const cancelOf = (values: ReadonlyArray<unknown>): ReadonlyArray<object> =>
   values.flatMap((value) =>
@@ -117,7 +117,8 @@ const waitOf = (fiber: AnyFiber, { calls, holds }: Works, look: Looking): Waitin
   if (call !== undefined) return { waits: call, fibers: [] }
   const top = inside._stack.findLast((operation) => !String(operation[identifier]).startsWith("SetInterruptible"))
   if (top === undefined) return nothing
-  // The awaited object is found in a wait that can be cancelled, and otherwise in the next step of the fiber.
+  // The object for which a fiber waits is found in a wait that can be cancelled, and otherwise in the next step of the
+  // fiber.
   const direct = functionsOf(top).flatMap(look.captured)
   if (top[identifier] === "AsyncFinalizer") {
     const values = [...direct, ...cancelOf(direct).flatMap(look.captured)]
@@ -135,11 +136,11 @@ const waitOf = (fiber: AnyFiber, { calls, holds }: Works, look: Looking): Waitin
   return found?.on === "Semaphore" ? { waits: found, fibers: [] } : nothing
 }
 
-// ---- where the fibers stand -----------------------------------------------------------------------------------------
+// ---- lines of fibers ------------------------------------------------------------------------------------------------
 
 /**
- * True for a file of Effect or Furrow. Lines in files of Effect and Furrow are left out, because the cause of a fault
- * is more likely in the program.
+ * True for a file of Effect or Furrow itself. Lines in files of Effect and Furrow are left out, because the cause of a
+ * fault is more likely in the program.
  */
 const isOurs = (file: string): boolean =>
   /\/node_modules\/(effect|@effect|@furrow)\//.test(file) ||
@@ -189,7 +190,7 @@ const lookAt = (
   return { seen, others }
 }
 
-/** Milliseconds for which the view keeps the event loop busy at a time. */
+/** Milliseconds for which the reading of fibers keeps the event loop busy at a time. */
 const sliceMillis = 5
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))

@@ -1,9 +1,9 @@
 /**
  * The stories of dead actors, one small file for each, in a folder that only its user can open. The owner of a dead
- * actor writes the story. An actor that died with its owner leaves only its record. The next reader of the folder
- * writes the story from the record of the dead actor.
+ * actor writes the story of the death. An actor that died with its owner leaves only its record. The next reader of the
+ * folder of stories writes the missing story from the record of the dead actor.
  *
- * Only the newest stories are kept, within a limit of number and of bytes.
+ * Only the newest stories of dead actors are kept, within a limit of number and of bytes.
  */
 import { type ActorId, formatLost, type Lost } from "@furrow/actor/ActorError"
 import type { Evidence, PostMortem } from "@furrow/actor/Spawner"
@@ -13,7 +13,7 @@ import { startOf } from "./processStat.ts"
 import { read, type Record, type Step } from "./recordFile.ts"
 import * as RuntimeFolder from "./runtimeFolder.ts"
 
-/** The largest number of stories that are kept. */
+/** The largest number of stories of dead actors that are kept. */
 export const maxGraves = 100
 export const maxGraveBytes = 1024 * 1024
 
@@ -25,25 +25,25 @@ export const maxGraveBytes = 1024 * 1024
  */
 export interface Grave {
   readonly id: string
-  /** The time of the death by the wall clock, in milliseconds since 1970. */
+  /** The time of the actor's death by the wall clock, in milliseconds since 1970. */
   readonly at: number
   readonly actor: ActorId
   /** The actors above the dead actor as `name@pid`, the root first. */
   readonly above: ReadonlyArray<string>
-  /** The end of the actor's process, in words. */
+  /** The end of the dead actor's process, in words. */
   readonly how: string
-  /** The kind of the death, as in `ActorError.Death`; null when the evidence tells no kind. */
+  /** The kind of the actor's death, as in `ActorError.Death`; null when the evidence tells no kind. */
   readonly death: string | null
   readonly hint: string | null
   /** The calls that the actor served when it died. */
   readonly doing: PostMortem["doing"]
-  /** The actor's heap at its last measurement, in bytes; null when it was not measured. */
+  /** The dead actor's heap at its last measurement, in bytes; null when it was not measured. */
   readonly heap: { readonly used: number; readonly limit: number } | null
-  /** The state of the process before its owner sent it a signal; null when the owner sent none. */
+  /** The state of the dead actor's process before its owner sent a signal; null when the owner sent none. */
   readonly state: NonNullable<Evidence["state"]> | null
   /** The number of calls that the actor had begun in its life. */
   readonly begun: number
-  /** The actor's last steps, the oldest first. */
+  /** The last steps of the dead actor, the oldest first. */
   readonly steps: ReadonlyArray<Step>
 }
 
@@ -64,17 +64,20 @@ const remove = (path: string): void => {
   try {
     Fs.unlinkSync(path)
   } catch {
-    // Another process has removed the file first.
+    // Another process has removed the story's file first.
   }
 }
 
-/** The name of a story's file. The name begins with the time, so that the order of names is the order of deaths. */
+/**
+ * The name of a story's file. The name of a story's file begins with the time of the death, so that the order of names
+ * is the order of deaths.
+ */
 const idOf = (at: number, pid: number): string => `${Math.round(at).toString(36).padStart(9, "0")}-${pid}`
 
 const stories = (folder: string): ReadonlyArray<string> =>
   entries(folder).filter((name) => name.endsWith(suffix)).sort()
 
-/** Removes the oldest stories until the limits of number and bytes hold. */
+/** Removes the oldest stories of dead actors until the limits of number and bytes hold. */
 const prune = (folder: string): void => {
   let bytes = 0
   let kept = 0
@@ -98,8 +101,8 @@ const write = (folder: string, grave: Grave): void => {
     Fs.renameSync(draft, path)
     prune(folder)
   } catch {
-    // The disk is full, or the folder belongs to another user. The owner of the actor is told of the death without the
-    // story.
+    // A story cannot be written where the disk is full, or where the folder of stories belongs to another user. The
+    // owner of a dead actor is told of the death without a story that cannot be written.
   }
 }
 
@@ -142,8 +145,8 @@ export const readRecord = (path: string): Record | undefined => {
 }
 
 /**
- * The exit of an actor that died with its parent. No process has seen the end of such an actor, and either the kernel
- * or the guard killed it.
+ * The exit of an actor that died with its parent. The end of an actor that died with its parent was seen by no process;
+ * the kernel or the guard killed the actor.
  */
 const endedWith: Lost = { _tag: "Signalled", signal: "SIGKILL" }
 
@@ -157,7 +160,7 @@ export const settle = (folder: string): void => {
       remove(path)
       continue
     }
-    // A living owner of the actor reads the record itself.
+    // A living owner of a dead actor reads the actor's record itself.
     if (!isOver(record) || !RuntimeFolder.isDead(record.parent)) continue
     remove(path)
     const parent = record.above.at(-1) ?? "(unknown)"
@@ -194,20 +197,20 @@ const parsed = (path: string): Grave | undefined => {
   }
 }
 
-/** Lists the stories of a folder, the newest first. */
+/** Lists the stories of dead actors in a folder, the newest first. */
 export const list = (folder: string): ReadonlyArray<Grave> => {
   settle(folder)
   return stories(folder).toReversed().flatMap((name) => parsed(Path.join(folder, name)) ?? [])
 }
 
-/** Removes every story, and then the folder when it is empty. */
+/** Removes every story of a folder, and then the folder when it is empty. */
 export const clear = (folder: string): void => {
   settle(folder)
   for (const name of stories(folder)) remove(Path.join(folder, name))
   removeEmpty(folder)
 }
 
-/** Removes the folder of stories, and the runtime folder above it, when they are empty. */
+/** Removes the folder of stories, and the runtime folder above it, where these folders are empty. */
 export const removeEmpty = (folder: string): void => {
   try {
     Fs.rmdirSync(folder)

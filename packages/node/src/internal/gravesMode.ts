@@ -13,7 +13,7 @@ interface Chosen {
 
 /**
  * Returns the folder for a root's stories: that of the option, else that of the variable, else the usual folder. A
- * value that could not be used is returned as well.
+ * value of the option or the variable that could not be used is returned as well.
  */
 export const gravesFolder = (
   option: unknown,

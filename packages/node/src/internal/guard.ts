@@ -2,20 +2,22 @@
  * The guard ends an actor whose parent can no longer end it. No actor outlives the process that started it, not even
  * after `kill -9` of the root.
  *
- * Guard `warden`: the default on Linux. Every actor is started by `setpriv --pdeathsig KILL`, so that the kernel kills
- * the actor when its parent dies. The death signal works for a busy, blocked or stopped actor, and for the actors below
- * it. A process that an actor started by itself belongs to the process group of the actor.
+ * The guard `warden` is the default on Linux. Every actor is started by `setpriv --pdeathsig KILL`, so that the kernel
+ * kills the actor when its parent dies. The death signal of `setpriv` works for a busy, blocked or stopped actor, and
+ * for the actors below it. A process that an actor started by itself belongs to the process group of the actor.
  *
- * Guard `thread`: the default where `warden` cannot work. A thread in every actor watches a pipe from the parent, and
- * kills the actor's process group when the pipe ends. The thread works while the main thread is busy or blocked, but
- * not while the process is stopped. A thread in every actor costs memory and time at the start (docs/lifetimes.md).
+ * The guard `thread` is the default where `warden` cannot work. A thread in every actor watches a pipe from the parent,
+ * and kills the actor's process group when the pipe ends. The guard thread works while the main thread is busy or
+ * blocked, but not while the process is stopped. A thread in every actor costs memory and time at the start
+ * (docs/lifetimes.md).
  *
  * Under the guards `warden` and `thread` one small shell per tree, the warden (warden.ts), knows every process group.
  * The warden kills the groups that are left when the root is gone, the groups below an actor that ended while the root
  * lives, and groups that a parent may not signal any more. When an actor or its parent changes its user, the kernel
  * forgets the death signal; the warden still kills the group.
  *
- * Guard `none`: an actor ends at the end of its channel, which it notices only while its event loop runs.
+ * Under the guard `none` an actor ends at the end of its channel, which the actor notices only while its event loop
+ * runs.
  *
  * @since 0.1.0
  */
@@ -30,12 +32,12 @@ import * as Warden from "./warden.ts"
 /**
  * The ways to end an actor whose parent can no longer end it:
  *
- * - `warden`: the kernel ends an actor when its parent dies (Linux)
- * - `thread`: a thread of each actor ends the actor when its parent dies
- * - `none`: no guard; an actor that is busy when its parent is killed is left behind
+ * - Under the guard `warden`, the kernel ends an actor when its parent dies (Linux).
+ * - Under the guard `thread`, a thread of each actor ends the actor when its parent dies.
+ * - Under the guard `none`, an actor that is busy when its parent is killed is left behind.
  *
- * Under `warden` and `thread`, a shell beside the tree ends the processes that are left when the root is gone. The
- * warden is a shell and needs `/bin/sh`.
+ * Under the guards `warden` and `thread`, a shell beside the tree ends the processes that are left when the root is
+ * gone. The warden is a shell and needs `/bin/sh`.
  *
  * @category models
  * @since 0.1.0
@@ -45,13 +47,13 @@ export type GuardMode = "warden" | "thread" | "none"
 export interface Command {
   readonly file: string
   readonly args: ReadonlyArray<string>
-  /** The child's file descriptors, from descriptor 4 on. */
+  /** The file descriptors of a child, from descriptor 4 on. */
   readonly fds: ReadonlyArray<number | "pipe">
 }
 
 /**
- * Returns the path of a program. The path is looked up by the root, because an actor may be given another PATH, or
- * none.
+ * Returns the path of an installed executable by its name. The root looks up the path of the guard's program, because
+ * an actor may be given another PATH, or none.
  */
 const locate = (name: string): string | undefined =>
   (process.env["PATH"] ?? "/usr/bin:/bin").split(":").map((folder) => `${folder}/${name}`).find((file) => {
@@ -86,7 +88,8 @@ export const losesDeathSignal = (file = "/proc/self/auxv"): boolean => {
   try {
     bytes = Fs.readFileSync(file)
   } catch (error) {
-    // EACCES means that the file belongs to the user root, because the kernel takes the program for a privileged one.
+    // The error EACCES means that the file belongs to the user root, because the kernel takes the program for a
+    // privileged one.
     return (error as NodeJS.ErrnoException).code === "EACCES"
   }
   const words = new BigUint64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + (bytes.length & ~15)))
@@ -99,8 +102,8 @@ type Probed = { readonly setpriv: string } | { readonly problem: string }
 /** Returns what the guard `warden` needs on this computer, or the reason why that guard cannot work. */
 const probe = (): Probed => {
   if (process.platform !== "linux") return { problem: `it needs Linux, and this is ${process.platform}` }
-  // The kernel sends the death signal when the thread that spawned the actor ends. A worker thread ends before its
-  // process.
+  // The kernel sends the death signal when the thread that spawned the actor ends. A worker thread of a root ends
+  // before the root's process, and the kernel would then kill the actors.
   if (!Builtins.workerThreads().isMainThread) return { problem: "actors are being started from a worker thread" }
   if (losesDeathSignal()) {
     return { problem: `${process.execPath} has file capabilities, or is setuid, and the kernel drops the signal then` }
@@ -139,8 +142,8 @@ export const choose = (wanted: GuardMode | undefined): Chosen => {
 }
 
 /**
- * The descriptor of the warden's registry in an actor. The descriptor follows the channel, and under the guard `thread`
- * the watched pipe.
+ * The descriptor of the warden's registry in an actor. The descriptor of the warden's registry follows the channel, and
+ * under the guard `thread` the watched pipe.
  */
 const registryOf = { warden: 4, thread: 5 } as const
 
@@ -155,7 +158,8 @@ const tell = ({ mode, registry, setpriv }: Options): string =>
 export const watches = (argument: string | undefined): boolean => argument?.split("=")[0] === "thread"
 
 /**
- * Returns the guard of an actor, as its command line names it. `watch` is the actor's thread under the guard `thread`.
+ * Returns the guard of an actor, as its command line names it. The parameter `watch` is the actor's guard thread under
+ * the guard `thread`.
  */
 export const inherited = (argument: string | undefined, watch?: Watch): Guard => {
   const [mode, more] = argument?.split("=") ?? []
@@ -214,8 +218,8 @@ export class Guard {
   }
 
   /**
-   * Makes the warden remove a folder at the end of the tree. The root names the folder before it starts the first
-   * actor. Without a warden, the folder stays behind when the root is killed.
+   * Makes the warden remove a folder of sockets at the end of the tree. The root names the tree's folder to the guard
+   * before it starts the first actor. Without a warden, the tree's folder stays behind when the root is killed.
    */
   folder(path: string): void {
     if (this.registry === undefined && Path.isAbsolute(path)) this.removes.push(path)
@@ -239,7 +243,8 @@ export class Guard {
 
   /**
    * Returns the arguments that stand before the command line of a program that is not an actor. A tree without a warden
-   * gets one. `undefined` means that the tree can have no warden, so that no guard ends the program.
+   * gets a warden for its first program. The result `undefined` means that the tree can have no warden, so that no
+   * guard ends the program.
    */
   prefix(): ReadonlyArray<string> | undefined {
     const { registry, setpriv } = this.options
@@ -249,8 +254,9 @@ export class Guard {
   }
 
   /**
-   * Registers the process group of an actor or a program that was started below this process. With `isTold` the starter
-   * has told the warden already. The warden would take a second notice for another group of the same number.
+   * Registers the process group of an actor or a program that was started below this process. With `isTold`,
+   * the starter has told the warden of the process group already. The warden would take a second notice of a process
+   * group for another group of the same number.
    */
   started(group: number, isTold = false): void {
     this.running.add(group)
@@ -258,7 +264,7 @@ export class Guard {
     if (this.registry !== undefined && !isTold) this.tell(`+ ${group} ${process.pid} ${startOf(group)}`)
   }
 
-  /** Kills all groups below an actor that was reaped. */
+  /** Kills all process groups below an actor that was reaped. */
   ended(group: number): void {
     this.options.watch?.say({ group, began: false })
     this.tell(`- ${group}`)
@@ -294,9 +300,9 @@ export class Guard {
   }
 
   /**
-   * Called when the runtime of the root has ended. The warden is stopped together with the last actor, or with the
-   * process, because it kills all groups that are left. Actors of a nursery in another fiber than the main one may
-   * still be ending.
+   * The runtime of the root calls this function when it has ended. The warden is stopped together with the last actor,
+   * or with the root's process, because the warden's end kills all groups that are left. Actors of a nursery in another
+   * fiber than the main fiber may still be ending.
    */
   release(): void {
     this.released = true

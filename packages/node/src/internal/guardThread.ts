@@ -2,8 +2,9 @@
  * The thread by which an actor under the guard `thread` notices the death of its parent, also while its main thread is
  * busy.
  *
- * A program that is bundled into one file has no separate file for a thread. So the guard thread is started from the
- * text of the function below. The function uses only its parameters and what every thread of Node has.
+ * A program that is bundled into one file has no separate file for a thread. The guard thread is therefore started from
+ * the text of the function below. The function of the guard thread uses only its parameters and what every thread of
+ * Node has.
  */
 import type * as Net from "node:net"
 import type { MessagePort } from "node:worker_threads"
@@ -22,11 +23,11 @@ export const parentLifeFd = 4
 
 /**
  * Waits for the end of the pipe from the parent, which the kernel closes at the parent's death. At the parent's death
- * the thread kills the groups of the actors below, and at last its own group. An ending actor may have left a process
- * in its group that no other actor knows.
+ * the guard thread kills the groups of the actors below its actor, and at last its own group. An ending actor may have
+ * left a process in its group that no other actor knows.
  *
- * No function in the text has a name, because some bundlers call a helper to keep names, and the thread does not have
- * that helper.
+ * No function in the text of the guard thread has a name, because the helper by which some bundlers keep names is
+ * missing there.
  */
 export function guardThread(port: MessagePort, net: typeof Net, fd: number, word: string): void {
   const below = new Set<number>()
@@ -41,8 +42,8 @@ export function guardThread(port: MessagePort, net: typeof Net, fd: number, word
       try {
         process.kill(pid, "SIGKILL")
       } catch {
-        // The group is empty, or only the warden may signal it. The failure is not reported, because the whole process
-        // is about to be killed.
+        // The process group is empty, or only the warden may signal it. A failed kill is not reported, because the
+        // whole process is about to be killed.
       }
     }
   })
@@ -50,7 +51,7 @@ export function guardThread(port: MessagePort, net: typeof Net, fd: number, word
   port.postMessage(word)
 }
 
-/** The code of the thread as text. */
+/** The code of the guard thread as text. */
 export const source = `"use strict";(${guardThread.toString()})(${
   [`require("node:worker_threads").parentPort`, `require("node:net")`, parentLifeFd, JSON.stringify(watching)].join()
 })`

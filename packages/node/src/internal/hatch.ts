@@ -2,7 +2,7 @@
  * Lets a tool of the same user look into an actor: the tool knocks, and the actor opens a door (door.ts).
  *
  * A knock is the signal SIGURG. A process without a listener ignores SIGURG, and only processes of the same user may
- * send it. Before a knock the actor has no socket, no file and no code of the door. Being observable costs a start one
+ * send it. Before a knock an actor has no socket, no file and no code of its door. Being observable costs a start one
  * signal handler.
  */
 import type { PlatformSpec } from "@furrow/actor/ActorProcess"
@@ -15,7 +15,10 @@ export const knock = "SIGURG"
 
 const levels: ReadonlyArray<string> = ["off", "look", "debug"]
 
-/** Reads from a word of the environment how much of a tree an observer may see. An unknown word keeps the door shut. */
+/**
+ * Reads from a variable of the environment how much of a tree an observer may see. An unknown word in the environment
+ * keeps the door of an actor shut.
+ */
 export const levelOf = (word: string | undefined): Observe => {
   if (word === undefined || word === "") return "look"
   return levels.includes(word) ? word as Observe : "off"

@@ -5,8 +5,8 @@
  *   first process      binds host/keys.sock, keeps the keys, writes host/keys.json before each answer
  *   other processes    dial it; when its connection ends one of them binds, and goes on with what was written
  *
- * Times are of the system's clock, which all processes of the host share. A state from before a reboot keeps only its
- * fencing tokens.
+ * The times of leases are of the system's clock, which all processes of the host share. A state of the host's names
+ * from before a reboot keeps only its fencing tokens.
  */
 import { type DiscoveryDriver, DiscoveryDriverError, makeDriver } from "@furrow/actor/Discovery"
 import type { Connection, Listener, TransportError } from "@furrow/actor/Transport"
@@ -26,7 +26,8 @@ type Driver = DiscoveryDriver["Service"]
 const now = (): number => Number(process.hrtime.bigint() / 1_000_000n)
 
 /**
- * Milliseconds before the stored state is read, because the process that held the names before may still be answering.
+ * Milliseconds before the stored state of the names is read, because the process that held the names before may still
+ * be answering.
  */
 const lastAnswerMillis = 50
 const attempts = 10
@@ -48,8 +49,8 @@ const failed = (cause: unknown): DiscoveryDriverError =>
   new DiscoveryDriverError({ reason: (cause as Error).message, cause })
 
 /**
- * Returns the inode of the file at a path. A process sees by a changed inode that another process has bound the socket
- * since.
+ * Returns the inode of the file at a path. A process sees by a changed inode that another process has bound the names'
+ * socket since.
  */
 const inodeOf = (path: string): number | undefined => Fs.lstatSync(path, { throwIfNoEntry: false })?.ino
 
@@ -70,7 +71,7 @@ const keep = (folder: string, path: string, scope: Scope.Scope) =>
     const close = () => {
       if (!isOpen) return
       isOpen = false
-      // The socket's file is removed only when no other process has bound the path since.
+      // The file of the names' socket is removed only when no other process has bound the path since.
       if (inodeOf(path) === own) listener.close()
       for (const guest of guests) guest.destroy()
     }
@@ -91,7 +92,7 @@ const keep = (folder: string, path: string, scope: Scope.Scope) =>
     const restored = yield* written
     const made = yield* Scope.provide(makeDriver({ now, save, restored }), scope)
     kept.driver = made
-    // Connections that came while the state was being read are served now.
+    // Connections to the holder of the names that came while the state was being read are served now.
     for (const connection of guests) serve(connection)
     yield* Scope.addFinalizer(scope, Effect.sync(close))
     return { driver: made, isOpen: () => isOpen, close }
@@ -111,7 +112,7 @@ const find = (folder: string, scope: Scope.Scope): Effect.Effect<Backend, Discov
       : Effect.fail(error))
   const again = (left: number): Effect.Effect<Backend, DiscoveryDriverError> =>
     Effect.catch(once as Effect.Effect<Backend, TransportError>, (error) =>
-      // Another process has bound the socket in the meantime, and is dialled.
+      // Another process has bound the names' socket in the meantime, and is dialled.
       left > 0 ? Effect.andThen(pause(againMillis), again(left - 1)) : Effect.fail(failed(error)))
   return again(attempts)
 }

@@ -30,10 +30,10 @@ type Answer =
   | { readonly n: number; readonly error: string }
   | { readonly n: number; readonly hint: true }
 
-/** The length of the longest line, in characters: it has room for a page of a thousand keys. */
+/** The length of the longest line in characters, with room for a page of a thousand keys. */
 const maxLineChars = 64 * 1024 * 1024
 
-/** Reads lines of JSON. A line that is not JSON, or is too long, ends the connection. */
+/** Reads lines of JSON. A line between two processes that is not JSON, or is too long, ends their connection. */
 const reading = (connection: Connection, line: (value: any) => void, end: () => void): void => {
   const decoder = new TextDecoder()
   let rest = ""
@@ -57,7 +57,7 @@ const reading = (connection: Connection, line: (value: any) => void, end: () => 
 const say = (connection: Connection, value: Question | Answer): void =>
   void connection.write([new TextEncoder().encode(`${JSON.stringify(value)}\n`)])
 
-// ---- the side that has the keys -----------------------------------------------------------------------------------
+// ---- answering side -----------------------------------------------------------------------------------------------
 
 const asked = (driver: Driver, { args, op }: Question): Effect.Effect<unknown, DiscoveryDriverError> => {
   switch (op) {
@@ -104,7 +104,7 @@ export const answer = (driver: Driver, connection: Connection, ended: () => void
   })
 }
 
-// ---- the side that asks -------------------------------------------------------------------------------------------
+// ---- asking side --------------------------------------------------------------------------------------------------
 
 export interface Asker {
   readonly driver: Driver

@@ -18,12 +18,12 @@ const address = /Debugger listening on (ws:\/\/\S+)\n/
 const ours =
   /Debugger (?:listening on|ending on) ws:\/\/\S+\n|For help, see: https:\/\/nodejs\.org\/\S+\n|Debugger attached\.\n|Waiting for the debugger to disconnect\.\.\.\n/g
 
-/** Matches the beginning of an inspector's line that is cut at the end of a piece. */
+/** Matches the beginning of an inspector's line that a piece of output cuts off. */
 const begun = /(?:Debugger|For help|Waiting for)[^\n]{0,200}$/
 
 /** A watch over the stderr of one actor, which removes the inspector's lines. */
 export interface Watch {
-  /** Resolves with the address of the inspector, when the inspector's line has come. */
+  /** Resolves with the address of the inspector, when the inspector's line has come on stderr. */
   readonly address: Promise<string>
   readonly end: () => void
 }

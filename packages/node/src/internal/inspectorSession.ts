@@ -1,18 +1,19 @@
 /**
- * A session with the inspector of another process on the same host. The session implements the part of WebSocket that
- * Node's own server uses. The WebSocket client of Node would load a library of many times this size into an actor.
+ * A session with the inspector of another process on the same host. A session with an inspector implements the part of
+ * WebSocket that Node's own server uses. The WebSocket client of Node would load into an actor a library of many times
+ * the size of this file.
  */
 import * as Crypto from "node:crypto"
 import * as Net from "node:net"
 
 export interface Session {
   readonly post: (method: string, params?: object) => Promise<Readonly<Record<string, unknown>>>
-  /** Registers a function for the parameters of each event of a name. */
+  /** Registers a function for the parameters of each inspector's event of a name. */
   readonly on: (event: string, heard: (params: Readonly<Record<string, unknown>>) => void) => void
   readonly close: () => Promise<void>
 }
 
-/** The largest message that is read, in bytes. */
+/** The largest message of an inspector that is read, in bytes. */
 const maxMessageBytes = 16 * 1024 * 1024
 
 const text = 0x1
@@ -20,7 +21,7 @@ const closing = 0x8
 const final = 0x80
 const masked = 0x80
 
-/** Makes one WebSocket frame as a client sends it. A client has to mask its payload. */
+/** Makes one WebSocket frame as a client sends frames. A client of WebSocket has to mask its payload. */
 const frameOf = (opcode: number, payload: Buffer): Buffer => {
   const mask = Crypto.randomBytes(4)
   const head = payload.length < 126
@@ -45,7 +46,7 @@ const readFrame = (
 
 type Answer = (answer: Readonly<Record<string, unknown>>) => void
 
-/** Connects to an inspector by its address. */
+/** Connects to an inspector of another process by the inspector's address. */
 export const open = async (address: string): Promise<Session> => {
   const { host, hostname, pathname, port } = new URL(address)
   const socket = Net.connect({ host: hostname, port: Number(port) })

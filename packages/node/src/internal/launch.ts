@@ -11,12 +11,15 @@ import { isPassedThrough, type Outputs, stdioOf } from "./outlet.ts"
 import { startFlags } from "./startFlags.ts"
 
 /**
- * The folder in which this process was started, and to which relative paths in the flags of Node refer. The program may
- * have changed its working directory since.
+ * The folder in which this process was started, and to which relative paths in the flags of Node refer. A program may
+ * have changed its working directory since its process was started.
  */
 const startedIn = process.cwd()
 
-/** An argument that makes the command line longer, because a process title cannot be longer than the command line. */
+/**
+ * An argument that makes an actor's command line longer, because a process title cannot be longer than the command
+ * line.
+ */
 const padding = "-".repeat(64)
 
 /** Returns the program's command line after the executable, which the actor's modules find in `process.argv`. */
@@ -50,7 +53,7 @@ export const limitedHeap = "limited-heap"
 export interface Settings {
   /** The arguments that make a Node process an actor. */
   readonly script: ReadonlyArray<string>
-  /** The flags before the program's own flags, when the program preloads a module. */
+  /** The flags of the runtime before the program's own flags, when the program preloads a module. */
   readonly preload: ReadonlyArray<string>
   /** True when this process is an actor with a heap limit of its own. */
   readonly limited?: boolean
@@ -61,8 +64,8 @@ export interface Settings {
 /** A process to start, without the name of the actor that the process will become. */
 export interface Launch {
   /**
-   * The flags of Node and the entry file. The command line continues with name, uuid, guard and parent, and then the
-   * other arguments.
+   * The flags of Node and the entry file of an actor's command line. The command line of an actor continues with name,
+   * uuid, guard and parent, and then the other arguments.
    */
   readonly before: ReadonlyArray<string>
   readonly after: ReadonlyArray<string>
@@ -113,7 +116,8 @@ export const inherited = () => [
 ]
 
 /**
- * Returns the command line of the actor, and its file descriptors from 0 on. `parent` is the pid of the actor's parent.
+ * Returns the command line of the actor, and its file descriptors from 0 on. The parameter `parent` is the pid of the
+ * actor's parent.
  */
 export const commandOf = (
   { after, before, stdio }: Launch,
@@ -127,8 +131,8 @@ export const commandOf = (
 }
 
 /**
- * Starts the process of an actor. When the system cannot start a process, the function throws or returns a process
- * without a pid.
+ * Starts the process of an actor. When the system cannot start a process, the function that starts an actor throws or
+ * returns a process without a pid.
  */
 export const begin = (launch: Launch, actor: SpawnRequest["actor"], guard: Guard): ChildProcess.ChildProcess => {
   const { cwd, env } = launch

@@ -8,7 +8,10 @@ import * as Socket from "./socket.ts"
 /** The settings of a place to listen at, which every actor gets. */
 export interface Place {
   readonly host: string
-  /** The first and the last port of a range. By default any free port is used. */
+  /**
+   * The first and the last port of the range at which an actor may listen. By default an actor listens at any free
+   * port.
+   */
   readonly ports?: readonly [first: number, last: number] | undefined
   /** The host in the addresses that other actors get. Default: `host`. */
   readonly advertise?: string | undefined
@@ -18,7 +21,7 @@ const isPort = (port: unknown): boolean => Number.isInteger(port) && (port as nu
 
 const isWildcard = (host: string): boolean => /^[0:.]+$/.test(host) && !/[1-9a-f]/i.test(host)
 
-/** Returns the fault of a place in words; undefined for a valid place. */
+/** Returns the fault of the settings of a place to listen at, in words; undefined for a valid place. */
 export const problemOf = ({ advertise, host, ports }: Place): string | undefined => {
   const kind = host.includes(":") ? "ip6" : "ip4"
   if (!Address.parse(`/${kind}/${host}/tcp/0`, { bind: true }).ok) {
@@ -40,7 +43,7 @@ export const problemOf = ({ advertise, host, ports }: Place): string | undefined
     : `others cannot dial ${JSON.stringify(advertise)}: advertise an IPv4 or IPv6 literal, or the name of a host`
 }
 
-/** Listens at the first free port of the range. `serve` must not wait for a peer. */
+/** Listens at the first free port of a range. The function `serve` must not wait for a peer. */
 export const listen = <S extends Net.Server>(
   { advertise, host, ports }: Place,
   tag: "Tcp" | "Tls",

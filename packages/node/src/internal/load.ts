@@ -1,16 +1,16 @@
 /**
  * Imports the modules of an actor, and finds its endpoints among the definitions that these modules make or export. An
- * error names the fault, and says what to do next.
+ * error of an import names the fault, and says what to do next.
  */
 import { definitionOf, type Exposed, fileOf, isImplemented } from "@furrow/actor/ActorProcess"
 import type { AnyEndpoint, Implemented } from "@furrow/actor/Endpoint"
 
 type Definition = Implemented<AnyEndpoint>
 
-/** Returns the place of a syntax error, which Node sometimes puts above the stack. */
+/** Returns the file and line of a syntax error, which Node sometimes puts above the stack. */
 const placeOf = (error: Error): string | undefined => /^(\S+:\d+)\n/.exec(error.stack ?? "")?.[1]
 
-/** The advice for a module that the parent could load and its actor cannot. */
+/** The advice for a module that the parent could load and the actor cannot. */
 const loaders =
   "a loader that the program registers itself (`module.register`, `registerHooks`) is not in its actors, so put " +
   "it into a module and start Node with `--import` of that module"

@@ -16,8 +16,8 @@ export const killsIn = (text: string): number | undefined => {
 }
 
 /**
- * Returns a path of /proc/self/cgroup and the paths above it. In a container the path itself may not exist, so the
- * paths above it are tried as well.
+ * Returns a path of /proc/self/cgroup and the paths above it. In a container the path of a control group may not exist,
+ * so the paths above it are tried as well.
  */
 const upwards = (path: string): ReadonlyArray<string> => {
   const parts = path.split("/").filter((part) => part !== "")
@@ -47,13 +47,16 @@ const textOf = (path: string): string => {
   }
 }
 
-/** Returns the first counter file that has a count of kills, if any. */
+/** Returns the first counter file that has a count of kills for memory, if any. */
 const counting = (files: ReadonlyArray<string>): ReadonlyArray<string> => {
   const found = files.find((file) => killsIn(textOf(file)) !== undefined)
   return found === undefined ? [] : [found]
 }
 
-/** Returns the counter files for this process: those of its control groups, or else the file of the whole host. */
+/**
+ * Returns the counter files of memory kills for this process: those of its control groups, or else the file of the
+ * whole host.
+ */
 const ownCounters = (): ReadonlyArray<string> => {
   const groups = counterFiles(textOf("/proc/self/cgroup")).flatMap(counting)
   return groups.length > 0 ? groups : counting([machineFile])
@@ -61,7 +64,7 @@ const ownCounters = (): ReadonlyArray<string> => {
 
 const sum = (files: ReadonlyArray<string>): number => files.reduce((all, file) => all + (killsIn(textOf(file)) ?? 0), 0)
 
-/** Tells whether the kernel has killed a process for memory since a mark. */
+/** Tells whether the kernel has killed a process for memory since an earlier count. */
 export class MemoryKills {
   private files: ReadonlyArray<string> | undefined
 
@@ -69,7 +72,7 @@ export class MemoryKills {
     this.files = files
   }
 
-  /** The number of kills for memory until now; 0 when the system has no counter. */
+  /** The number of kills for memory until now; 0 when the system has no counter of such kills. */
   mark(): number {
     if (process.platform !== "linux") return 0
     this.files ??= ownCounters()

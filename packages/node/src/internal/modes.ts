@@ -5,8 +5,8 @@
 /**
  * The times at which a root keeps a spare process, which becomes the next actor in a fraction of a start:
  *
- * - `auto`: the root keeps a spare from its first start on
- * - `eager`: the root keeps a spare from the beginning
+ * - In the mode `auto`, the root keeps a spare from its first start on.
+ * - In the mode `eager`, the root keeps a spare from the beginning.
  * - `off`: never
  *
  * A spare needs as much memory as an idle actor. A spare ends when it has not become an actor within 30 seconds.
@@ -19,8 +19,8 @@ export type SparesMode = "auto" | "eager" | "off"
 /**
  * The times at which a root has a starter, a small process that starts its actors:
  *
- * - `auto`: the root has a starter from the first start at which it is larger than 256 MiB
- * - `eager`: the root has a starter from the beginning
+ * - In the mode `auto`, the root has a starter from the first start at which it is larger than 256 MiB.
+ * - In the mode `eager`, the root has a starter from the beginning.
  * - `off`: never
  *
  * A process of Node stops while it starts another one, and the stop grows with the memory of the process. A starter
@@ -43,8 +43,8 @@ const isMode = (value: unknown): value is Mode => modes.includes(value)
 type Env = Readonly<Record<string, string | undefined>>
 
 /**
- * Returns the mode of a root: that of the option, else that of the environment variable, else `auto`. A value that is
- * no mode is returned as well.
+ * Returns the mode of a root: that of the option, else that of the environment variable, else `auto`. A value of the
+ * option or the variable that is no mode is returned as well.
  */
 const modeOf = (
   option: string,

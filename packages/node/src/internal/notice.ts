@@ -1,11 +1,11 @@
 /**
- * Logs one line in a root whose actors cannot use the bundle of the runtime. Actors without the bundle start several
- * times slower, and nothing else reports the reason.
+ * Logs one line in a root whose actors cannot use the bundle of the runtime. Actors without the runtime bundle start
+ * several times slower, and no other message reports the reason.
  */
 import { logWarning } from "@furrow/actor/ActorProcess"
 import * as Effect from "effect/Effect"
 
-/** Finds the reason why the bundle cannot be used; undefined when it can be used, or when it does not exist. */
+/** Finds the reason why the runtime bundle cannot be used; undefined when it can be used, or does not exist. */
 export type Reason = () => Promise<string | undefined>
 
 const line = (reason: string): string =>
@@ -13,7 +13,8 @@ const line = (reason: string): string =>
   "installed instead of the runtime bundle (docs/lifetimes.md, What a start costs)"
 
 /**
- * Looks for the reason after the first start. The search takes some milliseconds, for which the program need not wait.
+ * Looks after the first start for the reason why the bundle cannot be used. The search for that reason takes some
+ * milliseconds, for which the program need not wait.
  */
 export const noticing = <Request, A, E>(
   start: (request: Request) => Effect.Effect<A, E>,

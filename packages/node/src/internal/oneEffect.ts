@@ -3,12 +3,13 @@
  *
  * Two copies of Effect in one process fail in odd ways: for example, a service of one copy is not found by the other. A
  * module of the user that would load another copy of the same version gets the runtime's copy. Another version of
- * Effect is refused, with its name and path. A runtime from a bundle uses the copy in the bundle.
+ * Effect than the runtime's is refused, with its name and path. An actor that runs on the runtime bundle uses the copy
+ * of Effect in the bundle.
  */
 import type * as Module from "node:module"
 import type { RuntimeBundle } from "./runtimeBundle.ts"
 
-/** Modules of Node, taken from the process instead of imported; runtimeBundle.ts says why. */
+/** Modules of Node are taken from the process instead of imported, for the reason that runtimeBundle.ts gives. */
 const Fs = process.getBuiltinModule("node:fs")
 const { registerHooks } = process.getBuiltinModule("node:module")
 const { fileURLToPath } = process.getBuiltinModule("node:url")
@@ -29,8 +30,8 @@ const copyOf = (url: string): Copy | undefined => {
 }
 
 /**
- * The hook that resolves every import of `effect` to the runtime's copy. An import that already leads to the runtime's
- * copy stays as it is.
+ * The hook that resolves every import of `effect` to the runtime's copy. An import of Effect that already leads to the
+ * runtime's copy stays as it is.
  */
 const resolveOurs = (ours: Copy): Module.ResolveHookSync => {
   const same = new Set<string>()
@@ -51,23 +52,23 @@ const resolveOurs = (ours: Copy): Module.ResolveHookSync => {
       }
       same.add(root)
     }
-    // Resolves a specifier as if this module had imported it.
+    // Resolves a specifier of an import as if this module had imported it.
     const own = next(specifier, { ...context, parentURL: import.meta.url })
-    // `require` ignores the given parent and resolves from the requiring file. The copy that `require` finds has the
-    // same files, because it is of the same version.
+    // The function `require` ignores the given parent and resolves from the requiring file. The copy of Effect that
+    // `require` finds has the same files as the runtime's, because it is of the same version.
     return own.url.startsWith(ours.root) ? own : { ...own, url: ours.root + resolved.url.slice(root.length) }
   }
 }
 
 /**
- * The copy of Effect that the runtime uses; undefined until it has been looked up. The copy is looked up only once,
- * because later imports are led into the bundle by the hooks.
+ * The copy of Effect that the runtime uses; undefined until it has been looked up. The runtime's copy of Effect is
+ * looked up only once, because later imports are led into the bundle by the hooks.
  */
 let found: { readonly copy: Copy | undefined } | undefined
 
 /**
- * Installs the hooks that lead all imports of Effect to one copy. A second call puts these hooks of the module loader
- * before the hooks of preloaded modules.
+ * Installs the hooks that lead all imports of Effect to one copy. A second call of the function puts the runtime's
+ * hooks of the module loader before those of preloaded modules.
  */
 export const installOneEffect = (bundle: RuntimeBundle | undefined): void => {
   found ??= { copy: copyOf(import.meta.resolve("effect/Effect")) }

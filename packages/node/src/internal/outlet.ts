@@ -15,7 +15,7 @@ export interface Outputs {
 type Wanted = { readonly [K in Stream]?: Output | undefined }
 
 /**
- * Returns the target of each stream: the option of the start, else the option of the tree, else the parent's stream of
+ * Returns the target of each output stream: the option of the start, else that of the tree, else the parent's stream of
  * the same name.
  */
 export const outputsOf = (options: Wanted, defaults: Wanted): Outputs => ({
@@ -37,8 +37,8 @@ export const unknownOutput = (outputs: Outputs): string | undefined => {
 }
 
 /**
- * Returns the option `stdio` of node:child_process. The last lines of stderr are kept for errors, even where the output
- * of the actor is ignored.
+ * Returns the option `stdio` of node:child_process. The last lines of an actor's stderr are kept for errors, even where
+ * the output of the actor is ignored.
  */
 export const stdioOf = ({ stderr, stdout }: Outputs) =>
   [
@@ -50,7 +50,7 @@ export const stdioOf = ({ stderr, stdout }: Outputs) =>
 export const isPassedThrough = ({ stderr, stdout }: Outputs): boolean =>
   [stdout, stderr].every((output) => typeof output === "string" && output !== "log")
 
-/** The functions that an outlet needs from its process. */
+/** The functions that an outlet, the target of an actor's output, needs from its process. */
 export interface Surroundings {
   readonly tail: Tail | undefined
   readonly line: (text: string) => void
@@ -79,8 +79,8 @@ const toLog = (source: Readable, { line, tail }: Surroundings): void => {
 type Sink = Exclude<Output, string>
 
 /**
- * Passes the output to a function of the program, one piece after the other. A function that fails gets no further
- * output, and the actor goes on.
+ * Passes an actor's output to a function of the program, one piece after the other. An output function that fails gets
+ * no further output, and the actor goes on.
  */
 const toSink = (source: Readable, sink: Sink, { failed, tail }: Surroundings): () => void => {
   const pieces: Array<Buffer> = []
@@ -117,8 +117,8 @@ const toSink = (source: Readable, sink: Sink, { failed, tail }: Surroundings): (
 }
 
 /**
- * Passes the output of a stream on until the stream ends. The returned function is to be called when the stream's
- * process has exited.
+ * Passes the output of an actor's stream on until the stream ends. The returned function is to be called when the
+ * process of the output stream has exited.
  */
 export const open = (source: Readable, output: Output, around: Surroundings): () => void => {
   const { tail } = around

@@ -1,20 +1,21 @@
 /**
- * Passes on the output of actors. Bytes stay unchanged and in order, and lines of several actors are not mixed. The
- * last lines of stderr are kept, so that an error can show them.
+ * Passes on the output of actors. Bytes of an actor's output stay unchanged and in order, and lines of several actors
+ * are not mixed. The last lines of an actor's stderr are kept, so that an error can show them.
  *
- * When the parent cannot write as fast as the actor, the pipe is paused. The actor's output then waits in the kernel,
- * so that the parent's memory does not grow.
+ * When the parent cannot write as fast as the actor, the pipe of the actor's output is paused. The output of a fast
+ * actor then waits in the kernel, so that the parent's memory does not grow.
  */
 import type { Readable, Writable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
 
-/** Milliseconds after which an unfinished line is passed on, so that prompts and progress bars appear. */
+/** Milliseconds after which an unfinished line of output is passed on, so that prompts and progress bars appear. */
 export const unfinishedLineMillis = 100
 /**
- * The size in bytes at which an unfinished line is passed on at once, followed by the rest of the line as it arrives.
+ * The size in bytes at which an unfinished line of output is passed on at once, followed by the rest of the line as it
+ * arrives.
  */
 export const maxLineBytes = 1024 * 1024
-/** Milliseconds for which lines of other sources wait for the end of a line that has been passed on in part. */
+/** Milliseconds for which output lines of other sources wait for the end of a line that was passed on in part. */
 export const maxHoldMillis = 1000
 
 const keptLines = 20
@@ -27,8 +28,8 @@ const nativeFrame = /^ *\d+: 0x[0-9a-f]+ /
 const cut = (line: string): string => line.length <= keptLineChars ? line : `${line.slice(0, keptLineChars)}…`
 
 /**
- * The last lines of a stream, with an unfinished last line. Lines of native stacks are left out, because a crash prints
- * more of them than are kept.
+ * The last lines of an output stream, with an unfinished last line. Lines of native stacks are left out of the last
+ * lines, because a crash prints more such lines than are kept.
  */
 export class Tail {
   private readonly lines: Array<string> = []
@@ -37,7 +38,7 @@ export class Tail {
 
   write(bytes: Buffer): void {
     const lines = (this.rest + this.decoder.write(bytes)).split("\n")
-    // One character more than the limit is kept, so that `push` can see that the line was cut.
+    // A kept line has one character more than the limit, so that `push` can see that the line was cut.
     this.rest = lines.pop()!.slice(0, keptLineChars + 1)
     for (const line of lines) this.push(line)
   }
@@ -65,7 +66,10 @@ const later = (millis: number, run: () => void): () => void => {
   }
 }
 
-/** A target to which several sources write. Only one source at a time may have an unfinished line at the target. */
+/**
+ * A target of output to which several sources write. Only one source at a time may have an unfinished line at the
+ * target.
+ */
 class Joint {
   holder: Copy | undefined
   private readonly target: Writable
@@ -77,7 +81,7 @@ class Joint {
     this.target = target
   }
 
-  /** Writes bytes to the target. Bytes for a target without a reader are dropped. */
+  /** Writes bytes to the target of an output. Bytes of output for a target without a reader are dropped. */
   write(bytes: Buffer, by: Copy): void {
     const { target } = this
     if (target.destroyed || target.writableEnded || target.write(bytes)) return
@@ -90,8 +94,8 @@ class Joint {
   }
 
   /**
-   * Queues the output of a source until the source may write. A queued source writes when the holder of the unfinished
-   * line has ended the line, or has not ended it in time.
+   * Queues the output of a source until the source may write. A queued source of output writes when the holder of the
+   * unfinished line has ended the line, or has not ended it in time.
    */
   enqueue(copy: Copy): void {
     this.queued.add(copy)
@@ -120,7 +124,7 @@ class Joint {
   }
 
   private readonly release = (): void => {
-    // The bound for an unfinished line is not counted while the target is full, because the holder of the line cannot
+    // The bound for an unfinished line does not run while the target is full, because the holder of the line cannot
     // write either.
     if (this.undrained.size > 0) this.forget = later(maxHoldMillis, this.release)
     else this.letGo()
@@ -143,13 +147,13 @@ const jointOf = (target: Writable): Joint => {
   return joint
 }
 
-/** The output of one source on its way to its target. */
+/** The output of one source, such as an actor's stdout, on the way to its target. */
 class Copy {
   private readonly source: Readable
   private readonly joint: Joint
   private pieces: Array<Buffer> = []
   private bytes = 0
-  /** The number of the kept bytes that form whole lines. */
+  /** The number of kept bytes of output that form whole lines. */
   private whole = 0
   private forget: (() => void) | undefined
   private exited = false
@@ -166,14 +170,14 @@ class Copy {
       this.pass()
     })
     source.once("end", () => {
-      // The source has ended, so the rest of its last line is written as it is.
+      // The source has ended, so the rest of its last line is written without a line break.
       this.write(this.bytes)
       if (this.joint.holder === this) this.joint.letGo()
     })
     source.on("error", () => {})
   }
 
-  /** Passes on the bytes that may be written now, and keeps the rest. */
+  /** Passes on the bytes of output that may be written now, and keeps the rest. */
   pass(): void {
     const { joint } = this
     if (this.bytes === 0) return
@@ -206,8 +210,8 @@ class Copy {
   }
 
   /**
-   * Reads the rest of the output of a process that has exited, also when the target is slow. The rest of the output
-   * fits into memory, because the kernel's buffer is small.
+   * Reads the rest of the output of a process that has exited, also when the target is slow. The rest of an exited
+   * process's output fits into memory, because the kernel's buffer is small.
    */
   readonly exit = (): void => {
     this.exited = true
@@ -221,7 +225,7 @@ class Copy {
 }
 
 /**
- * Passes the output of a source on until the source ends. The returned function is to be called when the source's
- * process has exited.
+ * Passes the output of a source on until the source ends. The returned function is to be called when the process that
+ * is the source has exited.
  */
 export const copy = (source: Readable, target: Writable, tail?: Tail): () => void => new Copy(source, target, tail).exit

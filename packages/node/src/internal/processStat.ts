@@ -3,9 +3,12 @@ import * as Fs from "node:fs"
 import { send } from "./signals.ts"
 
 interface Stat {
-  /** One letter: The state of the process by a letter: `R` runs, `T` is stopped, `Z` is dead and not reaped. */
+  /**
+   * One letter: The state of a process by a letter: The letter `R` means that the process runs, `T` is stopped, and `Z`
+   * is dead and not reaped.
+   */
   readonly state: string
-  /** The time at which the process was started, in the kernel's ticks. */
+  /** The time at which a process was started, in the kernel's ticks. */
   readonly start: string
 }
 
@@ -13,7 +16,7 @@ const statOf = (pid: number): Stat | undefined => {
   if (process.platform !== "linux") return undefined
   try {
     const stat = Fs.readFileSync(`/proc/${pid}/stat`, "latin1")
-    // The name in brackets may itself hold brackets, so fields are counted from the last closing bracket.
+    // The name of a process in /proc/PID/stat may hold brackets, so fields are counted from the last closing bracket.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
     return { state: fields[0] ?? "", start: fields[19] ?? "-" }
   } catch {
@@ -24,7 +27,7 @@ const statOf = (pid: number): Stat | undefined => {
 /** Returns the time at which a process was started, in the kernel's ticks; `-` where the system does not tell it. */
 export const startOf = (pid: number): string => statOf(pid)?.start ?? "-"
 
-/** False where the number belongs to a process that was started at another time. */
+/** False where a pid belongs to a process that was started at another time. */
 export const isSame = (pid: number, start: string): boolean => {
   const now = startOf(pid)
   return now === "-" || start === "-" || now === start

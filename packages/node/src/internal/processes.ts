@@ -2,9 +2,9 @@
  * Starts actors as Node processes.
  *
  * A child talks to its parent over a socketpair on file descriptor 3. A socketpair has no address and leaves no file,
- * and its end is seen at once. The stdout and stderr of a child are pipes, whose bytes are passed on. Every actor leads
- * a process group of its own. So the programs that an actor starts end with the actor, and a Ctrl-C at the terminal
- * reaches only the root.
+ * and its other end sees its close at once. The stdout and stderr of a child are pipes, whose bytes are passed on.
+ * Every actor leads a process group of its own. The programs that an actor starts therefore end with the actor, and a
+ * Ctrl-C at the terminal reaches only the root.
  *
  * @since 0.1.0
  */
@@ -45,7 +45,7 @@ import { killLeftIn } from "./signals.ts"
 import type { SpareProcesses, Taken } from "./spareProcesses.ts"
 import type { Starts } from "./starts.ts"
 
-/** Milliseconds to wait, after the end of a process, for the rest of its output. */
+/** Milliseconds to wait, after the end of an actor's process, for the rest of its output. */
 const outputGraceMillis = 50
 
 /**
@@ -57,7 +57,7 @@ const killBoundMillis = 10_000
 /** The functions and options that a process needs from its spawner. */
 interface Surroundings {
   readonly guard: Guard
-  /** Called when the process has ended, so that the kernel may use its number again. */
+  /** Called when the actor's process has ended, so that the kernel may use its number again. */
   readonly reaped: () => void
   readonly log: (line: Effect.Effect<void>) => void
   readonly outputs: Outputs
@@ -98,25 +98,29 @@ class NodeProcess implements ProcessHandle {
       const reason = begun.reason()
       if (reason !== undefined) this.tail.push(reason)
       this.evidence = this.case.ended(this.actor.uuid, signal)
-      // Kills the processes that the ended process has left in its group.
+      // Kills the processes that an ended process has left in its group.
       const left = begun.killLeft()
       around.reaped()
       if (left === "forbidden") this.refused("SIGKILL to what it has left in its group")
       for (const read of rest) read()
       const finish = () => {
         clearTimeout(timer)
-        // Kills the group once more, because a process that was being started may have joined the group after the first
-        // kill.
+        // Kills the process group once more, because a process that was being started may have joined the group after
+        // the first kill.
         begun.killLeft()
         this.finish({ code, signal })
       }
-      // Output that has already arrived is read first, also when this process was too busy to read it in time.
+      // Output of a process that has already arrived is read first, also when this process was too busy to read it in
+      // time.
       const timer = setTimeout(() => setImmediate(finish), outputGraceMillis)
       begun.onClose(finish)
     })
   }
 
-  /** Reads stdout or stderr of the process. The returned function is to be called when the process has exited. */
+  /**
+   * Reads stdout or stderr of the process. The returned function is to be called when the process whose output is read
+   * has exited.
+   */
   private read(stream: "stdout" | "stderr"): () => void {
     const source = this.begun[stream]
     if (source === null) return () => {}
@@ -133,8 +137,8 @@ class NodeProcess implements ProcessHandle {
     })
   }
 
-  // Methods are properties of the handle itself, because a spawner of a user may copy the handle and replace some of
-  // them.
+  // Methods of a process are properties of the handle itself, because a spawner of a user may copy the handle and
+  // replace some of them.
   readonly whenExited = (callback: (exit: ProcessExit) => void): void => {
     if (this.exit !== undefined) callback(this.exit)
     else this.exits.add(callback)
@@ -145,7 +149,7 @@ class NodeProcess implements ProcessHandle {
   readonly signal = (signal: "SIGTERM" | "SIGKILL"): void => {
     if (this.reaped) return
     this.case.beforeSignal()
-    // The exit is handled first, where this process was too busy or stopped when the child exited.
+    // The exit of a child is handled first, where this process was too busy or stopped when the child exited.
     if (signal === "SIGKILL") this.unkillable ??= setTimeout(() => setImmediate(() => this.giveUp()), killBoundMillis)
     if (this.begun.signal(signal) !== "forbidden") return
     this.around.guard.signal(this.actor.pid, signal)
@@ -159,8 +163,8 @@ class NodeProcess implements ProcessHandle {
   }
 
   /**
-   * Reports that the kernel refused a signal to this process. The warden, where there is one, has been asked to send
-   * the signal.
+   * Reports that the kernel refused a signal to this process. The warden, where the tree has one, has been asked to
+   * send the signal.
    */
   private refused(signal: string): void {
     if (this.isForbidden) return
@@ -176,8 +180,8 @@ class NodeProcess implements ProcessHandle {
   }
 
   /**
-   * Stops waiting for a process that is not killed in time, so that its owner goes on. The log says that the process
-   * still exists.
+   * Stops waiting for a process that a SIGKILL has not ended in time, so that its owner goes on. The log says that the
+   * process which could not be killed still exists.
    */
   private giveUp(): void {
     if (this.reaped) return
@@ -199,7 +203,7 @@ class NodeProcess implements ProcessHandle {
     if (this.exit !== undefined) return
     this.exit = { ...exit, evidence: this.evidence }
     clearTimeout(this.unkillable)
-    // A stopped process cannot close its end of the connection, so the end at the parent is destroyed.
+    // A stopped process cannot close its end of the connection to its parent, so the parent's end is destroyed.
     this.connection.destroy()
     this.exits.wake(this.exit)
   }
@@ -215,14 +219,15 @@ const cjsRemedy = "a bundle of esbuild in the format cjs has none unless it is b
   "--banner:js=\"const moduleUrl = require('node:url').pathToFileURL(__filename).href\""
 
 /**
- * Returns why a child could not import the module of a definition. The module is checked before a process is started.
+ * Returns why a child could not import the module of a definition. The module of an actor is checked before a process
+ * is started.
  */
 const unusable = (request: SpawnRequest): string | undefined => {
   const service = request.module === undefined
     ? []
     : [{ endpoint: { name: request.actor.name }, module: request.module }]
   for (const { endpoint, module } of [...service, ...request.definitions]) {
-    // A program in JavaScript may leave out the module.
+    // A program in JavaScript may leave out the module of a definition.
     if (String(module) === "undefined") {
       return `"${endpoint.name}" has \`module: undefined\`: ${moduleNeeded}; ${cjsRemedy}`
     }
@@ -238,8 +243,8 @@ const unusable = (request: SpawnRequest): string | undefined => {
 }
 
 /**
- * Returns why a memory limit cannot be used. A program in JavaScript may pass a string, and a computed number may be
- * NaN.
+ * Returns why a memory limit for an actor cannot be used. A program in JavaScript may pass a string as its memory
+ * limit, and a computed limit may be NaN.
  */
 const wrongLimit = ({ memoryLimit }: SpawnOptions): string | undefined =>
   memoryLimit === undefined || Number.isFinite(memoryLimit) && memoryLimit > 0
@@ -266,7 +271,10 @@ const reasonOf = (error: Error & { readonly code?: string }, options: SpawnOptio
   }
 }
 
-/** Returns the guard for programs that are not actors. A forced end of the tree kills these programs as well. */
+/**
+ * Returns the guard for programs that are not actors. A forced end of the tree kills programs that are not actors as
+ * well.
+ */
 export const groupGuard = (guard: Guard, living: Living): GroupGuard => ({
   prefix: () => guard.prefix(),
   signal: (group, signal) => guard.signal(group, signal),
@@ -282,21 +290,21 @@ export const groupGuard = (guard: Guard, living: Living): GroupGuard => ({
 })
 
 /**
- * The number of actors that start at the same time. A start needs the processor, and twice as many starts as cores keep
- * every core busy.
+ * The largest number of actors that start at the same time. A start of an actor needs the processor, and twice as many
+ * starts as cores keep every core busy.
  */
 const atOnce = 2 * availableParallelism()
 
 /**
  * True for a start without options of the process, so that a spare process can be used. The options of output do not
- * count, because the parent reads the output.
+ * prevent the use of a spare, because the parent reads the output.
  */
 const isPlain = ({ argv, cwd, env, execArgv, inspect, memoryLimit }: SpawnOptions): boolean =>
   [argv, cwd, env, execArgv, inspect, memoryLimit].every((option) => option === undefined)
 
 /**
- * Makes the spawner of Node processes. `starts` begins processes, `spares` gives processes that already run, and
- * `autopsy` finds out why actors die.
+ * Makes the spawner of Node processes. The parameter `starts` begins processes, `spares` gives processes that already
+ * run, and `autopsy` finds out why actors die.
  */
 export const make = (
   starts: Starts,

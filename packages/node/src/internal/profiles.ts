@@ -1,6 +1,6 @@
 /**
- * Profiles and heap snapshots of this process. A profile says at which lines the processor worked. A heap snapshot
- * holds every value, and the process stops while it is taken.
+ * Profiles and heap snapshots of this process. A profile of a process says at which lines the processor worked. A heap
+ * snapshot holds every value, and the process stops while the snapshot is taken.
  */
 import type { Session } from "node:inspector/promises"
 import * as V8 from "node:v8"

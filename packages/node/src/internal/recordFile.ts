@@ -6,15 +6,18 @@
  *   1280   steps     the last 64 of 16 bytes: when, what, endpoint
  *   2304   names     each once, as a length and its text
  *
- * The record is held in one block of memory, which is changed in place and written as a whole. The record contains
- * names, numbers and times, and never a payload, a local variable or the text of a message.
+ * The record of an actor is held in one block of memory, which is changed in place and written as a whole. The record
+ * of an actor contains names, numbers and times, and never a payload, a local variable or the text of a message.
  */
 
 export const recordBytes = 8192
 const magic = 0x57_52_55_46
 const version = 1
 
-/** The number of open calls that have a place of their own in a record. Further open calls are only counted. */
+/**
+ * The number of open calls that have a place of their own in a record. Open calls without a place in the record are
+ * only counted.
+ */
 export const maxCalls = 48
 const maxSteps = 64
 
@@ -26,7 +29,7 @@ const stepBytes = 16
 export const fixedBytes = stepsAt + maxSteps * stepBytes
 const lengthBytes = 2
 
-/** Fields in the head of the record by their index: those of 4 bytes, and those of 8. */
+/** Fields in the head of an actor's record by their index, first the fields of 4 bytes, and then those of 8. */
 const word = {
   magic: 0,
   version: 1,
@@ -41,7 +44,10 @@ const word = {
 }
 const real = { origin: 2, writtenAt: 3, heapUsed: 4, heapLimit: 5 }
 
-/** The first names are those of the actor itself. Names are numbered from 1, and 0 stands for no name. */
+/**
+ * The first names in a record are those of the actor itself. Names in a record are numbered from 1, and 0 stands for no
+ * name.
+ */
 const ownNames = ["name", "uuid", "parentName", "started", "above"] as const
 
 const kinds = ["", "release", "exception", "rejection", "exit"] as const
@@ -51,8 +57,8 @@ const begun = 1
 const ended = 2
 
 /**
- * Returns the path of the record of a process. The path contains the pid, because processes that live at the same time
- * have different pids.
+ * Returns the path of the record of a process. The path of a record contains the pid, because processes that live at
+ * the same time have different pids.
  */
 export const recordPath = (folder: string, pid: number): string => `${folder}/${pid}.record`
 
@@ -79,7 +85,7 @@ export class Page {
   private readonly numbers = new Map<string, number>()
   private readonly free: Array<number> = Array.from({ length: maxCalls }, (_, place) => maxCalls - 1 - place)
   private names = 0
-  /** The number of bytes of the next write: the part of fixed size, and also the names when one is new. */
+  /** The number of bytes of the record's next write: the part of fixed size, and also the names when one is new. */
   changed = recordBytes
 
   constructor({ above, name, origin, parent, pid, started, uuid }: Owner) {
@@ -93,7 +99,7 @@ export class Page {
     for (const text of [name, uuid, above.at(-1) ?? "", started, above.join("\n")]) this.append(text)
   }
 
-  /** Returns the number of a name; 0 where the record has no room for another name. */
+  /** Returns the number of a name in the record; 0 where the record has no room for another name. */
   number(name: string): number {
     const known = this.numbers.get(name)
     if (known !== undefined) return known
@@ -154,8 +160,8 @@ export class Page {
   }
 
   /**
-   * Records how the actor began to end. The first reason for the end is kept, except that a failure replaces an orderly
-   * end.
+   * Writes into the record how the actor began to end. The first reason for the end of an actor is kept, except that a
+   * failure replaces an orderly end.
    */
   ending(what: Ending, place: string | undefined): void {
     if (this.words[word.ended]! > kinds.indexOf("release")) return
@@ -169,8 +175,8 @@ export class Page {
 }
 
 /**
- * A step of an actor, such as the begin or the end of a call. The time of a step is in milliseconds before the last
- * write of the record.
+ * A step of an actor, such as the begin or the end of a call. The time of a recorded step is in milliseconds before the
+ * last write of the record.
  *
  * @category models
  * @since 0.2.0
@@ -189,7 +195,7 @@ export interface Record {
   readonly uuid: string
   readonly above: ReadonlyArray<string>
   readonly started: string
-  /** The time of the last write by the wall clock, in milliseconds. */
+  /** The time of the record's last write by the wall clock, in milliseconds. */
   readonly writtenAt: number
   readonly begun: number
   /** The number of open calls that had no place in the record. */
@@ -198,7 +204,7 @@ export interface Record {
     readonly endpoint: string
     readonly caller: string
     readonly dialog: number
-    /** The time at which the call began by the wall clock, in milliseconds. */
+    /** The time at which a recorded call began by the wall clock, in milliseconds. */
     readonly since: number
   }>
   readonly steps: ReadonlyArray<Step>
@@ -206,7 +212,7 @@ export interface Record {
   readonly last: { readonly what: Ending; readonly place: string | undefined } | undefined
 }
 
-/** Reads a record; undefined for bytes of another version, or for bytes whose write was not finished. */
+/** Reads the record of an actor; undefined for bytes of another version, or for bytes whose write was not finished. */
 export const read = (bytes: Uint8Array): Record | undefined => {
   if (bytes.length < fixedBytes) return undefined
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

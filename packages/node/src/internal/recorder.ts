@@ -2,9 +2,9 @@
  * Keeps the record of this actor in a file, which survives SIGKILL and a full heap: a positional write ends in the page
  * cache, which belongs to the kernel.
  *
- * A write costs a few microseconds, so not every call is written at once. A call is written before its handler runs
- * where the last write is 10 ms old. The first calls of each endpoint are always written before they run. All other
- * changes are written within 100 ms.
+ * A write of the record costs a few microseconds, so not every call is written at once. A call is written to the record
+ * before its handler runs where the last write is 10 ms old. The first calls of each endpoint are always written to the
+ * record before they run. All other changes of the record are written within 100 ms.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import type { PlatformSpec, Recorder } from "@furrow/actor/ActorProcess"
@@ -13,7 +13,7 @@ import { startOf } from "./processStat.ts"
 import { type Ending, fixedBytes, Page, recordBytes, recordPath } from "./recordFile.ts"
 import * as RuntimeFolder from "./runtimeFolder.ts"
 
-/** Milliseconds after a write in which a call of a known endpoint is not written before it runs. */
+/** Milliseconds after a write of the record in which a call of a known endpoint is not written before it runs. */
 const aheadMillis = 10
 
 /**
@@ -22,7 +22,7 @@ const aheadMillis = 10
  */
 const firstCalls = 16
 
-/** Milliseconds after which the changes are written that were not written at once. */
+/** Milliseconds after which changes of the record are written that were not written at once. */
 const laterMillis = 100
 
 /**
@@ -79,7 +79,7 @@ export class FileRecorder implements Recorder {
   }
 
   /**
-   * Records that the actor begins to end, by itself or by an order, and the line of its code that caused it, if known.
+   * Records that the actor begins to end, by itself or by an order, and the line of code that caused the end, if known.
    */
   readonly ending = (what: Ending, place: string | undefined): void => {
     this.page.ending(what, place)
@@ -129,7 +129,8 @@ export class FileRecorder implements Recorder {
       Fs.writeSync(this.fd, page.bytes, 0, page.changed, 0)
       page.changed = fixedBytes
     } catch {
-      // The disk is full, or the descriptor was closed. A failed write must not harm the actor, so the recording ends.
+      // A write of the record fails where the disk is full, or where the descriptor was closed. A failed write of the
+      // record must not harm the actor, so the recording ends.
       this.close()
     }
   }

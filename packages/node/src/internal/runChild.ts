@@ -1,8 +1,8 @@
 /**
  * An actor's process, from its command line to its exit code.
  *
- * Exit codes: 0 the actor was told to end or its main returned, 1 not ready or parent lost, 70 an uncaught error or a
- * failed main (sysexits' EX_SOFTWARE), 143, 129 and 130 ended only by SIGTERM, SIGHUP and SIGINT.
+ * Exit codes of an actor: 0 told to end or main returned, 1 not ready or parent lost, 70 uncaught error or failed main
+ * (EX_SOFTWARE), 143, 129 and 130 ended only by SIGTERM, SIGHUP and SIGINT.
  */
 import {
   bundledArguments,
@@ -37,8 +37,9 @@ import { Starts } from "./starts.ts"
 import { tell, tellRejection } from "./told.ts"
 
 /**
- * Milliseconds to wait, after the last word, for bytes that are still to be sent. The bound is half of the time that an
- * owner gives a process to exit (`Timeouts.terminate`), so that the owner does not kill an actor for a slow reader.
+ * Milliseconds to wait, after the actor's last word, for bytes that are still to be sent. The bound for sending last
+ * bytes is half of the time that an owner gives a process to exit (`Timeouts.terminate`), so that a slow reader causes
+ * no kill.
  */
 const flushBoundMillis = 250
 
@@ -53,8 +54,8 @@ const flushed = (write: (done: () => void) => void): Promise<void> =>
 
 /**
  * Calls back when all bytes that were written to a stream have left, or when the stream has lost its reader. A program
- * that captures its output has replaced `write` by a function that may never call back. So the state of the stream is
- * read instead of waiting for a callback of `write`.
+ * that captures its output has replaced `write` by a function that may never call back. The state of the stream is
+ * therefore read instead of waiting for a callback of `write`.
  */
 const whenWritten = (stream: Writable, done: () => void): void => {
   const write: (this: Writable, chunk: string, done: () => void) => boolean = Writable.prototype.write
@@ -81,10 +82,11 @@ const imported = async <A>(child: Child, modules: ReadonlyArray<string>, importi
 /** The exit code of an actor whose runtime fails. */
 const failedCode = 70
 
-/** Runs the actor of this process. The process ends with the actor, and also when the runtime fails. */
+/** Runs the actor of this process. The process of an actor ends with the actor, and also when the runtime fails. */
 export const runChild = (args = takeOwnArguments(process.argv, 2)): Promise<never> =>
   live(args).catch((error: unknown) => {
-    // Reports the failure here, because the process's timers and listeners would otherwise keep it from ending.
+    // Reports the failure of the runtime here, because the process's timers and listeners would otherwise keep it from
+    // ending.
     tell(error, "an actor's runtime failed: ")
     process.exit(failedCode)
   })
@@ -103,8 +105,8 @@ const listen = (
   },
   recorder: () => FileRecorder | undefined
 ): void => {
-  // Writing to a stream without a reader fails. The failure is ignored, because reporting it would need the same
-  // stream.
+  // Writing to a stream without a reader fails. The failure to write is ignored, because reporting it would need the
+  // same stream without a reader.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
   for (const [event, say, what] of uncaughtEvents) {
     process.on(event, (error: unknown) => {
@@ -123,10 +125,11 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
     process.stderr.write("this file is the entry of Furrow's actors: it is started by a parent, not by hand\n")
     process.exit(64)
   }
-  // The mark is set before the first wait, because in a bundle the program's own code runs during that wait.
+  // The process is marked as an actor before the first wait, because in a bundle the program's own code runs during
+  // that wait.
   const child = markChild()
   recordDefinitions()
-  // A parent that died before the guard was ready has left this process to another parent.
+  // A parent that died before the guard was ready has left this actor's process to another parent.
   if (process.ppid !== Number(parent)) process.exit(1)
   const watch = watches(mode) ? await watchParent() : undefined
   const living = new Living()
@@ -144,8 +147,8 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
     builtin: NodeTransport.builtin,
     importModule
   }
-  // This timer keeps the process running while a handler waits without a timer of its own. The code below decides when
-  // the process ends.
+  // This timer keeps the actor's process running while a handler waits without a timer of its own. The code below this
+  // comment decides when the process ends.
   setInterval(() => {}, 2 ** 30)
   if (uuid === spareName) await rehearse({ native, load, loadModule: importModule, module: rehearsed })
   const entitle = (name: string) => {
@@ -166,7 +169,7 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
     },
     record: (actor, above, spec) => {
       recorder = openRecord(actor, above, spec)
-      // An exit that the runtime has not begun was begun by the program.
+      // An exit of the process that the runtime has not begun was begun by the program.
       process.on("exit", () => recorder?.ending("exit", exitedAt()))
       return recorder
     },
@@ -193,15 +196,19 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
     flushed((done) => whenWritten(process.stderr, done))
   ])
   if (ended.how !== "parent-lost") recorder?.close()
-  // Kills the processes that the actor has started, which are in its group. Usually the parent kills the group of its
-  // actor, but a dead parent cannot. The channel may end a moment before the process gets another parent.
+  // Kills the processes that the actor has started, which are in its process group. Usually the parent kills the group
+  // of its actor, but a dead parent cannot. The channel to the parent may end a moment before the process gets another
+  // parent.
   if (ended.how === "parent-lost" || process.ppid !== Number(parent)) process.kill(-process.pid, "SIGKILL")
   process.exit(ended.code)
 }
 
 declare const __filename: string | undefined
 
-/** The file of this module. A bundler may have put the module into one file with others, and into CommonJS. */
+/**
+ * The file of the module that starts actors. A bundler may have put this module into one file with others, and into
+ * CommonJS.
+ */
 const here: string = (import.meta.url as string | undefined) ?? pathToFileURL(__filename ?? process.argv[1]!).href
 
 /** The entry file of actors: above this module, or beside the file that holds the whole runtime. */
@@ -209,17 +216,20 @@ const entry = [`../childMain.${here.endsWith(".ts") ? "ts" : "js"}`, "./childMai
   .map((path) => fileURLToPath(new URL(path, here)))
   .find((path) => Fs.existsSync(path))
 
-/** The arguments that make a process of Node an actor. A bundle has no separate entry, so it is started again. */
+/**
+ * The arguments that make a process of Node an actor. A bundle has no separate entry file for actors, so the bundle
+ * itself is started again.
+ */
 export const script: ReadonlyArray<string> = entry === undefined ? [fileURLToPath(here), mark] : [entry]
 
-/** The module that is served in a rehearsed start. A bundle has neither a module for rehearsals nor spares. */
+/** The module that a spare serves in its rehearsed start. A bundle has neither a module for rehearsals nor spares. */
 const rehearsed = entry === undefined
   ? undefined
   : new URL(`./internal/rehearsed.${entry.endsWith(".ts") ? "ts" : "js"}`, pathToFileURL(entry)).href
 
 /**
  * Flags by which the runtime bundle can be used where the program preloads a module. Without a build there is no
- * bundle, and no flag is given.
+ * runtime bundle, and no flag is given.
  */
 export const preload: ReadonlyArray<string> = entry?.endsWith(".js") === true
   ? ["--require", fileURLToPath(new URL("./internal/preload.js", pathToFileURL(entry)))]
@@ -227,7 +237,7 @@ export const preload: ReadonlyArray<string> = entry?.endsWith(".js") === true
 
 /**
  * Returns why the actors of this process cannot use the runtime bundle; undefined where they can, or without a bundle.
- * The search for the bundle is in a file of its own, which is loaded only for it.
+ * The search for the runtime bundle is in a file of its own, which is loaded only for the search.
  */
 export const reasonAgainstBundle = async (): Promise<string | undefined> => {
   if (entry?.endsWith(".js") !== true) return undefined
@@ -247,5 +257,5 @@ const realPath = (path: string | undefined): string | undefined => {
 export const isOneFile = (): boolean =>
   entry === undefined && realPath(process.argv[1]) === realPath(fileURLToPath(here))
 
-// The actor begins before any code of the program, so that it can report what that code does wrong.
+// The code of the actor begins before any code of the program, so that the actor can report what that code does wrong.
 if (isBundledActor) void runChild(bundledArguments)

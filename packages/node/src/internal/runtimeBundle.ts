@@ -1,34 +1,35 @@
 /**
- * The runtime of an actor in one file.
+ * The runtime bundle is the runtime of an actor in one file.
  *
- * An actor's process needs about 250 modules before it can serve, most of them Effect's. Loading these modules one by
- * one takes most of the start. The build puts the modules into one file, `dist/runtime.js`. The build leaves a small
- * file for each module under `dist/runtime`, which exports what that module exports. An import of a module in the
- * bundle loads the module's small file instead. Small files replace modules in the user's code, and in modules of
- * Effect and Furrow outside of the bundle. So each module is loaded once, with the bundle as without.
+ * An actor's process needs about 250 modules before it can serve, most of them Effect's. Loading the modules of the
+ * runtime one by one takes most of an actor's start. The build puts the modules of the runtime into one file,
+ * `dist/runtime.js`. The build leaves a small file for each bundled module under `dist/runtime`, which exports what
+ * that module exports. An import of a bundled module loads the module's small file instead. Small files replace bundled
+ * modules in the user's code, and in modules of Effect and Furrow outside of the bundle. Each module of the runtime is
+ * therefore loaded once, with the bundle as without.
  *
- * The bundle replaces exactly the files it was built from. An actor runs on the single modules, without the bundle,
- * where another version of a package is installed. An actor also runs on the single modules where a file has another
- * length than in the bundle, as after a patch. The actor runs on the single modules as well where something that may
- * hold modules of Effect was loaded before this file, such as a preload that ran before preload.ts. With
- * `NODE_DEBUG=furrow` the process logs whether it uses the bundle, and why not.
+ * The runtime bundle replaces exactly the files it was built from. An actor runs on the single modules, without the
+ * runtime bundle, where another version of a package is installed. An actor also runs on the single modules where a
+ * file has another length than in the runtime bundle, as after a patch. The actor runs on the single modules as well
+ * where something that may hold modules of Effect was loaded before this file, such as a preload that ran before
+ * preload.ts. With `NODE_DEBUG=furrow` the process of an actor logs whether it uses the runtime bundle, and why not.
  */
 
 /**
- * The builtin modules are not imported by `import`, which would read each of their properties and so load further
- * modules.
+ * The builtin modules of Node are not imported by `import`, which would read each of their properties and so load
+ * further modules.
  */
 const Fs = process.getBuiltinModule("node:fs")
 const { fileURLToPath } = process.getBuiltinModule("node:url")
 const { debuglog } = process.getBuiltinModule("node:util")
 
-/** One package of the bundle: the place of its installed files, and the list of its modules in the bundle. */
+/** One package of the runtime bundle: the place of its installed files, and the list of its modules in the bundle. */
 export interface Bundled {
   readonly name: string
   readonly version: string
-  /** The specifier by which this package imports the bundled package, and the file to which the specifier resolves. */
+  /** The specifier by which this package imports a bundled package, and the file to which the specifier resolves. */
   readonly probe: readonly [specifier: string, file: string]
-  /** The length in bytes of every module of the package when the bundle was built. */
+  /** The length in bytes of every module of the bundled package when the bundle was built. */
   readonly files: Readonly<Record<string, number>>
 }
 
@@ -41,7 +42,7 @@ export interface Manifest {
 /** A bundle that may replace the installed packages. */
 export interface RuntimeBundle {
   readonly entry: string
-  /** Returns the file that is loaded instead of a module; undefined for a module that is not in the bundle. */
+  /** Returns the file that is loaded instead of a module; undefined for a module that is not in the runtime bundle. */
   readonly insteadOf: (url: string) => string | undefined
 }
 
@@ -60,8 +61,8 @@ const isPreloading = (flags: ReadonlyArray<string>, options = ""): boolean =>
   preloads.test([...flags, options].join(" "))
 
 /**
- * True where a module is loaded even before the first flag of the command line, or a loader resolves imports to other
- * files.
+ * True where a module is loaded before the first flag of the command line takes effect, or a loader resolves imports to
+ * other files.
  */
 const isTooLate = (flags: ReadonlyArray<string>, options = ""): boolean =>
   earlier.test(options) || loader.test(flags.join(" "))
@@ -77,7 +78,10 @@ const read = (folder: string): Manifest | undefined => {
   }
 }
 
-/** Returns the folder of an installed package. Throws where the installed files are not the files of the bundle. */
+/**
+ * Returns the folder of an installed package. Throws where the installed files of a package are not the files of the
+ * runtime bundle.
+ */
 const rootOf = ({ files, name, probe: [specifier, file], version }: Bundled): string => {
   const found = import.meta.resolve(specifier)
   if (!found.endsWith(`/${file}`)) throw new Error(`${specifier} is ${found}`)
@@ -120,10 +124,10 @@ const search = (isLate: typeof isPreloading): RuntimeBundle | undefined => {
   }
 }
 
-/** The result of the search by preload.ts; undefined where preload.ts did not run. */
+/** The result of preload.ts's search for the runtime bundle; undefined where preload.ts did not run. */
 let first: { readonly bundle: RuntimeBundle | undefined } | undefined
 
-/** Finds the bundle before any preloaded module is loaded. */
+/** Finds the runtime bundle before any preloaded module is loaded. */
 export const findFirst = (): RuntimeBundle | undefined => {
   first = { bundle: search(isTooLate) }
   return first.bundle
@@ -132,8 +136,8 @@ export const findFirst = (): RuntimeBundle | undefined => {
 export const find = (): RuntimeBundle | undefined => first === undefined ? search(isPreloading) : first.bundle
 
 /**
- * Returns why the actors of this process cannot use the bundle; undefined where they can, or where the bundle does not
- * exist.
+ * Returns why the actors of this process cannot use the runtime bundle; undefined where they can, or where no bundle
+ * exists.
  */
 export const reasonAgainst = (): string | undefined => {
   const manifest = read(folder)

@@ -6,13 +6,13 @@
  *   socket           <name>@<pid>.sock
  *
  * The runtime folder and the folder of a tree must belong to this user and be closed to all others. A process that
- * could put a socket into another user's folder would be taken for an actor by its diallers. A folder that others can
- * open is refused and left as it is. The error says how to repair the folder. The private folder is the first
- * protection of a tree. The second protection is the secret of the tree, which both ends of every connection have to
- * prove.
+ * could put a socket into another user's folder would be taken for an actor by its diallers. A folder of sockets that
+ * other users can open is refused and left as it is. The error about a refused folder says how to repair it. The
+ * private folder is the first protection of a tree against other users. The second protection is the secret of the
+ * tree, which both ends of every connection have to prove.
  *
- * The functions of this file block, because an actor makes only a few calls to the file system at its start and its
- * end.
+ * The functions of runtimeFolder.ts block, because an actor makes only a few calls to the file system at its start and
+ * its end.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import { TransportError } from "@furrow/actor/Transport"
@@ -51,8 +51,8 @@ export const runtimeFolder = (wanted: string | undefined): string =>
   wanted === undefined ? defaultRuntimeFolder() : Path.resolve(wanted)
 
 /**
- * Returns the path of a tree's folder, where `run` is the name of this run of the tree. The folder is made when the
- * first socket needs it.
+ * Returns the path of a tree's folder, where `run` is the name of this run of the tree. The folder of a tree is made
+ * when the first socket needs it.
  */
 export const treeFolder = (runtimeFolder: string, run: string): string => Path.join(runtimeFolder, run)
 
@@ -78,7 +78,7 @@ const failedAt = (path: string, error: unknown): Error => {
   return refusal(path, (error as Error).message, "Make it usable for this process")
 }
 
-/** Makes one folder. Returns true when the folder did not exist before. */
+/** Makes one folder. Returns true when the tree's folder did not exist before. */
 const makeFolder = (path: string): boolean => {
   try {
     Fs.mkdirSync(path, { mode: 0o700 })
@@ -95,9 +95,9 @@ const maxLinks = 40
 const names = (path: string): ReadonlyArray<string> => path.split(Path.sep).filter((name) => name !== "")
 
 /**
- * Makes the missing folders on the way to a path. Symbolic links on the way are followed only where root owns them, as
- * /tmp is one on macOS. Another user could point a symbolic link of their own to another folder before the path is
- * used.
+ * Makes the missing folders on the way to a path. Symbolic links on the way to the runtime folder are followed only
+ * where root owns them, as /tmp is one on macOS. Another user could point a symbolic link of their own to another
+ * folder before the path of the runtime folder is used.
  */
 const walkTo = (path: string): void => {
   let at = "/"
@@ -108,7 +108,7 @@ const walkTo = (path: string): void => {
     const next = Path.join(at, name)
     const found = lstat(next)
     if (found === undefined) {
-      // Checks the folder again: another process may have made it meanwhile.
+      // Checks the runtime folder again, because another process may have made it meanwhile.
       makeFolder(next)
       if (lstat(next) === undefined) throw new Vanished(next)
       continue
@@ -140,7 +140,7 @@ const checkOwned = (path: string, found: Fs.Stats): void => {
 
 /**
  * Makes a folder, or takes an existing one over, so that only this user can open it. Returns true when the folder did
- * not exist before.
+ * not exist before the call.
  */
 const claim = (path: string): boolean => {
   const made = makeFolder(path)
@@ -168,14 +168,14 @@ const claim = (path: string): boolean => {
 }
 
 /**
- * The number of attempts to make the folder of a tree. Each attempt fails when the last other tree removes the runtime
- * folder at the same moment.
+ * The number of attempts to make the folder of a tree. An attempt to make a tree's folder fails when the last other
+ * tree removes the runtime folder at the same moment.
  */
 const maxAttempts = 5
 
 /**
- * Makes the tree's folder, and makes sure that only this user can open it. Returns true when the folder did not exist
- * before; throws a `TransportError`.
+ * Makes the tree's folder, and makes sure that only this user can open it. Returns true when the tree's folder did not
+ * exist before; throws a `TransportError`.
  */
 export const prepare = (tree: string): boolean => {
   const runtime = Path.dirname(tree)
@@ -193,19 +193,19 @@ export const prepare = (tree: string): boolean => {
 
 /**
  * The character that begins the names of an actor's door for observers and of the door's key. The name of an actor that
- * is used as it is never begins with it.
+ * is used unchanged for a socket never begins with this character.
  */
 const doorMark = "+"
 
 /** Returns the number of bytes that the path of a Unix socket may have, without the zero at its end. */
 export const longestPath = (platform: NodeJS.Platform): number => platform === "linux" ? 107 : 103
 
-/** Matches names without special meaning to a file system, a shell or a reader, which are used as they are. */
+/** Matches names without special meaning to a file system, a shell or a reader, which sockets get unchanged. */
 const plainName = /^[A-Za-z0-9_][A-Za-z0-9_.:=+@-]*$/
 
 /**
- * Returns a short name for a socket, made from the hash of an actor's name. The first character of a short name differs
- * from that of every name that is used as it is.
+ * Returns a short name for a socket, made from the hash of an actor's name. The first character of a short socket name
+ * differs from that of every name that is used unchanged.
  */
 const shortName = (name: string): string =>
   `~${Builtins.crypto().createHash("sha256").update(name).digest("hex").slice(0, 12)}`
@@ -246,7 +246,9 @@ export const doorPaths = (
 /** Returns the path of the key beside the socket of a door. */
 export const keyOf = (socket: string): string => socket.replace(/\.sock$/, ".key")
 
-/** True when no process has this number. A process that is dead and not yet reaped (a zombie) counts as dead. */
+/**
+ * True when no process has this pid. A process that is dead and not yet reaped (a zombie) counts as a dead process.
+ */
 export const isDead = (pid: number): boolean => {
   try {
     process.kill(pid, 0)
@@ -256,7 +258,7 @@ export const isDead = (pid: number): boolean => {
   if (process.platform !== "linux") return false
   try {
     const stat = Fs.readFileSync(`/proc/${pid}/stat`, "utf8")
-    // The name in brackets may itself hold brackets, so the state is read behind the last closing bracket.
+    // The process's name in brackets may itself hold brackets, so the state is read behind the last closing bracket.
     return /^[ZX]/.test(stat.slice(stat.lastIndexOf(")") + 2))
   } catch {
     return false
@@ -275,7 +277,7 @@ const unlink = (path: string): void => {
   try {
     Fs.unlinkSync(path)
   } catch {
-    // The file does not exist, or another process removed it first.
+    // The file of a socket does not exist, or another process removed it first.
   }
 }
 
@@ -297,7 +299,7 @@ export const removeSocket = (tree: string, actor: ActorId): void => {
   try {
     unlink(socketPath(tree, actor))
   } catch {
-    // The name of the actor fits into no path, so it never listened.
+    // The name of the actor fits into no socket's path, so the actor never listened.
   }
 }
 
@@ -312,21 +314,21 @@ export const deadBeside = (tree: string): ReadonlyArray<string> => {
 }
 
 /**
- * Removes a tree's folder and its contents, without reporting errors. A symbolic link in the place of the folder is not
- * followed, because its target does not belong to the tree.
+ * Removes a tree's folder and its contents, without reporting errors. A symbolic link in the place of a tree's folder
+ * is not followed, because its target does not belong to the tree.
  */
 export const removeTree = (tree: string): void => {
   if (!isFolder(Path.dirname(tree)) || !isFolder(tree)) return
   try {
     Fs.rmSync(tree, { recursive: true, force: true })
   } catch {
-    // The next tree of this user tries to remove the folder again.
+    // The next tree of this user tries to remove the dead tree's folder again.
   }
 }
 
 /**
- * Removes the folder that holds the folders of all trees, when the last tree has gone. A folder that an option names
- * belongs to the user, and is not removed.
+ * Removes the folder that holds the folders of all trees, when the last tree has gone. A runtime folder that an option
+ * names belongs to the user, and is not removed.
  */
 export const removeIfLast = (tree: string): void => {
   const runtime = Path.dirname(tree)
@@ -334,6 +336,6 @@ export const removeIfLast = (tree: string): void => {
   try {
     Fs.rmdirSync(runtime)
   } catch {
-    // Other trees still have folders in it.
+    // Other trees still have folders in the runtime folder.
   }
 }

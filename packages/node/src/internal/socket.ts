@@ -14,7 +14,9 @@ import { adopt } from "./adopt.ts"
 /** The error that Node gives when it cannot listen or connect. */
 export type SystemError = NodeJS.ErrnoException
 
-/** Returns a server that listens, without waiting for a peer. The start of a server must not be interrupted. */
+/**
+ * Returns a server that listens, without waiting for a peer. The start of a listening server must not be interrupted.
+ */
 export const serve = (
   options: Net.ListenOptions,
   accept: (connection: Connection) => void
@@ -29,12 +31,12 @@ export const listening = <S extends Net.Server>(
   Effect.callback((resume) => {
     const failed = (error: SystemError) => resume(Effect.fail(error))
     server.on("error", failed)
-    // With `exclusive`, a worker of node:cluster opens the socket itself instead of sharing that of the primary
-    // process.
+    // With the option `exclusive`, a worker of node:cluster opens the socket itself instead of sharing that of the
+    // primary process.
     server.listen({ ...options, exclusive: true }, () => {
       server.off("error", failed)
-      // The server could not accept one connection, because the process has no free file descriptor. The dialler of a
-      // connection that could not be accepted finds it closed.
+      // A server cannot accept a connection while its process has no free file descriptor. The dialler of a connection
+      // that could not be accepted finds the connection closed.
       server.on("error", () => {})
       server.unref()
       resume(Effect.succeed(server))
@@ -52,7 +54,7 @@ export const listenerOf = (server: Net.Server, address: string): Listener => ({
 /** The advice for an error that says too many files are open. */
 export const tooManyFiles = "too many open files; every actor needs a handful (see `ulimit -n`)"
 
-/** Returns the error of an actor that cannot listen. */
+/** Returns the error of an actor that cannot listen at a socket. */
 export const cannotListen = (at: string, error: SystemError): TransportError => {
   return new TransportError({
     gone: false,
@@ -115,7 +117,7 @@ export const cannotDial = (address: string, error: SystemError): TransportError 
 export const noAnswer = (): SystemError =>
   Object.assign(new Error(`no answer within ${dialTimeouts.answerMillis / 1000} seconds`), { code: "ETIMEDOUT" })
 
-/** Opens one connection to a listener. An interruption ends the attempt. */
+/** Opens one connection to a listener. An interruption ends the attempt to connect. */
 export const connect = (address: string, target: Net.NetConnectOpts): Effect.Effect<Connection, TransportError> =>
   Effect.callback((resume) => {
     let socket: Net.Socket | undefined
@@ -135,8 +137,8 @@ export const connect = (address: string, target: Net.NetConnectOpts): Effect.Eff
       const trying = Net.connect({ ...target, noDelay: true, onread: reader.onread } as Net.NetConnectOpts)
       socket = trying
       const failed = (error: SystemError) => {
-        // Linux refuses a connection at once when the queue of a Unix listener is full, while TCP waits. So a dial to a
-        // full Unix listener is repeated.
+        // Linux refuses a connection at once when the queue of a Unix listener is full, while TCP waits. A dial to a
+        // full Unix listener is therefore repeated.
         if (error.code === "EAGAIN") again = setTimeout(attempt, dialTimeouts.fullMillis)
         else fail(error)
       }

@@ -12,25 +12,26 @@ import type { importModule, load } from "./load.ts"
 export const spareName = "spare"
 
 /**
- * The number of rehearsals. The first rehearsal loads the code of a start, and more than three make a start no faster.
+ * The number of rehearsals. The first rehearsal of a spare loads the code of a start, and more than three make a start
+ * no faster.
  */
 const rehearsals = 3
 
 const ignored = () => {}
 
-/** The name of the endpoint in rehearsed.ts. */
+/** The name of the endpoint that rehearsed.ts serves. */
 const rehearsedName = "rehearsed"
 
 interface Options {
   readonly native: NativeProcess
   readonly load: typeof load
   readonly loadModule: typeof importModule
-  /** The URL of the module that is served in the rehearsal. */
+  /** The URL of the module that a spare serves in a rehearsal. */
   readonly module: string | undefined
 }
 
 /**
- * Rehearses one start. Each rehearsal appends another number to the URL of the file, so that Node finds, reads and
+ * Rehearses one start. Each rehearsal appends another number to the URL of rehearsed.ts, so that Node finds, reads and
  * evaluates the file again.
  */
 export const rehearseOnce = ({ load, loadModule, module, native }: Options, number: number) =>
@@ -43,15 +44,15 @@ export const rehearseOnce = ({ load, loadModule, module, native }: Options, numb
   })
 
 /**
- * Does every part of a start that does not need the actor's name. A failed rehearsal is ignored, because it makes a
- * start only slower.
+ * Does every part of an actor's start that does not need the actor's name. A failed rehearsal of a start is ignored,
+ * because it makes a start only slower.
  */
 export const rehearse = async (options: Options): Promise<void> => {
   for (let i = 0; i < rehearsals; i++) await Effect.runPromise(Effect.ignoreCause(rehearseOnce(options, i)))
   // Node makes the streams stdout and stderr at their first use, and every actor listens to them.
   void process.stdout
   void process.stderr
-  // The first listener of a signal makes Node open a pipe, so a listener is added and removed in advance.
+  // The first listener of a signal makes Node open a pipe, so a spare adds and removes a listener in advance.
   for (const signal of ["SIGTERM", "SIGHUP", "SIGINT"] as const) process.on(signal, ignored).off(signal, ignored)
   Module.flushCompileCache?.()
 }

@@ -5,7 +5,7 @@
  *                                       |  taken: Hello, as the actor ----> the runtime
  *   spare <------- Welcome, Spawn ---------------------------------------------+
  *
- * So an actor that was a spare has greeted its owner before its start, and `Spawn` tells the actor its name.
+ * An actor that was a spare has therefore greeted its owner before its start, and `Spawn` tells the actor its name.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import type { Connection } from "@furrow/actor/Transport"
@@ -23,8 +23,8 @@ export const greetingOf = (bytes: Uint8Array): Hello | undefined => {
 }
 
 /**
- * Returns the connection of an actor that was a spare. The owner of such an actor reads the greeting first, with the
- * name of the actor.
+ * Returns the connection of an actor that was a spare. The owner of an actor that was a spare reads the greeting first,
+ * with the name of the actor.
  */
 export const greeted = (connection: Connection, hello: Hello, actor: ActorId): Connection => ({
   ...connection,

@@ -22,7 +22,7 @@ import { greeted, greetingOf, makeReader } from "./spareGreeting.ts"
 import * as Spares from "./spares.ts"
 import type { Starts } from "./starts.ts"
 
-/** Bounds of a spare's life, in milliseconds. */
+/** The bounds of a spare's life, in milliseconds. */
 export const bounds = {
   /** The time between a start and the start of the next spare, so that the spare does not slow down the new actor. */
   pause: 500,
@@ -32,7 +32,7 @@ export const bounds = {
   kill: 1_000
 } as const
 
-/** A spare that was given to a start, and is an actor from then on. */
+/** A spare that was given to a start, and is an actor since then. */
 export interface Taken extends Entered {
   readonly connection: Connection
 }
@@ -41,7 +41,7 @@ export interface Taken extends Entered {
 interface Process extends Entered {
   readonly socket: Net.Socket
   readonly connection: Connection
-  /** Removes the listener for the exit of the process. */
+  /** Removes the listener for the exit of the spare's process. */
   readonly forgetExit: () => void
   readonly age: NodeJS.Timeout
   hello: Hello | undefined
@@ -63,12 +63,15 @@ const kindOf = ({ after, before, env, stdio }: Launch): string =>
   ])
 
 /**
- * The pending signals that end or stop a process, as a mask of /proc/PID/status. The mask has the bits of SIGKILL (8)
- * and SIGSTOP (18).
+ * The pending signals that end or stop a process, as a mask of /proc/PID/status. The mask of pending signals has the
+ * bits of SIGKILL (8) and SIGSTOP (18).
  */
 const endingSignals = 1n << 8n | 1n << 18n
 
-/** False for a process that is dead, stopped or about to be either. Node reports an exit only in a later turn. */
+/**
+ * False for a process of a spare that is dead, stopped or about to be either. Node reports the exit of a process only
+ * in a later turn.
+ */
 const isWell = (pid: number): boolean => {
   if (process.platform !== "linux") return send(pid, 0) === "sent"
   try {
@@ -80,7 +83,7 @@ const isWell = (pid: number): boolean => {
   }
 }
 
-/** Sets whether the process keeps the current process running: a spare does not, and an actor does. */
+/** Sets whether the spare's process keeps the current process running: a spare does not, and an actor does. */
 const hold = ({ begun, socket }: Pick<Process, "begun" | "socket">, how: "ref" | "unref"): void => {
   begun.hold(how)
   socket[how]()
@@ -92,7 +95,7 @@ export class SpareProcesses {
   /** The last start of each kind of which a spare is wanted. */
   private readonly launches = new Map<string, Launch>()
   private readonly processes = new Map<number, Process>()
-  /** The functions that give up a spare whose process has not come yet, by the number of the spare. */
+  /** The functions that give up a spare whose process has not begun yet, by the number of the spare. */
   private readonly asked = new Map<number, () => void>()
   /** Spares that were killed, and are not reaped yet. */
   private readonly leaving = new Set<Begun>()
@@ -104,8 +107,9 @@ export class SpareProcesses {
   }
 
   /**
-   * Turns a spare of this kind into the actor, and asks for a spare for the next start. Returns undefined without a
-   * spare, or with a spare that is dead or stopped. Without a usable spare the actor is started in the usual way.
+   * Turns a spare of this kind into the actor that is started, and asks for a spare for the next start. Returns
+   * undefined where there is no spare, or where the spare is dead or stopped. Without a usable spare the actor is
+   * started as a new process.
    */
   take(launch: Launch, { name, uuid }: SpawnRequest["actor"]): Taken | undefined {
     if (launch.runsProgram || this.state.isClosed) return undefined
@@ -126,7 +130,7 @@ export class SpareProcesses {
     return { begun, connection: greeted(connection, hello!, { name, uuid, pid: begun.pid }), reaped }
   }
 
-  /** Starts a spare of this kind at once. */
+  /** Starts a spare of this kind without a pause. */
   prepare(launch: Launch): void {
     this.take(launch, { name: spareName, uuid: spareName })
     clearTimeout(this.pause)
@@ -139,7 +143,7 @@ export class SpareProcesses {
     this.input({ _tag: "Close" })
   }
 
-  /** Ends every spare, and waits until all are reaped. */
+  /** Ends every spare, and waits until all spares are reaped. */
   readonly close: Effect.Effect<void> = Effect.callback<void>((resume) => {
     this.giveUp()
     const timer = setTimeout(() => resume(Effect.void), bounds.kill)
@@ -178,7 +182,10 @@ export class SpareProcesses {
     }
   }
 
-  /** A failure is not reported, because the next start of an actor fails for the same reason and reports it. */
+  /**
+   * A failed start of a spare is not reported, because the next start of an actor fails for the same reason and reports
+   * it.
+   */
   private start(id: number, launch: Launch): void {
     let isOver = false
     const over = () => {

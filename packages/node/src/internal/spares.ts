@@ -10,9 +10,9 @@
  * | waiting  | it has greeted, and may become an actor at once      | its age |
  *
  * A start of an actor asks for a spare of the same kind for the next start. Requests for spares are carried out
- * together, after a pause that begins with the first. In the pause the processor is left to the actor that was started.
- * A kind consists of all properties of a start except the actor. So a spare of a kind equals the process that the start
- * would have made.
+ * together, after a pause that begins with the first request. In the pause before a spare starts, the processor is left
+ * to the actor that was started. A kind of spare consists of all properties of a start except the actor. A spare
+ * therefore equals the process that the start of its kind would have made.
  */
 
 export interface Spare {
@@ -22,7 +22,7 @@ export interface Spare {
 }
 
 export interface State {
-  /** All spares, the oldest first. */
+  /** All spares of the owner, the oldest first. */
   readonly spares: ReadonlyArray<Spare>
   /** Kinds of which a spare is to be started at the next input `Due`. */
   readonly wanted: ReadonlyArray<string>
@@ -33,7 +33,7 @@ export interface State {
 export type Input =
   /** A process of this kind is about to be started; a waiting spare takes its place. */
   | { readonly _tag: "Take"; readonly kind: string }
-  /** The pause after the first request is over. */
+  /** The pause after the first request for a spare is over. */
   | { readonly _tag: "Due" }
   | { readonly _tag: "Greeted"; readonly id: number }
   | { readonly _tag: "Old"; readonly id: number }
@@ -47,7 +47,7 @@ export type Action =
   | { readonly _tag: "Kill"; readonly id: number }
   /** Turns this spare into the actor that is being started. */
   | { readonly _tag: "Give"; readonly id: number }
-  /** Begins the pause that ends with `Due`. */
+  /** Begins the pause that ends with the input `Due`. */
   | { readonly _tag: "Pause" }
 
 export type Step = readonly [State, ReadonlyArray<Action>]
@@ -66,7 +66,7 @@ export const waiting = ({ spares }: State, kind: string): Spare | undefined =>
 const wish = (state: State, kind: string): Step => {
   const { isClosed, wanted } = state
   if (isClosed || wanted.includes(kind)) return [state, []]
-  // Only the last requests are kept, as many as there may be spares.
+  // Only the last requests for spares are kept, as many as there may be spares.
   return [{ ...state, wanted: [...wanted, kind].slice(-most.ofAll) }, wanted.length === 0 ? [{ _tag: "Pause" }] : []]
 }
 
@@ -77,7 +77,7 @@ const take = (state: State, kind: string): Step => {
   return [next, [{ _tag: "Give", id: spare.id }, ...actions]]
 }
 
-/** Adds a spare of this kind. A spare without room replaces the oldest spare of another kind. */
+/** Adds a spare of this kind. A spare for which there is no room replaces the oldest spare of another kind. */
 const add = ([state, actions]: Step, kind: string): Step => {
   const { next, spares } = state
   if (spares.filter((one) => one.kind === kind).length >= most.ofOneKind) return [state, actions]

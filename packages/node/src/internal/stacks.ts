@@ -3,7 +3,7 @@
  * in an endless loop. Node writes the inspector's address, with which any local user could run code, to a pipe that
  * only the parent reads.
  *
- * The parent reads the frames and shuts the inspector, so that no observer gets the address.
+ * The parent reads the frames of the stack and shuts the inspector, so that no observer gets the address.
  */
 import type { FrameInspection, StackInspection } from "@furrow/actor/Inspect"
 import * as Fs from "node:fs"
@@ -11,10 +11,10 @@ import * as Net from "node:net"
 import * as Inspector from "./inspectorLines.ts"
 import { open, type Session } from "./inspectorSession.ts"
 
-/** Milliseconds for each step, long enough for a host under load. */
+/** Milliseconds for each step of reading a stack, long enough for a host under load. */
 const stepMillis = 3000
 
-/** Milliseconds after the end of a session in which the last lines of the inspector have been written. */
+/** Milliseconds after the end of an inspector's session in which the inspector's last lines have been written. */
 const lastLinesMillis = 300
 
 /** The largest number of frames in a stack; the outermost frames beyond it are left out. */
@@ -49,7 +49,7 @@ const framesOf = async (session: Session): Promise<StackInspection> => {
   const paused = Promise.withResolvers<ReadonlyArray<CallFrame>>()
   session.on("Debugger.paused", ({ callFrames }) => paused.resolve(callFrames as ReadonlyArray<CallFrame>))
   await session.post("Debugger.enable")
-  // The request is answered at once, while the pause itself waits until JavaScript runs.
+  // The inspector answers the request to pause at once, while the pause itself waits until JavaScript runs.
   await session.post("Debugger.pause")
   const stopped = await within(paused.promise, stepMillis, "it runs no JavaScript").catch(() => undefined)
   if (stopped !== undefined) await session.post("Debugger.resume")
@@ -60,19 +60,21 @@ const framesOf = async (session: Session): Promise<StackInspection> => {
 const signal = "__furrowShuts"
 
 /**
- * Code that shuts the inspector from inside of the actor. The code first calls a function of the inspector session,
- * which says that the code has begun. The code has no result, because it waits for the end of the last session.
+ * Code that shuts the inspector from inside of the actor. The code that shuts the inspector first calls a function of
+ * the inspector session, which says that the code has begun. The code that shuts the inspector has no result, because
+ * it waits for the end of the last session.
  */
 const shutting =
   `globalThis.${signal}(""); delete globalThis.${signal}; process.getBuiltinModule("node:inspector").close()`
 
 /**
- * Milliseconds that the actor may take until the code for shutting begins to run, long enough for a host under load.
+ * Milliseconds until the code that shuts the inspector has to begin in the actor, long enough for a host under load.
  */
 const beginMillis = 10_000
 
 /**
- * Milliseconds between two checks whether the port is shut, and the number of checks before the actor is asked again.
+ * Milliseconds between two checks whether the inspector's port is shut, and the number of checks before the actor is
+ * asked again.
  */
 const lookMillis = 50
 const looks = 40
@@ -117,14 +119,14 @@ const shut = async (first: Session, address: string): Promise<void> => {
 
 const samples = 5
 
-/** Milliseconds between two samples of the state of the process. */
+/** Milliseconds between two samples of the state of a busy actor's process. */
 const betweenMillis = 20
 
 /** Returns the state of a process and its used processor time; undefined where the kernel does not tell. */
 const sampleOf = (pid: number): { readonly state: string; readonly ticks: number } | undefined => {
   try {
     const stat = Fs.readFileSync(`/proc/${pid}/stat`, "latin1")
-    // The name in brackets may itself hold brackets, so fields are counted from the last closing bracket.
+    // The process's name in brackets may itself hold brackets, so fields are counted from the last closing bracket.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
     return { state: fields[0]!, ticks: Number(fields[11]) + Number(fields[12]) }
   } catch {
@@ -133,8 +135,9 @@ const sampleOf = (pid: number): { readonly state: string; readonly ticks: number
 }
 
 /**
- * True for a process that computes. A process that waits in the kernel gets no signal, because it would open its
- * inspector only later. Without /proc every process counts as one that computes.
+ * True for a process that computes in its own code. A process that waits in the kernel gets no SIGUSR1, because it
+ * would open its inspector only later. Without /proc every process counts as one that computes, so that its stack can
+ * be read.
  */
 const computes = async (pid: number): Promise<boolean> => {
   const first = sampleOf(pid)
@@ -149,7 +152,8 @@ const computes = async (pid: number): Promise<boolean> => {
 const looking = new Set<number>()
 
 /**
- * Reads the stack through the inspector, once the inspector is open. An inspector that opens too late is still shut.
+ * Reads the stack through the inspector of an actor, once the inspector is open. An inspector that opens too late for
+ * its stack is still shut.
  */
 const lookAt = async (pid: number, lines: Inspector.Watch, done: () => void): Promise<StackInspection> => {
   process.kill(pid, "SIGUSR1")
@@ -171,8 +175,9 @@ const lookAt = async (pid: number, lines: Inspector.Watch, done: () => void): Pr
 }
 
 /**
- * Returns the stack of a child of this process; without frames where the child waits in a system call. Rejects where
- * this process does not read the child's stderr, or where the child's inspector does not open.
+ * Returns the stack of a child of this process; the stack has no frames where the child waits in a system call. The
+ * promise of the stack rejects where this process does not read the child's stderr, or where the child's inspector does
+ * not open.
  */
 export const stackOf = async (pid: number): Promise<StackInspection> => {
   if (!await computes(pid)) return null

@@ -1,6 +1,7 @@
 /**
- * The flags that the runtime itself gives to an actor's process. The flags are removed from `process.execArgv` before
- * the program runs, because processes that the actor starts with `execArgv` must not get them.
+ * The flags that the runtime itself gives to an actor's process. The runtime's flags are removed from
+ * `process.execArgv` before the program runs, because processes that the actor starts with `execArgv` must not get
+ * them.
  */
 
 /**
@@ -10,8 +11,8 @@
 const youngMiB = 8
 
 /**
- * The inspector that SIGUSR1 opens uses any free port. The inspector writes its id only to stderr, which the parent
- * reads, because a process that knows the id can run code in the actor.
+ * The flags let the inspector that SIGUSR1 opens use any free port. The inspector writes its id only to stderr, which
+ * the parent reads, because a process that knows the id can run code in the actor.
  */
 const inspector: ReadonlyArray<string> = ["--inspect-port=0", "--inspect-publish-uid=stderr"]
 

@@ -1,9 +1,9 @@
 /**
- * A process that the starter has begun. The process is a child of the starter, and the root handles it like a child of
- * its own.
+ * A process that the starter has begun. A process that the starter has begun is a child of the starter, and the root
+ * handles it like a child of its own.
  *
- * The kernel reports the exit of the process to the starter, so the pid may be used again before the root hears of the
- * exit. So the root signals the pid only while it belongs to a process with the same start time.
+ * The kernel reports the exit of the starter's child to the starter, so the pid may be used again before the root hears
+ * of the exit. The root therefore signals the pid only while it belongs to a process with the same start time.
  */
 import type * as Net from "node:net"
 import type { Begun, Exited } from "./begun.ts"
@@ -14,12 +14,12 @@ import { type Answer, killLeftIn, send } from "./signals.ts"
 /** Milliseconds in which a killed process has to end, and milliseconds between two checks whether it has ended. */
 const bounds = { kill: 10_000, look: 5 } as const
 
-/** The functions of the starter that its processes need. */
+/** The functions of the starter that processes begun by it need. */
 export interface Parent {
   readonly pid: number
   /** Continues a stopped starter; a running starter does not notice. */
   readonly wake: () => void
-  /** Adds or removes one process for which the root is kept running. */
+  /** Adds or removes one started process for which the root is kept running. */
   readonly hold: (isHeld: boolean) => void
 }
 
@@ -33,7 +33,7 @@ export class StartedProcess implements Begun {
   private readonly exits = new Set<Exited>()
   private readonly closes = new Set<() => void>()
   private exited: Parameters<Exited> | undefined
-  /** The number of output streams that have not been read to their end. */
+  /** The number of output streams of a started process that have not been read to their end. */
   private unread = 0
   private isHeld = false
   private why: string | undefined
@@ -45,12 +45,12 @@ export class StartedProcess implements Begun {
     this.hold("ref")
   }
 
-  /** Takes the root's end of one of the process's descriptors, which has just arrived. */
+  /** Takes the root's end of one descriptor of a started process, which has just arrived. */
   take(at: number, socket: Net.Socket): void {
     socket.on("error", () => {})
     if (at === 3) {
       this.channel = socket
-      // Continues the starter, because a stopped starter does not report the exit that is due now.
+      // Continues the starter, because a stopped starter does not report the exit of a process that is due now.
       socket.once("close", () => this.exited === undefined && this.parent.wake())
       return
     }
@@ -99,8 +99,8 @@ export class StartedProcess implements Begun {
   }
 
   /**
-   * Ends the process after the death of the starter, its parent. Usually the guard has already killed the processes of
-   * a dead starter.
+   * Ends a started process after the death of the starter, its parent. Usually the guard has already killed the
+   * processes of a dead starter.
    */
   lose(guard: Guard): void {
     this.why =

@@ -11,8 +11,8 @@
  * | Serving | it starts what the root asks for                             | is sent to it          |
  * | Leaving | it stays for the actors it has started, and ends with them   | is begun by the root   |
  *
- * A starter that is silent for a while may have been stopped, so it is continued first. The end of the starter's
- * process ends its actors as well.
+ * A starter that is silent for a while may have been stopped, so it is sent SIGCONT first. The end of the starter's
+ * process ends the actors that it has started as well.
  */
 
 export type Phase = "Absent" | "Booting" | "Serving" | "Leaving"
@@ -26,14 +26,14 @@ export interface State {
 }
 
 export type Input =
-  /** A large root has itself started a process. */
+  /** A large root has started a process by itself. */
   | "Wanted"
   | "Ready"
   /** The starter has begun a process. */
   | "Began"
-  /** A process of the starter is reaped. */
+  /** A process that the starter has begun is reaped. */
   | "Ended"
-  /** The starter does not answer, although it is not stopped. */
+  /** The starter does not answer, although its process is not stopped. */
   | "Silent"
   /** The process of the starter has ended. */
   | "Lost"
@@ -42,7 +42,7 @@ export type Input =
 
 export type Action =
   | "Begin"
-  /** Sends the starts that have waited for the starter. */
+  /** Sends the requests for processes that have waited for the starter. */
   | "Send"
   /** Makes the root itself begin the processes that it had requested from the starter. */
   | "Decline"

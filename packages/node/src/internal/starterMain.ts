@@ -1,9 +1,9 @@
 /**
  * The program of a starter: a small process of Node that starts the actors of a large root.
  *
- * A program that is bundled into one file has no separate file for the starter. So the starter runs the text of the
- * function below, which therefore uses only its parameters. No function in the text has a name, because some bundlers
- * call a helper to keep names, and the starter does not have that helper.
+ * A program that is bundled into one file has no separate file for its starter. The starter therefore runs the text of
+ * the function below, which uses only its parameters. The text of the starter's program contains no named function,
+ * because the helper by which some bundlers keep names is missing there.
  */
 import type * as ChildProcess from "node:child_process"
 import type * as Fs from "node:fs"
@@ -14,7 +14,7 @@ export interface Ready {
   readonly ready: true
 }
 
-/** A request to start a process. */
+/** A request to the starter to start a process. */
 export interface Request {
   readonly id: number
   readonly file: string
@@ -22,25 +22,25 @@ export interface Request {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
   readonly umask: number
-  /** The file descriptors of the process, from 0 on. */
+  /** The file descriptors of the requested process, from 0 on. */
   readonly stdio: ReadonlyArray<"ignore" | "pipe" | number>
 }
 
 export type Word =
   | Ready
-  /** The process has begun: its pid, and its start time where the system tells it. */
+  /** The requested process has begun: its pid, and its start time where the system tells it. */
   | { readonly id: number; readonly pid: number; readonly start: string }
   /**
-   * The root's end of one of the process's descriptors, which is sent along with this message. The end of file
-   * descriptor 3 is sent last.
+   * The root's end of one of the new process's descriptors, which is sent along with this message. The root's end of
+   * the new process's file descriptor 3 is sent last.
    */
   | { readonly id: number; readonly at: number }
   | { readonly id: number; readonly failed: { readonly message: string; readonly code?: string | undefined } }
   | { readonly id: number; readonly exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } }
 
 /**
- * The descriptor of the warden's registry in a starter. The registry's descriptor follows the three usual descriptors
- * and the pipe for messages.
+ * The descriptor of the warden's registry in a starter. The descriptor of the warden's registry follows the starter's
+ * three usual descriptors and its pipe for messages.
  */
 export const registryFd = 4
 
@@ -51,11 +51,11 @@ export function starterMain(
   owner: number,
   registry: number
 ): void {
-  // An owner that died before the kernel's death signal was set has left this process to another parent.
+  // An owner that died before the kernel's death signal was set has left the starter to another parent.
   if (self.ppid !== owner) self.exit(1)
   self.title = `furrow-starter[${self.pid}]`
   // A service manager sends SIGTERM and other signals to every process of a program. The starter ignores signals of a
-  // service manager, because its owner decides when it ends.
+  // service manager, because the starter's owner decides when the starter ends.
   for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) self.on(name, () => {})
   self.on("disconnect", () => self.exit(0))
   self.on("message", (request: Request) => {
@@ -83,9 +83,9 @@ export function starterMain(
       const stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1")
       start = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "-"
     } catch {
-      // The system has no /proc, so the start time stays unknown.
+      // The system has no /proc, so the start time of a process stays unknown.
     }
-    // The process is registered in the turn in which it begins, so that no kill can come in between.
+    // A new process is registered with the warden in the turn in which it begins, so that no kill can come in between.
     for (let i = 0; registry >= 0 && i < 100; i++) {
       try {
         fs.writeSync(registry, `+ ${pid} ${owner} ${start}\n`)
@@ -102,7 +102,7 @@ export function starterMain(
         | Net.Socket & { readonly _handle: { readonly readStop: () => void } }
         | null
       if (socket === null || socket === undefined) continue
-      // The root reads the bytes of this socket, so the starter must not read any before the socket is sent.
+      // The root reads the bytes of a new process's socket, so the starter must not read any before the socket is sent.
       socket._handle.readStop()
       self.send!({ id: request.id, at }, socket)
     }

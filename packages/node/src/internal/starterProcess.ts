@@ -1,9 +1,9 @@
 /**
  * Carries out the actions that the pure function in starter.ts decides, for the starter of a root.
  *
- * A process that starts another one copies its own page tables, and stops meanwhile for about 55 ms for each GiB. So a
- * small process beside a large root starts the root's actors. The starter sends the root its ends of the actors'
- * descriptors.
+ * A process that starts another one copies its own page tables, and stops meanwhile for about 55 ms for each GiB. A
+ * small process beside a large root therefore starts the root's actors. The starter sends the root the parent's ends of
+ * the actors' descriptors.
  *
  *   root ---- start: command line, environment, folder ----> starter ---- fork ----> actor
  *     ^ <------ its number; stdout, stderr, fd 3 -----------------+                     |
@@ -24,7 +24,7 @@ import * as Starter from "./starter.ts"
 import { registryFd, type Request, sourceOf, type Word } from "./starterMain.ts"
 
 /**
- * The size of a root in MiB from which on it has a starter. A start stops a root of this size for about twelve
+ * The size of a root in MiB from which on the root has a starter. A start stops a root of 256 MiB for about twelve
  * milliseconds.
  */
 const largeMiB = 256
@@ -32,28 +32,31 @@ const bytesPerMiB = 1024 * 1024
 
 /** Bounds of the starter's answers, in milliseconds. */
 export const bounds = {
-  /** The silence after which the starter is continued, because it may have been stopped. */
+  /** The milliseconds of silence after which the starter is continued, because it may have been stopped. */
   wake: 500,
-  /** The further silence after which the root itself begins the processes that it has requested. */
+  /** The further silence of the starter after which the root itself begins the processes that it has requested. */
   answer: 5_000,
   /** The time in which the kernel has to end the starter, when the runtime of the root ends. */
   close: 1_000
 } as const
 
-/** An argument that makes the command line longer, because a process title cannot be longer than the command line. */
+/**
+ * An argument that makes the starter's command line longer, because a process title cannot be longer than the command
+ * line.
+ */
 const padding = ".".repeat(32)
 
 export interface Hearer {
   readonly begun: (entered: Entered) => void
   readonly failed: (error: Error) => void
-  /** Called when the starter cannot start the process, so that the root begins the process itself. */
+  /** Called when the starter cannot start a process, so that the root begins the process itself. */
   readonly declined: () => void
 }
 
 /** A start that the root has requested from the starter. */
 interface Asked {
   readonly request: Request
-  /** The functions that get the result; undefined where the start was declined. */
+  /** The functions that get the result of a requested start; undefined where the start was declined. */
   hearer: Hearer | undefined
 }
 
@@ -65,7 +68,7 @@ interface There {
 
 /**
  * The process of a starter. The starter keeps the root running as long as one of the processes that it has begun should
- * do so.
+ * keep the root running.
  */
 class Link implements Parent {
   readonly pid: number
@@ -148,7 +151,7 @@ export class StarterProcess {
    */
   begunByRoot(): void {
     if (this.state.phase !== "Absent" || this.state.isClosed) return
-    // The starter begins in a later turn, so that the process which has just been begun does not wait for it.
+    // The starter begins in a later turn, so that the process which has just been begun does not wait for the starter.
     if (process.memoryUsage.rss() >= largeMiB * bytesPerMiB) setImmediate(() => this.prepare())
   }
 
@@ -158,8 +161,8 @@ export class StarterProcess {
   }
 
   /**
-   * Lets the starter begin no further process; it ends with the last of its processes. Waits for the end of the
-   * starter, where it has no process.
+   * The starter begins no further process after this call, and ends with the last of its processes. Waits for the end
+   * of the starter, where it has no process.
    */
   readonly close: Effect.Effect<void> = Effect.callback<void>((resume) => {
     this.input("Close")
@@ -243,7 +246,7 @@ export class StarterProcess {
   }
 
   private send(request: Request): void {
-    // A failed send is ignored, because the exit of the starter reports its end.
+    // A failed send to the starter is ignored, because the exit of the starter reports its end.
     this.link?.child.send(request, () => {})
   }
 
@@ -276,8 +279,8 @@ export class StarterProcess {
   private exited(id: number, { code, signal }: Extract<Word, { readonly exit: unknown }>["exit"]): void {
     const there = this.there.get(id)
     this.there.delete(id)
-    // The descriptors of the process have not all arrived, because the root has no free ones. The root then begins the
-    // process itself, and reports that it has no free descriptors.
+    // The descriptors of a started process have not all arrived, because the root has no free ones. The root then
+    // begins the process itself, and reports that the root has no free descriptors.
     const isOnItsWay = this.asked.has(id)
     if (there !== undefined && isOnItsWay) discard(there.entered, this.guard)
     there?.process.exit(code, signal)
@@ -292,8 +295,8 @@ export class StarterProcess {
   }
 
   /**
-   * Watches for silence of the starter as long as a start is requested. Messages that have arrived but were not read
-   * yet are read before the silence is judged.
+   * Watches for silence of the starter as long as a start is requested from it. Messages of the starter that have
+   * arrived but were not read yet are read before the silence is judged.
    */
   private listen(): void {
     if (this.watch !== undefined) return

@@ -8,7 +8,7 @@ import { begin, type Launch } from "./launch.ts"
 import type { StarterProcess } from "./starterProcess.ts"
 
 export interface Hearer {
-  /** Called in the turn in which this process's end of file descriptor 3 was made. */
+  /** Called in the turn in which this process's end of the new process's file descriptor 3 was made. */
   readonly begun: (entered: Entered) => void
   readonly failed: (error: Error) => void
 }
@@ -25,8 +25,8 @@ export class Starts {
   }
 
   /**
-   * Begins a process. The returned function cancels the start: a process that begins later is killed, and no callback
-   * is called.
+   * Begins a process. The returned function cancels a start: a process that begins later is killed, and no callback is
+   * called.
    */
   begin(launch: Launch, actor: SpawnRequest["actor"], hearer: Hearer): () => void {
     const { guard, living } = this

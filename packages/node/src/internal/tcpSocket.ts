@@ -12,8 +12,8 @@ import * as Socket from "./socket.ts"
 export const loopback: Listening.Place = { host: "127.0.0.1" }
 
 /**
- * Marks a connection that can die without an end: beyond the loopback a host or a cable may fail, and no packet says
- * so.
+ * Marks a connection that can die without an end, because beyond the loopback a host or a cable may fail without a
+ * packet.
  */
 const silent = (connection: Connection): Connection => ({ ...connection, silent: true })
 

@@ -2,8 +2,9 @@
  * Actors that listen at TCP ports under mutual TLS 1.3. Both ends show a certificate of the same authority, and the
  * dialler checks that the certificate is for the host that it dialled.
  *
- * A certificate says which host has sent it. The tree's secret proves, over the same channel, that an actor belongs to
- * the tree. The proof includes a value of this channel, so it is worthless on another.
+ * A TLS certificate proves which host has sent it. The tree's secret proves, over the same channel, that an actor
+ * belongs to the tree. The proof of membership includes a value of the TLS channel, so it is worthless on another
+ * channel.
  */
 import { type Connection, type Listener, TransportError } from "@furrow/actor/Transport"
 import * as Address from "@furrow/protocol/Address"
@@ -16,9 +17,9 @@ import * as Builtins from "./builtins.ts"
 import * as Listening from "./listening.ts"
 import * as Socket from "./socket.ts"
 
-/** Paths of PEM files for TLS. Every process reads the files itself. */
+/** The paths of the PEM files for TLS. Every process reads the PEM files itself. */
 export interface Files {
-  /** Certificates of the trusted authorities; no others are trusted. */
+  /** Certificates of the trusted authorities; authorities of the system are not trusted. */
   readonly ca: string
   /** The certificate of this host, followed by the intermediate certificates up to the authority. */
   readonly cert: string
@@ -30,8 +31,8 @@ export interface Files {
 const greetingMillis = 5_000
 
 /**
- * The parameters of the TLS exporter of RFC 9266. The exported bytes are equal at both ends of a channel, and differ
- * between channels.
+ * The parameters of the TLS exporter of RFC 9266. The exported bytes of TLS are equal at both ends of a channel, and
+ * differ between channels.
  */
 const exporter = { label: "EXPORTER-Channel-Binding", bytes: 32 }
 
@@ -49,7 +50,7 @@ export interface Means {
   readonly context: Tls.SecureContext
 }
 
-/** Throws where the files cannot be read, or where key and certificate do not match. */
+/** Throws where the files of TLS cannot be read, or where key and certificate do not match. */
 export const meansOf = ({ ca, cert, key }: Files): Means => {
   const versions = { minVersion: "TLSv1.3", maxVersion: "TLSv1.3" } as const
   const options = { ca: read("ca", ca), cert: read("cert", cert), key: read("key", key), ...versions }
@@ -95,7 +96,7 @@ export const listen = (
     ([server, address]) => Socket.listenerOf(server, address)
   )
 
-/** Error codes of OpenSSL for a certificate of the other side that is not valid. */
+/** Error codes of OpenSSL for a peer's certificate that is not valid. */
 const wrongCertificates: ReadonlySet<string | undefined> = new Set([
   "CERT_HAS_EXPIRED",
   "CERT_NOT_YET_VALID",
@@ -125,9 +126,9 @@ const endedEarly = (): Socket.SystemError =>
   Object.assign(new Error("the connection ended in the greeting of TLS"), { code: "EPROTO" })
 
 /**
- * Opens one TLS connection to a listener. The connection is ready when the listener has accepted this side's
- * certificate. The listener's first session ticket says that it has accepted the certificate, because in TLS 1.3 the
- * dialler's handshake ends earlier. An interruption ends the attempt.
+ * Opens one TLS connection to a listener. A TLS connection is ready when the listener has accepted this side's
+ * certificate. The listener's first session ticket says that it has accepted the dialler's certificate, because in TLS
+ * 1.3 the dialler's handshake ends earlier. An interruption ends the attempt to open a TLS connection.
  */
 export const dial = (
   { context }: Means,
@@ -144,7 +145,7 @@ export const dial = (
       secureContext: context,
       minVersion: "TLSv1.3",
       rejectUnauthorized: true,
-      // The certificate is checked against the dialled host, also where that is an IP address.
+      // The listener's certificate is checked against the dialled host, also where that is an IP address.
       checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate)
     })
     socket.setNoDelay(true)
@@ -164,7 +165,8 @@ export const dial = (
       socket.off("error", fail).off("end", ended).off("close", ended).pause()
       resume(Effect.succeed(connectionOf(socket)))
     }
-    // Continues in a later turn: OpenSSL is still reading in this turn, and a write would wait for the next read.
+    // Continues in a later turn: OpenSSL is still reading in the turn of the session ticket, and a write would wait for
+    // the next read.
     socket.once("session", () => setImmediate(taken))
     return Effect.sync(() => {
       clearTimeout(deadline)

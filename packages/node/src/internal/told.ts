@@ -1,6 +1,6 @@
 /**
- * Writes an uncaught error to stderr. The thrown value may be of any type. A value whose getters throw must not end the
- * process before its finalizers have run.
+ * Writes an uncaught error to stderr. An uncaught value may be of any type. An uncaught value whose getters throw must
+ * not end the process before its finalizers have run.
  *
  * @since 0.1.0
  */
@@ -15,7 +15,8 @@ const shown = (error: unknown): string => {
 }
 
 /**
- * Writes an error to stderr. A value that cannot be formatted, or a stderr without a reader, throws no further error.
+ * Writes an error to the stderr of this process. A value that cannot be formatted, or a stderr without a reader, throws
+ * no further error.
  */
 export const tell = (error: unknown, before = ""): void => {
   let text: string
@@ -27,15 +28,15 @@ export const tell = (error: unknown, before = ""): void => {
   try {
     process.stderr.write(`${before}${text}\n`)
   } catch {
-    // Standard error has no reader.
+    // The stderr of this process has lost its reader.
   }
 }
 
 const sparing = /--unhandled-rejections[= ](none|warn-with-error-code|warn)\b/
 
 /**
- * Writes an unhandled rejection to stderr. The message names the flag of Node which the program has set so that
- * rejections do not end the process.
+ * Writes an unhandled rejection to stderr. The message about an unhandled rejection names the flag of Node which the
+ * program has set so that rejections do not end the process.
  */
 export const tellRejection = (error: unknown): void => {
   tell(error)

@@ -1,9 +1,9 @@
 /**
  * Actors that listen at Unix sockets: the address is the path of a file in the tree's folder.
  *
- * The file stays behind when a process dies before it can remove the file. So an actor dials an address whose file
- * already exists. A listener that answers keeps the address; without an answer the file belongs to a dead process and
- * is replaced.
+ * The file of a Unix socket stays behind when a process dies before it can remove the file. An actor that listens
+ * therefore first dials an address whose file already exists. A listener that answers keeps the address; the file of a
+ * dead process gives no answer and is replaced.
  */
 import { type Connection, type Listener, TransportError } from "@furrow/actor/Transport"
 import * as Address from "@furrow/protocol/Address"
@@ -17,7 +17,10 @@ const addressOf = (path: string): string => Address.format({ _tag: "Unix", path 
 
 const nobody = ["ECONNREFUSED", "ENOENT", "ENOTSOCK", "ENOTDIR"]
 
-/** True when a process listens at the socket. An error that does not tell counts as a listening process. */
+/**
+ * True when a process listens at the Unix socket. An error that does not say whether a process listens counts as a
+ * listening process.
+ */
 export const answers = (path: string): Effect.Effect<boolean> =>
   Effect.callback((resume) => {
     const socket = Net.connect({ path })
@@ -33,7 +36,7 @@ export const answers = (path: string): Effect.Effect<boolean> =>
 const taken = (path: string, problem: string): TransportError =>
   new TransportError({ gone: false, reason: `the address ${addressOf(path)} is taken (EADDRINUSE): ${problem}` })
 
-/** Removes the socket of a dead process at this path; fails where the path holds anything else. */
+/** Removes the socket of a dead process at this path; fails where the path holds anything other than such a socket. */
 const clear = (path: string): Effect.Effect<void, TransportError> =>
   Effect.suspend(() => {
     const found = Fs.lstatSync(path, { throwIfNoEntry: false })
@@ -45,7 +48,7 @@ const clear = (path: string): Effect.Effect<void, TransportError> =>
     })
   })
 
-/** Binds the socket, and tries once more after a cause that can be removed: a file at the path, or a missing folder. */
+/** Binds a Unix socket, and tries once more after removing a dead socket at the path, or making a missing folder. */
 const bind = (tree: string, path: string, accept: (connection: Connection) => void) => {
   const attempt = Socket.serve({ path }, accept)
   return Effect.catch(
@@ -67,9 +70,9 @@ const bind = (tree: string, path: string, accept: (connection: Connection) => vo
 }
 
 /**
- * True while the file of the socket exists. Cleaners of temporary files delete sockets, and the end of a login deletes
- * its runtime folder, without an event for the listener. A socket that another process has put at the path is left
- * alone, because its diallers notice by the proof that it is the wrong one.
+ * True while the file of the listening socket exists. Cleaners of temporary files delete sockets, and the end of a
+ * login deletes its runtime folder, without an event for the listener. A socket that another process has put at the
+ * path is left alone, because its diallers notice by the proof that it is the wrong one.
  */
 const isThere = (path: string): boolean => {
   try {
@@ -79,7 +82,7 @@ const isThere = (path: string): boolean => {
   }
 }
 
-/** Listens at a path in the tree's folder, which must exist. */
+/** Listens at a path in the tree's folder, which must already exist. */
 export const listen = (
   tree: string,
   path: string,
@@ -99,7 +102,7 @@ export const listen = (
 
 export const dial = (path: string): Effect.Effect<Connection, TransportError> => {
   const most = longestPath(process.platform)
-  // A path that is too long is refused, because the kernel would cut it to another path.
+  // A path that is too long for a socket is refused, because the kernel would cut it to another path.
   if (Buffer.byteLength(path) > most) {
     return Effect.fail(
       new TransportError({

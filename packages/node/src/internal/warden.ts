@@ -5,13 +5,13 @@
  *   root, actors ── registry: + group parent start ... ──► warden
  *   root alone ──── life ──► watch ── e ─────────────────────┘
  *
- * The registry is a pipe whose write end every actor inherits, because each actor registers the processes that it
- * starts itself. The pipe ends only when its last writer is dead, and an orphan that computes is a writer too. So a
- * second shell, the watch, reads a pipe whose other end only the root holds. The end of the watch's pipe says that the
- * root is gone (docs/decisions/0012-two-pipes-to-the-warden.md).
+ * The warden's registry is a pipe whose write end every actor inherits, because each actor registers the processes that
+ * it starts itself. The registry's pipe ends only when its last writer is dead, and an orphan that computes is a writer
+ * too. A second shell, the watch, therefore reads a pipe whose other end only the root holds. The end of the watch's
+ * pipe says that the root is gone (docs/decisions/0012-two-pipes-to-the-warden.md).
  *
- * The kernel uses the numbers of dead processes again. So a group is registered with the start time of its leader. A
- * group is killed only while no other process has the number of its leader.
+ * The kernel gives the numbers of dead processes to new processes. A process group is therefore registered with the
+ * start time of its leader. A process group is killed only while no other process has the number of its leader.
  */
 import * as Fs from "node:fs"
 import * as Builtins from "./builtins.ts"
@@ -21,7 +21,7 @@ const shell = "/bin/sh"
 /** True when this system has a shell in which the warden can run. */
 export const isPossible = (): boolean => process.platform !== "win32" && Fs.existsSync(shell)
 
-/** The line by which the shells ignore signals that a terminal or a service manager sends to every process. */
+/** The line by which the warden's shells ignore signals that a terminal or a service manager sends to every process. */
 const deaf = "trap '' HUP INT QUIT TERM TSTP USR1 USR2\n"
 
 /**
@@ -34,10 +34,11 @@ const deaf = "trap '' HUP INT QUIT TERM TSTP USR1 USR2\n"
  *   s, c                   stops and continues everything
  *   e                      the root is gone: kills everything, also what is registered from now on
  *
- * The arguments of the script are the folders that it removes at the end of the tree. The script follows no symbolic
- * link to a folder, and ignores folders that do not exist. A line of the registry has the form `group:parent:start`.
- * The start time is the 22nd field of /proc/PID/stat, which is the 20th after the name in brackets. A group whose
- * leader is dead has no file /proc/PID/stat. The number of such a group is not used again before the group is empty.
+ * The arguments of the warden's script are the folders that it removes at the end of the tree. The script of the warden
+ * follows no symbolic link to a folder, and ignores folders that do not exist. A line of the warden's registry has the
+ * form `group:parent:start`. The start time of a process is the 22nd field of /proc/PID/stat, which is the 20th after
+ * the name in brackets. A group whose leader is dead has no file /proc/PID/stat. The number of a group whose leader is
+ * dead is not used again before the group is empty.
  */
 const script = `${deaf}p= gone=
 ours() { [ "$2" = - ] && return 0; read -r l 2>/dev/null <"/proc/$1/stat" || return 0; at "$2" \${l##*) }; }
@@ -60,14 +61,14 @@ PATH=$PATH:/usr/bin:/bin
 for d in "$@"; do [ ! -L "\${d%/*}" ] && [ ! -L "$d" ] && [ -d "$d" ] && rm -rf -- "$d"; done`
 
 /**
- * The script of the second shell, which watches for the end of the root. A write to the registry does not block, so the
- * watch repeats a line for which the pipe had no room.
+ * The script of the warden's second shell, which watches for the end of the root. A write to the warden's registry does
+ * not block, so the watch repeats a line for which the pipe had no room.
  */
 const watchScript = `${deaf}read -r x
 until echo e; do :; done`
 
 interface Started {
-  /** This process's end of the pipe that is the stdin of the shell. */
+  /** This process's end of the pipe that is the stdin of the warden's shell. */
   readonly fd: number
   readonly close: () => void
 }
@@ -79,7 +80,7 @@ const start = (name: string, code: string, args: ReadonlyArray<string>, stdout: 
     cwd: "/"
   })
   child.on("error", () => {})
-  // Without free file descriptors Node does not even make the streams of the child.
+  // Without free file descriptors Node does not even make the streams of the warden's shell.
   const stdin = child.stdin as typeof child.stdin | undefined
   if (child.pid === undefined || stdin === undefined || stdin === null) {
     stdin?.destroy()
@@ -95,14 +96,15 @@ const start = (name: string, code: string, args: ReadonlyArray<string>, stdout: 
 
 /** A warden that this process has started. */
 export interface Warden {
-  /** The file descriptor of the registry's write end, which every actor inherits. */
+  /** The file descriptor of the write end of the warden's registry, which every actor inherits. */
   readonly registry: number
-  /** Makes the warden act as if the root were gone: it kills the processes that are left, and exits. */
+  /** Makes the warden act as if the root were gone, so that it kills the processes that are left, and exits. */
   readonly close: () => void
 }
 
 /**
- * Starts the warden of a tree, which removes these folders in the end. Throws where the system can start no process.
+ * Starts the warden of a tree, which removes the given folders at the end of the tree. Starting the warden throws where
+ * the system can start no process.
  */
 export const open = (folders: ReadonlyArray<string>): Warden => {
   const warden = start("furrow-warden", script, folders, "ignore")
@@ -122,19 +124,19 @@ export const open = (folders: ReadonlyArray<string>): Warden => {
 }
 
 /**
- * The number of attempts to write a line to a warden that has not read earlier lines yet, and the milliseconds between
- * two attempts.
+ * The number of attempts to write a line to a warden that has not read earlier lines, and the milliseconds between two
+ * attempts.
  */
 const writeRetry = { times: 100, pauseMillis: 1 }
 
-/** Writes one line to the registry; returns false when no warden reads the registry. */
+/** Writes one line to the warden's registry; returns false when no warden reads the registry. */
 export const tell = (registry: number, line: string): boolean => {
   for (let i = 0; i < writeRetry.times; i++) {
     try {
       Fs.writeSync(registry, `${line}\n`)
       return true
     } catch (error) {
-      // The warden was killed, so the registry has no reader.
+      // The warden was killed, so its registry has no reader.
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return false
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, writeRetry.pauseMillis)
     }

@@ -1,4 +1,6 @@
-/** The actors of a round of chaos: each starts those below it in a nursery, and does its own work at the same time. */
+/**
+ * The actors of a round of chaos: each starts the actors below it in a nursery, and does its own work at the same time.
+ */
 import * as Actor from "@furrow/actor/Actor"
 import type * as Endpoint from "@furrow/actor/Endpoint"
 import * as Effect from "effect/Effect"

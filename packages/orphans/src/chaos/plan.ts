@@ -1,29 +1,32 @@
 /**
- * The plan of one round of chaos, which depends only on the seed and the number of the round: a tree of actors with
- * their work and owners, the time at which the owner ends it, and the faults of processes. The faults and their order
- * repeat exactly; the moment at which a process is hit depends on the host.
+ * The plan of one round of chaos, by the seed and the number of the round: a tree of actors, their owners and ends, and
+ * the faults of processes. The faults of a round and their order repeat exactly; the moment at which a process is hit
+ * depends on the host.
  */
 
 export type Work = "waits" | "answers" | "fails" | "dies" | "spins" | "blocks" | "ignores" | "litters"
 
 export interface Shape {
   readonly work: Work
-  /** Milliseconds until a handler answers or fails. The finalizer of the handler takes the same time. */
+  /**
+   * Milliseconds until the handler of an actor in chaos answers or fails. The finalizer of the handler takes the same
+   * time as the handler.
+   */
   readonly millis: number
   readonly below: ReadonlyArray<Shape>
 }
 
-/** The owner of the tree: one call, a portal in a Scope, or a nursery. */
+/** The owner of the tree in a round is one call, a portal in a Scope, or a nursery. */
 export type Owner = "call" | "portal" | "nursery"
 
-/** The way in which the owner ends an actor that has not ended by itself. */
+/** The way in which the owner ends a tree that has not ended by itself. */
 export type Enough = "timeout" | "interrupt" | "cancel"
 
 export interface Fault {
   readonly kind: "SIGKILL" | "SIGTERM" | "SIGINT" | "stop" | "stop and continue"
-  /** Milliseconds between the previous fault and this one. */
+  /** Milliseconds between the previous fault of a round and this one. */
   readonly after: number
-  /** The target is the n-th of the processes that live at that moment, modulo their number. */
+  /** The target of a fault is the n-th of the processes that live at that moment, modulo their number. */
   readonly target: number
 }
 
@@ -32,7 +35,7 @@ export interface Plan {
   readonly tree: Shape
   readonly owner: Owner
   readonly enough: Enough
-  /** Milliseconds after which the owner ends its work. */
+  /** Milliseconds after which the owner of the tree ends its work. */
   readonly after: number
   readonly faults: ReadonlyArray<Fault>
 }
@@ -69,7 +72,7 @@ export const plan = (seed: number, round: number): Plan => {
   const next = random(Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(round + 1, 0x85ebca6b))
   const below = (limit: number): number => Math.floor(next() * limit)
   const one = <A>(of: ReadonlyArray<A>): A => of[below(of.length)]!
-  // Some trees get no fault, and can answer if their owner waits.
+  // Some trees of chaos get no fault, and can answer if their owner waits.
   const calm = next() < 0.2
   const shape = (levels: number): Shape => {
     const count = levels === 0 ? 0 : one([0, 1, 1, 2, 3].slice(0, levels + 2))
@@ -81,7 +84,7 @@ export const plan = (seed: number, round: number): Plan => {
     tree: shape(one([0, 1, 2, 2, 3])),
     owner: one(owners),
     enough: one(enoughs),
-    // A random number of milliseconds, from the middle of the first start until well after the last one.
+    // A random number of milliseconds, from the middle of the tree's first start until well after its last one.
     after: 50 + below(next() < 0.4 ? 500 : 3_000),
     faults: Array.from({ length: calm ? 0 : one([0, 1, 1, 2, 4]) }, () => ({
       kind: one(kinds),

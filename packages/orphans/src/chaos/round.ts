@@ -1,6 +1,6 @@
 /**
- * Plays one round of chaos, and checks that its first call ended with a value, a typed error or an interruption. A
- * defect counts as a fault, and so does a round that takes longer than its bounds.
+ * Plays one round of chaos, and checks that the round's first call ended with a value, a typed error or an
+ * interruption. A defect counts as a fault of a round, and so does a round that takes longer than its bounds.
  */
 import * as Actor from "@furrow/actor/Actor"
 import * as Timeouts from "@furrow/actor/Timeouts"
@@ -14,10 +14,10 @@ import type { Fault, Plan } from "./plan.ts"
 
 export type Outcome = "value" | "error" | "interrupt"
 
-/** The error that holds the faults of a round. */
+/** The error that holds the faults of a round of chaos. */
 export class Wrong extends Error {}
 
-/** The bounds are short, so that many rounds reach them. */
+/** The bounds of a round are short, so that many rounds reach them. */
 export const bounds: Timeouts.Timeouts = { ...Timeouts.defaults, cancel: 1_000, finalizers: 1_000 }
 
 /**
@@ -26,7 +26,7 @@ export const bounds: Timeouts.Timeouts = { ...Timeouts.defaults, cancel: 1_000, 
  */
 const patience = "40 seconds"
 
-/** Returns the processes of a round except the warden, found by the mark in their environment. */
+/** Returns the processes of a round except the warden, found by the round's mark in their environment. */
 const targets = (mark: string): ReadonlyArray<Found> =>
   marked(mark).filter(({ command }) => !/furrow-(warden|watch)/.test(command)).toSorted((a, b) => a.pid - b.pid)
 
@@ -48,7 +48,7 @@ const faults = (mark: string, plan: Plan): Effect.Effect<void> =>
 
 type Run = Effect.Effect<unknown, unknown, Actor.ActorRuntime>
 
-/** Runs the tree under its owner, which ends the tree where the plan says so. */
+/** Runs the tree of a round under its owner, which ends the tree where the plan says so. */
 const owned = (env: Actor.SpawnOptions["env"], plan: Plan): Run => {
   const call = live({ shape: plan.tree })
   const cancels = plan.enough === "cancel"
@@ -93,8 +93,8 @@ const outcomeOf = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<Outcome, Wr
 }
 
 /**
- * Checks that no actor is left when its owner goes on. The kernel may take a moment to remove the processes of a killed
- * actor.
+ * Checks that no actor is left when the owner of the tree goes on. The kernel may take a moment to remove the processes
+ * of a killed actor.
  */
 const nothingLeft = (mark: string): Effect.Effect<void, Wrong> =>
   Effect.flatMap(
@@ -106,7 +106,7 @@ export const play = (plan: Plan, mark: string): Effect.Effect<Outcome, Wrong, Ac
   Effect.gen(function*() {
     const striking = yield* Effect.forkChild(faults(mark, plan))
     const run = untilEnough(owned({ set: { [variable]: mark } }, plan), plan)
-    // The work runs in a detached fiber, so that a hang can be reported instead of waited for.
+    // The work of a round runs in a detached fiber, so that a hang can be reported instead of waited for.
     const fiber = yield* Effect.forkDetach(Effect.provideService(run, Timeouts.Timeouts, bounds))
     const exit = yield* Effect.timeoutOption(Fiber.await(fiber), patience)
     yield* Fiber.interrupt(striking)

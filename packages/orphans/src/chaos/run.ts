@@ -1,6 +1,6 @@
 /**
- * Plays rounds of chaos until the time is up, two at once, in one root. At the end the root must have the same
- * processes, file descriptors and temporary files as before.
+ * Plays rounds of chaos in one root, two at once, until the time is up. At the end of the rounds the root must have the
+ * same processes, file descriptors and temporary files as before.
  */
 import type { ActorRuntime } from "@furrow/actor/internal/settings/ActorRuntime"
 import { NodeActor } from "@furrow/node"
@@ -16,13 +16,16 @@ import { type Outcome, play, type Wrong } from "./round.ts"
 
 const size = ({ below }: Shape): number => below.reduce((sum, shape) => sum + size(shape), 1)
 
-/** Returns the target of each open descriptor without its number, so that all pipes are equal, and all sockets are. */
+/**
+ * Returns the target of each open descriptor without the target's number, so that all pipes are equal, and all sockets
+ * are.
+ */
 const descriptors = (): ReadonlyArray<string> =>
   Fs.readdirSync("/proc/self/fd").flatMap((fd) => {
     try {
       return [Fs.readlinkSync(`/proc/self/fd/${fd}`).replace(/:\[\d+\]$/, "")]
     } catch {
-      // The descriptor that has read the folder is closed by now.
+      // The descriptor that has read the folder of descriptors is closed by now.
       return []
     }
   }).toSorted()
@@ -52,7 +55,7 @@ const oneRound = (
   })
 }
 
-/** Plays rounds as long as another one is wanted, two at once, under one root. */
+/** Plays rounds of chaos as long as another round is wanted, two at once, under one root. */
 const rounds = (seed: number, another: (round: number) => boolean, mark: string, tally: Tally): Effect.Effect<void> => {
   let next = 0
   const work: Effect.Effect<void, never, ActorRuntime> = Effect.suspend(() =>
@@ -71,10 +74,10 @@ const nothing = (): Tally => ({
   problems: []
 })
 
-/** Kept on purpose: Node's compiled modules for the next start, and the stories of dead actors. */
+/** Kept on purpose: Kept files are Node's compiled modules for the next start, and the stories of dead actors. */
 const kept: ReadonlyArray<string> = ["node-compile-cache", "graves"]
 
-/** The names of the leaks in a folder. A folder with nothing but entries of `kept` is no leak. */
+/** The names of the leaked files in a folder. A folder with nothing but files that are kept on purpose is no leak. */
 const left = (folder: string): ReadonlyArray<string> =>
   Fs.readdirSync(folder, { withFileTypes: true })
     .filter((entry) => {
@@ -85,7 +88,7 @@ const left = (folder: string): ReadonlyArray<string> =>
     })
     .map(({ name }) => name)
 
-/** Returns the targets of descriptors that occur more often than before. */
+/** Returns the targets of descriptors that occur more often than before the rounds. */
 const more = (before: ReadonlyArray<string>, after: ReadonlyArray<string>): ReadonlyArray<string> => {
   const counts = new Map<string, number>()
   for (const target of before) counts.set(target, (counts.get(target) ?? 0) + 1)
@@ -96,7 +99,7 @@ const more = (before: ReadonlyArray<string>, after: ReadonlyArray<string>): Read
   })
 }
 
-/** Returns the processes, descriptors and files that did not exist before. */
+/** Returns the processes, descriptors and files that did not exist before the rounds. */
 const leaks = async (before: ReadonlyArray<string>, folder: string, mark: string): Promise<ReadonlyArray<string>> => {
   const processes = () => marked(mark)
   const held = () => more(before, descriptors())
@@ -111,12 +114,12 @@ const leaks = async (before: ReadonlyArray<string>, folder: string, mark: string
 export const run = Effect.fnUntraced(function*(seed: number, minutes: number) {
   const fs = yield* FileSystem.FileSystem
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "furrow-orphans-" })
-  // From here on temporary files are made in a folder of this run, so that a leaked file is found in it.
+  // From here on temporary files are made in a folder of this run, so that a leaked file is found in that folder.
   process.env["TMPDIR"] = folder
   const mark = Crypto.randomUUID()
   process.env[variable] = mark
   const tally = nothing()
-  // Two rounds run first, because Node keeps some descriptors open from its first process on.
+  // Two rounds of chaos run first, because Node keeps some descriptors open from its first process on.
   yield* rounds(seed, (round) => round < 2, mark, nothing())
   const before = descriptors()
   const end = performance.now() + minutes * 60_000

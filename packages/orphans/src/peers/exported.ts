@@ -1,4 +1,4 @@
-/** The module that a pool of another runtime imports: tinypool uses the default export, jest-worker the named ones. */
+/** The module that a pool of another library imports: tinypool uses the default export, jest-worker the named ones. */
 import { work } from "./work.ts"
 
 export { work }

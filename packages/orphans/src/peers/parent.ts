@@ -1,4 +1,7 @@
-/** `node parent.ts PEER JOB`: starts one child with the named runtime, gives it the job, and stays running. */
+/**
+ * The program `node parent.ts PEER JOB` starts one child with the named runtime, gives the child the job, and stays
+ * running.
+ */
 import * as ChildProcess from "node:child_process"
 import cluster from "node:cluster"
 import { fileURLToPath } from "node:url"

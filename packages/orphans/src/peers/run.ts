@@ -1,7 +1,7 @@
 /**
- * Measures how long the child of other runtimes outlives its parent. The parent is killed or asked to end, and its
- * child waits or computes. The other runtimes do not promise to end the child of a dead parent; the table helps readers
- * to compare.
+ * Measures how long the child process of other runtimes than Furrow outlives its parent. The parent of a measured child
+ * is killed or asked to end, while the child waits or computes. The other runtimes do not promise to end the child of a
+ * dead parent; the table helps readers to compare.
  */
 import * as Effect from "effect/Effect"
 import * as ChildProcess from "node:child_process"
@@ -17,7 +17,7 @@ import type { Job } from "./work.ts"
 
 interface Peer {
   readonly name: string
-  /** The package of the runtime; undefined for a builtin of Node. */
+  /** The package of the measured runtime; undefined for a builtin of Node. */
   readonly package: string | undefined
 }
 
@@ -32,13 +32,13 @@ const peers: ReadonlyArray<Peer> = [
 
 const parent = fileURLToPath(new URL("./parent.ts", import.meta.url))
 
-/** Milliseconds to wait for a child's end, longer than the longest grace of these runtimes. */
+/** Milliseconds to wait for a child's end, longer than the longest grace of the measured runtimes. */
 const patience = 7_000
 
-/** Returns the installed version of the runtime; undefined where it is not installed. */
+/** Returns the installed version of a measured runtime; undefined where the runtime is not installed. */
 const versionOf = ({ package: name }: Peer): string | undefined => {
   if (name === undefined) return process.version
-  // Some packages do not export their manifest, so it is looked for in the folders where Node would look.
+  // Some packages do not export their manifest, so the manifest is looked for in the folders where Node would look.
   for (let folder = import.meta.dirname; folder !== Path.dirname(folder); folder = Path.dirname(folder)) {
     const manifest = Path.join(folder, "node_modules", name, "package.json")
     if (Fs.existsSync(manifest)) return (JSON.parse(Fs.readFileSync(manifest, "utf8")) as { version: string }).version
@@ -56,8 +56,8 @@ class Family {
     const job: Job = { state, file: this.file }
     this.parent = ChildProcess.spawn(process.execPath, [parent, peer.name, JSON.stringify(job)], {
       stdio: ["ignore", "ignore", "pipe"],
-      // The parent leads a process group, so that a child which changes its title, and so loses the mark, is still
-      // found at the end.
+      // The parent of a measured child leads a process group, so that a child which loses the mark is still found at
+      // the end.
       detached: true,
       env: { ...process.env, [variable]: this.mark }
     })
@@ -70,13 +70,13 @@ class Family {
     return Path.join(this.folder, "pid")
   }
 
-  /** Ends the parent, and returns how long the child outlived it. */
+  /** Ends the parent of a measured child, and returns how long the child outlived the parent. */
   async lose(how: NodeJS.Signals): Promise<string> {
     const { file, mark } = this
     const there = await until(() => Fs.existsSync(file) && Fs.readFileSync(file, "utf8").endsWith("\n"), 20_000)
     if (!there) return `did not start: ${this.stderr.trim().split("\n")[0]}`
     const pid = Number(Fs.readFileSync(file, "utf8"))
-    // After this pause the parent has installed its handlers.
+    // After this pause the parent has installed its handlers of signals.
     await pause(200)
     const start = performance.now()
     this.parent.kill(how)
@@ -116,7 +116,7 @@ const deaths = [["SIGKILL", "idle"], ["SIGKILL", "busy"], ["SIGTERM", "idle"], [
 
 const rowOf = (name: string, version: string, one: (how: typeof deaths[number]) => Effect.Effect<string>) =>
   Effect.map(
-    // All deaths are measured at once, because waiting for a child needs no processor time.
+    // All deaths are measured at once, because waiting for a child's end needs no processor time.
     Effect.forEach(deaths, one, { concurrency: "unbounded" }),
     (cells): ReadonlyArray<string> => [name, version, ...cells]
   )
@@ -128,7 +128,7 @@ const rowOfPeer = (peer: Peer): Effect.Effect<ReadonlyArray<string>> => {
     : rowOf(peer.name, version, ([how, state]) => play(peer, how, state))
 }
 
-/** Returns a table of how long the child of each runtime outlives its parent. */
+/** Returns a table of how long the child process of each runtime outlives its parent. */
 export const run = Effect.gen(function*() {
   const own = yield* rowOf("Furrow", "this", ([how, state]) => ours(how, state))
   const others = yield* Effect.forEach(peers, rowOfPeer)

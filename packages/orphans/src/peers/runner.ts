@@ -1,4 +1,4 @@
-/** The child process of Effect's workers. */
+/** The child process that Effect's workers start. */
 import * as NodeWorkerRunner from "@effect/platform-node/NodeWorkerRunner"
 import * as Effect from "effect/Effect"
 import * as WorkerRunner from "effect/workers/WorkerRunner"

@@ -1,29 +1,29 @@
 /**
- * Compares the three counts of a run: the results of the callers, the tasks that began in the workers, and the pool's
- * own statistics.
+ * Compares the three counts of a run of `npm run pool`: the results of the callers, the tasks that began in workers,
+ * and the pool's statistics.
  */
 import type { PoolSnapshot } from "@furrow/actor/Pool"
 
-/** The calls that the callers made, and their results. */
+/** The calls that the callers of a pool made, and the results of these calls. */
 export interface Heard {
   tried: number
   readonly answered: Set<number>
-  /** The number of failures by the tag of their error. */
+  /** The number of failed tasks by the tag of their error. */
   readonly failed: Map<string, number>
-  /** The tasks that may begin at most once. */
+  /** The tasks that may begin at most once, because they are not idempotent. */
   readonly single: Set<number>
-  /** Answers that belong to another task, and failures without a typed error. */
+  /** Answers that belong to another task of the pool, and failures without a typed error. */
   readonly wrong: Array<string>
 }
 
 export const nothing = (): Heard => ({ tried: 0, answered: new Set(), failed: new Map(), single: new Set(), wrong: [] })
 
-/** All counts of a finished run. */
+/** All counts of a finished run of `npm run pool`. */
 export interface Run extends Heard {
   readonly kills: number
-  /** The number of tasks that had not ended within the patience of the run. */
+  /** The number of tasks that had not ended when the run stopped waiting. */
   readonly hung: number
-  /** The number of times that each task began. */
+  /** The number of times that each task of the run began. */
   readonly begun: ReadonlyMap<number, number>
   readonly statistics: PoolSnapshot
 }
@@ -31,22 +31,22 @@ export interface Run extends Heard {
 export const sum = (counts: ReadonlyMap<string, number>): number =>
   Array.from(counts.values()).reduce((all, count) => all + count, 0)
 
-/** Reads the file of begun tasks, which has one number in each line. */
+/** Reads the file of begun tasks, which has the number of one task in each line. */
 export const beginnings = (text: string): ReadonlyMap<number, number> => {
   const counts = new Map<number, number>()
   for (const line of text.split("\n").slice(0, -1)) counts.set(Number(line), (counts.get(Number(line)) ?? 0) + 1)
   return counts
 }
 
-/** Returns the number of tasks that began more than once. */
+/** Returns the number of tasks of a pool that began more than once. */
 export const repeated = (begun: ReadonlyMap<number, number>): number =>
   Array.from(begun.values()).filter((count) => count > 1).length
 
-/** Returns the number of tasks without a known end. */
+/** Returns the number of tasks whose end is not known. */
 export const lost = ({ answered, failed, hung, tried }: Pick<Run, "answered" | "failed" | "hung" | "tried">): number =>
   tried - answered.size - sum(failed) - hung
 
-/** Returns the faults of a run; none where the counts agree. */
+/** Returns the faults of a run of `npm run pool`; the list is empty where the counts agree. */
 export const judge = (run: Run): ReadonlyArray<string> => {
   const { answered, begun, failed, hung, kills, single, statistics, wrong } = run
   const { replaced, running, tasks, waiting } = statistics

@@ -1,8 +1,8 @@
 /**
  * Puts load on a pool of real processes whose workers are killed at random, and follows every task to its end.
  *
- * The callers count calls and results, the tasks count their beginnings, and the pool has its own statistics. The three
- * counts must agree.
+ * The callers of a run count calls and results, the tasks count their beginnings, and the pool has its own statistics.
+ * The counts of callers, tasks and pool must agree.
  */
 import * as Pool from "@furrow/actor/Pool"
 import { NodeActor } from "@furrow/node"
@@ -22,19 +22,19 @@ import { again, once } from "./tasks.ts"
 export interface Plan {
   readonly seed: number
   readonly seconds: number
-  /** The number of kills in a second. */
+  /** The number of workers that are killed in a second. */
   readonly rate: number
   readonly size: number
   readonly concurrency: number
-  /** The number of tasks after which a worker is replaced. */
+  /** The number of tasks after which a worker of the pool is replaced. */
   readonly recycle: number
-  /** True when tasks have short deadlines, different numbers of retries, and callers that leave early. */
+  /** True when tasks of the pool have short deadlines, different numbers of retries, and callers that leave early. */
   readonly mixed: boolean
 }
 
 export interface Result extends Omit<Judge.Run, "begun"> {
   readonly seconds: number
-  /** The number of idempotent tasks that began twice, which is allowed. */
+  /** The number of idempotent tasks that began twice, which a run allows. */
   readonly repeated: number
   readonly left: ReadonlyArray<string>
   readonly problems: ReadonlyArray<string>
@@ -60,7 +60,7 @@ const patienceMillis = 40_000
 
 /** The time limit of a task that computes without a pause. */
 const spinLimit = "100 millis"
-/** One task in this many keeps its worker's main thread busy. */
+/** One task in this many keeps the main thread of its worker busy. */
 const spinEvery = 200
 
 const failureOf = (cause: Cause.Cause<unknown>): string | undefined => {
@@ -83,7 +83,7 @@ const leftAfter = <A, E>(effect: Effect.Effect<A, E>, millis: number): Effect.Ef
     return exit
   })
 
-/** Runs one task, and records the result of its caller. */
+/** Runs one task of the pool, and records the result of the task's caller. */
 const task = (
   pool: Workers,
   { mixed }: Plan,
@@ -125,7 +125,7 @@ const task = (
     )
   })
 
-/** Kills ready workers at the rate of the plan, whatever they are doing. */
+/** Kills ready workers of the pool at the rate of the plan, whatever the workers are doing. */
 const killer = (pool: Workers, { rate }: Plan, next: () => number, end: number, count: () => void) =>
   Effect.gen(function*() {
     const start = performance.now()
@@ -141,7 +141,7 @@ const killer = (pool: Workers, { rate }: Plan, next: () => number, end: number, 
     }
   })
 
-/** Completes when no task has ended for the whole patience, so that the remaining tasks count as hanging. */
+/** Completes when no task of the pool has ended for a while, so that the remaining tasks count as hanging. */
 const stalled = (heard: Judge.Heard): Effect.Effect<void> =>
   Effect.suspend(() => {
     let known = -1
@@ -162,7 +162,7 @@ const stalled = (heard: Judge.Heard): Effect.Effect<void> =>
 /** Milliseconds in which the pool finishes tasks whose callers have left, because their workers have to end first. */
 const restMillis = 10_000
 
-/** Returns the statistics of the pool when all tasks are over except the hanging ones, or after the bound. */
+/** Returns the statistics of the pool when all tasks but the hanging ones are over, or after the bound. */
 const atRest = Effect.fnUntraced(function*(pool: Workers, hung: number) {
   const end = performance.now() + restMillis
   while (true) {
@@ -194,7 +194,7 @@ const underLoad = (plan: Plan, file: string, heard: Judge.Heard) =>
       body: () => task(pool, plan, file, next, heard),
       step: () => {}
     })
-    // The callers run in detached fibers, so that a hang can be reported instead of waited for.
+    // The callers of the tasks run in detached fibers, so that a hang can be reported instead of waited for.
     const lanes = yield* Effect.forEach(Array.from({ length: 4 * size * concurrency }), () => Effect.forkDetach(lane))
     yield* Fiber.join(killing)
     yield* Effect.raceFirst(Effect.forEach(lanes, (fiber) => Fiber.await(fiber)), stalled(heard))
@@ -214,7 +214,7 @@ export const run = Effect.fnUntraced(function*(plan: Plan) {
   const heard = Judge.nothing()
   const loaded = yield* Effect.scoped(underLoad(plan, file, heard)).pipe(
     Effect.provide(NodeActor.layer),
-    // Warnings are not logged, because the pool logs one for every lost worker.
+    // Warnings of the run are not logged, because the pool logs one for every lost worker.
     Effect.provideService(References.MinimumLogLevel, "Error")
   )
   yield* Effect.promise(() => until(() => marked(mark).length === 0, 5_000))

@@ -1,13 +1,13 @@
 /**
- * The endpoints of the tasks in a run of the pool. Each task first writes its number into a file, so that its beginning
- * is counted even if the worker is killed right after.
+ * The endpoints of the tasks in a run of `npm run pool`. Each task of the pool first writes its number into a file, so
+ * that its beginning is counted even if the worker is killed right after.
  */
 import * as Actor from "@furrow/actor/Actor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Fs from "node:fs"
 
-/** The typed error of a task. */
+/** The typed error with which a task may fail. */
 export class Refused extends Schema.TaggedError<Refused>()("Refused", { id: Schema.Int }) {}
 
 const payload = {

@@ -1,10 +1,10 @@
 /**
- * The actors of a supervised tree. The root has Web, which uses Counter, which uses Store, and several branches. A
- * branch has Stock, and Desk, which uses Stock. A desk has clerks that are added and removed, which use the Stock of
- * their branch.
+ * The actors of a supervised tree. The root of a supervised tree has Web, which uses Counter, which uses Store, and
+ * several branches. A branch of a supervised tree has Stock, and Desk, which uses Stock. A desk adds and removes
+ * clerks, which use the Stock of their branch.
  *
- * Every actor counts the calls that begin in it, calls the actors that it uses on behalf of its callers, and makes
- * calls of its own.
+ * Every actor of a supervised tree counts the calls that begin in it, and calls the actors that it uses, for its
+ * callers and for itself.
  */
 import * as Actor from "@furrow/actor/Actor"
 import type * as Portal from "@furrow/actor/Portal"
@@ -21,7 +21,7 @@ import { Caller, isGiven, write } from "./book.ts"
 
 const module = import.meta.url
 
-/** The error of a callee whose own call has failed. */
+/** The error of a called actor whose own call has failed. */
 export class Refused extends Schema.TaggedError<Refused>()("Refused", { tag: Schema.String }) {}
 
 const payload = { id: Schema.String, millis: Schema.Int, hops: Schema.Int }
@@ -29,7 +29,7 @@ const contract = { payload, success: Schema.String, error: Refused } as const
 
 export const once = Actor.endpoint("once", contract)
 export const again = Actor.endpoint("again", { ...contract, idempotent: true })
-/** Returns the number of living actors: the called one, and those below it. */
+/** Returns the number of living actors, which are the called actor and those below it. */
 export const roll = Actor.endpoint("roll", { success: Schema.Int })
 const endpoints = [once, again, roll] as const
 
@@ -37,11 +37,12 @@ const endpoints = [once, again, roll] as const
 export type Target = Pick<Portal.Portal<typeof once | typeof again | typeof roll>, "run">
 
 /**
- * The longest milliseconds of a slow call. Half of all calls are slow, so that some are open whenever a process dies.
+ * The longest milliseconds of a slow call. Half of all calls are slow, so that some calls are open whenever a process
+ * dies.
  */
 const slowMillis = 250
 
-/** Makes a call of `caller` on one of the targets. */
+/** Makes a call of the actor `caller` on one of the targets. */
 export const call = (
   caller: Caller,
   target: Target,
@@ -58,7 +59,7 @@ export const call = (
 
 const pauseMillis = 40
 
-/** Calls one target after the other until the round ends. */
+/** Calls one target after the other until the round of chaos ends. */
 export const calling = (targets: () => ReadonlyArray<Target>): Effect.Effect<void> =>
   Effect.suspend(() => {
     const next = random(process.pid)
@@ -74,7 +75,7 @@ export const calling = (targets: () => ReadonlyArray<Target>): Effect.Effect<voi
     })
   })
 
-/** Records what the supervisors of this process do. */
+/** Records what the supervisors of this process do in the round. */
 export const recorded: Effect.Effect<void, never, Actor.ActorRuntime | Scope.Scope> = Effect.asVoid(Effect.forkScoped(
   Stream.runForEach(Actor.events, (event) =>
     Effect.sync(() => {
@@ -89,7 +90,7 @@ interface Work {
   readonly hops: number
 }
 
-/** Returns the handlers of an actor that calls `targets`, for its callers and for itself. */
+/** Returns the handlers of an actor that calls the actors in `targets`, for its callers and for itself. */
 const handlers = (targets: () => ReadonlyArray<Target>, below: () => ReadonlyArray<Target>) =>
   Effect.gen(function*() {
     yield* recorded
@@ -118,11 +119,11 @@ const handlers = (targets: () => ReadonlyArray<Target>, below: () => ReadonlyArr
 
 const none = () => []
 
-/** Restarts wait for about the same time each, so that many deaths fall into the window of an intensity. */
+/** All restarts wait for about the same time, so that many deaths fall into the window of an intensity. */
 const backoff = Schedule.jittered(Schedule.spaced("100 millis"))
 const hold = "60 seconds"
 const generous = { intensity: { restarts: 100, within: "1 minute" }, backoff, hold } as const
-/** The options of a supervisor that allows few deaths, and so gives up now and then. */
+/** The options of a supervisor that allows few deaths, and so gives up from time to time. */
 const strict = { intensity: { restarts: 2, within: "10 seconds" }, backoff, hold } as const
 
 export const policy = generous
@@ -183,5 +184,5 @@ export const branch = Branch.serve(
 
 /** The number of actors in a branch: the branch itself, its Stock and its Desk, and the clerks. */
 export const actorsOfBranch = 3 + clerksOfDesk
-/** The number of actors at the root: Store, Counter and Web. */
+/** The number of actors of a supervised tree that the root has itself: Store, Counter and Web. */
 export const actorsAtRoot = 3

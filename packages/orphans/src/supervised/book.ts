@@ -1,6 +1,6 @@
 /**
- * The record that all processes of a tree keep in one file, with a line for each event. Lines are written at once, and
- * stay after the death of the process that wrote them.
+ * The record that all processes of a supervised tree keep in one file, with a line for each event. A line of the record
+ * is written at once, and stays after the death of the process that wrote it.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -9,14 +9,14 @@ import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 
-/** The variable with the path of the round's folder, which all processes of the tree inherit. */
+/** The variable with the path of the round's folder, which all processes of the supervised tree inherit. */
 export const variable = "FURROW_ORPHANS_BOOK"
 
 const folder = (): string => process.env[variable]!
 
 export const accountsOf = (folder: string): string => Path.join(folder, "accounts")
 
-/** Signals between the judge and the root, each given by the existence of a file. */
+/** Signals between the judge of a round and the root, each given by the existence of a file. */
 export type Sign = "ready" | "stop" | "settled" | "end"
 
 export const give = (sign: Sign, at: string = folder()): void => Fs.writeFileSync(Path.join(at, sign), "")
@@ -26,12 +26,12 @@ export const write = (line: string): void => {
   try {
     Fs.appendFileSync(accountsOf(folder()), `${line}\n`)
   } catch (error) {
-    // The round is over, and its folder is removed.
+    // The round is over, and the folder of the round is removed.
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error
   }
 }
 
-/** A caller with a known process, whose calls are numbered. */
+/** A caller in a known process, whose calls are numbered. */
 export class Caller {
   private readonly id = Crypto.randomUUID().slice(0, 12)
   private count = 0
@@ -41,8 +41,8 @@ export class Caller {
   }
 
   /**
-   * Makes one call, and records that it was made and how it ended. The called actor must answer with the number of the
-   * call.
+   * Makes one call of a numbered caller, and records that the call was made and how it ended. The called actor must
+   * answer with the number of the call.
    */
   tried<E, R>(isIdempotent: boolean, call: (id: string) => Effect.Effect<string, E, R>): Effect.Effect<void, E, R> {
     return Effect.suspend(() => {

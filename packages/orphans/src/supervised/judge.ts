@@ -3,38 +3,38 @@
  * called actors.
  */
 
-/** The records of all processes of a tree. */
+/** The records that all processes of a supervised tree have written. */
 export interface Accounts {
   /** The calls that were made, and whose end is not recorded. */
   readonly open: ReadonlySet<string>
   readonly tried: number
   readonly answered: number
   readonly interrupted: number
-  /** The number of failures by the tag of their error, with its reason where it has one. */
+  /** The number of failed calls by the tag of their error, with its reason where the error has one. */
   readonly failed: ReadonlyMap<string, number>
-  /** Calls that failed with the word that they had not begun. */
+  /** Calls whose error says that they had not begun. */
   readonly unbegun: ReadonlySet<string>
   /** The number of times that each call began in the called actor. */
   readonly begun: ReadonlyMap<string, number>
-  /** The pid of each caller. */
+  /** The pid of each numbered caller. */
   readonly callers: ReadonlyMap<string, number>
   readonly cancels: number
   readonly restarts: number
   readonly giveUps: number
-  /** The number of actors that answered in the end; undefined where they were not asked. */
+  /** The number of actors that answered at the end of a round; undefined where no actor was asked. */
   readonly roll: number | undefined
-  /** The number of answers that belong to another call, and of failures without a typed error; both end a call. */
+  /** The number of calls that ended with an answer to another call, or with a failure without a type. */
   readonly untyped: number
   /**
-   * The faults of single calls: those without a typed error, errors that a call cannot have, and ends of calls that
-   * were not open.
+   * The faults of single calls: failures without a type, errors that a call cannot have, and ends of calls that were
+   * not open.
    */
   readonly wrong: ReadonlyArray<string>
 }
 
 /**
- * The errors that a call may have when the called actor dies, restarts, ends with a supervisor that gave up, or has
- * itself got one of these errors.
+ * The errors that a call may have when its actor dies, restarts, ends with a supervisor that gave up, or has got such
+ * an error in a call of its own.
  */
 const typed: ReadonlySet<string> = new Set([
   "ActorLost",
@@ -50,7 +50,7 @@ export const sum = (counts: ReadonlyMap<string, number>): number =>
 
 const more = (counts: Map<string, number>, key: string): void => void counts.set(key, (counts.get(key) ?? 0) + 1)
 
-/** Reads the lines of the file; the last line may be incomplete. */
+/** Reads the lines of a record's file; the last line may be incomplete. */
 export const read = (text: string): Accounts => {
   const open = new Set<string>()
   const failed = new Map<string, number>()
@@ -115,11 +115,11 @@ export const read = (text: string): Accounts => {
   }
 }
 
-/** The facts of a finished round. */
+/** The facts of a finished round over a supervised tree. */
 export interface Round {
   readonly accounts: Accounts
   readonly isAlive: (pid: number) => boolean
-  /** The number of actors that should answer in the end; undefined where no root is left to ask them. */
+  /** The number of actors that should answer at the end of a round; undefined where no root is left to ask them. */
   readonly actors: number | undefined
   readonly left: ReadonlyArray<string>
 }
@@ -133,7 +133,7 @@ export interface Verdict {
   readonly twice: number
   /** The number of idempotent calls that began more than once, which is allowed. */
   readonly repeated: number
-  /** The number of calls that began, although they failed with the word that they had not. */
+  /** The number of calls that began, although their error says that they had not. */
   readonly untrue: number
   readonly problems: ReadonlyArray<string>
 }

@@ -3,17 +3,20 @@ import type { Strategy } from "@furrow/actor/Supervisor"
 import { random } from "../chaos/plan.ts"
 import { actorsAtRoot, actorsOfBranch } from "./actors.ts"
 
-/** A signal to one process of the tree: the n-th of those that live at that moment, modulo their number. */
+/**
+ * A signal to one process of a supervised tree: the n-th of the processes that live at that moment, modulo their
+ * number.
+ */
 export interface Strike {
   readonly kind: "SIGKILL" | "stop and continue"
-  /** Milliseconds between the previous signal and this one. */
+  /** Milliseconds between the previous signal to the tree and this one. */
   readonly after: number
   readonly target: number
-  /** Milliseconds for which a process is stopped. */
+  /** Milliseconds for which a signal stops a process. */
   readonly millis: number
 }
 
-/** The end of the root: by itself, or by SIGKILL, after the tree has settled or under load. */
+/** The end of the root of a supervised tree: by itself, or by SIGKILL, under load or after all restarts. */
 export type End = "ends" | "is killed at rest" | "is killed under load"
 
 export interface Plan {
@@ -23,7 +26,7 @@ export interface Plan {
   readonly branches: number
   readonly actors: number
   readonly strikes: ReadonlyArray<Strike>
-  /** Cancels of actors, which the root makes. */
+  /** The cancels of actors that the root makes in a round. */
   readonly cancels: ReadonlyArray<{ readonly after: number; readonly target: number }>
   readonly end: End
 }
@@ -31,7 +34,7 @@ export interface Plan {
 const strategies: ReadonlyArray<Strategy> = ["dependants", "one-for-one", "rest-for-one", "one-for-all"]
 const ends: ReadonlyArray<End> = ["ends", "is killed at rest", "ends", "is killed under load"]
 
-/** Milliseconds between two signals, and between two cancels, on average. */
+/** Milliseconds between two signals to a supervised tree, and between two cancels, on average. */
 const strikeMillis = 1000
 const cancelMillis = 5000
 

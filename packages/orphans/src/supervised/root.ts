@@ -1,6 +1,6 @@
 /**
- * The root of a supervised tree under chaos. The root calls all actors below it, and reports its progress by files. The
- * judge says when to stop.
+ * The root of a supervised tree under chaos. The root of a supervised tree calls all actors below it, and reports its
+ * progress by files. The judge of a round says when the root has to stop.
  */
 import * as Actor from "@furrow/actor/Actor"
 import * as Registry from "@furrow/actor/Registry"
@@ -23,7 +23,7 @@ const untilGiven = (sign: "stop" | "end") =>
     while (!isGiven(sign)) await pause(20)
   })
 
-/** Cancels actors anywhere in the tree, at the times of the plan. */
+/** Cancels actors anywhere in a supervised tree, at the times of the plan. */
 const cancels = Effect.forEach(plan.cancels, ({ after, target }) =>
   Effect.gen(function*() {
     yield* Effect.sleep(after)
@@ -35,8 +35,8 @@ const cancels = Effect.forEach(plan.cancels, ({ after, target }) =>
   }).pipe(Effect.scoped, Effect.ignore), { discard: true })
 
 /**
- * Calls any actor of the tree by portals that do not follow a restart. A portal that does not follow a restart fails
- * with its actor, and says whether the call had begun.
+ * Calls any actor of a supervised tree by portals that do not follow a restart. A portal that does not follow a restart
+ * fails when its actor dies, and says whether the call had begun.
  */
 const visiting = Effect.suspend(() => {
   const next = random(plan.seed + 2)
@@ -56,7 +56,7 @@ const visiting = Effect.suspend(() => {
 })
 const callsOfVisit = 20
 
-/** Returns the number of actors that answer. */
+/** Returns the number of actors of a supervised tree that answer. */
 const answering = (targets: ReadonlyArray<Target>) =>
   Effect.map(
     Effect.forEach(targets, (target) => Effect.orElseSucceed(target.run(roll()), () => 0), {
@@ -65,7 +65,7 @@ const answering = (targets: ReadonlyArray<Target>) =>
     (counts) => counts.reduce((sum, count) => sum + count, 0)
   )
 
-/** A layer in this process that uses Web, and restarts together with it. */
+/** A layer in the root's process that uses Web, and restarts together with Web. */
 const Front = Layer.effectDiscard(Effect.flatMap(Web, (web) => Effect.forkScoped(calling(() => [web]))))
 
 const App = Supervisor.layer({ ...policy, strategy: plan.strategy }, [
@@ -92,7 +92,7 @@ const program = Effect.gen(function*() {
   yield* untilGiven("stop")
   yield* Fiber.interrupt(asking)
   yield* Effect.forEach(callers, (fiber) => Fiber.await(fiber))
-  // Waits until restarts that have begun are over.
+  // Waits until all restarts in the supervised tree that have begun are over.
   const next = random(plan.seed)
   for (let left = 200; left > 0; left--) {
     const count = yield* answering(all)

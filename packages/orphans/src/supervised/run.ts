@@ -1,6 +1,6 @@
 /**
- * Plays rounds of chaos over a supervised tree, each with a new root process. Processes get signals while all actors
- * make calls; then the tree settles, its records are judged, and the root ends or is killed.
+ * Plays rounds of chaos over a supervised tree, each with a new root process. Processes of a supervised tree get
+ * signals under calls; after the last restarts its records are judged, and the root ends or is killed.
  */
 import * as Effect from "effect/Effect"
 import * as ChildProcess from "node:child_process"
@@ -21,13 +21,13 @@ export interface Result {
   readonly stops: number
   readonly accounts: Judge.Accounts
   readonly verdict: Judge.Verdict
-  /** Milliseconds from the end of the root until no process was left. */
+  /** Milliseconds from the end of the root until no process of the supervised tree was left. */
   readonly goneMillis: number
 }
 
 const root = fileURLToPath(new URL("./root.ts", import.meta.url))
 
-/** Milliseconds for the start of a tree and for its last restarts, on a busy host. */
+/** Milliseconds for the start of a supervised tree and for its last restarts, on a busy host. */
 const patienceMillis = 120_000
 /** Milliseconds after the death of a root until no process of its tree may be left. */
 const orphanMillis = 5_000
@@ -43,7 +43,7 @@ class Scene {
   constructor(plan: Plan) {
     this.plan = plan
     Fs.writeFileSync(Book.accountsOf(this.folder), "")
-    // The root dies with this process, so that a killed judge leaves no root behind.
+    // The root of a round dies with this process, so that a killed judge leaves no root behind.
     const args = ["--pdeathsig", "KILL", "--", process.execPath, ...process.execArgv, root, JSON.stringify(plan)]
     this.child = ChildProcess.spawn("setpriv", args, {
       stdio: ["ignore", "ignore", "pipe"],
@@ -62,7 +62,7 @@ class Scene {
     return this.child.exitCode !== null || this.child.signalCode !== null
   }
 
-  /** Waits until the root has made the file of a sign. */
+  /** Waits until the root has made the file of a signal to the judge. */
   async given(sign: Book.Sign): Promise<string | undefined> {
     const seen = () => Book.isGiven(sign, this.folder)
     const inTime = await until(() => seen() || this.hasEnded, patienceMillis, 50)
@@ -71,7 +71,7 @@ class Scene {
     return `the root ${inTime ? `ended with ${ended}` : `was not ${sign} in time`}: ${this.said}`
   }
 
-  /** Returns all processes of the tree except the root and the warden. */
+  /** Returns all processes of a supervised tree except the root and the warden. */
   targets(): ReadonlyArray<Found> {
     return marked(this.mark)
       .filter(({ command, pid }) => pid !== this.child.pid && !/furrow-(warden|watch)/.test(command))
@@ -99,7 +99,8 @@ class Scene {
 }
 
 /**
- * Sends signals at the times of the plan. A stopped process is continued later, so that the next signal is not delayed.
+ * Sends signals to a supervised tree at the times of the plan. A stopped process is continued at a later time, so that
+ * the next signal is not delayed.
  */
 const strikes = async (scene: Scene): Promise<void> => {
   const under: Array<Promise<void>> = []
@@ -110,7 +111,7 @@ const strikes = async (scene: Scene): Promise<void> => {
   await Promise.all(under)
 }
 
-/** Plays the round up to the end of its root, and returns the faults until then. */
+/** Plays a round up to the end of its root, and returns the faults that were found until then. */
 const played = async (scene: Scene): Promise<ReadonlyArray<string>> => {
   const unready = await scene.given("ready")
   if (unready !== undefined) return [unready]
@@ -122,7 +123,7 @@ const played = async (scene: Scene): Promise<ReadonlyArray<string>> => {
   Book.give("stop", scene.folder)
   const unsettled = await scene.given("settled")
   if (unsettled !== undefined) return [unsettled]
-  // A caller below the root may have one open call from before the end of the round.
+  // A caller below the root may have one open call that it made before the end of the round.
   await until(() => Judge.judge(roundOf(scene, [])).hung === 0, patienceMillis / 2, 100)
   const { problems } = Judge.judge(roundOf(scene, []))
   if (scene.plan.end === "is killed at rest") scene.child.kill("SIGKILL")
@@ -161,10 +162,10 @@ const play = async (scene: Scene): Promise<Result> => {
   }
 }
 
-/** The largest number of seconds in which a round sends signals. */
+/** The largest number of seconds in which a round sends signals to a supervised tree. */
 const roundSeconds = 30
 
-/** Plays rounds until the time is up, and at least one. */
+/** Plays rounds over supervised trees until the time is up, and at least one round. */
 export const run = (
   { actors, minutes, seed, told }: {
     readonly actors: number
@@ -192,7 +193,7 @@ export const run = (
 const tagsOf = (failed: ReadonlyMap<string, number>): string =>
   failed.size === 0 ? "" : ` (${Array.from(failed, ([tag, count]) => `${count} ${tag}`).join(", ")})`
 
-/** Formats the result of one round as a line of text. */
+/** Formats the result of one round over a supervised tree as a line of text. */
 export const line = ({ accounts, goneMillis, kills, plan, seconds, stops, verdict }: Result): string => {
   const { cancels, giveUps, restarts, roll } = accounts
   const rolled = roll === undefined ? "" : `${roll} of ${plan.actors} answer, `
@@ -202,7 +203,7 @@ export const line = ({ accounts, goneMillis, kills, plan, seconds, stops, verdic
     (verdict.problems.length === 0 ? "" : " FAILED")
 }
 
-/** Formats the results of all rounds as text. */
+/** Formats the results of all rounds over supervised trees as text. */
 export const report = (results: ReadonlyArray<Result>): string => {
   const total = (of: (result: Result) => number) => results.reduce((sum, result) => sum + of(result), 0)
   const failed = new Map<string, number>()

@@ -1,6 +1,6 @@
 /**
- * The actors of a cell. Each actor of a cell has started the next one, reports that it is ready, and enters the state
- * of the cell when all are ready.
+ * The actors in the tree of a cell of the matrix. Each actor of a cell has started the next one, reports that it is
+ * ready, and enters the cell's state when all are ready.
  */
 import * as Actor from "@furrow/actor/Actor"
 import type * as Endpoint from "@furrow/actor/Endpoint"
@@ -19,7 +19,7 @@ const payload = {
   folder: Schema.String,
   state: Doing,
   where: Schema.Literals(["all", "leaf"]),
-  /** The number of levels below this actor. */
+  /** The number of levels of actors below this actor of a cell. */
   depth: Schema.Int,
   /** The way in which this actor dies; null for an actor that enters the state of the cell instead. */
   dies: Schema.NullOr(Schema.String)
@@ -31,7 +31,7 @@ const deaf = (seconds: number, detached: boolean): number => {
   return ChildProcess.spawn("/bin/sh", ["-c", script], { stdio: "ignore", detached }).pid!
 }
 
-/** The argument by which subprocesses that left the group of their actor are recognised. */
+/** The argument by which subprocesses that left the group of their actor are recognised on the command line. */
 export const detachedSleep = 1_000_002
 
 const subprocesses = (state: typeof Doing.Type): ReadonlyArray<number> => {
@@ -40,10 +40,12 @@ const subprocesses = (state: typeof Doing.Type): ReadonlyArray<number> => {
   return [deaf(1_000_001, false)]
 }
 
-/** The argument of a subprocess for which an actor waits synchronously. */
+/** The argument of a subprocess for whose end an actor waits synchronously. */
 export const awaitedSleep = 1_000_003
 
-/** Blocks the thread in the blocking states: every second level in synchronous IO, the others without IO. */
+/**
+ * Blocks the thread of an actor in the state `blocked`: every second level in synchronous IO, the others without IO.
+ */
 const block = (state: typeof Doing.Type, depth: number): void => {
   if (state === "spinning") {
     for (;;) { /* for ever */ }
@@ -53,7 +55,7 @@ const block = (state: typeof Doing.Type, depth: number): void => {
   else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
 }
 
-/** Runs a program of the actor, in the state `programs`, for as long as the work lasts. */
+/** Runs a program of an actor, in the state `programs`, for as long as the actor's work lasts. */
 export const withProgram = <A, E, R>(
   state: typeof Doing.Type,
   work: Effect.Effect<A, E, R>
@@ -103,11 +105,11 @@ export const live = released("live", Effect.void)
 export const liveFailing = released("liveFailing", Effect.die(new Error("the release fails")))
 export const liveHanging = released("liveHanging", Effect.never)
 
-/** Returns the endpoint of an actor that is to enter a state. */
+/** Returns the endpoint by which an actor of a cell enters a state. */
 export const liveIn = (state: typeof Doing.Type): Live =>
   state === "release fails" ? liveFailing : state === "release hangs" ? liveHanging : live
 
-/** An endpoint of the root's other actor, which must not be affected. */
+/** An endpoint of the root's other actor, which the death in a cell must not affect. */
 export const ping = Actor.fn("ping", { module: import.meta.url, success: Schema.Int })(() =>
   Effect.succeed(process.pid)
 )

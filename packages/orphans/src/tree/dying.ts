@@ -1,4 +1,4 @@
-/** The ways to die that a process brings about itself; all other ways are signals. */
+/** The ways in which a process of a cell dies by its own code; all other ways to die are signals. */
 export const die = (how: string): void => {
   switch (how) {
     case "exit":
@@ -15,5 +15,5 @@ export const die = (how: string): void => {
   }
 }
 
-/** The size of a small heap in MiB: enough for an actor, and soon used up. */
+/** The size of a small heap in MiB, which is enough for an actor, and soon used up. */
 export const smallHeap = 64

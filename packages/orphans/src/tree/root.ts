@@ -1,6 +1,7 @@
 /**
- * The root of a cell. The root either dies itself, or watches one of its actors die. A root that watches reports how
- * the call on the dead actor ended, and whether its other actor still answers.
+ * The root in the tree of a cell of the matrix. The root of a cell either dies itself, or watches one of its actors
+ * die. A root that watches a death reports how the call on the dead actor ended, and whether its other actor still
+ * answers.
  */
 import * as Actor from "@furrow/actor/Actor"
 import * as ActorError from "@furrow/actor/ActorError"
@@ -23,7 +24,7 @@ const call = liveIn(state)({ folder, state, where, depth: depth - 1, dies: null 
 
 const dying = Effect.suspend(() => {
   process.on("SIGUSR2", () => die(how))
-  // The process writes repeatedly, because it notices only by a write that its output has lost the reader.
+  // A process writes its stdout repeatedly, because only a write tells it that the stdout has lost its reader.
   if (how === "pipe") setInterval(() => process.stdout.write("still here\n"), 20).unref()
   return Actor.runInActor(call, { name: "below" })
 })
@@ -59,8 +60,8 @@ const watching = Effect.scoped(Effect.gen(function*() {
   const own = who === "starter" ? { stdout: "inherit" as const } : {}
   const sibling = yield* Actor.startScoped("sibling", { expose: [ping], ...own })
   const memory = how === "oom" ? { memoryLimit: smallHeap } : {}
-  // The actors of a starter that dies are in the state of the cell. An inner actor that dies does not enter the state
-  // of the cell.
+  // Actors below a starter that dies are in the state of the cell. An inner actor that dies does not enter the state of
+  // the cell.
   const [live, given] = who === "starter"
     ? [liveIn(state), { depth: depth - 1, dies: null }]
     : [liveIn("idle"), { depth, dies: how }]
@@ -82,7 +83,10 @@ if (rights === "changed") {
 }
 
 report(folder, { _tag: "Up", name: "root", pid: process.pid, subprocesses: [] })
-/** Starts an actor from the spare, or by the stopped starter, so that its start has just begun when the root dies. */
+/**
+ * Starts an actor from the spare, or by the stopped starter, so that the actor's start has just begun when the root
+ * dies.
+ */
 const taking = Effect.scoped(Effect.gen(function*() {
   while (!isGo(folder)) yield* Effect.sleep("10 millis")
   report(folder, { _tag: "In", pid: process.pid })

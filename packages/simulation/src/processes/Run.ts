@@ -1,8 +1,8 @@
 /**
  * Runs one program with real processes: every actor is a process, time is real time, and a kill is a signal.
  *
- * All processes append to one file of history, so its order is the order of the events. The operating system decides
- * the schedule, so a run cannot be repeated.
+ * All processes of a program append to one file of history, so the order of lines is the order of the events. The
+ * operating system decides the schedule of real processes, so a run cannot be repeated.
  */
 import { NodeActor, NodeSpawner } from "@furrow/node"
 import { described } from "@furrow/protocol/Described"
@@ -24,12 +24,12 @@ import { type Result, whole } from "../Run.ts"
 import * as Sinks from "../sinks.ts"
 import { reset, type Started, Watched } from "./Watched.ts"
 
-/** Milliseconds that are added to every bound, because processes share their host with others. */
+/** Milliseconds that are added to every bound of a check, because processes share their host with others. */
 const slackMillis = 10_000
 /** Milliseconds that calls which end by themselves have in addition to those of virtual time. */
 const extraMillis = 10_000
 
-/** Milliseconds that a whole program may take. */
+/** Milliseconds that a random program with real processes may take. */
 const limitMillis = 120_000
 
 /** Milliseconds in which the processes that a program leaves behind must end. */
@@ -41,7 +41,7 @@ const signal = (pid: number, name: Signal): void => {
   try {
     process.kill(pid, name)
   } catch {
-    // The process has already ended.
+    // The process to hurt has already ended.
   }
 }
 
@@ -68,7 +68,7 @@ const worldOf = ({ handles }: Started, note: (actor: string, text: string) => vo
         duration === undefined ? Effect.void : continueLater(actor, duration)
       ),
     continue: (actor) => send(actor, "SIGCONT"),
-    // The kernel's connections can only be cut whole and at once; they cannot be held.
+    // Connections of the kernel can only be cut whole and at once; they cannot be held.
     cut: (actor, { peer } = {}) =>
       Effect.sync(() => peer === undefined ? handles.get(actor)?.connection.destroy() : undefined),
     hold: () => Effect.void,
@@ -85,7 +85,7 @@ const loggerOf = (note: (actor: string, text: string) => void) =>
     note("root", `logs ${logLevel}: ${text}`)
   })
 
-/** Reads the events of the file. The last line of a killed process may be incomplete. */
+/** Reads the events from the file of the history. The last line that a killed process wrote may be incomplete. */
 const read = (file: string): ReadonlyArray<Timed> =>
   Fs.readFileSync(file, "utf8").split("\n").flatMap((line) => {
     try {
@@ -95,7 +95,7 @@ const read = (file: string): ReadonlyArray<Timed> =>
     }
   })
 
-/** Runs a program whose history and sockets are in this folder. */
+/** Runs a random program whose history and sockets are in this folder. */
 export const run = (program: Program, folder: string): Effect.Effect<Result> =>
   Effect.gen(function*() {
     const file = Path.join(folder, `history-${program.schedule}`)

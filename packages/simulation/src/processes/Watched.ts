@@ -12,7 +12,7 @@ export interface Started {
   readonly handles: Map<string, ProcessHandle>
   /** The actors whose connection throws on purpose. */
   readonly broken: Set<string>
-  /** The ends of processes in words. */
+  /** The ends of the started processes in words. */
   readonly exits: Array<{ readonly actor: string; readonly text: string }>
 }
 
@@ -20,7 +20,7 @@ const none = (): Started => ({ handles: new Map(), broken: new Set(), exits: [] 
 
 let started = none()
 
-/** Forgets all processes, and returns a new record for those that will be started. */
+/** Forgets all processes of the spawner, and returns a new record for those that will be started. */
 export const reset = (): Started => started = none()
 
 export const Watched = Spawner.portable("watched", { module: import.meta.url }, () =>

@@ -1,6 +1,6 @@
 /**
- * `npm run simulate -- --processes`: runs random programs with real processes, one after the other. Runs with real
- * processes cannot be repeated.
+ * `npm run simulate -- --processes`: runs random programs with real processes, one after the other. Runs of random
+ * programs with real processes cannot be repeated.
  */
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
@@ -13,15 +13,15 @@ import { run } from "./Run.ts"
 
 export interface Options {
   readonly programs: Iterable<Program.Program>
-  /** The time after which no further program begins, by `performance.now`. */
+  /** The time after which no further random program begins, by `performance.now`. */
   readonly until: number
   readonly isKeptGoing: boolean
 }
 
-/** Returns true when no program broke a guarantee. */
+/** Returns true when no random program broke a guarantee. */
 export const soak = async ({ isKeptGoing, programs, until }: Options): Promise<boolean> => {
   const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-soak-"))
-  // Without XDG_RUNTIME_DIR the trees use a runtime folder of their own.
+  // Without XDG_RUNTIME_DIR the trees of the programs use a runtime folder of their own.
   delete process.env.XDG_RUNTIME_DIR
   process.env.TMPDIR = folder
   const began = performance.now()

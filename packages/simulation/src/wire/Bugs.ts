@@ -1,7 +1,7 @@
 /**
- * Bugs of the protocol, planted one at a time on the connection between two actors. Words are lost, doubled, moved or
- * changed, as a faulty runtime would do it. The code of the runtime is not changed: each bug changes the words after
- * their sender has written them.
+ * Bugs of the protocol, planted one at a time on the connection between two actors. A planted bug loses, doubles, moves
+ * or changes words, as a faulty runtime would do. The code of the runtime is not changed, because a planted bug changes
+ * words after their sender has written them.
  */
 import * as Protocol from "@furrow/protocol/Failure"
 import type { Message } from "@furrow/protocol/Message"
@@ -11,15 +11,15 @@ type Word<T extends Message["_tag"]> = Extract<Message, { readonly _tag: T }>
 
 const nothing: ReadonlyArray<Message> = []
 
-/** Drops words of the given kinds. */
+/** A planted bug that drops words of the given kinds. */
 const lose = (...tags: ReadonlyArray<Message["_tag"]>) => (): Saboteur => (word) =>
   tags.includes(word._tag) && dialogOf(word) !== 0 ? nothing : [word]
 
-/** Sends words of the given kinds twice. */
+/** A planted bug that sends words of the given kinds twice. */
 const twice = (...tags: ReadonlyArray<Message["_tag"]>) => (): Saboteur => (word) =>
   tags.includes(word._tag) && dialogOf(word) !== 0 ? [word, word] : [word]
 
-/** Drops every third word of this kind. */
+/** A planted bug that drops every third word of this kind. */
 const loseSome = (tag: Message["_tag"]) => (): Saboteur => {
   let count = 0
   return (word) => word._tag === tag && ++count % 3 === 2 ? nothing : [word]
@@ -91,7 +91,7 @@ const startedAgain = (): Saboteur => {
   }
 }
 
-/** Gives answers to the wrong caller: each plain answer is replaced by the one before. */
+/** Gives answers to the wrong caller, because each plain answer is replaced by the one before. */
 const crossed = (): Saboteur => {
   const calls = new Set<number>()
   let before: Uint8Array | undefined
@@ -104,7 +104,7 @@ const crossed = (): Saboteur => {
   }
 }
 
-/** Cancels the dialog that was started last instead of the named one. */
+/** Cancels the dialog that was started last instead of the dialog that the word `Cancel` names. */
 const misdirected = (): Saboteur => {
   const last = { parent: 0, child: 0 }
   return (word, from) => {
@@ -113,7 +113,7 @@ const misdirected = (): Saboteur => {
   }
 }
 
-/** Every bug by its name, with a function that makes its saboteur for one connection. */
+/** Every planted bug by its name, with a function that makes its saboteur for one connection. */
 export const bugs: { readonly [name: string]: () => Saboteur } = {
   "a Cancel is lost": lose("Cancel"),
   "a Cancel is said twice": twice("Cancel"),
@@ -144,7 +144,7 @@ export const bugs: { readonly [name: string]: () => Saboteur } = {
   "some credit is lost": loseSome("Credit"),
   "credit is granted twice": twice("Credit"),
   "credit is granted before it is asked for": () => (word, from, inject) => {
-    // The writer gets credit at once, and the grants of the reader are dropped.
+    // The writer of a stream gets credit at once, and the grants of the reader are dropped.
     if (word._tag === "Yield") {
       inject(from, { _tag: "Credit", dialog: word.dialog, items: word.items, bytes: word.payload.length })
     }
@@ -166,7 +166,7 @@ export const bugs: { readonly [name: string]: () => Saboteur } = {
   }
 }
 
-/** Faults of a peer that do no harm, because a late word for a dialog that is over is dropped. */
+/** Planted bugs that do no harm, because a late word for a dialog that is over is dropped. */
 export const harmless: { readonly [name: string]: () => Saboteur } = {
   "the last word is said twice": twice("Return", "Error"),
   "an item comes after the last word": () => (word) =>
@@ -174,6 +174,6 @@ export const harmless: { readonly [name: string]: () => Saboteur } = {
       ? [word, { _tag: "Yield", dialog: word.dialog, items: 1, payload: Uint8Array.of(1) }]
       : [word],
   "CancelAck and Bye are said twice": twice("CancelAck", "Bye"),
-  // The end of the process tells the same as the lost `Bye`.
+  // The end of an actor's process tells the same as the lost word `Bye`.
   "a Bye is lost": lose("Bye")
 }

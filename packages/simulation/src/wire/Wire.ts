@@ -1,27 +1,27 @@
 /**
- * Reads all words on a connection. A monitor checks every word against the grammar of the protocol, and then a saboteur
- * may drop, double, move or change the word.
+ * Reads all words on a connection between two actors. A monitor checks every word on a connection against the grammar
+ * of the protocol, and then a saboteur may drop, double, move or change the word.
  *
  *   parent  <->  monitor, saboteur  <->  child
  *
- * The monitor sees the words of the runtimes before the saboteur changes them. So the monitor finds faulty runtimes,
- * and does not report the planted bugs. Planted bugs have to be found by the behaviour that they cause.
+ * The monitor sees the words of the runtimes before the saboteur changes them. The monitor therefore finds faulty
+ * runtimes, and does not report the planted bugs. Planted bugs have to be found by the behaviour that they cause.
  */
 import type { Connection } from "@furrow/actor/Transport"
 import * as Envelope from "@furrow/protocol/Envelope"
 import * as Frame from "@furrow/protocol/Frame"
 import type { Message } from "@furrow/protocol/Message"
 
-/** The side of a connection that has sent a word. */
+/** The side of a connection between two actors that has sent a word. */
 export type Side = "parent" | "child"
 
 /**
- * Decides what becomes of a word, and returns the words to send in its place. `inject` sends another word to one of the
- * two sides at once.
+ * Decides what becomes of a word on a connection, and returns the words to send in its place. The function `inject`
+ * sends another word to one of the two sides of a connection at once.
  */
 export type Saboteur = (word: Message, from: Side, inject: (to: Side, word: Message) => void) => ReadonlyArray<Message>
 
-/** One direction of a dialog: how many items its reader allows to be on their way, and how many items are. */
+/** One direction of a dialog: how many items the reader allows to be on their way, and how many are. */
 interface Direction {
   window: number
   ahead: number
@@ -56,7 +56,7 @@ export class Monitor {
     if (word._tag === "Violation") this.broken(`the ${from} complains: ${word.rule}: ${word.detail}`)
     const id = dialogOf(word)
     if (id === undefined || id === 0) return
-    // The child has dialled, so dialogs with odd numbers are its own.
+    // The child of the two actors has dialled, so dialogs with odd numbers are its own.
     const caller: Side = id % 2 === 1 ? "child" : "parent"
     if (word._tag === "Start") return this.start(id, from, caller, word.window?.items ?? 0)
     const dialog = this.dialogs.get(id)
@@ -75,7 +75,7 @@ export class Monitor {
     if (word._tag === "Return" || word._tag === "Error") dialog.last = true
   }
 
-  /** The items that are on their way or unread are never more than the window of their reader. */
+  /** The items of a stream that are on their way or unread are never more than the window of their reader. */
   private counted(word: Message, from: Side, dialog: Heard, about: string): void {
     if (word._tag === "Started") dialog.ways[other(from)].window = word.window?.items ?? 0
     if (word._tag === "Credit") dialog.ways[other(from)].ahead -= word.items
@@ -90,7 +90,7 @@ export class Monitor {
     if (id <= this.highest[from]) this.broken(`the ${from} starts dialog ${id} after ${this.highest[from]}`)
     this.highest[from] = Math.max(id, this.highest[from])
     const ways = { parent: { window: 0, ahead: 0 }, child: { window: 0, ahead: 0 } }
-    // The window in a `Start` limits the answers to that `Start`.
+    // The window in a word `Start` limits the answers to that `Start`.
     ways[other(from)].window = window
     this.dialogs.set(id, { ways, cancelled: false, stopped: { parent: false, child: false }, last: false })
   }
@@ -112,7 +112,7 @@ class Reader {
   }
 
   read(bytes: Uint8Array): void {
-    // The chunk is copied, because decoded frames refer to its memory, and that memory is used again.
+    // A chunk of bytes is copied, because decoded frames refer to its memory, and that memory is used again.
     const { frames, state } = Frame.decode(this.state, bytes.slice())
     this.state = state
     for (const frame of frames) {

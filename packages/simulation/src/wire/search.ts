@@ -28,8 +28,8 @@ export const talking: ReadonlyArray<Program.Kind> = [
 ]
 
 /**
- * Returns the faults of one program under a planted bug. Faults of the grammar concern the words of the runtimes before
- * the saboteur changes them.
+ * Returns the faults of one random program under a planted bug. Faults of the protocol's grammar concern the words of
+ * the runtimes before the saboteur changes them.
  */
 export const problems = (
   program: Program.Program,
@@ -56,11 +56,11 @@ export interface Found {
 export interface Options {
   readonly plan?: Plan | undefined
   readonly kinds?: ReadonlyArray<Program.Kind> | undefined
-  /** Called with the result of every run. */
+  /** Called with the result of every run of the search. */
   readonly look?: ((result: Result) => void) | undefined
 }
 
-/** Runs programs, up to this many, until one of them shows a fault. */
+/** Runs random programs, up to this many, until one of them shows a fault. */
 export const search = (
   count: number,
   { kinds = talking, look, plan }: Options = {}

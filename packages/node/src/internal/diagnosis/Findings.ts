@@ -1,9 +1,9 @@
 /**
  * Finds the reasons why a tree does not go on, as a pure function of the answers of its actors.
  *
- * A finding is `stuck` where only help from outside ends it. A finding is a `note` where the situation may pass: a
- * worker that computes, a slow start, a reader that is slower than its writer. Only a `stuck` finding makes `furrow
- * why` fail.
+ * A finding is `stuck` where only help from outside ends the wait. A finding is a `note` where the wait may end by
+ * itself: a worker that computes, a slow start, a reader that is slower than its writer. Only a `stuck` finding makes
+ * `furrow why` fail.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import type { DialogInspection } from "@furrow/actor/Inspect"
@@ -23,13 +23,13 @@ export type Kind =
   | "ENDING"
   | "SILENT"
 
-/** A process as a finding names it. */
+/** A process of the tree as a finding names it. */
 export interface Place {
   readonly name: string
   readonly pid: number
 }
 
-/** One step of a cycle: a work, and the thing that the work waits for. */
+/** One step of a cycle of waits: a work, and the thing that the work waits for. */
 export interface Hop {
   readonly at: Place
   readonly endpoint: string | undefined
@@ -40,7 +40,7 @@ export interface Hop {
   readonly exact: boolean
 }
 
-/** A caller that waits for the process of a finding. */
+/** A caller that waits for the process that a finding names. */
 export interface Waiter {
   readonly at: Place
   readonly endpoint: string
@@ -84,7 +84,7 @@ interface Call {
   readonly dialog: DialogInspection
 }
 
-/** Returns every dialog of the program, as its caller sees it. */
+/** Returns every dialog of the program's actors, as its caller sees it. */
 const callsOf = (seen: ReadonlyArray<Seen>): ReadonlyArray<Call> =>
   answeredOf(seen).flatMap(({ inside }) =>
     inside.channels.flatMap(({ dialogs, peer }) =>
@@ -174,7 +174,7 @@ const deadlocks = (seen: ReadonlyArray<Seen>, { thanMillis }: Options): Readonly
   return Array.from(found.values())
 }
 
-// ---- processes that do not answer -----------------------------------------------------------------------------------
+// ---- silent processes -----------------------------------------------------------------------------------------------
 
 /** The share of one core from which a process counts as computing. */
 const busyShare = 0.5
@@ -200,8 +200,8 @@ const silent = (one: Seen, calls: ReadonlyArray<Call>, { busyMillis }: Options):
       : "it computes, and has not answered for as long as its oldest caller waits: it may be in an endless loop"
     return [plain("BUSY", level, at, text, { certainty: "likely", ageMillis, waiters })]
   }
-  // An event loop that waits for events is free, and the actor was late with its answer. A synchronous call that runs a
-  // program waits for events of a loop of its own, so an actor with such a child counts as blocked.
+  // An actor whose event loop waits for events is free, and was only late with its answer. A synchronous call that runs
+  // a program waits in an event loop of its own, so an actor with such a program as its child counts as blocked.
   const isFree = isPolling.test(wchan) && commands.length === 0
   if (!isFree && states.length > 1 && states.every((state) => state === "S" || state === "D")) {
     const child = commands.length === 0 ? "" : `; it has the child process ${commands.join(", ")}`
@@ -211,7 +211,7 @@ const silent = (one: Seen, calls: ReadonlyArray<Call>, { busyMillis }: Options):
   return [plain("SILENT", "note", at, "it has not answered in time", { ageMillis, waiters })]
 }
 
-// ---- findings from the answers of the actors ------------------------------------------------------------------------
+// ---- findings from answers ------------------------------------------------------------------------------------------
 
 const cancels = ({ inside }: Answered): ReadonlyArray<Finding> =>
   inside.channels.filter(({ peer, stuck }) => stuck > 0 && peer !== null).map(({ peer, stuck }) =>
@@ -295,7 +295,7 @@ const children = ({ inside }: Answered): ReadonlyArray<Finding> =>
       : plain("ENDING", "note", [placeOfActor(actor)], `${inside.actor.name} ends it, and is at the rung ${state}`)
   )
 
-/** Returns every reason why a tree does not go on. The most certain findings come first. */
+/** Returns every reason why a tree does not go on. The most certain findings of a tree come first. */
 export const findings = (seen: ReadonlyArray<Seen>, options: Options = defaults): ReadonlyArray<Finding> => {
   const calls = callsOf(seen)
   const answered = answeredOf(seen)

@@ -4,10 +4,10 @@
  *   work   a served dialog (`actor/peer/id`), or all else that an actor does (`actor/main`)
  *   leaf   one fiber of the work that has no fiber of its own: it waits for other work, or may go on by itself
  *
- * A work may go on as long as one of its leaves, the fibers that wait for no other fiber, may go on. A leaf that waits
+ * A work may go on as long as one of its leaves, the fibers that wait for no other fiber, may go on. A fiber that waits
  * for an answer, for items or for credit waits for the work at the other end of its dialog. A fiber that waits for a
- * lock waits for any other work of its actor, because the holder of the lock is not known. Every other leaf may go on,
- * because it waits for a timer or for something outside of the tree.
+ * lock counts as waiting for any other work of its actor, because the holder of the lock is not known. A fiber that
+ * waits for a timer, or for something outside of the tree, may go on.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import type { ActorInspection, DialogInspection, FiberInspection, FrameInspection } from "@furrow/actor/Inspect"
@@ -23,7 +23,7 @@ export interface Edge {
   readonly endpoint: string | undefined
   readonly ageMillis: number
   readonly frame: FrameInspection | undefined
-  /** True when the work at the other end is known; false when it is one of several works. */
+  /** True when the awaited work is known; false when it is one of several works. */
   readonly exact: boolean
 }
 
@@ -101,8 +101,7 @@ class Actor {
   }
 
   /**
-   * Returns the fibers of a work; undefined when they are not visible, or when fibers that are not visible may work for
-   * it as well.
+   * Returns the fibers of a work; undefined when fibers that may work for it are not visible.
    */
   fibersOf(node: Node): ReadonlyArray<FiberInspection> | undefined {
     const own = this.fibers?.filter(({ within }) =>
@@ -117,8 +116,8 @@ class Actor {
 const goesOn: Leaf = { waits: undefined }
 
 /**
- * Returns the work at the other end of a dialog; undefined when that actor has not answered, or when the dialog is one
- * of the runtime.
+ * Returns the work at the other end of a dialog; undefined when that end's actor has not answered, or when the runtime
+ * opened the dialog.
  */
 const otherEnd = (
   actors: ReadonlyMap<string, Actor>,
@@ -217,7 +216,9 @@ export const make = (seen: ReadonlyArray<Seen>): Graph => {
   return graph
 }
 
-/** Returns the works that cannot go on without help, because no chain of their waits leads to a leaf that may go on. */
+/**
+ * Returns the works that cannot go on without help, because none of the works and fibers that they wait for may go on.
+ */
 export const stuck = (graph: Graph): ReadonlySet<Node> => {
   const waiters = new Map<Node, Array<Node>>()
   const live: Array<Node> = []
@@ -231,7 +232,7 @@ export const stuck = (graph: Graph): ReadonlySet<Node> => {
     for (const { waits } of leaves) {
       if (waits === undefined) found(node)
       for (const { to } of waits ?? []) {
-        // Work of an actor that has not answered may go on, so a wait for it may end.
+        // Work of an actor that has not answered may go on, so a wait for such work may end.
         if (!graph.has(to)) found(node)
         waiters.set(to, [...waiters.get(to) ?? [], node])
       }

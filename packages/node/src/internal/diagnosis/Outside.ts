@@ -1,6 +1,6 @@
 /**
- * A process as the kernel shows it, without an answer of the process. The module works only on Linux; on other systems
- * it knows nothing.
+ * A process as the kernel shows it, without an answer of the process. The kernel's view of a process exists only on
+ * Linux; on other systems nothing is known from outside.
  */
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
@@ -24,8 +24,8 @@ interface Sample {
 }
 
 /**
- * Reads a process's state and times. Fields are counted from the last closing bracket, because the name in brackets may
- * hold brackets.
+ * Reads a process's state and times. Fields of /proc/PID/stat are counted from the last closing bracket, because the
+ * process's name in brackets may hold brackets.
  */
 const sampleOf = (pid: number): Sample => {
   const stat = read(`/proc/${pid}/stat`)
@@ -34,8 +34,8 @@ const sampleOf = (pid: number): Sample => {
 }
 
 /**
- * Returns the system call of a process, and its stack in the kernel. Both the system call and the stack are empty where
- * this user may not trace the process.
+ * Returns the system call of a process, and its stack in the kernel. The system call and the stack of a process are
+ * empty where this user may not trace the process.
  */
 const syscallOf = (pid: number): string => {
   const [call = ""] = read(`/proc/${pid}/syscall`).split(" ")
@@ -85,8 +85,8 @@ export const look = ({ name, parent, pid }: Candidate): Effect.Effect<Outside> =
   })
 
 /**
- * Returns the kernel's view of a process that answers. The view holds no samples, because the process tells its state
- * itself.
+ * Returns the kernel's view of a process that answers. The kernel's view of a process that answers holds no samples,
+ * because the process tells its state itself.
  */
 export const unlooked = ({ name, parent, pid, state }: Candidate): Outside => ({
   pid,

@@ -1,4 +1,4 @@
-/** Writes findings in words, one paragraph for each. */
+/** Writes the findings about a tree in words, one paragraph for each. */
 import type { Finding, Hop, Place } from "./Findings.ts"
 import { duration, printable, shortened } from "./text.ts"
 

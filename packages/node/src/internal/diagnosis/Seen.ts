@@ -1,22 +1,22 @@
 /** One process of a tree as a tool sees it: the process's own answer, where it gave one, and the kernel's view. */
 import type { ActorInspection, FiberInspection } from "@furrow/actor/Inspect"
 
-/** The kernel's view of a process. The view needs no answer from the process. */
+/** The kernel's view of a process. The kernel's view needs no answer from the process. */
 export interface Outside {
   readonly pid: number
   readonly parent: number
   /** The name of the actor; undefined for a root that does not answer. */
   readonly name: string | undefined
   /**
-   * The states of the process at the last samples, as the kernel's letters: `R` runs, `S` sleeps, `D` is in a system
-   * call, `T` is stopped.
+   * The states of the process at the last samples, as the kernel's letters: The letter `R` means that the process runs,
+   * `S` sleeps, `D` is in a system call, and `T` is stopped.
    */
   readonly states: ReadonlyArray<string>
-  /** The share of a core that the process used between the samples: 0 to 1, or more with threads. */
+  /** The share of a core that the process used between two samples: 0 to 1, or more with threads. */
   readonly cpu: number
-  /** The function of the kernel in which the process sleeps, where this user may read it. */
+  /** The function of the kernel in which the process sleeps, where this user may read the function's name. */
   readonly wchan: string
-  /** The number of the system call in which the process stands, where this user may read it. */
+  /** The number of the system call in which the process stands, where this user may read the number. */
   readonly syscall: string
   /** The commands of the process's children that are not actors. */
   readonly commands: ReadonlyArray<string>
@@ -26,7 +26,7 @@ export interface Seen {
   readonly outside: Outside
   /** The process's own answer; undefined when the process did not answer in time. */
   readonly inside: ActorInspection | undefined
-  /** The fibers of the actor; undefined when they were not asked for, or could not be read. */
+  /** The fibers of the actor; undefined when the tool did not ask for the fibers, or could not read them. */
   readonly fibers: ReadonlyArray<FiberInspection> | undefined
 }
 

@@ -1,6 +1,7 @@
 /**
- * Finds the trees of this user on this host, and asks their actors. Every actor is asked directly, and all at the same
- * time, so that a stuck actor hides no other. For an actor that does not answer in time, the kernel's view is taken.
+ * Finds the trees of this user on this host, and asks their actors. Every actor of a tree is asked directly, and all at
+ * the same time, so that a stuck actor hides no other. For an actor that does not answer in time, the tool takes the
+ * kernel's view.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import * as Data from "effect/Data"
@@ -20,7 +21,7 @@ export interface Tree {
 /** The error of a tool that finds no tree, or several trees of which none was named. */
 export class NoTree extends Data.TaggedError("NoTree")<{ readonly message: string }> {}
 
-/** The time that an actor has to answer. The bound is long enough for a host under load. */
+/** The time that an actor has to answer. The bound for an actor's answer is long enough for a host under load. */
 export const patience: Duration.Input = "2 seconds"
 
 const seeOne = (
@@ -40,8 +41,8 @@ const seeOne = (
   )
 
 /**
- * Returns the pid of the root above a process. The actor's own answer comes first, then the parents that the kernel
- * knows.
+ * Returns the pid of the root above a process. The actor's own answer about its root comes first, then the parents that
+ * the kernel knows.
  */
 const rootOf = (all: ReadonlyMap<number, Seen>, { inside, outside }: Seen): number => {
   if (inside !== undefined) return inside.ancestors[0]?.pid ?? inside.actor.pid
@@ -62,18 +63,18 @@ export const make = (seen: ReadonlyArray<Seen>): ReadonlyArray<Tree> => {
   }))
 }
 
-/** The options of the questions to each actor. */
+/** The options of the questions that a tool puts to each actor. */
 export interface Options {
-  /** Asks each actor for its fibers as well. Default: false. */
+  /** The option to ask each actor for its fibers as well. Default: false. */
   readonly fibers?: boolean | undefined
   /**
-   * The pid or the name of an actor. With a target, only the tree of the named actor is asked. By default all trees are
-   * asked.
+   * The pid or the name of an actor. With a target, only the tree of the named actor is asked. Without a target, all
+   * trees are asked.
    */
   readonly target?: string | undefined
-  /** Also asks the actor of this process. Default: false. */
+  /** The option to ask the actor of this process as well. Default: false. */
   readonly self?: boolean | undefined
-  /** The time that an actor has for each answer. */
+  /** The time that an actor has for each answer to a tool. */
   readonly within?: Duration.Input | undefined
 }
 
@@ -84,8 +85,9 @@ const topOf = (all: ReadonlyMap<number, NodeInspect.Candidate>, candidate: NodeI
 }
 
 /**
- * Returns the processes of the trees that a target names. Processes of other trees get no knock, because a knock leaves
- * a door open for a while. A name that no process shows may be that of a root, so that all processes are returned.
+ * Returns the processes of the trees that a target names. Processes of trees that the target does not name get no
+ * knock, because a knock leaves a door open for a while. A target that no process shows as its name may be a root, so
+ * that all processes are returned.
  */
 export const meant = (
   found: ReadonlyArray<NodeInspect.Candidate>,
@@ -98,7 +100,7 @@ export const meant = (
   return found.filter((candidate) => tops.has(topOf(all, candidate)))
 }
 
-/** Asks the actors of the trees. A process that ended in the meantime is left out. */
+/** Asks the actors of the found trees for their state. A process that ended while its tree was asked is left out. */
 export const look = (options: Options = {}): Effect.Effect<ReadonlyArray<Tree>> =>
   Effect.gen(function*() {
     const others = yield* NodeInspect.candidates

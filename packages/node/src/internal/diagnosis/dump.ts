@@ -1,6 +1,5 @@
 /**
- * The tree of this root and its findings in words, as `furrow tree` and `furrow why` print them, without the
- * command-line tool.
+ * The tree of this root and its findings in words, as `furrow tree` and `furrow why` print them.
  */
 import * as Effect from "effect/Effect"
 import * as Findings from "./Findings.ts"
@@ -8,7 +7,7 @@ import * as Print from "./Print.ts"
 import * as Trees from "./Trees.ts"
 import * as TreeView from "./treeView.ts"
 
-/** Asks the tree of this process, and returns it as text with its findings. */
+/** Asks the actors of this process's tree, and returns the tree as text with its findings. */
 export const dump: Effect.Effect<string> = Effect.gen(function*() {
   const target = String(process.pid)
   const { seen, ...tree } = yield* Trees.pick(yield* Trees.look({ fibers: true, self: true, target }), target)

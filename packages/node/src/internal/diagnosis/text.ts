@@ -22,7 +22,7 @@ export const duration = (millis: number): string => {
 /** A number of bytes as text in mebibytes, as `12 MiB`. */
 export const mebibytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`
 
-/** Pads the cells of each column to the widest; the last column is left as it is. */
+/** Pads the cells of each column to the widest cell, except those of the last column. */
 export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
   const widths = rows.reduce<ReadonlyArray<number>>(
     (widest, row) => row.map((cell, i) => Math.max(widest[i] ?? 0, cell.length)),
@@ -32,8 +32,8 @@ export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray
 }
 
 /**
- * Returns a path below the working directory as a relative path. A path outside of the working directory stays as it
- * is.
+ * Returns a path below the working directory as a relative path. A path outside of the working directory stays
+ * absolute.
  */
 export const shortened = (path: string): string => {
   const here = `${process.cwd()}/`

@@ -61,7 +61,7 @@ const rowsBelow = (tree: Tree, pid: number, indent: string): ReadonlyArray<Reado
     ...rowsBelow(tree, one.outside.pid, `${indent}  `)
   ])
 
-/** Returns the lines of a tree. Actors whose parent has not answered stand at the end of these lines. */
+/** Returns the lines of a tree. Actors whose parent has not answered stand at the end of a tree's lines. */
 export const lines = (tree: Tree): ReadonlyArray<string> => {
   const [root] = tree.seen
   if (root === undefined) return []
@@ -78,8 +78,8 @@ export const lines = (tree: Tree): ReadonlyArray<string> => {
 const topHead = ["cpu", "actor", "pid", "rss", "loop", "open", "oldest"]
 
 /**
- * Returns the share of a core that an actor used between two looks. For an actor that does not answer, the share is
- * that of the kernel's samples.
+ * Returns the share of a core that an actor used between two snapshots of its tree. For an actor that does not answer,
+ * the share is that of the kernel's samples.
  */
 const shareOf = (before: ReadonlyMap<number, Seen>, { inside, outside: { cpu, pid } }: Seen): number => {
   const [now, then] = [inside?.process, before.get(pid)?.inside?.process]
@@ -88,7 +88,7 @@ const shareOf = (before: ReadonlyMap<number, Seen>, { inside, outside: { cpu, pi
   return (now.cpuMillis - then.cpuMillis) / (now.uptimeMillis - then.uptimeMillis)
 }
 
-/** Sorts the actors of a tree by the processor time that they used since the look before. */
+/** Sorts the actors of a tree by the processor time that they used since the snapshot before. */
 export const top = (before: Tree, tree: Tree): ReadonlyArray<string> => {
   const known = new Map(before.seen.map((one) => [one.outside.pid, one]))
   const shares = tree.seen.map((one) => [shareOf(known, one), one] as const)

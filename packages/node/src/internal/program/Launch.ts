@@ -1,9 +1,9 @@
 /**
  * Makes the command line by which a program is started under the guard.
  *
- * The root may be killed after a process has started and before the guard knows the process. So the process of a
- * program begins as a shell, which waits for a line on a pipe before it becomes the program. When the pipe ends first,
- * the shell exits and the program never runs.
+ * The root may be killed after a process has started and before the guard knows the process. The process of a program
+ * therefore begins as a shell, which waits for a line on a pipe before it becomes the program. When the pipe ends
+ * before the line comes, the shell exits and the program never runs.
  */
 import type { GroupGuard } from "@furrow/actor/ActorProcess"
 import * as ChildProcess from "effect/process/ChildProcess"
@@ -40,7 +40,7 @@ const pathOf = ({ env, extendEnv }: ChildProcess.CommandOptions): string => {
   return (typeof given === "string" ? given : own) ?? "/usr/bin:/bin"
 }
 
-/** Returns why a command cannot be started, as far as that can be seen before the start. */
+/** Returns why the command of a program cannot be started, as far as that can be seen before the start. */
 export const problemOf = ({ args, command, options }: ChildProcess.StandardCommand): string | undefined => {
   for (const stream of ["stdout", "stderr"] as const) {
     if (options[stream] !== undefined && options[stream] !== "pipe") {
@@ -64,8 +64,8 @@ export const problemOf = ({ args, command, options }: ChildProcess.StandardComma
 }
 
 /**
- * Matches the names of variables that a shell passes on. A shell drops others, such as `discovery.type`, from the
- * environment of a program that it starts.
+ * Matches the names of variables that a shell passes on. A shell drops variables with other names, such as
+ * `discovery.type`, from the environment of a program that it starts.
  */
 const shellName = /^[A-Za-z_][A-Za-z0-9_]*$/
 
@@ -73,7 +73,7 @@ const env = "/usr/bin/env"
 
 /**
  * Returns the words of a call of `env`, which gives the program the variables that the waiting shell would drop. The
- * values of the variables are redacted, so that no error shows them.
+ * values of the program's variables are redacted, so that no error shows them.
  */
 const givenBack = ({ env: own, extendEnv }: ChildProcess.CommandOptions): ReadonlyArray<Word> => {
   const all = own === undefined ? process.env : extendEnv === true ? { ...process.env, ...own } : own
@@ -89,7 +89,10 @@ type Word = ChildProcess.StandardCommand["args"][number]
 
 export interface Launch {
   readonly command: ChildProcess.StandardCommand
-  /** The descriptor on which the shell waits for a line; undefined where no guard has to know the process first. */
+  /**
+   * The descriptor on which the program's shell waits for a line; undefined where no guard has to know the process
+   * first.
+   */
   readonly gate: number | undefined
 }
 

@@ -23,7 +23,7 @@ export type ProgramExit =
 export type State =
   | { readonly _tag: "Running" }
   | { readonly _tag: "Stopping" }
-  /** `asked` is true where the owner was already ending the program. */
+  /** The field `asked` is true where the owner was already ending the program. */
   | { readonly _tag: "Gone"; readonly asked: boolean }
   | { readonly _tag: "Ended"; readonly exit: ProgramExit; readonly asked: boolean }
 
@@ -45,5 +45,8 @@ export const step = (state: State, input: Input): State => {
   }
 }
 
-/** True while the process is not reaped: its number belongs to no other process, so that a signal may be sent. */
+/**
+ * True while the process of a program is not reaped, so that its number belongs to no other process and a signal may be
+ * sent.
+ */
 export const hasProcess = ({ _tag }: State): boolean => _tag === "Running" || _tag === "Stopping"

@@ -4,7 +4,7 @@ import type * as Net from "node:net"
 
 const net = (): typeof Net => process.getBuiltinModule("node:net")
 
-/** Milliseconds between two attempts to connect. */
+/** Milliseconds between two attempts to connect to a program. */
 const pauseMillis = 50
 /** Milliseconds for one attempt to connect, because a listener with a full backlog does not answer. */
 const attemptMillis = 1000

@@ -30,8 +30,8 @@ export interface Line {
   readonly stream: "stdout" | "stderr"
   readonly text: string
   /**
-   * The number of the line among all lines of the program, counted from 1. A gap in the numbers shows which lines a
-   * slow reader has missed.
+   * The number of a line among all lines of the program, counted from 1. A gap in the numbers of a program's lines
+   * shows which lines a slow reader has missed.
    */
   readonly number: number
 }
@@ -40,23 +40,23 @@ export interface Line {
 const heldLines = 256
 /** The number of past lines that a late reader of the output still gets. */
 const replayedLines = 64
-/** The number of last lines that errors and exits contain. */
+/** The number of last output lines that errors and exits of a program contain. */
 const keptLines = 20
-/** The number of characters after which a kept line is cut. */
+/** The number of characters after which a kept line of output is cut. */
 const keptLineChars = 1024
 /**
- * Milliseconds to wait for more output after the exit. A process that has left the program's group may hold the pipes
- * open for longer.
+ * Milliseconds to wait for more output after the exit of a program. A process that has left the program's group may
+ * hold the output pipes open for longer than the wait.
  */
 const outputGraceMillis = 100
 /** The number of turns of the event loop that bytes need on their way from the kernel to a line. */
 const readingTurns = 8
 /**
- * The bytes of a program's output that may be unread when the program exits. Further bytes come from another process
- * that holds the pipe.
+ * The bytes of a program's output that may be unread when the program exits. Further bytes of output come from another
+ * process that holds the pipe.
  */
 const maxRestBytes = 2 * 1024 * 1024
-/** Milliseconds after the exit in which the rest of the output is read at most. */
+/** Milliseconds after the exit of a program in which the rest of the output is read at most. */
 const maxRestMillis = 10_000
 /** Milliseconds between two checks whether a process has ended, where Effect does not report the exit. */
 const goneLookMillis = 10
@@ -112,14 +112,17 @@ export class Running {
     this.hub = hub
   }
 
-  /** The exit of the program. The effect completes when the process and the rest of its process group have ended. */
+  /**
+   * The exit of the program. The effect that returns the exit completes when the process and the rest of its process
+   * group have ended.
+   */
   readonly exit: Effect.Effect<Life.ProgramExit> = Effect.suspend(() => Deferred.await(this.ended))
 
   get now(): Life.State {
     return this.state
   }
 
-  /** Returns the last lines of one stream, or those of both. */
+  /** Returns the last lines of one output stream of a program, or those of both. */
   lastLines(of?: Line["stream"]): ReadonlyArray<string> {
     return this.kept.filter(({ stream }) => of === undefined || stream === of).map(({ text }) => text)
   }
@@ -134,8 +137,8 @@ export class Running {
   )
 
   /**
-   * Waits for the first line that satisfies a predicate. The predicate sees every line, however fast lines come.
-   * Without a match the wait does not end by itself.
+   * Waits for the first line of the program that satisfies a predicate. The predicate sees every line of the program,
+   * however fast lines come. Without a match the wait for a line does not end by itself.
    */
   find(holds: (line: Line) => boolean): Effect.Effect<Line> {
     return Effect.callback((resume) => {
@@ -193,9 +196,9 @@ export class Running {
   }
 
   /**
-   * Closes the Scope of Effect's process handle in the background, because its finalizer also waits for dead processes
-   * that are not reaped. The finalizer signals the group of the program. So the finalizer runs at the end of the
-   * program and not later, when another group may have the same number.
+   * Closes the Scope of Effect's process handle in the background, because the Scope's finalizer also waits for dead
+   * processes that are not reaped. The finalizer signals the group of the program. The finalizer therefore runs at the
+   * end of the program and not later, when another group may have the same number.
    */
   private readonly release: Effect.Effect<void> = Effect.suspend(() =>
     Effect.asVoid(
@@ -221,11 +224,11 @@ export class Running {
       leave()
       yield* Effect.timeoutOption(this.rest(reading), maxRestMillis)
       yield* Fiber.interrupt(reading)
-      // A process that has left the program's group may hold the other ends of the pipes, so the ends in this process
-      // are destroyed.
+      // A process that has left the program's group may hold the other ends of the output pipes, so this process
+      // destroys its own ends.
       for (const stream of this.child?.stdio ?? []) stream?.destroy()
-      // Kills the group once more, because a process that was being started may have joined the group after the first
-      // kill.
+      // Kills the program's group once more, because a process that was being started may have joined the group after
+      // the first kill.
       killLeftIn(this.handle.pid)
       const lines = this.lastLines()
       const ended: Life.ProgramExit = Exit.isSuccess(exit)
@@ -239,7 +242,8 @@ export class Running {
   }
 
   /**
-   * Reads the output on until a while passes without new bytes. Output from before the exit may still be in the kernel.
+   * Reads the output of an exited program on until a while passes without new bytes. Output of the program from before
+   * its exit may still be in the kernel.
    */
   private rest(reading: Fiber.Fiber<void>): Effect.Effect<void> {
     const until = this.counts.bytes + maxRestBytes

@@ -7,8 +7,8 @@ import * as Builtins from "../builtins.ts"
 const channel = "child_process"
 
 /**
- * Starts a process, and finds its `ChildProcess` among those that Node has started meanwhile. The result is undefined
- * where another kind of spawner started the process without Node.
+ * Starts a process, and finds its `ChildProcess` among those that Node has started meanwhile. The found `ChildProcess`
+ * is undefined where another kind of spawner started the process without Node.
  */
 export const seen = <A extends { readonly pid: number }, E, R>(
   spawn: Effect.Effect<A, E, R>
