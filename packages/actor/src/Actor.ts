@@ -2,8 +2,8 @@
  * The main module of Furrow: a program defines what an actor can do, starts actors under an owner, and calls them.
  *
  * Every actor has an owner. `runInActor` and `streamInActor` own the actor that they start as long as they run; a
- * `nursery` owns the actors that are started in it; `startScoped` gives an actor to a Scope. When an owner ends, its
- * actors end first.
+ * `nursery` owns the actors that are started in it; `startScoped` gives an actor to a Scope. The end of an owner first
+ * ends the actors that it owns.
  *
  * @since 0.1.0
  */
@@ -77,28 +77,28 @@ export type { Nursery } from "./internal/supervision/Nursery.ts"
 type AnyImplemented = Implemented<AnyEndpoint>
 
 /**
- * The endpoints that an actor will serve, and the settings of its start.
+ * The options of an actor's start: the endpoints that the actor will serve, its name and its limits.
  *
  * @category models
  * @since 0.1.0
  */
 export interface StartOptions<X extends ReadonlyArray<unknown>> extends SpawnOptions {
-  /** The endpoints that the actor serves; no others can be called. */
+  /** The endpoints that the actor serves; no other endpoint of the actor can be called. */
   readonly expose: X
   /**
-   * True when no other actor of the tree may have this name while the actor lives. `NameTaken` otherwise. Default:
-   * names are shared.
+   * True when no other actor of the tree may have this name while the actor lives. `NameTaken` otherwise. Actors share
+   * names by default.
    */
   readonly unique?: boolean | undefined
   /**
    * The trees that can find the actor, when trees see each other (`Discovery.layerShared`): its own tree, those of its
-   * host, or everyone. A `unique` name is unique among all trees that can find the actor. Default: the setting of that
-   * Layer, which is everyone unless set.
+   * host, or everyone. A `unique` name is unique among all trees that can find the actor. The default is the setting of
+   * that Layer, which is every tree unless the program sets it.
    */
   readonly listed?: Listing | undefined
 }
 
-/** The part of a start that is the same for every kind of owner. */
+/** The part of an actor's start that is the same for every kind of owner. */
 const startChild = (
   local: LocalActor,
   name: string,
@@ -134,8 +134,8 @@ const portalOfAny = (
     : StartService.portal(local, what, child, channel, wait)
 
 /**
- * Starts an actor in the nursery of the context. The start resolves when the actor is ready to serve, and otherwise
- * fails with `SpawnFailed` or `NameTaken`. The nursery fails if the actor is lost later.
+ * Starts an actor in the nursery of the context. The start of the actor resolves when the actor is ready to serve, and
+ * otherwise fails with `SpawnFailed` or `NameTaken`. The nursery fails if the actor is lost later.
  *
  * The nursery cancels the actor when the body of the nursery returns. With `await: true` the nursery waits for the
  * actor instead: the actor must end by itself or be cancelled through its portal.
@@ -179,11 +179,11 @@ export const start: {
 const ownedOrGone = (open: boolean, child: ChildActor): Effect.Effect<void> => open ? Effect.void : child.discard
 
 /**
- * Starts an actor in the Scope of the context. The start resolves when the actor is ready to serve, and the actor ends
- * when the Scope closes. Fails with `SpawnFailed` or `NameTaken` if the actor does not start.
+ * Starts an actor in the Scope of the context. The start of the actor resolves when the actor is ready to serve, and
+ * the actor ends when the Scope closes. Fails with `SpawnFailed` or `NameTaken` if the actor does not start.
  *
- * The death of the actor interrupts nothing: its calls fail with `ActorLost`, and `portal.wait` returns its exit. A
- * death that no call and no wait has seen is logged when the Scope closes.
+ * The death of the actor interrupts no fiber: calls to the actor fail with `ActorLost`, and `portal.wait` returns its
+ * exit. A death that no call and no wait has seen is logged when the Scope closes.
  *
  * @example
  * ```ts
@@ -256,8 +256,8 @@ const inOwnActor = <A>(
  * Runs a call in an actor of its own: starts the actor, waits for the answer, and ends the actor. Interrupting the call
  * interrupts the far fiber and waits for its finalizers, bounded by the shutdown ladder.
  *
- * Fails with the error of the endpoint, or with an `ActorError`. `name` is the name of the actor; default: the name of
- * the endpoint.
+ * Fails with the error of the endpoint, or with an `ActorError`. `name` is the name of the actor, which defaults to the
+ * name of the endpoint.
  *
  * @example
  * ```ts
@@ -320,7 +320,7 @@ export interface Running<out A, out E> {
   readonly result: Effect.Effect<A, E | ActorError>
   /** Waits for the end of the job, and never fails. */
   readonly wait: Effect.Effect<void>
-  /** Ends the job and its actor. */
+  /** Cancels the job, and ends the actor of the job. */
   readonly cancel: (reason?: string) => Effect.Effect<void>
 }
 
@@ -380,7 +380,7 @@ export const forkInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint>
   ) as Effect.Effect<Running<Success<C>, Failure<C>>, ActorError, Nursery | Raises<Failure<C>>>
 
 /**
- * The actor in which the code runs: its name, its id, its ancestors, and whether it is the root.
+ * Describes the actor in which the calling code runs: its name, its id, its ancestors, and whether it is the root.
  *
  * @example
  * ```ts
@@ -412,7 +412,8 @@ export const statistics: Effect.Effect<ActorSnapshot, never, ActorRuntime> = Eff
 )
 
 /**
- * Events of the calling actor and of its children, from the moment the stream is read. The stream never ends by itself.
+ * Events of the calling actor and of its children, from the moment the stream is read. The stream of events never ends
+ * by itself.
  *
  * @example
  * ```ts
@@ -436,7 +437,7 @@ export const events: Stream.Stream<ActorEvent, never, ActorRuntime> = Stream.unw
 
 /**
  * Turns every `ActorError` into a defect, and keeps the endpoint's own errors. A handler that calls another actor needs
- * this, because `ActorError` is not part of its own contract.
+ * `orDie`, because `ActorError` is not part of its own contract.
  *
  * @example
  * ```ts
@@ -453,11 +454,11 @@ export const orDie = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E
   Effect.catchIf(self, isActorError, Effect.die) as Effect.Effect<A, Exclude<E, ActorError>, R>
 
 /**
- * Bounds an effect as `Effect.timeout` does, which fails with `TimeoutError` when the time is up. A number is
- * milliseconds.
+ * Bounds an effect as `Effect.timeout` does, which fails with `TimeoutError` when the time is up. A duration that is a
+ * number counts milliseconds.
  *
  * Every call inside the effect carries the remaining time, so an actor three hops away knows its deadline
- * (`Timeouts.Deadline`). If the effect runs under an earlier deadline, that deadline stays in force.
+ * (`Timeouts.Deadline`). An earlier deadline around the effect stays in force.
  *
  * @example
  * ```ts

@@ -1,6 +1,7 @@
 /**
  * Failures between two actors: a closed union of tagged errors, beside the error that an endpoint declares itself. Each
- * error names the side, the thing and the next step. The page docs/errors.md lists all errors with advice.
+ * error names the side that caused it, the actor or endpoint that it concerns, and the next step. The page
+ * docs/errors.md lists all errors with advice.
  *
  * @since 0.1.0
  */

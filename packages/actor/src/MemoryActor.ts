@@ -1,11 +1,12 @@
 /**
  * Actors without processes: the same runtime, with each actor a fiber of this process, connected by memory.
  *
- * Actors in memory are for tests, and for programs that want the semantics without the processes. Everything else is as
- * between processes: values cross through their codecs, cancellation is acknowledged, and an actor can be lost. All
- * times are those of the program's own Clock, so a whole tree runs under TestClock. The isolation of processes is
- * missing. A blocked event loop blocks every actor, and killing an actor interrupts its fibers: its finalizers run, and
- * nothing waits for them. SIGTERM lets an actor leave in order, as an actor in a process does.
+ * Actors in memory are for tests, and for programs that want the semantics without the processes. All other behaviour
+ * is the same as between processes: values cross through codecs, a cancel is acknowledged, and an actor can be lost.
+ * Timeouts of actors in memory use the program's own Clock, so a whole tree can run under TestClock. Actors in memory
+ * lack the isolation of processes. A blocked event loop blocks every actor in memory. A kill of such an actor
+ * interrupts its fibers: the finalizers run, and no other code waits for them. SIGTERM lets an actor leave in order, as
+ * an actor in a process does.
  *
  * @since 0.1.0
  */
@@ -43,12 +44,13 @@ type Plans = Platform.Plans
 const find = (request: SpawnRequest) => (exposed: ReadonlyArray<Exposed>): ReadonlyArray<Implemented<AnyEndpoint>> =>
   exposed.map(({ module, name }) => {
     const found = request.definitions.find(({ endpoint, module: from }) => endpoint.name === name && from === module)
-    // A parent makes both lists of definitions, one from the other, so every name is found.
+    // A parent makes the list of exposed names from its list of definitions, so the definition of every exposed name is
+    // found.
     if (found === undefined) throw new Error(`no definition of ${name}`)
     return found
   })
 
-/** The exit code of an actor that only SIGTERM has ended, which is that of a process. */
+/** The exit code of an actor in memory that SIGTERM has ended: the exit code of a process that SIGTERM has ended. */
 const terminatedCode = 143
 
 class MemoryProcess implements ProcessHandle {
@@ -61,7 +63,7 @@ class MemoryProcess implements ProcessHandle {
   private reading: "not begun" | "open" | "ended" = "not begun"
   private killed: string | undefined
   private leave: ChildMain.Started["end"] | undefined
-  /** The turns of the parent, in which the exit is reported. */
+  /** The event-loop turns of the parent, in which the exit of the actor is reported. */
   private readonly parent: Turn
   private readonly turn: Turn
 
@@ -99,8 +101,8 @@ class MemoryProcess implements ProcessHandle {
   private observe(fiber: Fiber.Fiber<ChildMain.Ended>): void {
     this.fiber = fiber
     fiber.addObserver((exit) => {
-      // The actor's last word is still on its way, so its end of the connection closes after that word. A killed actor
-      // sends and receives nothing more: its handlers are interrupted, and no new handler starts.
+      // The actor's last word is still on its way, so the actor's end of the connection closes after the last word. A
+      // killed actor sends and receives nothing more: its handlers are interrupted, and no new handler starts.
       if (this.killed === undefined) this.far.end()
       else this.far.destroy()
       const code = exit._tag === "Success" ? exit.value.code : Cause.hasInterruptsOnly(exit.cause) ? 0 : 1
@@ -121,8 +123,8 @@ class MemoryProcess implements ProcessHandle {
     if (exit !== undefined && reading !== "open") this.parent.later(() => this.exits.wake(exit), this)
   }
 
-  // The functions are properties of the handle itself, because a program's spawner may copy the handle and replace some
-  // of them.
+  // The functions of a handle are its own properties, because a program's spawner may copy the handle and replace some
+  // functions.
   readonly whenExited = (callback: (exit: ProcessExit) => void): void => {
     if (this.exit !== undefined && this.reading !== "open") callback(this.exit)
     else this.exits.add(callback)
@@ -136,12 +138,14 @@ class MemoryProcess implements ProcessHandle {
     // The connection is cut when the process has ended, so no later word of the actor is read.
     if (!this.turn.exit()) this.far.destroy()
     this.turn.enter(() => this.fiber?.interruptUnsafe())
-    // A kill does not wait for finalizers, because one that never ends would keep the actor for ever.
+    // A kill does not wait for finalizers, because a finalizer that never ends would keep the actor for ever.
     this.finish({ code: null, signal })
   }
 }
 
-/** The number is above every pid of an operating system, so a signal sent to an actor in memory reaches no process. */
+/**
+ * The pid of an actor in memory is above every pid of an operating system, so a signal to this pid reaches no process.
+ */
 const firstPid = 10_000_000
 
 /**
@@ -171,8 +175,8 @@ export interface Options extends RootOptions {
   readonly between?: Between | undefined
   readonly betweenPeers?: BetweenPeers | undefined
   /**
-   * The way in which members prove themselves to each other. Default: members need no proof, because no other process
-   * can dial.
+   * The way in which members prove themselves to each other. By default members need no proof, because no other process
+   * can dial an actor in memory.
    */
   readonly authenticator?: NativeControl["authenticator"]
 }
@@ -208,7 +212,7 @@ const proofOf = (
   wanted: NativeControl["authenticator"]
 ): Effect.Effect<NativeControl["authenticator"], RuntimeLayerError> =>
   Effect.suspend(() => {
-    // No other process can dial this memory, so no proof is needed.
+    // No other process can dial an actor in memory, so its peers need no proof.
     if (wanted !== undefined || transport === undefined) return Effect.succeed(wanted)
     const { process } = globalThis as { readonly process?: { getBuiltinModule?: (name: string) => unknown } }
     const crypto = process?.getBuiltinModule?.("node:crypto") as Crypto | undefined

@@ -58,14 +58,14 @@ type AnyImplemented = Implemented<AnyEndpoint>
  */
 export interface TaskOptions {
   /**
-   * The time that a task may take, including its wait for a worker. At the deadline its caller continues with
-   * `TaskTimeout`, whatever the worker does; a worker that does not let go of the task then is replaced. Default: no
-   * deadline.
+   * The time that a task may take, including the task's wait for a worker. At the deadline the caller of the task
+   * continues with `TaskTimeout`, whatever the worker does; a worker that does not let go of the task then is replaced.
+   * A task has no deadline by default.
    */
   readonly within?: Duration.Input | undefined
   /**
-   * Tasks with one key go to one worker as long as that worker lives, and wait for it if it is busy. Default: any
-   * worker.
+   * Tasks with one key go to one worker as long as that worker lives, and wait for the worker if it is busy. A task
+   * without a key goes to any worker.
    */
   readonly key?: string | undefined
   /**
@@ -82,13 +82,19 @@ export interface TaskOptions {
  * @since 0.1.0
  */
 export interface MapOptions<in I> extends Omit<TaskOptions, "key"> {
-  /** True when answers come in the order of their items; otherwise they come as they are completed. Default: true. */
+  /**
+   * True when answers come in the order of their items; otherwise each answer comes when its task is completed.
+   * Default: true.
+   */
   readonly ordered?: boolean | undefined
-  /** The number of tasks at the same time. Default: the number of tasks for which all workers have room. */
+  /**
+   * The number of tasks of a map that run at the same time. The default is the number of tasks for which all workers
+   * have room.
+   */
   readonly concurrency?: number | undefined
-  /** The key of an item's task. */
+  /** Returns the key of the task of an item. */
   readonly key?: ((item: I) => string) | undefined
-  /** Called after each completed item, with the numbers of items that are completed and in work. */
+  /** A callback after each completed item, with the number of completed items and the number of items in work. */
   readonly progress?: ((progress: { readonly done: number; readonly running: number }) => void) | undefined
 }
 
@@ -131,9 +137,9 @@ export interface Pool<in X> {
     options?: Omit<TaskOptions, "retries">
   ) => Effect.Effect<A, E | ActorError | PoolFull | TaskTimeout, R>
   /**
-   * Runs a call for each item, as many at the same time as there is room. The tasks of a map may wait even when the
-   * queue is full, because the stream reads no more items than it works on. The first failure of a task fails the
-   * stream.
+   * Runs a call for each item, and at any time as many calls as the workers have room for. The tasks of a map may wait
+   * even when the queue is full, because the stream reads no more items than it works on. The first failure of a task
+   * fails the stream.
    */
   readonly map: <
     I,
@@ -149,7 +155,7 @@ export interface Pool<in X> {
   readonly statistics: Effect.Effect<Snapshot.PoolSnapshot>
   /**
    * Accepts no more tasks, and waits until the accepted tasks are over and the workers are gone. After `within` the
-   * remaining tasks are ended. Default: the drain waits as long as the tasks take.
+   * remaining tasks are ended. The drain of a pool waits without a limit by default.
    */
   readonly drain: (within?: Duration.Input) => Effect.Effect<void>
 }
@@ -224,7 +230,7 @@ const poolOf = (open: Open.OpenPool): Pool<any> => {
 }
 
 /**
- * A pool of actors that expose these definitions. The options of an actor's start apply to each worker.
+ * A pool of actors that expose these definitions. The options of an actor's start apply to each worker of the pool.
  *
  * @category models
  * @since 0.1.0
@@ -275,7 +281,7 @@ const makePool = (
       Effect.sync(() => new Open.OpenPool(settings, local, context)),
       ({ close }) => close
     )
-    // Workers that have started are gone before the failure of another start is reported.
+    // Workers that have started are ended before the failure of another worker's start is reported.
     yield* Effect.onError(open.open, () => open.close)
     return poolOf(open)
   })
@@ -343,7 +349,7 @@ export interface PoolClass<in out Self, Name extends string, X, out Uses> extend
   readonly key: Name
   /**
    * The Layer of the pool: `Hashing.layer`, or with other limits `Hashing.layer({ size: 8 })`. `Hashing.layer` is one
-   * value: used twice in one graph it is one pool.
+   * value, so a graph that uses the Layer twice has one pool.
    */
   readonly layer: OptionalLayer<Partial<ServiceOptions>, Self, ActorError, ActorRuntime | Uses>
 }
@@ -393,7 +399,7 @@ export const Service = <Self>(): MakeService<Self> =>
 
 /**
  * Makes a client of an Effect RpcGroup over a pool whose Service serves the group: each request is a task, with these
- * options. The client is that of `Actor.rpcClient`, and may fail with `PoolFull` and `TaskTimeout` as well.
+ * options. The client is the one of `Actor.rpcClient`, and may fail with `PoolFull` and `TaskTimeout` as well.
  *
  * The handlers of a group are built once in each worker, and each worker sees the client as one client.
  *
@@ -425,14 +431,14 @@ export const rpcClient = <Self, Rpcs extends Rpc.Any>(
 export interface PromisePool<in X> {
   readonly "~furrow/PromisePool": (_: X) => void
   /**
-   * Runs a call. Aborting the signal interrupts the call; the promise is rejected with the signal's reason, once the
-   * worker has let go of the task.
+   * Runs a call on a worker of the pool. Aborting the signal interrupts the call; the promise is rejected with the
+   * signal's reason, once the worker has let go of the task.
    */
   readonly run: <C extends Call<Extract<EndpointsOf<X>, AnyCallEndpoint>> | Misused<C, "call", "portal">>(
     call: C,
     options?: TaskOptions & { readonly signal?: Promises.Signal | undefined }
   ) => Promise<Success<C>>
-  /** Reads a stream: `for await`. Leaving the loop stops the producer. */
+  /** Reads a stream: `for await`. Leaving the loop over the stream stops the producer of the stream. */
   readonly stream: <C extends Call<Extract<EndpointsOf<X>, AnyStreamEndpoint>> | Misused<C, "stream", "portal">>(
     call: C,
     options?: Pick<TaskOptions, "key"> & { readonly signal?: Promises.Signal | undefined }

@@ -62,7 +62,7 @@ const withDirectory: UseDirectory = (use) =>
 const nameOf = (expected: Expected, name: string | undefined): string | undefined =>
   name ?? (isExposed(expected) ? undefined : expected.key)
 
-/** The error for an actor of the wanted name that exposes something else. */
+/** The error for an actor that has the wanted name and exposes other endpoints. */
 const wrongEndpointError = (entry: Entry, exposed: Exposed): EndpointUnknown =>
   new EndpointUnknown({
     actor: entry.actor,
@@ -79,7 +79,7 @@ const open = (
   entry: ActorRefData
 ): Effect.Effect<Option.Option<Portal<any>>, ActorError, Scope.Scope> =>
   Effect.flatMap(Effect.scope, (scope) => {
-    // The connection to a child that is ending stays open until its end, so an ending child is refused here.
+    // An ending child is refused here, because the connection to a child stays open until the child has ended.
     if (local.child(entry.actor.uuid)?.isEnding === true) return Effect.succeedNone
     return Effect.matchEffect(connect(local, entry), {
       onSuccess: (channel) => Effect.asSome(portalOver(local, entry, channel, scope)),
@@ -92,8 +92,8 @@ const open = (
 
 /**
  * Opens a portal to the first of the entries that is the expected actor and is alive. The entries are tried one after
- * the other, because each costs a connection. If no entry succeeds, the result is the reason why the first actor could
- * not be reached.
+ * the other, because each attempt costs a connection. When no entry leads to a living actor, the result is the reason
+ * why the actor of the first entry could not be reached.
  */
 const first = (
   local: LocalActor,
@@ -118,8 +118,8 @@ const first = (
   })
 
 /**
- * A portal to the actor of this name, or none if no actor has the name now. Of several actors with the name, the one
- * that became ready last is found.
+ * A portal to the actor of this name, or none if no actor has the name now. Of several actors with the name, the search
+ * finds the actor that became ready last.
  *
  * A Service is found by its class, and by default under its own key. Other actors are found by the endpoints that they
  * should expose: the search fails with `EndpointUnknown` if the actor of that name exposes others.
@@ -157,7 +157,7 @@ const findBy = (using: UseDirectory, expected: Expected, name?: string): Effect.
     })
   )
 
-/** The number of actors of one name that are tried before the registry is asked for all of them. */
+/** The number of actors of one name that a search tries before it asks the registry for all of them. */
 const mostTried = 8
 
 /**
@@ -227,14 +227,14 @@ const waitBy = (
   })
 
 /**
- * The options of a shared actor. The options of the first caller start the actor; later callers find the actor as it
- * is.
+ * The options of a shared actor. The options of the first caller decide how a shared actor is started; later callers
+ * find the actor as it is.
  *
  * @category models
  * @since 0.1.0
  */
 export interface FindOrStartOptions extends Pick<SpawnOptions, "memoryLimit"> {
-  /** The name of the actor. Default: the key of its Service. */
+  /** The name of the actor. The default name is the key of the actor's Service. */
   readonly name?: string | undefined
   /**
    * The exits of the actor after which it is started again, while it has a user. The default is `"permanent"`, all
@@ -252,12 +252,12 @@ export interface FindOrStartOptions extends Pick<SpawnOptions, "memoryLimit"> {
  * `Timeouts.cancel`. While the actor has users it is started again when it dies, at most 3 times within 5 seconds, and
  * portals to it survive a restart as those of a supervisor do.
  *
- * An actor of that Service and name that another owner has started is found, too. An actor of another owner ends when
- * its own owner ends it.
+ * An actor of the same Service and name that another owner has started is also found. A shared actor that another owner
+ * has started ends when this owner ends it.
  *
- * A failed start fails for all callers that wait for it, with the same error, and the next caller tries again.
- * `NameTaken` says that an actor of another Service has the name. A Service that `uses` others cannot be shared; its
- * `build` can find them by `findOrStart`.
+ * A failed start of a shared actor fails with the same error for all callers that wait for the actor, and the next
+ * caller tries again. `NameTaken` says that an actor of another Service has the name. A Service that `uses` others
+ * cannot be shared; its `build` can find them by `findOrStart`.
  *
  * @example
  * ```ts
@@ -293,11 +293,11 @@ export const findOrStart = <Self, Name extends string, Config>(
     })
   )
 
-/** Milliseconds until the search is repeated when the found actor was ending. */
+/** Milliseconds until a search is repeated because the found actor was ending. */
 const askAgainMillis = 50
 
 /**
- * A portal to an actor whose share ends with the Scope. If the actor turns out to be ending, the keeper is asked again.
+ * A portal to an actor whose share ends with the Scope. The keeper is asked again if the actor turns out to be ending.
  */
 const opened = (
   local: LocalActor,
@@ -313,7 +313,7 @@ const opened = (
       () => Scope.close(own, Exit.void)
     )
     if (Option.isSome(found)) return found.value
-    // The actor has just ended for good, so a share of it is useless.
+    // The shared actor has just ended for good, so a share of the actor is useless.
     yield* Scope.close(own, Exit.void)
     yield* directory.stale(ref.actor.uuid)
     yield* Effect.sleep(askAgainMillis)
@@ -398,7 +398,7 @@ export const watch = (
  * @since 0.2.0
  */
 export interface TreeRegistry {
-  /** The root of that tree. */
+  /** The identity of the root of the other tree. */
   readonly root: ActorId
   readonly find: typeof find
   readonly wait: typeof wait
@@ -413,8 +413,8 @@ export interface TreeRegistry {
  * (`NodeTransport.layerTls({ host, ports })`) from its start on (`listen: true`), and both trees have one secret
  * (`credentials`).
  *
- * Fails with `ActorUnreachable` if no root with the same secret answers at the address within `Timeouts.connect`.
- * Actors that are listed only for their own tree are left out.
+ * Fails with `ActorUnreachable` if no root with the same secret answers at the address within `Timeouts.connect`. The
+ * result leaves out actors that are listed only for their own tree.
  *
  * @example
  * ```ts
@@ -446,7 +446,7 @@ export const at = (
 
 /**
  * The addresses of the root of this tree, which `Registry.at` takes in another tree. The root listens from the first
- * question on. Fails with `ActorUnreachable` if the root cannot listen.
+ * question for its addresses on. Fails with `ActorUnreachable` if the root cannot listen.
  *
  * @example
  * ```ts

@@ -1,9 +1,9 @@
 /**
  * The plan by which the actors of a tree are started, in the root and in every actor.
  *
- * A platform supplies its own spawner (`NodeSpawner.layer` starts processes). A program may wrap it with a spawner of
- * its own (`Spawner.portable`), which sees every start and asks the `NativeSpawner` of its process to carry the start
- * out.
+ * A platform supplies its own spawner (`NodeSpawner.layer` starts processes). A program may wrap the platform's spawner
+ * with a spawner of its own (`Spawner.portable`), which sees every start and asks the `NativeSpawner` of its process to
+ * carry the start out.
  *
  * @since 0.1.0
  */

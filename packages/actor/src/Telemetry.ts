@@ -36,19 +36,28 @@ export interface OtlpOptions {
    * are appended to it.
    */
   readonly url: string
-  /** Headers of each request, such as the key of a collector. Every actor gets these headers. Default: none. */
+  /**
+   * Headers of each request, such as the key of a collector. Every actor of the tree gets these headers, and sends them
+   * to the collector. Default: none.
+   */
   readonly headers?: { readonly [name: string]: string }
-  /** The name of the OTLP service, which is the same for the whole tree. Default: the name of the root. */
+  /**
+   * The name of the OTLP service, which is the same for the whole tree. The default name of the OTLP service is the
+   * name of the root.
+   */
   readonly service?: string
-  /** Attributes of the OTLP resource, beside those of the actor. Default: none. */
+  /** Attributes of the OTLP resource, in addition to the attributes of the actor. Default: none. */
   readonly attributes?: { readonly [name: string]: string }
-  /** The encoding of a request. Default: `json`. */
+  /** The encoding of each request to the collector. Default: `json`. */
   readonly encoding?: "json" | "protobuf"
   /** Milliseconds between two exports of spans and of logs. Default: 1000. */
   readonly tracesMillis?: number
-  /** Milliseconds between two exports of metrics. Default: 10 000. */
+  /**
+   * Milliseconds between two exports of an actor's metrics. The default interval between two exports of metrics is 10
+   * 000 milliseconds.
+   */
   readonly metricsMillis?: number
-  /** Milliseconds within which an ending actor must make its last export. Default: 1000. */
+  /** Milliseconds within which an ending actor must make its last export to the collector. Default: 1000. */
   readonly shutdownMillis?: number
 }
 
@@ -56,8 +65,8 @@ export interface OtlpOptions {
  * Sends the spans, metrics and logs of a tree to a collector, by OTLP over HTTP. Each actor is an instance of one OTLP
  * service, with its name and its path as attributes of the resource.
  *
- * A collector that does not answer causes no failure: its data are dropped, and an actor ends at most `shutdownMillis`
- * later. A killed actor loses the spans of its last second.
+ * A collector that does not answer causes no failure: the data for the collector are dropped, and an actor ends at most
+ * `shutdownMillis` later. A killed actor loses the spans of its last second.
  *
  * @example
  * ```ts
@@ -91,8 +100,8 @@ export interface DevToolsOptions {
 }
 
 /**
- * Shows the spans and metrics of a tree in Effect's own developer tools. Each actor connects to the tool by itself. If
- * no tool listens at the address, the start of an actor takes a second longer.
+ * Shows the spans and metrics of a tree in Effect's own developer tools. Each actor has its own connection to the
+ * developer tools. The start of an actor takes a second longer if no developer tool listens at the address.
  *
  * @example
  * ```ts

@@ -2,8 +2,8 @@
  * A topic is an actor that passes published messages on to its subscribers. A topic is a Service: it lives as long as
  * its Layer, actors that publish or subscribe `use` it, and a supervisor can restart it.
  *
- * The publisher of a message encodes it once, and the topic's actor passes the bytes on. Messages of one key reach
- * every subscriber in the order in which they were published.
+ * The publisher of a message encodes the message once, and the topic's actor passes the bytes on. Messages of one key
+ * reach every subscriber in the order in which they were published.
  *
  * @since 0.1.0
  */
@@ -26,9 +26,10 @@ export type { Overflow } from "./internal/topic/Hub.ts"
 /**
  * An element of a subscription: a message, or a notice that messages are missing.
  *
- * - `Message`: a published message, and its key
- * - `Dropped`: the number of messages that the subscriber lost at this point, because it was too slow
- * - `Gap`: the topic's actor was lost or replaced at this point, and an unknown number of messages may be missing
+ * - `Message` is a published message with its key
+ * - `Dropped` is the number of messages that the subscriber lost at this point, because the subscriber was too slow
+ * - `Gap` means that the topic's actor was lost or replaced at this point, and that an unknown number of messages may
+ *   be missing
  *
  * @category models
  * @since 0.1.0
@@ -49,11 +50,11 @@ export interface Options<S extends Endpoint.Wire, K extends string> {
   readonly module: string
   /** The schema of the topic's messages. */
   readonly message: S
-  /** The key of a message, by which subscribers choose messages. Default: all messages have the key `""`. */
+  /** The key of a message, by which subscribers choose messages. By default all messages have the key `""`. */
   readonly key?: ((message: S["Type"]) => K) | undefined
   /**
-   * The number of messages that the topic holds for one subscriber, beside those in the window of its stream. Default:
-   * 256.
+   * The number of messages that the topic holds for one subscriber, in addition to the messages in the window of the
+   * subscriber's stream. Default: 256.
    */
   readonly buffer?: number | undefined
   /** The number of messages that the topic keeps for later subscribers. Default: 0. */
@@ -71,7 +72,7 @@ export interface SubscribeOptions<out K extends string> {
   readonly keys?: ReadonlyArray<K> | undefined
   /** The number of earlier messages that the subscriber gets, of those that the topic has kept. Default: 0. */
   readonly replay?: number | undefined
-  /** The fate of a message for which the subscriber has no room. Default: `"block"`. */
+  /** The treatment of a message for which the subscriber has no room. Default: `"block"`. */
   readonly overflow?: Overflow | undefined
   /** The number of messages that may be on their way to the subscriber: the window of its stream. Default: 64. */
   readonly window?: number | undefined
@@ -100,16 +101,20 @@ export interface TopicClass<in out Self, Name extends string, A, K extends strin
 {
   new(_: never): Context.ServiceClass.Shape<Name, Portal<Self>> & { readonly "~endpoints": never }
   /**
-   * Publishes one message. Publishing succeeds when every subscriber of the message's key has the message, or has room
-   * for it. A subscriber without room, and with `overflow: "block"`, delays only messages of the keys that it reads.
+   * Publishes one message to the topic. Publishing succeeds when every subscriber of the message's key has the message,
+   * or has room for the message. A subscriber without room, and with `overflow: "block"`, delays only messages of the
+   * keys that it reads.
    */
   readonly publish: (message: A) => Effect.Effect<void, ActorError, Self>
-  /** Publishes several messages in one call. A message that is delayed also delays the messages behind it. */
+  /**
+   * Publishes several messages to the topic in one call. A message that a slow subscriber delays also delays the
+   * messages behind it.
+   */
   readonly publishAll: (messages: Iterable<A>) => Effect.Effect<void, ActorError, Self>
   /**
-   * Reads the messages that are published from now on. The stream of a subscription does not end by itself: it fails if
-   * the topic has ended and no successor is there in time. When a supervisor restarts the topic, the stream gives a
-   * `Gap`, and continues with the messages that the successor has kept.
+   * Reads the messages that are published to the topic from now on. The stream of a subscription does not end by
+   * itself: it fails if the topic has ended and no successor is there in time. When a supervisor restarts the topic,
+   * the stream gives a `Gap`, and continues with the messages that the successor has kept.
    */
   readonly subscribe: (options?: SubscribeOptions<K>) => Stream.Stream<Element<A, K>, ActorError, Self>
   /**
@@ -124,8 +129,8 @@ export interface TopicClass<in out Self, Name extends string, A, K extends strin
 }
 
 /**
- * The number of losses in a row, without a subscription in between, after which a subscriber fails: a restart of the
- * topic does not explain more.
+ * The number of losses in a row, without a subscription in between, after which a subscriber fails. Restarts of the
+ * topic do not explain more losses.
  */
 const maxLosses = 3
 
@@ -157,7 +162,7 @@ const codecOf = <A>(name: string, message: Endpoint.Wire): Codec<A> => {
   }
 }
 
-/** Checks a limit as a whole number of messages; a wrong number, such as NaN, is a mistake in the program. */
+/** Checks that a limit is a whole number of messages; a wrong number, such as NaN, is a mistake in the program. */
 const bound = (topic: string, option: "buffer" | "replay", value: number, least: number): number => {
   if (Number.isNaN(value)) throw new Error(`the topic "${topic}" has \`${option}: ${value}\`: use a number of messages`)
   return Math.min(Number.MAX_SAFE_INTEGER, Math.max(least, Math.floor(value)))
@@ -165,7 +170,7 @@ const bound = (topic: string, option: "buffer" | "replay", value: number, least:
 
 type AnyPortal = Portal<any>
 
-/** Fails at the first element that is an error, after the elements before it were given. */
+/** Fails at the first element that is an error, after the stream has given all elements before the error. */
 const upToFailure = <A extends object, E>(
   elements: Stream.Stream<A | PayloadInvalid, E>
 ): Stream.Stream<A, E | PayloadInvalid> =>
@@ -208,7 +213,7 @@ const follow = <A, K extends string>(
     }
     const attempt = Effect.sync(() => {
       stands = false
-      // The messages that a successor has kept are unread by this subscriber.
+      // This subscriber has not read the messages that a successor of the topic's actor has kept.
       const call = Broker.subscribe({ keys: keys ?? null, overflow, replay: isFirst ? replay : kept } as never)
       return (portal.stream(call as never, { window: { items: window } }) as Stream.Stream<Broker.Item, ActorError>)
         .pipe(
@@ -298,7 +303,7 @@ export const Service = <Self>() =>
 }
 
 /**
- * Only the messages of a subscription, without the notices that messages are missing.
+ * Selects the messages of a subscription, without the notices that messages are missing.
  *
  * @example
  * ```ts

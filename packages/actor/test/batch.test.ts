@@ -18,8 +18,8 @@ const read = (portal: Actor.Portal<typeof oneByOne>, call: ReturnType<typeof one
     return { items, exit }
   })
 
-describe("a source that emits one item at a time", () => {
-  it.effect("the items of a source that emits one at a time travel as chunks, in order", () =>
+describe("A stream whose source emits one item at a time", () => {
+  it.effect("single items of a stream are sent in chunks, in order", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [oneByOne] })
       const { received } = (yield* frank.statistics).channel
@@ -45,7 +45,7 @@ describe("a source that emits one item at a time", () => {
       yield* Fiber.join(fiber)
     })).pipe(inMemory))
 
-  it.effect("items before a failure of the stream arrive, and the failure arrives after them", () =>
+  it.effect("items of a stream that were emitted before its failure arrive before the failure", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [oneByOne] })
       for (const count of [0, 1, 2, 63, 64, 65, 1000]) {
@@ -55,7 +55,7 @@ describe("a source that emits one item at a time", () => {
       }
     })).pipe(inMemory))
 
-  it.effect("items before one that does not match arrive, then PayloadInvalid, even if the producer emits nothing more", () =>
+  it.effect("items of a stream before an item that does not match arrive, then PayloadInvalid, even if the producer emits nothing more", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [oneByOne] })
       for (const then of ["end", "hang", "fail"] as const) {
@@ -71,7 +71,7 @@ describe("a source that emits one item at a time", () => {
       assert.strictEqual((yield* frank.statistics).channel.dialogs, 0)
     })).pipe(inMemory))
 
-  it.effect("a reader that leaves a stream gets no further item, and the producer ends", () =>
+  it.effect("a reader that leaves a stream gets no further item, and the producer of the stream ends", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [oneByOne] })
       const call = oneByOne({ numbers: upTo(10_000), pause: null, then: "hang" })

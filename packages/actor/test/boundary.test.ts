@@ -12,7 +12,7 @@ const { blob, chat, even, fetched, lie, lieLater, Picky, size, stored, times } =
 const frames = (portal: { readonly statistics: Actor.Portal<never>["statistics"] }) =>
   Effect.map(portal.statistics, ({ channel }) => channel.sent.frames)
 
-describe("payloads are checked on both sides", () => {
+describe("The checks of payloads on both sides of a connection", () => {
   it.effect("a call with a wrong payload is built without an error, and dies when it runs in this process", () =>
     Effect.gen(function*() {
       const call = even({ n: 3 })
@@ -47,7 +47,7 @@ describe("payloads are checked on both sides", () => {
       assert.isAbove(yield* frames(frank), before)
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a payload of another shape fails with PayloadInvalid too, and is no defect", () =>
+  it.effect("a payload of another shape than its schema fails the call with PayloadInvalid, and is no defect", () =>
     Effect.gen(function*() {
       for (const payload of [undefined, null, 7, {}, { n: "4" }, { n: Number.NaN }]) {
         const error = yield* Effect.flip(Actor.runInActor(times(payload as never)))
@@ -92,7 +92,7 @@ describe("payloads are checked on both sides", () => {
       assert.strictEqual(yield* frank.run(times({ n: 2 })), 4)
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a call in the same process does not check its result, because no codec runs", () =>
+  it.effect("a call that runs in its own process does not check its result, because no codec runs", () =>
     Effect.gen(function*() {
       const answer: unknown = yield* lie()
       assert.strictEqual(answer, "ten")

@@ -11,7 +11,7 @@ import { drained, pass, settle } from "./support/Time.ts"
 
 const { say } = Journal
 
-describe("every wait for a cancelled call is bounded", () => {
+describe("The bounds of the wait for a cancelled call", () => {
   it.effect("G12: a finalizer that never ends delays an interrupted caller for Timeouts.cancel, and its dialog stays listed as stuck", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
@@ -46,7 +46,7 @@ describe("every wait for a cancelled call is bounded", () => {
       )
     }).pipe(drained, Effect.provide(MemoryActor.layer)))
 
-  it.effect("the bound of a cancel is the caller's Timeouts.cancel", () =>
+  it.effect("a cancelled call is waited for at most as long as the caller's Timeouts.cancel", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const region = yield* Effect.forkChild(Actor.nursery(Effect.gen(function*() {
@@ -65,7 +65,7 @@ describe("every wait for a cancelled call is bounded", () => {
       Effect.provide(MemoryActor.layer)
     ))
 
-  it.effect("a stuck dialog that ends after all is not listed as stuck any more", () =>
+  it.effect("a dialog that was listed as stuck and ends later is no longer listed as stuck", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* Journal.fresh
       const frank = yield* Actor.start("frank", { expose: [work] })
@@ -141,7 +141,7 @@ describe("every wait for a cancelled call is bounded", () => {
     }).pipe(drained, Effect.provide(layer))
   })
 
-  it.effect("G13: a deep tree of actors with endless finalizers is gone within the bound of one actor, the deepest actors first", () => {
+  it.effect("G13: a deep tree of actors with endless finalizers ends within the bound of one actor, the deepest actors first", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh

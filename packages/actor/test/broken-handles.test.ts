@@ -33,7 +33,7 @@ const broken = (handle: Partial<Spawner.ProcessHandle>, deaf = () => false) =>
     }
   })
 
-describe("A process handle", () => {
+describe("A process handle that breaks its duties", () => {
   it.effect("G97: an actor whose process handle never reports the exit is given up after its kill, is lost, and is logged", () => {
     const logs = captureLogs()
     return Effect.gen(function*() {

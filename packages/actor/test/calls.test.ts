@@ -10,15 +10,15 @@ import { boom, isPrime, TooSmall } from "./fixtures/prime.ts"
 
 const { echo, maybe, nothing, reject, throws, times } = Calls
 
-describe("calls", () => {
-  it.effect("a function runs in its own actor, and its result comes back", () =>
+describe("Calls of an actor's endpoints", () => {
+  it.effect("a call runs in an actor of its own, and its result comes back", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Actor.runInActor(isPrime({ n: 1009 })), true)
       assert.strictEqual(yield* Actor.runInActor(isPrime({ n: 1008 })), false)
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a daemon answers the same call twice", () =>
+  it.effect("a daemon of a nursery answers the same call twice", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime] })
       assert.strictEqual(yield* frank.run(isPrime({ n: 7 })), true)
@@ -49,7 +49,7 @@ describe("calls", () => {
       assert.deepStrictEqual(busy, new Calls.Busy({ until: 5 }))
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a typed error is caught by its tag, and the cause holds nothing besides it", () =>
+  it.effect("a typed error of a call is caught by its tag, and its cause contains no other reason", () =>
     Effect.gen(function*() {
       const call = Actor.runInActor(isPrime({ n: 1 }))
       assert.strictEqual(yield* Effect.catchTag(call, "TooSmall", ({ n }) => Effect.succeed(n)), 1)
@@ -58,7 +58,7 @@ describe("calls", () => {
       assert.deepStrictEqual(exit.cause.reasons.map(({ _tag }) => _tag), ["Fail"])
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a defect of an actor arrives boxed, with its origin, its causes and its far stack", () =>
+  it.effect("a defect of an actor arrives at the caller boxed, with its origin, its causes and its stack in that actor", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(boom()))
       assert.instanceOf(error, ActorError.RemoteActorError)
@@ -115,7 +115,7 @@ describe("calls", () => {
       assert.strictEqual(yield* frank.run(maybe({ is: true })), 1)
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a payload field with a default may be left out, whether the call runs in this process or in an actor", () =>
+  it.effect("a field with a default may be left out of a payload, whether the call runs in this process or in an actor", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* times({ n: 4 }), 8)
       assert.strictEqual(yield* Actor.runInActor(times({ n: 4 })), 8)
@@ -137,7 +137,7 @@ describe("calls", () => {
       assert.deepStrictEqual([yield* call, yield* call, yield* Actor.runInActor(call)], [true, true, true])
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a call in this process fails with the handler's own typed error or defect", () =>
+  it.effect("a call that runs in this process fails with the handler's own typed error or defect", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* Effect.flip(isPrime({ n: 1 })), new TooSmall({ n: 1 }))
       const exit = yield* Effect.exit(boom())

@@ -14,7 +14,7 @@ const { say } = Journal
 const interrupt = (fiber: Fiber.Fiber<unknown, unknown>) =>
   Effect.forkChild(Effect.andThen(say("interrupted"), Effect.andThen(Fiber.interrupt(fiber), say("resumed"))))
 
-describe("cancellation", () => {
+describe("The cancellation of calls and streams", () => {
   it.effect("G11: interrupting a call on a portal interrupts the callee and waits for its finalizers", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
@@ -49,7 +49,7 @@ describe("cancellation", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("interrupting the reader of a stream stops its producer and waits for its finalizers", () =>
+  it.effect("interrupting the reader of a stream stops the stream's producer and waits for the producer's finalizers", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const frank = yield* Actor.start("frank", { expose: [ticks] })
@@ -101,7 +101,7 @@ describe("cancellation", () => {
       ])
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("an interrupted caller waits for an uninterruptible callee, no longer than the bound", () =>
+  it.effect("an interrupted caller waits for an uninterruptible callee no longer than the bound of a cancel", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const frank = yield* Actor.start("frank", { expose: [shielded] })
@@ -117,7 +117,7 @@ describe("cancellation", () => {
       ])
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a call that has its answer is not cancelled by a later interruption", () =>
+  it.effect("a call that has been answered is not cancelled by a later interruption of its caller", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const frank = yield* Actor.start("frank", { expose: [short] })
@@ -129,7 +129,7 @@ describe("cancellation", () => {
     })).pipe(Effect.provide(MemoryActor.layer)))
 })
 
-describe("The author and the reason of a cancel", () => {
+describe("The author and the reason of a cancel of an actor", () => {
   it.effect("G14: the reason of portal.cancel reaches the actor's finalizers and every caller with an open call to it", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh

@@ -83,7 +83,7 @@ const bytes: ReadonlyArray<readonly [title: string, rule: string, bytes: Uint8Ar
   ["a word with a field of another type", "Malformed", frame(0x92, 0x0e, 0xa1, 0x61)]
 ]
 
-describe("a peer that breaks the rules", () => {
+describe("A peer that breaks rules of the protocol", () => {
   it.effect.each(words)(
     "a peer that says $0 breaks $1: every open call of both sides fails, and its error names the side",
     ([, rule, said]) =>
@@ -152,7 +152,7 @@ describe("a peer that breaks the rules", () => {
     }))
 })
 
-describe("the numbers of dialogs", () => {
+describe("The numbers of dialogs on one connection", () => {
   it.effect("the numbers of dialogs grow by two: 1, 3, 5 at the dialler, 2, 4, 6 at the acceptor", () =>
     Effect.gen(function*() {
       const [left, right] = pair()
@@ -194,7 +194,7 @@ describe("A peer whose words come late", () => {
       assert.isTrue(peer.end.channel.isOpen)
     }))
 
-  it.effect("words arrive whole, wherever the transport splits their bytes", () =>
+  it.effect("words of a peer arrive whole, wherever the transport splits their bytes", () =>
     Effect.gen(function*() {
       const peer = raw(acceptor("right"))
       const all = [diallerWord(), start(1), start(3), last(99)].map(framed)
@@ -205,7 +205,7 @@ describe("A peer whose words come late", () => {
     }))
 })
 
-describe("a connection that ends", () => {
+describe("The end of a connection", () => {
   it.effect("the end of a connection fails every open call once with ActorLost, even in the middle of a word", () =>
     Effect.gen(function*() {
       for (const rest of [nothing, framed(start(2)).subarray(0, 9)]) {
@@ -301,7 +301,7 @@ describe("Calls that cross a Bye", () => {
     }))
 })
 
-describe("the handshake", () => {
+describe("The handshake of a channel", () => {
   it.effect("both sides of a handshake know each other's name, and the smaller frame limit applies", () =>
     Effect.gen(function*() {
       const config = dialler("left")

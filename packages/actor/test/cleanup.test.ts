@@ -16,7 +16,7 @@ const failures = (events: Events) =>
 
 const cutOff = /^the release of its layers did not end within 4750 ms/
 
-describe("an actor whose cleanup fails", () => {
+describe("An actor whose cleanup fails or hangs", () => {
   for (
     const [how, call, message, millis] of [
       ["dies", releaseDies, /^the release broke$/, 0],
@@ -120,7 +120,7 @@ describe("an actor whose cleanup fails", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(drained, Effect.provide(MemoryActor.layer)))
 
-  it.effect("a failed start reports its reason, and a failed release beside it", () =>
+  it.effect("a start that fails reports its reason, and also the failed release of a layer", () =>
     Effect.gen(function*() {
       const events = yield* collectEvents
       const error = yield* Effect.flip(Actor.runInActor(bootFails()))

@@ -8,7 +8,7 @@ import { remaining, work } from "./fixtures/cancelling.ts"
 import * as Journal from "./support/Journal.ts"
 import { pass, settle } from "./support/Time.ts"
 
-describe("Deadlines cross to other actors", () => {
+describe("Deadlines of calls to other actors", () => {
   it.effect("G21: an actor three hops away knows the remaining time of Actor.timeout", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(
@@ -60,7 +60,7 @@ describe("Deadlines cross to other actors", () => {
       assert.strictEqual(yield* Fiber.join(fiber), -1)
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("an earlier deadline stays in force inside a later one, and takes force inside it", () =>
+  it.effect("the earlier of two nested deadlines is in force, whichever of the two is the inner one", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [remaining] })
       const call = frank.run(remaining({ hops: 0 }))

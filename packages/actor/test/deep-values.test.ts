@@ -15,7 +15,7 @@ const invalid = (error: unknown): ActorError.PayloadInvalid => {
   return error as ActorError.PayloadInvalid
 }
 
-describe("a value that is too deep, or contains itself,", () => {
+describe("A value that is too deep, or contains itself", () => {
   for (const shape of ["deep", "round"] as const) {
     it.effect(`G105: a payload that is too deep fails at the caller with PayloadInvalid and its place (${shape})`, () =>
       Actor.nursery(Effect.gen(function*() {
@@ -58,7 +58,7 @@ describe("a value that is too deep, or contains itself,", () => {
   }
 })
 
-describe("text with half of a surrogate pair", () => {
+describe("A text with half of a surrogate pair", () => {
   it.effect("G108: text with half of a surrogate pair fails at its sender with PayloadInvalid and its place, and other text arrives whole", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [echo] })

@@ -68,7 +68,7 @@ describe("The definitions of a process", () => {
 })
 
 describe("The file of a module", () => {
-  it("the file of a module is its URL without the mark", () => {
+  it("the file of a module is its URL without the fragment", () => {
     assert.deepStrictEqual([fileOf(module), fileOf(`${module}#orders`)], [module, module])
   })
 })

@@ -14,7 +14,7 @@ const withActor = <A, E, R>(
     Effect.provide(MemoryActor.layer)
   )
 
-describe("a dialog", () => {
+describe("The life of a dialog", () => {
   it.effect("a dialog gives a first value, streams both ways and settles once", () =>
     withActor(Effect.fnUntraced(function*(bob) {
       const result = yield* bob.open(
@@ -45,7 +45,7 @@ describe("a dialog", () => {
       assert.instanceOf(error, Kicked)
     })))
 
-  it.effect("a cancel by the body of a dialog is absorbed, and is the outcome of the dialog", () =>
+  it.effect("a cancel by the body of a dialog does not fail the body, and is the outcome of the dialog", () =>
     withActor(Effect.fnUntraced(function*(bob) {
       const state = yield* bob.open(
         park(),

@@ -117,7 +117,7 @@ const rows: ReadonlyArray<readonly [title: string, rule: string, words: Readonly
   ["more bytes than the window", "CreditOverrun", [items(1), items(1), items(1), items(1)]]
 ]
 
-describe("a callee that breaks the rules", () => {
+describe("A callee that breaks rules of the protocol", () => {
   it.effect.each(rows)(
     "a callee that says $0 breaks $1: every call and stream to it fails, and the error names the side",
     ([, rule, words]) =>
@@ -168,7 +168,7 @@ describe("a callee that breaks the rules", () => {
     }).pipe(drained))
 })
 
-describe("a caller that breaks the rules", () => {
+describe("A caller that breaks rules of the protocol", () => {
   const breaches: ReadonlyArray<readonly [title: string, rule: string, words: ReadonlyArray<Message>]> = [
     ["a second cancel", "DialogOrder", [
       { _tag: "Cancel", dialog: 1, by: idOf("left"), reason: "once", deadline: 0 },
@@ -229,7 +229,7 @@ describe("a caller that breaks the rules", () => {
       assert.strictEqual(dispatcher.size, 0)
     }).pipe(drained))
 
-  it.effect("a peer may have ten thousand open dialogs: further ones are refused, and no open dialog is affected", () =>
+  it.effect("a peer may have ten thousand open dialogs: further dialogs are refused, and no open dialog is affected", () =>
     Effect.gen(function*() {
       const { dispatcher, end, said, say } = yield* callee
       for (let i = 0; i < 10_000; i++) say(start(1 + 2 * i, hang, undefined))

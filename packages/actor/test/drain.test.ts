@@ -13,7 +13,7 @@ import { drained, pass, settle, within } from "./support/Time.ts"
 const start = (name: string) => Actor.start(name, { expose: D.all })
 
 describe("An actor that its owner drains", () => {
-  it.effect("G123: a drained actor begins no call of its owner or its peers, and finishes every open one", () =>
+  it.effect("G123: a drained actor begins no call of its owner or its peers, and finishes every open call", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* Journal.fresh
       const [frank, peer] = yield* Effect.all([start("frank"), start("peer")])

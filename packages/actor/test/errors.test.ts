@@ -32,7 +32,7 @@ const remote = <A, E, R>(call: Effect.Effect<A, E, R>) =>
 
 const depth = (boxed: ActorError.RemoteActorError["boxed"]): number => boxed.cause === null ? 1 : 1 + depth(boxed.cause)
 
-describe("Any thrown value", () => {
+describe("Any value that a handler throws", () => {
   it.effect("any thrown value arrives at the caller, and the actor goes on serving", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [throwing, isPrime] })
@@ -62,11 +62,14 @@ describe("Any thrown value", () => {
     ["a revoked proxy", "Object", "(a value that cannot be shown)"],
     ["an aggregate", "AggregateError", "several"]
   ]
-  it.effect.each(expected)("$0", ([what, type, message]) =>
-    Effect.gen(function*() {
-      const { boxed } = yield* remote(Actor.runInActor(throwing({ what })))
-      assert.deepStrictEqual([boxed.type, boxed.message], [type, message])
-    }).pipe(inMemory))
+  it.effect.each(expected)(
+    "$0 that a handler throws arrives with its type and its message",
+    ([what, type, message]) =>
+      Effect.gen(function*() {
+        const { boxed } = yield* remote(Actor.runInActor(throwing({ what })))
+        assert.deepStrictEqual([boxed.type, boxed.message], [type, message])
+      }).pipe(inMemory)
+  )
 
   it.effect("a chain of causes arrives, is cut when it is long, and may contain itself", () =>
     Effect.gen(function*() {

@@ -29,7 +29,7 @@ const spell = (event: Actor.ActorEvent): string => {
   }
 }
 
-describe("events", () => {
+describe("The events of an actor", () => {
   it.effect("G277: every reader gets the events of an actor, even if another reader dies or leaves", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
@@ -101,7 +101,7 @@ describe("events", () => {
     }).pipe(inMemory))
 })
 
-describe("statistics", () => {
+describe("The statistics of an actor", () => {
   it.effect("G63: Actor.statistics shows the actor's identity, what it serves, its children and their rungs", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
@@ -162,7 +162,7 @@ describe("statistics", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children.map(({ channel }) => channel!.dialogs), [0])
     })).pipe(drained, Effect.provide(MemoryActor.layer({ name: "root", expose: [audit] }))))
 
-  it.effect("statistics are plain data: they can be cloned, and do not change afterwards", () =>
+  it.effect("the statistics of an actor are plain data, which can be cloned and do not change afterwards", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime] })
       const picture = yield* frank.statistics

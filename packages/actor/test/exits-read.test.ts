@@ -32,7 +32,7 @@ const lossOf = (exit: Exit.Exit<unknown, unknown>): string => {
     : String(exit)
 }
 
-describe("Nursery.exits", () => {
+describe("The exits that Nursery.exits gives", () => {
   it.effect("G122: Nursery.exits gives every end of the nursery's actors, and a failed actor does not fail the nursery while exits are read", () =>
     stage(
       (theatre) =>

@@ -34,7 +34,7 @@ const othersOf = (exit: Exit.Exit<unknown, unknown>): ReadonlyArray<string> =>
     () => []
   ).map(({ message }) => message)
 
-describe("How an actor ended", () => {
+describe("The exit of an actor", () => {
   it.effect("G93: the exit of an actor is the same for its owner, for another actor's portal, and in the events", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {

@@ -123,7 +123,7 @@ describe("An actor and the endpoints that it exposes", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("two endpoints of one name are a defect of a root's layer", () =>
+  it.effect("two endpoints of one name in a root's `expose` are a defect of the root's Layer", () =>
     Effect.gen(function*() {
       const layer = MemoryActor.layer({ expose: [isPrime, other] })
       const exit = yield* Effect.exit(Effect.provide(Actor.current, layer))

@@ -50,7 +50,7 @@ const crowd = <A, E, R>(
     return yield* body(daemons)
   }))
 
-describe("A nursery with one failure", () => {
+describe("A nursery with a failure", () => {
   it.effect("G53: a failing job interrupts the running body of its nursery at once, and its error stays typed", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
@@ -218,7 +218,7 @@ describe("the first failure of a nursery wins, and later failures are kept as da
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("25 jobs that fail while others are still starting end their nursery with one typed failure", () =>
+  it.effect("25 jobs that fail while other jobs are starting end their nursery with one typed failure", () =>
     Effect.gen(function*() {
       const names = Array.from({ length: 25 }, (_, i) => `job ${i}`)
       const exit = yield* Effect.exit(Actor.nursery(

@@ -55,7 +55,7 @@ class World {
 
 const times = <A>(count: number, f: () => A): ReadonlyArray<A> => Array.from({ length: count }, f)
 
-describe("FanOut", () => {
+describe("The machine of a fan-out", () => {
   it("a fan-out reads nothing before it has a member, and before a member takes an item", () => {
     const world = new World()
     world.arrive(5)

@@ -56,7 +56,7 @@ const told = (lines: ReadonlyArray<Line>, endpoint: string): boolean =>
 
 const untidied = ["Interrupt", `Die ${broke}`]
 
-describe("a finalizer that dies after a cancel", () => {
+describe("A finalizer of a callee that dies after a cancel", () => {
   it.effect("G82: a finalizer that dies after a cancel is in the cause of the call, as in one process", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       assert.deepStrictEqual(yield* interrupted(untidy({ millis: 0 })), untidied)
@@ -159,7 +159,7 @@ describe("a finalizer that dies after a cancel", () => {
     })))
 })
 
-describe("a finalizer that dies after its caller is gone", () => {
+describe("A finalizer of a callee that dies after its caller is gone", () => {
   it.effect("G83: a finalizer that fails after the bound of the cancel causes an event and an Error log", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const logs = captureLogs()

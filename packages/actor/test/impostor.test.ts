@@ -57,7 +57,7 @@ const lies: ReadonlyArray<readonly [title: string, what: "claim" | "ready" | "go
   ["somebody else's child has another process", "ready", { uuid: "deep", pid: 666 }]
 ]
 
-describe("The registry and reports about an actor", () => {
+describe("Reports about an actor to the registry", () => {
   it.effect.each(lies)("a member that claims that $0 changes nothing", ([, what, payload]) =>
     Effect.gen(function*() {
       const { listed, says } = yield* registrar

@@ -77,7 +77,7 @@ describe("The two lanes of a writer", () => {
       assert.deepStrictEqual(tags(words), ["Yield 2", "Error 6", "Yield 4", "Error 4"])
     }))
 
-  it.effect("words are sent in the order in which they were said while the connection has room", () =>
+  it.effect("words of both lanes are sent in the order in which they were said while the connection has room", () =>
     Effect.gen(function*() {
       const { words, writer } = pipe()
       writer.send(item(2))
@@ -87,7 +87,7 @@ describe("The two lanes of a writer", () => {
       assert.deepStrictEqual(tags(words), ["Yield 2", "Cancel 1", "Yield 4"])
     }))
 
-  it.effect("words of one lane keep their order", () =>
+  it.effect("words of one lane of a writer are sent in order", () =>
     Effect.gen(function*() {
       const { drain, fill, words, writer } = pipe()
       fill()
@@ -117,7 +117,7 @@ describe("The two lanes of a writer", () => {
       assert.strictEqual(writer.frames, 100)
     }))
 
-  it.effect("a waiting sender continues when the connection has room, or has closed", () =>
+  it.effect("a sender that waits for the writer continues when the connection has room, or has closed", () =>
     Effect.gen(function*() {
       const { drain, fill, writer } = pipe()
       let told = 0
@@ -137,7 +137,7 @@ describe("The two lanes of a writer", () => {
       assert.strictEqual(told, 101)
     }))
 
-  it.effect("a connection that ends sends the waiting words, the control lane first, and none afterwards", () =>
+  it.effect("a writer whose connection ends sends the waiting words, the control lane first, and no words afterwards", () =>
     Effect.gen(function*() {
       const { ended, fill, words, writer } = pipe()
       fill()
@@ -153,7 +153,7 @@ describe("The two lanes of a writer", () => {
     }))
 })
 
-describe("a connection in memory", () => {
+describe("The backpressure of a connection in memory", () => {
   it.effect("a connection in memory is full above its high-water mark, reports when it has room again, and keeps the order", () =>
     Effect.gen(function*() {
       const [a, b] = MemoryTransport.pair()

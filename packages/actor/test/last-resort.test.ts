@@ -23,7 +23,7 @@ const throwing = (throws: ReadonlyArray<FaultyTransport.Throws>) => {
 const reasonOf = (error: ActorError.ActorError | undefined): string | undefined =>
   error?._tag === "ActorLost" && error.how._tag === "ConnectionClosed" ? error.how.reason : undefined
 
-describe("a transport that throws", () => {
+describe("A transport that throws", () => {
   it.effect.each<readonly [when: string, bytes: number]>([
     ["in the turn of the call", 4096],
     ["at the end of the turn", 0]
@@ -70,7 +70,7 @@ describe("a transport that throws", () => {
     }))
 })
 
-describe("a callback that throws", () => {
+describe("A callback of a dialog or an owner that throws", () => {
   const broken = (): never => {
     throw new Error("out of luck")
   }
@@ -246,7 +246,7 @@ describe("A lost connection and the calls that may have begun", () => {
     }))
 })
 
-describe("a dialog on a closed channel", () => {
+describe("A dialog that is opened on a closed channel", () => {
   it.live("G81: a dialog on a closed channel takes one turn of the event loop, so retries hold up no timer", () =>
     Effect.gen(function*() {
       const [left] = pair()

@@ -119,7 +119,7 @@ describe("The end of an actor", () => {
   })
 })
 
-describe("A monitor", () => {
+describe("A monitor of an actor", () => {
   it.effect("G120: a monitor makes no connection, has no power over its actor, and is told of the end just before the owner", () =>
     Actor.nursery(Effect.gen(function*() {
       const [frank, peer] = yield* Effect.all([start("frank"), start("peer")])

@@ -166,7 +166,7 @@ const table: ReadonlyArray<readonly [string, ReadonlyArray<string>, string]> = [
   ["returned; over; a", ["Joined", "Reaped", "discard a"], "Done, -"]
 ]
 
-describe("A nursery", () => {
+describe("The machine of a nursery", () => {
   for (const [given, expected, end] of table) {
     it(`G96: ${given.replaceAll(";", ",")}: ${end}`, () => {
       const { actions, state } = run(given.split("; "))
@@ -182,7 +182,7 @@ describe("A nursery", () => {
   })
 })
 
-describe("A body that was interrupted", () => {
+describe("An interrupted body of a nursery", () => {
   it("an interrupted body whose cleanup failed fails with its whole cause, and does not fail the nursery", () => {
     const { state } = run(["a", "interrupted", "failed"])
     assert.deepStrictEqual([state.body, state.first, state.others], [Cause.fail("body failed"), undefined, []])
@@ -229,7 +229,7 @@ describe("The ends of a nursery's actors", () => {
   })
 })
 
-describe("A nursery under random events", () => {
+describe("The machine of a nursery under random events", () => {
   const names = Object.keys(inputs)
   const any = Schema.Array(Schema.Literals(names)).check(Schema.isMaxLength(24))
 

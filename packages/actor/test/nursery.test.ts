@@ -237,7 +237,7 @@ describe("A nursery and its actors", () => {
       assert.strictEqual((yield* frank.statistics).channel.state, "Closed")
     }).pipe(inMemory))
 
-  it.effect("a portal that is used after its actor was cancelled fails with ChannelClosed as well", () =>
+  it.effect("a portal that is used after its actor was cancelled fails with ChannelClosed of the portal's own side", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime] })
       yield* frank.cancel()
@@ -247,7 +247,7 @@ describe("A nursery and its actors", () => {
     })).pipe(inMemory))
 })
 
-describe("a nursery that is interrupted", () => {
+describe("The interruption of a nursery", () => {
   it.effect("a deadline over a nursery with a streaming daemon cancels the daemon, and the caller gets only the deadline", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh

@@ -16,7 +16,7 @@ import { drained, settle, until, within } from "./support/Time.ts"
 const cluster = (names: ReadonlyArray<string>) =>
   Effect.forEach(names, (name) => Actor.start(name, { expose: [member] }), { concurrency: "unbounded" })
 
-describe("A cluster", () => {
+describe("A cluster of actors", () => {
   it.effect("a cluster is ready together with its slowest member, keeps the order of its names, and ends together", () =>
     inMemory(Effect.gen(function*() {
       const lines = yield* Journal.fresh
@@ -55,7 +55,7 @@ const linked = (portal: Actor.Portal<typeof work>) => <A, E, R>(effect: Effect.E
     Effect.flatMap(Portal.monitor(portal), (exit) => Effect.fail(new Unlinked({ exit })))
   )
 
-describe("A link", () => {
+describe("A link of work to an actor", () => {
   it.effect("G161: a link ends the work when the linked actor ends, and fails with the exit of that actor", () => {
     const theatre = Puppets.make()
     return Effect.provide(
@@ -89,7 +89,7 @@ describe("A link", () => {
     ))
 })
 
-describe("The first answer", () => {
+describe("The first answer of several actors", () => {
   it.effect("G162: the first answer of several actors wins after all others have been cancelled and have cleaned up", () =>
     inMemory(
       within(30_000)(Actor.nursery(Effect.gen(function*() {

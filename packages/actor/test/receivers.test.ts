@@ -129,7 +129,7 @@ const ticking = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R
 
 const ended = Effect.catchIf((error: unknown) => Cause.isDone(error), () => Effect.void)
 
-describe("readers with receivers", () => {
+describe("Readers of a stream with receivers under random events", () => {
   it.effect.prop(
     "G129, G131: readers with receivers are interrupted, come and go: good items arrive in order, each payload gets one fate, and every reader ends",
     {

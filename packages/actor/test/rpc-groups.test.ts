@@ -32,7 +32,7 @@ import { settle } from "./support/Time.ts"
 
 const endpoints = RpcEndpoints.endpointsOf("the test", Asked as unknown as RpcEndpoints.Group)
 
-describe("An RpcGroup", () => {
+describe("An RpcGroup as the contract of a Service", () => {
   it("a group with parse options is refused when its Service is defined, and other annotations are kept", () => {
     const group = RpcGroup.make(Rpc.make("Read"), Rpc.make("Write"))
     const define = (endpoints: object) => () =>
@@ -123,7 +123,7 @@ describe("An RpcGroup", () => {
     }).pipe(Effect.scoped, Effect.provide(Asking.layer), Effect.provide(MemoryActor.layer)))
 })
 
-describe("a failure of a request", () => {
+describe("A failure of a request of an RpcGroup", () => {
   const failing = (
     program: (client: RpcClient<RpcGroup.Rpcs<typeof Asked>, Actor.ActorError>) => Effect.Effect<unknown>
   ) =>
@@ -156,7 +156,7 @@ describe("a failure of a request", () => {
     }))
 })
 
-describe("the session of a client", () => {
+describe("The session of a client of an RpcGroup", () => {
   it.effect("G100: a client's session that is unknown, gone or another caller's is refused, and no handler runs", () =>
     Effect.gen(function*() {
       const portal = yield* Asking
@@ -207,7 +207,7 @@ describe("the session of a client", () => {
     }).pipe(Effect.provide(Asking.layer), Effect.provide(MemoryActor.layer)))
 })
 
-describe("the endpoints of a group", () => {
+describe("The endpoints of an RpcGroup", () => {
   it("endpoints of a group declare the failures of Effect's own exit of a procedure", () => {
     const group = RpcGroup.make(
       Rpc.make("Call", { success: Schema.Int, error: Schema.String }).middleware(Auth),
@@ -224,7 +224,7 @@ describe("the endpoints of a group", () => {
     }
   })
 
-  it("endpoints of a group recognize the marks of Effect's own modules", () => {
+  it("endpoints of an RpcGroup recognize the keys by which Effect marks stream schemas and parse options", () => {
     assert.isTrue(RpcEndpoints.marks.streamSchema in RpcSchema.Stream(Schema.Int, Schema.Never))
     assert.isTrue(RpcSchema.isStreamSchema({ [RpcEndpoints.marks.streamSchema]: "" } as never))
     assert.strictEqual(Rpc.ParseOptions.key, RpcEndpoints.marks.parseOptions)

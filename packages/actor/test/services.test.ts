@@ -5,7 +5,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { Counter, Doubler, Group, increment, Old, Start, ticks } from "./fixtures/counter.ts"
 
-describe("a Service", () => {
+describe("An actor as a Service", () => {
   it.effect("G58: a Service is an actor as long as its Layer", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Counter.calls.increment({ by: 1 }), 101)

@@ -80,7 +80,7 @@ describe("Streams of an actor", () => {
       assert.deepStrictEqual(yield* Stream.runCollect(recovered), [1, 2, -1])
     })).pipe(inMemory))
 
-  it.effect("items before a defect of a stream arrive, then the defect boxed", () =>
+  it.effect("items of a stream before a defect arrive, then the defect as a boxed error", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [crashes] })
       const { exit, items } = yield* collect(frank.stream(crashes({ items: 3 })))
@@ -90,7 +90,7 @@ describe("Streams of an actor", () => {
       assert.strictEqual(error.type, "RangeError")
     })).pipe(inMemory))
 
-  it.effect("items before the loss of an actor arrive, then ActorLost", () => {
+  it.effect("items of a stream before the loss of its actor arrive, then ActorLost", () => {
     const theatre = Puppets.make()
     return Effect.scoped(Effect.gen(function*() {
       yield* Journal.fresh
@@ -138,7 +138,7 @@ describe("Streams of an actor", () => {
     }).pipe(inMemory))
 })
 
-describe("a slow reader slows the producer", () => {
+describe("a slow reader of a stream slows the producer of the stream", () => {
   it.effect("G31, OVR: a reader that takes one item is at most one window of items behind", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* Journal.fresh

@@ -110,7 +110,7 @@ describe("A child that has ended for good", () => {
   })
 })
 
-describe("A roll", () => {
+describe("A roll that meets a newer standby", () => {
   it("G216: a roll continues with the standby of its next child if that is newer already", () => {
     const played = up([child("a"), { ...child("c"), standby: true }])
     played.play("c1 dies; roll a,c; c1 stopped; c2 up; c3 up; a2 up; a1 drained 0")

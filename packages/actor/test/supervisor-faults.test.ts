@@ -245,7 +245,7 @@ describe("The backoff of a supervisor", () => {
     }))
 })
 
-describe("A supervisor", () => {
+describe("A supervisor at the limits of its policy", () => {
   it.effect("G187: a supervisor fails its first start, typed, when a significant child ends before all are up", () =>
     Effect.gen(function*() {
       slow.set("Store", 5000)

@@ -32,7 +32,7 @@ describe("The meaning of an exit for a supervisor", () => {
   }
 })
 
-describe("A strategy", () => {
+describe("The restart strategies of a supervisor", () => {
   const [[, ...deaths] = [], ...rows] = rowsBelow("Who goes with it")
   const children = [child("Store"), child("Counter", "Store"), child("Web", "Counter"), child("Mail")]
   for (const [strategy = "", ...cells] of rows) {
@@ -494,7 +494,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
   ]
 ]
 
-describe("A supervisor", () => {
+describe("The machine of a supervisor", () => {
   for (const [title, start, words, expected] of cases) {
     it(title, () => assert.deepStrictEqual(start().play(words), expected))
   }
@@ -639,7 +639,7 @@ const restore = (played: Played): void => {
   }
 }
 
-describe("A supervisor under random events", () => {
+describe("The machine of a supervisor under random events", () => {
   it.prop(
     "G151: a supervisor starts a child only when the child is down and all children that it uses are up",
     { given, strategy },

@@ -33,7 +33,7 @@ const draining = someChild(({ draining }) => draining > 0)
 const childCount = (count: number) =>
   eventually(Effect.map(Actor.statistics, ({ children }) => children.length === count))
 
-describe("Supervisor.roll", () => {
+describe("A rolling restart by Supervisor.roll", () => {
   it.effect("G209: Supervisor.roll replaces the named children in order, and leaves the others alone", () =>
     supervised(
       Supervisor.layer({}, four),

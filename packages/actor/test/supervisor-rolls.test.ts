@@ -46,7 +46,7 @@ const rolls: Record<string, (played: Played) => void> = {
   "the supervisor ends": (played) => played.play("roll a; close")
 }
 
-describe("A roll", () => {
+describe("One roll of a supervisor's child", () => {
   const [, ...rows] = rowsBelow("A rolling restart")
 
   it("G205: the docs list every case of a roll that this test plays", () => {
@@ -80,7 +80,7 @@ describe("A roll", () => {
 
 const line = [child("a"), child("b", "a"), child("c", "b"), child("x")]
 
-describe("Rolls", () => {
+describe("Rolls and the deaths of a supervisor", () => {
   const cases: ReadonlyArray<readonly [string, Played, string, ReadonlyArray<string>]> = [
     [
       "G205: go through children in the order of their uses",
@@ -198,8 +198,8 @@ const standbys: Record<string, (played: Played) => void> = {
   "one death too many": (played) => played.play("a2 up; a1 dies; a3 up; a2 dies; a4 up; a3 dies; a5 up; a4 dies")
 }
 
-describe("A standby", () => {
-  const [, ...rows] = rowsBelow("A standby")
+describe("The standby of a supervisor's child", () => {
+  const [, ...rows] = rowsBelow("The standby of a supervisor's child")
 
   it("G206: the docs list every case of a standby that this test plays", () => {
     assert.deepStrictEqual(rows.map(([event]) => event), Object.keys(standbys))

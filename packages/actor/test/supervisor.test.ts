@@ -307,7 +307,7 @@ describe("A supervisor that gives up", () => {
     ))
 })
 
-describe("A restart", () => {
+describe("A restart of a supervised child", () => {
   it.effect("G157: a restart of a supervised child is reported by events and shown in statistics", () =>
     supervised(
       Supervisor.layer({ backoff }, four),

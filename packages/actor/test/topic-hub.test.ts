@@ -131,7 +131,7 @@ describe("The hub of a topic", () => {
     assert.strictEqual(hub.statistics.kept, 1)
   })
 
-  it.effect("G181: a topic's hub keeps in memory only the messages of what has arrived", () =>
+  it.effect("G181: a topic's hub keeps in memory only the bytes of a message, and not the larger chunk in which the message arrived", () =>
     Effect.gen(function*() {
       const made = yield* handlers("Prices", { buffer: 4, replay: 4 }, () => {})
       const arrived = new Uint8Array(64 * 1024).fill(7)

@@ -58,7 +58,7 @@ const reading = <S>(
 const followed = (read: ReadonlyArray<string>) =>
   until(10_000)(Effect.repeat(Effect.sleep(50), { while: () => !read.includes("gap") }))
 
-describe("A topic", () => {
+describe("A topic with several subscribers", () => {
   it.effect("G178: a topic passes a message on to all its subscribers, whole and by key", () =>
     run(
       Prices.layer,

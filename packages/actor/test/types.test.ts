@@ -45,7 +45,7 @@ const refusals = (output: string): ReadonlyArray<Refused> =>
 
 const said = (why: string): string | undefined => /; says "(.*)"$/.exec(why)?.[1]
 
-describe("the type tests", () => {
+describe("The lines that must not compile", () => {
   it("every line that must not compile is refused for the reason beside it", async () => {
     const source = await readFile(join(here, "types.test-d.ts"), "utf8")
     const lines = source.replaceAll(`"./fixtures/`, `"../test/fixtures/`).split("\n")

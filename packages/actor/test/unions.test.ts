@@ -22,7 +22,7 @@ const values: ReadonlyArray<Any> = [
 ]
 const pear = new Pear({ size: 2 })
 
-describe("a union that the layout refuses", () => {
+describe("A union that SchemaBinary refuses", () => {
   it.effect("G115: a union that SchemaBinary refuses crosses as payload, answer and error of a call, as in one process", () =>
     inMemory(Actor.nursery(Effect.gen(function*() {
       const bob = yield* Actor.start("bob", { expose: [once] })

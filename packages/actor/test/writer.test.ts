@@ -42,7 +42,7 @@ const dialogs = (writes: ReadonlyArray<ReadonlyArray<Message>>) =>
   writes.flat().map((message) => "dialog" in message ? message.dialog : undefined)
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i + 1)
 
-describe("Writer", () => {
+describe("The writer of a connection", () => {
   it("a writer sends the words of one turn in one write, at the end of the turn", async () => {
     const { connection, writes } = listening()
     const writer = new Writer(connection, (error) => {

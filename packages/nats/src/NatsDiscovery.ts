@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Driver from "./internal/driver.ts"
 
 /**
- * Settings of the NATS driver.
+ * The settings of the NATS driver.
  *
  * @category models
  * @since 0.2.0
@@ -18,8 +18,8 @@ export interface NatsOptions {
   /** The servers of one NATS cluster, as `host:port`. */
   readonly servers: string | ReadonlyArray<string>
   /**
-   * The bucket of NATS KV, which is created if it does not exist. The name consists of letters, digits, `_` and `-`.
-   * Default: `furrow`.
+   * The bucket of NATS KV that the driver uses, and creates if it does not exist. The name of the bucket consists of
+   * letters, digits, `_` and `-`. Default: `furrow`.
    */
   readonly bucket?: string | undefined
   /** The number of servers in the cluster that keep a bucket which this driver creates. Default: 1. */
@@ -34,11 +34,12 @@ export interface NatsOptions {
 /**
  * An engine for all programs that use one NATS server or cluster with JetStream (2.9 or later).
  *
- * The driver sends nothing before the first operation, so a program starts even if the server is down. NATS 2.11 and
- * later report expired leases. An earlier NATS server is polled every second by programs that follow names or wait for
- * names. A log line says which of the two happens.
+ * The driver sends nothing to NATS before its first operation, so a program starts even if the server is down. A NATS
+ * server of version 2.11 or later reports expired leases. An earlier NATS server is polled every second by programs
+ * that follow names or wait for names. A log line says whether the server reports expired leases or is polled.
  *
- * The clock of the server decides which leases have expired. Tokens keep growing even after the loss of a bucket.
+ * The clock of the NATS server decides which leases have expired. The tokens of names keep growing even after the loss
+ * of a bucket.
  *
  * @example
  * ```ts check

@@ -4,8 +4,8 @@
  *   /unix/<absolute path>     /ip4/<literal>/tcp/<port>     /ip6/<literal>/tcp/<port>     /memory/<key>
  *                             /dns4/<name>/tcp/<port>       each with /tls behind it where the connection is TLS
  *
- * A host name is resolved by the process that dials it; an IP literal means the same place everywhere. A parsed address
- * is kept letter by letter, so `format` gives back the text that was read.
+ * The process that dials an address resolves its host name, so a host name may mean different machines for different
+ * diallers. A parsed address is kept letter by letter, so `format` gives back the text that was read.
  *
  * @since 0.1.0
  */
@@ -62,7 +62,7 @@ export interface Memory {
 }
 
 /**
- * The result of `parse`: the address, or its fault with the form that is expected.
+ * The type of the result of `parse`: the address, or its fault with the form that is expected.
  *
  * @category models
  * @since 0.1.0
@@ -72,13 +72,13 @@ export type Parsed =
   | { readonly ok: false; readonly issue: string }
 
 /**
- * The use of an address: to dial, or to listen at.
+ * The use of an address: an actor dials it, or a listener listens at it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ParseOptions {
-  /** True for an address to listen at: port 0 is allowed then, and a host name is not. */
+  /** True for the address of a listener, in which port 0 is allowed and a host name is not. */
   readonly bind?: boolean | undefined
 }
 
@@ -138,7 +138,7 @@ export const format = (address: Address): string => {
 
 /**
  * True when only this machine can reach the address: a socket in the file system, a listener in memory, or a host of
- * the loopback network. A host name counts as any machine.
+ * the loopback network. An address with a host name counts as reachable from other machines.
  *
  * @example
  * ```ts
@@ -166,7 +166,7 @@ export const isLoopbackHost = (host: string): boolean => {
   if (ip4 !== undefined) return ip4[0] === 127
   const ip6 = readIp6(host)
   if (ip6 === undefined || ip6.slice(0, 5).some((group) => group !== 0)) return false
-  // The IPv6 literal holds an IPv4 address, and both reach the same place.
+  // An IPv6 literal that contains an IPv4 address reaches the same place as this IPv4 address.
   if (ip6[5] === 0xffff) return ip6[6]! >> 8 === 127
   return ip6[5] === 0 && ip6[6] === 0 && ip6[7] === 1
 }
@@ -247,8 +247,8 @@ const readIp4 = (text: string): ReadonlyArray<number> | undefined => {
 }
 
 /**
- * Labels of letters, digits and hyphens. The last label of a host name is no number, so that no name looks like an IPv4
- * literal.
+ * A host name consists of labels of letters, digits and hyphens. The last label of a host name is no number, so that no
+ * name looks like an IPv4 literal.
  */
 const isName = (text: string): boolean =>
   text.length <= 253 &&

@@ -1,12 +1,13 @@
 /**
- * Large frames that arrive in parts, each filled in the place where it stays.
+ * Assembles large frames that arrive in parts: each part is written into the memory of its whole frame.
  *
  *   first Part --> arriving --Part--> arriving --last Part--> whole frame
  *                     |
  *                     +-- last word of its dialog (Cancel, Return, Error) --> dropped
  *
- * A part names the dialog of its word: no dialog has two words under way in one direction. Memory for the whole frame is
- * reserved with its first part, so what a peer may have under way is bounded here, and anything else is a violation.
+ * A part names the dialog of its word, because no dialog has two large words under way in one direction. The first part
+ * of a frame reserves memory for the whole frame. The bytes that a peer may have under way are therefore bounded, and a
+ * part above the bound is a violation.
  *
  * @since 0.1.0
  */
@@ -38,7 +39,8 @@ export const minimum = { frameBytes: 64 * 1024, partBytes: 4 * 1024 } as const
 const maxLargestFrames = 2
 
 /**
- * The bytes that all frames under way in one direction may have together, for a largest frame of `maxFrame` bytes.
+ * The number of bytes that all frames under way in one direction of a connection may have together, for a largest frame
+ * of `maxFrame` bytes.
  *
  * @example
  * ```ts
@@ -54,7 +56,7 @@ export interface Arriving {
   readonly filled: number
 }
 
-/** Frames under way, by the order of their first parts. The bodies are owned by the state. */
+/** Frames under way, by the order of their first parts. The state owns the memory of these frames. */
 export type State = ReadonlyArray<Arriving>
 
 /**
@@ -67,7 +69,7 @@ export type State = ReadonlyArray<Arriving>
  */
 export const initial: State = []
 
-/** The fields of a part before its bytes. */
+/** The fields of a `Part` that precede its bytes. */
 export interface Head {
   readonly dialog: number
   /** Size of the whole frame in bytes. */
@@ -84,7 +86,8 @@ const bin32 = 0xc6
 const maxHeadBytes = 2 + 5 + 5 + 5
 
 /**
- * True when the frame whose body begins at `at` is a `Part`. The first two bytes of the body decide.
+ * True when the frame whose body begins at `at` is a `Part`. The first two bytes of a frame's body show whether the
+ * frame is a part.
  *
  * @example
  * ```ts
@@ -96,7 +99,8 @@ export const isPart = (bytes: Uint8Array, at: number): boolean => bytes[at] === 
 const malformed = (field: string): Violation => ({ _tag: "Malformed", word: "Part", field })
 
 /**
- * Reads the head of a part whose frame of `size` bytes begins at `at`. `undefined` means that more bytes must be read first.
+ * Reads the head of a part whose frame of `size` bytes begins at `at`. `undefined` means that the head of the part is
+ * not complete yet.
  *
  * @example
  * ```ts
@@ -136,7 +140,8 @@ export type Placed =
 const refused = (violation: Violation): Placed => ({ _tag: "Refused", violation })
 
 /**
- * Finds the memory for the bytes of a part. The bytes count as filled at once, because they are read before anything else.
+ * Finds the memory for the bytes of a part. The bytes of the part count as filled at once, because the transport reads
+ * them before all other bytes.
  *
  * @example
  * ```ts
@@ -191,7 +196,8 @@ export const wordOf = (part: Uint8Array, dialog: number): number | Violation => 
 }
 
 /**
- * Gives up the frame of a dialog that has had its last word. The state stays as it is when no frame of the dialog is under way.
+ * Gives up the incomplete frame of a dialog that has had its last word. The state stays as it is when no frame of the
+ * dialog is under way.
  *
  * @example
  * ```ts

@@ -1,5 +1,6 @@
 /**
- * One connection as a machine: the role of the other end, the phase of the two, and the words that may be said now.
+ * The machine of one connection decides by the role of the peer and the phase of the connection which words are
+ * allowed.
  *
  *   Handshaking --Welcome--> Spawning --Spawn--> Booting --Ready--> Serving --Bye--> Leaving --end--> Closed
  *        |                      (a parent and its child)               ^                |
@@ -7,11 +8,12 @@
  *        +-- every phase: end of the connection --> Lost --explained--> Closed <--------+
  *        +-- every phase: closed here, a violation, a loss that is known otherwise --> Closed
  *
- * Legality is data: `Message.words` says who may say a word and when, and `verdicts` is that table for every role, phase
- * and word. A word is delivered, is a violation, or is late and dropped; there is no fourth way.
+ * The rules of a connection for words are data: `Message.words` says who may say a word and when, and `verdicts` is
+ * that table for every role, phase and word. Each word of the peer is delivered, is a violation, or is dropped because
+ * it is late.
  *
- * Most words go to a dialog that is open, or open one. `delivers` and `takesStart` answer for those by look-ups and make
- * nothing new; `hear` is for all others.
+ * Most words belong to an open dialog, or open a dialog. `delivers` and `takesStart` decide about these words by
+ * look-ups and allocate no memory; `hear` decides about all other words.
  *
  * @since 0.1.0
  */
@@ -66,9 +68,9 @@ export const phasesOf = (role: Role): ReadonlyArray<PhaseName> =>
 
 /** The reason why a connection is closed; `E` is the type of the owner's own reason. */
 export type Why<E> =
-  /** This side closed it. */
+  /** This side has closed the connection. */
   | { readonly _tag: "Local" }
-  /** The peer said `Bye`, and the connection ended after this word. */
+  /** The peer said `Bye`, and the connection ended after the `Bye`. */
   | { readonly _tag: "Left" }
   /** The connection ended, and no side gave a reason. */
   | { readonly _tag: "Cut" }
@@ -93,19 +95,19 @@ export type Phase<E> =
   }
 
 /**
- * Numbers and counts of the dialogs of a connection. The counts change in place, so that counting a call allocates no
- * memory: only one state may hold them.
+ * The numbers of the dialogs of a connection, and the counts of its open dialogs. The counts change in place, so that
+ * counting a call allocates no memory; therefore only one state may hold the object with the counts.
  */
 export interface Dialogs {
   /** Number that the next dialog opened by this side gets. */
   next: number
   /** Highest number of a dialog that the peer has opened. */
   highest: number
-  /** How many dialogs of the peer are open. */
+  /** The number of open dialogs that the peer has opened. */
   served: number
   /**
-   * Numbers of the peer's dialogs whose `Start` is arriving in parts. The number of a dialog is taken from its first
-   * part on.
+   * Numbers of the peer's dialogs whose `Start` is arriving in parts. The number of such a dialog counts as used from
+   * the first part on.
    */
   readonly arriving: Set<number>
 }
@@ -163,17 +165,20 @@ export type Action =
   | { readonly _tag: "Explain" }
   /** Sends the queued words, then ends this side's half of the connection. */
   | { readonly _tag: "EndWriting" }
-  /** Stops all sending: the connection takes no more words. */
+  /** Stops all sending, because the connection accepts no more words. */
   | { readonly _tag: "StopWriting" }
   /**
    * Stops dialogs of this side from beginning: the peer has said its last word, or the connection is over. A connection has this
    * action once.
    */
   | { readonly _tag: "StopCalls" }
-  /** Ends all dialogs of this side without an answer: the peer has said its last word. */
+  /** Ends all dialogs of this side without an answer, because the peer has said its last word. */
   | { readonly _tag: "EndCallers" }
   | { readonly _tag: "Report"; readonly violation: Violation }
-  /** Tells all who wait for the end of the connection; the state holds the reason. A connection has this action once. */
+  /**
+   * Tells all waiters of the end of the connection; the state holds the reason of the end. A connection has this action
+   * once.
+   */
   | { readonly _tag: "Settle" }
 
 type Step<E> = readonly [State<E>, ReadonlyArray<Action>]
@@ -189,7 +194,10 @@ const explain: ReadonlyArray<Action> = [{ _tag: "StopWriting" }, { _tag: "Explai
 
 // ---- who may say what, now ----------------------------------------------------------------------------------------
 
-/** The judgement of a word at its time: `late` words are dropped, and the other two that are not `allowed` are violations. */
+/**
+ * The judgement of a word in the phase in which it was said: `late` words are dropped; the other two judgements besides
+ * `allowed` are violations.
+ */
 export type Verdict = "allowed" | "WrongSide" | "HandshakeOrder" | "late"
 
 type Tag = Message["_tag"]
@@ -197,7 +205,7 @@ type Tag = Message["_tag"]
 const tags = Object.keys(words) as ReadonlyArray<Tag>
 
 const speakers: { readonly [S in Word["says"]]: ReadonlyArray<Role> } = {
-  // The handshake knows the side that greets first: a peer may be either.
+  // The handshake decides which side greets first, because a peer may be the dialler or the acceptor.
   dialler: ["child", "peer", "in-process"],
   acceptor: ["parent", "peer", "in-process"],
   parent: ["parent"],
@@ -209,14 +217,15 @@ const speakers: { readonly [S in Word["says"]]: ReadonlyArray<Role> } = {
   both: roles
 }
 
-/** The phases in which a word may be said, as the side sees them that hears it. */
+/** The phases, at the side that hears a word, in which this word may be said. */
 const times: { readonly [T in Time]: (role: Role) => ReadonlyArray<PhaseName> } = {
   handshake: () => ["Handshaking"],
   open: () => ["Spawning", "Booting", "Serving"],
   spawning: () => ["Spawning"],
   booting: () => ["Booting"],
   started: () => ["Booting", "Serving"],
-  // A child may ask its parent while it boots. The parent asks a child nothing before the child is ready.
+  // A child may open dialogs with its parent while the child boots. A parent opens no dialog with a child before the
+  // child is ready.
   ready: (role) => role === "child" ? ["Booting", "Serving"] : ["Serving"],
   always: () => phases
 }
@@ -231,7 +240,7 @@ const times: { readonly [T in Time]: (role: Role) => ReadonlyArray<PhaseName> } 
  * ```
  */
 export const judge = ({ says, when }: Pick<Word, "says" | "when">, role: Role, phase: PhaseName): Verdict => {
-  // A connection that is gone is read no further, so its words are late.
+  // Words on a lost connection are late, because a lost connection is not read any more.
   if (phase === "Lost" || phase === "Closed") return "late"
   if (when === "always") return "allowed"
   if (phase === "Handshaking" || when === "handshake") {
@@ -245,7 +254,9 @@ export const judge = ({ says, when }: Pick<Word, "says" | "when">, role: Role, p
 type Verdicts = { readonly [W in Tag]: Verdict }
 type Row<A> = { readonly [P in PhaseName]: A }
 
-/** Makes the rows of a role when they are first asked for, because a process knows one role or two. */
+/**
+ * Computes the judgements for a role at their first use, because a process has connections of only one or two roles.
+ */
 const table = <A>(make: (role: Role, phase: PhaseName) => A): (role: Role) => Row<A> => {
   const rows: { [R in Role]: Row<A> | undefined } = {
     parent: undefined,
@@ -294,7 +305,8 @@ export const delivers = <E>(state: State<E>, side: "caller" | "callee", tag: Tag
 // ---- the machine --------------------------------------------------------------------------------------------------
 
 /**
- * How many answers may wait for a peer that asks without reading them. One more is a violation.
+ * The number of answers that may wait for a peer that sends calls and does not read. One more unread answer is a
+ * violation.
  *
  * @example
  * ```ts
@@ -316,7 +328,7 @@ export const start = <E>({ explains, handshake, role }: Config): Step<E> => {
   }, actions]
 }
 
-/** Takes the number of a new dialog of this side. */
+/** Returns the number of a new dialog of this side, and counts it as used. */
 export const open = <E>({ dialogs }: State<E>): number => {
   const id = dialogs.next
   dialogs.next += 2
@@ -353,7 +365,10 @@ const use = (dialogs: Dialogs, dialog: number): void => {
 export const peerOf = <E>({ phase }: State<E>): Handshake.Peer | undefined =>
   phase._tag === "Handshaking" ? undefined : phase.peer
 
-/** Highest number of a dialog that the peer has opened. Dialogs after it never begin once this side has said its last word. */
+/**
+ * Highest number of a dialog that the peer has opened. Dialogs of the peer with higher numbers never begin once this
+ * side has said its last word.
+ */
 export const taken = <E>({ dialogs }: State<E>): number => dialogs.highest
 
 /** The encoded farewell of the peer; `undefined` while the peer has said none. */
@@ -363,7 +378,7 @@ export const byeOf = <E>({ phase }: State<E>): Uint8Array | undefined => "bye" i
 export const isOpen = <E>({ phase: { _tag } }: State<E>): boolean =>
   _tag === "Serving" || _tag === "Booting" || _tag === "Spawning"
 
-/** True when no dialog of this side can begin any more. A new one is told the reason instead. */
+/** True when no dialog of this side can begin any more. A new dialog is told the reason of the end instead. */
 export const isOver = <E>({ phase: { _tag } }: State<E>): boolean =>
   _tag === "Leaving" || _tag === "Lost" || _tag === "Closed"
 
@@ -391,7 +406,7 @@ const violate = <E>(state: State<E>, violation: Violation): Step<E> =>
     { _tag: "Settle" }
   ])
 
-/** The state after `Spawn` or `Ready`: each leads one phase on, whichever side says it. */
+/** The state after `Spawn` or `Ready`: each of these words leads to the next phase, whichever side says it. */
 const lead = <E>(state: State<E>, word: "Spawn" | "Ready"): State<E> => {
   const { phase } = state
   if (phase._tag !== (word === "Spawn" ? "Spawning" : "Booting")) return state
@@ -441,8 +456,8 @@ const ended = <E>(state: State<E>): Step<E> => {
 }
 
 /**
- * Takes one word of the peer. `side` is the side that this actor has in the word's dialog, or `undefined` when no such dialog
- * is open; `unread` counts the answers that wait for the peer.
+ * Handles one word of the peer. `side` is the side that this actor has in the word's dialog, or `undefined` when no
+ * such dialog is open; `unread` counts the answers that wait for the peer.
  */
 export const hear = <E>(
   state: State<E>,
@@ -485,7 +500,8 @@ export const hear = <E>(
     case "CancelAck":
     case "Leave":
       return [state, tell]
-    // Between sides that know parts, `Frame` puts a part into its place. A part that comes here is unsupported.
+    // Between sides that know parts, `Frame` puts a part into its place. A part that reaches the machine is therefore a
+    // violation of a peer that has not agreed on parts.
     case "Part":
       return violate(state, { _tag: "Unsupported", word: "Part" })
     case "Cancel":
@@ -499,7 +515,7 @@ export const hear = <E>(
     case "Return":
     case "Error":
       return ofDialog(state, message, side)
-    // The words of the handshake are violations after the handshake, as the table says.
+    // The table of words makes each word of the handshake a violation after the handshake.
     case "Hello":
     case "Welcome":
     case "Refuse":
@@ -554,7 +570,7 @@ const started = <E>(state: State<E>, dialog: number): Step<E> => {
 }
 
 /**
- * Takes note that the first part of a large word has come. The number of a `Start` is taken from then on, because other
+ * Records that the first part of a large word has come. The number of a `Start` is taken from then on, because other
  * dialogs may begin before that `Start` is whole.
  */
 export const begun = <E>(state: State<E>, dialog: number, word: number): Step<E> => {

@@ -3,19 +3,20 @@
  *
  *   receiver announces a window -> sender spends it -> receiver grants back what its reader consumed
  *
- * Credit is never negative and never exceeds the window. Both sides compute the same price of a chunk, so each side
- * notices when the other breaks the rules. A chunk larger than half the window, in items or in bytes, costs half the
- * window: it can always pass once the reader has consumed the chunks before it. At most two such chunks are in flight
- * (three in a window of three items). The receiver grants credit when it owes half the window. The rule for granting
- * and the price together exclude a state in which both sides wait for each other. A sender that must not exceed the
- * window's items makes no chunk above `largestChunk`.
+ * The credit of a sender is never negative and never exceeds the window. Both sides compute the same price of a chunk,
+ * so each side notices when the other side breaks the rules of credit. A chunk larger than half the window, in items or
+ * in bytes, costs half the window. A chunk of any size can therefore be sent once the reader has consumed the chunks
+ * before it. At most two chunks that are larger than half the window are in flight, or three in a window of three
+ * items. The receiver grants credit once the chunks that were read, and not yet granted back, amount to half the
+ * window. The rule for granting credit and the price of chunks together exclude a state in which both sides wait for
+ * each other. A sender that must not exceed the window's items makes no chunk above `largestChunk`.
  *
  * @since 0.1.0
  */
 import type { Window } from "./Message.ts"
 
 /**
- * Default room per direction: 1024 items, 1 MiB.
+ * The default window of each direction has room for 1024 items and 1 MiB.
  *
  * @example
  * ```ts
@@ -43,7 +44,7 @@ export const isWindow = (window: Window): boolean =>
 const half = (n: number): number => Math.max(1, Math.floor(n / 2))
 
 /**
- * The price of the bytes of a chunk: the bytes, and at most half of the window.
+ * The price of a chunk in bytes: its number of bytes, but at most half of the window.
  *
  * @example
  * ```ts
@@ -68,7 +69,8 @@ export const price = (window: Window, bytes: number): number => Math.min(bytes, 
 export const largestChunk = (window: Window): number => half(window.items)
 
 /**
- * The price of the items of a chunk: at least one, since an empty chunk takes a frame too, and at most half of the window.
+ * The price of a chunk in items: its number of items, at least 1 because an empty chunk also takes a frame, and at most
+ * half of the window.
  *
  * @example
  * ```ts
@@ -93,7 +95,7 @@ export interface Sender {
 }
 
 /**
- * The sender's credit at the start: the whole window.
+ * The sender's credit before the first chunk is the whole window.
  *
  * @example
  * ```ts
@@ -118,7 +120,8 @@ export const canSpend = (state: Sender, items: number, bytes: number): boolean =
   itemPrice(state.window, items) <= state.items && price(state.window, bytes) <= state.bytes
 
 /**
- * Pays for a chunk. Returns `undefined` when the credit does not suffice; `canSpend` tells that before.
+ * Pays the price of a chunk from the sender's credit. Returns `undefined` when the credit does not suffice; `canSpend`
+ * tells that before.
  *
  * @example
  * ```ts
@@ -154,7 +157,7 @@ export const granted = (state: Sender, items: number, bytes: number): Sender | u
 }
 
 /**
- * Items and bytes that the receiver of one direction has been sent, and those it must still grant back.
+ * The items and bytes that the receiver of one direction has got, and those that it must still grant back.
  *
  * @category models
  * @since 0.1.0
@@ -170,7 +173,7 @@ export interface Receiver {
 }
 
 /**
- * The receiver's state at the start: the sender has sent nothing.
+ * The receiver's state before the sender has sent any chunk.
  *
  * @example
  * ```ts
@@ -182,8 +185,8 @@ export interface Receiver {
 export const receiver = (window: Window): Receiver => ({ window, items: 0, bytes: 0, owedItems: 0, owedBytes: 0 })
 
 /**
- * Books a chunk that arrived. Returns `undefined` when the chunk costs more than was granted: the sender broke the rule
- * `CreditOverrun`.
+ * Records the price of a chunk that has arrived. Returns `undefined` when the chunk costs more than was granted: the
+ * sender broke the rule `CreditOverrun`.
  *
  * @example
  * ```ts
@@ -205,7 +208,8 @@ export const received = (state: Receiver, items: number, bytes: number): Receive
 }
 
 /**
- * Books a chunk that the reader took. The second part is the credit to grant, once half of the window is owed.
+ * Records a chunk that the reader has consumed. The second element of the result is the credit to grant, once half of
+ * the window is owed.
  *
  * @example
  * ```ts

@@ -1,13 +1,13 @@
 /**
- * Large words that leave in parts. Dialogs take turns: each dialog sends one part of its large word, then the first
- * dialog sends its next part.
+ * Sends large words in parts. Dialogs take turns: each dialog sends one part of its large word before the first dialog
+ * sends its next part.
  *
  *   add --> waiting --(room among those under way)--> leaving --next, next, ...--> gone, and what waited behind it is free
  *              |                                          |
  *              +------------------ drop ------------------+--> its dialog has had its last word
  *
- * Words of a dialog keep their order: later words of the dialog wait here behind its large word. A peer reserves memory for
- * frames under way, and allows no more than `Arrival.maxUnderWay`.
+ * Words of a dialog keep their order, so later words of a dialog wait behind the dialog's large word. A peer reserves
+ * memory for frames under way, and accepts no more bytes under way than `Arrival.maxUnderWay`.
  *
  * Numbers of dialogs grow in the order in which their calls begin to leave. A large `Start` therefore begins with a
  * small part that leaves at once. While a large `Start` waits, a later small `Start` waits as well.
@@ -20,7 +20,8 @@ import { binHead, isSmall, putBin, putUint, sizeOfUint } from "./internal/tokens
 import { words } from "./Message.ts"
 
 /**
- * Size of a part in bytes. A part costs its reader a copy of at most 128 KiB, and its writer a turn.
+ * Size of a part in bytes. A reader copies at most 128 KiB for each part, and a writer writes one part in one turn of
+ * the event loop.
  *
  * @example
  * ```ts
@@ -30,7 +31,8 @@ import { words } from "./Message.ts"
 export const partBytes = 256 * 1024
 
 /**
- * Size in bytes above which a payload leaves in parts. A payload of 1 MiB is written in the time of one part's turn.
+ * Size in bytes above which a payload leaves in parts. A payload of 1 MiB is written about as fast as one part, so
+ * parts would gain nothing.
  *
  * @example
  * ```ts
@@ -39,7 +41,7 @@ export const partBytes = 256 * 1024
  */
 export const cutAboveBytes = 1024 * 1024 + 64 * 1024
 
-/** A word, and whether it is a `Start`. */
+/** A word that waits to leave, and whether the word is a `Start`. */
 export interface Word {
   readonly parts: Parts
   readonly isStart: boolean
@@ -50,9 +52,9 @@ interface Large {
   readonly head: Uint8Array
   readonly tail: Uint8Array
   readonly isStart: boolean
-  /** Number of bytes of the tail that have left. */
+  /** Number of bytes of the word's payload that have left. */
   readonly at: number
-  /** Words of the dialog that are said after the large word. */
+  /** Words of a dialog that were said after its large word, and wait behind it. */
   readonly behind: ReadonlyArray<Word>
 }
 
@@ -60,7 +62,7 @@ interface Large {
 export interface State {
   /** Large words under way, whose parts leave by turns. */
   readonly leaving: ReadonlyArray<Large>
-  /** Calls that have not begun, because all permits for parts are taken. */
+  /** Calls that have not begun to leave, because the peer's memory for parts is used by other words. */
   readonly waiting: ReadonlyArray<Large>
 }
 
@@ -97,7 +99,7 @@ export const isLarge = ({ tail }: Parts): boolean => tail !== undefined && tail.
  */
 export const isEmpty = ({ leaving, waiting }: State): boolean => leaving.length === 0 && waiting.length === 0
 
-/** The next state, and the frames that leave with it as words of the control lane. */
+/** The next state, and the frames that leave now in the control lane. */
 export type Step = readonly [State, ReadonlyArray<Parts>]
 
 const ofDialog = (dialog: number) => (large: Large): boolean => large.dialog === dialog
@@ -154,7 +156,7 @@ const admit = (state: State, maxFrame: number): Step => {
 export const mustWait = ({ waiting }: State, isStart: boolean): boolean =>
   isStart && waiting.some((large) => large.isStart)
 
-/** Adds a large word of a dialog that has no word here yet, or a `Start` that must wait. */
+/** Adds a large word of a dialog without a waiting word, or a `Start` that must wait. */
 export const add = (state: State, dialog: number, { isStart, parts }: Word, maxFrame: number): Step => {
   const large: Large = { dialog, head: parts.head, tail: parts.tail ?? noBytes, isStart, at: 0, behind: [] }
   return admit({ leaving: state.leaving, waiting: [...state.waiting, large] }, maxFrame)
@@ -167,7 +169,7 @@ export const append = ({ leaving, waiting }: State, dialog: number, word: Word):
   return { leaving: leaving.map(appended), waiting: waiting.map(appended) }
 }
 
-/** Ends a dialog: the rest of its large word, and the later words of the dialog, are not sent. */
+/** Ends a dialog: the remaining parts of its large word, and the later words of the dialog, are not sent. */
 export const drop = ({ leaving, waiting }: State, dialog: number, maxFrame: number): Step => {
   const isOther = (large: Large): boolean => large.dialog !== dialog
   return admit({ leaving: leaving.filter(isOther), waiting: waiting.filter(isOther) }, maxFrame)

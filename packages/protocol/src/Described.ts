@@ -6,8 +6,8 @@
 import { format } from "effect/Formatter"
 
 /**
- * Returns the message of an error. Without a message it returns the error's name and fields, and for any other value
- * the value itself.
+ * Returns the message of an error. For an error without a message it returns the error's name and fields; any other
+ * value is shown itself.
  *
  * @example
  * ```ts

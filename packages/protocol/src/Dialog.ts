@@ -1,6 +1,6 @@
 /**
- * One dialog as two machines, one for each side. The machines do no IO: `step` returns the actions, and the runtime
- * does them.
+ * The two machines of a dialog, one for each side. The machines of a dialog do no IO: `step` returns the actions, and
+ * the runtime does them.
  *
  *   caller   Opening --Started | Yield--> Open --Return | Error--> Done
  *               |                          |
@@ -14,17 +14,17 @@
  *              +-- failed by us ---+--> Failing -----exit--> Done (with this failure, whatever the handler makes of it)
  *              +-- caller lost ----+--> Orphaned ----exit--> Done (no peer to tell)
  *
- * In any order of words a dialog settles at most once and is silent afterwards, and a cancel travels at most once.
- * Words that crossed a cancel on the wire, or were overtaken by a cancel, are dropped on both sides: their reader is gone.
- * A plain call is a dialog without `Started`, and a stream is a dialog whose caller sends no items. All three kinds share
- * one machine and one set of cancel rules.
+ * In any order of words a dialog settles at most once and is silent afterwards, and its `Cancel` is sent at most once.
+ * Both sides drop words that crossed a cancel on the wire or were overtaken by it, because the reader of these words is
+ * gone. A plain call is a dialog without `Started`, and a stream is a dialog whose caller sends no items. Calls,
+ * streams and dialogs share one machine and one set of rules for cancels.
  *
  * @since 0.1.0
  */
 import type * as Message from "./Message.ts"
 import type { Violation } from "./Violation.ts"
 
-/** The state of one direction of a dialog: `stopped` after its sender's `Stop`. */
+/** The state of one direction of a dialog, which is `stopped` after the `Stop` of its sender. */
 export type Half = "open" | "stopped"
 
 /** A cancel of a dialog: the actor that asked first (`by`), the reason, and the time for finalizers in milliseconds (`deadline`). */
@@ -49,7 +49,7 @@ export type CallerState<L = unknown> =
   | { readonly _tag: "Opening"; readonly kind: Message.Kind }
   | { readonly _tag: "Open"; readonly kind: Message.Kind; readonly ours: Half; readonly theirs: Half }
   | { readonly _tag: "Cancelling"; readonly cancel: OurCancel }
-  /** The bound of the cancel has passed: the dialog is settled, and its last word has not come yet. */
+  /** The bound of the cancel has passed, so the dialog is settled, although its last word has not come yet. */
   | { readonly _tag: "Overdue"; readonly cancel: OurCancel }
   | { readonly _tag: "Done"; readonly outcome: Outcome<L>; readonly cancel: OurCancel | undefined }
 
@@ -68,10 +68,10 @@ export type CallerAction<L = unknown> =
   | { readonly _tag: "SendCancel"; readonly cancellation: Cancellation }
   | { readonly _tag: "SendStop" }
   | { readonly _tag: "Settle"; readonly outcome: Outcome<L> }
-  /** Tells of a last word that came after the bound of the cancel, when the caller had gone on. */
+  /** Reports a last word that came after the bound of the cancel, when the caller had already continued. */
   | { readonly _tag: "SettleLate"; readonly outcome: Outcome<L> }
 
-/** The end of a dialog, as its caller sees it. */
+/** The end of a dialog as its caller's side sees it. */
 export type Outcome<L = unknown> =
   | { readonly _tag: "Return"; readonly payload: Uint8Array }
   | { readonly _tag: "Error"; readonly payload: Uint8Array }
@@ -148,8 +148,8 @@ export const callerStep = <L>(state: CallerState<L>, input: CallerInput<L>): Cal
     case "Heard":
       return callerHeard(state, input.word)
     case "Cancel": {
-      // A second cancel is normal, for instance when a timeout and a parent's interrupt race, and only the first cancel
-      // is sent.
+      // Only the first cancel of a dialog is sent. A second cancel is normal, for instance when a timeout and the
+      // interrupt of a parent race.
       if (state._tag === "Cancelling" || state._tag === "Overdue") return [state, silence]
       const { byUs, cancellation } = input
       return [{ _tag: "Cancelling", cancel: { cancellation, byUs } }, [{ _tag: "SendCancel", cancellation }]]
@@ -236,8 +236,8 @@ export type CalleeAction<F = unknown> =
   /** Interrupts the handler, because the caller has cancelled or the caller is gone. */
   | { readonly _tag: "Interrupt"; readonly cancellation: Cancellation | "caller-lost" }
   /**
-   * Says the last word: `failure`, or the handler's exit when `failure` is undefined. `asked` is true when the last word answers a
-   * cancel of the caller.
+   * Says the last word of the dialog: `failure`, or the handler's exit when `failure` is undefined. `asked` is true
+   * when the last word answers a cancel of the caller.
    */
   | { readonly _tag: "SendLast"; readonly failure: F | undefined; readonly asked: boolean }
   /** Tells the runtime that the handler has exited when its caller was gone already. */
@@ -255,7 +255,8 @@ const answer: ReadonlyArray<CalleeAction<never>> = [{ _tag: "SendLast", failure:
 const unheard: ReadonlyArray<CalleeAction<never>> = [{ _tag: "Unheard" }, forget]
 
 const accepted: { readonly [K in Message.Kind]: CalleeState<never> } = {
-  // Only a dialog begins with a first value. Calls and streams are open from the start, and a call yields no items.
+  // Only an endpoint of the kind "dialog" begins with a first value. Calls and streams count as open from their `Start`
+  // on, and a call sends no items.
   call: { _tag: "Open", kind: "call", ours: "stopped", theirs: "stopped" },
   stream: { _tag: "Open", kind: "stream", ours: "open", theirs: "stopped" },
   dialog: { _tag: "Fresh", kind: "dialog" }
@@ -272,7 +273,7 @@ const accepted: { readonly [K in Message.Kind]: CalleeState<never> } = {
 export const accept = (kind: Message.Kind): CalleeState<never> => accepted[kind]
 
 /**
- * True when the callee may yield items now. The runtime asks before it encodes an item.
+ * True when the callee of the dialog may send items now. The runtime asks this function before it encodes an item.
  *
  * @example
  * ```ts
@@ -351,8 +352,8 @@ const calleeHeard = <F>(
     const cancellation = { by, reason, deadline }
     return [{ _tag: "Cancelling", cancellation }, [{ _tag: "Interrupt", cancellation }]]
   }
-  // A `Cancel` takes the control lane, so words that the caller said before the cancel may arrive after the cancel.
-  // Words that arrive behind the cancel are dropped.
+  // A `Cancel` takes the control lane, so words that the caller said before the cancel may arrive after the cancel. The
+  // callee's side drops words that arrive behind the cancel.
   if (state._tag === "Cancelling" || state._tag === "Failing") return [state, silence]
   if (state._tag === "Fresh" || state.kind === "call") return breach()
   switch (word._tag) {

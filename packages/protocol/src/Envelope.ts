@@ -2,9 +2,10 @@
  * Message <-> the bytes of one frame: a msgpack array `[code, field, ...]` in the order of `Message.words`.
  *
  * The payload of a word is its last field, a msgpack `bin`. The bytes of a payload are appended without a copy when a
- * word is encoded, and decoding returns a view of these bytes. Only plain msgpack is read: each frame is walked before
- * it is parsed. Extensions, lengths that lie and deep nesting therefore never reach the parser; msgpackr's record
- * extension, for one, would let a peer define object shapes by name. An error of the parser becomes a violation.
+ * word is encoded, and decoding returns a view of these bytes. The decoder accepts only plain msgpack, and checks each
+ * frame by a walk over its tokens before it parses the frame. Extensions, false lengths and deep nesting therefore
+ * never reach the parser. With msgpackr's record extension, for example, a peer could define object shapes by name. An
+ * error of the msgpack parser becomes a violation of the peer.
  *
  * @since 0.1.0
  */
@@ -32,7 +33,7 @@ const isPlain = (v: unknown): v is Record<string, unknown> =>
   typeof v === "object" && v !== null && Object.getPrototypeOf(v) === Object.prototype
 const oneOf = (...values: ReadonlyArray<string>) => (v: unknown): boolean => values.includes(v as string)
 
-/** True for values that mean the same on both sides without a schema, as log annotations do. */
+/** True for plain values that mean the same on both sides without a schema, as log annotations must. */
 const isData = (v: unknown, depth = 0): boolean => {
   switch (typeof v) {
     case "string":
@@ -94,7 +95,7 @@ interface Layout {
   readonly code: number
   readonly names: ReadonlyArray<string>
   readonly checks: ReadonlyArray<(v: unknown) => boolean>
-  /** True when the last field of the word is a payload that travels behind the head. */
+  /** True when the last field of the word is a payload, which follows the head of the frame unchanged. */
   readonly payload: boolean
 }
 
@@ -137,14 +138,14 @@ export const encode = (message: Message): Parts => {
   const payload = values[names[count]!] as Uint8Array
   const head = new Uint8Array(packed.length + binHead)
   head.set(packed)
-  // The array has one element more than msgpackr wrote: the payload, whose msgpack head stands at the end.
+  // The array gets one element more than msgpackr wrote, namely the payload, whose msgpack head is appended.
   head[0] = packed[0]! + 1
   putBin(head, packed.length, payload.length)
   return { head, tail: payload }
 }
 
 /**
- * The result of `decode`: the word, or the rule that the frame breaks.
+ * The type of the result of `decode`: the word, or the rule that the frame breaks.
  *
  * @category models
  * @since 0.1.0
@@ -155,7 +156,7 @@ export type Decoded =
 
 const violation = (violation: Violation): Decoded => ({ _tag: "Violation", violation })
 
-/** Reads one value of plain msgpack, or names the fault in the bytes. */
+/** Decodes bytes that hold one value of plain msgpack, or returns the fault in the bytes. */
 const unpacked = (bytes: Uint8Array): Result<unknown> => {
   const issue = Plain.issue(bytes)
   if (issue !== undefined) return { ok: false, issue }
@@ -176,8 +177,8 @@ export type PlainCodec<A> = Pick<Codec<A>, "encode" | "decode">
 
 /**
  * A codec of the runtime's own words, which are plain data: texts, numbers, booleans, nulls, bytes, lists and records
- * of them. `check` names the fault of a value, at both ends. Making such a codec costs nothing, unlike deriving the
- * codec of a schema.
+ * of them. `check` returns the fault of a value, when it is encoded and when it is decoded. Such a codec is made
+ * without work, unlike the codec of a schema, which has to be derived.
  *
  * @example
  * ```ts
@@ -201,7 +202,7 @@ export const plainCodec = <A>(check: (value: unknown) => string | undefined): Pl
 })
 
 /**
- * Reads one frame. The payload of the word is a view into the frame.
+ * Decodes one frame to a word, or to the violation in it. The payload of the word is a view into the frame.
  *
  * @example
  * ```ts

@@ -1,10 +1,10 @@
 /**
- * How a failure looks on the wire: what an `Error` word carries.
+ * Encodes a failure for the wire, as the payload that an `Error` word carries.
  *
- * A cause crosses with all its reasons. One reason decides the tag: the endpoint's own error first, then a defect, then
- * a cancellation. The field `others` holds the remaining reasons. A value without a schema is boxed: its type, message,
- * stack and causes cross as text, together with its plain data, the actor where it happened and the actors that passed
- * it on.
+ * A Cause crosses to the other side with all its reasons. One reason of the Cause decides the tag of the failure: an
+ * endpoint's own error before a defect, and a defect before a cancellation. The field `others` holds the remaining
+ * reasons. A value without a schema is boxed: its type, message, stack and causes cross as text, together with its
+ * plain data, the actor where it happened and the actors that passed it on.
  *
  * @since 0.1.0
  */
@@ -72,9 +72,12 @@ export const Began = Schema.Literals(["no", "maybe"])
 export const Lost = Schema.Union([
   Schema.TaggedStruct("Exited", { code: Schema.Int }),
   Schema.TaggedStruct("Signalled", { signal: Schema.String }),
-  /** The owner of the actor sent the signal, for the reason given. */
+  /** The owner of the actor sent the signal, for the reason in the fields. */
   Schema.TaggedStruct("Killed", { signal: Schema.String, reason: Schema.String }),
-  /** The actor's heap was full. `limit` is the size in MiB to which the heap was limited at the start. */
+  /**
+   * The actor was lost because its heap was full. `limit` is the size in MiB to which the heap was limited at the
+   * start.
+   */
   Schema.TaggedStruct("OutOfMemory", { limit: Schema.optionalKey(Schema.Number) }),
   Schema.TaggedStruct("ConnectionClosed", { reason: Schema.optionalKey(Schema.String) }),
   /**
@@ -102,11 +105,11 @@ export const Failure = Schema.Union([
     message: Schema.String,
     others: Schema.Array(Boxed)
   }),
-  /** A defect of the work. `ending` is true when the defect ends the whole actor. */
+  /** A defect of the handler of a call, or of an actor. `ending` is true when the defect ends the whole actor. */
   Schema.TaggedStruct("Defect", { boxed: Boxed, others: Schema.Array(Boxed), ending: Schema.Boolean }),
   /**
-   * The work was cancelled. `ending` is true when the whole of `actor` is cancelled, and not only this work. `began` is
-   * "no" when the work was refused before it began.
+   * The work of a call was cancelled. `ending` is true when the whole of `actor` is cancelled, and not only the work of
+   * this call. `began` is "no" when the call was refused before its work began.
    */
   Schema.TaggedStruct("Cancelled", {
     by: ActorId,
@@ -119,11 +122,14 @@ export const Failure = Schema.Union([
   }),
   Schema.TaggedStruct("EndpointUnknown", { endpoint: Schema.String, exposed: Schema.Array(Schema.String) }),
   /**
-   * The callee refused the call: `limit` dialogs of the caller on this connection are open, or answered and not yet
-   * read.
+   * The callee has refused the call of the caller: `limit` dialogs of the caller on this connection are open, or
+   * answered and not yet read.
    */
   Schema.TaggedStruct("Busy", { limit: Schema.Int }),
-  /** The two sides have different contracts. `representation` is the callee's contract, for the caller to compare. */
+  /**
+   * The caller and the callee have different contracts of the endpoint. `representation` is the callee's contract, for
+   * the caller to compare.
+   */
   Schema.TaggedStruct("ContractMismatch", { endpoint: Schema.String, representation: Schema.String }),
   Schema.TaggedStruct("PayloadInvalid", { part: Schema.String, issue: Schema.String }),
   Schema.TaggedStruct("SpawnFailed", { step: Schema.String, boxed: Boxed }),
@@ -145,8 +151,9 @@ let derived: Payload.Codec<Failure> | undefined
 const codec = (): Payload.Codec<Failure> => derived ??= Payload.codec(Failure)
 
 /**
- * Encodes a failure as the payload of an `Error` word. The first byte says how the rest is written: by hand for an endpoint's own
- * error or a cancellation without `others`, and by the schema for any other failure.
+ * Encodes a failure as the payload of an `Error` word. The first byte of the payload says how the other bytes are
+ * encoded: by hand for an endpoint's own error or a cancellation without `others`, and by the schema for any other
+ * failure.
  *
  * @example
  * ```ts
@@ -158,7 +165,7 @@ export const encode = (failure: Failure): Uint8Array => {
   const hot = Hot.encode(failure)
   if (hot !== undefined) return hot
   const encoded = codec().encode(failure)
-  // The runtime builds the values of this schema, so a value that cannot be encoded is a defect of the runtime.
+  // A failure that cannot be encoded is a defect of the runtime, because the runtime itself builds failures.
   if (!encoded.ok) throw new Error(`a failure cannot be encoded: ${encoded.issue}`)
   return Hot.general(failure, encoded.value)
 }
@@ -178,8 +185,8 @@ export const decode = (payload: Uint8Array): Payload.Result<Failure> => {
 }
 
 /**
- * True when the payload of an `Error` word refuses a call whose work never began. The check does not decode the
- * payload.
+ * True when the payload of an `Error` word refuses a call whose work never began. The payload is not decoded for this
+ * check.
  *
  * @example
  * ```ts
@@ -201,7 +208,7 @@ export const Farewell = Schema.Struct({
   cleanup: Schema.Array(Boxed),
   taken: Schema.optionalKey(Schema.Int)
 })
-/** A farewell, as a `Bye` word carries it. */
+/** A farewell of an actor, as a `Bye` word carries it. */
 export type Farewell = typeof Farewell.Type
 
 /** The codec of farewells, which is derived for the first farewell that needs it. */
@@ -209,7 +216,8 @@ let derivedFarewell: Payload.Codec<Farewell> | undefined
 const farewellCodec = (): Payload.Codec<Farewell> => derivedFarewell ??= Payload.codec(Farewell)
 
 /**
- * Encodes a farewell as the payload of a `Bye` word. The first byte of the payload says how the rest is written.
+ * Encodes a farewell as the payload of a `Bye` word. The first byte of the payload says how the other bytes of the
+ * farewell are encoded.
  *
  * @example
  * ```ts

@@ -1,5 +1,6 @@
 /**
- * Turns bytes into frames and frames into bytes. A frame is a u32 little-endian length and that many bytes.
+ * Decodes bytes to frames, and encodes frames as bytes. A frame consists of a length, as 32 bits in little-endian
+ * order, and of that number of bytes.
  *
  * `decode` takes the chunks that the transport delivers, cut anywhere, and returns the frames that each chunk completes. After
  * a violation `decode` stays failed. A frame above the limit is refused on its length alone: its body is not read, and no
@@ -26,8 +27,8 @@ export const defaultMaxFrame = 64 * 1024 * 1024
 
 const headerBytes = 4
 /**
- * The size from which on memory for the whole body of an incomplete frame is reserved. A smaller incomplete frame is
- * kept in the chunks in which it came.
+ * The size from which on memory for the whole body of an incomplete frame is reserved. An incomplete frame that is
+ * smaller is kept in the chunks in which it came.
  */
 const fillThresholdBytes = 64 * 1024
 
@@ -38,8 +39,8 @@ export type State =
   | { readonly _tag: "Failed"; readonly violation: Violation }
 
 /**
- * The meaning of a body that is filled: `frame` is the frame that is then whole, and `first` the dialog whose first
- * part the body is. Both are optional.
+ * The kind of a body that is being filled: `frame` is the frame that is then whole, and `first` the dialog whose first
+ * part the body is. Both fields of a body's kind are optional.
  */
 interface Filled {
   readonly frame: Uint8Array | undefined
@@ -78,10 +79,13 @@ export interface Decoded {
   readonly begun?: ReadonlyArray<Begun> | undefined
 }
 
-/** The limits of a connection. */
+/** The limits of reading on one connection. */
 export interface Limits {
   readonly maxFrame: number
-  /** True when both sides know parts. Without agreed parts, a `Part` is handed out like any other frame. */
+  /**
+   * True when both sides of the connection know parts of large words. Without agreed parts, a `Part` is handed out like
+   * any other frame.
+   */
   readonly parts: boolean
 }
 
@@ -109,7 +113,7 @@ export const arrivingOf = (state: State): Arrival.State =>
   state._tag === "Between" ? state.arriving : state._tag === "Filling" ? state.done.arriving : Arrival.initial
 
 /**
- * Gives up the parts of a large word that have come for a dialog, when the dialog has had its last word.
+ * Gives up the parts of a dialog's large word that have come, because the dialog has had its last word.
  *
  * @example
  * ```ts
@@ -136,9 +140,10 @@ const join = (a: Uint8Array, b: Uint8Array): Uint8Array => {
 }
 
 /**
- * Reads one chunk of bytes. Bodies are filled in place, so each state is used once. At most `count` frames are taken,
- * and the bytes behind them wait in the state, because the next frame may have other limits. Bytes of a `lent` chunk
- * are copied if they are kept, because the transport uses the chunk again.
+ * Decodes one chunk of bytes to frames. A state may be used only once, because the memory of an incomplete frame is
+ * filled in place. At most `count` frames are taken, and the bytes behind them wait in the state, because the next
+ * frame may have other limits. Bytes of a `lent` chunk are copied if they are kept, because the transport uses the
+ * chunk again.
  *
  * @example
  * ```ts
@@ -189,7 +194,7 @@ export const room = (state: State): Uint8Array | undefined =>
     : undefined
 
 /**
- * Takes note that `size` bytes were read into the `room` of this state.
+ * Records that `size` bytes were read into the `room` of this state.
  *
  * @example
  * ```ts
@@ -206,7 +211,7 @@ export const filled = (state: State, size: number): Decoded => {
   return reading.read(nothing, false)
 }
 
-/** Reads one chunk: collects the frames of the chunk, and hands them out together at its end. */
+/** Decodes one chunk: collects the frames of the chunk, and returns all of them at the end of the chunk. */
 class Reading {
   private readonly limits: Limits
   private readonly count: number
@@ -223,7 +228,7 @@ class Reading {
     this.arriving = arriving
   }
 
-  /** Takes a body that is whole: either a frame, or a part of a frame. */
+  /** Handles a whole body, which is either a frame or a part of a frame. */
   finish(body: Uint8Array, { first, frame }: Filled): void {
     if (first !== undefined) {
       const word = Arrival.wordOf(body, first)
@@ -269,8 +274,8 @@ class Reading {
   }
 
   /**
-   * The end of the whole frames at the beginning of the chunk, up to the first part. A part is copied to its place in
-   * the large frame instead.
+   * The end of the whole frames at the beginning of the chunk, up to the first part. A part of a large word is not
+   * copied here, but to its place in the large frame.
    */
   private endOfWhole(bytes: Uint8Array): number {
     const { maxFrame, parts } = this.limits
@@ -308,7 +313,8 @@ class Reading {
   }
 
   /**
-   * Takes one frame. Returns, for an incomplete frame, the state that fills a large frame, or `more` for a small one.
+   * Decodes one frame of the chunk. Returns, for an incomplete frame, the state that fills a large frame, or `more` for
+   * a small one.
    */
   private frame(bytes: Uint8Array, start: number, size: number): State | "more" | undefined {
     const have = bytes.length - start
@@ -329,7 +335,7 @@ class Reading {
     if (head === undefined) return "more"
     if ("_tag" in head) return { _tag: "Failed", violation: head }
     const isHere = bytes.length - start >= size
-    // A small part is kept until it is whole, as any small frame is.
+    // A small part of a large word is kept until all its bytes have come, as any small frame is.
     if (!isHere && size < fillThresholdBytes) return "more"
     const placed = Arrival.place(this.arriving, head, this.limits.maxFrame)
     if (placed._tag === "Refused") return { _tag: "Failed", violation: placed.violation }
@@ -348,7 +354,9 @@ class Reading {
   }
 }
 
-/** The two pieces of a frame that is to be sent: first `head`, then `tail`. A large tail is sent without a copy. */
+/**
+ * The two pieces of a frame that is to be sent: first `head`, then `tail`. An outbox sends a large tail without a copy.
+ */
 export interface Parts {
   readonly head: Uint8Array
   readonly tail: Uint8Array | undefined
@@ -365,13 +373,13 @@ export interface Parts {
 export const sizeOf = (parts: Parts): number => parts.head.length + (parts.tail === undefined ? 0 : parts.tail.length)
 
 const arenaBytes = 64 * 1024
-/** Size of the largest tail that is copied behind its head, because one write is cheaper than two. */
+/** Size in bytes of the largest tail that is copied behind its head, because one write costs less than two writes. */
 const maxCopiedBytes = 16 * 1024
 
 /**
- * Memory to which all outboxes of a process write their small frames, one behind the other. No byte of this memory is
- * written twice, because the kernel may still have to read it. A full arena is replaced by a new one; the full arena
- * lives as long as a frame in it is in use.
+ * Memory (an arena) to which all outboxes of a process write their small frames, one behind the other. No byte of an
+ * arena is written twice, because the kernel may still have to read the byte. A full arena is replaced by a new one;
+ * the full arena lives as long as a frame in it is in use.
  */
 const arena = { bytes: new Uint8Array(0), to: 0 }
 
@@ -388,7 +396,10 @@ const arena = { bytes: new Uint8Array(0), to: 0 }
  */
 export class Outbox {
   private chunks: Array<Uint8Array> = []
-  /** The memory that holds the frames since the last cut, from `from` to `to`: the arena, or memory for one large frame. */
+  /**
+   * The memory that holds the frames since the outbox last began a piece, from `from` to `to`: the arena, or memory for
+   * one large frame.
+   */
   private bytes = nothing
   private from = 0
   private to = 0
@@ -422,12 +433,15 @@ export class Outbox {
     return this.from === this.to && this.chunks.length === 0
   }
 
-  /** Hands out all collected bytes in order, and empties the outbox. The caller owns the bytes. */
+  /**
+   * Hands out all collected bytes in order, and empties the outbox. A caller owns the bytes that the outbox has handed
+   * out.
+   */
   take(): ReadonlyArray<Uint8Array> {
     this.cut()
     const { chunks } = this
     this.chunks = []
-    // An idle outbox holds no memory.
+    // An outbox without waiting frames holds no memory.
     this.bytes = nothing
     this.from = this.to = 0
     return chunks

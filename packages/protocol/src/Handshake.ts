@@ -7,14 +7,14 @@
  *                                                                                                --> Refused (Refuse sent)
  *
  * An acceptor that holds the secret of its tree challenges the dialler; an acceptor without a secret admits a dialler
- * for its `Hello` alone. Each side proves with a mac over both fresh nonces and both actors that it holds the secret,
- * so a proof is valid for one actor on one connection. The labels of the two proofs differ, so that a proof sent back
- * to its maker proves nothing. The caller supplies the function that makes the mac, because this module contains no
- * cryptography.
+ * for its `Hello` alone. Each side proves that it holds the secret, by a mac over both fresh nonces and both actors. A
+ * proof is therefore valid for one actor on one connection. The labels of the two proofs differ, so that a proof sent
+ * back to its maker proves nothing. The caller of the handshake supplies the function that makes a mac, because this
+ * module contains no cryptography.
  *
- * Until a side is `Open`, every word outside the handshake is a violation; once a side is `Open`, a word of the
- * handshake is one. The acceptor decides in one place: it checks the version, then the proof, and calls its `judge`
- * last, so that no stranger makes it work.
+ * Until a side is `Open`, every word outside the handshake is a violation for this side; once a side is `Open`, a word
+ * of the handshake is a violation for this side. An acceptor checks the version, then the proof, and calls its `judge`
+ * last, so that a stranger without proof causes no work in the judge.
  *
  * @since 0.1.0
  */
@@ -22,7 +22,7 @@ import type { ActorId, Challenge, Hello, Message, RefuseReason, Version, Welcome
 import type { Violation } from "./Violation.ts"
 
 /**
- * The actor at the other end, as it is known once the connection is open.
+ * The actor at the other end of a connection that is open, as the handshake introduced it.
  *
  * @category models
  * @since 0.1.0
@@ -36,7 +36,7 @@ export interface Peer {
 }
 
 /**
- * The reason for which one side does not admit the other, and a sentence for its log.
+ * The reason for which one side does not admit the other side, and a sentence for the other side's log.
  *
  * @category models
  * @since 0.1.0
@@ -57,8 +57,8 @@ export interface Authenticator {
   readonly nonce: Uint8Array
   readonly mac: (data: Uint8Array) => Uint8Array
   /**
-   * Bytes that only the two ends of this encrypted channel share. A proof that includes the binding is valid on this
-   * channel alone.
+   * Bytes that only the two ends of an encrypted channel share, as of TLS. A proof that includes the binding is valid
+   * on this channel alone.
    */
   readonly binding?: Uint8Array | undefined
 }
@@ -84,7 +84,7 @@ export const nonceSize = 32
 export type Config =
   | {
     readonly side: "dialler"
-    /** The dialler's greeting. The nonce of this `Hello` is that of the authenticator. */
+    /** The greeting of the dialler. The nonce of this `Hello` is that of the authenticator. */
     readonly hello: Hello
     readonly auth?: Authenticator | undefined
     /** The uuid of the actor that is dialled; without it a proof is made for any actor that answers. */
@@ -143,7 +143,7 @@ type Asking = Extract<State, { _tag: "Greeting" | "Proving" }>
 type Challenging = Extract<State, { _tag: "Challenging" }>
 
 /**
- * The action that a handshake asks of its owner: to send this word.
+ * The only action that a handshake asks of its owner: the owner sends the given word.
  *
  * @category models
  * @since 0.1.0

@@ -5,13 +5,14 @@
  *   Quiet --tick after interval--> Asked (Ping sent) --anything heard--> Quiet
  *                                    |--tick after timeout--> Dead
  *
- * The machine has no clock: the time comes with each input. Only connections that can be cut without a sign (TCP) need
- * this machine. The end of a local peer shows at once, and a peer that computes is slow, not dead.
+ * The machine of liveness has no clock, because each input contains the time. Only a connection that can be cut without
+ * a sign, as over TCP, needs the machine of liveness. A local connection needs no pings: the end of a local peer shows
+ * at once, and a peer that computes for long is not dead.
  *
  * @since 0.1.0
  */
 /**
- * The limits of the peer's silence.
+ * The limits of the silence of a peer, in milliseconds.
  *
  * @category models
  * @since 0.1.0
@@ -19,12 +20,12 @@
 export interface Config {
   /** Milliseconds of silence after which a `Ping` is sent. */
   readonly interval: number
-  /** Milliseconds to wait for any word after the `Ping`. */
+  /** Milliseconds for which any word of the peer is awaited after the `Ping`. */
   readonly timeout: number
 }
 
 /**
- * The state of this machine for one connection. All times are those of the inputs, and `n` counts the pings.
+ * The state of the liveness of one connection. All times in the state come from the inputs, and `n` counts the pings.
  *
  * @category models
  * @since 0.1.0

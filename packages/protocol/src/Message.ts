@@ -1,9 +1,9 @@
 /**
- * All words that two actors can say to each other.
+ * Defines all words that two actors can say to each other.
  *
- * One connection carries many dialogs. The side that dialled opens dialogs with odd ids, and the side that accepted
- * opens dialogs with even ids; the ids of each side increase. Dialog 0 is the connection itself: an `Error` for dialog
- * 0 is the failure of the whole actor.
+ * One connection between two actors carries many dialogs. The side that dialled opens dialogs with odd ids, and the
+ * side that accepted opens dialogs with even ids; the ids of each side increase. Dialog 0 is the connection itself: an
+ * `Error` for dialog 0 is the failure of the whole actor.
  *
  *   connection   Hello [-> Challenge -> Proof] -> Welcome | Refuse,  Spawn -> Ready | Error(0)
  *   dialog       Start [Started] (Yield | Credit | Stop)* (Return | Error)
@@ -12,7 +12,7 @@
  *   large words  Part Part ... Part, with words of other dialogs and of the control lane between them
  *
  * `Return` or `Error` is always the callee's last word, also after a `Cancel`: the last word acknowledges the cancel.
- * Only `Yield` costs credit. The protocol does not look into payloads: only the endpoint's own schema reads them.
+ * Only `Yield` costs credit. The protocol does not look into payloads, which only the schemas of their endpoint decode.
  *
  * The constant `words` is the language as data: the envelope encodes from it, and a script checks the table in
  * docs/protocol.md against it.
@@ -44,7 +44,7 @@ export interface Version {
 }
 
 /**
- * The identity of an actor: Two identities are equal when their `uuid` is; name and pid are for people.
+ * The identity of an actor: Two identities of actors are equal when their `uuid` is; name and pid are for people.
  *
  * @category models
  * @since 0.1.0
@@ -67,8 +67,8 @@ export interface Window {
 }
 
 /**
- * Data beside a payload: the milliseconds that the caller still waits, the span that the call belongs to, its log level
- * and annotations.
+ * The data that a call carries besides its payload: the milliseconds that the caller still waits, the span of the call,
+ * and its log level and annotations.
  *
  * @category models
  * @since 0.1.0
@@ -81,7 +81,7 @@ export interface Meta {
 }
 
 /**
- * The kind of conversation that a `Start` opens; it decides which words may follow.
+ * The kind of dialog (call, stream or dialog) that a `Start` opens; the kind decides which words may follow.
  *
  * @category models
  * @since 0.1.0
@@ -105,7 +105,7 @@ export type Hello = {
   readonly nonce: Uint8Array | null
 }
 /**
- * The acceptor admits the dialler; both sides may say other words from here on.
+ * The acceptor admits the dialler, and after this word both sides may say words outside the handshake.
  *
  * @category words
  * @since 0.1.0
@@ -134,14 +134,14 @@ export type Refuse = { readonly _tag: "Refuse"; readonly reason: RefuseReason; r
  */
 export type RefuseReason = "version" | "proof" | "role" | "busy" | "duplicate" | "identity"
 /**
- * A parent tells its new child who it is and what it runs.
+ * A parent tells its new child the child's identity, and the module that the child runs.
  *
  * @category words
  * @since 0.1.0
  */
 export type Spawn = { readonly _tag: "Spawn"; readonly payload: Uint8Array }
 /**
- * A child has built its state and takes calls.
+ * A child tells its parent that it has built its layers and accepts calls.
  *
  * @category words
  * @since 0.1.0
@@ -203,7 +203,7 @@ export type Yield = {
   readonly payload: Uint8Array
 }
 /**
- * Grants credit for more items and bytes to the sender of the other direction.
+ * Grants credit for more items and bytes to the sender of a direction, and is said by the receiver of this direction.
  *
  * @category words
  * @since 0.1.0
@@ -215,7 +215,7 @@ export type Credit = {
   readonly bytes: number
 }
 /**
- * The end of one direction of a dialog: the side that says `Stop` sends no more items.
+ * Ends one direction of a dialog: the side that says `Stop` sends no more items.
  *
  * @category words
  * @since 0.1.0
@@ -262,7 +262,7 @@ export type Part = {
   readonly payload: Uint8Array
 }
 /**
- * Asks an actor to end. `deadline` is the time for the actor's finalizers in milliseconds.
+ * Asks the actor that hears the word to end. `deadline` is the time for the actor's finalizers in milliseconds.
  *
  * @category words
  * @since 0.1.0
@@ -289,14 +289,14 @@ export type CancelAck = { readonly _tag: "CancelAck" }
 export type Bye = { readonly _tag: "Bye"; readonly payload: Uint8Array }
 /**
  * A child was told from outside to end, for instance by a signal, and asks its parent to end it. The parent first ends
- * whatever depends on this child.
+ * all actors that depend on this child.
  *
  * @category words
  * @since 0.1.0
  */
 export type Leave = { readonly _tag: "Leave"; readonly reason: string }
 /**
- * Asks for a sign of life.
+ * Asks the peer for a sign of life.
  *
  * @category words
  * @since 0.1.0
@@ -368,7 +368,8 @@ export type FromCaller = Yield | Credit | Stop | Cancel
 export type FromCallee = Started | Yield | Credit | Stop | Return | Error
 
 /**
- * The type of a field inside the envelope. A `bytes` field comes last and travels uncopied.
+ * The type of a field of a word inside the envelope. A `bytes` field is the last field of its word, and is sent without
+ * a copy.
  *
  * @category models
  * @since 0.1.0

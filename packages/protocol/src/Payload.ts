@@ -3,7 +3,8 @@
  *
  * Bytes, dates, bigints, Map, Set, Option, Exit, Cause, recursive schemas and class schemas cross unchanged. A field
  * that is added to a struct does not break a peer without that field. `Unknown` and `Any` carry only JSON values: any
- * other value fails at the sender. `SchemaBinary` alone would silently send what `JSON.stringify` makes of the value.
+ * other value fails at the sender. `SchemaBinary` alone would silently send the text that `JSON.stringify` makes of the
+ * value.
  *
  * Each schema has one codec, which is synchronous: a schema that needs services or is asynchronous cannot be in a
  * contract, and the types of `Actor` refuse it.
@@ -29,7 +30,7 @@ import { verbatim } from "./internal/Verbatim.ts"
 /** The result of a codec: a value, or the reason why there is none, as text. */
 export type Result<A> = { readonly ok: true; readonly value: A } | { readonly ok: false; readonly issue: string }
 
-/** A codec of the values of one schema. */
+/** A codec encodes the values of one schema as bytes, and decodes them. */
 export interface Codec<A> {
   /**
    * Makes a value of an input, with the defaults of the schema. `make` throws when the input does not match the schema.
@@ -37,7 +38,10 @@ export interface Codec<A> {
   readonly make: (input: unknown) => A
   readonly encode: (value: unknown) => Result<Uint8Array>
   readonly decode: (bytes: Uint8Array) => Result<A>
-  /** True for an input whose bytes are the same with and without `make`. False means that these bytes may differ. */
+  /**
+   * True for an input whose bytes are the same with and without `make`. False means that the bytes with and without
+   * `make` may differ.
+   */
   readonly isMade: (input: unknown) => boolean
 }
 
@@ -46,8 +50,8 @@ type Data = Schema.Top & { readonly DecodingServices: never; readonly EncodingSe
 const codecs = new WeakMap<object, Derived<unknown>>()
 
 /**
- * The codec of a schema; the same schema has the same codec object. The function never throws: the codec of a schema whose values
- * cannot cross refuses each value, with the reason.
+ * Returns the codec of a schema, which is the same object for the same schema. The search for a codec never throws. For
+ * a schema whose values cannot cross it returns a codec that refuses each value with the reason.
  *
  * @example
  * ```ts
@@ -75,8 +79,8 @@ const derivedOf = <S extends Data>(schema: S): Derived<S["Type"]> => {
 }
 
 /**
- * The part of a schema whose values cannot cross, and its place, as text. `undefined` means that no such part is known; a
- * suspended schema that is not defined yet is not looked at.
+ * Describes the part of a schema whose values cannot cross, and the place of this part, as text. `undefined` means that
+ * no such part is known; a suspended schema that is not defined yet is not looked at.
  *
  * @example
  * ```ts
@@ -135,7 +139,10 @@ const encoderOf = <S extends Data>(schema: S): readonly [SchemaBinary.Encoder, S
   return [SchemaBinary.encoder(withNegativeZeros(other)), other]
 }
 
-/** The bytes of a value. `own` holds its small texts, and `isWhole` says whether its large texts were written unchanged. */
+/**
+ * The bytes of an encoded value. `own` holds its small texts, and `isWhole` says whether its large texts were written
+ * unchanged.
+ */
 type Encoded = Large.Written
 
 /** True when no half of a surrogate pair can have been replaced in the bytes. */
@@ -174,13 +181,13 @@ const derive = <S extends Data>(given: S): Derived<S["Type"]> => {
     return { bytes, own: bytes, isWhole: true }
   }
   const encode = (value: unknown): Encoded => {
-    // The check is made at the first value, because a suspended schema may be undefined before.
+    // The form of the schema is checked at the first value, because a suspended schema may be undefined before.
     check ??= jsonCheck(schema)
     check(value)
     const encoded = sendsLarge && Large.holdsLarge(value) ? places().encode(value) : encodeOwn(value)
     recursive ??= isRecursive(schema)
-    // The encoder has no limit of depth, and the reader has one. Decoding a deep value at the sender refuses what the
-    // reader would refuse.
+    // The decoder limits the depth of values, and the encoder does not. Therefore the sender decodes a deep value once,
+    // and so refuses a value that the reader would refuse.
     if (recursive && mayBeDeep(value, encoded.bytes.length)) decode(encoded.bytes)
     return encoded
   }
@@ -215,7 +222,7 @@ const lazily = <A>(make: () => A): () => A => {
 const placesOf = <S extends Data>(schema: S) => {
   const withPlaces = Large.withPlaces(schema)
   const encoder = SchemaBinary.encoder(withNegativeZeros(withPlaces))
-  // The payloads of this decoder are small, while the values that it reads are large.
+  // The payloads of this decoder are small, because the large texts and bytes of its values follow the payload.
   const { decode } = decoder(withPlaces, 0)
   return {
     encode: (value: unknown): Encoded => Large.write(() => encoder.encode(value)),
@@ -238,8 +245,8 @@ const attempt = <A>(issueOf: (cause: unknown) => string, f: () => A): Result<A> 
 export const minReleasedBytes = Memory.minReleasedBytes
 
 /**
- * Gives back the memory of a large payload that a codec has encoded, when its bytes have left and have no other reader. The
- * payload is empty from then on. For any other payload the function does nothing.
+ * Gives back the memory of a large payload that a codec has encoded, when its bytes have left and have no other reader.
+ * A payload whose memory was given back is empty from then on. The function has no effect on any other payload.
  */
 export const releaseWritten = Memory.releaseWritten
 
@@ -349,7 +356,10 @@ const refused = (issue: SchemaIssue.Issue): Item<never> => {
   return { ok: false, issue: explainRead(new Schema.SchemaError(withoutInput(issue))), sent }
 }
 
-/** A copy of an issue without its values, because data of the peer must not stand in the text of an error. */
+/**
+ * Copies an issue of a schema without the values in it, because data of the peer must not appear in the text of an
+ * error.
+ */
 const withoutInput = <I extends SchemaIssue.Issue>(issue: I): I => {
   const copy = Object.assign(Object.create(Object.getPrototypeOf(issue) as object) as object, issue) as {
     input?: unknown
@@ -362,7 +372,7 @@ const withoutInput = <I extends SchemaIssue.Issue>(issue: I): I => {
   return copy as I
 }
 
-/** True when the bytes hold U+FFFD in UTF-8. Without U+FFFD no text in a payload was replaced. */
+/** True when the bytes hold U+FFFD in UTF-8. A payload without U+FFFD contains no text that was replaced. */
 const holdsReplacement = (bytes: Uint8Array): boolean => {
   for (let at = bytes.indexOf(0xef); at >= 0; at = bytes.indexOf(0xef, at + 1)) {
     if (bytes[at + 1] === 0xbf && bytes[at + 2] === 0xbd) return true
@@ -373,8 +383,8 @@ const holdsReplacement = (bytes: Uint8Array): boolean => {
 // ---- writing ------------------------------------------------------------------------------------------------------
 
 /**
- * The size of the largest arena of `SchemaBinary` that is kept for the next payload. Each payload stands behind the
- * last one in the arena, so a small payload would keep the memory of an earlier large one.
+ * The size of the largest arena of `SchemaBinary` that is kept for the next payload. Each payload is written behind the
+ * last payload in the arena, so a small payload would keep the memory of an earlier large payload.
  */
 const keptArenaBytes = 1024 * 1024
 
@@ -406,15 +416,15 @@ const maxKeptParserBytes = 64 * 1024
 
 /**
  * A `SchemaBinary.parser` reads faster than a codec does, but it keeps a cut-off payload and joins that to the next
- * payload. The parser therefore gets whole payloads only, one at a time, and is not used again after a failure. A
- * cut-off payload goes to the codec of its schema, which names the fault.
+ * payload. The parser therefore gets only whole payloads, one at a time, and a parser that has failed is not used
+ * again. A cut-off payload goes to the codec of its schema, which names the fault.
  */
 const decoder = <S extends Data>(schema: S, maxKept = maxKeptParserBytes) => {
   let idle: SchemaBinary.Parser<S["Type"]> | undefined
   let slow: ((bytes: Uint8Array) => S["Type"]) | undefined
   const decode = (bytes: Uint8Array): S["Type"] => {
     if (isWhole(bytes)) {
-      // The parser is taken while it reads, because a schema may read another payload of its own kind inside.
+      // A parser is reserved while it reads, because the schema of a payload may read another payload of its own kind.
       const parser = idle ?? SchemaBinary.parser(schema)
       idle = undefined
       try {
@@ -422,7 +432,7 @@ const decoder = <S extends Data>(schema: S, maxKept = maxKeptParserBytes) => {
         if (bytes.length < maxKept) idle = parser
         return values[0]!
       } catch {
-        // The codec that gets the payload reads it again, and names its fault.
+        // The codec that gets a refused payload reads it again, and names the fault of the payload.
       }
     }
     slow ??= Schema.decodeUnknownSync(SchemaBinary.toCodec(schema) as Schema.Codec<S["Type"], Uint8Array>)
@@ -460,8 +470,8 @@ const close: (ast: Visitable) => SchemaAST.AST = onceEach((ast) =>
 const noCheck = (): void => {}
 
 /**
- * Makes the check that throws when a value at an `Unknown` or `Any` is not JSON. For a schema without open places the
- * check does nothing.
+ * Makes the check that throws when a value at an `Unknown` or `Any` is not JSON. The check does nothing for a schema
+ * without `Unknown` and `Any`.
  */
 const jsonCheck = (schema: Data): (value: unknown) => void => {
   const encoded = Schema.toEncoded(schema).ast

@@ -7,13 +7,13 @@
  *   Dialling | Greeting | Duplicate   --the peer's dial comes in--> Open     --refused, nobody there, too late--> (gone)
  *
  * When two actors dial each other at once, the actor with the smaller uuid is the dialler: it refuses the other
- * connection as a duplicate, and the other actor accepts the remaining one.
+ * connection as a duplicate, and the other actor accepts the remaining connection.
  *
  * A stranger is a connection that has not proven itself. An actor has at most `maxStrangers` strangers: a new stranger
- * evicts the oldest. A refused stranger counts among them until it has had time to read the reason.
+ * evicts the oldest. A refused stranger counts as a stranger until it has had time to read the reason of its refusal.
  *
  * `C` is the type of an open connection, `S` of an incoming one, and `E` of the reason why a dial failed. The machine
- * has no clock: an input tells it that a bound has passed.
+ * has no clock, because an input tells the machine that a bound has passed.
  *
  * @since 0.1.0
  */
@@ -68,7 +68,7 @@ export interface State<C, S> {
  * @since 0.1.0
  */
 export type Input<C, S, E> =
-  /** A caller wants a connection. `usable` is false when the open connection is about to close. */
+  /** A caller wants a connection to a peer. `usable` is false when the open connection is about to close. */
   | { readonly _tag: "Wanted"; readonly peer: string; readonly usable: boolean }
   | { readonly _tag: "Connected"; readonly peer: string }
   | { readonly _tag: "Welcomed"; readonly peer: string; readonly connection: C }
@@ -86,7 +86,7 @@ export type Input<C, S, E> =
   /** The actor is ending, so no new connection is made. */
   | { readonly _tag: "Ending" }
   /**
-   * The actor has ended, so all connections close. `how` says whether the actor says goodbye to its peers or was
+   * The actor has ended, so all its connections close. `how` says whether the actor says goodbye to its peers or was
    * killed.
    */
   | { readonly _tag: "Close"; readonly how: "leave" | "cut" }
@@ -101,7 +101,7 @@ export type Action<C, S, E> =
   | { readonly _tag: "Dial"; readonly peer: string }
   /** Sends the input `RetryDue` after a short time. */
   | { readonly _tag: "AwaitRetry"; readonly peer: string }
-  /** Interrupts the dial that is under way. */
+  /** Interrupts the dial of a peer that is under way. */
   | { readonly _tag: "StopDial"; readonly peer: string }
   /** Answers every caller that waits for a connection. */
   | { readonly _tag: "Answer"; readonly peer: string; readonly connection: C }
@@ -276,8 +276,8 @@ const linkStep = <C, S, E>(
 }
 
 /**
- * Takes a new connection of a peer: an open connection that the peer had before is dead, though its end has not been
- * seen.
+ * Stores a new connection of a peer. An older open connection of the peer is dead, although its end has not been
+ * noticed.
  */
 const opened = <C, S, E>(state: State<C, S>, peer: string, connection: C): Step<C, S, E> => {
   const before = state.links.get(peer)

@@ -1,14 +1,14 @@
 /**
- * The rules of the protocol that a peer can break. The list is complete: the side that finds a breach names one of
- * these rules, says it to the peer in a `Violation` word, and closes the connection. No word or bytes of a peer can
- * have a worse effect on this side.
+ * Defines the rules of the protocol that a peer can break. The list of rules is complete: the side that finds a breach
+ * names one of the rules, sends it to the peer in a `Violation` word, and closes the connection. No word or bytes of a
+ * peer can have a worse effect on this side.
  *
- * `Unsupported` alone is not hostile: it answers a word of a newer minor version.
+ * `Unsupported` alone is no sign of a hostile peer, because it also answers a word of a newer minor version.
  *
  * @since 0.1.0
  */
 /**
- * One rule that a peer has broken, with the details of the place.
+ * One rule that a peer has broken, with the details of the violation.
  *
  * @category models
  * @since 0.1.0

@@ -100,22 +100,22 @@ const whole = (maximum: number, minimum = 0) => Schema.Int.check(Schema.isBetwee
 const Text = Schema.String.check(Schema.makeFilter((s: string) => s.isWellFormed()))
 const many = { arbitrary: { runs: 2000 } }
 
-describe("an address", () => {
+describe("The text of an address", () => {
   for (const [text, address, isLoopback] of right) {
-    it(`${text} is read, and written as it was read`, () => {
+    it(`the address ${text} is parsed, and its text is the same when it is formatted again`, () => {
       assert.deepStrictEqual(Address.parse(text), { ok: true, value: address })
       assert.strictEqual(Address.format(address), text)
     })
-    it(`${text} ${isLoopback ? "stays on this machine" : "may be reached from elsewhere"}`, () =>
+    it(`the address ${text} ${isLoopback ? "can be reached only from its own machine" : "may be reached from other machines"}`, () =>
       assert.strictEqual(Address.isLoopback(address), isLoopback))
   }
 
   for (const [text, issue] of wrong) {
-    it(`${JSON.stringify(text)} is refused: ${issue}`, () =>
+    it(`the text ${JSON.stringify(text)} is refused as an address: ${issue}`, () =>
       assert.deepStrictEqual(Address.parse(text), { ok: false, issue: `${JSON.stringify(text)}: ${issue}` }))
   }
 
-  it("port 0 is a wish of a listener", () => {
+  it("a listener may ask for port 0, and a dialler may not", () => {
     for (const text of ["/ip4/127.0.0.1/tcp/0", "/ip6/::1/tcp/0"]) {
       const parsed = Address.parse(text, { bind: true })
       assert(parsed.ok)
@@ -172,12 +172,12 @@ describe("an address", () => {
     }
   }
 
-  it.prop("every address that was written is read back", { made: Any }, ({ made }) => {
+  it.prop("every address that is formatted as text is parsed back to the same address", { made: Any }, ({ made }) => {
     const address = addressOf(made)
     assert.deepStrictEqual(Address.parse(Address.format(address)), { ok: true, value: address })
   }, many)
 
-  it.prop("any text is an address that is written back letter by letter, or an issue that names it", {
+  it.prop("any text is parsed to an address with exactly this text, or is refused with an issue that names the text", {
     text: Text,
     prefix: Schema.Literals([
       "",
@@ -213,7 +213,7 @@ describe("an address", () => {
     "g"
   ])
   const Ordinary = Schema.Literals(["1:2:3:4:5:6:7:8", "1::8", "::1.2.3.4", "1.2.3.4", "1:2:3:4:5:6:1.2.3.4"])
-  it.prop("a text is an address literal exactly where the platform says so", {
+  it.prop("a text counts as an IP literal exactly when the platform's own check accepts it", {
     pieces: Arbitrary.array(Arbitrary.schema(Piece), { maxLength: 9 }),
     ordinary: Ordinary,
     at: whole(20)

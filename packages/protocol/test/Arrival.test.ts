@@ -111,9 +111,9 @@ const isEqual = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) 
 
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
-describe("Large words in parts", () => {
+describe("The arrival of large words in parts", () => {
   it.prop(
-    "large words in parts arrive whole and in the order of each dialog, however they are mixed, cut and read",
+    "large words in parts arrive whole and in the order of each dialog, however their bytes are mixed, cut and read",
     {
       words: Arbitrary.array(
         Arbitrary.schema(Schema.Struct({ dialog: between(1, 4), kib: between(1089, 1500) })),
@@ -146,14 +146,14 @@ describe("Large words in parts", () => {
     { arbitrary: { runs: 15 } }
   )
 
-  it("large words in parts let words of other dialogs pass, one part of each in turn", () => {
+  it("several large words are sent in parts, one part of each word in turn", () => {
     const large = pattern(1200 * 1024, 1)
     const { begun, frames } = read(joined(departed([yields(1, large), yields(3, large)] as never)), [50_000], "lent")
     assert.deepStrictEqual(begun, [1, 3])
     assert.deepStrictEqual(heard(frames).map((message) => "dialog" in message ? message.dialog : 0), [1, 3])
   })
 
-  it("large words in parts begin only as many as the reader has room for", () => {
+  it("no more large words in parts are under way than the reader's memory for them allows", () => {
     let state = Departure.initial
     const large = { parts: Envelope.encode(start(1, new Uint8Array(1800 * 1024))), isStart: true }
     for (const dialog of [1, 3, 5]) state = Departure.add(state, dialog, large, maxFrame)[0]
@@ -167,7 +167,7 @@ describe("Large words in parts", () => {
     assert.deepStrictEqual(state.leaving.map(({ dialog }) => dialog), [3, 5])
   })
 
-  it("Large words in parts are given up with the last word of their dialog", () => {
+  it("The end of a dialog whose large word has arrived in part", () => {
     const body = bodyOf(yields(5, pattern(300 * 1024, 1)))
     const { state } = read(framed(part(5, body.length, body.subarray(0, 5000))), [100_000], "owned")
     assert.strictEqual(underWay(state), body.length)
@@ -176,7 +176,7 @@ describe("Large words in parts", () => {
   })
 })
 
-describe("An ill part is a violation:", () => {
+describe("A malformed part of a large word", () => {
   const size = 300 * 1024
   const body = bodyOf(yields(5, pattern(size, 1)))
   const whole = body.length
@@ -233,7 +233,7 @@ describe("An ill part is a violation:", () => {
     })
   }
 
-  it("a part is a word like any other where the two sides do not both know parts", () => {
+  it("a Part is read like any other word if one of the two sides does not know parts", () => {
     const { frames } = Frame.decode(Frame.initial, framed(first))
     assert.strictEqual(heard(frames)[0]!._tag, "Part")
   })

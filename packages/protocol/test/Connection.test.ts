@@ -114,10 +114,10 @@ const next = (state: State, message: Message): string => {
   return outcome(state, message, ["Started", "Return", "Error"].includes(message._tag) ? "caller" : "callee")
 }
 
-describe("Connection", () => {
+describe("The machine of a connection", () => {
   for (const role of Connection.roles) {
     for (const phase of phasesOf(role)) {
-      it(`Connection judges every word of a ${role} in the phase ${phase} as the table says`, () => {
+      it(`a connection judges every word of a ${role} in the phase ${phase} as the table of words says`, () => {
         for (const tag of tags) {
           const state = inPhase(role, phase)
           assert.strictEqual(state.phase._tag, phase)
@@ -137,7 +137,7 @@ describe("Connection", () => {
     }
   }
 
-  it("Connection lets no greeting in behind the handshake", () => {
+  it("a connection treats a greeting after the handshake as a violation", () => {
     for (const role of Connection.roles) {
       for (const phase of ["Booting", "Serving", "Leaving"] as const) {
         assert.strictEqual(Connection.judge({ says: "both", when: "handshake" }, role, phase), "HandshakeOrder")
@@ -146,7 +146,7 @@ describe("Connection", () => {
     }
   })
 
-  it("Connection gives the number of a call away with its first part, and takes the call when it is whole", () => {
+  it("a connection reserves the number of a large call at its first part, and accepts the call when it is whole", () => {
     const state = inPhase("peer", "Serving")
     const id = (n: number) => state.dialogs.next % 2 === 1 ? 2 * n : 2 * n - 1
     assert.deepStrictEqual(Connection.begun(state, id(2), words.Start.code), [state, []])
@@ -160,7 +160,7 @@ describe("Connection", () => {
     }
   })
 
-  it("Connection answers the cancel of a call whose parts are arriving, and gets no more words of the call", () => {
+  it("a connection answers the cancel of a call whose parts are still arriving, and delivers no more words of this call", () => {
     const state = inPhase("peer", "Serving")
     const dialog = state.dialogs.next % 2 === 1 ? 2 : 1
     Connection.begun(state, dialog, words.Start.code)
@@ -170,26 +170,26 @@ describe("Connection", () => {
     assert.isFalse(Connection.takesStart(state, dialog, 0))
   })
 
-  it("Connection refuses a part before the connection is open, and drops a part after a Bye", () => {
+  it("a connection refuses a part before it is open, and drops a part after a Bye", () => {
     const early = Connection.begun(inPhase("child", "Spawning"), 1, words.Yield.code)
     assert.strictEqual(early[0].phase._tag, "Closed")
     const state = inPhase("peer", "Leaving")
     assert.deepStrictEqual(Connection.begun(state, 1, words.Yield.code), [state, []])
   })
 
-  it("Connection lets a child alone say that the actor failed, with an Error for dialog 0", () => {
+  it("a connection accepts an Error for dialog 0, the failure of an actor, only from a child", () => {
     for (const role of Connection.roles) {
       const got = outcome(inPhase(role, "Serving"), word("Error", 0))
       assert.strictEqual(got, role === "child" ? "passed on" : "WrongSide", role)
     }
   })
 
-  it("Connection ends the callers of this side with the Bye, and tells the owner", () => {
+  it("a connection ends the dialogs of this side at the peer's Bye, and tells its owner", () => {
     const [, actions] = Connection.hear(inPhase("peer", "Serving"), word("Bye", 0), undefined, 0)
     assert.deepStrictEqual(actions.map(({ _tag }) => _tag), ["StopCalls", "EndCallers", "Tell"])
   })
 
-  it("Connection drops every word behind a Bye, and hears an accusation", () => {
+  it("a connection drops every word after a Bye, except a word that reports a violation", () => {
     for (const role of ["child", "peer"] as const) {
       for (const tag of tags.filter((tag) => words[tag].when !== "handshake")) {
         const says = Connection.verdicts(role).Serving[tag] !== "WrongSide" &&
@@ -204,7 +204,7 @@ describe("Connection", () => {
     }
   })
 
-  it("Connection takes dialogs of growing numbers of the peer's side only", () => {
+  it("a connection accepts only dialogs of the peer's own numbers, and only in increasing order", () => {
     const state = inPhase("peer", "Serving")
     const says = (dialog: number) => outcome(state, word("Start", dialog))
     assert.deepStrictEqual([5, 7, 7, 6, 0, 9].map(says), [
@@ -222,7 +222,7 @@ describe("Connection", () => {
     assert.strictEqual(says(11), "DialogId")
   })
 
-  it("Connection sends a word of an open dialog straight to it exactly where the long way would", () => {
+  it("a connection passes a word straight to its open dialog exactly when the machine would deliver that word", () => {
     for (const role of Connection.roles) {
       for (const phase of phasesOf(role)) {
         for (const side of ["caller", "callee"] as const) {
@@ -236,7 +236,7 @@ describe("Connection", () => {
     }
   })
 
-  it("Connection refuses to answer a peer that goes on asking and does not read", () => {
+  it("a connection closes when its peer keeps asking and reads no answers", () => {
     for (const tag of ["Start", "Ping"] as const) {
       const state = inPhase("peer", "Serving")
       const [after] = Connection.hear(state, word(tag, 1), undefined, Connection.maxUnreadAnswers)
@@ -245,7 +245,7 @@ describe("Connection", () => {
     }
   })
 
-  it("Connection calls an end behind a Bye a leave, an end without one a cut, and asks the owner where it can", () => {
+  it("a connection that ends after a Bye counts as left, and without a Bye as cut, for which it asks an owner that knows reasons", () => {
     const whyOf = (state: State) => {
       const { phase } = apply(state, { _tag: "End" })
       return phase._tag === "Closed" ? phase.why._tag : phase._tag
@@ -258,7 +258,7 @@ describe("Connection", () => {
     assert.deepStrictEqual(phase._tag === "Closed" && phase.why, { _tag: "Known", error: "exit 1" })
   })
 
-  it("Connection knows which dialogs were opened when the connection was gone already", () => {
+  it("a connection knows which dialogs were opened after the connection was lost", () => {
     const state = inPhase("peer", "Serving")
     const before = Connection.open(state)
     const closed = apply(state, { _tag: "End" })
@@ -344,8 +344,8 @@ const play = (
 
 const order = (phase: Connection.PhaseName) => Connection.phases.indexOf(phase)
 
-describe("Connection, whatever happens in whatever order", () => {
-  it.prop("a connection does nothing more once it is closed, and settles exactly once", Anything, (given) => {
+describe("The machine of a connection under random events", () => {
+  it.prop("a closed connection asks for no more actions, and has settled exactly once", Anything, (given) => {
     const { state, steps } = play(given)
     const all = steps.flatMap(({ actions }) => actions)
     for (const { actions, before } of steps) if (before === "Closed") assert.deepStrictEqual(tagsOf(actions), [])
@@ -356,7 +356,7 @@ describe("Connection, whatever happens in whatever order", () => {
   })
 
   it.prop(
-    "a connection stops calls exactly once, before it says anything else in that step, and takes no further calls",
+    "a connection stops calls exactly once, as the first action of a step, and accepts no calls afterwards",
     Anything,
     (given) => {
       const { state, steps } = play(given)
@@ -370,7 +370,7 @@ describe("Connection, whatever happens in whatever order", () => {
   )
 
   it.prop(
-    "a connection goes through its phases forwards only, whatever happens in whatever order",
+    "a connection never returns to an earlier phase, under any order of events",
     Anything,
     (given) => {
       for (const { after, before } of play(given).steps) assert.isAtLeast(order(after), order(before))
@@ -378,7 +378,7 @@ describe("Connection, whatever happens in whatever order", () => {
   )
 
   it.prop(
-    "a connection passes on, breaks off or drops every word, and drops none that the table allows",
+    "a connection delivers a word, drops it, or ends with a violation, and drops no word that its table allows",
     Anything,
     (given) => {
       for (const { actions, before, event, owned } of play(given).steps) {
@@ -396,7 +396,7 @@ describe("Connection, whatever happens in whatever order", () => {
   )
 
   it.prop(
-    "a connection without an owner keeps every word in order, and hands the words to its first owner once",
+    "a connection without an owner keeps every word in order, and gives the kept words once to its first owner",
     Anything,
     (given) => {
       const { steps } = play(given)
@@ -415,20 +415,24 @@ describe("Connection, whatever happens in whatever order", () => {
     }
   )
 
-  it.prop("a connection takes only dialogs of the peer's numbers, and only growing ones", Anything, (given) => {
-    const taken: Array<number> = []
-    for (const { actions, event } of play(given).steps) {
-      if (event._tag === "Heard" && event.tag === "Start" && tagsOf(actions)[0] === "Tell") taken.push(event.dialog)
+  it.prop(
+    "a connection accepts only dialogs of the peer's numbers, and only increasing ones, under any order of events",
+    Anything,
+    (given) => {
+      const taken: Array<number> = []
+      for (const { actions, event } of play(given).steps) {
+        if (event._tag === "Heard" && event.tag === "Start" && tagsOf(actions)[0] === "Tell") taken.push(event.dialog)
+      }
+      const parity = given.role === "parent" ? 0 : 1
+      for (const [at, id] of taken.entries()) {
+        assert.strictEqual(id % 2, parity)
+        assert.isAbove(id, at === 0 ? 0 : taken[at - 1]!)
+      }
     }
-    const parity = given.role === "parent" ? 0 : 1
-    for (const [at, id] of taken.entries()) {
-      assert.strictEqual(id % 2, parity)
-      assert.isAbove(id, at === 0 ? 0 : taken[at - 1]!)
-    }
-  })
+  )
 
   it.prop(
-    "a connection hands a dialog no answer after a Bye: the callers of the dialog end with the connection, once",
+    "a connection gives a dialog no answer after a Bye, and ends the dialogs of this side once",
     Anything,
     (given) => {
       const { steps } = play(given)
@@ -441,7 +445,7 @@ describe("Connection, whatever happens in whatever order", () => {
     }
   )
 
-  it.prop("a connection says why it closed, and never a cut behind a Bye", Anything, (given) => {
+  it.prop("a closed connection has a reason, which is never a cut if the peer said Bye", Anything, (given) => {
     const { phase } = play(given).state
     if (phase._tag !== "Closed") return
     assert.isDefined(phase.why)
@@ -463,7 +467,7 @@ describe("A connection in each of its phases", () => {
     ["Closed", false, true, false]
   ]
   for (const [phase, isOpen, isOver, accepts] of rows) {
-    it(`${phase}: a connection says whether it is open, whether dialogs begin, and whether they may still be answered`, () => {
+    it(`a connection in the phase ${phase} tells whether it is open, is over, and may still answer dialogs`, () => {
       const state = inPhase("child", phase)
       assert.strictEqual(state.phase._tag, phase)
       assert.deepStrictEqual(
@@ -479,7 +483,7 @@ describe("The number of a dialog that the peer opens", () => {
   const reportOf = (state: State, dialog: number) =>
     Connection.hear(state, start(dialog), undefined, 0)[1].find((action) => action._tag === "Report")?.violation
 
-  it("the number of a dialog that the peer opens is none of this side's, and not that of the actor", () => {
+  it("the number of a dialog that the peer opens must be one of the peer's numbers, and not 0", () => {
     for (const dialog of [0, 4, 100]) {
       const state = inPhase("peer", "Serving")
       assert.isFalse(Connection.takesStart(state, dialog, 0))
@@ -491,7 +495,7 @@ describe("The number of a dialog that the peer opens", () => {
     }
   })
 
-  it("grows", () => {
+  it("the numbers of the dialogs that the peer opens must increase", () => {
     const state = inPhase("peer", "Serving")
     assert.isTrue(Connection.takesStart(state, 5, 0))
     assert.isFalse(Connection.takesStart(state, 5, 0))
@@ -499,7 +503,7 @@ describe("The number of a dialog that the peer opens", () => {
     assert.deepStrictEqual(reportOf(state, 3), { _tag: "DialogId", dialog: 3, issue: "ids of one side must grow" })
   })
 
-  it("the number of a dialog that the peer opens is not used before the connection has an owner, nor while too many answers are unread", () => {
+  it("a dialog of the peer is not opened directly before the connection has an owner, or while too many answers are unread", () => {
     const [early] = Connection.hear(
       Connection.start<string>({ role: "peer", handshake: handshakeOf("peer"), explains: false })[0],
       hello,
@@ -517,7 +521,7 @@ describe("The number of a dialog that the peer opens", () => {
 })
 
 describe("A word for a dialog of this side", () => {
-  it("a word for the dialog that this side would open next is a violation, and a word for the last opened one is late", () => {
+  it("a word for a dialog that this side has not opened yet is a violation, and a word for the last opened dialog is late", () => {
     const state = inPhase("peer", "Serving")
     const last = Connection.open(state)
     const next = state.dialogs.next

@@ -88,9 +88,9 @@ const many = { arbitrary: { runs: 1000, size: 40 } }
 const happen = (direction: Direction, event: typeof Event.Type) =>
   typeof event === "string" ? direction[event]() : direction.send(event)
 
-describe("Credit", () => {
+describe("The credit of one direction of a dialog", () => {
   it.prop(
-    "credit is never negative nor beyond the window after any honest events, and both sides agree",
+    "credit stays between zero and the window after any events of honest sides, and both sides compute the same credit",
     { window: AnyWindow, events: Arbitrary.array(Arbitrary.schema(Event), { maxLength: 40 }) },
     ({ events, window }) => {
       const direction = new Direction(window)
@@ -103,7 +103,7 @@ describe("Credit", () => {
   )
 
   it.prop(
-    "once everything sent has been read, any chunk can pass",
+    "a sender can send a chunk of any size once all chunks before it have been read",
     { window: AnyWindow, events: Arbitrary.array(Arbitrary.schema(Event), { maxLength: 40 }), chunk: AnyChunk },
     ({ chunk, events, window }) => {
       const direction = new Direction(window)
@@ -114,7 +114,7 @@ describe("Credit", () => {
     many
   )
 
-  it("once everything sent has been read, any chunk can pass: every small window, with every two chunks before the chunk", () => {
+  it("in every small window, a sender can send a chunk of any size after any two chunks that have been read", () => {
     for (let items = 1; items <= 4; items++) {
       for (let bytes = 2; bytes <= 5; bytes++) {
         const chunks: Array<Chunk> = []
@@ -135,7 +135,7 @@ describe("Credit", () => {
   })
 
   it.prop(
-    "a receiver never accepts more than its window, whatever a peer sends",
+    "a receiver never accepts more than its window of items and bytes, whatever its peer sends",
     { window: AnyWindow, chunks: Arbitrary.array(Arbitrary.schema(AnyChunk), { maxLength: 40 }) },
     ({ chunks, window }) => {
       let state: Credit.Receiver | undefined = Credit.receiver(window)
@@ -153,7 +153,7 @@ describe("Credit", () => {
   )
 
   it.prop(
-    "a sender never believes more than its window, whatever a peer grants",
+    "a sender never has more credit than its window, whatever its peer grants",
     { window: AnyWindow, grants: Arbitrary.array(Arbitrary.schema(AnyChunk), { maxLength: 20 }), chunk: AnyChunk },
     ({ chunk, grants, window }) => {
       let state: Credit.Sender | undefined = Credit.sender(window)
@@ -182,7 +182,7 @@ describe("Credit", () => {
     assert.isFalse(direction.send({ items: 1, bytes: 0 }))
   })
 
-  it("a window above 32 bits is halved like any other", () => {
+  it("a window whose number of bytes exceeds 32 bits is halved exactly, like any other window", () => {
     const window = { items: 2 ** 33, bytes: 2 ** 40 }
     assert.strictEqual(Credit.price(window, 2 ** 41), 2 ** 39)
     assert.strictEqual(Credit.itemPrice(window, 1000), 1000)
@@ -192,14 +192,14 @@ describe("Credit", () => {
     assert.strictEqual(direction.receiver.owedItems, 5)
   })
 
-  it("a chunk of no items costs one: nothing is free", () => {
+  it("a chunk without items costs the credit of one item", () => {
     const direction = new Direction({ items: 2, bytes: 2 })
     assert.isTrue(direction.send({ items: 0, bytes: 0 }))
     assert.isTrue(direction.send({ items: 0, bytes: 0 }))
     assert.isFalse(direction.send({ items: 0, bytes: 0 }))
   })
 
-  it("the receiver grants once it owes half the window, in items or in bytes", () => {
+  it("a receiver grants credit once it owes half the window, in items or in bytes", () => {
     const direction = new Direction({ items: 4, bytes: 100 })
     const grantsAfter = (chunk: Chunk) => {
       direction.send(chunk)
@@ -212,7 +212,7 @@ describe("Credit", () => {
     assert.deepStrictEqual(grantsAfter({ items: 1, bytes: 50 }), [{ items: 1, bytes: 50 }])
   })
 
-  it("a chunk that arrives and is not read is not granted back", () => {
+  it("a receiver grants no credit for a chunk that has arrived and is not read", () => {
     const direction = new Direction({ items: 2, bytes: 10 })
     direction.send({ items: 1, bytes: 5 })
     direction.send({ items: 1, bytes: 5 })
@@ -222,7 +222,7 @@ describe("Credit", () => {
     assert.isUndefined(Credit.received(direction.receiver, 1, 0))
   })
 
-  it("a window must hold one item and two bytes", () => {
+  it("a window is valid if it has room for at least one item and two bytes", () => {
     assert.isTrue(Credit.isWindow({ items: 1, bytes: 2 }))
     assert.isTrue(Credit.isWindow(Credit.defaultWindow))
     for (const [items, bytes] of [[0, 2], [1, 1], [-1, 2], [1.5, 2], [1, Number.NaN], [1, 2 ** 53]] as const) {
@@ -231,7 +231,7 @@ describe("Credit", () => {
   })
 
   it.prop(
-    "chunks that are not larger than the largest one cost what they hold, and one of them always fits an unused window",
+    "a chunk of at most `largestChunk` items costs its number of items, and always fits into an unused window",
     { window: AnyWindow },
     ({ window }) => {
       const largest = Credit.largestChunk(window)

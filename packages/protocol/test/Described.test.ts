@@ -9,15 +9,15 @@ class Named extends Error {
 }
 class Closed extends Schema.TaggedError<Closed>()("Closed", {}) {}
 
-describe("described", () => {
+describe("The description of a thrown value", () => {
   const thrown: ReadonlyArray<readonly [what: string, value: unknown, text: string]> = [
-    ["an error is its message", new TypeError("no shelf"), "no shelf"],
-    ["an error of fields alone is its name and them", new Full({ shelf: 3 }), `Full {"shelf":3}`],
-    ["an error of nothing is its name", new Closed(), "Closed"],
-    ["a name that is a field is said once", new Named(), `Named {"shelf":3}`],
-    ["text is itself", "no shelf", "no shelf"],
-    ["an object is its fields, not [object Object]", { shelf: 3 }, `{"shelf":3}`],
-    ["nothing is said to be so", undefined, "undefined"]
+    ["an error is described by its message", new TypeError("no shelf"), "no shelf"],
+    ["an error without a message is described by its name and fields", new Full({ shelf: 3 }), `Full {"shelf":3}`],
+    ["an error without message and fields is described by its name", new Closed(), "Closed"],
+    ["an error whose name is also a field is described with the name once", new Named(), `Named {"shelf":3}`],
+    ["a thrown text is described by itself", "no shelf", "no shelf"],
+    ["a thrown object is described by its fields, and not as [object Object]", { shelf: 3 }, `{"shelf":3}`],
+    ["a thrown undefined is described as the text undefined", undefined, "undefined"]
   ]
   for (const [what, value, text] of thrown) it(what, () => assert.strictEqual(described(value), text))
 })

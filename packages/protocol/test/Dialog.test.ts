@@ -455,13 +455,13 @@ const many = { arbitrary: { runs: 1000 } }
 
 const count = (actions: ReadonlyArray<string>, what: string) => actions.filter((a) => a.startsWith(what)).length
 
-describe("Dialog, the caller's side", () => {
+describe("The caller's side of a dialog", () => {
   for (const [title, kind, inputs, actions, state] of callerRows) {
     it(`${title} (${kind})`, () => assert.deepStrictEqual(playCaller(kind, inputs), { state, actions }))
   }
 
   it.prop(
-    "a caller's dialog settles once at most after any words, cancels once at most, and then delivers nothing",
+    "the caller's side of a dialog settles at most once and sends at most one Cancel, after which it delivers no items, under any events",
     { kind: AnyKind, inputs: anyOrder(callerInputs) },
     ({ inputs, kind }) => {
       const { actions, state } = playCaller(kind, inputs)
@@ -483,15 +483,15 @@ describe("Dialog, the caller's side", () => {
   )
 
   it.prop(
-    "a last word, or the loss of the peer, always ends a caller's dialog, after any events",
+    "the caller's side of a dialog ends at a last word or at the loss of its peer, after any events",
     { kind: AnyKind, inputs: anyOrder(callerInputs), end: Schema.Literals(["<Return", "<Error", "lost"]) },
     ({ end, inputs, kind }) => assert.strictEqual(playCaller(kind, [...inputs, end]).state, "Done"),
     many
   )
 })
 
-describe("Dialog, the caller's side, after its bound", () => {
-  it("Dialog stays unanswered, with its cancel, whatever its late last word is", () => {
+describe("The caller's side of a dialog after the bound of its cancel", () => {
+  it("a dialog that was unanswered at the bound of its cancel stays unanswered, whatever its late last word is", () => {
     let state: Dialog.CallerState = Dialog.opening("call")
     for (const input of ["cancel", "elapsed", "<Error"] as const) {
       ;[state] = Dialog.callerStep(state, callerInputs[input])
@@ -501,13 +501,13 @@ describe("Dialog, the caller's side, after its bound", () => {
   })
 })
 
-describe("Dialog, the callee's side", () => {
+describe("The callee's side of a dialog", () => {
   for (const [title, kind, inputs, actions, state] of calleeRows) {
     it(`${title} (${kind})`, () => assert.deepStrictEqual(playCallee(kind, inputs), { state, actions }))
   }
 
   it.prop(
-    "a callee's dialog says its last word once at most after any words, and interrupts once at most",
+    "the callee's side of a dialog says at most one last word and interrupts its handler at most once, under any events",
     { kind: AnyKind, inputs: anyOrder(calleeInputs) },
     ({ inputs, kind }) => {
       const { actions, state } = playCallee(kind, inputs)
@@ -533,13 +533,13 @@ describe("Dialog, the callee's side", () => {
   )
 
   it.prop(
-    "a callee's dialog is done exactly when its handler has exited, after any events",
+    "the callee's side of a dialog is done exactly when its handler has exited, after any events",
     { kind: AnyKind, inputs: anyOrder(calleeInputs) },
     ({ inputs, kind }) => assert.strictEqual(playCallee(kind, inputs).state === "Done", inputs.includes("exited")),
     many
   )
 
-  it("a callee's dialog may yield while it is open, and not after its Stop or a Cancel", () => {
+  it("the callee's side of a dialog may send items while it is open, and not after its own Stop or a Cancel", () => {
     const play = (kind: Message.Kind, ...inputs: ReadonlyArray<CalleeInput>) =>
       inputs.reduce(
         (state: Dialog.CalleeState, input) => Dialog.calleeStep(state, calleeInputs[input])[0],
@@ -779,7 +779,7 @@ class World {
   }
 }
 
-describe("Dialog, both sides over one wire", () => {
+describe("Both sides of a dialog over one connection", () => {
   // Inputs that end a dialog are rare, so that long conversations are tried too.
   const endings: ReadonlyArray<Move> = ["caller cancels", "callee returns", "callee fails"]
   const usual = moves.filter((move) => move !== "wire breaks" && !endings.includes(move))
@@ -799,7 +799,7 @@ describe("Dialog, both sides over one wire", () => {
     )
 
   for (const kind of kinds) {
-    it(`a short ${kind} has no order of events in which an honest side breaks a rule or a caller waits for ever`, () => {
+    it(`in no order of the events of a short ${kind} does an honest side break a rule, or a caller wait for ever`, () => {
       const seen = new Set<string>()
       const open = [new World(kind)]
       for (let world = open.pop(); world !== undefined; world = open.pop()) {
@@ -821,7 +821,7 @@ describe("Dialog, both sides over one wire", () => {
     })
 
     it.prop(
-      `two honest sides of a ${kind} always end, settle exactly once and never see a violation`,
+      `two honest sides of a ${kind} always end, settle exactly once, and see no violation`,
       { script: script(wholeWire), order: script(lanes, 20) },
       ({ order, script }) => {
         const world = new World(kind)
@@ -838,7 +838,7 @@ describe("Dialog, both sides over one wire", () => {
     )
 
     it.prop(
-      `when the wire breaks anywhere in a ${kind}, the caller settles at once and the callee ends with its handler`,
+      `at a loss of the connection at any moment of a ${kind}, the caller settles at once, and the callee ends with its handler`,
       { before: script(wholeWire), after: script(moves) },
       ({ after, before }) => {
         const world = new World(kind)

@@ -9,20 +9,22 @@ import * as Document from "../../../scripts/protocol-doc.ts"
 
 const text = Fs.readFileSync(Document.file, "utf8")
 
-describe("docs/protocol.md", () => {
-  it("docs/protocol.md has the table of words of the code", () => assert.include(text, Document.table()))
+describe("The page docs/protocol.md, compared with the code", () => {
+  it("docs/protocol.md contains the table of words that the code defines", () => assert.include(text, Document.table()))
 
-  it("docs/protocol.md has the table of speakers and words of the code", () => assert.include(text, Document.law()))
+  it("docs/protocol.md contains the table of speakers, phases and words that the code defines", () =>
+    assert.include(text, Document.law()))
 
-  it("making the tables again changes nothing", () => assert.strictEqual(Document.complete(text), text))
+  it("docs/protocol.md does not change when its tables are generated again", () =>
+    assert.strictEqual(Document.complete(text), text))
 
-  it("a document whose table drifted is noticed", () => {
+  it("a changed table in docs/protocol.md is replaced by that of the code", () => {
     const drifted = text.replace("| 30 | `Ping` | both | open | control |", "| 30 | `Ping` | both | open | data |")
     assert.notStrictEqual(drifted, text)
     assert.strictEqual(Document.complete(drifted), text)
   })
 
-  it("docs/protocol.md explains every violation, and no other", () => {
+  it("docs/protocol.md explains exactly the violations that the code defines", () => {
     const rules: { readonly [V in Violation.Violation["_tag"]]: true } = {
       FrameTooLarge: true,
       FrameEmpty: true,
@@ -42,7 +44,7 @@ describe("docs/protocol.md", () => {
     assert.deepStrictEqual(Array.from(section.matchAll(/^\| `(\w+)` \|/gm), ([, rule]) => rule), Object.keys(rules))
   })
 
-  it("docs/protocol.md explains every failure, and no other", () => {
+  it("docs/protocol.md explains exactly the kinds of failures that the code defines", () => {
     const section = text.slice(text.indexOf("A failure (`Failure.ts`)"), text.indexOf("`boxed` is a failure as text"))
     assert.deepStrictEqual(
       Array.from(section.matchAll(/^\| `(\w+)` \|/gm), ([, tag]) => tag),
@@ -50,7 +52,7 @@ describe("docs/protocol.md", () => {
     )
   })
 
-  it("docs/protocol.md has an example of a proof that both sides make", () => {
+  it("docs/protocol.md shows an example of a proof, which both sides of a handshake compute", () => {
     const section = text.slice(text.indexOf("<!-- example of a proof -->"), text.indexOf("<!-- end of the example -->"))
     const cell = (name: string) => section.split("\n").find((line) => line.startsWith(`| ${name} |`))!.split("|")[2]!
     const hexOf = (name: string) => {

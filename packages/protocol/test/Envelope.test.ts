@@ -77,16 +77,16 @@ const verdict = (bytes: ReadonlyArray<number> | Uint8Array): string => {
     : violation._tag
 }
 
-describe("Envelope", () => {
+describe("The encoding of words in an envelope", () => {
   for (const tag of tags) {
     it.prop(
-      `${tag} crosses unharmed, whatever its fields hold`,
+      `a ${tag} with any valid fields is decoded as it was encoded`,
       { message: arbitrary(tag) },
       ({ message }) => assert.deepStrictEqual(Envelope.decode(frame(message)), { _tag: "Message", message })
     )
   }
 
-  it("a payload is neither copied when written nor when read", () => {
+  it("the payload of a word is not copied when the word is encoded or decoded", () => {
     const payload = new Uint8Array(100_000).fill(7)
     const message: Message = { _tag: "Yield", dialog: 3, items: 2, payload }
     const parts = Envelope.encode(message)
@@ -98,14 +98,14 @@ describe("Envelope", () => {
     assert.strictEqual(decoded.message.payload.buffer, bytes.buffer)
   })
 
-  it("a word's bytes stay what they were when later words are written", () => {
+  it("the bytes of an encoded word do not change when later words are encoded", () => {
     const heads = Array.from({ length: 2000 }, (_, n) => Envelope.encode({ _tag: "Ping", n }).head)
     heads.forEach((head, n) => {
       assert.deepStrictEqual(Envelope.decode(head), { _tag: "Message", message: { _tag: "Ping", n } })
     })
   })
 
-  it("a version that is no record is malformed", () => {
+  it("a greeting whose version is no record is malformed", () => {
     const { code } = words.Hello
     for (const version of [null, "1.0", 7]) {
       const bytes = new Packr({ useRecords: false }).pack([
@@ -121,7 +121,7 @@ describe("Envelope", () => {
     }
   })
 
-  it("texts that are no list of texts are malformed", () => {
+  it("a field that must be a list of texts is malformed if it is anything else", () => {
     const { code } = words.Hello
     for (const capabilities of ["large", [7], null]) {
       const hello = [code, { major: 1, minor: 0 }, capabilities, 1000, { name: "a", uuid: "b", pid: 1 }, "peer", null]
@@ -130,11 +130,11 @@ describe("Envelope", () => {
     }
   })
 
-  it("fields of a newer minor version stand at the end and are not read", () => {
+  it("fields that a newer minor version appends to a word are not read", () => {
     assert.strictEqual(verdict([0x94, 30, 5, 0xa1, 0x61, 0x81, 0xa1, 0x61, 0xc0]), "Message Ping")
   })
 
-  it("a number may come as an integer of 64 bits or as a double, if it is a whole one", () => {
+  it("a whole number in a word may be encoded as a 64-bit integer or as a double", () => {
     assert.deepStrictEqual(Envelope.decode(Uint8Array.of(0x92, 30, 0xcf, 0, 0, 0, 1, 0, 0, 0, 0)), {
       _tag: "Message",
       message: { _tag: "Ping", n: 2 ** 32 }
@@ -220,15 +220,15 @@ const hostile: ReadonlyArray<readonly [title: string, bytes: ReadonlyArray<numbe
   ["the key __proto__, written long", beside(0x81, 0xd9, 9, ...text("__proto__").slice(1), 0x80), badKey]
 ]
 
-describe("Envelope, given hostile bytes", () => {
+describe("The envelope of a hostile peer", () => {
   for (const [title, bytes, expected] of hostile) {
-    it(`${title}: ${expected}`, () => {
+    it(`a frame of a hostile peer with ${title} is refused: ${expected}`, () => {
       assert.strictEqual(verdict(bytes), expected)
       healthy()
     })
   }
 
-  it("nesting is refused at any depth that could hurt", () => {
+  it("a frame with deeply nested values is refused, at any depth above the limit", () => {
     for (const depth of [20, 1000, 100_000, 5_000_000]) {
       const expected = "NotMsgpack: it is nested more than 16 deep"
       assert.strictEqual(verdict(nested(depth, [0x91])), expected)
@@ -237,14 +237,14 @@ describe("Envelope, given hostile bytes", () => {
     healthy()
   })
 
-  it("a key that only looks like __proto__ is data", () => {
+  it("a map key that only resembles __proto__ is accepted as data", () => {
     for (const key of ["a__proto__", "__proto_", "constructor", "toString"]) {
       assert.strictEqual(verdict(beside(0x81, ...text(key), 1)), "Message Ping")
     }
     assert.isUndefined(({} as Record<string, unknown>)["admin"])
   })
 
-  it("a frame cut off anywhere is a violation", () => {
+  it("a frame that is cut off at any byte is a violation", () => {
     const message: Message = {
       _tag: "Start",
       dialog: 70_000,
@@ -266,7 +266,7 @@ describe("Envelope, given hostile bytes", () => {
   const many = { arbitrary: { runs: 3000, size: 40 } }
 
   it.prop(
-    "any bytes are a message or a violation, and never an exception",
+    "any bytes are decoded to a message or a violation, and cause no exception",
     { bytes: Arbitrary.array(Byte, { maxLength: 40 }) },
     ({ bytes }) => {
       verdict(bytes)
@@ -277,7 +277,7 @@ describe("Envelope, given hostile bytes", () => {
   )
 
   it.prop(
-    "a message with bytes changed, cut out or put in is a message or a violation, and never an exception",
+    "a message with bytes changed, removed or inserted is decoded to a message or a violation, and causes no exception",
     {
       message: arbitrary("Start"),
       edits: Arbitrary.array(Arbitrary.all([Byte, Byte, Arbitrary.schema(Schema.Literals(["set", "cut", "put"]))]), {
@@ -305,14 +305,14 @@ describe("The fields of a Start", () => {
   }
   const malformed = { _tag: "Malformed", word: "Start", field: "meta" } as const
 
-  it("the fields of a Start are data of known names, or none at all", () => {
+  it("the optional fields of a Start are data under known names, or are absent", () => {
     const annotated = { annotations: { a: null, b: [null, { c: null }], d: "e", f: 1, g: true } }
     for (const meta of [null, {}, { deadline: 0 }, { level: "Info" }, { trace: ["t", "s", false] }, annotated]) {
       assert.strictEqual(decoded(meta), "Start", JSON.stringify(meta))
     }
   })
 
-  it("the fields of a Start are malformed where they are anything else than data of known names", () => {
+  it("the optional fields of a Start are malformed if they are not data under known names", () => {
     for (
       const meta of [
         5,

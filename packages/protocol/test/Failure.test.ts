@@ -64,12 +64,13 @@ const cancelled = Arbitrary.map(
   })
 )
 
-describe("Failure", () => {
+describe("The encoding of failures", () => {
   for (const failure of failures) {
-    it(`${failure._tag} crosses whole`, () => assert.deepStrictEqual(cross(failure), failure))
+    it(`a failure of the kind ${failure._tag} is decoded as it was encoded`, () =>
+      assert.deepStrictEqual(cross(failure), failure))
   }
 
-  it("own properties and parts cross with a failure, and a failure without these fields is read as well", () => {
+  it("the own properties and the parts of an error cross with its failure, and a failure without these fields is decoded as well", () => {
     const full = { ...boxed, properties: { code: "ENOENT", at: [1, { deep: null }] }, parts: [boxed, boxed] }
     const failure = { _tag: "Defect", boxed: full, others: [full], ending: false } as const
     assert.deepStrictEqual(cross(failure), failure)
@@ -88,12 +89,12 @@ describe("Failure", () => {
     assert.deepStrictEqual(read, { ok: true, value: boxed })
   })
 
-  it("every kind of failure has a test that it crosses whole", () => {
+  it("every kind of failure has a test that encodes and decodes it", () => {
     const known = Failure.Failure.members.map((member) => member.fields._tag.schema.literal)
     assert.deepStrictEqual(failures.map(({ _tag }) => _tag), known)
   })
 
-  it("a chain of causes crosses at any length that occurs", () => {
+  it("a failure with a long chain of causes is decoded as it was encoded", () => {
     let chain = boxed
     for (let i = 0; i < 100; i++) chain = { ...boxed, cause: chain }
     assert.deepStrictEqual(cross({ _tag: "Defect", boxed: chain, others: [], ending: false }), {
@@ -105,7 +106,7 @@ describe("Failure", () => {
   })
 
   it.prop(
-    "an error of the contract and a cancellation cross completely, whatever they contain",
+    "an endpoint's own error and a cancellation are decoded as they were encoded, whatever they contain",
     { own, cancelled },
     ({ cancelled, own }) => {
       assert.deepStrictEqual(cross(own), own)
@@ -113,7 +114,10 @@ describe("Failure", () => {
     }
   )
 
-  it.prop("a failure that is cut is refused, or is another own error", { own, cancelled }, ({ cancelled, own }) => {
+  it.prop("the bytes of a failure that are cut off are refused, or are decoded to another error of the endpoint", {
+    own,
+    cancelled
+  }, ({ cancelled, own }) => {
     for (const failure of [own, cancelled]) {
       const bytes = Failure.encode(failure)
       for (let at = 0; at < bytes.length; at += 7) {
@@ -123,13 +127,13 @@ describe("Failure", () => {
     }
   })
 
-  it("bytes that are no failure are refused", () => {
+  it("bytes that encode no failure are refused", () => {
     for (const bytes of [[], [1], [1, 2, 3], [2, 0x83], [0, 1, 2, 3], [9, 9, 9]]) {
       assert.isFalse(Failure.decode(Uint8Array.from(bytes)).ok)
     }
   })
 
-  it("a failure says whether the work of its call had begun", () => {
+  it("the bytes of a failure tell whether the work of its call had begun", () => {
     const refusals = failures.filter((failure) => Failure.isRefusal(Failure.encode(failure))).map(({ _tag }) => _tag)
     assert.deepStrictEqual(refusals, ["EndpointUnknown", "Busy", "ContractMismatch", "PayloadInvalid", "Lost"])
     const asked = { _tag: "Cancelled", by: root, reason: "", actor: root, path: [], others: [], ending: true } as const
@@ -137,10 +141,11 @@ describe("Failure", () => {
     assert.isTrue(Failure.isRefusal(Failure.encode({ ...asked, began: "no" })))
   })
 
-  it("a failure is an ordinary schema", () => assert.isTrue(Schema.is(Failure.Failure)(failures[0])))
+  it("the schema of failures works like any other schema of Effect", () =>
+    assert.isTrue(Schema.is(Failure.Failure)(failures[0])))
 })
 
-describe("The last word of an actor", () => {
+describe("The encoding of farewells", () => {
   const farewells: ReadonlyArray<readonly [what: string, farewell: Failure.Farewell]> = [
     ["a return", { how: { _tag: "Returned" }, cleanup: [] }],
     ["a return, with the last dialog that was read", { how: { _tag: "Returned" }, cleanup: [], taken: 0 }],
@@ -150,13 +155,13 @@ describe("The last word of an actor", () => {
     ["a failed cleanup", { how: { _tag: "Returned" }, cleanup: [boxed, boxed] }]
   ]
 
-  it.each(farewells)("G224: a farewell crosses whole: %s", (_, farewell) => {
+  it.each(farewells)("G224: a farewell is decoded as it was encoded: %s", (_, farewell) => {
     const encoded = Failure.encodeFarewell(farewell)
     assert(encoded.ok)
     assert.deepStrictEqual(Failure.decodeFarewell(encoded.value), { ok: true, value: farewell })
   })
 
-  it.each(farewells)("G224: a farewell that is cut off is refused: %s", (_, farewell) => {
+  it.each(farewells)("G224: the bytes of a farewell that are cut off are refused: %s", (_, farewell) => {
     const encoded = Failure.encodeFarewell(farewell)
     assert(encoded.ok)
     for (let size = 0; size < encoded.value.length; size++) {
@@ -164,7 +169,7 @@ describe("The last word of an actor", () => {
     }
   })
 
-  it("G224: the last word of an actor is refused where it is of no known form", () => {
+  it("G224: a farewell in an unknown form is refused", () => {
     assert.isFalse(Failure.decodeFarewell(Uint8Array.of(9, 0)).ok)
   })
 })

@@ -64,9 +64,9 @@ const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.is
 const Sizes = Schema.Array(between(1, 9)).check(Schema.isMaxLength(6))
 const many = { arbitrary: { runs: 1000, size: 30 } }
 
-describe("Frame.decode", () => {
+describe("The decoding of frames", () => {
   it.prop(
-    "frames arrive whole and in order, however they are cut",
+    "frames are decoded whole and in order, however their bytes are cut into chunks",
     { bodies: Arbitrary.array(Arbitrary.schema(between(1, 20)), { maxLength: 8 }), sizes: Sizes },
     ({ bodies, sizes }) => {
       const expected = bodies.map((size, i) => pattern(size, i))
@@ -78,7 +78,7 @@ describe("Frame.decode", () => {
   )
 
   it.prop(
-    "any bytes, cut anywhere, are whole frames and then at most one violation, the same however they are cut",
+    "any bytes are decoded to whole frames and at most one violation, which do not depend on the chunks",
     {
       parts: Arbitrary.array(
         Arbitrary.schema(Schema.Union([
@@ -106,7 +106,7 @@ describe("Frame.decode", () => {
 
   // Around the size from which a body is reserved at once instead of being kept as it came.
   for (const size of [65_531, 65_535, 65_536, 65_537, 200_000]) {
-    it(`a frame of ${size} bytes arrives whole among small ones, however it is cut`, () => {
+    it(`a frame of ${size} bytes is decoded whole among small frames, however its bytes are cut into chunks`, () => {
       const expected = [pattern(3), pattern(size, 9), pattern(5), pattern(size, 4), pattern(1)]
       const bytes = concat(expected.map(framed))
       for (const sizes of [[], [1000], [65_536], [65_543, 3], [7, 100_000], [bytes.length - 1]]) {
@@ -118,14 +118,14 @@ describe("Frame.decode", () => {
     })
   }
 
-  it("a frame of exactly the limit passes, one byte more is refused on its length alone", () => {
+  it("a frame of exactly the limit is accepted, and a frame of one byte more is refused by its length alone", () => {
     assert.lengthOf(feed([framed(pattern(40))], 40).frames, 1)
     const { frames, state } = feed([framed(pattern(3)), header(41)], 40)
     assert.lengthOf(frames, 1)
     assert.deepStrictEqual(state, { _tag: "Failed", violation: { _tag: "FrameTooLarge", size: 41, limit: 40 } })
   })
 
-  it("a length of four gigabytes is refused, and not taken for a negative one", () => {
+  it("a frame with a length of four gigabytes is refused, and its length does not count as negative", () => {
     const { state } = feed([Uint8Array.of(255, 255, 255, 255)])
     assert.deepStrictEqual(state, {
       _tag: "Failed",
@@ -133,18 +133,18 @@ describe("Frame.decode", () => {
     })
   })
 
-  it("a frame of no bytes is refused", () => {
+  it("an empty frame is refused", () => {
     assert.deepStrictEqual(feed([header(0)]).state, { _tag: "Failed", violation: { _tag: "FrameEmpty" } })
   })
 
-  it("a decoder reads nothing after a violation", () => {
+  it("a decoder of frames reads no bytes after a violation", () => {
     const failed = feed([header(0)]).state
     const { frames, state } = Frame.decode(failed, framed(pattern(3)))
     assert.lengthOf(frames, 0)
     assert.strictEqual(state, failed)
   })
 
-  it("a length that is announced and never sent reserves its size once, not per chunk", () => {
+  it("a frame that is announced and arrives slowly reserves its memory once, and not for each chunk", () => {
     let { state } = Frame.decode(Frame.initial, header(1_000_000))
     assert(state._tag === "Filling")
     const { body } = state
@@ -154,7 +154,7 @@ describe("Frame.decode", () => {
     assert.strictEqual(state.filled, 10_000)
   })
 
-  it("a whole frame is a view into the chunk it came in", () => {
+  it("a frame that lies in one chunk is a view of this chunk", () => {
     const chunk = framed(pattern(100_000))
     assert.strictEqual(Frame.decode(Frame.initial, chunk).frames[0]!.buffer, chunk.buffer)
   })
@@ -165,9 +165,9 @@ describe("Frame.decode", () => {
 const tails = [0, 1, 16_383, 16_384, 16_385, 65_500, 65_531, 65_532, 65_533, 65_535, 65_536, 65_537, 100_000]
 const heads = [1, 5, 300, 49_148, 65_532, 65_533, 70_000]
 
-describe("Outbox", () => {
+describe("An outbox of frames", () => {
   it.prop(
-    "bytes come out as the same frames, wherever they are taken, and taken bytes are never written again",
+    "an outbox gives out the frames that were put in, and never writes to bytes that it has given out",
     {
       steps: Arbitrary.array(
         Arbitrary.schema(Schema.Union([
@@ -212,7 +212,7 @@ describe("Outbox", () => {
     { arbitrary: { runs: 200, size: 24 } }
   )
 
-  it("a large tail is not copied, a small one costs no chunk of its own", () => {
+  it("an outbox does not copy a large tail, and joins a small tail with the frames around it", () => {
     const outbox = new Frame.Outbox()
     const small = pattern(100)
     const large = pattern(16_385)
@@ -225,7 +225,7 @@ describe("Outbox", () => {
   })
 
   it.prop(
-    "outboxes that share their memory mix no frames",
+    "outboxes that share their memory do not mix their frames",
     {
       steps: Arbitrary.array(
         Arbitrary.schema(Schema.Struct({
@@ -260,7 +260,7 @@ describe("Outbox", () => {
     { arbitrary: { runs: 100, size: 40 } }
   )
 
-  it("outboxes share the memory of ordinary frames, and one large head has memory of its own", () => {
+  it("outboxes put small frames into shared memory, and a large head into memory of its own", () => {
     const bufferOf = (size: number) => {
       const outbox = new Frame.Outbox()
       outbox.push({ head: pattern(size), tail: undefined })
@@ -271,7 +271,7 @@ describe("Outbox", () => {
     assert.isFalse(buffers.has(bufferOf(200_000)))
   })
 
-  it("an outbox nothing was put into has nothing to give", () => {
+  it("an empty outbox gives out no bytes", () => {
     const outbox = new Frame.Outbox()
     assert.isTrue(outbox.isEmpty)
     assert.lengthOf(outbox.take(), 0)

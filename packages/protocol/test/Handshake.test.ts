@@ -95,12 +95,13 @@ const rows: ReadonlyArray<
   ["what was violated stays violated", dialler, [ping, welcome], ["Violated", "Hello"]]
 ]
 
-describe("Handshake", () => {
+describe("The handshake of a connection without a secret", () => {
   for (const [title, config, words, expected] of rows) {
-    it(`${title}: ${expected.join(", ")}`, () => assert.deepStrictEqual(outline(config, words), expected))
+    it(`${title}: the handshake gives ${expected.join(", ")}`, () =>
+      assert.deepStrictEqual(outline(config, words), expected))
   }
 
-  it("both sides agree on what they share: the smaller frame, the common capabilities", () => {
+  it("both sides of a handshake agree on the smaller frame limit and on the capabilities that both have", () => {
     const ours = play(dialler, [welcome]).state
     const theirs = play(acceptor(), [hello]).state
     assert.deepStrictEqual(ours, {
@@ -113,7 +114,7 @@ describe("Handshake", () => {
     })
   })
 
-  it("a refusal names both versions and what to do, and version comes before the judge's reasons", () => {
+  it("a refusal for the version names both versions and the next step, and comes before any refusal of the judge", () => {
     const { sent } = play(acceptor(proofless), [{ ...hello, version: newer }])
     assert.deepStrictEqual(sent, [{
       _tag: "Refuse",
@@ -122,14 +123,14 @@ describe("Handshake", () => {
     }])
   })
 
-  it("a breach names the word and the state", () => {
+  it("a violation in the handshake names the word and the state of the handshake", () => {
     assert.deepStrictEqual(play(acceptor(), [ping]).state, {
       _tag: "Violated",
       violation: { _tag: "HandshakeOrder", word: "Ping", state: "Listening" }
     })
   })
 
-  it("a dialler without a secret is told what it lacks and where to dial from", () => {
+  it("a dialler without the secret of the tree is told that it lacks the secret, and from where it may dial", () => {
     const { state } = play(dialler, [challenge])
     assert.deepStrictEqual(state, {
       _tag: "Refused",
@@ -177,7 +178,7 @@ describe("Handshake", () => {
   )
 
   it.prop(
-    "two sides of a handshake open together or not at all",
+    "either both sides of a handshake open their connection, or neither does",
     { ours: Schema.Literals([1, 2]), theirs: Schema.Literals([1, 2]), judged: Schema.Boolean },
     ({ judged, ours, theirs }) => {
       const greeting = { ...hello, version: { major: ours, minor: 0 } }

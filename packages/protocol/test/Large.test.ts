@@ -86,14 +86,18 @@ describe("A payload with large parts", () => {
     const values = name === "unknown"
       ? Arbitrary.schema(Schema.Json)
       : Arbitrary.schema(schema as Schema.Codec<unknown>)
-    it.prop(`a large payload carries ${name} beside a large text unharmed`, { value: values }, ({ value }) => {
-      const crossed = cross(both, { value, large })
-      assert.strictEqual(crossed.large, large)
-      assert.isTrue(equivalent(crossed.value, value))
-    })
+    it.prop(
+      `a payload with large parts carries ${name} beside a large text unchanged`,
+      { value: values },
+      ({ value }) => {
+        const crossed = cross(both, { value, large })
+        assert.strictEqual(crossed.large, large)
+        assert.isTrue(equivalent(crossed.value, value))
+      }
+    )
   }
 
-  it("G171: a large payload carries texts and bytes of any length unharmed, with every letter", () => {
+  it("G171: a payload with large parts carries texts and bytes of any length and with any letters unchanged", () => {
     const schema = Schema.Struct({ text: Schema.String, bytes: Schema.Uint8Array, more: Schema.Array(Schema.String) })
     for (const length of [minLargeLength - 1, minLargeLength, 100_000, 3_000_000]) {
       const text = "aé\u{1F331}\ufeff\uffff".repeat(length).slice(0, length - length % 8)
@@ -103,7 +107,7 @@ describe("A payload with large parts", () => {
     }
   })
 
-  it("a payload with large parts writes its large parts once, as they are, behind the rest", () => {
+  it("a payload with large parts contains each large part once, unchanged, behind all other data", () => {
     const bytes = new Uint8Array(1_000_000).fill(9)
     const payload = encodeAgain(Schema.Struct({ bytes: Schema.Uint8Array, text: Schema.String }), {
       bytes,
@@ -120,7 +124,7 @@ describe("A payload with large parts", () => {
     assert.notStrictEqual(decode(Schema.Uint8Array, small).buffer, small.buffer)
   })
 
-  it("G171: a payload with large parts keeps what it was when its sender changes the value afterwards", () => {
+  it("G171: a payload with large parts does not change when its sender changes the value after encoding", () => {
     const bytes = new Uint8Array(100_000).fill(1)
     const payload = encodeAgain(Schema.Uint8Array, bytes)
     bytes.fill(2)
@@ -137,7 +141,7 @@ describe("A payload with large parts", () => {
     assert.deepStrictEqual(cross(schema, value), value)
   })
 
-  it("a payload with large parts refuses a large text with half of a surrogate pair, and says where", () => {
+  it("a large text with half of a surrogate pair is refused by the encoder, with its place in the value", () => {
     const schema = Schema.Struct({ name: Schema.String, text: Schema.String })
     encode(schema, { name: "a", text: large })
     for (const value of [{ name: "a", text: `${large}\ud800` }, { name: "\ud800", text: large }]) {
@@ -147,7 +151,7 @@ describe("A payload with large parts", () => {
     }
   })
 
-  it("a payload with large parts says why a value beside a large one does not match", () => {
+  it("a value that does not match its schema beside a large one is refused with the reason", () => {
     const schema = Schema.Struct({ n: Schema.Int, text: Text.check(Schema.isMaxLength(10 * large.length)) })
     encode(schema, { n: 1, text: large })
     const refused = Payload.faithful(schema).encode({ n: 0.5, text: large })
@@ -158,7 +162,7 @@ describe("A payload with large parts", () => {
     assert.include(long.issue, `["text"]`)
   })
 
-  it("G85: a payload with large parts is let go once it was read", async () => {
+  it("G85: the memory of a payload with large parts can be collected once the payload has been read", async () => {
     setFlagsFromString("--expose-gc")
     const collect = runInNewContext("gc") as () => void
     const schema = Schema.Struct({ text: Schema.String, bytes: Schema.Uint8Array })
@@ -174,7 +178,7 @@ describe("A payload with large parts", () => {
     assert.isUndefined(frame.deref())
   })
 
-  it("a payload with large parts tells the items of a chunk apart", () => {
+  it("the items of a chunk with large parts are decoded one by one if one of them does not match", () => {
     const schema = Schema.Struct({ text: Schema.String, n: Schema.Finite })
     const chunks = Payload.chunks(schema)
     const strict = Payload.chunks(
@@ -204,7 +208,7 @@ describe("The frame of a large payload", () => {
     return { codec, payload: written.value }
   }
 
-  it("G254: the frame of a large payload is given back when its texts have been read, and small bytes beside them stay", () => {
+  it("G254: the frame of a large payload is given back when its texts have been read, and small bytes of the value stay intact", () => {
     const value = { text: large, bytes: new Uint8Array([1, 2, 3]) }
     const { codec, payload } = encoded(Schema.Struct({ text: Text, bytes: Schema.Uint8Array }), value)
     const frame = arrived(payload)
@@ -216,7 +220,7 @@ describe("The frame of a large payload", () => {
     assert.deepStrictEqual(read, { ok: true, value })
   })
 
-  it("G254: the frame of a large payload stays while the value is a view of the frame, or another frame is beside it", () => {
+  it("G254: the frame of a large payload is kept if the value is a view of the frame, or another frame shares its memory", () => {
     const image = new Uint8Array(minLargeLength).fill(9)
     const viewed = encoded(Schema.Struct({ text: Text, image: Schema.Uint8Array }), { text: large, image })
     const frame = arrived(viewed.payload)
@@ -236,7 +240,7 @@ describe("A payload of a hostile peer", () => {
   const schema = Schema.Struct({ texts: Schema.Array(Schema.String), bytes: Schema.Option(Schema.Uint8Array) })
   const encoded = () => encodeAgain(schema, { texts: [large], bytes: Option.some(new Uint8Array(minLargeLength)) })
 
-  it("a payload of a hostile peer is refused where its large parts are cut off or others follow", () => {
+  it("a payload of a hostile peer is refused if its large parts are cut off, or if further bytes follow them", () => {
     const payload = encoded()
     for (const at of [1, 100, minLargeLength, minLargeLength + 1, payload.length - 30]) {
       assert.isFalse(Payload.codec(schema).decode(payload.subarray(0, payload.length - at)).ok)
@@ -247,7 +251,7 @@ describe("A payload of a hostile peer", () => {
     }
   })
 
-  it("G171: a payload of a hostile peer is refused where the same bytes are read over and over", () => {
+  it("G171: a payload of a hostile peer is refused if many of its places name the same bytes", () => {
     const places = Array.from({ length: 100 }, () => `\u0000\u0000large:0:${large.length}`)
     // Written by a codec that has seen nothing large: texts that look like places are texts.
     const List = Schema.Struct({ texts: Schema.Array(Schema.String) })
@@ -262,7 +266,7 @@ describe("A payload of a hostile peer", () => {
   })
 
   it.prop(
-    "a hostile payload is read or refused whatever it holds, and never throws",
+    "a payload of a hostile peer is decoded or refused, and causes no exception",
     { bytes: Schema.Uint8Array },
     ({ bytes }) => {
       const payload = encoded().slice()

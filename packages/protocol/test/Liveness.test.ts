@@ -42,7 +42,7 @@ const rows: ReadonlyArray<
   ], "Dead"]
 ]
 
-describe("Liveness", () => {
+describe("The machine that checks whether a peer still answers", () => {
   for (const [title, events, actions, state] of rows) {
     it(title, () => assert.deepStrictEqual(play(events), { state, actions }))
   }
@@ -61,7 +61,7 @@ describe("Liveness", () => {
   }
 
   it.prop(
-    "liveness gives up once at most, and only after a ping went unanswered for the timeout",
+    "a connection is given up at most once, and only after a Ping was unanswered for the timeout",
     { steps },
     ({ steps }) => {
       let state = Liveness.start(0)
@@ -96,16 +96,21 @@ describe("Liveness", () => {
     many
   )
 
-  it.prop("a silent peer is given up within two ticks after interval and timeout", { steps }, ({ steps }) => {
-    let state = Liveness.start(0)
-    let now = 0
-    for (const event of events(steps)) {
-      ;[state] = Liveness.step(config, state, event)
-      now = event.now
-    }
-    for (const wait of [config.interval, config.timeout]) {
-      ;[state] = Liveness.step(config, state, { _tag: "Tick", now: now += wait })
-    }
-    assert.strictEqual(state._tag, "Dead")
-  }, many)
+  it.prop(
+    "a silent peer is given up at most two ticks after the interval and the timeout have passed",
+    { steps },
+    ({ steps }) => {
+      let state = Liveness.start(0)
+      let now = 0
+      for (const event of events(steps)) {
+        ;[state] = Liveness.step(config, state, event)
+        now = event.now
+      }
+      for (const wait of [config.interval, config.timeout]) {
+        ;[state] = Liveness.step(config, state, { _tag: "Tick", now: now += wait })
+      }
+      assert.strictEqual(state._tag, "Dead")
+    },
+    many
+  )
 })

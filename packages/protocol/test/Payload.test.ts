@@ -66,30 +66,30 @@ const schemas: Readonly<Record<string, Data>> = {
   "items in a chunk": Schema.Array(Schema.Struct({ id: Schema.Int, name: Text, tags: Schema.Array(Text) }))
 }
 
-describe("Payload", () => {
+describe("The codec of payloads", () => {
   for (const [name, schema] of Object.entries(schemas)) {
     const equivalent = Schema.toEquivalence(schema)
-    it.prop(`${name} cross unharmed`, { value: schema }, ({ value }) => {
+    it.prop(`${name} are decoded as they were encoded`, { value: schema }, ({ value }) => {
       assert.isTrue(equivalent(cross(schema, value), value))
     })
   }
 
-  it.prop("every double crosses as itself: NaN, -0 and the infinities too", { n: Schema.Number }, ({ n }) => {
+  it.prop("every double is decoded as the same double", { n: Schema.Number }, ({ n }) => {
     assert.isTrue(Object.is(cross(Schema.Number, n), n))
   })
-  it("NaN, -0 and the infinities cross as themselves", () => {
+  it("NaN, -0 and the infinities are decoded as they were encoded", () => {
     for (const n of [Number.NaN, -0, 0, Infinity, -Infinity, Number.MIN_VALUE, Number.MAX_SAFE_INTEGER + 1]) {
       assert.isTrue(Object.is(cross(Schema.Number, n), n), String(n))
     }
   })
 
-  it("a field that is undefined stays, one that is missing stays missing", () => {
+  it("a field that is undefined crosses as undefined, and a missing field stays missing", () => {
     const S = Schema.Struct({ a: Schema.optional(Schema.Finite), b: Schema.optionalKey(Schema.Finite) })
     assert.deepStrictEqual(Object.keys(cross(S, { a: undefined })), ["a"])
     assert.deepStrictEqual(Object.keys(cross(S, {})), [])
   })
 
-  it("classes and errors arrive as what they are, with their methods", () => {
+  it("instances of classes and errors are decoded as instances of their classes, with their methods", () => {
     const point = cross(Point, new Point({ x: 1, y: 2 }))
     assert.instanceOf(point, Point)
     assert.strictEqual(point.sum, 3)
@@ -99,7 +99,7 @@ describe("Payload", () => {
     assert.deepStrictEqual(error.at, new Date(5))
   })
 
-  it("a cause keeps all its reasons", () => {
+  it("a Cause is decoded with all its reasons", () => {
     const S = Schema.Cause(TooSmall, Schema.Defect())
     const error = new TooSmall({ n: 1, at: new Date(5) })
     const cause = Cause.combine(Cause.combine(Cause.fail(error), Cause.die(new Error("boo"))), Cause.interrupt(7))
@@ -110,14 +110,14 @@ describe("Payload", () => {
     assert.strictEqual((died.defect as Error).message, "boo")
   })
 
-  it("a payload's bytes stay what they were when later payloads are encoded", () => {
+  it("the bytes of a payload do not change when later payloads are encoded", () => {
     const first = sent(Text, "first")
     const copy = first.slice()
     for (let i = 0; i < 5000; i++) sent(Text, `later ${i}`)
     assert.deepStrictEqual(first, copy)
   })
 
-  it("a value that was read stays what it was when later payloads are read", () => {
+  it("a decoded value does not change when later payloads are decoded", () => {
     for (const size of [10, 1000, 30_000, 70_000]) {
       const bytes = new Uint8Array(size).fill(1)
       const first = cross(Schema.Uint8Array, bytes)
@@ -126,7 +126,7 @@ describe("Payload", () => {
     }
   })
 
-  it("a value whose reading reads another of its kind is read right", () => {
+  it("a payload whose decoding decodes another payload of the same schema is decoded correctly", () => {
     const Inner = Schema.Struct({ name: Text, nested: Schema.NullOr(Schema.Uint8Array) })
     const inner = sent(Inner, { name: "inner", nested: null })
     // A schema that looks into a payload of its own kind while it is being read.
@@ -141,16 +141,16 @@ describe("Payload", () => {
     assert.deepStrictEqual(cross(Checked, outer), outer)
   })
 
-  it("no bytes are no payload", () => {
+  it("an empty payload is refused", () => {
     for (const schema of [Schema.Struct({ n: Schema.Int }), Schema.Array(Text), Text, Schema.Void]) {
       assert.isFalse(Payload.codec(schema as Data).decode(new Uint8Array(0)).ok)
     }
   })
 
-  it("a schema has one codec", () => assert.strictEqual(Payload.codec(Tree), Payload.codec(Tree)))
+  it("the same schema always has the same codec", () => assert.strictEqual(Payload.codec(Tree), Payload.codec(Tree)))
 })
 
-describe("Payload, of unions whose members have no literal and no kind of data of their own", () => {
+describe("The codec of unions whose members differ neither by a literal nor by their kind of data", () => {
   const Some = Schema.Struct({ a: Schema.Int })
   const More = Schema.Struct({ a: Schema.Int, b: Schema.optionalKey(Text) })
   const Other = Schema.Struct({ c: Schema.Date })
@@ -203,14 +203,18 @@ describe("Payload, of unions whose members have no literal and no kind of data o
     "unions with a check": Schema.Union([Some, More]).check(Schema.makeFilter(({ a }) => a !== 7))
   }
   for (const [name, schema] of Object.entries(unions)) {
-    it.prop(`G115: ${name} cross unharmed`, { value: schema }, ({ value }) => {
-      const arrived = cross(schema, value)
-      assert.deepStrictEqual(arrived, value)
-      assert.deepStrictEqual(cross(schema, arrived), value)
-    })
+    it.prop(
+      `G115: ${name} in a union without literals are decoded as they were encoded`,
+      { value: schema },
+      ({ value }) => {
+        const arrived = cross(schema, value)
+        assert.deepStrictEqual(arrived, value)
+        assert.deepStrictEqual(cross(schema, arrived), value)
+      }
+    )
   }
 
-  it("G115: a value keeps the fields of the member that has them all", () => {
+  it("G115: a value of such a union keeps all fields if one member of the union has all of them", () => {
     for (const members of [[Some, More], [More, Some]] as const) {
       const schema = Schema.Struct({ of: Schema.Union(members) })
       const value = { of: { a: 1, b: "b" } }
@@ -218,22 +222,22 @@ describe("Payload, of unions whose members have no literal and no kind of data o
       assert.deepStrictEqual(Payload.codec(schema).make(value), value)
     }
   })
-  it("a value with a field of no member loses it, as in other structs", () => {
+  it("a value of a union loses a field that no member has, as a value of a struct does", () => {
     assert.deepStrictEqual(cross(Schema.Union([Some, Other]), { a: 1, z: 2 } as { a: number }), { a: 1 })
   })
-  it("the defaults of a member are filled in where a value lacks them", () => {
+  it("the missing fields of a value of a union get the defaults of its member", () => {
     const Low = Schema.Struct({ a: Schema.Int, n: Schema.Int.pipe(Schema.withConstructorDefault(Effect.succeed(3))) })
     const schema = Schema.Union([Other, Low])
     assert.deepStrictEqual(Payload.codec(schema).make({ a: 1 }), { a: 1, n: 3 })
     assert.deepStrictEqual(cross(schema, { a: 1, n: 3 }), { a: 1, n: 3 })
   })
-  it("the default of a union itself is filled in where a value lacks it", () => {
+  it("a missing field whose schema is a union with a default gets this default", () => {
     const nested = Nested.pipe(Schema.withConstructorDefault(Effect.succeed({ a: 3 })))
     const { make } = Payload.codec(Schema.Struct({ must: nested, may: Schema.optionalKey(nested) }))
     assert.deepStrictEqual(make({}), { must: { a: 3 }, may: { a: 3 } })
     assert.deepStrictEqual(make({ must: { a: 1, b: "b" } }), { must: { a: 1, b: "b" }, may: { a: 3 } })
   })
-  it("G115: an instance crosses as the class it is made of, not as the one that this extends", () => {
+  it("G115: an instance of a class in a union is decoded as an instance of its own class, and not of the class that it extends", () => {
     class Fruit extends Apple.extend<Fruit>("Fruit")({ ripe: Schema.optionalKey(Schema.Boolean) }) {}
     const values = [
       new Apple({ size: 1 }),
@@ -246,24 +250,24 @@ describe("Payload, of unions whose members have no literal and no kind of data o
       assert.deepStrictEqual(cross(schema, { of: values }), { of: values })
     }
   })
-  it("G115: a union behind a conversion keeps the fields of the member that has them all", () => {
+  it("G115: a value of a union behind a conversion keeps all fields if one member has all of them", () => {
     const value = { a: 1, b: "b" }
     const ofUnion = Nested.pipe(Schema.withDecodingDefaultKey(Effect.succeed({ a: 9 })))
     assert.deepStrictEqual(cross(Schema.Struct({ of: ofUnion }), { of: value }), { of: value })
     const inStruct = Schema.Struct({ of: Nested }).pipe(Schema.withDecodingDefaultKey(Effect.succeed({ of: { a: 9 } })))
     assert.deepStrictEqual(cross(Schema.Struct({ in: inStruct }), { in: { of: value } }), { in: { of: value } })
   })
-  it("a value of no member fails at the sender, and the issue says where", () => {
+  it("a value that matches no member of a union is refused by the encoder, with its place", () => {
     const encoded = Payload.codec(Schema.Struct({ of: Schema.Union([Some, Other]) })).encode({ of: { a: "1" } })
     assert(!encoded.ok)
     assert.match(encoded.issue, /Expected number\n {2}at \["of"\]\["a"\]/)
   })
-  it("a value that fails the check of its union fails at both ends", () => {
+  it("a value that fails the check of its union is refused by the encoder and by the decoder", () => {
     const checked = unions["unions with a check"]!
     assert.isFalse(Payload.codec(checked).encode({ a: 7 }).ok)
     assert.isFalse(Payload.codec(checked).decode(sent(unions["structs of which one has more"]!, { a: 7 })).ok)
   })
-  it("a value that contains itself is refused with its place", () => {
+  it("a value of a union that contains itself is refused by the encoder with its place", () => {
     const value: { in: unknown } = { in: null }
     value.in = { nest: value }
     const encoded = Payload.codec(Nest).encode(value)
@@ -274,7 +278,7 @@ describe("Payload, of unions whose members have no literal and no kind of data o
   })
 })
 
-describe("Payload, of a schema that nothing carries", () => {
+describe("The codec of a schema whose values cannot cross", () => {
   class Handle {}
   const Opaque = Schema.instanceOf(Handle)
   const instance =
@@ -297,13 +301,13 @@ describe("Payload, of a schema that nothing carries", () => {
     ]
   ]
   for (const [what, schema, issue] of refused) {
-    it(`G116: ${what} is found before a value exists, and its codec refuses every value`, () => {
+    it(`G116: ${what} in a schema is found before a value exists, and the codec of the schema refuses every value`, () => {
       assert.strictEqual(Payload.refusal(schema), issue)
       assert.deepStrictEqual(Payload.codec(schema).encode({}), { ok: false, issue })
       assert.deepStrictEqual(Payload.codec(schema).decode(new Uint8Array([1, 0])), { ok: false, issue })
     })
   }
-  it("G116: a symbol of this process is found before a value exists", () => {
+  it("G116: a symbol of this process in a schema is found before a value exists", () => {
     assert.strictEqual(
       Payload.refusal(Schema.Struct({ s: Schema.UniqueSymbol(Symbol("mine")) })),
       `no value of it can cross: it has a symbol that no other process knows. Make it with Symbol.for\n  at ["s"]`
@@ -317,7 +321,7 @@ describe("Payload, of a schema that nothing carries", () => {
       issue: `${instance}\n  at ["of"]`
     })
   })
-  it("G116: a schema that is not defined yet refuses its values, and takes them later", () => {
+  it("G116: a suspended schema refuses its values while it is not defined, and accepts them afterwards", () => {
     const defined: Array<typeof Text> = []
     const Late = Schema.Struct({
       of: Schema.suspend(() => {
@@ -332,7 +336,7 @@ describe("Payload, of a schema that nothing carries", () => {
     assert.isTrue(codec.encode({ of: "a" }).ok)
     assert.deepStrictEqual(cross(Late, { of: "a" }), { of: "a" })
   })
-  it("an instance whose schema says its codec crosses", () => {
+  it("an instance crosses if its schema declares a codec for it", () => {
     class Metre {
       readonly length: number
       constructor(length: number) {
@@ -402,9 +406,9 @@ const has3 = (value: unknown): boolean =>
   JSON.stringify(value instanceof Date ? value.getTime() : value, (_, it) => typeof it === "bigint" ? String(it) : it)
     ?.includes("3") === true
 
-describe("Payload, of a chunk with items that do not match", () => {
+describe("The codec of a chunk with items that do not match", () => {
   for (const [name, [of, items]] of Object.entries(chunkKinds)) {
-    it(`G129: a chunk of ${name} tells its invalid items from the others, and what was sent`, () => {
+    it(`G129: a chunk of ${name} is decoded item by item, and gives of an invalid item what the peer sent`, () => {
       const schema = of(Schema.makeFilter((value: unknown) => isLax || !has3(value))) as Data
       const chunks = Payload.chunks(schema)
       isLax = true
@@ -432,7 +436,7 @@ describe("Payload, of a chunk with items that do not match", () => {
     })
   }
 
-  it("G129: a chunk of another schema holds no items", () => {
+  it("G129: a chunk that was encoded by another schema is decoded to no items", () => {
     const chunks = Payload.chunks(Schema.Struct({ a: Schema.String }))
     for (const bytes of [[], [1], [3, 1, 2, 255], [0, 0, 0, 0]]) {
       assert.isUndefined(chunks.decodeEach(new Uint8Array(bytes)))
@@ -440,7 +444,7 @@ describe("Payload, of a chunk with items that do not match", () => {
   })
 
   it.prop(
-    "G129: any bytes are items or none, and never an exception",
+    "G129: any bytes are decoded to items or to none, and cause no exception",
     { bytes: Schema.Uint8Array },
     ({ bytes }) => {
       const each = Payload.chunks(Tree).decodeEach(bytes)
@@ -449,18 +453,22 @@ describe("Payload, of a chunk with items that do not match", () => {
   )
 })
 
-describe("Payload, when contracts differ", () => {
+describe("The codec of payloads when the contracts of the two sides differ", () => {
   const Old = Schema.Struct({ name: Text, size: Schema.Finite })
   const New = Schema.Struct({ name: Text, size: Schema.Finite, colour: Schema.optionalKey(Text) })
 
-  it.prop("a new optional field is skipped by a peer that does not know it", { value: New }, ({ value }) => {
+  it.prop("a decoder skips an optional field that its older schema does not have", { value: New }, ({ value }) => {
     const { name, size } = value
     assert.deepStrictEqual(received(Old, sent(New, value)), { name, size })
   })
-  it.prop("a peer that does not know a new optional field is understood", { value: Old }, ({ value }) => {
-    assert.deepStrictEqual(received(New, sent(Old, value)), value)
-  })
-  it("a new optional field of items in a chunk is skipped where it is unknown, and may be missing", () => {
+  it.prop(
+    "a decoder accepts a value of an older schema that lacks a new optional field",
+    { value: Old },
+    ({ value }) => {
+      assert.deepStrictEqual(received(New, sent(Old, value)), value)
+    }
+  )
+  it("a decoder of chunks skips an unknown optional field of items, and accepts items without a new optional field", () => {
     const items = [{ name: "a", size: 1, colour: "red" }, { name: "b", size: 2 }]
     assert.deepStrictEqual(received(Schema.Array(Old), sent(Schema.Array(New), items)), [
       { name: "a", size: 1 },
@@ -469,7 +477,7 @@ describe("Payload, when contracts differ", () => {
     const old = [{ name: "a", size: 1 }]
     assert.deepStrictEqual(received(Schema.Array(New), sent(Schema.Array(Old), old)), old)
   })
-  it("a field that is required and missing is named", () => {
+  it("a missing required field is named by the decoder", () => {
     const decoded = Payload.codec(Schema.Struct({ name: Text, weight: Schema.Finite })).decode(sent(Old, {
       name: "a",
       size: 1
@@ -479,13 +487,13 @@ describe("Payload, when contracts differ", () => {
   })
 })
 
-describe("Payload, when something is wrong", () => {
-  it("a value the schema refuses fails at the sender, and the issue says where", () => {
+describe("The errors of the codec of payloads", () => {
+  it("a value that does not match its schema is refused by the encoder, with its place", () => {
     const encoded = Payload.codec(Schema.Struct({ n: Schema.Int })).encode({ n: 1.5 })
     assert.deepStrictEqual(encoded, { ok: false, issue: `Expected an integer\n  at ["n"]` })
   })
 
-  it("a check that throws is reported, at the sender and at the reader, with its message or its name and fields", () => {
+  it("a check that throws is reported by the encoder and the decoder, with the error's message or its name and fields", () => {
     const throwing = (error: Error) =>
       Text.check(Schema.makeFilter(() => {
         throw error
@@ -531,7 +539,7 @@ describe("Payload, when something is wrong", () => {
   /** The same values without prototypes that an arbitrary may have given them. */
   const plain = <A>(value: A): A => structuredClone(value)
   for (const [name, value] of Object.entries(notJson)) {
-    it(`${name} at an Unknown or Any fails at the sender, and the issue says where`, () => {
+    it(`${name} in the place of Schema.Unknown or Schema.Any is refused by the encoder, with its place`, () => {
       const issueOf = (schema: Data, value: unknown) => {
         const encoded = Payload.codec(schema).encode(value)
         return encoded.ok ? "crossed" : encoded.issue
@@ -546,13 +554,15 @@ describe("Payload, when something is wrong", () => {
       )
     })
   }
-  it("an Unknown that only a suspended schema holds is checked too", () => {
+  it("a value in the place of Schema.Unknown is also checked inside a suspended schema", () => {
     const Hidden = Schema.Struct({ any: Schema.Unknown })
     const S = Schema.Struct({ inner: Schema.suspend((): Schema.Codec<typeof Hidden.Type> => Hidden) })
     const encoded = Payload.codec(S).encode({ inner: { any: new Date(0) } })
     assert.deepStrictEqual(encoded, { ok: false, issue: `Expected JSON value\n  at ["inner"]["any"]` })
   })
-  it.prop("JSON at an Unknown crosses unharmed, with its -0", { value: Schema.Json }, ({ value }) => {
+  it.prop("a JSON value in the place of Schema.Unknown is decoded as it was encoded, including -0", {
+    value: Schema.Json
+  }, ({ value }) => {
     const open = { any: value, child: { any: value, child: null } }
     const json = plain(open)
     assert.deepStrictEqual(cross(Open, open), json)
@@ -563,7 +573,7 @@ describe("Payload, when something is wrong", () => {
       number: -0
     })
   })
-  it("a class, a record and a numbered union keep the -0 of an Unknown inside", () => {
+  it("a class, a record and a union keep the -0 of a value in the place of Schema.Unknown", () => {
     class Held extends Schema.Class<Held>("Held")({ any: Schema.Unknown }) {}
     const A = Schema.Struct({ a: Schema.Unknown })
     const B = Schema.Struct({ a: Schema.Unknown, b: Schema.Any })
@@ -572,7 +582,7 @@ describe("Payload, when something is wrong", () => {
     assert.deepStrictEqual(cross(Schema.Record(Schema.String, Schema.Unknown), { x: -0 }), { x: -0 })
     assert.deepStrictEqual(cross(Schema.Union([A, B]), { a: -0, b: { c: -0 } }), { a: -0, b: { c: -0 } })
   })
-  it("a union of an Unknown and other data keeps every value as it is", () => {
+  it("a union of Schema.Unknown and other data leaves every value unchanged", () => {
     class Point extends Schema.Class<Point>("Point")({ x: Schema.Number }) {}
     const values = [{ q: 1 }, { a: 1 }, { a: 1, b: [2] }, { a: "text" }, -0, 0, "text", [1, null], null]
     for (const member of [Schema.Struct({ a: Schema.Number }), Point, Schema.Number, Schema.Array(Schema.Number)]) {
@@ -587,12 +597,12 @@ describe("Payload, when something is wrong", () => {
     }
     assert.instanceOf(cross(Schema.Union([Point, Schema.Unknown]), new Point({ x: 1 })), Point)
   })
-  it("an optional Unknown may be missing", () => {
+  it("an optional field of Schema.Unknown may be missing", () => {
     assert.deepStrictEqual(cross(Loose, { must: 1 }), { must: 1 })
     assert.deepStrictEqual(cross(Loose, { must: 1, maybe: undefined }), { must: 1, maybe: undefined })
   })
 
-  describe("of its shape", () => {
+  describe("The errors of the codec for values that are too deep or contain themselves", () => {
     class Link extends Schema.Class<Link>("Link")({
       next: Schema.NullOr(Schema.suspend((): Schema.Codec<unknown> => Link as unknown as Schema.Codec<unknown>))
     }) {}
@@ -618,19 +628,19 @@ describe("Payload, when something is wrong", () => {
       }]
     ]
     for (const [name, schema, make, tie] of kinds) {
-      it(`${name} 20,000 levels deep fail at the sender, and the issue says where`, () => {
+      it(`${name} with 20,000 levels are refused by the encoder, with the place of the deepest level`, () => {
         const encoded = Payload.codec(schema).encode(make(20_000))
         assert(!encoded.ok)
         assert.match(encoded.issue, /^Expected a value of fewer levels\n {2}at \[.*… \(\d+ steps\)$/)
       })
-      it(`${name} that contain themselves fail at the sender, and the issue says where`, () => {
+      it(`${name} that contain themselves are refused by the encoder, with their place`, () => {
         const value = make(10)
         tie(value)
         const encoded = Payload.codec(schema).encode(value)
         assert(!encoded.ok)
         assert.match(encoded.issue, /^Expected a value that does not contain itself\n {2}at \[/)
       })
-      it(`${name} of any depth either fail at the sender or are read`, () => {
+      it(`${name} of any depth are either refused by the encoder or decoded`, () => {
         for (const levels of [200, 255, 256, 257, 300, 510, 511, 512, 513, 600, 1000]) {
           const encoded = Payload.codec(schema).encode(make(levels))
           if (encoded.ok) received(schema, encoded.value)
@@ -642,7 +652,7 @@ describe("Payload, when something is wrong", () => {
 
   for (const [name, schema] of Object.entries(schemas)) {
     it.prop(
-      `${name}: bytes cut off, or bytes behind the end, are refused, and the codec works afterwards`,
+      `a payload of ${name} is refused if bytes are missing or added at its end, and the codec works afterwards`,
       { value: schema, at: Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 0.999 })) },
       ({ at, value }) => {
         const bytes = sent(schema, value)
@@ -662,7 +672,7 @@ describe("Payload, when something is wrong", () => {
     open: Schema.Json
   })
   it.prop(
-    "any bytes are a value or an issue, and never an exception",
+    "any bytes are decoded to a value or refused with an issue, and cause no exception",
     { bytes: Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 }))), value: Everything },
     ({ bytes, value }) => {
       const { decode } = Payload.codec(Everything)
@@ -712,8 +722,8 @@ const fidelity: ReadonlyArray<readonly [what: string, schema: Data, value: unkno
   ["undefined", Schema.UndefinedOr(Schema.Finite), undefined]
 ]
 
-describe("Payload, and the memory it is written into", () => {
-  it("G85: the memory of payloads lets go of a large arena, so that no small payload behind it keeps it", () => {
+describe("The memory into which payloads are encoded", () => {
+  it("G85: the codec gives up a large arena after its payload, so a later small payload does not keep the arena in memory", () => {
     const bytes = Payload.codec(Schema.Uint8Array)
     const number = Payload.codec(Schema.Int)
     for (const size of [2 * 1024 * 1024, 16 * 1024 * 1024]) {
@@ -728,7 +738,7 @@ describe("Payload, and the memory it is written into", () => {
   })
 })
 
-describe("Payload, compared with simpler ways (docs/decisions/0002-payload-codec.md)", () => {
+describe("The codec of payloads compared with simpler encodings (docs/decisions/0002-payload-codec.md)", () => {
   const arrives = (way: string, schema: Data, value: unknown): boolean => {
     try {
       const arrived = ways[way]!(schema, value)
@@ -740,7 +750,7 @@ describe("Payload, compared with simpler ways (docs/decisions/0002-payload-codec
   const lostBy = (way: string) =>
     fidelity.filter(([, schema, value]) => !arrives(way, schema, value)).map(([what]) => what)
 
-  it("Schema.encode and msgpackr lose what Effect's own data types are made of", () => {
+  it("Schema.encode with msgpackr does not keep the contents of Effect's own data types", () => {
     assert.deepStrictEqual(lostBy("plain"), [
       "a big integer",
       "a map",
@@ -755,26 +765,26 @@ describe("Payload, compared with simpler ways (docs/decisions/0002-payload-codec
   })
   it("toCodecJson keeps all of Effect's own data types but -0", () => assert.deepStrictEqual(lostBy("json"), ["-0"]))
   it("SchemaBinary keeps all of Effect's own data types", () => assert.deepStrictEqual(lostBy("binary"), []))
-  it("toCodecJson makes text of bytes and of dates", () => {
+  it("toCodecJson encodes bytes and dates as text", () => {
     const encode = (schema: Data, value: unknown) =>
       Schema.encodeUnknownSync(Schema.toCodecJson(schema) as unknown as Schema.Codec<unknown>)(value)
     assert.strictEqual(encode(Schema.Uint8Array, new Uint8Array(30)), "A".repeat(40))
     assert.strictEqual(encode(Schema.Date, new Date(5)), "1970-01-01T00:00:00.005Z")
   })
-  it("a lone surrogate, which UTF-8 cannot say, is replaced by all but JSON", () => {
+  it("text with half of a surrogate pair is changed by every encoding except JSON", () => {
     assert.strictEqual(ways["binary"]!(Schema.String, "a\ud800b"), "a\ufffdb")
     assert.strictEqual(ways["plain"]!(Schema.String, "a\ud800b"), "a\ufffd\ufffd\ufffdb")
     assert.strictEqual(ways["json"]!(Schema.String, "a\ud800b"), "a\ud800b")
   })
-  it("a date or undefined that Schema.encode leaves alone needs an extension, which the envelope refuses", () => {
+  it("a date or undefined that Schema.encode leaves unchanged needs an extension of msgpack, which the envelope refuses", () => {
     for (const value of [new Date(5), undefined]) assert.isTrue([0xd4, 0xd6, 0xd7].includes(packr.pack([value])[1]!))
   })
 })
 
-describe("The codec of what people send", () => {
+describe("The codec of payloads of a program's users", () => {
   const text = Payload.faithful(Schema.Struct({ before: Schema.String, text: Schema.String }))
 
-  it("a codec of people's texts refuses a lone surrogate wherever it is, and takes the character that would stand in its place", () => {
+  it("a codec of users' payloads refuses text with half of a surrogate pair at any place, and accepts U+FFFD", () => {
     for (const [before, bad] of [["", "\ud800"], ["ï", "a\udc00b"], ["�", "\ud800"]] as const) {
       assert.isFalse(text.encode({ before, text: bad }).ok, JSON.stringify(bad))
     }

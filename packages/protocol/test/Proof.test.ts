@@ -177,16 +177,16 @@ const rows: ReadonlyArray<
   ], ["Hello Proof", "Challenge Welcome"]]
 ]
 
-describe("Handshake with a secret", () => {
+describe("The handshake of a tree with a secret", () => {
   for (const [title, from, to, ends, said] of rows) {
-    it(`${title}: the dialler ends ${ends[0]}, the acceptor ${ends[1]}`, () => {
+    it(`a handshake where ${title} ends with the dialler ${ends[0]} and the acceptor ${ends[1]}`, () => {
       const talk = converse(from, to)
       assert.deepStrictEqual([talk.d.end, talk.a.end], [...ends])
       assert.deepStrictEqual(talk.said, [...said])
     })
   }
 
-  it("a refusal says which side is to change what, and nothing of the secret, the macs or the nonces", () => {
+  it("a refusal for the secret says which side has to change its settings, and shows neither secret, mac nor nonce", () => {
     const { a } = converse(dialler(foreign), acceptor(ours))
     assert.deepStrictEqual(a.last, {
       _tag: "Refuse",
@@ -201,7 +201,7 @@ describe("Handshake with a secret", () => {
     })
   })
 
-  it("a refusal of the acceptor's proof says so to the dialler, and what must be the same on both sides", () => {
+  it("a dialler that refuses the acceptor's proof says so to its own program, and names the setting that must be equal on both sides", () => {
     const forge = (word: Message.Message) => word._tag === "Welcome" ? { ...word, proof: bytes(9) } : word
     const { d: { state } } = converse(dialler(ours), acceptor(ours), forge)
     assert.deepStrictEqual(state._tag === "Refused" ? [state.by, state.refusal] : state._tag, ["us", {
@@ -250,14 +250,14 @@ describe("Handshake with a secret", () => {
     })
   }
 
-  it("a proof said again after the connection is open is a breach", () => {
+  it("a Proof after the connection is open is a violation", () => {
     const { a, d } = converse(dialler(ours), acceptor(ours))
     a.hear(find(d, "Proof"))
     assert.strictEqual(a.end, "Violated")
   })
 })
 
-describe("Handshake with a secret, attacked", () => {
+describe("The handshake of a tree with a secret under attack", () => {
   /** An acceptor that was greeted and has asked. */
   const asking = (hello: Message.Hello, more: Partial<Acceptor> = {}) => {
     const a = new Side(acceptor(ours, more))
@@ -274,14 +274,14 @@ describe("Handshake with a secret, attacked", () => {
     }
   }
 
-  it("a proof that a member said once opens no second connection", () => {
+  it("a repeated proof of a member opens no second connection", () => {
     const { hello, proof } = honest()
     const { a } = asking(hello)
     a.hear(proof)
     assert.strictEqual(a.end, "Refused by us: proof")
   })
 
-  it("a proof that an acceptor said once convinces no later dialler", () => {
+  it("a repeated proof of an acceptor is refused by a later dialler", () => {
     const { asked, welcome } = honest()
     const d = new Side(dialler(ours))
     d.hear(asked)
@@ -289,14 +289,14 @@ describe("Handshake with a secret, attacked", () => {
     assert.strictEqual(d.end, "Refused by us: proof")
   })
 
-  it("a dialler's own proof, or its own nonce, convinces it of nothing when it comes back", () => {
+  it("a dialler refuses its own proof and its own nonce when they are sent back to it", () => {
     const d = new Side(dialler(ours))
     d.hear({ _tag: "Challenge", uuid: "uuid-d", nonce: find(d, "Hello").nonce! })
     d.hear({ ...honest().welcome, actor: { name: "d", uuid: "uuid-d", pid: 1 }, proof: find(d, "Proof").proof })
     assert.strictEqual(d.end, "Refused by us: proof")
   })
 
-  it("an acceptor's proof is none of a dialler, with the same nonces and actors", () => {
+  it("a proof of an acceptor is not accepted as the proof of a dialler, even with the same nonces and actors", () => {
     const { hello } = honest()
     const { a, challenge } = asking(hello)
     a.hear({ _tag: "Proof", proof: proofBy("acceptor", ours, hello, challenge) })
@@ -315,7 +315,7 @@ describe("Handshake with a secret, attacked", () => {
     assert.deepStrictEqual([one.a.end, two.a.end], ["Refused by us: proof", "Refused by us: proof"])
   })
 
-  it("a stranger cannot pass a member's proof on to another acceptor", () => {
+  it("a member's proof that a stranger passes on to another acceptor is refused", () => {
     const victim = acceptor(ours)
     const d = new Side(dialler(ours, { to: "uuid-dead" }))
     const { a, challenge } = asking(find(d, "Hello"), { welcome: victim.welcome })
@@ -329,7 +329,7 @@ describe("Handshake with a secret, attacked", () => {
     assert.deepStrictEqual([second.a.end, a.state._tag], ["Refused by us: proof", "Challenging"])
   })
 
-  it("a proof with any bit changed, cut short anywhere, or made longer is refused", () => {
+  it("a proof with one changed bit, or of another length, is refused", () => {
     const hello = find(new Side(dialler(ours)), "Hello")
     const right = (asked: Message.Challenge) => proofBy("dialler", ours, hello, asked)
     const tried = (change: (proof: Uint8Array) => Uint8Array) => {
@@ -348,7 +348,7 @@ describe("Handshake with a secret, attacked", () => {
     assert.strictEqual(tried((proof) => proof), "Open")
   })
 
-  it("a wrong proof is read to its end, wherever its first wrong byte stands", () => {
+  it("a wrong proof is compared to its end, wherever its first wrong byte is", () => {
     const hello = find(new Side(dialler(ours)), "Hello")
     for (const wrong of [0, 15, 31]) {
       const { a, challenge } = asking(hello)
@@ -436,9 +436,9 @@ const word = (
   }
 }
 
-describe("Handshake with a secret, in any order", () => {
+describe("The handshake of a tree with a secret under random events", () => {
   it.prop(
-    "an acceptor opens at most once, only on the right proof, and asks its judge nothing before",
+    "an acceptor with a secret opens at most once, only after the right proof, and does not call its judge before",
     { talk: Talk },
     ({ talk }) => {
       let judged = 0
@@ -462,7 +462,7 @@ describe("Handshake with a secret, in any order", () => {
   )
 
   it.prop(
-    "a dialler opens at most once, only towards who answered its nonce with the secret, and expects nothing before",
+    "a dialler with a secret opens at most once, only to an acceptor that has answered its nonce by the secret",
     { talk: Talk },
     ({ talk }) => {
       let asked = 0
@@ -490,7 +490,7 @@ describe("Handshake with a secret, in any order", () => {
   const Secret = Schema.Literals(["none", "ours", "foreign"])
   const secrets = { none: undefined, ours, foreign }
   it.prop(
-    "a side that holds a secret is open only towards one that holds the same",
+    "a side that holds a secret opens its connection only to a side with the same secret",
     { from: Secret, to: Secret },
     ({ from, to }) => {
       const { a, d } = converse(dialler(secrets[from]), acceptor(secrets[to]))
@@ -501,7 +501,7 @@ describe("Handshake with a secret, in any order", () => {
 
   const Byte = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 31 }))
   it.prop(
-    "a carrier of the words that changes a nonce, a proof, an actor or the role parts the two sides",
+    "a changed nonce, proof, actor or role in the words between two members keeps their connection closed",
     {
       what: Schema.Literals(["dialler's nonce", "acceptor's nonce", "dialler", "role", "asker", "acceptor", "proof"]),
       at: Byte
@@ -547,7 +547,7 @@ describe("Handshake with a secret, in any order", () => {
     )
 
   it.prop(
-    "the bytes of a transcript can be read in one way only, so no two conversations share them",
+    "the bytes under a proof differ for any two handshakes that differ in a nonce, an actor, a role or a binding",
     { part: Arbitrary.schema(Part), side: Schema.Literals(["dialler", "acceptor"]) },
     ({ part, side }) => {
       const written = transcript(side, part)

@@ -182,9 +182,9 @@ type Move = typeof Move.Type
 
 const Moves = { moves: Arbitrary.array(Arbitrary.schema(Move), { maxLength: 60 }) }
 
-describe("Rendezvous", () => {
+describe("The machine of an actor's connections to its peers", () => {
   it.prop(
-    "Rendezvous leaves two actors with one connection or none, and both with the same one, whatever they dial and lose",
+    "two actors have the same one connection, or none, whatever they dial and lose",
     Moves,
     ({ moves }) => {
       const world = new World()
@@ -197,26 +197,34 @@ describe("Rendezvous", () => {
     }
   )
 
-  it.prop("the end of a rendezvous ends every dial, and tells each waiting caller once", Moves, ({ moves }) => {
-    const world = new World()
-    for (const move of moves) world.move(move)
-    world.settle()
-    for (const side of [world.sides.a, world.sides.b]) {
-      assert.isFalse(side.waiting)
-      for (const [, link] of side.state.links) assert.strictEqual(link._tag, "Open")
+  it.prop(
+    "the end of an actor ends all its dials, and each caller that waits for a connection is told once",
+    Moves,
+    ({ moves }) => {
+      const world = new World()
+      for (const move of moves) world.move(move)
+      world.settle()
+      for (const side of [world.sides.a, world.sides.b]) {
+        assert.isFalse(side.waiting)
+        for (const [, link] of side.state.links) assert.strictEqual(link._tag, "Open")
+      }
     }
-  })
+  )
 
-  it.prop("Rendezvous connects two actors when both want it and nothing is lost, in any order", Moves, ({ moves }) => {
-    const world = new World()
-    for (const move of moves) if (move._tag !== "cut" && move._tag !== "late") world.move(move)
-    world.sides.a.want()
-    world.settle()
-    assert.isDefined(world.sides.a.open)
-    assert.strictEqual(world.sides.a.open, world.sides.b.open)
-  })
+  it.prop(
+    "two actors that dial each other get a connection in any order of events if no connection is lost",
+    Moves,
+    ({ moves }) => {
+      const world = new World()
+      for (const move of moves) if (move._tag !== "cut" && move._tag !== "late") world.move(move)
+      world.sides.a.want()
+      world.settle()
+      assert.isDefined(world.sides.a.open)
+      assert.strictEqual(world.sides.a.open, world.sides.b.open)
+    }
+  )
 
-  it.prop("Rendezvous has nothing left once it is closed, and lets no peer in", Moves, ({ moves }) => {
+  it.prop("an actor that has closed its connections has none left, and admits no peer", Moves, ({ moves }) => {
     const world = new World()
     for (const move of moves) world.move(move)
     const { a } = world.sides
@@ -229,7 +237,7 @@ describe("Rendezvous", () => {
     assert.isUndefined(world.sides.b.open)
   })
 
-  it("Rendezvous lets the dial of the smaller uuid win where both dial at once", () => {
+  it("the dial of the actor with the smaller uuid becomes the connection when two actors dial each other at once", () => {
     const world = new World()
     const { a, b } = world.sides
     for (const side of [a, b]) side.want()
@@ -239,7 +247,7 @@ describe("Rendezvous", () => {
     assert.strictEqual(b.open, a.open)
   })
 
-  it("a refused duplicate is dialled again after a moment, unless the peer's own dial came in", () => {
+  it("an actor whose dial was refused as a duplicate dials again after a short time, unless the peer's dial has arrived", () => {
     type Step = Rendezvous.Input<number, number, string>
     const play = (...inputs: ReadonlyArray<Step>) => {
       let state = Rendezvous.initial<number, number>("b")
@@ -269,7 +277,7 @@ describe("Rendezvous", () => {
     assert.deepStrictEqual(play(...came, { _tag: "Welcomed", peer, connection: 2 }), ["CloseStale", "Serve"])
   })
 
-  it("Rendezvous asks for proof of a peer: no child, no second self, no one at the end", () => {
+  it("an actor admits no child, no actor with its own uuid, and at its end no peer at all", () => {
     const state = Rendezvous.initial<Wire, Wire>("a")
     const judged = (uuid: string, role: "peer" | "child", given = state) =>
       Rendezvous.judge(given, { actor: { name: "", uuid, pid: 1 }, role }, () => true)?.reason
@@ -286,44 +294,48 @@ const Coming = Schema.Struct({
   who: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 199 }))
 })
 
-describe("Strangers", () => {
-  it.prop("strangers are never more than the limit, are reported at most once, and are cut or let in", {
-    seed: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 90 })),
-    events: Arbitrary.array(Arbitrary.schema(Coming), { maxLength: 120 })
-  }, ({ events, seed }) => {
-    let state = Rendezvous.initial<number, number>("a")
-    const cut = new Set<number>()
-    const admitted = new Set<number>()
-    let came = 0
-    let reports = 0
-    const input = (input: Rendezvous.Input<number, number, string>) => {
-      const [next, actions] = Rendezvous.step(state, input)
-      state = next
-      for (const action of actions) {
-        if (action._tag === "CutStranger") {
-          assert.isFalse(cut.has(action.stranger) || admitted.has(action.stranger))
-          cut.add(action.stranger)
+describe("The strangers that have dialled an actor", () => {
+  it.prop(
+    "the number of strangers never exceeds its limit, and each stranger is cut off or admitted, and reported at most once",
+    {
+      seed: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 90 })),
+      events: Arbitrary.array(Arbitrary.schema(Coming), { maxLength: 120 })
+    },
+    ({ events, seed }) => {
+      let state = Rendezvous.initial<number, number>("a")
+      const cut = new Set<number>()
+      const admitted = new Set<number>()
+      let came = 0
+      let reports = 0
+      const input = (input: Rendezvous.Input<number, number, string>) => {
+        const [next, actions] = Rendezvous.step(state, input)
+        state = next
+        for (const action of actions) {
+          if (action._tag === "CutStranger") {
+            assert.isFalse(cut.has(action.stranger) || admitted.has(action.stranger))
+            cut.add(action.stranger)
+          }
+          if (action._tag === "ReportStranger") reports++
+          if (action._tag === "Serve") admitted.add(action.connection)
         }
-        if (action._tag === "ReportStranger") reports++
-        if (action._tag === "Serve") admitted.add(action.connection)
+        assert.isAtMost(state.strangers.size, Rendezvous.maxStrangers)
       }
-      assert.isAtMost(state.strangers.size, Rendezvous.maxStrangers)
+      const comes = () => input({ _tag: "StrangerCame", stranger: came++ })
+      for (let n = 0; n < seed; n++) comes()
+      for (const { _tag, who: stranger } of events) {
+        if (_tag === "comes") comes()
+        else if (_tag === "is refused") input({ _tag: "StrangerRefused", stranger, reason: "no proof" })
+        else if (_tag === "ends") input({ _tag: "StrangerEnded", stranger, reason: "it hung up" })
+        else if (_tag === "is late") input({ _tag: "StrangerLate", stranger })
+        else input({ _tag: "StrangerAdmitted", stranger, peer: `p${stranger}`, connection: stranger })
+      }
+      input({ _tag: "Ending" })
+      assert.strictEqual(cut.size + admitted.size, came)
+      assert.isAtMost(reports, came)
     }
-    const comes = () => input({ _tag: "StrangerCame", stranger: came++ })
-    for (let n = 0; n < seed; n++) comes()
-    for (const { _tag, who: stranger } of events) {
-      if (_tag === "comes") comes()
-      else if (_tag === "is refused") input({ _tag: "StrangerRefused", stranger, reason: "no proof" })
-      else if (_tag === "ends") input({ _tag: "StrangerEnded", stranger, reason: "it hung up" })
-      else if (_tag === "is late") input({ _tag: "StrangerLate", stranger })
-      else input({ _tag: "StrangerAdmitted", stranger, peer: `p${stranger}`, connection: stranger })
-    }
-    input({ _tag: "Ending" })
-    assert.strictEqual(cut.size + admitted.size, came)
-    assert.isAtMost(reports, came)
-  })
+  )
 
-  it("one stranger too many evicts the oldest, and says so", () => {
+  it("a stranger above the limit evicts the oldest stranger, which is reported", () => {
     let state = Rendezvous.initial<number, number>("a")
     let last: ReadonlyArray<Rendezvous.Action<number, number, string>> = []
     for (let stranger = 0; stranger <= Rendezvous.maxStrangers; stranger++) {
@@ -357,7 +369,7 @@ describe("A dial that fails", () => {
     assert.deepStrictEqual(after(wanted, connected, failed), told)
   })
 
-  it("a dial that fails means nothing where it was refused as a duplicate, or is over", () => {
+  it("a dial that fails after its refusal as a duplicate, or after its end, has no effect", () => {
     const duplicate = after(wanted, connected, { _tag: "RefusedAsDuplicate", peer: "b" }, failed)
     assert.deepStrictEqual(duplicate, { link: "Duplicate", actions: [] })
     const open = after(wanted, connected, { _tag: "Welcomed", peer: "b", connection: 1 }, failed)
@@ -365,7 +377,7 @@ describe("A dial that fails", () => {
     assert.deepStrictEqual(after(failed), { link: undefined, actions: [] })
   })
 
-  it("a dial that fails of a stranger is reported once, and the stranger stays until it has read why", () => {
+  it("a stranger that is refused is reported once, and keeps its connection until it has read the reason", () => {
     const came = { _tag: "StrangerCame", stranger: 1 } as const
     const refused = { _tag: "StrangerRefused", stranger: 1, reason: "no proof" } as const
     const report = { _tag: "ReportStranger", reason: "no proof" } as const
@@ -379,7 +391,7 @@ describe("A dial that fails", () => {
 })
 
 describe("The end of all connections", () => {
-  it("the end of all connections takes leave of each, or cuts each, as it is told", () => {
+  it("an actor that closes all its connections says Bye on each of them, or cuts each of them, as requested", () => {
     const state: Rendezvous.State<string, string> = {
       ...Rendezvous.initial("a"),
       links: new Map([["b", { _tag: "Open", connection: "c" }]])

@@ -59,16 +59,18 @@ const rows = Arbitrary.array(
   { minLength: 1, maxLength: 90 }
 )
 
-describe("generated code for rows", () => {
+describe("The generated code for lists of rows", () => {
   const list = warm(Rows, [row])
   const inside = warm(Inside, { rows: [row] })
 
-  it.prop("G262: rows are the same bytes and values as SchemaBinary's", { value: rows }, ({ value }) => {
+  it.prop("G262: generated code writes the same bytes and reads the same values of rows as SchemaBinary", {
+    value: rows
+  }, ({ value }) => {
     expectSame(Rows, list, value)
     expectSame(Inside, inside, { rows: value })
   })
 
-  it("G262: rows of any number cross, also where a chunk of memory ends", () => {
+  it("G262: lists of any number of rows cross by generated code, also when an arena becomes full", () => {
     const many = (count: number) =>
       Array.from({ length: count }, (_, id) => ({
         ...row,
@@ -89,7 +91,7 @@ describe("generated code for rows", () => {
     for (const [bytes, before] of held) assert.deepStrictEqual([...bytes.subarray(0, 5000)], before)
   })
 
-  it("G262: a value of another form is written and refused as without generated code", () => {
+  it("G262: a value of another form than rows is encoded or refused in the same way with and without generated code", () => {
     const cold = Payload.codec(Rows)
     class Instance {
       readonly id = 1
@@ -125,7 +127,7 @@ describe("generated code for rows", () => {
   })
 
   it.prop(
-    "G262: any bytes are read as without generated code",
+    "G262: any bytes are decoded to the same result with and without generated code",
     { value: rows, at: upTo(10_000), byte: upTo(255), cut: Arbitrary.schema(Schema.Boolean) },
     ({ at, byte, cut, value }) => {
       for (const [schema, codec, sent] of [[Rows, list, value], [Inside, inside, { rows: value }]] as const) {
@@ -138,7 +140,7 @@ describe("generated code for rows", () => {
     }
   )
 
-  it("G262: bytes of a version with more or other fields are read as without generated code", () => {
+  it("G262: bytes of a schema version with other fields are decoded to the same result with and without generated code", () => {
     const More = Schema.Array(Schema.Struct({ extra: Schema.Number, ...Row.fields }))
     const bytes = SchemaBinary.encoder(More).encode([{ ...row, extra: 7 }, { ...row, extra: 8 }]).slice()
     assert.deepStrictEqual(list.decode(bytes), { ok: true, value: [row, row] })
@@ -147,7 +149,7 @@ describe("generated code for rows", () => {
     assert.isFalse(less.ok)
   })
 
-  it("a row that encodes another one when it is read gives both", () => {
+  it("a row whose accessor encodes another row is encoded correctly, and so is the other row", () => {
     let inner: unknown
     const odd = {
       ...row,
@@ -161,7 +163,7 @@ describe("generated code for rows", () => {
     assert.deepStrictEqual(inner, [...SchemaBinary.encoder(Rows).encode([row])])
   })
 
-  it("G262: a name that is no plain word is a name, and no code", () => {
+  it("G262: a field name with quotes or other special characters is only a name in the generated code", () => {
     for (const name of ["a b", "\"];throw 1;[\"", "\\", "\u2028", "constructor", "__proto__", "toString"]) {
       const schema = Schema.Array(Schema.Struct({ [name]: Schema.Number }))
       const value = [JSON.parse(`{${JSON.stringify(name)}: 1}`), JSON.parse(`{${JSON.stringify(name)}: 2}`)]
@@ -173,7 +175,7 @@ describe("generated code for rows", () => {
     }
   })
 
-  it("G262: rows cross where a platform generates no code", () => {
+  it("G262: rows cross on a platform that allows no generated code", () => {
     vi.stubGlobal("Function", () => {
       throw new Error("code generation from strings is disallowed")
     })
@@ -184,7 +186,7 @@ describe("generated code for rows", () => {
     }
   })
 
-  it("the code of rows is used once they have crossed often", () => {
+  it("generated code for rows is used after a number of uses of their codec", () => {
     const made = vi.fn(globalThis.Function)
     vi.stubGlobal("Function", made)
     try {

@@ -74,10 +74,10 @@ const ordinary = (bytes: Uint8Array | ReadonlyArray<number>): Uint8Array => {
 
 const many = { arbitrary: { runs: 2000, size: 40 } }
 
-describe("The shortcut", () => {
+describe("The short path for words of calls, streams and cancels", () => {
   for (const [tag, arbitrary] of Object.entries(hot)) {
     it.prop(
-      `the shortcut writes ${tag} so that msgpack reads its fields in order`,
+      `the short path encodes ${tag} as msgpack whose elements are the fields of the word in order`,
       { message: arbitrary },
       ({ message }) => {
         const { code, fields } = words[message._tag]
@@ -88,15 +88,20 @@ describe("The shortcut", () => {
       many
     )
 
-    it.prop(`the shortcut reads ${tag} as the ordinary way does`, { message: arbitrary }, ({ message }) => {
-      const bytes = frame(message)
-      assert.deepStrictEqual(Envelope.decode(bytes), { _tag: "Message", message })
-      assert.deepStrictEqual(Envelope.decode(ordinary(bytes)), { _tag: "Message", message })
-    }, many)
+    it.prop(
+      `the short path decodes ${tag} to the same message as the general decoder`,
+      { message: arbitrary },
+      ({ message }) => {
+        const bytes = frame(message)
+        assert.deepStrictEqual(Envelope.decode(bytes), { _tag: "Message", message })
+        assert.deepStrictEqual(Envelope.decode(ordinary(bytes)), { _tag: "Message", message })
+      },
+      many
+    )
 
     const Byte = Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 })))
     it.prop(
-      `the shortcut reads ${tag} with bytes changed, cut out or put in as the ordinary way does`,
+      `the short path gives the same result as the general decoder for ${tag} with bytes changed, removed or inserted`,
       {
         message: arbitrary,
         edits: Arbitrary.array(
@@ -207,8 +212,8 @@ const left: ReadonlyArray<Message> = [
   }))
 ]
 
-describe("The words that the shortcut is for", () => {
-  it("the shortcut writes and reads the words that it covers, up to each bound of their numbers and texts", () => {
+describe("The words of the short path", () => {
+  it("the short path encodes and decodes its words up to each bound of their numbers and texts", () => {
     for (const message of taken) {
       const parts = Hot.encode(message)
       assert.isDefined(parts, JSON.stringify(message))
@@ -218,7 +223,7 @@ describe("The words that the shortcut is for", () => {
     }
   })
 
-  it("the words that the shortcut is for are left to the ordinary way beyond those bounds", () => {
+  it("a word whose number or text exceeds its bound is left by the short path to the general encoder and decoder", () => {
     for (const message of left) {
       assert.isUndefined(Hot.encode(message), JSON.stringify(message))
       assert.isUndefined(Hot.decode(frame(message)), JSON.stringify(message))
@@ -227,7 +232,7 @@ describe("The words that the shortcut is for", () => {
 })
 
 describe("A Start without a number", () => {
-  it("a Start without a number is left to the ordinary way, which names its fault", () => {
+  it("a Start without a dialog number is left by the short path to the general decoder, which names the fault", () => {
     const text = (letters: string) => [0xa0 + letters.length, ...Buffer.from(letters)]
     const bytes = Uint8Array.of(0x98, 10, ...text("call"), ...text("e"), 0xc0, 0xc0, 0xc0, 0xc6, 0, 0, 0, 0)
     assert.isUndefined(Hot.decode(bytes))
@@ -235,8 +240,8 @@ describe("A Start without a number", () => {
   })
 })
 
-describe("A text that is no ASCII", () => {
-  it("a text that is no ASCII is left to the ordinary way, from the first byte above on", () => {
+describe("A text with letters beyond ASCII", () => {
+  it("a text with a letter beyond ASCII is left by the short path to the general encoder and decoder", () => {
     const start: Message = {
       _tag: "Start",
       dialog: 1,

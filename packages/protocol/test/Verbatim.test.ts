@@ -69,9 +69,9 @@ const odd: { readonly [name: string]: unknown } = {
   "a struct with less than nothing": { ...row, id: -0 }
 }
 
-describe("payloads that need no making", () => {
+describe("Values that are encoded without a copy", () => {
   it.prop(
-    "G261: a value of plain data needs no making, and is written like the value that its schema makes",
+    "G261: a value of plain data is encoded without a copy, to the same bytes as the copy that `make` returns",
     { value: Rows },
     ({ value }) => {
       const { encode, isMade } = Payload.codec(Rows)
@@ -83,7 +83,7 @@ describe("payloads that need no making", () => {
   )
 
   for (const [name, input] of Object.entries(odd)) {
-    it(`G261: ${name} is written like the value that its schema makes, or is made`, () => {
+    it(`G261: ${name} is encoded without a copy to the same bytes as the copy of the schema, or is copied`, () => {
       expectSame(Row, input)
       expectSame(Rows, { rows: [row, input], big: 1n })
       const Loose = Schema.Struct({ note: Schema.optionalKey(Schema.String) })
@@ -94,13 +94,13 @@ describe("payloads that need no making", () => {
     })
   }
 
-  it("G261: lists and texts are no structs without fields", () => {
+  it("G261: a list or a text does not count as a struct without fields", () => {
     const { isMade } = Payload.codec(Schema.Array(Schema.Struct({ note: Schema.optionalKey(Schema.String) })))
     for (const other of [[], "text", 5, null]) assert.isFalse(isMade([{}, other]))
     assert.isTrue(isMade([{}, { note: "n" }]))
   })
 
-  it("G261: a schema with a default has every input made", () => {
+  it("G261: every input of a schema with a default is passed through its make", () => {
     const { isMade } = Payload.codec(Schema.Struct({ n: Schema.optionalKey(made) }))
     assert.isFalse(isMade({}))
     assert.isFalse(isMade({ n: 1 }))
@@ -120,7 +120,7 @@ describe("payloads that need no making", () => {
     ["a recursive schema", Schema.Struct({ of: Schema.suspend((): Schema.Codec<string> => Schema.String) }), { of: "" }]
   ]
   for (const [name, schema, input] of others) {
-    it(`G261: a schema with ${name} has every input made`, () => {
+    it(`G261: every input of a schema with ${name} is passed through its make`, () => {
       assert.isFalse(Payload.codec(schema).isMade(input))
       assert.isFalse(Payload.faithful(Schema.Struct({ of: Schema.Array(schema) }) as Data).isMade({ of: [input] }))
     })

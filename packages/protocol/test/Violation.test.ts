@@ -17,8 +17,9 @@ const sentences: ReadonlyArray<readonly [Violation.Violation, string]> = [
   [{ _tag: "AnswersUnread", limit: 3 }, "it goes on asking while 3 answers wait for it unread"]
 ]
 
-describe("Violation", () => {
+describe("The description of a violation", () => {
   for (const [violation, sentence] of sentences) {
-    it(`${violation._tag}: ${sentence}`, () => assert.strictEqual(Violation.describe(violation), sentence))
+    it(`the violation ${violation._tag} is described as "${sentence}"`, () =>
+      assert.strictEqual(Violation.describe(violation), sentence))
   }
 })

@@ -5,11 +5,11 @@ const cut = "it ends inside a value"
 const badKey = "a map has a key that is not plain text"
 const letters = (text: string) => Array.from(text, (letter) => letter.charCodeAt(0))
 
-describe("Plain msgpack", () => {
+describe("The check for plain msgpack", () => {
   /** Each form of bytes and of text: its head, and how a length of 1 is written in it. */
   const heads = [[0xc4, 1], [0xc5, 0, 1], [0xc6, 0, 0, 0, 1], [0xd9, 1], [0xda, 0, 1], [0xdb, 0, 0, 0, 1]]
 
-  it("plain msgpack is cut off where a head of bytes or text is, at whichever byte", () => {
+  it("a value of msgpack is reported as cut off if it ends inside the head of bytes or text", () => {
     for (const head of heads) {
       for (let length = 1; length <= head.length; length++) {
         assert.strictEqual(issue(Uint8Array.from(head.slice(0, length))), cut, `${head} ${length}`)
@@ -19,13 +19,13 @@ describe("Plain msgpack", () => {
     }
   })
 
-  it("plain msgpack is whole where bytes or text of no length end with their head", () => {
+  it("a value of msgpack is whole if its bytes or text are empty and it ends with their head", () => {
     for (const head of heads) {
       assert.strictEqual(issue(Uint8Array.from([...head.slice(0, -1), 0])), undefined, `${head}`)
     }
   })
 
-  it("plain msgpack is cut off where a head of an array or a map is", () => {
+  it("a value of msgpack is reported as cut off if it ends inside the head of an array or a map", () => {
     for (const head of [[0xdc, 0, 0], [0xdd, 0, 0, 0, 0], [0xde, 0, 0], [0xdf, 0, 0, 0, 0]]) {
       for (let length = 1; length < head.length; length++) {
         assert.strictEqual(issue(Uint8Array.from(head.slice(0, length))), cut, `${head} ${length}`)
@@ -34,7 +34,7 @@ describe("Plain msgpack", () => {
     }
   })
 
-  it("plain msgpack has no key that reaches behind the object, in whichever form its length is written", () => {
+  it("a map of msgpack with the key __proto__ is refused, in any encoding of the key's length", () => {
     const forms = [[0xa9], [0xd9, 9], [0xda, 0, 9], [0xdb, 0, 0, 0, 9]]
     for (const form of forms) {
       const named = (name: string) => issue(Uint8Array.from([0x81, ...form, ...letters(name), 0xc0]))

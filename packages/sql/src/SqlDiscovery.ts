@@ -13,7 +13,7 @@ import * as Driver from "./internal/driver.ts"
 import * as Migration from "./internal/migration.ts"
 
 /**
- * Settings of the PostgreSQL driver.
+ * The settings of the PostgreSQL driver.
  *
  * @category models
  * @since 0.2.0
@@ -25,8 +25,8 @@ export interface SqlOptions {
    */
   readonly schema?: string | undefined
   /**
-   * True when the driver may create missing tables. With false, the program or its operator must run `migration`.
-   * Default: `true`.
+   * True when the driver may create missing tables. With the value false, the program or its operator must run
+   * `migration`. Default: `true`.
    */
   readonly migrate?: boolean | undefined
 }
@@ -42,10 +42,10 @@ const schemaNamed = (schema: string | undefined = "furrow"): string => {
 
 /**
  * The statement that creates the tables and functions of the driver, for a program's own migration when its user may
- * not create them. Running the statement again changes nothing.
+ * not create them. A repeated run of the statement that creates the tables changes nothing.
  *
- * The program's user then needs `usage` on the schema, all of `select, insert, update, delete` on its tables, and `usage` on
- * its sequence.
+ * The program's database user then needs `usage` on the schema, all of `select, insert, update, delete` on its tables,
+ * and `usage` on its sequence.
  *
  * @example
  * ```ts
@@ -62,11 +62,12 @@ export const migration = ({ schema }: Pick<SqlOptions, "schema"> = {}): string =
  * An engine for all programs that use one PostgreSQL (14 or later): `SqlDiscovery.layer`, or
  * `SqlDiscovery.layer({ schema: "shop" })`.
  *
- * The driver needs a `PgClient`. The driver sends nothing before the first operation, so a program starts even if the
- * server is down. An operation takes a connection from the client's pool. A program that follows names or waits for
- * them keeps one more connection.
+ * The driver of PostgreSQL needs a `PgClient`. The driver sends nothing to PostgreSQL before its first operation, so a
+ * program starts even if the server is down. An operation of the driver takes a connection from the client's pool. A
+ * program that follows names or waits for them keeps one more connection.
  *
- * The clock of the server decides which leases have expired. Tokens keep growing even after the loss of a database.
+ * The clock of the PostgreSQL server decides which leases have expired. The tokens of names keep growing even after the
+ * loss of a database.
  *
  * @example
  * ```ts check

@@ -1,8 +1,8 @@
 /**
  * Tests the duties of every `Connection`: order, backpressure, half close, cut, and an end that is reported once.
  *
- * To test a new transport, pass a function that makes connected pairs. Each case gets its own pair of connections.
- * `TransportSuite` tests listening and dialling.
+ * To test a new transport, pass a function that makes connected pairs. Each case of the contract gets its own connected
+ * pair. `TransportSuite` tests listening and dialling.
  *
  * @since 0.1.0
  */
@@ -15,7 +15,7 @@ import * as Eventually from "./Eventually.ts"
 import { bytes, ended, equal, pattern, received, Recorder, settled } from "./internal/recorder.ts"
 
 /**
- * Makes both ends of one connection, not started yet; the Scope cleans up what the ends leave.
+ * Makes both ends of one connection, which are not started yet; the Scope removes all that the ends leave behind.
  *
  * @category models
  * @since 0.1.0

@@ -1,10 +1,12 @@
 /**
- * Tests the duties of every `Discovery` to its tree. A name is held from its claim on and listed from ready to gone,
- * unique or shared. A watcher gets every change in order, and costs a bounded amount of memory.
+ * Tests the duties of every `Discovery` to its tree. A name, unique or shared, is held from its claim on, and is listed
+ * from the moment its actor is ready until the actor is gone. A watcher of the registry gets every change in order, and
+ * costs a bounded amount of memory.
  *
- * To test a new Discovery, pass a function that makes it to this contract. Each case opens the Discovery for its own
- * tree, with the registrar of that tree below it. The runtime itself checks that a parent may report about an actor, so
- * no case does. Entries of other trees, which an engine may have, are left out of the comparison.
+ * To test a new Discovery, pass a function that makes it to this contract. Each case of the contract opens the
+ * Discovery for its own tree, with the registrar of that tree below the Discovery. The runtime itself checks that a
+ * parent may report about an actor, so no case does. Entries of other trees, which an engine may have, are left out of
+ * the comparison.
  *
  * @since 0.1.0
  */
@@ -41,7 +43,7 @@ import * as Leaks from "./Leaks.ts"
 export type MakeDiscovery = Effect.Effect<Discovery["Service"], unknown, Scope.Scope>
 
 /**
- * Makes a Discovery from its Layer. Fails when the Layer cannot be built.
+ * Makes a Discovery from its Layer. The effect fails when the Layer of the Discovery cannot be built.
  *
  * @example
  * ```ts check
@@ -61,7 +63,7 @@ class Tree {
   private readonly id = Crypto.randomUUID().slice(0, 8)
   readonly root: Entry = this.entry("root")
   readonly ended = new Set<string>()
-  /** The number of watchers that its registrar has now. */
+  /** The number of watchers that the registrar of the tree has now. */
   watching = 0
   readonly isGone = ({ actor }: Entry) => Effect.sync(() => this.ended.has(actor.uuid))
   readonly registrar: TreeRegistrar
@@ -106,7 +108,7 @@ class Tree {
     }
   }
 
-  /** The names of this tree's entries, in order, without the part that makes them unique to the tree. */
+  /** The names of this tree's entries, in order, without the part that makes each name unique to the tree. */
   short(entries: ReadonlyArray<Entry>): ReadonlyArray<string> {
     return entries.filter(({ path }) => path[0] === this.root.actor.uuid).map(({ actor }) => this.plain(actor.name))
   }
@@ -324,7 +326,7 @@ const names: Record<string, Body> = {
     })
 }
 
-/** A number of changes that exceeds the limit of any watcher. */
+/** A number of changes that is larger than the number that any watcher may leave unread. */
 const many = 5000
 
 const watches: Record<string, Body> = {
@@ -423,7 +425,7 @@ const watches: Record<string, Body> = {
     })
 }
 
-/** The case in which the Discovery itself is closed. */
+/** The case of the contract in which the Discovery itself is closed. */
 const leftBehind = (discovery: Discovery["Service"]) =>
   Effect.gen(function*() {
     const tree = new Tree(discovery)
@@ -444,8 +446,8 @@ const leftBehind = (discovery: Discovery["Service"]) =>
   })
 
 /**
- * The contract of a Discovery that `make` makes. A case fails when its duty is broken, and ends by itself within
- * seconds.
+ * The contract of a Discovery that `make` makes. A case of the contract fails when its duty is broken, and ends by
+ * itself within seconds.
  *
  * @example
  * ```ts check

@@ -2,8 +2,8 @@
  * Tests the duties of every `DiscoveryDriver`: a key has one holder, tokens grow, a lease that is not renewed expires
  * with its keys, and changes are hinted at.
  *
- * To test a new engine, pass a function that makes its driver to this contract. Each case uses names of its own, so the
- * engine may hold other names.
+ * To test a new engine, pass a function that makes its driver to this contract. Each case of the contract uses names of
+ * its own, so the engine may hold other names.
  *
  * @since 0.2.0
  */
@@ -23,7 +23,7 @@ import { equal, settled } from "./internal/recorder.ts"
 type Driver = DiscoveryDriver["Service"]
 
 /**
- * Makes a driver; the Scope closes its connection to the engine.
+ * Makes a driver of the engine; the Scope closes the driver's connection to the engine.
  *
  * @category models
  * @since 0.2.0
@@ -31,7 +31,7 @@ type Driver = DiscoveryDriver["Service"]
 export type MakeDriver = Effect.Effect<Driver, unknown, Scope.Scope>
 
 /**
- * Makes a driver from its Layer. Fails when the Layer cannot be built.
+ * Makes a driver from its Layer. The effect fails when the Layer of the driver cannot be built.
  *
  * @example
  * ```ts
@@ -51,14 +51,14 @@ export const fromLayer = <E>(layer: Layer.Layer<DiscoveryDriver, E>): MakeDriver
 const longMillis = 60_000
 const shortMillis = 300
 
-/** The longest wait for the expiry of a lease, because an engine may expire leases in sweeps. */
+/** The longest time that a case waits for the expiry of a lease, because an engine may expire leases in sweeps. */
 const patience = { within: "10 seconds" } as const
 
 interface Opened {
   readonly driver: Driver
   /** Makes a key that only this case has. */
   readonly key: (name: string) => string
-  /** Begins a lease. */
+  /** Begins a lease that only this case uses. */
   readonly lease: (ttlMillis?: number) => Effect.Effect<Lease, unknown>
 }
 
@@ -212,8 +212,8 @@ const cases: Record<string, Body> = {
 }
 
 /**
- * The contract of an engine, for a driver that `make` makes. A case fails when its duty is broken, and ends by itself
- * within seconds.
+ * The contract of an engine, for a driver that `make` makes. A case of the contract fails when its duty is broken, and
+ * ends by itself within seconds.
  *
  * @example
  * ```ts check

@@ -1,5 +1,5 @@
 /**
- * Waits for a condition by polling until a deadline, which tests of processes use instead of a sleep.
+ * Waits for a condition by polling until a deadline; tests of processes poll instead of sleeping.
  *
  * Polling uses real time, whatever Clock the program has, because processes, files and sockets do not follow TestClock.
  *
@@ -69,7 +69,8 @@ export const pause = (duration: Duration.Input): Effect.Effect<void> =>
   })
 
 /**
- * Runs `attempt` until it succeeds. A failure or a defect, such as an assertion that throws, means "not yet".
+ * Runs `attempt` until it succeeds. A failure or a defect of the attempt, such as an assertion that throws, leads to
+ * another attempt.
  *
  * @example
  * ```ts

@@ -1,15 +1,14 @@
 /**
- * A connection with all the faults that the contract of a connection allows.
+ * Wraps a connection with faults, as far as the contract of connections allows faults.
  *
  *   write -> lane (waits, is cut up, is joined) -> inner connection -> lane -> data
  *
- * The connection keeps the duties of a transport: bytes keep their order, nothing is lost before the end, and the end
- * is reported once. The configured faults decide everything else. Chunks wait for turns of the event loop, and are
- * split and joined anywhere. A write may be answered with `false`, and the connection may end at any byte, in one
- * direction or both. A seed causes the same faults again.
+ * A faulty connection keeps the duties of a transport: bytes keep their order, none are lost before the end, and the
+ * end is reported once. The configured faults decide all other behaviour of a faulty connection. Chunks wait for turns
+ * of the event loop, and are split and joined anywhere. A write to a faulty connection may be answered with `false`,
+ * and the connection may end at any byte, in one direction or both. The same seed causes the same faults in every run.
  *
- * The holder of the link can also stop both directions and release them, or cut the link, which partitions the actors
- * of a test.
+ * A test can also stop both directions of a link and release them. A cut of the link partitions the actors of the test.
  *
  * @since 0.1.0
  */
@@ -34,8 +33,8 @@ export type Cut = "both" | "incoming" | "outgoing"
 export type Throws = "write" | "end" | "destroy"
 
 /**
- * The faults of a connection. Chances are numbers from 0 to 1; without faults the connection behaves like the inner
- * one.
+ * The faults that a faulty connection shows. Chances are numbers from 0 to 1; without faults the connection behaves
+ * like the inner connection.
  *
  * @category models
  * @since 0.1.0
@@ -62,7 +61,10 @@ export interface Faults {
  */
 export interface Link {
   readonly connection: Connection
-  /** Ends the connection now. Bytes that wait in the ended directions are lost. Repeated calls have no effect. */
+  /**
+   * Ends the faulty connection now. Bytes that wait in the ended directions are lost. A repeated call of this function
+   * has no effect.
+   */
   readonly cut: (how?: Cut) => void
   /** Stops both directions until `release`. */
   readonly hold: () => void
@@ -95,8 +97,8 @@ export const random = (seed: number): () => number => {
 }
 
 /**
- * The number of bytes that a lane takes before its writer has to wait: more than the connections below take, so that
- * those decide.
+ * The number of bytes that a lane takes before its writer has to wait. A lane takes more than the inner connection, so
+ * that the inner connection decides about backpressure.
  */
 const highWaterBytes = 1024 * 1024
 
@@ -132,9 +134,9 @@ class Lane {
     /** Takes a chunk; returns `false` if the next chunk has to wait for `resume`. */
     readonly sink: (chunk: Uint8Array) => boolean
     readonly ended: () => void
-    /** Called when the queue has become shorter. */
+    /** A callback for each time at which the queue of the lane has become shorter. */
     readonly moved: () => void
-    /** The byte at which the connection ends, if there is one. */
+    /** The number of the byte after which the connection ends, if it is to end. */
     readonly after: number | undefined
     readonly cut: () => void
   }) {
@@ -151,7 +153,7 @@ class Lane {
     return this.blocked || this.queued >= highWaterBytes
   }
 
-  /** Called when all bytes have moved on, and the other side has room. */
+  /** A callback for the moment at which all bytes of the lane have moved on and the other side has room. */
   get isClear(): boolean {
     return !this.blocked && this.queued === 0
   }
@@ -212,7 +214,7 @@ class Lane {
     }
   }
 
-  /** Takes the next chunk, split or joined. */
+  /** Takes the next chunk of the lane, split or joined. */
   private head(): Uint8Array | undefined {
     const { join = 0, split = 0 } = this.faults
     let chunk = this.queue.shift()
@@ -332,7 +334,7 @@ class FaultyEnd implements Link {
         this.pay()
       },
       end: (reason) => {
-        // An end with a reason does not wait for bytes in transit.
+        // An end of the connection with a reason does not wait for bytes in transit.
         if (reason !== undefined) {
           this.incoming.drop()
           this.tell(reason)

@@ -10,7 +10,8 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 
 /**
- * Makes a new folder with the given files, by their paths. The folder is removed when the Scope closes.
+ * Makes a new temporary folder with the given files, which are named by their paths in the folder. The temporary folder
+ * is removed when the Scope closes.
  *
  * @example
  * ```ts
@@ -38,8 +39,8 @@ export const make = (
   )
 
 /**
- * Reads the lines of a file, or none if the file does not exist. Tests read with this function what their actors have
- * appended.
+ * Reads the lines of a file; a file that does not exist has no lines. Tests use this function to read the lines that
+ * their actors have appended.
  *
  * @example
  * ```ts

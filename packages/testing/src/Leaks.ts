@@ -4,9 +4,9 @@
  *
  *   picture: descendants · file descriptors (sockets, pipes, files) · temporary files
  *
- * Resources that are just ending may take a moment, so the comparison is repeated until a deadline. The check for leaks
- * fails with every process, descriptor and file that did not exist before the test. Two pieces of work at the same time
- * see each other's resources, so put one check around both.
+ * The comparison is repeated until a deadline, because resources that are just ending may take a moment. The check
+ * fails if a process, descriptor or file exists that did not exist before the work, and its error lists all of them.
+ * Two pieces of work that run at the same time see each other's resources, so put one check around both pieces.
  *
  * @since 0.1.0
  */
@@ -26,14 +26,18 @@ import * as Processes from "./Processes.ts"
  */
 export interface Picture {
   readonly processes: ReadonlyMap<number, Processes.Process>
-  /** The target of each open descriptor, by the descriptor's number. On systems other than Linux the map is empty. */
+  /**
+   * The target of each open descriptor, by the descriptor's number. The map of descriptors is empty on systems other
+   * than Linux.
+   */
   readonly descriptors: ReadonlyMap<number, string>
   readonly files: ReadonlySet<string>
 }
 
 /**
- * The folder of temporary files, the resources that do not count, and the time to wait (default: 10 seconds). If other
- * programs use the same folder, give each worker its own TMPDIR.
+ * Options of a check for leaks: the folder of temporary files, the resources that do not count, and the time to wait,
+ * which is 10 seconds by default. Give each worker of a test runner its own TMPDIR if other programs use the same
+ * folder for temporary files.
  *
  * @category models
  * @since 0.1.0
@@ -42,7 +46,7 @@ export interface Options {
   readonly within?: Eventually.Options["within"]
   /**
    * Entries of this folder (default: the system's) whose names begin with the prefix (default: `furrow`), except for
-   * kept stories of dead actors.
+   * the files about dead actors that the runtime keeps for a post-mortem.
    */
   readonly temporary?: { readonly folder?: string; readonly prefix?: string } | undefined
   /** Processes and descriptors that do not count, by their command line or their target. */
@@ -86,20 +90,20 @@ const descriptors = (): ReadonlyMap<number, string> => {
     try {
       found.set(Number(name), Fs.readlinkSync(`/proc/self/fd/${name}`))
     } catch {
-      // The descriptor with which the folder was read is closed by now.
+      // The descriptor by which the folder of descriptors was read is closed by now, so it does not count.
     }
   }
   return found
 }
 
 /**
- * True for the files that a dead actor leaves on purpose: its story, or its record, which becomes a story when it is
- * next read.
+ * True for the files that a dead actor leaves on purpose: the record of its calls, or the post-mortem that is made from
+ * this record.
  */
 const isOfTheDead = (name: string): boolean =>
   name.endsWith(".json") || name.endsWith(".record") && !Processes.isAlive(Number(name.slice(0, -".record".length)))
 
-/** True for a folder that contains only stories and records of dead actors. */
+/** True for a folder that contains only records and post-mortems of dead actors. */
 const isStories = (path: string): boolean => {
   try {
     const stories = Fs.readdirSync(Path.join(path, "graves"))
@@ -110,8 +114,9 @@ const isStories = (path: string): boolean => {
 }
 
 /**
- * Paths of the files and folders in a folder whose names begin with a prefix. Default: those of Furrow in the folder
- * for temporary files. A folder that contains only stories of dead actors is left out, because it is kept on purpose.
+ * Paths of the files and folders in a folder whose names begin with a prefix. The default prefix and folder are those
+ * of Furrow's own temporary files. A folder that contains only records and post-mortems of dead actors is left out,
+ * because it is kept on purpose.
  *
  * @example
  * ```ts
@@ -129,8 +134,8 @@ export const files = ({ folder = Os.tmpdir(), prefix = "furrow" } = {}): Readonl
   )
 
 /**
- * Node opens a pipe when a process first listens to a signal, and keeps it open. The pipe that Node opens itself is no
- * leak.
+ * Node opens a pipe when a process first listens to a signal, and keeps it open. A pipe that Node opens for signals
+ * does not count as a leak.
  */
 const openNodesOwn = (): void => {
   const listener = () => {}
@@ -198,8 +203,8 @@ export const check = (before: Picture, options: Options = {}): Effect.Effect<voi
   )
 
 /**
- * Runs an effect, and fails if it leaves anything behind, however it ends. A failure of the effect itself is kept, and
- * comes first in the cause.
+ * Runs an effect, and fails if the effect leaves a process, a descriptor or a file behind, however the effect ends. The
+ * effect's own failure is the first in the cause, before the failure of the check for leaks.
  *
  * @example
  * ```ts

@@ -2,7 +2,7 @@
  * Reads the processes of this machine, for tests: their parents, their titles, and whether they are gone.
  *
  * On Linux all data is read from /proc; on other systems from `ps`, which shows no environments. A list of processes
- * may be outdated when it is read, so wait with `gone` and `Eventually`, and do not check only once.
+ * may already be outdated when a test reads it, so wait with `gone` and `Eventually`, and do not check only once.
  *
  * @since 0.1.0
  */
@@ -12,8 +12,8 @@ import * as Fs from "node:fs"
 import * as Eventually from "./Eventually.ts"
 
 /**
- * One process. A process; `state` is the letter of the kernel: R for running, S for sleeping, T for stopped, Z for dead
- * and not reaped.
+ * One process. A process of this machine; `state` is the letter of the kernel: R for running, S for sleeping, T for
+ * stopped, Z for dead and not reaped.
  *
  * @category models
  * @since 0.1.0
@@ -32,14 +32,14 @@ const read = (path: string): string | undefined => {
   try {
     return Fs.readFileSync(path, "utf8")
   } catch {
-    // The process ended while it was being read.
+    // A process may have ended while its files in /proc were being read.
     return undefined
   }
 }
 
 /**
- * Parses a line of /proc/PID/stat. The name in brackets may contain anything, so fields are counted after the last
- * bracket.
+ * Parses a line of /proc/PID/stat. The process's name in brackets may contain any characters, so fields are counted
+ * after the last bracket.
  */
 const fromProc = (pid: number): Process | undefined => {
   const stat = read(`/proc/${pid}/stat`)
@@ -100,7 +100,7 @@ export const all = (): ReadonlyArray<Process> =>
     : allFromPs()
 
 /**
- * Returns one process, if it exists. A dead process that has not been reaped still exists.
+ * Returns the process with this pid, if the process exists. A dead process that has not been reaped still exists.
  *
  * @example
  * ```ts
@@ -113,7 +113,7 @@ export const find = (pid: number): Process | undefined =>
   hasProc ? fromProc(pid) : allFromPs().find((found) => found.pid === pid)
 
 /**
- * True when the process can still run: a zombie cannot.
+ * True when the process can still run, and false for a zombie.
  *
  * @example
  * ```ts
@@ -159,7 +159,8 @@ export const titled = (text: string, root: number = process.pid): ReadonlyArray<
 
 /**
  * Returns every process that was started with this environment variable. Descendants are found even after their parents
- * have died and init has adopted them. The search works on Linux only; on other systems it finds nothing.
+ * have died and init has adopted them. The search by environment works only on Linux, and finds no process on other
+ * systems.
  *
  * @example
  * ```ts

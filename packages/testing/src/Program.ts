@@ -1,8 +1,8 @@
 /**
  * Runs a program as a separate process, for tests of signals, exit codes, output, and what the program leaves behind.
  *
- * Every process that the program starts gets a mark in its environment, so that it is found even if its parent has
- * died. When the Scope closes, all remaining processes of the program are killed.
+ * Every process that the program starts gets a variable in its environment, by which the process is found even if its
+ * parent has died. When the Scope closes, all remaining processes of the program are killed.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,8 @@ import * as Eventually from "./Eventually.ts"
 import * as Processes from "./Processes.ts"
 
 /**
- * Options for the start of the program. The program gets the same Node flags as this process.
+ * Options for the start of a program as a separate process. The started program gets the same Node flags as this
+ * process.
  *
  * @category models
  * @since 0.1.0
@@ -47,7 +48,7 @@ export interface Ended {
  */
 export interface Program {
   readonly pid: number
-  /** The program's output until now. */
+  /** The output that the program has written until now. */
   readonly stdout: () => string
   readonly stderr: () => string
   /** Waits until the program's stdout matches; the failure shows the output instead. */
@@ -58,7 +59,10 @@ export interface Program {
   readonly deafen: Effect.Effect<void>
   /** Waits for the end of the program and of all its output. */
   readonly ended: (options?: Eventually.Options) => Effect.Effect<Ended, Eventually.NotInTime>
-  /** The processes that the program and its descendants have started, which are found by their mark. */
+  /**
+   * The processes that the program and its descendants have started, which are found by a variable in their
+   * environment.
+   */
   readonly left: () => ReadonlyArray<Processes.Process>
 }
 

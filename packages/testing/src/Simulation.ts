@@ -1,13 +1,14 @@
 /**
  * Runs whole trees of actors under one seed, which decides which fiber runs next, when bytes arrive, and which actor is
- * killed. A seed gives the same run, choice by choice, and a run of virtual seconds takes milliseconds.
+ * killed. The same seed gives the same run, choice by choice. A run of several virtual seconds takes milliseconds of
+ * real time.
  *
  *     run(program, { seed, faults })               one run, with all that happened in it
  *     explore(program, { seeds, faults, check })   many runs, until one of them is not as it should be
  *
- * The actors are those of `MemoryActor`, each as a process of a simulated machine. A killed actor runs no finalizer, a
- * stopped actor receives nothing, and the resources of both are closed as a kernel closes them. Real processes, sockets
- * and signals are not simulated.
+ * The actors are those of `MemoryActor`, each as a process of a simulated machine. A killed actor runs no finalizer,
+ * and a stopped actor receives nothing. The resources of a killed actor are closed as a kernel closes them. Real
+ * processes, sockets and signals are not simulated.
  *
  * @since 0.1.0
  */
@@ -32,8 +33,8 @@ import type { Next } from "./internal/simulation/Seed.ts"
 export type { Direction, Faults, Happening } from "./internal/simulation/Machine.ts"
 
 /**
- * The connection of an actor on which a fault happens, named by the actor at its other end. Default: the connection to
- * its parent.
+ * The connection of an actor on which a fault happens, named by the actor at its other end. The default is the actor's
+ * connection to its parent.
  *
  * @category models
  * @since 0.2.0
@@ -64,7 +65,7 @@ export class World extends Context.Service<World, {
   readonly note: (text: string) => Effect.Effect<void>
   /** Kills an actor, as `kill -9` does: none of its code runs any more. */
   readonly kill: (actor: string) => Effect.Effect<void>
-  /** Asks an actor to end, as SIGTERM does: its parent ends it in order. */
+  /** Asks an actor to end, as SIGTERM does, and the parent of the actor ends it in order. */
   readonly terminate: (actor: string) => Effect.Effect<void>
   /** Stops an actor for a time or until `continue`: it receives nothing, and its time stands still. */
   readonly stop: (actor: string, duration?: Duration.Input) => Effect.Effect<void>
@@ -111,8 +112,8 @@ export interface Options {
   /** Loggers of the program, called before that of the history; these loggers may throw. Default: none. */
   readonly loggers?: ReadonlyArray<Logger.Logger<unknown, unknown>> | undefined
   /**
-   * Ranges of choices that the seed does not make, each from its first number to the one before its second. In such a
-   * range the fiber that ran last continues, and no bytes are late. Default: none.
+   * Ranges of choices that the seed does not make, each from its first number to the one before its second. In a range
+   * without choices of the seed, the fiber that ran last continues, and no bytes are late. Default: none.
    */
   readonly calm?: ReadonlyArray<readonly [from: number, to: number]> | undefined
   /** The number of choices after which a run is `endless`. Default: 1,000,000. */
@@ -120,7 +121,7 @@ export interface Options {
 }
 
 /**
- * The result of one run.
+ * The result of one simulated run.
  *
  * @category models
  * @since 0.1.0
@@ -132,7 +133,9 @@ export interface Run<A = unknown, E = unknown> {
    * fiber still ran after the program had ended.
    */
   readonly end: "done" | "stuck" | "endless" | "restless"
-  /** Undefined if the program did not come to its end, for example because its root was killed. */
+  /**
+   * The exit of the program; undefined if the program did not come to its end, for example because its root was killed.
+   */
   readonly exit: Exit.Exit<A, E | RuntimeLayerError> | undefined
   readonly history: ReadonlyArray<Happening>
   /** Actors that still lived when the run was over. */
@@ -142,7 +145,7 @@ export interface Run<A = unknown, E = unknown> {
   /** The length of the run, in virtual milliseconds and in choices. */
   readonly millis: number
   readonly choices: number
-  /** A hash of the choices: equal for two runs that made the same choices. */
+  /** A hash of the run's choices, which is equal for two runs that made the same choices. */
   readonly fingerprint: number
 }
 
@@ -186,9 +189,9 @@ const loggerOf = (kernel: Kernel, machine: Machine) =>
   })
 
 /**
- * Runs a program and its actors on a simulated machine, with the order of events that the seed decides. The effect
- * itself never fails: the result says how the program ended. The program gets its services from the context of this
- * call, except for the runtime.
+ * Runs a program and its actors on a simulated machine, with the order of events that the seed decides. The effect of a
+ * simulated run never fails, because its result says how the program ended. The simulated program gets its services
+ * from the context of this call, except for the runtime.
  *
  * @example
  * ```ts
@@ -256,7 +259,7 @@ const simulate = async <A, E, R>(
 }
 
 /**
- * Returns the faults of a run: it hung, did not end, or left an actor behind.
+ * Returns the faults of a run: the run hung, did not end, or left an actor behind.
  *
  * @example
  * ```ts
@@ -291,7 +294,7 @@ export class Found extends Data.TaggedError("Found")<{
   readonly seed: number
   readonly problems: ReadonlyArray<string>
   readonly run: Run
-  /** The number of seeds that were tried. */
+  /** The number of seeds that the exploration has tried. */
   readonly tried: number
 }> {
   override get message(): string {
@@ -349,7 +352,8 @@ export interface Explored {
 
 /**
  * Runs a program under many seeds, and fails with the first seed whose run has a fault according to `problems` or
- * `check`. Each seed is a separate run. A program that should differ between runs uses Effect's `Random`.
+ * `check`. Each seed of the exploration gives a separate run. A program that should differ between runs uses Effect's
+ * `Random`.
  *
  * @example
  * ```ts

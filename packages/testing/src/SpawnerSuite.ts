@@ -2,8 +2,8 @@
  * Tests the duties of every `SpawnerDriver`: a handle with a connection to the requested actor, one exit with its code
  * or signal, signals that reach the actor, and no remains of a start that failed or was given up.
  *
- * To test a new spawner, pass a function that makes it to this contract. Each case gets its own driver. The actors come
- * from this package, and the driver starts them like any other actors.
+ * To test a new spawner, pass a function that makes it to this contract. Each case of the contract gets its own driver
+ * of the spawner. The cases start actors of this package, which the driver starts like any other actors.
  *
  * @since 0.1.0
  */
@@ -40,7 +40,7 @@ import * as Processes from "./Processes.ts"
 type Driver = SpawnerDriver["Service"]
 
 /**
- * Makes a spawner. The Scope ends parts that all its actors share, such as a warden.
+ * Makes the spawner to test. The Scope ends parts that all its actors share, such as a warden.
  *
  * @category models
  * @since 0.1.0
@@ -81,19 +81,19 @@ export const everything: ReadonlyArray<Ability> = [
 ]
 
 /**
- * The abilities for which the driver is tested. Cases for other abilities are left out of the contract.
+ * The abilities for which the driver is tested. The contract leaves out the cases for all other abilities.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
-  /** Default: `everything`. A spawner without processes has none of these abilities. */
+  /** Default: `everything`. A spawner whose actors are no processes has none of these abilities. */
   readonly abilities?: ReadonlyArray<Ability> | undefined
 }
 
 /**
  * Builds the driver of a `Spawner` Layer in the same way as the runtime of a root does: the platform's own, or the
- * program's driver around it. Fails when the platform or the program's Layer cannot be built.
+ * program's driver around it. The effect fails when the platform or the program's Layer cannot be built.
  *
  * @example
  * ```ts
@@ -120,7 +120,10 @@ const request = (name: string, options: SpawnOptions = {}): SpawnRequest => ({
   options
 })
 
-/** Compares code and signal of an exit. A driver need not give evidence of an end, so evidence is not compared. */
+/**
+ * Compares code and signal of an exit. The evidence of an exit is not compared, because a driver need not give
+ * evidence.
+ */
 const ends = ({ code, signal }: ProcessExit, expected: Pick<ProcessExit, "code" | "signal">): void =>
   equal({ code, signal }, expected)
 
@@ -366,7 +369,7 @@ const processes: Record<string, Body> = {
           yield* Eventually.pause(millis)
           yield* Fiber.interrupt(starting)
           const exit = yield* Fiber.await(starting)
-          // The process may have been started before the failure, and is then ended here.
+          // The process of a failed start may have been started before the failure, and is then ended here.
           if (exit._tag === "Success") yield* kill(exit.value)
         }))
     )
@@ -458,7 +461,7 @@ const abilities: Record<Exclude<Ability, "process">, Record<string, Body>> = {
     "the option memoryLimit bounds the heap of the actor": (driver) =>
       Effect.gen(function*() {
         const { heapLimit } = yield* surroundings(driver, { memoryLimit: 200 })
-        // V8 adds room for young objects to the limit for old ones.
+        // V8 adds room for young objects to the limit for old objects.
         Assert.ok(heapLimit < 2 * 200 * 1024 * 1024, `its heap may grow to ${heapLimit} bytes`)
       })
   },
@@ -471,8 +474,8 @@ const abilities: Record<Exclude<Ability, "process">, Record<string, Body>> = {
 }
 
 /**
- * The contract of starting actors, for a spawner that `make` makes. A case fails when the driver breaks its duty, and
- * ends by itself within seconds.
+ * The contract of starting actors, for a spawner that `make` makes. A case of the contract fails when the driver breaks
+ * its duty, and ends by itself within seconds.
  *
  * @example
  * ```ts check

@@ -3,7 +3,7 @@
  * listener does not answer, and no living actor is reported as gone.
  *
  * To test a new transport, pass a function that makes it to this contract, and `dialled` of the same function to
- * `ConnectionSuite`. Each case gets a transport of its own.
+ * `ConnectionSuite`. Each case of the contract gets a transport of its own.
  *
  * @since 0.1.0
  */
@@ -237,7 +237,7 @@ const cases = {
         const dialling = yield* Effect.forkChild(transport.dial(here.listener.address), { startImmediately: true })
         yield* Fiber.interrupt(dialling)
         const exit = yield* Fiber.await(dialling)
-        // The connection may have been made before the interruption, and is then closed here.
+        // The connection of an interrupted dial may have been made before the interruption, and is then closed here.
         if (exit._tag === "Success") exit.value.destroy()
       }
       yield* settled
@@ -257,7 +257,7 @@ const cases = {
 } satisfies Record<string, Body>
 
 /**
- * Further abilities of a transport, with the functions by which the suite tests them.
+ * Abilities that only some transports have, with the functions by which the suite tests them.
  *
  * @category models
  * @since 0.1.0

@@ -31,7 +31,10 @@ import * as Leaks from "./Leaks.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** The deadline of a test. Default: nine tenths of the timeout that Vitest has for the test. */
+  /**
+   * The deadline of a test, at which its tree of actors is shown. The default deadline is nine tenths of the timeout
+   * that Vitest has for the test.
+   */
   readonly within?: Duration.Input | undefined
   /**
    * The settings of the check for leaks. `Leaks`. The value must be `false` if other tests use this process at the same
@@ -41,7 +44,7 @@ export interface Options {
 }
 
 /**
- * Options of a group of tests.
+ * Options of a group of tests with actors.
  *
  * @category models
  * @since 0.1.0
@@ -51,7 +54,9 @@ export interface GroupOptions extends Options {
    * `test` (default) uses a TestClock, which all tests of the group share. `live` uses real time, which processes need.
    */
   readonly clock?: "test" | "live" | undefined
-  /** The time within which the platform must be built, and also closed. Default: Vitest's timeout for hooks. */
+  /**
+   * The time within which the platform must be built, and also closed. The default is Vitest's timeout for hooks.
+   */
   readonly hooks?: Duration.Input | undefined
 }
 
@@ -112,7 +117,8 @@ const everybody = Effect.raceFirst(
 
 /**
  * The tree of this actor as text, one actor a line: its children with their states and open dialogs, the ready actors
- * below them, and the actors to which it is connected. The picture never fails, and takes at most one second.
+ * below them, and the actors to which it is connected. Making the picture of a tree never fails, and takes at most one
+ * second.
  *
  * @example
  * ```ts
@@ -204,7 +210,8 @@ export const provide = <ROut, E2>(platform: Layer.Layer<ROut | ActorRuntime, E2>
 }
 
 /**
- * Returns the actors that did not exist before the test. Actors that a Layer of the group has started are not counted.
+ * Returns the actors that did not exist before the test. Actors that a Layer of the group of tests has started are not
+ * counted.
  */
 const leavesNoActor = <A, E, R>(
   program: Effect.Effect<A, E, R>

@@ -4,7 +4,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 
-describe("Eventually", () => {
+describe("The module Eventually", () => {
   it.effect("Eventually polls until the condition holds, even while the program's Clock stands still", () =>
     Effect.gen(function*() {
       let looked = 0
@@ -12,7 +12,7 @@ describe("Eventually", () => {
       assert.deepStrictEqual([answer, looked], ["found", 3])
     }))
 
-  it.effect("Eventually takes an assertion that throws for \"not yet\", and reports the last one when time is up", () =>
+  it.effect("Eventually tries again after an assertion that throws, and reports the last assertion at its deadline", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(
         Eventually.succeeds(Effect.sync(() => assert.strictEqual(1, 2)), { within: 20, every: 5, what: "one is two" })
@@ -24,7 +24,7 @@ describe("Eventually", () => {
       )
     }))
 
-  it.effect("Eventually tells the name and the fields of a last error without a message", () =>
+  it.effect("Eventually shows the name and the fields of the last error if that error has no message", () =>
     Effect.gen(function*() {
       class Full extends Data.TaggedError("Full")<{ readonly shelf: number }> {}
       const error = yield* Effect.flip(

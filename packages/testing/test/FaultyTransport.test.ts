@@ -40,7 +40,7 @@ const talk = (faults: FaultyTransport.Faults, during: (link: FaultyTransport.Lin
     return { there, here, link }
   })
 
-describe("A faulty connection", () => {
+describe("The faults of a faulty connection", () => {
   for (const seed of [1, 2, 3]) {
     describe(`A connection that only delays, splits and joins (seed ${seed})`, () => {
       const make = Effect.sync(() => {
@@ -54,14 +54,14 @@ describe("A faulty connection", () => {
     })
   }
 
-  it.live("a faulty connection without faults is the connection itself, chunk by chunk", () =>
+  it.live("a faulty connection without faults passes each chunk on unchanged", () =>
     Effect.gen(function*() {
       const { here, there } = yield* talk({ seed: 1 })
       assert.deepStrictEqual(there, words)
       assert.deepStrictEqual(here, words)
     }))
 
-  it.live("a faulty connection cuts chunks up and joins them, keeps every byte in order, and does the same again for the same seed", () =>
+  it.live("a faulty connection splits and joins chunks, keeps every byte in order, and repeats its faults for the same seed", () =>
     Effect.gen(function*() {
       const faults = { seed: 7, delay: 2, split: 0.5, join: 0.5 }
       const { here, there } = yield* talk(faults)
@@ -72,7 +72,7 @@ describe("A faulty connection", () => {
       assert.notDeepEqual((yield* talk({ ...faults, seed: 8 })).there, there)
     }))
 
-  it.live("a faulty connection tells a writer to wait although there is room, and later to go on", () =>
+  it.live("a faulty connection tells a writer to wait although there is room, and calls `drain` later", () =>
     Effect.promise(async () => {
       const [link, far] = FaultyTransport.pair(MemoryTransport.pair, { seed: 1, stall: 1 })
       const there = listen(far)
@@ -82,7 +82,7 @@ describe("A faulty connection", () => {
       assert.deepStrictEqual([there, here], [["a"], ["(drain)"]])
     }))
 
-  it.live("a faulty connection ends at any byte that we send, for both sides, once", () =>
+  it.live("a faulty connection can end at any byte that its own side sends, once for both sides", () =>
     Effect.gen(function*() {
       for (const after of [1, 3, 4, 20, text.length]) {
         const { here, link, there } = yield* talk({
@@ -97,7 +97,7 @@ describe("A faulty connection", () => {
       }
     }))
 
-  it.live("a faulty connection ends at any byte that we receive", () =>
+  it.live("a faulty connection can end at any byte that its own side receives", () =>
     Effect.gen(function*() {
       for (const after of [1, 3, 4, 20]) {
         const { here } = yield* talk({ seed: 1, split: 0.2, cut: { after, counting: "incoming", how: "both" } })
@@ -106,7 +106,7 @@ describe("A faulty connection", () => {
       }
     }))
 
-  it.live("a faulty connection that is cut in one direction goes on in the other", () =>
+  it.live("a faulty connection that is cut in one direction still passes bytes in the other direction", () =>
     Effect.gen(function*() {
       const deaf = yield* talk({ seed: 1, delay: 2 }, (link) => link.cut("incoming"))
       assert.strictEqual(joined(deaf.there), text)
@@ -117,7 +117,7 @@ describe("A faulty connection", () => {
       assert.isFalse(mute.here.includes("(end: cut)"))
     }))
 
-  it.live("a faulty connection holds everything back until it is released, and loses nothing", () =>
+  it.live("a faulty connection that is held passes no bytes until it is released, and loses none", () =>
     Effect.gen(function*() {
       const { here, link, there } = yield* talk({ seed: 1 }, (link) => link.hold())
       const before = there.length

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 
-describe("Folder", () => {
+describe("The module Folder", () => {
   it.effect("Folder holds its files while the Scope is open, and is gone afterwards", () =>
     Effect.gen(function*() {
       const folder = yield* Effect.scoped(Effect.gen(function*() {

@@ -10,8 +10,8 @@ import * as Path from "node:path"
 
 const sleep = () => ChildProcess.spawn("sleep", ["654"], { stdio: "ignore" })
 
-describe("Leaks", () => {
-  it.live("Leaks accepts work that leaves nothing", () =>
+describe("The module Leaks", () => {
+  it.live("Leaks succeeds for work that leaves no process, descriptor or file", () =>
     Effect.gen(function*() {
       const answer = yield* Leaks.withoutLeaks(Effect.sync(() => {
         ChildProcess.spawnSync("true")
@@ -20,7 +20,7 @@ describe("Leaks", () => {
       assert.strictEqual(answer, 42)
     }))
 
-  it.live("Leaks waits for things that are just ending", () =>
+  it.live("Leaks waits for processes, descriptors and files that are just ending", () =>
     Effect.gen(function*() {
       let child: ChildProcess.ChildProcess | undefined
       const error = yield* Effect.exit(Leaks.withoutLeaks(Effect.sync(() => {
@@ -53,7 +53,7 @@ describe("Leaks", () => {
       yield* Leaks.check(before, { temporary: { folder } })
     }).pipe(Effect.scoped))
 
-  it.live("Leaks keeps the failure of the work beside what it left", () =>
+  it.live("Leaks fails with the work's own failure, and with the resources that the work has left", () =>
     Effect.gen(function*() {
       let child: ChildProcess.ChildProcess | undefined
       const exit = yield* Effect.exit(Leaks.withoutLeaks(

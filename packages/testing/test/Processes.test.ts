@@ -31,7 +31,7 @@ const sleeper = Eventually.holds(
   () => Processes.titled("sleep 987").find(({ command }) => command === "sleep 987")
 )
 
-describe("Processes", () => {
+describe("The module Processes", () => {
   it.live("Processes lists descendants at any depth, with their parents and command lines", () =>
     Effect.gen(function*() {
       const { pid } = yield* family
@@ -53,7 +53,7 @@ describe("Processes", () => {
       assert.deepStrictEqual(members().map(({ pid }) => pid), [found.pid])
     }).pipe(Effect.scoped))
 
-  it.live("Processes names the processes that are still alive where all should be gone", () =>
+  it.live("Processes names in its error the processes that are still alive although all should be gone", () =>
     Effect.gen(function*() {
       const { pid } = yield* family
       const found = yield* sleeper
@@ -65,7 +65,7 @@ describe("Processes", () => {
       assert.isFalse(Processes.isAlive(found.pid))
     }).pipe(Effect.scoped))
 
-  it.live("Processes reads the same from ps where there is no /proc", () =>
+  it.live("Processes reads the same processes from ps as from /proc", () =>
     Effect.gen(function*() {
       yield* family
       const { command, parent, pid } = yield* sleeper

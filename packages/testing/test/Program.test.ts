@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url"
 
 const file = fileURLToPath(new URL("./fixtures/program.ts", import.meta.url))
 
-describe("Program", () => {
-  it.live("Program runs a file with our flags, and shows its output, its exit code and the processes it left", () =>
+describe("The module Program", () => {
+  it.live("Program runs a file with this process's Node flags, and shows output, exit code and remaining processes of the file", () =>
     Effect.gen(function*() {
       const left = yield* Effect.scoped(Effect.gen(function*() {
         const program = yield* Program.start(file, { args: ["to go"] })
@@ -24,7 +24,7 @@ describe("Program", () => {
       yield* Processes.gone([left])
     }))
 
-  it.live("Program shows the output when it does not match", () =>
+  it.live("Program shows the output of a program in the error if the output does not match in time", () =>
     Effect.gen(function*() {
       const program = yield* Program.start(file, { args: ["here"] })
       yield* program.says(/ready/)

@@ -23,8 +23,8 @@ const valueOf = <A, E>({ exit }: Simulation.Run<A, E>): A => {
 
 const seeds = Array.from({ length: 30 }, (_, i) => i + 1)
 
-describe("A simulation", () => {
-  it.live("G199: a simulation runs a program choice by choice as its seed says, and as no other seed does", () =>
+describe("A simulation of a tree of actors", () => {
+  it.live("G199: a simulation makes the same choices in every run with one seed, and other choices with another seed", () =>
     Effect.gen(function*() {
       const faults = { kill: 0.2, cut: 0.2, stop: 0.2 }
       const once = yield* Effect.forEach(seeds, (seed) => Simulation.run(three, { seed, faults }))
@@ -232,7 +232,7 @@ describe("A simulation", () => {
       }
     }))
 
-  it.live("G275: a connection that is cut behind some bytes passes these, and no more", () =>
+  it.live("G275: a connection that is cut after a number of bytes passes exactly these bytes", () =>
     Effect.gen(function*() {
       const heardBehind = (afterBytes: number) =>
         Effect.gen(function*() {
@@ -257,7 +257,7 @@ describe("A simulation", () => {
       assert.isAbove(counts[2]!, counts[1]! * 5)
     }))
 
-  it.live("G275: the connection of two peers is held and cut, and those to their parent are not", () =>
+  it.live("G275: a simulation holds and cuts the connection of two peers, and leaves the peers' connections to their parent open", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const world = yield* Simulation.World
@@ -280,7 +280,7 @@ describe("A simulation", () => {
       }
     }))
 
-  it.live("G276: a connection whose end one peer alone hears is ended for the other one, which waits no longer", () =>
+  it.live("G276: a connection whose end only one peer has noticed is ended for the other peer as well, which waits no longer", () =>
     Effect.gen(function*() {
       const ends = (["incoming", "outgoing"] as const).flatMap((direction) =>
         [["a", "b"], ["b", "a"]].map(([actor, peer]) => ({ actor: actor!, peer: peer!, direction }))
@@ -303,7 +303,7 @@ describe("A simulation", () => {
       }
     }))
 
-  it.live("a simulation has loggers of the program beside its history, which loses nothing where they throw", () =>
+  it.live("a simulation calls loggers of the program, and its history is complete even if these loggers throw", () =>
     Effect.gen(function*() {
       let thrown = 0
       const throwing = Logger.make<unknown, void>(() => {
@@ -329,7 +329,7 @@ describe("A simulation", () => {
       assert.strictEqual(endless.end, "endless")
     }))
 
-  it.live("a simulation lets time pass while work is done: a loop of calls reaches its timeout", () =>
+  it.live("a simulation lets virtual time pass while work is done, so a loop of calls reaches its timeout", () =>
     Effect.gen(function*() {
       const loop = Effect.flatMap(started("a"), (a) => Effect.forever(a.run(echo({ n: 1 }))))
       const run = yield* Simulation.run(Effect.exit(Effect.timeout(loop, "20 millis")), { seed: 3 })
@@ -387,7 +387,7 @@ describe("A simulation", () => {
       assert.deepStrictEqual(runs.flatMap((run) => Simulation.problems(run)), [])
     }))
 
-  it.live("a simulation faults by chance befall some actors under some seeds", () =>
+  it.live("a simulation hits some actors with random faults under some seeds", () =>
     Effect.gen(function*() {
       const runs = yield* Effect.forEach(seeds, (seed) =>
         Simulation.run(Effect.exit(Effect.andThen(three, Effect.sleep("1 second"))), { seed, faults: { kill: 0.5 } }))

@@ -47,12 +47,15 @@ WithActors.layer(MemoryActor.layer({ name: "shared" }), { leaks })("A group of t
       assert.strictEqual((yield* Fiber.join(waiting))._tag, "None")
     }))
 
-  it.effect.each([[1, 2], [2, 4]])("takes cases: %s", ([n, doubled]) =>
-    Effect.gen(function*() {
-      assert.strictEqual(yield* Actor.runInActor(double({ n: n! })), doubled)
-    }))
+  it.effect.each([[1, 2], [2, 4]])(
+    "withActors runs a test once for each case: %s",
+    ([n, doubled]) =>
+      Effect.gen(function*() {
+        assert.strictEqual(yield* Actor.runInActor(double({ n: n! })), doubled)
+      })
+  )
 
-  it.effect.skip("skips", () => Effect.die("it ran"))
+  it.effect.skip("withActors and skipped tests", () => Effect.die("it ran"))
   it.effect.skipIf(true)("withActors skips a test when it is told to", () => Effect.die("it ran"))
   it.effect.fails("withActors expects a failure", () => Effect.fail("as expected"))
 })
@@ -64,7 +67,7 @@ WithActors.layer(NodeActor.layer, { clock: "live", leaks })("A group of tests wi
     }))
 })
 
-describe("A deadline", () => {
+describe("The deadline of a test with actors", () => {
   const inMemory = Effect.provide(MemoryActor.layer)
 
   it.live("a deadline fails a program with the tree as it was: children, their states and dialogs, and the actors below", () =>

@@ -31,7 +31,7 @@ const unreachable = (u: unknown): Unreachable => {
   return u as Unreachable
 }
 
-describe("Peers", () => {
+describe("The connections of an actor to its peers", () => {
   it.effect("two actors that dial each other at the same time, from fifty fibers each, get one connection, in any order", () =>
     Effect.gen(function*() {
       for (let seed = 1; seed <= 60; seed++) {
@@ -175,7 +175,7 @@ describe("Peers", () => {
       assert.match(error.message, /an actor needs no portal to itself: run the call directly/)
     }))
 
-  it.effect("a caller that waits too long for a connection gets an error that names the bound, and leaves nothing behind", () =>
+  it.effect("a caller that waits too long for a connection gets an error that names the bound, and its dial is given up", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       const a = add("a", { searching: Effect.never })
@@ -323,7 +323,7 @@ describe("Peers", () => {
       assert.isTrue(channel.isOpen)
     }))
 
-  it.effect("an actor begins to listen when its address is first requested, once, and never after its end", () =>
+  it.effect("an actor begins to listen once, when its address is first requested, and never after its end", () =>
     Effect.gen(function*() {
       const { add, hub } = yield* mesh
       const a = add("a")

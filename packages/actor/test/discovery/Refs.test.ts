@@ -18,7 +18,7 @@ const inTree = <A, E>(test: Effect.Effect<A, E, Actor.ActorRuntime | Scope.Scope
 const start = (name: string) => Actor.start(name, { expose: N.neighbours })
 const three = Effect.all([start("a"), start("b"), start("c")])
 
-describe("A reference", () => {
+describe("A reference to an actor", () => {
   it.effect("a reference introduces two actors, which then talk without another actor in between", () =>
     Actor.nursery(Effect.gen(function*() {
       const [a, b] = yield* three
@@ -94,7 +94,7 @@ describe("A reference", () => {
     })).pipe(inTree))
 })
 
-describe("A borrowed portal", () => {
+describe("A portal that is borrowed from a reference", () => {
   it.effect("a borrowed portal works as long as its Scope is open", () =>
     Actor.nursery(Effect.gen(function*() {
       const [a, b] = yield* three
@@ -235,7 +235,7 @@ describe("A third actor cancels (26.1 row 5)", () => {
   })
 })
 
-describe("Between peers", () => {
+describe("Calls and streams between two peers", () => {
   for (const how of ["call", "stream", "dialog"] as const) {
     it.effect(`an open ${how} fails at once when the peer is lost`, () => {
       const theatre = Puppets.make()
@@ -254,7 +254,7 @@ describe("Between peers", () => {
     })
   }
 
-  it.effect("work for a lost peer is interrupted", () => {
+  it.effect("a handler that works for a lost peer is interrupted", () => {
     const theatre = Puppets.make()
     return Effect.scoped(Effect.gen(function*() {
       const journal = yield* Journal.fresh

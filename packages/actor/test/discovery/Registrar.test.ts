@@ -39,7 +39,7 @@ const registrar = () => {
   return { claim, ready, transfer, gone, listed, state: () => state }
 }
 
-describe("Registrar", () => {
+describe("The registrar of a tree", () => {
   it("the registrar lists an actor from ready to gone, with the pid that it has when it is ready", () => {
     const { claim, gone, listed, ready } = registrar()
     assert.strictEqual(claim("r/a", "alice"), "")

@@ -60,7 +60,7 @@ const reading = (registrar: RegistrarService, name?: string) =>
 const watchers = (registrar: RegistrarService): number =>
   (registrar as unknown as { readonly watchers: ReadonlySet<unknown> }).watchers.size
 
-describe("A watcher", () => {
+describe("A watcher of the registry", () => {
   it.effect("a watcher gets every listed actor, then each change in order", () =>
     Effect.gen(function*() {
       const { registrar } = make()
@@ -128,7 +128,7 @@ describe("A watcher", () => {
     }))
 })
 
-describe("A stale entry", () => {
+describe("A stale entry of the registry", () => {
   it.effect("a stale entry is removed if the tree confirms that the actor has ended, together with all actors below it", () =>
     Effect.gen(function*() {
       const { events, registrar } = make()
@@ -160,7 +160,7 @@ const asked = (registrar: RegistrarService, by: string, name: string, payload: u
   })
 }
 
-describe("Only a parent speaks of its children", () => {
+describe("The reports of parents to the registrar", () => {
   const { claim, gone, ready } = contract
   it.effect("only a parent claims names for its children, and reports when they are ready and when they are gone", () =>
     Effect.gen(function*() {

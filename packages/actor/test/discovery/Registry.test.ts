@@ -29,7 +29,7 @@ const deep = Effect.gen(function*() {
   return { a, b, c, grow }
 })
 
-describe("Registry", () => {
+describe("The registry of a tree", () => {
   it.effect("the registry finds, queries and lists actors from the root, from children and from deeper actors", () =>
     Actor.nursery(Effect.gen(function*() {
       const { a, b, c } = yield* deep
@@ -146,7 +146,7 @@ describe("Registry", () => {
     })).pipe(inTree))
 })
 
-describe("A name", () => {
+describe("The names of the registry", () => {
   it.effect("a name that one actor holds alone is refused to all others, and is free afterwards", () =>
     Actor.nursery(Effect.gen(function*() {
       const { a, c } = yield* deep
@@ -211,7 +211,7 @@ describe("A name", () => {
     })).pipe(inTree))
 })
 
-describe("An entry goes with its actor", () => {
+describe("The removal of entries from the registry", () => {
   it.effect("the registry removes the entry of an actor that is cancelled, or ends with its nursery", () =>
     Actor.nursery(Effect.gen(function*() {
       const { a, grow } = yield* deep

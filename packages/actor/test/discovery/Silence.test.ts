@@ -135,7 +135,7 @@ const watched = () => {
   return { said, peer, after }
 }
 
-describe("Signs of life", () => {
+describe("The signs of life of a peer", () => {
   it.live("G236: a peer is not lost because this process was stopped and could not read its signs of life", () =>
     Effect.gen(function*() {
       const { after, said } = watched()

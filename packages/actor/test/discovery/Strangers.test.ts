@@ -20,7 +20,7 @@ const atTheDoor = Effect.gen(function*() {
 const refusals = (actor: Actor) =>
   actor.events.flatMap((event) => event._tag === "StrangerRefused" ? [event.reason] : [])
 
-describe("A stranger", () => {
+describe("A stranger that dials an actor", () => {
   const wrong: Readonly<Record<string, { readonly bytes: Uint8Array; readonly reason: RegExp }>> = {
     "that says garbage": { bytes: new Uint8Array([5, 0, 0, 0, 193, 1, 2, 3, 4]), reason: /broke the protocol/ },
     "that says nothing in a frame": { bytes: new Uint8Array(4), reason: /FrameEmpty/ },
@@ -133,7 +133,7 @@ describe("A stranger", () => {
       assert.deepStrictEqual(actor.peers.snapshot().map(({ actor }) => actor.name), ["b", "c"])
     }))
 
-  it.effect("a stranger that leaves makes room for another one", () =>
+  it.effect("a stranger that closes its connection makes room for another stranger", () =>
     Effect.gen(function*() {
       const { actor, knock } = yield* atTheDoor
       const first = yield* knock
@@ -158,7 +158,7 @@ describe("A stranger", () => {
     }))
 })
 
-describe("A tree with a secret", () => {
+describe("The proofs of a tree with a secret", () => {
   const pair = ({ add }: Mesh, ours: string | undefined, theirs: string | undefined) => {
     const traits = (secret: string | undefined) => secret === undefined ? {} : { authenticator: proves(secret) }
     return [add("a", traits(ours)), add("b", traits(theirs))] as const

@@ -102,7 +102,7 @@ describe("An actor whose parent is still starting", () => {
 })
 
 describe("A request for an address that the runtime makes itself", () => {
-  it.effect("a request of the runtime itself is not recorded in the caller's trace", () => {
+  it.effect("a request that the runtime itself makes is not recorded in the caller's trace", () => {
     const spans: Array<string> = []
     const tracer = Tracer.make({
       span: (options) => {

@@ -95,7 +95,7 @@ interface Process {
   leads: number | undefined
 }
 
-describe("A lease", () => {
+describe("The lease of a process at an engine", () => {
   for (const [title, inputs, said] of rows) {
     it(title, () => assert.deepStrictEqual(play(inputs).said, said))
   }

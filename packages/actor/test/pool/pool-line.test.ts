@@ -19,7 +19,7 @@ const backwards = (line: Line<Member>, members: ReadonlyArray<Member>): Readonly
   return names
 }
 
-describe("A line", () => {
+describe("A Line of waiting tasks", () => {
   it.effect.prop(
     "a Line has the same members as an array after the same operations, in both directions",
     {

@@ -179,7 +179,7 @@ describe("A body that returns no Effect", () => {
       }))))
 })
 
-describe("A failure in an ordered map", () => {
+describe("A failure in an ordered Pool.map", () => {
   it.effect("a failure in an ordered Pool.map ends earlier tasks as well, and is returned after their finalizers", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh

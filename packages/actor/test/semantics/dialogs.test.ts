@@ -234,7 +234,7 @@ describe("Several dialogs of one portal", () => {
     })))
 })
 
-describe("ping and pong", () => {
+describe("A dialog that plays ping-pong", () => {
   it.effect("a ping-pong dialog runs in four styles, ten times each", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       for (const style of ["receive", "stream"] as const) {

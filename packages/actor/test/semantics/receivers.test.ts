@@ -128,7 +128,7 @@ describe("A payload that does not match", () => {
       assert.deepStrictEqual(journal.filter((it) => it.includes("utter")), [line, line])
     })))
 
-  it.effect("G129: an invalid payload at the callee cancels the callee, and the caller gets the reason", () =>
+  it.effect("G129: an invalid payload at the callee cancels the callee if its receiver says so, and the caller gets the reason", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* Effect.flip(
         bob.open(

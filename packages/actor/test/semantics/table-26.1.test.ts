@@ -297,7 +297,7 @@ describe("Table 26.1, cancels of whole actors", () => {
   })
 })
 
-describe("Table 26.1, failures", () => {
+describe("Table 26.1, failures of dialogs", () => {
   it.effect("26.1 row 8: a callee that fails before its first value fails open, and the body never runs", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       let body = 0

@@ -1,6 +1,6 @@
 /**
  * A bucket of NATS KV as the driver needs it: entries with the server's time, and writes that fail if another write
- * came first. The connection is made at its first use, and again after a loss.
+ * came first. The connection to NATS is made at its first use, and again after a loss.
  */
 import { DiscoveryDriverError } from "@furrow/actor/Discovery"
 import {
@@ -39,7 +39,7 @@ export interface Last {
   readonly revision: number
 }
 
-/** An open bucket. After an outage the open bucket may be another one. */
+/** An open bucket of NATS KV. After an outage the open bucket may be another bucket of the same name. */
 export interface Bucket {
   readonly server: string
   /** True when the server itself deletes expired entries, and tells watchers of the deletion. */
@@ -57,28 +57,31 @@ export interface Bucket {
     begun: () => void,
     seen: (name: string, isThere: boolean) => void
   ) => Effect.Effect<void, DiscoveryDriverError>
-  /** Writes an entry if `revision` is still its last one; returns the new revision. */
+  /** Writes an entry of the bucket if `revision` is still its last one; returns the new revision. */
   readonly put: (
     name: string,
     value: unknown,
     revision: number,
     ttlMillis?: number
   ) => Effect.Effect<number | undefined, DiscoveryDriverError>
-  /** Deletes an entry if `revision` is still its last one, and leaves a mark that watchers see. */
+  /** Deletes an entry of the bucket if `revision` is still its last one, and leaves a mark that watchers see. */
   readonly drop: (name: string, revision: number) => Effect.Effect<boolean, DiscoveryDriverError>
   /** Removes the mark that a deletion has left. */
   readonly forget: (name: string, revision: number) => Effect.Effect<void, DiscoveryDriverError>
-  /** The server's time in milliseconds, or slightly less. */
+  /** The time of the NATS server in milliseconds, or slightly less. */
   readonly now: Effect.Effect<number, DiscoveryDriverError>
 }
 
 /**
- * Milliseconds after which the driver gives up a request to the server. The leases above this driver give up a request
- * after a quarter of their time.
+ * Milliseconds after which the driver gives up a request to the server. The runtime's leases give up a request to the
+ * driver after a quarter of the lease.
  */
 const requestMillis = 5_000
 
-/** Milliseconds after which a silent server is asked for a sign of life. After twice this time the connection counts as lost. */
+/**
+ * Milliseconds after which a silent server is asked for a sign of life. A connection whose server is silent for twice
+ * this time counts as lost.
+ */
 const pingMillis = 5_000
 
 /** Milliseconds for which the marks of expired leases stay in the bucket. */
@@ -198,11 +201,14 @@ const opened = async (connection: NatsConnection, settings: Settings): Promise<B
 
 export interface Connected {
   /**
-   * Returns the bucket. The first use, and the first use after an outage, connect to the bucket and create it if it
-   * does not exist.
+   * Returns the open bucket. The first use, and the first use after an outage, connect to the bucket and create it if
+   * it does not exist.
    */
   readonly bucket: Effect.Effect<Bucket, DiscoveryDriverError>
-  /** Forgets the open bucket, so that the next use opens it again, because it may be another bucket. */
+  /**
+   * Forgets the open bucket, so that the next use opens the bucket again, because the server may have another bucket by
+   * then.
+   */
   readonly doubt: Effect.Effect<void>
 }
 
@@ -243,7 +249,7 @@ export const connected = (
       connection = made
       isLost = false
     }
-    // An interruption does not wait for a server that does not answer; the next operation uses the same dial.
+    // An interrupted operation does not wait for a server that does not answer; the next operation uses the same dial.
     const connecting = promised(() =>
       dialling ??= dial().finally(() => {
         dialling = undefined
@@ -260,7 +266,8 @@ export const connected = (
       return one.withPermits(1)(Effect.gen(function*() {
         if (current !== undefined) return current
         if (connection === undefined || connection.isClosed()) yield* connecting
-        // A request in this state would be sent after the reconnection, long after its caller has given it up.
+        // A request on a disconnected connection would be sent after the reconnection, long after its caller has given
+        // it up.
         if (isLost) {
           return yield* new DiscoveryDriverError({ reason: "NATS: not connected; the next operation tries again" })
         }

@@ -1,12 +1,13 @@
 /**
- * The six operations over the entries of one bucket.
+ * Implements the six operations of an engine over the entries of one bucket of NATS KV.
  *
  *   l.<lease>   { run, ttl, base }           written by each renewal: it lives `ttl` milliseconds of the server's clock from then
  *   k.<key>     { value, lease, run, base }  held for as long as that run of its lease lives
  *   clock       written to learn the server's time
  *
- * An expired lease begins anew as another run, so that the keys of its earlier run stay free. Each write names the
- * revision that it is based on. An operation that lost against another write reads again.
+ * An expired lease begins anew as another run, so that the keys of its earlier run stay free. Each write of the driver
+ * names the revision of the entry that the write is based on. An operation whose write came after another write reads
+ * the entry again.
  */
 import {
   type Created,
@@ -29,10 +30,13 @@ import * as Watch from "./watch.ts"
 /** The number of keys in one page of a listing. */
 const pageSize = 1_000
 
-/** The number of hints that wait for a slow watcher: one is enough, because the watcher then reads everything again. */
+/**
+ * The number of hints that wait for a slow watcher. One hint is enough, because a watcher reads all its keys again at a
+ * hint.
+ */
 const waitingHints = 1
 
-/** The number of attempts of an operation that loses against another write each time. */
+/** The number of attempts of an operation when another write comes first each time. */
 const attempts = 100
 
 type Asked<A> = Effect.Effect<A, DiscoveryDriverError>
@@ -82,7 +86,10 @@ const renew = (bucket: Bucket, { id, ttlMillis }: Lease): Asked<boolean> =>
     return (yield* bucket.put(name, value, revision, ttlMillis)) === undefined ? undefined : isKept
   }))
 
-/** True when the run that holds an entry is over. An expired lease is ended, so that no late renewal revives it. */
+/**
+ * True when the run of the lease that holds an entry is over. An expired lease is ended, so that no late renewal brings
+ * the lease back.
+ */
 const isOver = (bucket: Bucket, { lease, run }: KeyValue, now: number): Asked<boolean> =>
   Effect.gen(function*() {
     const { entry } = yield* bucket.last(Keys.leaseOf(lease))
@@ -154,7 +161,9 @@ export const make = (settings: Settings) =>
     const hints = yield* PubSub.unbounded<string>()
     yield* Effect.addFinalizer(() => PubSub.shutdown(hints))
     const connected: Connected = yield* Bucket_.connected(settings, (bucket) => said(bucket, settings.bucket))
-    /** A failure may mean that the bucket was lost with its data, so the next operation opens it again. */
+    /**
+     * A failed operation may mean that the bucket was lost with its data, so the next operation opens the bucket again.
+     */
     const ask = <A>(question: (bucket: Bucket) => Asked<A>): Asked<A> =>
       Effect.flatMap(connected.bucket, (bucket) =>
         Effect.onExit(

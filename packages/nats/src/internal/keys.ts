@@ -1,8 +1,11 @@
 /**
- * The names of the driver's entries in a bucket; a name consists of words of a few characters, separated by dots.
+ * The names of the driver's entries in a bucket. A name consists of words of a few kinds of characters, separated by
+ * dots.
  */
 
-/** The length limit of a name: the server closes the connection of a client whose subject is longer than its line. */
+/**
+ * The length limit of an entry's name, because a NATS server closes the connection of a client with a longer subject.
+ */
 const maxNameChars = 2_000
 
 const encoder = new TextEncoder()
@@ -32,7 +35,7 @@ const within = (name: string): string => {
   throw new Error(`a key of ${name.length} characters in NATS is too long: ${maxNameChars} are possible`)
 }
 
-/** The name of the entry for a key. */
+/** The name of the bucket's entry for a key. */
 export const entryOf = (key: string): string => within(`k.${key.split("/").map(wordOf).join(".")}`)
 
 /** The key to which an entry belongs. */
@@ -45,7 +48,7 @@ export const filterOf = (prefix: string): string =>
 /** All keys. */
 export const keys = "k.>"
 
-/** The name of the entry for a lease. */
+/** The name of the bucket's entry for a lease. */
 export const leaseOf = (id: string): string => within(`l.${wordOf(id)}`)
 
 /** All leases. */

@@ -1,6 +1,6 @@
 /**
- * Reports changes of a bucket as hints, and removes expired entries. A server that reports expired leases is listened
- * to; any other server is polled.
+ * Reports changes of a bucket as hints, and removes expired entries. The driver listens to a server that reports
+ * expired leases, and polls any other server.
  */
 import type { DiscoveryDriverError } from "@furrow/actor/Discovery"
 import * as Effect from "effect/Effect"
@@ -11,7 +11,7 @@ import type { Bucket, Connected, Entry } from "./bucket.ts"
 import type { KeyValue, LeaseValue } from "./driver.ts"
 import * as Keys from "./keys.ts"
 
-/** The hint that any key may have changed. */
+/** The hint which says that any key may have changed. */
 export const everything = ""
 
 /** The shortest and the longest time between two polls for expired leases, in milliseconds. */
@@ -23,7 +23,7 @@ const pollMillis = { least: 100, most: 1_000 } as const
  */
 const sweepMillis = 60_000
 
-/** Milliseconds for which the mark of a deletion stays, so that all watchers see it. */
+/** Milliseconds for which the mark of a deletion stays in the bucket, so that all watchers see the mark. */
 const marksMillis = 10_000
 
 /** Milliseconds after which a lost watch is started again. */
@@ -70,7 +70,7 @@ const sweepWhenTold = (bucket: Bucket, expired: Latch.Latch) =>
     yield* Effect.raceFirst(expired.await, Effect.sleep(sweepMillis))
   }))
 
-/** Polls for expired leases, and sweeps when a lease has expired, and at intervals. */
+/** Polls the server for expired leases, and sweeps when a lease has expired, and at intervals. */
 const sweepByPolling = (bucket: Bucket) =>
   Effect.forever(Effect.gen(function*() {
     yield* sweep(bucket)
@@ -81,7 +81,7 @@ const sweepByPolling = (bucket: Bucket) =>
     }
   }))
 
-/** Begins to watch when it first runs, and continues until the Scope closes. */
+/** The effect begins to watch the bucket at its first run, and continues until the Scope closes. */
 export const make = (
   connected: Connected,
   hints: PubSub.PubSub<string>

@@ -2,7 +2,7 @@
  * A schema that `SchemaBinary` refuses -> another one of the same values that it takes, or the place that has none.
  *
  * `SchemaBinary` writes a value of a union without the number of its member, so it wants members that differ by a
- * literal or by their kind of data. Values of other unions cross as a pair: the number of the member, and the value
+ * literal or by their kind of data. A value of any other union crosses as a pair of its member's number and the value
  * (docs/decisions/0002).
  */
 import * as SchemaBinary from "effect/encoding/SchemaBinary"
@@ -46,13 +46,14 @@ const keeping: (ast: SchemaAST.AST) => SchemaAST.AST = onceEach((ast) => {
   const inner = (part: SchemaAST.AST): SchemaAST.AST => part.encoding === undefined ? keeping(part) : part
   if (ast._tag !== "Union") return ast.recur?.(inner, (parameter) => parameter) ?? ast
   const type = SchemaAST.toType(ast)
-  // A member with a conversion of its own reads another form than its values have, so its union stays.
+  // A union stays unchanged if a member has a conversion of its own, because such a member reads another form than its
+  // values have.
   const hasConversions = ast.types.some((member, i) => member !== type.types[i])
   return hasConversions ? ast : optionalAs(ast, asItIs(type)).ast
 })
 
 /**
- * A union that passes a value of any member unchanged. `Schema.Union` alone would drop the fields that the first
+ * Makes a union that passes a value of any member unchanged. `Schema.Union` alone would drop the fields that the first
  * matching member lacks.
  */
 const asItIs = (ast: SchemaAST.Union): Any => {
@@ -92,7 +93,7 @@ interface Members {
    * of its fields; -1 for none.
    */
   readonly whole: (value: unknown) => number
-  /** The number of the first member that matches the value. */
+  /** The number of the first member of the union that matches the value. */
   readonly first: (value: unknown) => number
 }
 
@@ -103,7 +104,7 @@ const membersOf = (ast: SchemaAST.Union): Members => {
     members.findIndex((decode) => Exit.isSuccess(decode(value, options)))
   const ofFields = matching({ onExcessProperty: "error" })
   const whole = (value: unknown): number => {
-    // A class may extend another one, so an instance can match both members.
+    // A class of one member may extend the class of another member, so an instance can match both members.
     const made = classOf(value)
     const exact = made === undefined ? -1 : types.indexOf(made)
     return exact < 0 ? ofFields(value) : exact

@@ -1,19 +1,20 @@
 /**
- * Finds schemas that a second installed copy of Effect has made. Schemas of another copy look like ours and belong to
- * other code: the parser of one copy does not know the marks of the other, and reports "Expected a string" for a
- * string.
+ * Finds schemas that a second installed copy of Effect has made. A schema of another copy looks like one of this copy.
+ * The parser of this copy still refuses the other copy's schema, with errors such as "Expected a string" for a string.
  */
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
 
 const prototypeOf = (value: object): object => Object.getPrototypeOf(value) as object
 
-/** Prototype of every schema node that our copy of Effect makes. */
+/** The prototype of every schema node that this module's copy of Effect makes. */
 const ours: object = prototypeOf(prototypeOf(Schema.Unknown.ast))
 
 export const isForeign = (ast: SchemaAST.AST): boolean => !Object.prototype.isPrototypeOf.call(ours, ast)
 
-/** Folder of the copy of Effect that a schema comes from, taken from a stack; a bundle has no such folder. */
+/**
+ * The folder of the copy of Effect that made a schema, which is read from a stack trace; a bundle has no such folder.
+ */
 const folderOf = (schema: Schema.Top): string | undefined => {
   let stack = ""
   try {
@@ -24,7 +25,7 @@ const folderOf = (schema: Schema.Top): string | undefined => {
   return /((?:file:\/\/)?\/?[^\s()]+)\/(?:dist|src)\/Pipeable\.[jt]s/.exec(stack)?.[1]
 }
 
-/** The schemas of which a schema is composed, as far as it shows them: its fields, elements and members. */
+/** The schemas of which a schema is composed: its fields, elements and members. */
 function* schemasIn(value: unknown, seen: Set<unknown>): Generator<Schema.Top> {
   if ((typeof value !== "object" && typeof value !== "function") || value === null || seen.has(value)) return
   seen.add(value)
@@ -33,7 +34,7 @@ function* schemasIn(value: unknown, seen: Set<unknown>): Generator<Schema.Top> {
   for (const [key, part] of Object.entries(value)) if (key !== "ast") yield* schemasIn(part, seen)
 }
 
-/** Names the folders of the second copy of Effect and of ours. */
+/** Names the folders of the second copy of Effect and of this module's copy. */
 export const copies = (schema: Schema.Top): string => {
   const foreign = Array.from(schemasIn(schema, new Set())).find(({ ast }) => isForeign(ast))
   const [theirs, own] = [foreign === undefined ? undefined : folderOf(foreign), folderOf(Schema.Unknown)]

@@ -6,8 +6,8 @@
  * again when it reads. A text behind the payload is encoded by the JavaScript engine, and bytes behind the payload are
  * read as a view of their frame.
  *
- * The schema of such a payload has a conversion at each text and each `Uint8Array`. The schema with conversions is used
- * only for values that hold a large text or large bytes, because its conversions slow down all other values.
+ * The schema of such a payload has a conversion at each text and each `Uint8Array`. Only values that hold a large text
+ * or large bytes use the schema with conversions, because conversions slow down all other values.
  */
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
@@ -15,13 +15,13 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Memory from "./Memory.ts"
 import { onceEach, optionalAs, type Visitable, withLastConversion } from "./Open.ts"
 
-/** Length, in letters or bytes, from which on a part is written behind its payload. */
+/** The length, in letters or bytes, from which on a text or bytes are written behind their payload. */
 export const minLargeLength = 8 * 1024
 
-/** The number of parts of a value among which a large one is searched. */
+/** The number of parts of a value among which a large text or large bytes are searched. */
 const maxLooked = 256
 
-/** True when a value holds a large text or large bytes among its first parts. */
+/** True when a value holds a large text or large bytes among the first parts that are searched. */
 export const holdsLarge = (value: unknown): boolean => look(value, { left: maxLooked })
 
 const look = (value: unknown, budget: { left: number }): boolean => {
@@ -41,10 +41,10 @@ const look = (value: unknown, budget: { left: number }): boolean => {
 
 // ---- places -------------------------------------------------------------------------------------------------------
 
-/** The first four bytes of a place of large bytes; the position and the size follow. */
+/** The first four bytes of the place that stands for large bytes; the position and the size of these bytes follow. */
 const mark = [0xf7, 0x6c, 0x61, 0x72] as const
 const placeBytes = 12
-/** The beginning of a place of a large text; position and size follow as decimal numbers. */
+/** The beginning of the place that stands for a large text; the text's position and size follow as decimal numbers. */
 const textMark = "\u0000\u0000large:"
 
 interface Writing {
@@ -57,8 +57,8 @@ interface Writing {
 interface Reading {
   readonly area: Uint8Array
   /**
-   * Number of bytes behind the payload that may still be read. The limit stops a peer whose places share the same
-   * bytes.
+   * The number of bytes behind the payload that the decoder may still read. The limit on bytes that are read stops a
+   * peer whose places name the same bytes again and again.
    */
   left: number
   /** True when a decoded value is a view of the area behind the payload. */
@@ -66,8 +66,8 @@ interface Reading {
 }
 
 /**
- * The one payload that is being written, and the one being read: codecs are synchronous, so one variable for each
- * suffices.
+ * The payload that is being written, and the payload that is being read. One variable for each suffices, because codecs
+ * are synchronous.
  */
 let writing: Writing | undefined
 let reading: Reading | undefined
@@ -100,7 +100,7 @@ const take = (at: number, size: number): Uint8Array => {
 const isPlace = (bytes: Uint8Array): boolean =>
   bytes.length === placeBytes && mark.every((byte, i) => bytes[i] === byte)
 
-/** Small bytes that look like a place are written behind the payload, too. */
+/** Small bytes that begin like a place are also written behind the payload. */
 const placeOfBytes = (bytes: Uint8Array): Uint8Array => {
   if (bytes.length < minLargeLength && !isPlace(bytes)) return bytes
   const { at, size } = put(bytes)
@@ -158,9 +158,9 @@ const replace: (ast: Visitable) => SchemaAST.AST = onceEach((ast) => {
     return Object.assign(withLastConversion(ast, encoding, replace), { context: ast.context })
   }
   const leaf = ast._tag === "String" ? Text : isBytes(ast) ? Bytes : undefined
-  // The keys of a record stay text, because keys are not large.
+  // The keys of a record stay in the payload, because keys are not large.
   if (leaf === undefined) return ast.recur?.(replace, (parameter) => parameter) ?? ast
-  // The checks of a schema see the value and not its place.
+  // The checks of a schema get the value itself, and not the place that stands for the value.
   return ast.checks === undefined
     ? optionalAs(ast, leaf).ast
     : optionalAs(ast, Schema.encodeTo(leaf as Schema.Codec<unknown>)(Schema.make<Schema.Codec<unknown>>(ast))).ast
@@ -172,8 +172,8 @@ export const withPlaces = <S extends Schema.Top>(schema: S): S => Schema.make<S>
 // ---- whole payloads -----------------------------------------------------------------------------------------------
 
 /**
- * A payload and its large parts, which follow the payload in the frame. `isWhole` says that UTF-8 can hold all of its
- * large texts.
+ * A payload and its large parts, which follow the payload in the frame. `isWhole` says that UTF-8 can hold all large
+ * texts of the payload.
  */
 export interface Written {
   readonly own: Uint8Array
@@ -181,7 +181,7 @@ export interface Written {
   readonly isWhole: boolean
 }
 
-/** Size in bytes of the number that tells how many bytes follow. */
+/** Size in bytes of the number that tells how many bytes of large parts follow. */
 const sizeBytes = 4
 
 /**
@@ -209,10 +209,10 @@ export const write = (encode: () => Uint8Array): Written => {
     for (const part of mine.parts) {
       bytes.set(part, at)
       at += part.length
-      // The engine made these bytes of a text, and no other code uses them.
+      // The JavaScript engine made these bytes from a text, and no other code uses the bytes.
       Memory.releaseWritten(part)
     }
-    // A nested payload shares its memory with the payload around it, so only the outer one is noted.
+    // A nested payload shares its memory with the payload around it, so only the memory of the outer payload is noted.
     if (outer === undefined) Memory.noteWritten(bytes)
     return { own, bytes, isWhole: mine.isWhole }
   } finally {
@@ -220,7 +220,7 @@ export const write = (encode: () => Uint8Array): Written => {
   }
 }
 
-/** How often the bytes behind a payload may be read: a union may read them once for each member that it tries. */
+/** How many times the bytes behind a payload may be read: a union may read them once for each member that it tries. */
 const maxReads = 8
 
 /**

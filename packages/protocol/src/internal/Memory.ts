@@ -1,12 +1,12 @@
 /**
  * Gives back the memory of large payloads before a garbage collection finds it. V8 collects the whole heap once for
- * every 32 MiB or so of such memory, which costs more than the payloads.
+ * about every 32 MiB of memory of payloads, which costs more than the payloads themselves.
  *
- * Memory is given back only when it has one owner: a payload that its encoder wrote alone, or a frame that shares its
- * memory with no other frame.
+ * Only memory with one owner is given back: that of a payload that its encoder wrote alone, or of a frame that shares
+ * its memory with no other frame.
  */
 
-/** The size in bytes from which on memory is given back. */
+/** The size in bytes from which on the memory of a payload is given back. */
 export const minReleasedBytes = 8 * 1024
 
 /** `ArrayBuffer.transfer` exists on every platform since 2023, but no type library covers all of them. */
@@ -17,10 +17,10 @@ interface Transferable {
 const written = new WeakSet<Uint8Array>()
 const received = new WeakSet<ArrayBufferLike>()
 
-/** Detaches the memory of these bytes, so that every view of it is empty. */
+/** Detaches the memory of these bytes, so that every view of the memory becomes empty. */
 const empty = (bytes: Uint8Array): void => void (bytes.buffer as Transferable).transfer?.(0)
 
-/** Notes a payload that is alone in its memory and that its encoder does not keep. */
+/** Notes a payload as one that is alone in its memory, and that its encoder does not keep. */
 export const noteWritten = (payload: Uint8Array): void => void written.add(payload)
 
 /** Gives back a written payload that has no reader left. A payload that was not noted stays as it is. */

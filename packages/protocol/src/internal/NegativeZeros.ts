@@ -1,6 +1,6 @@
 /**
- * Encodes -0 by a schema with `Unknown` or `Any`: -0 is JSON, but `JSON.stringify` writes 0 instead of -0. While such a
- * value is written, a raw piece of JSON stands for each -0; a reader needs nothing special.
+ * Encodes -0 by a schema with `Unknown` or `Any`: -0 is JSON, but `JSON.stringify` writes 0 instead of -0. While a
+ * value with -0 is encoded, a raw piece of JSON stands for each -0; a decoder needs no change.
  */
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"

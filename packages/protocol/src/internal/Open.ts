@@ -56,8 +56,8 @@ const isMark = ({ _tag }: SchemaAST.AST): boolean =>
   _tag === "Null" || _tag === "Undefined" || _tag === "Void" || _tag === "Literal"
 
 /**
- * True for a union of an open place and other data. `SchemaBinary` gives a value to the other member by its kind alone,
- * though the value may match only the open place.
+ * True for a union of an open place (a place for any JSON value) and other data. `SchemaBinary` gives a value to the
+ * other member by its kind alone, though the value may match only the open place.
  */
 const isOpenUnion = (ast: SchemaAST.AST): boolean =>
   ast._tag === "Union" && ast.types.some(isOpen) && !ast.types.every((type) => isOpen(type) || isMark(type))

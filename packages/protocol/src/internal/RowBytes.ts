@@ -1,10 +1,10 @@
 /**
- * Writes and reads the leaves of a list of rows in the bytes of `SchemaBinary`. A region is twice its length, followed
- * by its bytes; an odd number refers to an earlier text of the same field. Everything except these tokens is left to
- * `SchemaBinary`.
+ * Writes and reads the leaves of a list of rows in the bytes of `SchemaBinary`. A region is encoded as twice its
+ * length, and its bytes follow; an odd number stands for an earlier text of the same field. All other values are left
+ * to `SchemaBinary`.
  */
 
-/** Integers of at most this magnitude are written as a varint of their magnitude and sign. */
+/** An integer of at most this magnitude is written as a varint of its magnitude and sign. */
 const maxVarintInteger = 2 ** 48 - 1
 /** A number with at most eight decimals is a mantissa of at most this magnitude, and a scale. */
 const maxMantissa = 2 ** 41 - 1
@@ -27,7 +27,7 @@ const shortTextLetters = 32
 const mappedTexts = 16
 const differentTexts = 64
 
-/** The value that is thrown for bytes or values that the generated code does not know. */
+/** The value that is thrown when generated code meets bytes or values that it does not know. */
 export const otherForm: unknown = Object.freeze({ _tag: "OtherForm" })
 
 /** `TextDecoder` and `TextEncoder` are globals of every platform, but no type library covers all of them. */
@@ -50,14 +50,14 @@ const scaleOf = (n: number): number => {
   return 0
 }
 
-/** The earlier texts of one field, in their order. */
+/** The earlier texts of one field of the rows, in the order in which they occurred. */
 export class Texts {
   private readonly list: Array<string> = []
   private places: Map<string, number> | undefined
   private hits = 0
   private isOff = false
 
-  /** The index of a text that the field had before; -1 for a new text, which is then added. */
+  /** The index of a text that an earlier row had in this field; -1 for a new text, which is then added. */
   place(text: string): number {
     if (this.isOff) return -1
     const { list, places } = this
@@ -91,13 +91,13 @@ export class RowWriter {
   private start = 0
   private at = 0
 
-  /** Begins a payload. */
+  /** Begins to write a payload into the arena. */
   begin(): void {
     if (this.bytes.length - this.start < arenaBytes / 16) this.renew(arenaBytes)
     this.at = this.start + headRoomBytes
   }
 
-  /** Ends the payload, and returns it with its length in front. */
+  /** Ends the payload, and returns the payload with its length in front. */
   end(): Uint8Array {
     const body = this.start + headRoomBytes
     const size = this.at - body
@@ -246,7 +246,7 @@ export class RowReader {
     this.at = 0
   }
 
-  /** Forgets the payload, so that its memory can be collected. */
+  /** Forgets the payload that was read, so that its memory can be collected. */
   end(): void {
     this.begin(new Uint8Array(0))
   }

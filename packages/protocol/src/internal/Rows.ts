@@ -1,10 +1,10 @@
 /**
- * Writes and reads lists of plain rows by code that is generated for their fields. Bytes and values are those of
- * `SchemaBinary`, which looks at the schema of each field for each row.
+ * Writes and reads lists of plain rows by code that is generated for their fields. Generated code writes the bytes and
+ * reads the values of `SchemaBinary`, which looks at the schema of each field for each row.
  *
- * The code is generated once a codec has been used often, and is first tried on a sample. The generated code leaves to
- * `SchemaBinary` all that it does not know: other values, other bytes, and another version's format. On a platform that
- * allows no generated code, `SchemaBinary` does everything.
+ * The code is generated once a codec has been used often, and is first compared with the codec on a sample. The
+ * generated code leaves to `SchemaBinary` all that it does not know: other values, other bytes, and another version's
+ * format. On a platform that allows no generated code, `SchemaBinary` does everything.
  */
 import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Schema from "effect/Schema"

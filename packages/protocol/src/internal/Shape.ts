@@ -1,6 +1,6 @@
 /**
- * Finds values that are too deep or contain themselves: on such a value a codec runs out of stack, and its error
- * explains nothing. No function of this module recurses or throws.
+ * Finds values that are too deep or contain themselves. On such a value a codec runs out of stack, and the codec's own
+ * error does not name the reason. No function of this module recurses or throws.
  *
  * @since 0.1.0
  */
@@ -12,9 +12,9 @@ import { described } from "../Described.ts"
 const maxLevels = 512
 /** Number of levels below which a value is never refused; each level of a class instance counts several times. */
 const shallowLevels = 100
-/** Number of values that are looked at to find the fault. */
+/** Number of inner values that are visited in the search for the fault. */
 const maxVisited = 1_000_000
-/** Number of steps of a path that an error shows. */
+/** Number of steps of the path to a value that an error shows. */
 const shownSteps = 12
 
 interface Place {
@@ -80,10 +80,10 @@ const path = (steps: ReadonlyArray<string>): string => {
   return `\n  at ${steps.slice(0, shownSteps).join("")}${rest}`
 }
 
-/** Shows the place of a value or a schema by the keys that lead to that place. */
+/** Formats the place of a value or a schema by the keys that lead to that place. */
 export const at = (keys: ReadonlyArray<unknown>): string => path(keys.map(step))
 
-/** Names the place where a value contains itself or becomes too deep; `undefined` when it does neither. */
+/** Describes the place where a value contains itself or becomes too deep; `undefined` when it does neither. */
 const shapeIssue = (value: unknown): string | undefined => {
   const issue = attempt(
     () =>
@@ -108,7 +108,7 @@ export const mayBeDeep = (value: unknown, bytes: number): boolean =>
 export const textIssue = (value: unknown, read: () => unknown): string | undefined =>
   attempt(() => {
     const broken = brokenTexts({ value })
-    // JSON escapes half of a surrogate pair, so text that arrives whole is no loss.
+    // JSON escapes half of a surrogate pair, so a text inside JSON arrives unchanged and is not reported.
     return broken.length === 0 || brokenTexts({ value: read() }).length >= broken.length
       ? undefined
       : `Expected text without half of a surrogate pair${broken[0]}`
@@ -155,7 +155,7 @@ const thrownInside = (cause: unknown): unknown => {
   return defect instanceof RangeError ? undefined : defect
 }
 
-/** The text of an error; the path to a value that is too deep is cut after its first steps. */
+/** Returns the text of an error, in which the path to a value that is too deep is cut after its first steps. */
 const textOf = (cause: unknown): string => {
   const thrown = thrownInside(cause)
   const message = thrown === undefined ? described(cause) : `Code of the schema has thrown: ${described(thrown)}`

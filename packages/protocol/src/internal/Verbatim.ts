@@ -1,10 +1,10 @@
 /**
  * Finds values that a schema's `make` would only copy: plain structs, lists and leaves, without checks, defaults,
- * classes and conversions. A list of such values is written without a copy.
+ * classes and conversions. A list of values that `make` would only copy is encoded without a copy.
  */
 import type * as SchemaAST from "effect/SchemaAST"
 
-/** True for a value that `make` would accept and copy. False means that `make` must decide. */
+/** True for a value that `make` would accept and copy. The result false means that `make` must decide. */
 export type IsVerbatim = (value: unknown) => boolean
 
 /** True for a node without checks, conversions and defaults of its own. */

@@ -2,8 +2,8 @@
  * Writes and reads the words of calls, streams and cancels by hand: without a parser, and with no memory allocated but
  * the result.
  *
- * The shortcut is no second language: it writes the bytes that msgpackr would write. Reading returns `undefined` for
- * anything unusual, valid or not; `Envelope.decode` then reads the word, and names its fault.
+ * The words that are written by hand have the same bytes as those that msgpackr would write. Reading returns
+ * `undefined` for anything unusual, valid or not; `Envelope.decode` then reads the word, and names its fault.
  */
 import type { Parts } from "../Frame.ts"
 import {

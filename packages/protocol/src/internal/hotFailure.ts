@@ -1,9 +1,10 @@
 /**
  * Writes and reads by hand the two failures that programs cause on purpose: an endpoint's own error, and a
- * cancellation. Written by hand, an own error or a cancellation costs about as much as a success.
+ * cancellation. An endpoint's own error or a cancellation that is encoded by hand costs about as much as a success.
  *
- * The first byte of a failure says in which form the rest is written. A failure of these kinds that is unusual (a long
- * message, letters beyond ASCII, other failures beside it) is written by the schema, as all other failures are.
+ * The first byte of an encoded failure says whether the other bytes are written by hand or by the schema. An endpoint's
+ * own error or a cancellation that is unusual (a long message, letters beyond ASCII, other failures beside it) is
+ * encoded by the schema, as all other failures are.
  */
 import type { Failure } from "../Failure.ts"
 import { Cursor, isAscii, isOrdinary, putActor, putText, sizeOfActor, sizeOfText } from "./tokens.ts"
@@ -46,7 +47,7 @@ const encodeCancelled = (
   return bytes
 }
 
-/** True when the work of a call never began: the contracts of both sides may not have been compared then. */
+/** True when the work of a failed call never began, so that the contracts of both sides may not have been compared. */
 const isRefused = (failure: Failure): boolean => {
   switch (failure._tag) {
     case "Busy":

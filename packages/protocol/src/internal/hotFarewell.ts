@@ -1,8 +1,9 @@
 /**
- * Writes and reads by hand the ordinary farewells of an actor: it returned or was cancelled, and nothing of its cleanup
- * failed. Every actor says one farewell, so deriving a codec of the schema for an ordinary one is not worth its time.
+ * Writes and reads by hand the ordinary farewells: the actor returned or was cancelled, and its cleanup did not fail.
+ * Every actor says one farewell, so deriving a codec of the schema for an ordinary one is not worth its time.
  *
- * The first byte of a farewell says in which form the rest is written. Any other farewell is written by the schema.
+ * The first byte of an encoded farewell says whether the other bytes are written by hand or by the schema. A farewell
+ * that is not ordinary is written by the schema.
  */
 import type { Farewell } from "../Failure.ts"
 import {

@@ -4,7 +4,7 @@
  * The parser of msgpackr trusts its input: it knows a dozen extensions (regular expressions, errors, records), believes
  * a declared length and prints what it read into its error messages. Bytes that pass the walk hold one value of nil,
  * booleans, numbers, text, bytes, arrays and maps with text keys, at most `maxDepth` deep, and no further bytes. A
- * hostile frame costs one walk and never reaches the parser.
+ * hostile frame costs one walk over its tokens, and never reaches the parser.
  */
 
 /** The deepest nesting that is accepted; a `Start` with log annotations has at most 11 levels. */

@@ -21,7 +21,10 @@ const maxTextBytes = 255
 
 export const isSmall = (n: number): boolean => n >>> 0 === n
 export const sizeOfUint = (n: number): number => n < 0x80 ? 1 : n < 0x100 ? 2 : n < 0x10000 ? 3 : 5
-/** Size in bytes of the head of a msgpack `bin`. One form for all lengths is simpler than the shortest form. */
+/**
+ * Size in bytes of the head of a msgpack `bin`. All lengths of bytes use one form of the head, because one form is
+ * simpler than the shortest form for each length.
+ */
 export const binHead = 5
 
 export const putUint = (b: Uint8Array, start: number, n: number): number => {
@@ -88,7 +91,10 @@ export const putActor = (b: Uint8Array, at: number, { name, pid, uuid }: ActorId
 
 // ---- reading ------------------------------------------------------------------------------------------------------
 
-/** Reads tokens from bytes. Reading past the end moves `at` beyond the end, and the caller then refuses the word. */
+/**
+ * Reads tokens from bytes. A read beyond the end of the bytes moves `at` beyond the end, and the caller then refuses
+ * the word.
+ */
 export class Cursor {
   private readonly b: Uint8Array
   private at: number
@@ -102,7 +108,7 @@ export class Cursor {
     return this.at === this.b.length
   }
 
-  /** The position of the next field. */
+  /** The position of the next field in the bytes that are read. */
   get position(): number {
     return this.at
   }

@@ -22,8 +22,8 @@ export interface Settings {
 const pageSize = 1_000
 
 /**
- * The shortest and the longest time between two sweeps, in milliseconds: a watcher notices an expiry at most that much
- * later.
+ * The shortest and the longest time between two sweeps of expired leases, in milliseconds. A watcher notices an expired
+ * lease at most the longest time later.
  */
 const sweepMillis = { least: 100, most: 1_000 } as const
 
@@ -33,13 +33,16 @@ const listenAgainMillis = 1_000
 /** Milliseconds for which the end of a driver waits for an unresponsive server. */
 const farewellMillis = 1_000
 
-/** The number of hints that wait for a slow watcher: one is enough, because the watcher then reads everything again. */
+/**
+ * The number of hints that wait for a slow watcher. One hint is enough, because a watcher reads all its keys again at a
+ * hint.
+ */
 const waitingHints = 1
 
 /** The largest number of characters of a key in the payload of a notification. */
 const hintChars = 1_000
 
-/** The hint that any key may have changed. */
+/** The hint which says that any key may have changed. */
 const everything = ""
 
 type Row = ReadonlyArray<string>
@@ -110,7 +113,7 @@ const session = (sql: PgClient.PgClient, { migrate, schema }: Settings) =>
     }
   })
 
-/** Gives hints from the first watcher's request until the Scope closes. */
+/** Gives hints to watchers, from the first watcher's request until the Scope closes. */
 const hinting = (sql: PgClient.PgClient, schema: string, { ask, fork, prepared }: Session) =>
   Effect.gen(function*() {
     const hints = yield* PubSub.unbounded<string>()

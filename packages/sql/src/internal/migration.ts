@@ -10,12 +10,15 @@
  */
 
 /**
- * Asks whether the functions of this version exist. The names of the functions contain the version, so that two
- * versions can work side by side.
+ * Asks PostgreSQL whether the functions of this version of the driver exist. The names of the driver's functions
+ * contain the version, so that two versions can work side by side.
  */
 export const probe = (schema: string): string => `select to_regprocedure('${schema}.sweep_1()') is not null`
 
-/** Turns on synchronous commits: a server that crashes could otherwise lose a commit, and the grant in that commit. */
+/**
+ * Turns on synchronous commits, because a server that crashes could otherwise lose a commit, and with it the grant of a
+ * key.
+ */
 const durable = `if current_setting('synchronous_commit') = 'off' then
       perform set_config('synchronous_commit', 'local', true);
     end if;`
@@ -67,7 +70,7 @@ const renew = (schema: string): string => `
     return kept;
   end $renew$;`
 
-/** Claims of one key take turns, so that its tokens grow in the order in which it is held. */
+/** Claims of one key run one after the other, so that the key's tokens grow in the order of its holders. */
 const grant = (schema: string): string => `
   create or replace function ${schema}.grant_1(wanted text, content text, lease_id text)
   returns table (outcome text, held_value text, held_token text, held_lease text) language plpgsql as $grant$

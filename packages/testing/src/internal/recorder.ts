@@ -58,5 +58,5 @@ export const ended = (at: Recorder): Effect.Effect<unknown, unknown> =>
   Eventually.holds("the end is said", () => at.ends.length > 0)
 export const equal = (actual: unknown, expected: unknown): void => Assert.deepEqual(actual, expected)
 
-/** Milliseconds after which nothing more can arrive on a connection of this machine. */
+/** Milliseconds after which no more bytes can arrive on a connection within this machine. */
 export const settled = Eventually.pause("50 millis")

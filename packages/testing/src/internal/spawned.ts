@@ -37,7 +37,7 @@ export const surroundings = Actor.fn("furrow/testing/surroundings", {
   }))
 )
 
-/** Ends its own process, after writing these lines to stderr. */
+/** Ends the actor's own process, after writing these lines to stderr. */
 export const exit = Actor.fn("furrow/testing/exit", {
   module,
   payload: { code: Schema.Int, lines: Schema.Array(Schema.String) }
@@ -47,7 +47,7 @@ export const exit = Actor.fn("furrow/testing/exit", {
   })
 )
 
-/** Writes the same bytes, which are no text and have no newline, to stdout and stderr. */
+/** Writes the same bytes, which are no text and contain no newline, to the actor's stdout and stderr. */
 export const print = Actor.fn("furrow/testing/print", { module, payload: { bytes: Schema.Uint8Array } })(({ bytes }) =>
   Effect.sync(() => {
     process.stdout.write(bytes)
@@ -55,7 +55,7 @@ export const print = Actor.fn("furrow/testing/print", { module, payload: { bytes
   })
 )
 
-/** Blocks the event loop for ever. */
+/** Blocks the event loop of the actor for ever. */
 export const block = Actor.fn("furrow/testing/block", { module })(() =>
   Effect.sync(() => {
     for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000)

@@ -18,9 +18,9 @@ const byHand = (what: "restart" | "stop" | "start") => (portal: Portal<never>): 
  * Replaces the actor of a supervised child, together with the children that the supervisor's strategy restarts at its
  * death, and waits until the child is up again. A restart by hand does not count as a death of the child.
  *
- * Fails with `ActorUnreachable` when the supervisor gives up or ends first. A start that fails counts as a death, and
- * the supervisor tries again as after any other death. The portal has to be one that the supervisor's own actor holds;
- * any other portal is a defect.
+ * Fails with `ActorUnreachable` when the supervisor gives up or ends first. A failed start of the new actor counts as a
+ * death, and the supervisor tries again as after any other death. The portal must belong to the actor in which the
+ * supervisor runs; any other portal is a defect.
  *
  * @example
  * ```ts
@@ -59,7 +59,7 @@ export const stop: (portal: Portal<never>) => Effect.Effect<void, ActorError> = 
 
 /**
  * Starts a child that was stopped by hand or has ended for good, and waits until the child is up. The children that it
- * uses, and the stopped children that use it, are started as well. A child that is up stays as it is. Fails as
+ * uses, and the stopped children that use it, are started as well. A child that is up keeps its actor. Fails as
  * `Supervisor.restart` does.
  *
  * @example

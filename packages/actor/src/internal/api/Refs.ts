@@ -25,7 +25,7 @@ import type { AnyServiceClass, SelfOf } from "./Service.ts"
 export type { ActorRef } from "../settings/ActorRef.ts"
 
 /**
- * A list of definitions or contracts, of which only the endpoints count.
+ * A list of definitions or contracts, of which only the endpoints are compared.
  *
  * @category type-level
  * @since 0.1.0
@@ -44,7 +44,7 @@ export const isExposed = (expected: Expected): expected is Exposed => Array.isAr
 const listed = (exposed: Exposed): ActorRefData["exposed"] =>
   exposed.map(({ endpoint, module }) => ({ name: endpoint.name, module: module ?? null }))
 
-/** Names the endpoints or the Service that an actor lacks; `undefined` when the actor is as expected. */
+/** Describes the endpoints or the Service that an actor lacks; `undefined` when the actor is as expected. */
 export const mismatch = (ref: ActorRefData, expected: Expected): string | undefined => {
   if (!isExposed(expected)) {
     return ref.service === expected.key
@@ -148,7 +148,8 @@ export const self: {
       ? listed(expected)
       : expected.endpoints.map(({ name }) => ({ name, module: null }))
     const served = Array.from(local.handlers.keys(), (name) => ({ name, module: null }))
-    // References of an actor to itself are not checked while its layers are built, because it serves no endpoint yet.
+    // A reference of an actor to itself is not checked while the actor's layers are built, because the actor serves no
+    // endpoint yet.
     const known = served.length === 0 && isExposed(expected) ? exposed : served
     const problem = mismatch({ actor: info.id, path, service: service ?? null, exposed: known }, expected)
     return problem === undefined
@@ -228,8 +229,8 @@ export const root = <const X extends Exposed>(
   })
 
 /**
- * A portal to an actor above this actor in the tree. An actor above lives longer than this actor, so the portal needs
- * no release.
+ * A portal to an actor above this actor in the tree. The portal to an actor above this actor needs no release, because
+ * an actor above lives longer than this actor.
  */
 const above = (
   local: LocalActor,

@@ -1,7 +1,7 @@
 /**
  * Makes Effect's own RpcClient for a group over a portal; each request of the client is one Furrow call or stream. The
- * client's send is the Furrow call itself: an interrupted send waits for the far finalizers, and a lost actor fails the
- * request.
+ * client sends a request by a Furrow call. An interrupted send therefore waits for the far finalizers, and a lost actor
+ * fails the request.
  *
  * @since 0.1.0
  */
@@ -33,7 +33,7 @@ import { outside } from "../settings/Turn.ts"
 /** The number of items of one stream that may be on their way by default: as many as RpcClient itself buffers. */
 const defaultWindowItems = 16
 
-/** The window of a stream, handed from its options to its request. */
+/** The window of a stream, which is passed from the options of the stream to its request. */
 const WindowItems: Context.Reference<number> = Context.Reference<number>("@furrow/actor/RpcWindowItems", {
   defaultValue: () => defaultWindowItems
 })
@@ -86,7 +86,7 @@ const failed = (
   }
 }
 
-/** Sends a request, and gives each item to its client; the result is the last word. */
+/** Sends a request, and gives each item to the request's client; the result is the last word of the request. */
 const send = (
   portal: Portal<any>,
   endpoint: AnyEndpoint,
@@ -97,7 +97,7 @@ const send = (
 ): Effect.Effect<Last, ActorError> => {
   const { id } = request
   const call = callOf(endpoint, payloadOf(session, request)) as never
-  // The last item is written when this effect runs, and not when it is made.
+  // The last item is written when this effect runs, and not when the effect is made.
   const end = (exit: Exit.Exit<unknown>): Last =>
     Effect.suspend(() => write({ _tag: "Exit", clientId: 0, requestId: id, exit: exit as never }))
   const onFailure = (error: unknown): Effect.Effect<Last, ActorError> =>
@@ -172,7 +172,7 @@ const clientOver = <Rpcs extends Rpc.Any, E>(
       group,
       {
         supportsAck: false,
-        // The call that carries a request has a span already, so RpcClient makes none.
+        // The call that carries a request already has a span, so RpcClient makes no span of its own.
         disableTracing: true,
         onFromClient: ({ context, message }) => {
           // An interrupt word is not needed, because the send itself is interrupted; credit takes the place of
@@ -197,8 +197,8 @@ const clientOver = <Rpcs extends Rpc.Any, E>(
   })
 
 /**
- * A client whose requests are tasks of a pool; `use` gives each request a worker. The client has one session at each
- * worker.
+ * A client whose requests are tasks of a pool; `use` gives each request a worker. A client of an RpcGroup over a pool
+ * has one session at each worker.
  */
 export const overPool = <Rpcs extends Rpc.Any, E>(
   name: string,
@@ -265,9 +265,9 @@ const openSession = (portal: Portal<any>): Effect.Effect<number, ActorError, Sco
  * Makes a client of an Effect RpcGroup over a portal: Effect's own `RpcClient`, with `ActorError` in every error
  * channel. Middleware that the group requires for clients stays in R.
  *
- * An interrupted call waits for the far finalizers. A stream requests 16 items at a time, or as many as its
- * `streamBufferSize`. The client lives as long as the Scope: closing the Scope interrupts its open requests, and waits
- * for their end.
+ * An interrupted call waits for the far finalizers. A stream of the client requests 16 items at a time, or as many as
+ * the stream's `streamBufferSize`. The client lives as long as the Scope. Closing the Scope interrupts the open
+ * requests of the client, and waits for their end.
  *
  * Fails with `EndpointUnknown` when the actor serves no group. A group with `Rpc.ParseOptions` is a defect.
  *

@@ -39,8 +39,8 @@ import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import * as Start from "./StartService.ts"
 
 /**
- * The handler of an endpoint. A call has a function that returns an Effect, a stream one that returns a Stream, and the
- * handler of a dialog gets the dialog as well.
+ * The handler of an endpoint. The handler of a call returns an Effect, and that of a stream a Stream; the handler of a
+ * dialog also gets the dialog.
  *
  * @category type-level
  * @since 0.1.0
@@ -56,7 +56,7 @@ export type Handler<Ep, R = any> = Ep extends CallEndpoint<any, infer P, infer A
   : never
 
 /**
- * One handler for every endpoint, by its name.
+ * One handler for every endpoint, under the name of the endpoint.
  *
  * @category type-level
  * @since 0.1.0
@@ -82,7 +82,7 @@ export interface Served<out Self> {
 }
 
 /**
- * The parts of an implementation beside its handlers.
+ * The parts of a Service's implementation besides its handlers.
  *
  * @category models
  * @since 0.1.0
@@ -92,7 +92,7 @@ export interface ServeOptions<L, Uses, R> {
   readonly layer?: Layer.Layer<L, any, Uses | ActorRuntime> | undefined
   /**
    * Work of the actor's own, which begins when the actor is ready. The actor ends in the same way as this work:
-   * returned, failed, or interrupted. Default: none, and the actor serves until it is ended.
+   * returned, failed, or interrupted. An actor without a main serves until it is ended.
    */
   readonly main?: Effect.Effect<unknown, unknown, R> | undefined
 }
@@ -156,9 +156,9 @@ export interface Startable<in out Self, Name extends string, out Uses, in out Co
   readonly uses: ReadonlyArray<AnyServiceClass>
   /**
    * The Layer of the actor, which lives as long as the Layer: `Counter.layer`, or
-   * `Counter.layer({ name: "c1", unique: true })`. `Counter.layer` is one value: used twice in one graph it is one
-   * actor. Each call of `Counter.layer(options)` makes another actor. A Service with required settings has only the
-   * form with options: `Counter.layer({ config: { start: 7 } })`.
+   * `Counter.layer({ name: "c1", unique: true })`. `Counter.layer` is one value, so a graph that uses the Layer twice
+   * has one actor. Each call of `Counter.layer(options)` makes another actor. A Service with required settings has only
+   * the form of the Layer with options: `Counter.layer({ config: { start: 7 } })`.
    */
   readonly layer: LayerOfService<Self, Uses, Config>
   /** A phantom field, which exists only for types. */
@@ -222,8 +222,8 @@ export interface ConfiguredServiceClass<
   /** A call for every endpoint, which runs in the Service of the context. */
   readonly calls: Calls<Eps, Self>
   /**
-   * Implements the Service: `build` runs once, in the actor, with the settings of this start. `layer` may be a function
-   * of the settings, too; everything else is as for a Service without settings.
+   * Implements the Service: `build` runs once, in the actor, with the settings of this start. `layer` may also be a
+   * function of the settings; all other parts are as for a Service without settings.
    */
   readonly serve: {
     // The result of a `layer` function is known only after the other types are inferred, so it is checked by its own
@@ -243,7 +243,10 @@ export interface ConfiguredServiceClass<
       options?: Partial<ConfiguredServeOptions<L, Uses, RM, SchemaOf<C>["Type"], never>>
     ): Served<Self>
   }
-  /** Runs the handlers in this process behind the same portal. Settings and calls cross through the codecs. */
+  /**
+   * Runs the handlers of the Service in this process, behind the same portal. Settings and calls cross through the
+   * codecs.
+   */
   readonly layerTest: <H extends Handlers<Eps>, EX = never, RX = never>(
     build: (config: SchemaOf<C>["Type"]) => H | Effect.Effect<H, EX, RX>,
     ...options: Settings.Argument<Settings.Configured<Settings.SettingsInput<C>>>
@@ -268,7 +271,10 @@ export interface GroupServiceClass<in out Self, Name extends string, Uses, Rpcs 
   readonly serveRpc: <L>(
     layer: Layer.Layer<L, any, Uses | ActorRuntime> & LeftUnprovided<Provided<Rpcs>, L>
   ) => Served<Self>
-  /** Runs the Layer in this process behind the same portal and through the codecs, for tests and small programs. */
+  /**
+   * Runs the Layer of the Service's handlers in this process, behind the same portal and through the codecs, for tests
+   * and small programs.
+   */
   readonly layerTest: <L, EX = never, RX = never>(
     layer: Layer.Layer<L, EX, RX> & LeftUnprovided<Provided<Rpcs>, L>
   ) => Layer.Layer<Self, EX, Exclude<RX, Scope.Scope | ActorRuntime>>
@@ -362,7 +368,7 @@ interface AnyOptions extends Options<ReadonlyArray<AnyServiceClass>> {
   readonly config?: Settings.SettingsSchema
 }
 
-/** The contract of a Service: a list of definitions, or an RpcGroup. */
+/** The contract of a Service, which is a list of definitions or an RpcGroup. */
 type Given = ReadonlyArray<{ readonly endpoint: AnyEndpoint }> | RpcEndpoints.Group
 
 const CallProto: object = Effectable.Prototype<Effect.Effect<unknown, unknown, unknown>>({

@@ -30,11 +30,11 @@ import { Escalation } from "../supervision/Escalation.ts"
 import * as StartChild from "../supervision/StartChild.ts"
 
 export type StartOptions = SpawnOptions & {
-  /** The name of the actor. Default: the key of its Service. */
+  /** The name of the actor that a start makes. The default name is the key of the actor's Service. */
   readonly name?: string | undefined
   /**
    * True when no other actor of the tree may have the name while this actor lives; otherwise the start fails with
-   * `NameTaken`. Default: names are shared.
+   * `NameTaken`. Actors share names by default.
    */
   readonly unique?: boolean | undefined
   /** The trees that can find the actor, when trees see each other: its own tree, those of its host, or all of them. */
@@ -132,7 +132,7 @@ export const takeOver = (
   Effect.flatMap(Timeouts, ({ cancelAck }) =>
     Effect.all([
       local.reach?.directory.ready(actor.uuid, actor.pid, from) ?? Effect.void,
-      // A standby that does not answer is treated as up: its callers notice if it is not.
+      // A standby that does not answer is treated as up, because its callers notice if it is lost.
       Effect.ignore(Effect.timeout(giveCue(local, channel), cancelAck))
     ], { concurrency: "unbounded", discard: true }))
 
@@ -146,7 +146,7 @@ export const portal = (
 ): Portal.Portal<any> =>
   portalOf(local, child, channel, new Map(service.endpoints.map(({ name }) => [name, undefined])), wait)
 
-/** The actor of a Service, which lives as long as the Layer. */
+/** Makes the Layer of a Service, whose actor lives as long as the Layer. */
 export const layer = (service: AnyService, options: GivenOptions): Layer.Layer<any, ActorError, ActorRuntime> =>
   Layer.effect(
     service as never,
@@ -156,7 +156,7 @@ export const layer = (service: AnyService, options: GivenOptions): Layer.Layer<a
         const escalate = yield* Escalation
         const { channel, child } = yield* start(local, service, options, restore)
         const { context } = yield* Effect.withFiber(Effect.succeed)
-        // Without a listener, the users of the actor learn of its loss only when they call it.
+        // Without a listener for the loss of the actor, its users learn of the loss only when they call the actor.
         const log = ({ message }: ActorError) =>
           void Effect.runForkWith(context)(
             logError(`the Layer of "${service.key}" has lost its actor. ${message}`)

@@ -36,7 +36,7 @@ import type { AnyServiceClass, SelfOf, Startable } from "./Service.ts"
 import * as StartService from "./StartService.ts"
 
 /**
- * The policy of a supervisor. Each field has a default.
+ * The policy of a supervisor. Each field of the policy has a default.
  *
  * @category models
  * @since 0.1.0
@@ -47,12 +47,15 @@ export interface Policy {
    * the dead child and all children that use it.
    */
   readonly strategy?: Machine.Strategy | undefined
-  /** The supervisor gives up at more deaths than `restarts` within the time. Default: 3 within 5 seconds. */
+  /**
+   * The supervisor gives up at more deaths than `restarts` within the time. The default intensity is 3 deaths within 5
+   * seconds.
+   */
   readonly intensity?: { readonly restarts: number; readonly within: Duration.Input } | undefined
   /**
-   * The delays before new starts, as a Schedule of the exits before them. The schedule begins anew after a window
-   * without a death; when it ends, the supervisor gives up. Default: exponential from 50 ms, jittered, and short enough
-   * for the intensity.
+   * The delays before new starts of a dead child, as a Schedule whose input is the exit of the child. The schedule
+   * begins anew after a window without a death, and the supervisor gives up when the schedule ends. The default backoff
+   * grows exponentially from 50 ms, with jitter, and is short enough for the intensity.
    */
   readonly backoff?: Schedule.Schedule<unknown, ActorExit> | undefined
   /**
@@ -99,8 +102,8 @@ export interface StandbyOptions<out Self> {
   readonly standby?: 0 | 1 | undefined
   /**
    * Keeps the state of a standby up to date: this effect gets the portals of the standby and of the actor in front of
-   * it, begins when the standby is ready, and is interrupted when the standby takes over. A failure of this effect ends
-   * the standby, and another standby is started. Default: none, and a standby has the state of a new actor.
+   * it, begins when the standby is ready, and is interrupted when the standby takes over. A failure of `warm` ends the
+   * standby, and another standby is started. A standby without `warm` has the state of a new actor.
    */
   readonly warm?:
     | ((active: Portal.Portal<Self>, standby: Portal.Portal<Self>) => Effect.Effect<unknown, unknown, ActorRuntime>)
@@ -172,7 +175,9 @@ const startService = (service: AnyService, options: StartService.StartOptions) =
     })
   ) as Effect.Effect<Incarnation, ActorError, Scope.Scope>
 
-/** The end of a Layer that is no actor itself: an actor in the Layer was lost, or a supervisor in it has ended. */
+/**
+ * The end of a Layer that is no actor itself: an actor of the Layer was lost, or a supervisor in the Layer has ended.
+ */
 const startLayer = (name: string, layer: Layer.Layer<unknown, unknown, unknown>) => (_: Part) =>
   Effect.gen(function*() {
     const local: LocalActor = yield* currentLocal
@@ -300,8 +305,8 @@ const escalated = (supervising: Supervising, why: Machine.Why): Exit.Exit<void, 
  *
  * The portals of the Layer survive restarts: a call that begins during a restart waits, at most `hold`, and a call in
  * flight fails with `ActorLost`. A supervisor that sees more deaths than its intensity allows stops all children and
- * fails with `GaveUp`. The failure goes to the supervisor around it, to `Actor.launch`, or to the actor whose `layer`
- * it is.
+ * fails with `GaveUp`. The failure of a supervisor goes to the supervisor around it, to `Actor.launch`, or to the actor
+ * whose `layer` it is.
  *
  * Fails with the error of a first start of a child, after the children that were up have been stopped. Children that
  * use each other in a cycle are defects, and so is a policy that contradicts itself.
@@ -353,7 +358,8 @@ const supervise = (
     const context = (yield* Effect.context<never>()) as Context.Context<never>
     const escalate = yield* Escalation
     const holdMillis = Duration.toMillis(policy.hold ?? (yield* Timeouts).spawn)
-    // The constructor throws for children that use each other in a cycle, which is a mistake in the program.
+    // The constructor of a supervisor throws for children that use each other in a cycle, which is a mistake in the
+    // program.
     const supervising = yield* Effect.sync(() =>
       new Supervising({ local, context, backoff, standbyBackoff, policy: own, holdMillis, children: plans })
     )
@@ -434,16 +440,16 @@ const rollServices = (
 /**
  * Replaces the actors of supervised Services one after another, without a failed call. Each step starts a new actor,
  * gives it the role and the name, drains the old actor within the bound, and ends the old one. Portals to the Services,
- * in this process and in others, follow to the new actors. The effect ends when all old actors are gone.
+ * in this process and in others, follow to the new actors. The roll ends when all old actors are gone.
  *
  * The Services have to be children of supervisors in the context. Services are replaced in the order of their uses;
- * Services that are not named keep their actors. A replacement does not count as a death. A new actor begins with new
- * state.
+ * Services that are not named keep their actors. The replacement of an actor by a roll does not count as a death. The
+ * new actor of a roll begins with new state.
  *
  * A new actor that does not start fails the roll with `RollFailed`: its child keeps the old actor, and no further
  * replacement is begun. A child that dies during the roll is restarted as always, which replaces its actor as well.
- * When two rolls concern the same child, the later roll fails. Interrupting the roll stops the new actors that have not
- * taken over yet.
+ * When two rolls concern the same child, the later roll fails. The interruption of a roll stops the new actors that
+ * have not taken over yet.
  *
  * @example
  * ```ts
@@ -493,7 +499,7 @@ export const rollAll = <Service extends AnyServiceClass>(
 export interface DynamicChild {
   readonly name: string
   readonly state: ChildState
-  /** The number of starts of the child so far. */
+  /** The number of times that the child was started so far. */
   readonly incarnation: number
   readonly restart: Machine.Restart
   /** The actor of the child; `null` while the child has no actor. */
@@ -529,7 +535,7 @@ export interface Dynamic<in out Self, in out Config> {
   readonly roll: (
     options: RollOptions & { readonly names?: ReadonlyArray<string> | undefined }
   ) => Effect.Effect<void, RollFailed>
-  /** The children that the supervisor has now. */
+  /** The children that the dynamic supervisor has now. */
   readonly children: Effect.Effect<ReadonlyArray<DynamicChild>>
   /**
    * Waits until the supervisor has ended, and fails with `GaveUp` if the supervisor gave up and its children have

@@ -1,5 +1,5 @@
 /**
- * The last word of an actor: how it ended, written into its `Bye` and read from it.
+ * Writes how an actor ended into the actor's `Bye`, and reads it from the `Bye` of a peer.
  *
  * @since 0.1.0
  */

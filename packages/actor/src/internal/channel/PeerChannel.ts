@@ -1,10 +1,10 @@
 /**
- * One connection to one peer. The machine `Connection` decides, and the channel carries out its actions for the open
- * dialogs and for the owner of the connection.
+ * A channel is one connection to one peer. The machine `Connection` decides, and the channel carries out its actions
+ * for the open dialogs and for the owner of the connection.
  *
- * One reader and one writer serve the connection. A dialog hears its own words; the owner hears the words about the
- * whole actor, and the end of the connection. When the connection ends, each dialog is told once, after a short wait in
- * which the owner may find out the reason.
+ * One reader and one writer serve the connection of a channel. A dialog gets the words of its own number. The owner of
+ * the connection gets the words about the whole actor, and the end of the connection. When the connection ends, each
+ * dialog is told once, after a short wait in which the owner may find out the reason.
  *
  * The callbacks of a channel must not block its reader. An error that a driver, a dialog or an owner throws ends the
  * connection, and never the runtime.
@@ -36,7 +36,7 @@ import { Writer } from "./Writer.ts"
 
 /**
  * A word for the owner of a connection, or the end of the connection. An `Error` here is the failure of the whole
- * actor: the failure of a dialog goes to the dialog. The machine passes only words that the peer's role allows: no
+ * actor: the failure of a dialog goes to the dialog. The machine passes on only words that the peer's role allows: no
  * child sends `CancelActor`, and `Spawn` comes once.
  */
 export type OwnerEvent =
@@ -56,12 +56,18 @@ export interface ChannelOptions {
   readonly role: Connection.Role
   readonly handshake: Handshake.Config
   readonly events: Events
-  /** The context in which the runtime itself takes turns and writes logs. Default: the event loop, and the console. */
+  /**
+   * The context in which the runtime itself takes turns and writes logs. The default is the event loop of the process,
+   * and its console.
+   */
   readonly context?: Context.Context<never> | undefined
-  /** The largest frame in bytes that is read before the handshake is over. Default: 1 MiB. */
+  /**
+   * The largest frame in bytes that is read before the handshake is over. The default limit before the end of the
+   * handshake is 1 MiB.
+   */
   readonly greetingLimit?: number | undefined
   /**
-   * Finds out why the connection ended, and calls `done` once, soon. Default: the dialogs get the error of the
+   * Finds out why the connection ended, and calls `done` once, soon. By default the dialogs get the error of the
    * connection itself.
    */
   readonly explain?: ((done: (error: ActorError) => void) => void) | undefined
@@ -71,14 +77,14 @@ export interface ChannelOptions {
 export type HandshakeResult = Connection.Greeted | { readonly _tag: "Ended"; readonly error: ActorError }
 
 /**
- * The largest greeting in bytes. The greeting may come from a stranger, so its size is bounded; words that follow the
- * greeting may share its chunk.
+ * The largest greeting of a peer in bytes. The greeting may come from a stranger, so its size is bounded; words that
+ * follow the greeting may share its chunk.
  */
 const maxGreetingBytes = 1024 * 1024
 
 const noBytes = new Uint8Array(0)
 
-/** The words that end a side of a dialog: the side says nothing in the dialog after one of these words. */
+/** The words after which a side of a dialog says no other word in the dialog. */
 const lastWords: ReadonlySet<Message.Message["_tag"]> = new Set(["Cancel", "Return", "Error"])
 
 const nobody: ActorId = { name: "unknown", uuid: "", pid: 0 }
@@ -86,13 +92,13 @@ const nobody: ActorId = { name: "unknown", uuid: "", pid: 0 }
 export class PeerChannel {
   private state: Connection.State<ActorError>
   private frames: Frame.State = Frame.initial
-  /** The bounds on the sizes of frames; the handshake sets them. */
+  /** The bounds on the sizes of frames, which the handshake sets. */
   private limits: Frame.Limits
   private readonly ports = new Map<number, Port>()
   private readonly options: ChannelOptions
-  /** The publisher of the events, and the counts, of the actor at this end. */
+  /** The publisher of the events of the actor at this end of the connection, with the actor's counts. */
   readonly events: Events
-  /** The turns of the event loop of the process at this end. */
+  /** The event-loop turns of the process at this end of the connection. */
   readonly turn: Turn
   readonly writer: Writer
   private tell: ((event: OwnerEvent) => void) | undefined
@@ -104,8 +110,8 @@ export class PeerChannel {
   private reason: ActorError | undefined
   private renamed: ActorId | undefined
   /**
-   * The endpoints whose contract this side has already sent over this connection. The set is a cache: an endpoint that
-   * is missing is only sent again.
+   * The endpoints whose contract this side has already sent over this connection. The set of these endpoints is a
+   * cache: the contract of a missing endpoint is only sent again.
    */
   private readonly digested = new WeakSet<object>()
   private readonly handshakes = new Waiters<HandshakeResult>()
@@ -206,16 +212,16 @@ export class PeerChannel {
     if (Connection.accepts(this.state)) this.ports.set(id, port)
     else {
       this.delivered = true
-      // The dialog is told in a later turn, because its opener has set nothing up yet. An opener that tries again at
-      // once must not starve the event loop.
+      // The dialog is told in a later turn, because its opener has not finished the setup of the dialog. An opener that
+      // opens another dialog at once must not starve the event loop.
       this.turn.rest(() => this.tellLost(port, notBegun(this.error ?? this.farewell())), this)
     }
     return id
   }
 
   /**
-   * True when the digest of an endpoint's contract still has to be sent to this peer. The digest of a contract is sent
-   * once on each connection.
+   * True when the digest of an endpoint's contract still has to be sent to this peer. A digest is sent once for each
+   * endpoint on each connection.
    */
   mustSendDigest(endpoint: object): boolean {
     if (this.digested.has(endpoint)) return false
@@ -227,7 +233,10 @@ export class PeerChannel {
     this.digested.delete(endpoint)
   }
 
-  /** Registers a dialog that the peer has opened. The dialog is told at once if the connection has ended already. */
+  /**
+   * Registers a dialog that the peer has opened. A dialog that is registered after the end of the connection is told of
+   * the end at once.
+   */
   registerCallee(id: number, port: CalleePort): void {
     const { error } = this
     if (error !== undefined) return port.lost(error)
@@ -248,7 +257,7 @@ export class PeerChannel {
   send(message: Message.Message, inOrder = false): void {
     if (message._tag === "Spawn" || message._tag === "Ready") this.input({ _tag: "Said", word: message._tag })
     if (message._tag === "Cancel" && this.writer.withdraw(message.dialog)) {
-      // The dialog is told in a later turn, because it still runs the step that cancels it.
+      // The dialog is told in a later turn, because the step that cancels the dialog is still running.
       return this.turn.later(
         () => this.guard("a dialog could not be ended", () => this.heard(cancelledEarly(message, this.peer))),
         this
@@ -262,7 +271,7 @@ export class PeerChannel {
     this.stuck += change
   }
 
-  /** Counts payloads that did not match their schema, by their fate. */
+  /** Counts payloads that did not match their schema, by the decision about them. */
   countRefused(fate: keyof Refusals, count: number): void {
     this.refusals = { ...this.refusals, [fate]: this.refusals[fate] + count }
   }
@@ -287,12 +296,12 @@ export class PeerChannel {
     return this.received.bytes + this.drains
   }
 
-  /** Closes this side: queued words are sent, and every dialog ends with `ChannelClosed`. */
+  /** Closes this side of the connection: queued words are sent, and every dialog ends with `ChannelClosed`. */
   close(): void {
     this.input({ _tag: "Close" })
   }
 
-  /** Ends this side's half of the connection, whatever the peer does with its half. */
+  /** Ends this side's half of the connection, regardless of the peer's half. */
   hangUp(): void {
     this.guard("the transport threw", () => this.options.connection.end())
   }
@@ -372,7 +381,7 @@ export class PeerChannel {
     return this.isClosed ? 0 : this.take(Frame.decode(this.frames, bytes, this.limits, count, lent))
   }
 
-  /** Counts bytes that went straight into the body of a frame that has begun. */
+  /** Counts bytes that the transport has read straight into the body of an incomplete frame. */
   private filled(size: number): void {
     this.reading(size, () => void (this.isClosed || this.take(Frame.filled(this.frames, size))))
   }
@@ -382,7 +391,7 @@ export class PeerChannel {
     const { begun, frames } = decoded
     for (let i = 0; i < frames.length; i++) {
       if (begun !== undefined) this.begin(begun, i)
-      // A word may close the channel: the words that follow it are not read.
+      // A word may close the channel, and the words after such a word are not read.
       if (this.isClosed) break
       this.received.frames++
       const word = Envelope.decode(frames[i]!)
@@ -409,7 +418,7 @@ export class PeerChannel {
       this.frames = Frame.drop(this.frames, (message as Message.FromCallee).dialog)
     }
     const port = this.ports.get((message as Message.FromCallee).dialog)
-    // Most words take this short path, which allocates nothing.
+    // Most words take this short path, which allocates no memory.
     if (port !== undefined && Connection.delivers(this.state, port.side, message._tag)) {
       return port.heard(message as Message.FromCallee & Message.FromCaller)
     }
@@ -498,7 +507,10 @@ export class PeerChannel {
   /** The error of a dialog that was open when the peer said `Bye`. */
   private readonly farewell = (): ActorError => endOf(this.bye ?? noBytes, this.peer)
 
-  /** Ends the dialogs of this side. Dialogs that the peer had not read when it said `Bye` fail as not begun. */
+  /**
+   * Ends the dialogs that this side has opened. Dialogs that the peer had not read when it said `Bye` fail as not
+   * begun.
+   */
   private endCallers(): void {
     const callers = Array.from(this.ports).filter(([, port]) => port.side === "caller")
     for (const [id] of callers) this.ports.delete(id)
@@ -542,12 +554,12 @@ export class PeerChannel {
     }
   }
 
-  /** Ends everything that is open and reports the error, because code that must not throw has thrown. */
+  /** Ends all open dialogs and the connection, and reports the error, because code that must not throw has thrown. */
   private fault(what: string, thrown: unknown): void {
     const reason = `${what}: ${described(thrown)}`
     report(this.options, this.peer, reason, thrown)
     this.lose(connectionLost(this.peer, reason))
-    // A half-written frame cannot be repaired, so the connection is cut, and the other end notices.
+    // A frame that was written in part cannot be repaired, so the connection is cut, which the peer notices.
     try {
       this.options.connection.destroy()
     } catch {

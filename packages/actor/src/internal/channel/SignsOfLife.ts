@@ -1,7 +1,6 @@
 /**
  * Watches connections that can be cut without a sign: a silent peer is asked for a sign of life, and the connection is
- * lost if no sign comes. One fiber looks at all connections of an actor, so an idle connection costs no timer of its
- * own.
+ * lost if no sign comes. One fiber checks all connections of an actor, so an idle connection needs no timer of its own.
  *
  * @since 0.2.0
  */
@@ -14,20 +13,20 @@ import { peerSilent } from "./ends.ts"
 import type { PeerChannel } from "./PeerChannel.ts"
 
 /**
- * The number of looks at a connection within one bound. A cut connection is noticed at most one slice later than the
- * bound.
+ * The number of checks of a connection within the bound of silence. A cut connection is noticed at most one slice later
+ * than the bound.
  */
 const sliceCount = 40
 const minSliceMillis = 10
 /**
- * Milliseconds by which a look may be late and still counts. A later look means that this process was stopped, in which
- * time it heard no peer.
+ * Milliseconds by which a check may be late and still count. A check that is later means that this process was stopped,
+ * and could not hear its peers meanwhile.
  */
 const slackMillis = 50
 
 interface Watched {
   state: Liveness.State
-  /** The peer's count of signs of life when the channel was last looked at. */
+  /** The peer's count of signs of life at the last check of the channel. */
   signs: number
 }
 

@@ -25,14 +25,14 @@ const flushThresholdBytes = 1024
 
 /**
  * Number of bytes that may wait until the connection has room. Above this number of waiting bytes no dialog begins,
- * because its payload would only wait as well.
+ * because the dialog's payload would only wait as well.
  */
 const maxQueuedBytes = 256 * 1024
 
 type Flow = "room" | "full" | "closed"
 type Lane = "control" | "data"
 
-/** The words with which this side answers the peer; the peer decides how many of them there are. */
+/** The words with which this side answers the peer, and whose number the peer decides. */
 const answers: ReadonlySet<Message["_tag"]> = new Set(["Return", "Error", "Pong", "CancelAck"])
 
 export class Writer {
@@ -96,7 +96,8 @@ export class Writer {
   }
 
   /**
-   * Sends a word. With `inOrder` the word stays behind every word of its dialog, even if its lane would overtake them.
+   * Sends a word of this side. With `inOrder` the word stays behind every word of its dialog, even if its lane would
+   * overtake them.
    */
   send(message: Message, inOrder = false): void {
     if (this.flow === "closed") return
@@ -122,7 +123,8 @@ export class Writer {
     const { dialog } = message
     const word = { parts, isStart: message._tag === "Start" }
     if (Departure.has(this.departure, dialog)) {
-      // The last word of a dialog ends the large word that it overtakes, so its other parts are not sent.
+      // The last word of a dialog ends the large word that it overtakes, so the other parts of the large word are not
+      // sent.
       if (message._tag === "Cancel" || message._tag === "Error" && lane === "control") {
         this.follow(Departure.drop(this.departure, dialog, maxFrame))
       } else if (lane === "data") {
@@ -209,8 +211,8 @@ export class Writer {
   }
 
   /**
-   * Calls `callback` once, when a dialog may begin or the connection has closed. Callbacks are called one by one, in
-   * the order in which they were registered.
+   * Calls `callback` once, when a dialog may begin or the connection has closed. The callbacks of waiting dialogs are
+   * called one by one, in the order in which they were registered.
    */
   whenAdmitted(callback: () => void): () => void {
     return this.waitingStarts.add(callback)
@@ -226,8 +228,8 @@ export class Writer {
       lane.length = 0
     }
     this.queued = 0
-    // At least one part leaves each time: small words come again and again, and must not hold the large word up for
-    // ever.
+    // At least one part of a large word leaves at each drain, so that an endless flow of small words does not hold the
+    // large word up for ever.
     this.collectPart()
     this.flush()
     // One waiting sender and one waiting dialog pass each time, however full the connection is, so that neither kind
@@ -240,7 +242,7 @@ export class Writer {
     while (this.admitsStart && !this.waitingStarts.isEmpty) this.waitingStarts.wakeFirst()
   }
 
-  /** Sends the queued words, then ends this side's half of the connection. */
+  /** Sends the queued words of the writer, then ends this side's half of the connection. */
   end(): void {
     if (this.flow === "closed") return
     for (const parts of [...this.control, ...this.data]) this.outbox.push(parts)
@@ -256,14 +258,14 @@ export class Writer {
     this.wakeAll()
   }
 
-  /** Ends all writing, and wakes the callers that wait for room, so that they find the connection closed. */
+  /** Ends all writing, and wakes the callers that wait for room, which then find the connection closed. */
   close(): void {
     this.flow = "closed"
     this.giveUp()
     this.wakeAll()
   }
 
-  /** Drops large words that have not left, and notes the dialogs that they would have begun. */
+  /** Drops large words that have not left, and records the dialogs that these words would have begun. */
   private giveUp(): void {
     this.unsentStarts.push(...Departure.startsOf(this.departure))
     this.departure = Departure.initial

@@ -1,7 +1,7 @@
 /**
- * A call is data that is also an Effect. A call that is yielded in a program runs in that process, with the services
- * that its handler needs; a call that is given to an actor runs in the actor, with the services of the handler's
- * `layer`. Building a call never throws: the payload is checked when the call is run or sent.
+ * A call is data that is also an Effect. A call that is yielded in a program runs in the program's process, with the
+ * services that its handler needs. A call that is given to an actor runs in the actor, with the services of the
+ * handler's `layer`. Building a call never throws: the payload is checked when the call is run or sent.
  *
  * A stream call is also a Stream, which runs in this process. A bare contract (`endpoint`) builds calls that are only
  * data: they can run nowhere but in an actor.
@@ -63,7 +63,7 @@ export interface Call<out Ep extends AnyEndpoint> {
 }
 
 /**
- * A call that can also be run in this process.
+ * A call with the definition of its endpoint, which can also run in this process.
  *
  * @category models
  * @since 0.1.0
@@ -75,7 +75,7 @@ export interface EffectCall<out A, out E, out R, out Ep extends AnyCallEndpoint>
 }
 
 /**
- * A stream call that can also be run in this process.
+ * A stream call with the definition of its endpoint, which can also run in this process.
  *
  * @category models
  * @since 0.1.0
@@ -159,7 +159,7 @@ export interface Home<L> {
 type V = typeof Schema.Void
 type N = typeof Schema.Never
 
-/** The fields of a printed call: its name, and its payload once. */
+/** The fields of a printed call: the name of its endpoint, and its payload. */
 const shown = (call: Call<AnyEndpoint>) => ({ _id: "Furrow.Call", name: call.endpoint.name, payload: call.input })
 
 const EffectCallProto: object = Object.assign(
@@ -185,13 +185,18 @@ const EffectCallProto: object = Object.assign(
 
 const formatIssue = SchemaIssue.makeFormatterDefault()
 
-/** Describes why the `make` of a schema refused an input. Effect's own message only says that something failed. */
+/**
+ * Describes why the `make` of a schema refused an input. The message of Effect's own error names neither the mismatch
+ * nor its place.
+ */
 export const issueOf = (error: unknown, input: unknown): string => {
   const issue: unknown = error instanceof Error ? error.cause : undefined
   return SchemaIssue.isIssue(issue) ? formatIssue(issue) : Payload.issueOf(error, input)
 }
 
-/** Applies the schema's defaults and checks the value. Throws an error that names the mismatch and its place. */
+/**
+ * Applies the schema's defaults and checks the value. The check throws an error that names the mismatch and its place.
+ */
 export const makeInput = (endpoint: AnyEndpoint, input: unknown): unknown => {
   try {
     return Endpoint.codecs(endpoint).payload.make(input)
@@ -290,8 +295,9 @@ export const fn = <
   ) as Fn<CallEndpoint<Name, SchemaOf<P>, A, E>, Local<R>>
 
 /**
- * Defines a stream that an actor can produce: one payload as its input, many answers as its result. The stream stops
- * when its reader stops. The options are those of `Actor.fn`, and `success` is the schema of one answer.
+ * Defines a stream that an actor can produce: one payload as its input, many answers as its result. The stream of a
+ * definition stops when its reader stops. The options are those of `Actor.fn`, and `success` is the schema of one
+ * answer.
  *
  * @example
  * ```ts
@@ -383,7 +389,8 @@ export const streamEndpoint = <
   bare(Endpoint.make("stream", name, contract)) as Def<StreamEndpoint<Name, SchemaOf<P>, A, E>>
 
 /**
- * True for a definition that an actor can serve. A child looks for definitions among a module's exports.
+ * True for a definition that an actor can serve. A child process finds its definitions among a module's exports by this
+ * check.
  *
  * @example
  * ```ts
@@ -397,7 +404,7 @@ export const isImplemented = (u: unknown): u is Implemented<AnyEndpoint> =>
   typeof u === "function" && "endpoint" in u && "handler" in u && "module" in u
 
 /**
- * True for a call: data that can be handed to an actor. A definition that has not been called is no call.
+ * True for a call: data that can be handed to an actor. A definition that was not applied to a payload is no call.
  *
  * @example
  * ```ts

@@ -11,8 +11,8 @@ import * as Redacted from "effect/Redacted"
 const secretBytes = 32
 
 /**
- * Loads Web Crypto at its first use, because the start of an actor does not need it. Node loads it then, and the start
- * of an actor does not need it.
+ * Loads Web Crypto at its first use, because the start of an actor does not need it. The first use makes Node load Web
+ * Crypto.
  */
 const random = (size: number): Uint8Array =>
   (globalThis as unknown as {

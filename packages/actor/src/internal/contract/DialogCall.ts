@@ -28,18 +28,18 @@ import type { LeftOpen } from "./Mistake.ts"
 import type { PayloadReceiver } from "./PayloadReceiver.ts"
 
 /**
- * The treatment of one reader of `subscribe` that is too slow:
+ * The policy for one reader of `subscribe` that is too slow:
  *
- * - `wait` slows every reader down to the speed of this reader
- * - `lag` tells this reader once that it lost items, and continues with the oldest item that is kept
- * - `drop` loses the oldest items without telling the reader
+ * - `wait` slows every reader of the stream down to the speed of this reader
+ * - `lag` tells this reader once that it has lost items, and lets the reader continue with the oldest item that is kept
+ * - `drop` loses the oldest items of this reader without telling the reader
  *
  * @category models
  * @since 0.1.0
  */
 export interface SubscribeOptions {
   readonly policy?: "wait" | "lag" | "drop" | undefined
-  /** The number of items by which the reader may be behind. Default: 64. */
+  /** The number of items that may be unread by one reader before its policy applies. Default: 64. */
   readonly capacity?: number | undefined
 }
 
@@ -58,8 +58,8 @@ export interface MsgStream<in Send, out Receive, out E = never> {
   /** Sends many messages, in as few frames as the window allows. */
   readonly sendAll: (messages: Iterable<Send>) => Effect.Effect<void, E | ActorError>
   /**
-   * Receives the next message. At the end of the stream `receive` fails with `Cause.Done` each time, or with the
-   * failure of the dialog.
+   * Receives the next message of the dialog. At the end of the stream `receive` fails with `Cause.Done` each time, or
+   * with the failure of the dialog.
    */
   readonly receive: Effect.Effect<Receive, E | ActorError | Cause.Done>
   /** Receives the next message if there is one now. */
@@ -70,7 +70,8 @@ export interface MsgStream<in Send, out Receive, out E = never> {
   readonly toSink: Sink.Sink<void, Send, never, E | ActorError>
   /**
    * The stream as one Channel: the input of the Channel is sent, its end ends this side's half, and the received
-   * messages are the output. An error of the input stays the error of the Channel, and ends this side's half too.
+   * messages are the output. An error of the Channel's input stays the error of the Channel, and also ends this side's
+   * half.
    */
   readonly toChannel: <InErr = never>() => Channel.Channel<
     Arr.NonEmptyReadonlyArray<Receive>,
@@ -82,18 +83,18 @@ export interface MsgStream<in Send, out Receive, out E = never> {
   >
   /**
    * All unread messages, shared with the other readers, until the stream or the Scope ends. Each message is read once
-   * from the connection. While subscribers exist, `receive` is one more reader: it delays no subscriber, and fails once
-   * with `StreamOverrun` when it is 64 messages behind.
+   * from the connection, whatever the number of readers. While subscribers exist, `receive` is one more reader: it
+   * delays no subscriber, and fails once with `StreamOverrun` when it is 64 messages behind.
    */
   readonly subscribe: (
     options?: SubscribeOptions
   ) => Effect.Effect<Stream.Stream<Receive, E | ActorError>, never, Scope.Scope>
   /**
-   * Ends this side's half, so that the peer's `receive` ends. Repeated calls do nothing; the other direction stays
-   * open.
+   * Ends this side's half, so that the peer's `receive` ends. A repeated call has no effect, and the other direction of
+   * the dialog stays open.
    */
   readonly end: Effect.Effect<void>
-  /** Ends this side's half and stops reading; returns the messages that stay unread. Repeated calls do nothing. */
+  /** Ends this side's half and stops reading; returns the messages that stay unread. A repeated call has no effect. */
   readonly close: Effect.Effect<ReadonlyArray<Receive>>
   /**
    * Narrows the stream to items that also match `schema`, until the Scope closes. Any other item fails its reader once
@@ -104,8 +105,8 @@ export interface MsgStream<in Send, out Receive, out E = never> {
   ) => Effect.Effect<MsgStream<Send, S["Type"], E>, never, Scope.Scope>
   /**
    * Returns the stream with `receiver` in force until the Scope closes. The receiver decides about every message that
-   * does not match its schema, or a narrower schema. The innermost receiver decides; without a receiver a message that
-   * does not match fails its reader.
+   * does not match its schema, or a narrower schema. Of nested receivers the innermost one decides; without a receiver,
+   * a message that does not match fails its reader.
    */
   readonly receiving: <Item extends Receive = never, Answer extends Send = never, R = never>(
     receiver: PayloadReceiver<Item, Answer, R>
@@ -123,9 +124,12 @@ export interface MsgStream<in Send, out Receive, out E = never> {
  * @since 0.1.0
  */
 export interface StreamOptions {
-  /** The window: how many messages of this direction may be on their way. Default: 1024 items, 1 MiB. */
+  /**
+   * The window of this direction: how many messages may be on their way. The default window has room for 1024 items and
+   * 1 MiB.
+   */
   readonly window?: { readonly items?: number | undefined; readonly bytes?: number | undefined } | undefined
-  /** The policy for a reader that is too slow. Default: `wait`. */
+  /** The policy for a reader of the stream that is too slow. Default: `wait`. */
   readonly overflow?: "wait" | "error" | "drop-oldest" | "drop-newest" | undefined
 }
 
@@ -141,7 +145,7 @@ export interface DialogHandle<in First, in Send, out Receive> {
   readonly started: (first: First, options?: StreamOptions) => Effect.Effect<MsgStream<Send, Receive>, ActorError>
   /** Cancels the handler of this dialog: the caller fails with a `ContextCancelled` of this actor. */
   readonly cancel: (reason?: string) => Effect.Effect<void>
-  /** The actor that opened the dialog. */
+  /** The actor that has opened this dialog. */
   readonly caller: ActorId
 }
 
@@ -166,7 +170,7 @@ export interface DialogState {
  * @since 0.1.0
  */
 export interface Dialog<out First, in Send, out Receive, out A, out E> {
-  /** The first value of the callee. */
+  /** The first value that the callee has sent. */
   readonly first: First
   readonly stream: MsgStream<Send, Receive, E>
   /**
@@ -198,7 +202,7 @@ export interface DialogCall<out R, out Ep extends AnyDialogEndpoint> extends Cal
 }
 
 /**
- * A dialog endpoint with its handler. Calling it with a payload gives a dialog call.
+ * A dialog endpoint with its handler. A call of the endpoint with a payload gives a dialog call.
  *
  * @category models
  * @since 0.1.0
@@ -228,8 +232,8 @@ const callTypeId = "~furrow/Call"
  * Defines a dialog that an actor can hold: a first value (`started`), messages to the actor (`input`) and from it
  * (`output`), and one result. Without `input` or `output` no messages can be sent in that direction.
  *
- * The handler gets the payload and the dialog, whose `started` returns the stream. The other options are those of
- * `Actor.fn`.
+ * The handler gets the payload and the dialog, whose `started` returns the stream. All other options are the same as
+ * those of `Actor.fn`.
  *
  * @example
  * ```ts

@@ -1,8 +1,8 @@
 /**
  * Compares a contract at both sides by a digest of every schema of an endpoint, which is sent with the first call on a
- * connection. A difference is named from the full representation.
+ * connection. The error for a difference is made from the full representation of the contract.
  *
- * Descriptions and other annotations do not count, because they do not decide which bytes are valid.
+ * A digest leaves out descriptions and other annotations, because these do not decide which bytes are valid.
  *
  * @since 0.1.0
  */

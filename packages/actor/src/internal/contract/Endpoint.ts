@@ -15,7 +15,7 @@ import * as Schema from "effect/Schema"
  */
 export type Wire = Schema.Top & { readonly DecodingServices: never; readonly EncodingServices: never }
 /**
- * The fields of a payload: a record of schemas, which stands for the struct of them.
+ * The fields of a payload: a record of schemas, which means the struct with these fields.
  *
  * @category models
  * @since 0.1.0
@@ -26,7 +26,7 @@ export type SchemaOf<P> = P extends Schema.Top ? P : P extends Schema.Struct.Fie
 export type Type<S> = S extends Schema.Top ? S["Type"] : never
 
 /**
- * Any endpoint, whatever its kind.
+ * The type of any endpoint, whatever its kind is.
  *
  * @category models
  * @since 0.1.0
@@ -149,8 +149,8 @@ export type AnyStreamEndpoint = StreamEndpoint<string, Schema.Top, Schema.Top, S
 export type Input<Ep extends AnyEndpoint> = Ep["payload"]["~type.make.in"]
 
 /**
- * The schemas of a contract. An omitted payload or answer is nothing (`Void`), and an omitted error cannot happen
- * (`Never`).
+ * The options of a contract: the schemas of an endpoint. An omitted payload or answer is nothing (`Void`), and an
+ * omitted error cannot happen (`Never`).
  *
  * @category models
  * @since 0.1.0

@@ -18,8 +18,8 @@ type Known<T> = string extends keyof T ? never : keyof T
 export type Wrong<Says extends string, T> = { readonly [K in `~furrow: ${Says}` | Known<T>]: unknown }
 
 /**
- * `Name` if it is a literal type, otherwise the second parameter. A name of the type `string` would turn the sentence
- * into an index signature.
+ * `Name` if it is a literal type, otherwise the second parameter. A service's name of the type `string` would turn the
+ * key with the sentence into an index signature.
  */
 type Literal<Name extends string, Otherwise extends string> = {} extends { readonly [K in Name]: 1 } ? Otherwise : Name
 
@@ -135,7 +135,10 @@ type NotExposed<D> = D extends { readonly handler: unknown } ? never
 /** The mistakes in a list of definitions. */
 export type Unexposed<X> = [X] extends [ReadonlyArray<infer D>] ? NotExposed<D> : never
 
-/** The mistakes with a Service and its options. The compiler explains the last overload, which takes a name. */
+/**
+ * The mistakes with a Service and its options. The compiler explains the last overload of a function, which here takes
+ * a name.
+ */
 export type Unnamed<W> = [W] extends [{ readonly key: string; readonly endpoints: unknown }]
   ? Wrong<ServiceOptions<KeyOf<W>, ConfigOf<W>>, W>
   : never

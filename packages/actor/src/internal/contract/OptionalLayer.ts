@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
  * A Layer with its defaults, and a function that gives it with options.
  *
  * Used as a Layer, the optional layer is one value, which a graph builds once, however often the graph contains it.
- * Each call of the function makes another Layer.
+ * Each call of the optional layer as a function makes another Layer.
  *
  * @category models
  * @since 0.1.0
@@ -19,8 +19,8 @@ export interface OptionalLayer<in O, in ROut, out E = never, out RIn = never> ex
 }
 
 /**
- * Makes a Layer that is also a function of its options. Used as a Layer it has the default options, from which nothing
- * is made before the Layer is first built.
+ * Makes a Layer that is also a function of its options. An optional layer that is used as a Layer has the default
+ * options, and makes no Layer from them before it is first built.
  *
  * @example
  * ```ts

@@ -21,7 +21,7 @@ export interface Refused {
   readonly error: PayloadInvalid
   /**
    * The value that the peer sent, decoded as far as possible: for an item that crosses in another form, that encoded
-   * form. The value is `None` when the bytes hold no list of items.
+   * form. The value is `None` when the bytes of the payload hold no list of items.
    */
   readonly sent: Option.Option<unknown>
   /** The number of items that the payload stands for: one, or a whole chunk whose items cannot be told apart. */
@@ -29,7 +29,7 @@ export interface Refused {
 }
 
 /**
- * The fate of one payload that does not match.
+ * The outcome of the decision about one payload that does not match its schema.
  *
  * @category models
  * @since 0.1.0
@@ -49,7 +49,7 @@ export interface PayloadReceiver<out Item, out Answer, out R = never> {
   readonly [typeId]: { readonly item: () => Item; readonly answer: () => Answer; readonly services: () => R }
 }
 
-/** A decision in the form that the runtime reads. */
+/** The internal form of a decision about a payload, which the runtime reads. */
 export type Decided =
   | { readonly _tag: "Fail" }
   | { readonly _tag: "Drop" }
@@ -57,7 +57,7 @@ export type Decided =
   | { readonly _tag: "Answer"; readonly message: unknown }
   | { readonly _tag: "Cancel"; readonly reason: string }
 
-/** A receiver in the form that the runtime reads. */
+/** The internal form of a receiver, which the runtime reads. */
 export type Rule =
   | { readonly _tag: "Always"; readonly decided: Decided }
   | { readonly _tag: "Ask"; readonly handler: (refused: Refused) => Effect.Effect<Decided> }
@@ -71,8 +71,8 @@ const types = { item: phantom, answer: phantom, services: phantom }
 const decision = (decided: Decided): Decision<never, never> => ({ [typeId]: types, "~decision": decided })
 
 /**
- * Fails the reader once with `PayloadInvalid`; the messages around the payload arrive. Failing is the default; inside
- * another receiver this decision restores the default.
+ * Fails the reader once with `PayloadInvalid`; the messages around the payload arrive. A stream without a receiver
+ * fails its reader in this way; inside another receiver the decision `fail` restores this default.
  *
  * @example
  * ```ts
@@ -91,7 +91,8 @@ const decision = (decided: Decided): Decision<never, never> => ({ [typeId]: type
 export const fail: Decision<never, never> = decision({ _tag: "Fail" })
 
 /**
- * Drops and counts the payload, and the reader goes on. The sender gets its credit back as for a payload that was read.
+ * Drops and counts the payload, and the reader goes on. The sender gets credit back for a dropped payload as for a
+ * payload that was read.
  *
  * @example
  * ```ts
@@ -109,8 +110,8 @@ export const fail: Decision<never, never> = decision({ _tag: "Fail" })
 export const drop: Decision<never, never> = decision({ _tag: "Drop" })
 
 /**
- * Puts this item in the place of the payload. The item is checked as well: an item that does not match fails the reader
- * with `PayloadInvalid { part: "repair" }`.
+ * Replaces the payload by this item. The replacing item is checked as well: an item that does not match its schema
+ * fails the reader with `PayloadInvalid { part: "repair" }`.
  *
  * @example
  * ```ts

@@ -15,8 +15,8 @@ import * as Schema from "effect/Schema"
 import * as Endpoint from "./Endpoint.ts"
 
 /**
- * The names with which Effect marks its RPC values. Importing effect/rpc at run time would load its modules into every
- * actor.
+ * The names with which Effect marks its RPC values. The names are copied here, because an import of effect/rpc at run
+ * time would load its modules into every actor.
  */
 export const marks = {
   streamSchema: "~effect/rpc/RpcSchema/StreamSchema",
@@ -31,7 +31,10 @@ export interface Group {
   readonly requests: Rpcs
 }
 
-/** A request on its way to the actor. The payload is a tuple, because field names would cross with each request. */
+/**
+ * A request on its way to the actor. The payload of a request is a tuple, because field names would cross with each
+ * request.
+ */
 export type RequestPayload = readonly [
   session: number,
   value: unknown,
@@ -72,14 +75,14 @@ const endpointOf = (rpc: Rpc.AnyWithProps): Endpoint.AnyEndpoint => {
   Endpoint.refuse(_tag, "payload", payloadSchema)
   Endpoint.refuse(_tag, "error", errorSchema)
   const payload = Schema.Tuple([
-    // The number is not checked, because the check would cost more than the rest of the payload: a wrong number names
-    // no session.
+    // The number of a session is not checked by a schema, because the check would cost more than all other parts of the
+    // payload. A wrong number of a session names no session.
     Schema.Number,
     payloadSchema as Endpoint.Wire,
     Schema.Record(Schema.String, Schema.String),
     Schema.Boolean
   ])
-  // RpcClient has made and checked the payload, so it is only encoded here.
+  // RpcClient has already made and checked the payload of a request, so this code only encodes the payload.
   Object.defineProperty(payload, "make", { value: (made: RequestPayload) => made })
   const error = Schema.Union([
     Schema.TaggedStruct("RpcFailed", { cause: causeOf(rpc) }),

@@ -29,7 +29,7 @@ export type SettingsInput<C> = Endpoint.SchemaOf<C> extends infer S extends Sche
 
 /**
  * The option that carries the settings of a Service: absent without settings, and optional when every setting has a
- * default. The type of the Service alone decides which settings there are.
+ * default. Only the type of the Service decides which settings its start takes.
  *
  * @category type-level
  * @since 0.1.0
@@ -39,7 +39,7 @@ export type Configured<Config> = [Config] extends [never] ? unknown
   : { readonly config: NoInfer<Config> }
 
 /**
- * The options of a function as its last argument, which may be left out if every option is optional.
+ * The type of a function's last argument, its options, which may be left out if every option is optional.
  *
  * @category type-level
  * @since 0.1.0
@@ -50,7 +50,7 @@ export type Argument<Options> = {} extends Options ? [options?: Options] : [opti
 export const make = (key: string, config: SettingsSchema | undefined): Endpoint.AnyEndpoint | undefined =>
   config === undefined ? undefined : Endpoint.make("call", key, { payload: config as Endpoint.Fields })
 
-/** The bytes of a frame that are kept free for the rest of a start. */
+/** The number of bytes of a frame that are kept free for the fields of a start other than the settings. */
 const reservedBytes = 64 * 1024
 
 /** Checks and encodes the settings of a start, before any process exists that would have to be ended. */

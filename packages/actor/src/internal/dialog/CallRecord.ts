@@ -52,7 +52,7 @@ export class CallRecord {
     this.channel.events.meter.cancels++
   }
 
-  /** Ends the record when the call has ended. `wasCancelled` is true if this side cancelled the call. */
+  /** Ends the record of a call when the call has ended. `wasCancelled` is true if this side cancelled the call. */
   end(settled: Settled, wasCancelled: boolean): void {
     const { calls, channel: { events, peer, turn }, endpoint, id, since, span } = this
     const end = endOf(settled, wasCancelled)

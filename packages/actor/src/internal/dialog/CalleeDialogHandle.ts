@@ -1,8 +1,8 @@
 /**
  * A dialog as its callee holds it: what a handler of `Actor.dialog` gets besides the payload.
  *
- * The handler opens the dialog with its first value; before that there is no stream on which it could send. The dialog
- * ends when the handler ends.
+ * The handler opens the dialog with its first value, and gets the stream for further messages only then. A dialog ends
+ * when its handler ends.
  *
  * @since 0.1.0
  */

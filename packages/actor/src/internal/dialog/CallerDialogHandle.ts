@@ -3,9 +3,10 @@
  *
  *   open -> Start -> Started arrives -> body runs -> our half stops -> the callee's last word -> open resolves
  *
- * The body is raced with the far end: a far failure interrupts the body, and `open` fails with it. A body that returns
- * waits for the callee and drops unread items. A body that fails or is interrupted cancels the callee and waits for its
- * last word. An acknowledged cancel that the body asked for itself is absorbed; every other cancel fails `open`.
+ * The body of a dialog is raced with the callee: a failure of the callee interrupts the body, and `open` fails with it.
+ * The caller of a body that has returned drops unread items, and waits for the callee. A body that fails or is
+ * interrupted cancels the callee and waits for its last word. An acknowledged cancel that the body itself asked for
+ * does not fail the dialog; every other cancel fails `open`.
  *
  * @since 0.1.0
  */
@@ -55,7 +56,7 @@ export interface Opening {
 
 class OpenDialog {
   private readonly dialog: OutgoingDialog
-  /** The actor that answers. When the call is relayed, the callee is not the peer of the connection. */
+  /** The actor that answers the call of the dialog. The callee of a relayed call is not the peer of the connection. */
   readonly callee: ActorId
   private readonly channel: PeerChannel
   private readonly env: DialogContext
@@ -116,7 +117,7 @@ class OpenDialog {
 
   /**
    * Runs the body, and marks its code as inside this dialog. The exit of the body is kept, because the race with the
-   * far end may replace it.
+   * callee may replace this exit.
    */
   inside<A, E>(body: Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.withFiber((fiber) =>
@@ -151,7 +152,9 @@ class OpenDialog {
       : undefined
   }
 
-  /** True when the callee acknowledged the caller's own cancel: "acked" in the table of docs/semantics.md. */
+  /**
+   * True when the callee has acknowledged the caller's own cancel, which the table of docs/semantics.md calls "acked".
+   */
   isAcknowledged(cause: Cause.Cause<unknown>): boolean {
     return this.ownCancelOf(cause)?.acknowledged === true
   }
@@ -167,8 +170,8 @@ class OpenDialog {
   })
 
   /**
-   * Asks the callee to stop, and waits for its last word no longer than the bound of the cancel. Fails with the failure
-   * of the far finalizers.
+   * Asks the callee to stop, and waits for its last word no longer than the bound of the cancel. The cancel fails with
+   * the failure of the far finalizers.
    */
   cancelFor(cancellation: Protocol.Cancellation): Effect.Effect<void> {
     return cancelAndWait(this.dialog, this.channel, this.env, this.endpoint, cancellation)
@@ -195,7 +198,7 @@ class OpenDialog {
     return Effect.withFiber((fiber) => {
       if (this.dialog.isSettled) return Effect.void
       const { by, deadline } = cancellationOf(fiber, this.env, cancelBoundOf(fiber, this.env))
-      // A cancel from outside the body has to wake the body, which may be waiting for something else.
+      // A cancel of the dialog from outside its body has to wake the body, because the body may be waiting.
       const outside = !fiber.getRef(CurrentBodies).includes(this.info)
       return Effect.andThen(
         // Failed finalizers are part of the dialog's outcome, which `result` shows, so the exit of the cancel is
@@ -301,8 +304,8 @@ class OpenDialog {
   }
 
   private settled(settled: Settled): void {
-    // The outcome is computed synchronously, because it only decodes. An error that is thrown while the outcome is
-    // computed becomes the outcome.
+    // The outcome of a dialog is computed synchronously, because the computation only decodes the last word. An error
+    // that is thrown while the outcome is computed becomes the outcome.
     const exit = Effect.runSyncExit(Effect.suspend(() => outcome(settled, this.endpoint, this.channel, this.callee)))
     Deferred.doneUnsafe(this.last, exit)
     this.outlet?.release()
@@ -321,8 +324,8 @@ class OpenDialog {
   }
 
   /**
-   * Adds to an exit the failures of the Scope's finalizers. A typed error stays as it is, and the failures beside it
-   * are reported.
+   * Adds to an exit the failures of the Scope's finalizers. A typed error of the exit stays unchanged, and the
+   * finalizers' failures are reported.
    */
   closed(exit: Exit.Exit<unknown, unknown>, cleanup: Exit.Exit<void>): Effect.Effect<void> {
     if (Exit.isSuccess(exit) || !isTyped(exit.cause)) return cleanup
@@ -423,8 +426,8 @@ export const open = (
   )
 
 /**
- * Ends the caller's half after its body returned, and waits for the callee's result. A cancel that the body asked for
- * is absorbed.
+ * Ends the caller's half after its body returned, and waits for the callee's result. A cancel that the body itself
+ * asked for does not fail the dialog.
  */
 const joined = (dialog: OpenDialog): Effect.Effect<void, unknown> =>
   Effect.andThen(

@@ -24,14 +24,17 @@ import { monotonicMillis, Timeouts } from "../settings/Timeouts.ts"
 export interface DialogContext {
   readonly self: ActorId
   readonly events: Events
-  /** The log level that the far side assumes. A call carries its log level only if the level differs. */
+  /**
+   * The log level that the far side assumes. A call carries its log level only if the level differs from the one that
+   * the far side assumes.
+   */
   readonly level: LogLevel.LogLevel
   /**
    * The cancellation of the whole actor, once there is one: the actor's own calls are then cancelled in the name of the
    * same author.
    */
   readonly cancellation: () => Cancellation | undefined
-  /** True while the actor drains, so that it begins no new call for others. */
+  /** True while the actor is drained, so that it begins no new call for other actors. */
   readonly isDraining?: (() => boolean) | undefined
   /** The bound of a cancel in milliseconds. The default is `Timeouts.cancel` of the caller. */
   readonly cancelBound?: number | undefined
@@ -62,7 +65,10 @@ export interface DialogInfo {
   readonly id: number
 }
 
-/** The dialogs in whose bodies this fiber runs, the innermost first. A forked fiber inherits the list of dialogs. */
+/**
+ * The dialogs in whose bodies this fiber runs, the innermost first. A forked fiber inherits the list of the dialogs in
+ * whose bodies it was forked.
+ */
 export const CurrentBodies: Context.Reference<ReadonlyArray<DialogInfo>> = Context.Reference<ReadonlyArray<DialogInfo>>(
   "@furrow/actor/CurrentBodies",
   { defaultValue: () => [] }

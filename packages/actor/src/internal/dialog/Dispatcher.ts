@@ -1,6 +1,6 @@
 /**
- * Serves all calls of one actor on one channel: finds the handler of a `Start`, or refuses the `Start`. The dispatcher
- * keeps the running dialogs, so that all of them can be interrupted and waited for.
+ * Serves all calls of one actor on one channel: finds the handler of a `Start`, or refuses the `Start`. A dispatcher
+ * knows the running dialogs of its channel, so that it can interrupt all of them and wait for their ends.
  *
  * A failure of one dialog stays in that dialog: no handler, payload or contract affects another dialog.
  *
@@ -40,7 +40,7 @@ const runtimePrefix = "furrow/"
 /** True for an endpoint of the runtime itself, as opposed to an endpoint of the program. */
 export const isRuntimes = (endpoint: string): boolean => endpoint.startsWith(runtimePrefix)
 
-/** The number of dialogs that a peer may have open at once. Further dialogs are refused with `Busy`. */
+/** The number of dialogs that a peer may have open at once. Dialogs above this number are refused with `Busy`. */
 const maxDialogs = 10_000
 
 /** The number of further dialogs that are admitted for requests of the runtime itself. */
@@ -112,8 +112,8 @@ export class Dispatcher {
     }
     const dialog = new IncomingDialog(this.channel, this.env, handler!, start, this.ended)
     dialog.run(payload.value)
-    // Most calls end in the turn of the event loop in which they begin. No other word can come for such a call, so it
-    // is not registered.
+    // Most calls end in the same turn of the event loop in which they begin. A call that ends in the turn in which it
+    // begins gets no other word, so it is not registered.
     if (dialog.isDone) return
     this.running.add(dialog)
     if (!isRuntimes(dialog.endpoint)) this.calls++
@@ -162,7 +162,7 @@ export class Dispatcher {
     return Effect.sync(this.quiet.add(() => resume(Effect.void)))
   })
 
-  /** Relays a call of a Service that this actor gave to the peer; true where the call was one. */
+  /** Relays a call of a Service that this actor gave to the peer; true if the call was a call of such a Service. */
   private relayStart(start: Message.Start): boolean {
     for (const [key, { address, channel }] of this.relays) {
       const prefix = relayPrefix(key)

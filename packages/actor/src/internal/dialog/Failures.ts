@@ -1,9 +1,9 @@
 /**
  * Encodes a cause as an `Error` word, and decodes an `Error` word to a cause.
  *
- * When a cause is encoded, its first failure keeps its kind: an endpoint's own error by its schema, a defect as boxed
- * text, an interruption as a cancellation with its author. When it is decoded, the first failure becomes the endpoint's
- * own error, an `ActorError`, or a defect. All further failures are an annotation on the cause: as extra reasons they
+ * The encoder of a cause keeps the kind of the first failure: an endpoint's own error by its schema, a defect as boxed
+ * text, an interruption as a cancellation with its author. The decoder turns the first failure into the endpoint's own
+ * error, an `ActorError`, or a defect. All further failures become an annotation on the cause, because further reasons
  * would make a typed error uncatchable.
  *
  * @since 0.1.0
@@ -32,7 +32,7 @@ import { raisedBy, raisedIn } from "../errors/raised.ts"
 
 /**
  * The failures beside the first one, as an annotation on the cause of a failed call or nursery. The annotation is
- * absent when there was only one failure.
+ * absent when the cause had only one failure.
  *
  * @example
  * ```ts
@@ -82,7 +82,10 @@ export const cancelledWith = (cause: Cause.Cause<unknown>, self: ActorId, ending
   }
 }
 
-/** The failure of a handler as its own actor sees it. `ending` is true where that actor serves no more calls. */
+/**
+ * Describes the failure of a handler as the handler's own actor sees the failure. `ending` is true where that actor
+ * serves no more calls.
+ */
 export const failureOf = (
   cause: Cause.Cause<unknown>,
   endpoint: AnyEndpoint,

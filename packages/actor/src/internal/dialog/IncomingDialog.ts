@@ -33,7 +33,7 @@ import { cancelledWith, encodeFailureWithin, failureOf } from "./Failures.ts"
 import { reportUnread } from "./Outcome.ts"
 import { attributesOf } from "./Spans.ts"
 
-/** One dialog that the peer has opened. */
+/** The callee's side of one dialog, which the peer has opened. */
 export class IncomingDialog implements CalleePort {
   readonly side = "callee"
   private state: Dialog.CalleeState<Exit.Failure<unknown, unknown>>
@@ -121,7 +121,7 @@ export class IncomingDialog implements CalleePort {
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) return this.exited(exit)
     this.fiber = fiber
-    // The handler is interrupted here if a cancel arrived while it was starting.
+    // The handler of a dialog is interrupted here if a cancel arrived while the handler was starting.
     if (this.running.cancellation !== undefined) fiber.interruptUnsafe(undefined, annotation(this.running.cancellation))
     fiber.addObserver((exit) => this.exited(exit))
   }
@@ -155,7 +155,10 @@ export class IncomingDialog implements CalleePort {
     this.input({ _tag: "Lost" })
   }
 
-  /** Interrupts the handler. The first author counts; a second call only repeats the interruption. */
+  /**
+   * Interrupts the handler of the dialog. Only the first author of an interruption counts; a second call of this
+   * function only repeats the interruption.
+   */
   interrupt(cancellation: Dialog.Cancellation): void {
     this.running.cancellation ??= cancellation
     this.fiber?.interruptUnsafe(undefined, annotation(this.running.cancellation))
@@ -255,7 +258,7 @@ export class IncomingDialog implements CalleePort {
       case "Deliver":
         return this.deliver(action.word)
       case "SendLast":
-        // The failure of a stream is sent behind its items, unless its reader has given up the items.
+        // The failure of a stream is sent behind the items of the stream, unless the reader has given up these items.
         return this.channel.send(
           this.lastWord(action.failure, action.asked),
           this.handler.endpoint.kind === "stream" && !action.asked
@@ -333,7 +336,7 @@ export class IncomingDialog implements CalleePort {
     }
     for (const thrown of raisedIn(exit.cause)) {
       // A value of the handler that breaks its contract, and whose error the handler did not catch, is a
-      // `PayloadInvalid` for the caller too.
+      // `PayloadInvalid` for the caller as well.
       const invalid = isA(thrown, InvalidResult) ? thrown : this.handle?.invalidOf(thrown)
       if (invalid !== undefined) return { _tag: "PayloadInvalid", part: invalid.part, issue: invalid.issue }
     }

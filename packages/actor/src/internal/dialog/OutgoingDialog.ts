@@ -4,8 +4,8 @@
  *   run      Start -> one answer                         stream   Start -> chunks, paid for by credit -> the end
  *
  * An interrupted caller sends one Cancel and waits for the callee's last word: it resumes when the far finalizers have
- * run, or the bound has passed. After the bound the dialog is listed as stuck, and the owner of the actor continues
- * with the shutdown ladder. A far finalizer that failed is part of the caller's cause.
+ * run, or the bound has passed. A dialog whose cancel has passed its bound is listed as stuck, and the owner of the
+ * actor continues with the shutdown ladder. A far finalizer that failed is part of the caller's cause.
  *
  * A call is checked and encoded before its dialog is registered, so that no step in between can throw.
  *
@@ -71,7 +71,7 @@ export interface Prepared {
   readonly span: Spans.Begun | undefined
 }
 
-/** One dialog that this side has opened. */
+/** The caller's side of one dialog, which this side has opened. */
 export class OutgoingDialog implements CallerPort {
   readonly side = "caller"
   /** The number of the dialog, 0 until it has begun. */
@@ -81,7 +81,7 @@ export class OutgoingDialog implements CallerPort {
   private readonly listener: Listener
   private waiting: Waiters<Settled> | undefined
   private late: ((settled: Settled) => void) | undefined
-  /** The endpoint and its kind, for an observer. */
+  /** The endpoint of the dialog and its kind, for an observer. */
   private endpoint: AnyEndpoint | undefined
   private fiber: Fiber.Fiber<unknown, unknown> | undefined
   private within: DialogInfo | undefined
@@ -217,8 +217,8 @@ export class OutgoingDialog implements CallerPort {
 }
 
 /**
- * Sends the cancel and waits for the last word, no longer than the bound. Fails with the failure of the callee's
- * finalizers.
+ * Sends the cancel and waits for the last word, no longer than the bound. The wait fails with the failure of the
+ * callee's finalizers.
  */
 export const cancelAndWait = (
   dialog: OutgoingDialog,
@@ -229,7 +229,7 @@ export const cancelAndWait = (
 ): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     const bound = cancelBoundOf(fiber, env)
-    // The context is read now, because a fiber that has ended has lost the loggers of its last work.
+    // The context of the fiber is read now, because a fiber that has ended has lost the loggers of its last work.
     const { context } = fiber
     const unheard = (failure: Cause.Cause<unknown>) => reportUnread(env, context, channel.peer, endpoint, failure)
     return Effect.callback<void>((resume) => {
@@ -267,8 +267,8 @@ const cancelAs = (
   })
 
 /**
- * The failure of the far cleanup. `unheard` gets a failure that arrived while the cancel was under way: a local call
- * would not have such a failure, so the caller does not fail with it.
+ * The failure of the callee's cleanup after a cancel. `unheard` gets a failure that arrived while the cancel was under
+ * way: a local call would not have such a failure, so the caller does not fail with it.
  */
 const cleanupOf = (
   settled: Settled,
@@ -306,7 +306,7 @@ const endAndWait = (
     )
   })
 
-/** Checks and encodes a call, before anything is registered or sent. */
+/** Checks and encodes a call, before its dialog is registered and before any word of it is sent. */
 export const prepare = (
   call: Call<AnyEndpoint>,
   channel: PeerChannel,
@@ -328,7 +328,7 @@ export const prepare = (
   return { endpoint, digest, meta: metaOf(fiber, env.level, span?.span), window, payload, fiber, span }
 }
 
-/** The digest of an endpoint's contract to send. A digest that cannot be made is not marked as sent. */
+/** The digest of an endpoint's contract to send. A digest that cannot be made does not count as sent. */
 const digestFor = (endpoint: AnyEndpoint, channel: PeerChannel): string => {
   try {
     return Digest.digest(endpoint)
@@ -339,8 +339,8 @@ const digestFor = (endpoint: AnyEndpoint, channel: PeerChannel): string => {
 }
 
 /**
- * Runs the effect that begins a dialog once the connection admits the dialog. Payloads wait unencoded, in order, and an
- * interrupted wait costs nothing.
+ * Runs the effect that begins a dialog once the connection admits the dialog. Payloads of calls that have not begun
+ * wait unencoded and in order, so an interrupted wait costs no work.
  */
 export const whenAdmitted = <A, E, R>(channel: PeerChannel, begin: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.suspend(() => {
@@ -348,7 +348,7 @@ export const whenAdmitted = <A, E, R>(channel: PeerChannel, begin: Effect.Effect
     if (writer.admitsStart) return begin
     // The caller resumes within the callback, so that its dialog has begun before the next waiting caller is asked.
     const turn = Effect.callback<void>((resume) => {
-      // The writer is asked again, because the fiber may have been preempted since the first check.
+      // The code asks the writer again, because the fiber may have been preempted since the first check.
       if (writer.admitsStart) return resume(Effect.void)
       const stopWaiting = writer.whenAdmitted(() => resume(Effect.void))
       return Effect.sync(stopWaiting)
@@ -417,8 +417,8 @@ export interface Reading {
 }
 
 /**
- * Opens a stream: sends one payload, and reads many items. Closing the stream stops the producer, and waits for its
- * end.
+ * Opens a stream: sends one payload, and reads many items. Closing the stream stops the producer of the stream, and
+ * waits for the producer's end.
  */
 export const stream = (
   channel: PeerChannel,

@@ -1,9 +1,10 @@
 /**
- * Passes one dialog on: its words go unchanged from one connection to another, except for their ids.
+ * Passes the words of one dialog from one connection to another, unchanged except for the number of the dialog.
  *
- * An actor uses a relay to reach a Service that its parent runs in its own process. The relay does not decode payloads.
- * Credit comes from the far reader, so a slow reader slows the far writer. A cancel, its author and the last word pass
- * through. When either connection is lost, the side at the other connection is told.
+ * An actor uses a relay to reach a Service that its parent runs in its own process. A relay does not decode payloads.
+ * The credit of a relayed dialog comes from the far reader, so a slow reader slows the far writer. A relay passes on
+ * the cancel of a dialog with its author, and the last word. The loss of one of the two connections is reported to the
+ * side at the other connection.
  *
  * @since 0.1.0
  */

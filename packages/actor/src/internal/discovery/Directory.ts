@@ -23,7 +23,9 @@ import { Timeouts } from "../settings/Timeouts.ts"
 import type { Address } from "../transport/Transport.ts"
 import type { Change } from "./Registrar.ts"
 
-/** The schema of a change as it crosses. A snapshot crosses in pieces, and the last piece has no `more`. */
+/**
+ * The schema of a change as it crosses. A snapshot of the registry crosses in pieces, and its last piece has no `more`.
+ */
 const ChangeSchema = Schema.Union([
   Schema.TaggedStruct("Snapshot", { entries: Schema.Array(Entry), more: Schema.optionalKey(Schema.Boolean) }),
   Schema.TaggedStruct("Up", { entry: Entry }),
@@ -84,7 +86,8 @@ export interface Directory {
    */
   readonly stale: (uuid: string) => Effect.Effect<void, ActorError>
   /**
-   * Lists the ready actors, the last one first. The caller uses only the first `most` entries; the list may be longer.
+   * Lists the ready actors, the last one first. The caller of the list uses only the first `most` entries; the list may
+   * be longer.
    */
   readonly list: (name: string | undefined, most?: number) => Effect.Effect<ReadonlyArray<Entry>, ActorError>
   readonly watch: (name: string | undefined) => Stream.Stream<Change, ActorError>
@@ -171,7 +174,7 @@ export const remote = (connect: Effect.Effect<PeerChannel, ActorError>, env: Dia
       >,
       (pull) => Effect.succeed(onOwnAccount(pull))
     )
-  /** Bounds each page of a long list by itself, so that reading a list may take as long as its pages keep coming. */
+  /** Bounds the wait for each page of a long list separately, so that a long list may take longer than one bound. */
   const bounded = <A>(pages: Stream.Stream<A, ActorError>): Stream.Stream<A, ActorError> =>
     Stream.transformPull(pages, (pull) =>
       Effect.map(Timeouts, ({ connect }) =>

@@ -25,20 +25,23 @@ export interface DiscoveryTree {
   /** The entry of the root in the registry. */
   readonly root: Entry
   /**
-   * The tree's own registrar. The registrar decides about the names of the tree, so a Discovery asks, follows or wraps
-   * the registrar: parents and children do not know a name that was not claimed in the registrar. The Discovery lists
-   * actors of other trees in this registrar, too.
+   * The own registrar of the tree for which the Discovery is opened. The registrar decides about the names of the tree,
+   * so a Discovery asks, follows or wraps the registrar: parents and children do not know a name that was not claimed
+   * in the registrar. The Discovery lists actors of other trees in this registrar, too.
    */
   readonly registrar: TreeRegistrar
   /**
-   * True when an actor of this tree has ended. The check asks the actor's own ancestors, no longer than
+   * True when an actor of this tree has ended. The question goes to the actor's own ancestors, and takes no longer than
    * `Timeouts.connect`.
    */
   readonly isGone: (entry: Entry) => Effect.Effect<boolean>
   /** The name of the tree, and the host on which its root runs. */
   readonly tree: string
   readonly host: string
-  /** The addresses of the root. The root begins to listen when its addresses are first asked for. */
+  /**
+   * The addresses at which the root of the tree listens. The root begins to listen when its addresses are first asked
+   * for.
+   */
   readonly addresses: Effect.Effect<ReadonlyArray<Address>, TransportError>
 }
 

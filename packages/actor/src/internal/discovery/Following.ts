@@ -2,8 +2,8 @@
  * Follows the other trees of an engine: reads what the engine lists at each hint, and at least four times in each
  * lease, and tells its reader, which is the registrar of a tree or a tool.
  *
- * An outage of the engine leaves the list of actors unchanged. When the engine answers again, every watcher gets a
- * snapshot.
+ * An outage of the engine leaves the list of actors unchanged. Every watcher of the registry gets a snapshot when the
+ * engine answers again after an outage.
  *
  * @since 0.2.0
  */

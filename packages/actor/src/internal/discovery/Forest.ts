@@ -4,8 +4,9 @@
  *   tree   (unknown) --Listed--> known --Listed without it--> (unknown): all its actors are lost
  *   page   wanted --Read--> read --Listed with a newer revision--> wanted
  *
- * A tree is known from its head, and its actors from the pages. A page has to be read when the head names a newer
- * revision than the last one read. A tree without a head has lost its lease, so all its actors are lost.
+ * A tree is known from its head, and its actors from the pages. A page has to be read when the tree's head names a
+ * newer revision of the page than the last one that was read. A tree without a head has lost its lease, so all its
+ * actors are lost.
  *
  * @since 0.2.0
  */
@@ -55,7 +56,7 @@ const listed = (state: State, seen: ReadonlyArray<Seen>): readonly [State, Outco
   for (const { head, root, token } of seen) {
     const before = state.get(root)
     if (head !== undefined) next.set(root, { head, token, pages: before?.pages ?? new Map() })
-    // A head of a newer version cannot be read, so the last known head stays.
+    // A tree whose head has a newer version keeps its last known head, because the newer head cannot be read.
     else if (before !== undefined) next.set(root, before)
   }
   const gone = Array.from(state).filter(([root]) => !next.has(root))

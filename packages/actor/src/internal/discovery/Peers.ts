@@ -4,8 +4,8 @@
  * decides, and this module carries out its actions.
  *
  * An actor begins to listen when its address is first requested. An actor that dials in is a stranger until it has
- * proven that it knows the secret of the tree. The greeting of a stranger has a limited size and time, and reaches no
- * handler.
+ * proven that it knows the secret of the tree. The greeting of a stranger has a limited size and time, and no handler
+ * reads it.
  *
  * @since 0.1.0
  */
@@ -56,7 +56,7 @@ const greetingRetries = 4
 /** The functions that handle the words of an actor's peers. */
 export interface PeerRouter {
   readonly start: (message: Start) => void
-  /** Called when the connection is gone, and all its dialogs have been told of the loss. */
+  /** A callback for the moment at which the connection is gone, and all its dialogs have been told of the loss. */
   readonly closed: () => void
 }
 
@@ -83,7 +83,10 @@ export interface NotThere {
   readonly gone: boolean
   /** True when the actor's parent has seen the end of the actor, or of an actor above it. */
   readonly ended?: boolean | undefined
-  /** The reason for which the actor cannot be reached. Default: the actor is gone, or no transport leads to it. */
+  /**
+   * The reason for which the actor cannot be reached. The default reason is that the actor is gone, or that no
+   * transport leads to it.
+   */
   readonly why?: Unreachability | undefined
   readonly reason: string
 }
@@ -156,7 +159,8 @@ export class Peers {
       try {
         this.execute(action)
       } catch (error) {
-        // The error is kept until the end of the loop, because the other callers still have to get their connections.
+        // The error of one waiting caller is kept until the end of the loop, because the other callers still have to
+        // get their connections.
         thrown.push(error)
       }
     }
@@ -220,7 +224,7 @@ export class Peers {
 
   // ---- being reached ----------------------------------------------------------------------------------------------
 
-  /** The addresses of this actor, which begins to listen now if it did not before. */
+  /** Returns the addresses of this actor, which begins to listen now if it does not listen yet. */
   readonly addresses: Effect.Effect<ReadonlyArray<Address>, NotThere> = Effect.suspend(
     (): Effect.Effect<ReadonlyArray<Address>, NotThere> => {
       if (this.isEnding) return Effect.fail({ gone: true, reason: "it is ending" })
@@ -239,7 +243,8 @@ export class Peers {
           }
         ))
       }
-      // The Deferred is read from a local value: a transport that refuses at once has emptied the field already.
+      // The Deferred is read from a local variable, because a transport that refuses at once has already emptied the
+      // field.
       return Effect.flatMap(Deferred.await(listener), ({ addresses }) => addresses)
     }
   )
@@ -286,8 +291,8 @@ export class Peers {
   // ---- reaching ---------------------------------------------------------------------------------------------------
 
   /**
-   * The connection to an actor, made if there is none. Callers that ask for the same actor during a dial wait for the
-   * same connection.
+   * Returns the connection to an actor, which is made if the two actors have none. Callers that ask for the same actor
+   * during a dial wait for the same connection.
    */
   connect(ref: ActorRefData): Effect.Effect<PeerChannel, Unreachable> {
     return Effect.suspend(() => {
@@ -313,8 +318,8 @@ export class Peers {
   private dial(peer: string): void {
     const dial = this.dials.get(peer)!
     dial.timer ??= this.after(this.timeouts.connect, { _tag: "DialLate", peer })
-    // The results of a dial count only while a caller waits for this dial: a dial that was overtaken must not change
-    // the next one.
+    // The result of a dial counts only while a caller waits for this dial, because an earlier dial must not change the
+    // next dial.
     const tell = (input: Input) => this.dials.get(peer) === dial ? this.input(input) : undefined
     const attempt = Effect.matchEffect(this.attempt(dial.ref, tell), {
       onSuccess: () => Effect.void,
@@ -345,8 +350,9 @@ export class Peers {
     const { locate, network } = this.options
     const dialled = Effect.flatMap(locate(ref), (addresses) => network.dial(addresses))
     return dialled.pipe(
-      // The listener of the actor has gone, or the actor has just ended. Only the parent of the actor knows which of
-      // the two happened, and asking the parent makes a living actor listen again.
+      // A dial without a listener means that the actor's listener has gone, or that the actor has just ended. Only the
+      // parent of the dialled actor knows whether the actor has ended, and the question to the parent makes a living
+      // actor listen again.
       Effect.catchIf(
         isNobodyThere,
         () => Effect.mapError(dialled, (why) => isNobodyThere(why) ? { gone: false, reason: why.reason } : why)
@@ -374,7 +380,8 @@ export class Peers {
       let done = false
       channel.onHandshake((result) => {
         done = true
-        // The connection is stored in this turn of the event loop, so that an interruption that comes now finds it.
+        // The new connection is stored in the same turn of the event loop, so that an interruption in this moment finds
+        // the connection.
         if (result._tag === "Open") {
           this.input({ _tag: "Welcomed", peer: ref.actor.uuid, connection: channel })
           return resume(Effect.void)
@@ -459,14 +466,14 @@ export class Peers {
 }
 
 /**
- * Calls a function of a driver, and drops the error of the function, because the next step does not depend on the
- * result.
+ * Calls a function of a driver, and drops the error of the function, because the step after the call does not depend on
+ * its result.
  */
 const quietly = (f: () => void): void => {
   try {
     f()
   } catch {
-    // The error is dropped, because the connection is not used any more.
+    // The error of closing the connection is dropped, because the connection is not used any more.
   }
 }
 
@@ -482,7 +489,7 @@ export const authOf = ({ authenticator }: Network, connection: Connection): Auth
   return auth === undefined || binding === undefined ? auth : { ...auth, binding }
 }
 
-/** The refusal of a connection because the two actors have another one, or are about to have it. */
+/** The refusal of a connection because the two actors have another connection, or are about to have one. */
 class Duplicate {}
 
 const isDuplicate = (result: HandshakeResult): boolean =>
@@ -501,8 +508,8 @@ const unreachable = (ref: ActorRefData, why: Unreachability, reason: string): Un
   )
 
 /**
- * The failure of a connection that ended in its greeting. The peer has no name yet, so the usual error of a lost actor
- * would name no actor.
+ * The failure of a connection that ended in its greeting. The usual error of a lost actor would name no actor here,
+ * because the peer has not told its name yet.
  */
 class HungUp {
   readonly hungUp: string

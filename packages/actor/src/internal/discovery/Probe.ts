@@ -1,6 +1,6 @@
 /**
- * Asks which actor listens at an address; both sides prove themselves as other peers do. No call crosses this
- * connection, because calls to the actor use another one.
+ * Asks which actor listens at an address; both sides prove themselves as other peers do. No call crosses the connection
+ * of a probe, because calls to the actor use another connection.
  *
  * @since 0.2.0
  */

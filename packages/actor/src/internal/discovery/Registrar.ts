@@ -1,16 +1,16 @@
 /**
- * The names of a tree as one value, changed by one function:
+ * The names of a tree are one value, which one function changes:
  *
  *   (absent) --Claim--> starting --Ready--> ready --Transfer--> replaced     Gone, from each: absent, and all below it too
  *
  * Names are shared unless an actor claims a name alone: no other actor may then have that name, whichever came first. A
- * claim holds a name before the actor's process exists, so of two actors that claim a name alone only one is started.
- * An actor that is starting is not listed. An actor whose parent is not registered cannot be added: its report came
- * late.
+ * claim holds a name before the actor's process exists. Only one of two actors that claim one name alone is therefore
+ * started. An actor that is starting is not listed. An actor whose parent is not registered cannot be added, because
+ * the report about the actor came after the parent's end.
  *
  * Actors that play one role hold a unique name together, and one of these actors is listed. A transfer lists another
- * player of the role in the same step, so the name is never free in between. The earlier player keeps its hold on the
- * name until it is gone.
+ * player of the role in the same step, so the name is never free in between. The earlier player of a role holds the
+ * name of the role until this player is gone.
  *
  * Actors of other trees are listed behind the actors of this tree, as their own trees report them (`Found`, `Lost`). An
  * actor of another tree holds no name in this registrar, so a claim does not look at it.
@@ -40,7 +40,7 @@ export type Change =
 
 /**
  * The distance of an actor: 0 in this tree, 1 in another tree of this host, 2 on another host. Actors of a lower tier
- * are listed first.
+ * (a smaller distance) are listed first.
  */
 export type Tier = 0 | 1 | 2
 
@@ -74,7 +74,7 @@ interface Listed {
   readonly held: number
 }
 
-/** All actors with one name. */
+/** The actors that are listed under one name or hold the name. */
 interface Named extends Listed {
   /** The uuids of the actors of this tree that hold the name. */
   readonly uuids: HashSet.HashSet<string>
@@ -93,7 +93,7 @@ export interface State {
 
 export type Input =
   | { readonly _tag: "Claim"; readonly entry: Entry }
-  /** The actor is ready. The process number of the actor is known only now. */
+  /** The reported actor is ready. The process number of an actor is known only when the actor is ready. */
   | { readonly _tag: "Ready"; readonly uuid: string; readonly pid: number }
   /** The actor is ready, and takes over the role of `from`, an actor that may be gone already. */
   | { readonly _tag: "Transfer"; readonly uuid: string; readonly pid: number; readonly from: string }
@@ -142,14 +142,14 @@ const hasParent = (state: State, { actor, path }: Entry): boolean => {
   return parent !== undefined && isSame(parent.entry.path, path.slice(0, -1))
 }
 
-/** True for two actors of one parent that play the same role, one after the other. */
+/** True for two actors of one parent which play the same role one after the other. */
 const isSameRole = (a: Entry, b: Entry): boolean =>
   a.role !== undefined && a.role.name === b.role?.name && isSame(a.path.slice(0, -1), b.path.slice(0, -1))
 
 const claim = (state: State, entry: Entry): readonly [State, Outcome] => {
   const { name, uuid } = entry.actor
   const known = heldOf(state, uuid)?.entry
-  // A claim that the same actor repeats counts once.
+  // A claim of a name that the same actor repeats counts once.
   if (known !== undefined) {
     return [state, known.actor.name === name && isSame(known.path, entry.path) ? nothing : orphan]
   }
@@ -188,8 +188,8 @@ const inFront = <L extends Listed>(
 }
 
 /**
- * Reduces the count of listed actors by one. The chains are rebuilt once more than half of their links belong to actors
- * that are gone, so walks and removals stay cheap.
+ * Reduces the number of listed actors of a list by one. The chains are rebuilt once more than half of their links
+ * belong to actors that are gone, so walks and removals stay cheap.
  */
 const fewer = <L extends Listed>(state: State, before: L): L => {
   const listed = { ...before, held: before.held - 1 }
@@ -235,7 +235,7 @@ const remove = (state: State, { entry, tier }: Held): State => {
   }
 }
 
-/** The actor with this uuid, and all actors below it. */
+/** Returns the actor with this uuid, and all actors below this actor. */
 const family = (state: State, uuid: string): Array<Held> => {
   const all = [heldOf(state, uuid)!]
   for (const { entry } of all) {
@@ -299,7 +299,7 @@ const found = (before: State, entries: ReadonlyArray<Entry>, tier: 1 | 2): reado
   return [state, { _tag: "Changed", changes }]
 }
 
-/** Removes actors of other trees from the list, once no engine lists them any more. */
+/** Removes actors of other trees from the list, once no engine lists these actors any more. */
 const lost = (
   before: State,
   uuids: ReadonlyArray<string>,

@@ -62,7 +62,8 @@ class Watcher {
       this.waiting = undefined
       const { pending } = this
       this.pending = []
-      // The snapshot shows the moment of the call: the watcher gets later changes after the snapshot.
+      // The snapshot shows the registry at the moment of the call, and the watcher gets later changes after the
+      // snapshot.
       resume(pending === undefined ? Effect.map(this.snapshot(), (all) => [all]) : Effect.succeed(pending))
     }
     if (this.pending === undefined || this.pending.length > 0) return take()
@@ -106,7 +107,7 @@ export interface RegistrarOptions {
  * @since 0.2.0
  */
 export interface TreeRegistrar extends Directory {
-  /** The actors of this tree alone: first a snapshot, then each change. */
+  /** Gives the actors of this tree, without those of other trees: first a snapshot, then each change. */
   readonly own: Stream.Stream<Registrar.Change>
   /**
    * Lists actors of other trees; `tier` is 1 on this host, 2 elsewhere. An actor that two engines list stays listed
@@ -219,7 +220,7 @@ export class RegistrarService implements Directory {
     ))
   }
 
-  /** The parent of an actor; `undefined` when the actor is not registered. The root has no parent. */
+  /** The parent of an actor; `undefined` when the actor is not registered. The root of a tree has no parent. */
   parentOf(uuid: string): { readonly uuid: string | undefined } | undefined {
     const path = Registrar.pathOf(this.state, uuid)
     return path === undefined ? undefined : { uuid: path.at(-2) }

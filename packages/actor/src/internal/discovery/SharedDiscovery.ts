@@ -2,9 +2,9 @@
  * Lets trees see each other: each tree publishes its listed actors at an engine, under one lease, and follows what the
  * other trees have published.
  *
- * The tree's own registrar still decides about the names of the tree. Publishing delays no start: changes are sent in
- * batches, and everything is sent again after an outage. A start waits for the engine only if its name must be unique
- * among all trees.
+ * The tree's own registrar still decides about the names of the tree. The publishing of a tree delays no start: changes
+ * are sent in batches, and after an outage of the engine all actors are published again. A start waits for the engine
+ * only if its name must be unique among all trees.
  *
  * @since 0.2.0
  */
@@ -44,12 +44,12 @@ export interface SharedOptions {
   readonly listed?: Listing | undefined
   /**
    * The time for which a tree stays listed after it died or was cut off. The lease of the tree is renewed four times
-   * within this time. Default: 15 seconds.
+   * within this time. A tree without this setting stays listed for 15 seconds.
    */
   readonly ttl?: Duration.Input | undefined
   /**
-   * The host of this tree; actors with `listed: "host"` are seen only by trees of the same host. Default: the name of
-   * the machine.
+   * The host of this tree; actors with `listed: "host"` are seen only by trees of the same host. The default host is
+   * the name of the machine.
    */
   readonly host?: string | undefined
 }

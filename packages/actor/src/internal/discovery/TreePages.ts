@@ -1,6 +1,6 @@
 /**
  * The listed actors of one tree as the tree publishes them at an engine: pages of entries, and a head with the revision
- * of each page. A change rewrites one page and the head, however many actors the tree has.
+ * of each page. A change of one actor rewrites one page and the head, however many actors the tree has.
  *
  *   Up    the first page with room, or a new one --> a new revision of that page
  *   Down  the page where the entry stands        --> a new revision of that page
@@ -8,8 +8,8 @@
  *   trees/everyone/<root>        the head: the root, its addresses, the revision of each page
  *   pages/everyone/<root>/<n>    a page: its revision and its entries
  *
- * An entry never moves to another page. Pages are written before the head, so a reader finds each page at least as new
- * as the head says.
+ * An entry of the list never moves to another page. Pages are written before the head, so a reader finds each page at
+ * least as new as the head says.
  *
  * @since 0.2.0
  */

@@ -44,7 +44,7 @@ export class WideNames {
   private readonly leaving = new Set<string>()
   private readonly leases: Leases["Service"]
   private readonly scope: Scope.Scope
-  /** Called when a name was lost to another tree, or is held again. */
+  /** A callback for each name that was lost to another tree, or is held again. */
   private readonly changed: (key: string) => void
 
   constructor(leases: Leases["Service"], scope: Scope.Scope, changed: (key: string) => void) {
@@ -59,7 +59,7 @@ export class WideNames {
     return name !== undefined && name.token === undefined
   }
 
-  /** Holds a name for an actor. The engine is asked once, unless the tree holds the name already. */
+  /** Holds a name for an actor. A claim asks the engine once, unless the tree already holds the name. */
   claim(key: string, { actor, path }: Entry): Effect.Effect<void, NameTaken | ActorUnreachable> {
     return this.leases.alone(key)(Effect.suspend(() => {
       const known = this.names.get(key)
@@ -93,7 +93,10 @@ export class WideNames {
     }))
   }
 
-  /** Asks the engine. If the lease has expired, a new lease is begun and the engine is asked once more. */
+  /**
+   * Asks the engine for a key under the tree's lease. If the lease has expired, a new lease is begun and the engine is
+   * asked once more.
+   */
   private ask(
     key: string,
     value: string,

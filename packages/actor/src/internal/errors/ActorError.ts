@@ -16,8 +16,8 @@ import { unbox } from "./unbox.ts"
 export { Death, Doing, Hint } from "./Hint.ts"
 
 /**
- * The schema of an actor's identity, which may stand in a payload. Two identities are equal when their `uuid` is; name
- * and pid are for people.
+ * The schema of an actor's identity, which may stand in a payload. Two identities of actors are equal when their `uuid`
+ * is; name and pid are for people.
  *
  * @example
  * ```ts
@@ -49,12 +49,15 @@ const beganField = Began.pipe(Schema.withConstructorDefault(Effect.succeed("mayb
 const endingField = Schema.Boolean.pipe(Schema.withConstructorDefault(Effect.succeed(false)))
 
 /**
- * The field `doing`: the calls that the actor served when it died. Default: empty, when the calls of the dead actor are
- * not known.
+ * The field `doing`: the calls that the actor served when it died. The list is empty by default, when the calls of the
+ * dead actor are not known.
  */
 const doingField = Schema.Array(Doing).pipe(Schema.withConstructorDefault(Effect.succeed<ReadonlyArray<Doing>>([])))
 
-/** The field `hint`: why the actor died and what to do next. Default: null, when neither is known. */
+/**
+ * The field `hint`: why the actor died and what to do next. The default is null, when neither the reason nor the next
+ * step is known.
+ */
 const hintField = Schema.NullOr(Hint).pipe(Schema.withConstructorDefault(Effect.succeed<Hint | null>(null)))
 
 const sentence = (text: string): string => text === "" ? "" : `. ${text}`
@@ -149,7 +152,7 @@ export const formatLost = (how: Lost): string => {
  * its parent alone. `failure` is the actor's own report of an uncaught error.
  *
  * `doing` lists the calls that the actor served when it died. `hint` says why the actor died and what to do next; null
- * when nothing tells it. The parent of the actor knows `doing` and `hint`; for other actors they are empty.
+ * when nothing tells it. The parent of the actor knows `doing` and `hint`; for other actors these fields are empty.
  *
  * @example
  * ```ts
@@ -193,12 +196,12 @@ export class ActorLost extends Schema.TaggedError<ActorLost>()("ActorLost", {
 /**
  * The reasons why an actor cannot be reached:
  *
- * - `gone`: the actor has ended, or belongs to another tree
- * - `timeout`: the actor gave no answer in time
- * - `refused`: the actor admitted no connection
- * - `transport`: no transport can listen on the address or dial it
- * - `closed`: the calling actor is ending
- * - `none`: the actor does not exist, such as the parent of a root
+ * - `gone` says that the wanted actor has ended, or belongs to another tree
+ * - `timeout` says that the wanted actor gave no answer in time
+ * - `refused` says that the wanted actor admitted no connection
+ * - `transport` says that no transport can listen on the address or dial the address
+ * - `closed` says that the calling actor is ending
+ * - `none` says that the wanted actor does not exist, such as the parent of a root
  *
  * @example
  * ```ts
@@ -215,7 +218,8 @@ export const Unreachability = Schema.Literals(["gone", "timeout", "refused", "tr
 export type Unreachability = typeof Unreachability.Type
 
 /**
- * The calling actor cannot reach the other actor. A program can act on `why`; `reason` explains it to people.
+ * The error of an actor that cannot be reached by the calling actor. A program decides by `why`; `reason` explains it
+ * to people.
  *
  * `actor` is null when only a name is known. `target` names the wanted actor in words.
  *
@@ -248,8 +252,8 @@ const asKind = (endpoint: string): { readonly name: string; readonly kind: keyof
 }
 
 /**
- * The actor does not expose this endpoint, or exposes another endpoint of that name. `exposed` lists the endpoints that
- * the actor does expose.
+ * The actor does not expose the called endpoint, or exposes another endpoint of the same name. `exposed` lists the
+ * endpoints that the actor does expose.
  *
  * @example
  * ```ts
@@ -280,8 +284,8 @@ export class EndpointUnknown extends Schema.TaggedError<EndpointUnknown>()("Endp
 
 /**
  * The actor refused the call before any part of it ran, because `limit` dialogs of this caller are open at the actor,
- * or have ended unread. A caller avoids this error by a bound on its calls in flight. A `limit` of 0 means that the
- * owner of the actor drains it (`isDraining`).
+ * or have ended unread. A caller avoids the refusal of calls by a bound on the number of its open calls. A `limit` of 0
+ * means that the owner of the actor drains it (`isDraining`).
  *
  * @example
  * ```ts
@@ -323,8 +327,8 @@ export const aboveLimit = (bytes: number, limit: number): string =>
 const isAboveLimit = (issue: string): boolean => /^its \d+ bytes are above the limit/.test(issue)
 
 /**
- * A value does not match its schema, or is too large to send. `issue` names the mismatch, and `part` the part of the
- * call. For the settings of a Service, `part` is `config` and `endpoint` is the key of the Service.
+ * The error of a value that does not match its schema, or is too large to send. `issue` names the mismatch, and `part`
+ * the part of the call. For the settings of a Service, `part` is `config` and `endpoint` is the key of the Service.
  *
  * `side` is the side that made the value: `caller` before the call was sent, or `callee` in the actor. `actor` is the
  * actor that serves the endpoint.
@@ -398,9 +402,9 @@ export const SpawnStep = Schema.Literals(["process", "handshake", "import", "lay
 export type SpawnStep = typeof SpawnStep.Type
 
 /**
- * The actor did not become ready. `step` is the step that the start had reached, `reason` what stopped it, and `stderr`
- * the last lines of its output. `hint` says why the process died, or why the module could not be used, and what to do
- * next; null when nothing tells it.
+ * A start has failed: the actor did not become ready. `step` is the step that the start had reached, `reason` what
+ * stopped it, and `stderr` the last lines of its output. `hint` says why the process died, or why the module could not
+ * be used, and what to do next; null when nothing tells it.
  *
  * The pid of `actor` is 0 when no process existed yet.
  *
@@ -492,9 +496,9 @@ export class NameTaken extends Schema.TaggedError<NameTaken>()("NameTaken", {
 /**
  * The connection is closed, or one stream of the dialog that this error names.
  *
- * - `side: "local"`: this side closed it, as where a portal is used after its owner ended, or a message is sent after
- * `end`.
- * - `side: "peer"`: the actor has ended, or has ended its side of the dialog.
+ * - `side: "local"` says that this side closed the connection or the stream, as when a portal is used after its owner
+ *   ended, or a message is sent after `end`.
+ * - `side: "peer"` says that the other actor has ended, or has ended its side of the dialog.
  *
  * @example
  * ```ts
@@ -528,7 +532,7 @@ export class ChannelClosed extends Schema.TaggedError<ChannelClosed>()("ChannelC
  * stack of the other actor.
  *
  * `boxed.origin` is the actor in which the error happened, and `boxed.path` lists the actors that passed it on.
- * `others` holds the errors that happened beside the first one.
+ * `others` holds the errors that happened together with the first error.
  *
  * `ending` is true when `actor` does not outlive the failure, so that it answers no further call.
  *
@@ -616,7 +620,7 @@ const classes = [
 export const AnyActorError = Schema.Union(classes)
 
 /**
- * Distinguishes the runtime's own errors from those of an endpoint. The check narrows an error to the closed union
+ * Distinguishes the runtime's own errors from those of an endpoint. The type guard narrows an error to the closed union
  * `ActorError`.
  *
  * @example

@@ -7,8 +7,8 @@ import type { Boxed } from "@furrow/protocol/Failure"
 import type { ActorError, ActorId, RemoteActorError } from "./ActorError.ts"
 
 /**
- * The end of an actor, seen by its owner or by another actor that waits for it. The exit is a value, and never an
- * exception.
+ * The end of an actor, seen by its owner or by another actor that waits for it. The exit of an actor is a value, and
+ * never an exception.
  *
  * `cleanup` holds what failed or was cut off while the actor's finalizers ran; it is empty after a clean end.
  *
@@ -34,8 +34,8 @@ export type ActorExit =
 export const cleanupUnfinished = "CleanupUnfinished"
 
 /**
- * The failures of a cleanup. A cleanup that was cut off is left out, because it raised no error; the exit and the
- * events show it.
+ * The failures of an actor's cleanup. A cleanup that was cut off is left out, because it raised no error; the exit and
+ * the events show it.
  */
 export const cleanupFailures = (exit: ActorExit): ReadonlyArray<Boxed> =>
   exit.cleanup.filter(({ type }) => type !== cleanupUnfinished)

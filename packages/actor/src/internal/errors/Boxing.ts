@@ -1,5 +1,6 @@
 /**
- * Turns any thrown value into a `Boxed` text. Boxing never throws: a text replaces each part that cannot be read.
+ * Turns any thrown value into a `Boxed` text. Boxing never throws, because a text replaces each part of a value that
+ * cannot be read.
  *
  * @since 0.1.0
  */
@@ -93,11 +94,12 @@ const causeOf = (error: Error): unknown => {
 
 // ---- parts --------------------------------------------------------------------------------------------------------
 
-/** The number of parts of one failure, counted over all depths, because nested aggregates multiply. */
+/** The largest number of parts of one failure, counted over all depths, because nested aggregates multiply. */
 const maxParts = 32
 
 /**
- * The errors that an error holds in a list, as an AggregateError does. A list of other values is kept as a property.
+ * The errors that an error holds in a list, as an AggregateError does. A list that holds values other than errors is
+ * kept as a property of the error.
  */
 const partsOf = (error: Error): ReadonlyArray<unknown> => {
   try {
@@ -130,12 +132,12 @@ const boxParts = (
 const maxProperties = 64
 /** The number of characters of all properties of one error, with their names. */
 const maxPropertyText = 16 * 1024
-/** The number of levels to which one property is read. */
+/** The number of levels to which one property of an error is read. */
 const maxPropertyDepth = 4
 
 /**
- * The own properties that are plain data. Each property is kept whole or left out, because half a value would be
- * another value.
+ * The own properties of an error that are plain data. Each property of an error is kept whole or left out, because a
+ * part of a value would be another value.
  */
 const propertiesOf = (error: Error, hasParts: boolean): Record<string, Schema.Json> => {
   const kept: Record<string, Schema.Json> = {}
@@ -155,7 +157,10 @@ const propertiesOf = (error: Error, hasParts: boolean): Record<string, Schema.Js
   return kept
 }
 
-/** The value in the form of JSON; `undefined` when it has none, is too deep, or is larger than the remaining budget. */
+/**
+ * Returns a property's value in the form of JSON; `undefined` when it has none, is too deep, or is larger than the
+ * remaining budget.
+ */
 const plain = (get: () => unknown, budget: { text: number }): Schema.Json | undefined => {
   try {
     return plainValue(get(), maxPropertyDepth, budget)

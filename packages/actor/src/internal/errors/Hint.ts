@@ -8,15 +8,17 @@ import * as Schema from "effect/Schema"
 /**
  * The ways in which an actor dies, as a schema:
  *
- * - `heap`, `memory`: the heap of the actor was full; the kernel killed the actor because memory was short
- * - `abort`, `crash`: the actor aborted; native code in the actor crashed
- * - `signal`: a process outside of the tree sent the actor a signal
- * - `owner`, `release`, `blocked`: its owner killed it, because it did not answer, because a finalizer did not end, or while
- *   it stood in a call of the kernel
- * - `exception`, `rejection`: an uncaught exception, an unhandled rejection
- * - `exit`: code of the actor called `process.exit`
- * - `import`, `layer`: the module of the actor threw while it was imported; a Layer of the actor failed
- * - `parent`: the parent of the actor was lost
+ * - `heap` says that the heap of the actor was full, and `memory` that the kernel killed the actor because memory was
+ *   short
+ * - `abort` says that the actor aborted, and `crash` that native code in the actor crashed
+ * - `signal` says that a process outside of the tree sent the actor a signal
+ * - `owner`, `release` and `blocked` say that the owner killed the actor: because the actor did not answer, because a
+ *   finalizer did not end, or while the actor was in a call of the kernel
+ * - `exception` and `rejection` say that the actor died of an uncaught exception, or of an unhandled rejection
+ * - `exit` says that code of the actor called `process.exit`
+ * - `import` says that the module of the actor threw while it was imported, and `layer` that a Layer of the actor
+ *   failed
+ * - `parent` says that the parent of the actor was lost
  *
  * @example
  * ```ts

@@ -8,8 +8,8 @@ import * as Data from "effect/Data"
 import type { ActorError } from "./ActorError.ts"
 
 /**
- * A rolling restart has not replaced all of its children. Each child that was not replaced keeps the actor that it had
- * before.
+ * The error of a rolling restart that has not replaced all of its children. Each child that was not replaced keeps the
+ * actor that it had before.
  *
  * `child` is the child at which the roll failed, and `why` is the reason: `"start"`, the new actor did not start, and
  * `error` says why; `"busy"`, another roll is replacing this child; `"unknown"`, no such child exists; `"closed"`, the

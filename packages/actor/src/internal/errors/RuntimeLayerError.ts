@@ -6,8 +6,8 @@
 import * as Data from "effect/Data"
 
 /**
- * A Layer of the platform cannot be built in this process. In a child the same failure arrives as a `SpawnFailed` with
- * the same text.
+ * The error of a Layer of the platform that cannot be built in this process. The same failure in a child reaches the
+ * parent as a `SpawnFailed` with the same text.
  *
  * `what` and `key` name the Layer, and `module` the file that defines it. `step` is the step at which building failed:
  * importing the module, reading the settings, or building the Layer.

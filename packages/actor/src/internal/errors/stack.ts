@@ -1,7 +1,7 @@
 /**
  * Errors from another actor are built deep inside the runtime, in no fiber of the user, so a stack of the runtime's
- * frames would tell nothing. Errors that are built by this module have no stack of their own. Errors from another actor
- * show the far stack (as `cause`), and the frames that Effect adds for the fiber that fails.
+ * frames would tell nothing. An error that this module builds has no stack of its own. Errors from another actor show
+ * the far stack (as `cause`), and the frames that Effect adds for the fiber that fails.
  *
  * @since 0.1.0
  */
@@ -24,7 +24,7 @@ export const withoutStack = <A>(f: () => A): A => {
   try {
     limited.stackTraceLimit = 0
   } catch {
-    // A program may freeze `Error`, and errors then keep their stacks.
+    // Errors keep the runtime's stack in a program that has frozen `Error`.
     return f()
   }
   try {

@@ -16,7 +16,8 @@ export const unbox = (boxed: Boxed): Error => {
   error.name = boxed.type
   error.stack = errors.length === 0 ? boxed.stack : withParts(boxed.stack, errors)
   for (const [key, value] of Object.entries(properties)) {
-    // The property is defined and not assigned, because the prototype may have a setter of that name.
+    // A property of the boxed error is defined and not assigned, because the prototype may have a setter of the same
+    // name.
     if (!reservedProperties.has(key) && !(key === "errors" && errors.length > 0)) {
       Object.defineProperty(error, key, { value, enumerable: true, writable: true, configurable: true })
     }

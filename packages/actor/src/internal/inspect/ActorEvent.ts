@@ -1,7 +1,8 @@
 /**
- * Events of a tree of actors, as plain values. The runtime publishes these events, and observers only read them.
+ * Events of a tree of actors, as plain values. The runtime publishes the events of actors, and observers only read
+ * them.
  *
- * Publishing without a subscriber costs one comparison, so events are always on.
+ * The runtime always publishes events, because publishing without a subscriber costs one comparison.
  *
  * @since 0.1.0
  */
@@ -48,7 +49,7 @@ export type ActorEvent =
   /** This actor now has a connection to an actor that is neither its parent nor its child. */
   | { readonly _tag: "PeerConnected"; readonly actor: ActorId }
   | { readonly _tag: "PeerLost"; readonly actor: ActorId; readonly error: ActorError }
-  /** An actor that dialled this one was refused. */
+  /** An actor that has dialled this actor was refused. */
   | { readonly _tag: "StrangerRefused"; readonly reason: string }
   /** The registry listed an actor that was gone. */
   | { readonly _tag: "RegistryStale"; readonly actor: ActorId }
@@ -66,7 +67,7 @@ export type ActorEvent =
     /** The number of deaths in the window of the supervisor, including this one. */
     readonly deaths: number
   }
-  /** The child is up again; `incarnation` is the number of its new actor. */
+  /** A child of a supervisor is up again; `incarnation` is the number of its new actor. */
   | { readonly _tag: "ActorRestarted"; readonly child: string; readonly incarnation: number }
   /** A child of a supervisor has a new actor: its standby, or the new actor of a roll, has taken over. */
   | {
@@ -117,14 +118,14 @@ export type TrafficEvent =
     readonly end: string
     readonly millis: number
   }
-  /** A writer waits for credit. */
+  /** A writer of the dialog waits for credit. */
   | { readonly _tag: "CreditStalled"; readonly peer: ActorId; readonly id: number }
 
 /** The publisher of one actor's events, with its counts. */
 export interface Events {
   readonly meter: Meter
   readonly publish: (event: ActorEvent) => void
-  /** True while an observer watches the traffic; traffic events are made only then. */
+  /** True while an observer watches the traffic, because traffic events are made only for an observer. */
   readonly isWatched: boolean
   readonly tell: (event: TrafficEvent) => void
   /** Calls `listener` for every step of a dialog until the returned function is called. */
@@ -138,7 +139,7 @@ const told = <A>(listeners: ReadonlySet<(event: A) => void>, event: A): void => 
     try {
       listener(event)
     } catch {
-      // The error is dropped, because an observer that throws must not disturb others.
+      // The error of an observer is dropped, because an observer that throws must not disturb other observers.
     }
   }
 }

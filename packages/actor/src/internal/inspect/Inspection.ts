@@ -2,8 +2,8 @@
  * The state of one actor as plain data, for an observer: which work waits for which other work, and how much credit is
  * left.
  *
- * The data holds names, counts and ages. A payload, a local variable or the text of a message is never part of the
- * data.
+ * The state for an observer consists of names, counts and ages. The state for an observer never contains a payload, a
+ * local variable or the text of a message.
  *
  * @since 0.2.0
  */
@@ -12,8 +12,8 @@ import type { ActorId } from "../errors/ActorError.ts"
 import type { SupervisorSnapshot } from "./Snapshot.ts"
 
 /**
- * The depth to which observers may look into a tree: not at all, by names and counts, or with a debugger. A debugger is
- * not built yet, so `debug` shows what `look` shows.
+ * The depth to which observers may look into a tree: not at all, by names and counts, or with a debugger. Furrow has no
+ * debugger yet, so `debug` shows what `look` shows.
  *
  * @category models
  * @since 0.2.0
@@ -21,7 +21,8 @@ import type { SupervisorSnapshot } from "./Snapshot.ts"
 export type Observe = "off" | "look" | "debug"
 
 /**
- * The place of a dialog that this actor serves: the actor that opened it, and its number on their connection.
+ * Identifies a dialog that this actor serves by the actor that opened the dialog, and the dialog's number on their
+ * connection.
  *
  * @category models
  * @since 0.2.0
@@ -33,7 +34,7 @@ export interface DialogPlace {
 }
 
 /**
- * One open dialog, from one of its two sides. Both sides of a connection know the dialog by the same `id`.
+ * The state of one open dialog at one of its two sides. Both sides of a connection know the dialog by the same `id`.
  *
  * @category models
  * @since 0.2.0
@@ -130,8 +131,8 @@ export interface FrameInspection {
 
 /**
  * The thing for which a suspended fiber waits. `Timer` ends by itself; `Call` waits for the answer of a dialog, `Read`
- * for its items, `Write` for credit. All other waits are ended by another fiber of the same actor. A wait of the kind
- * `Unknown` may end at any time.
+ * for its items, `Write` for credit. A wait of any other kind is ended by another fiber of the same actor. A wait of
+ * the kind `Unknown` may end at any time.
  *
  * @category models
  * @since 0.2.0
@@ -174,7 +175,7 @@ export interface FiberInspection {
 
 /**
  * One event of an actor: its kind, its time (milliseconds since 1970), and the names, counts and ages that belong to
- * it. Actors are written as `name@pid`.
+ * it. An event names an actor as `name@pid`.
  *
  * @category models
  * @since 0.2.0
@@ -244,7 +245,7 @@ export interface Collecting {
 }
 
 /**
- * The process of an actor, as it measures itself. Times are in milliseconds, and sizes in bytes.
+ * The process of an actor, as it measures itself. Times of a process are in milliseconds, and sizes are in bytes.
  *
  * @category models
  * @since 0.2.0
@@ -257,21 +258,21 @@ export interface ProcessInspection {
   readonly heapUsedBytes: number
   readonly heapLimitBytes: number
   readonly externalBytes: number
-  /** The share of the time since the start in which the event loop had work: 0 to 1. */
+  /** The share of the time since the start of the process in which the event loop had work, from 0 to 1. */
   readonly loopUtilization: number
   /** Milliseconds by which the last measured turn of the event loop was late. */
   readonly loopDelayMillis: number
 }
 
 /**
- * One actor at one moment: its identity, its open dialogs, and everything for which its work waits.
+ * The state of one actor at one moment: its identity, its open dialogs, and the things for which its work waits.
  *
  * @category models
  * @since 0.2.0
  */
 export interface ActorInspection {
   readonly actor: ActorId
-  /** The actors above this one, the root first. */
+  /** The actors above the inspected actor, the root first. */
   readonly ancestors: ReadonlyArray<ActorId>
   readonly service: string | null
   readonly observe: Observe

@@ -29,7 +29,7 @@ export class Durations {
   }
 }
 
-/** The end of a call as its caller sees it. `failed` means that the callee has answered with a failure. */
+/** The way in which a call ended, as its caller sees it. `failed` means that the callee has answered with a failure. */
 export type CallEnd = "ok" | "failed" | "cancelled" | "unanswered" | "lost"
 
 export const callEnds: ReadonlyArray<CallEnd> = ["ok", "failed", "cancelled", "unanswered", "lost"]
@@ -63,7 +63,7 @@ const newCalls = (endpoint: string): Calls => ({
   millis: new Durations()
 })
 
-/** The counts of one actor. */
+/** The counts of the work of one actor. */
 export class Meter {
   readonly endpoints = new Map<string, Calls>()
   readonly startMillis = new Durations()
@@ -76,9 +76,9 @@ export class Meter {
   cancels = 0
   /** The number of times a writer has had to wait for credit. */
   stalls = 0
-  /** Called when an endpoint is counted for the first time. */
+  /** A callback for each endpoint that is counted for the first time. */
   onEndpoint: ((calls: Calls) => void) | undefined
-  /** Called when a pool opens; the returned function is called when the pool closes. */
+  /** A callback for each pool that opens; the function that it returns is called when the pool closes. */
   onPool: ((name: string, inspect: () => PoolInspection) => () => void) | undefined
 
   callsOf(endpoint: string): Calls {

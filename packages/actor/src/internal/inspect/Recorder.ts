@@ -6,14 +6,17 @@
 import type { ActorId } from "../errors/ActorError.ts"
 
 /**
- * Writes the record of one actor, in a place that is not lost with the process.
+ * Writes the record of one actor's calls into a place that outlives the actor's process.
  *
  * @category models
  * @since 0.2.0
  */
 export interface Recorder {
-  /** Notes that a call begins at `since`, a time of `performance.now()`. Returns the call's place in the record. */
+  /**
+   * Records that a call begins at `since`, a time of `performance.now()`. The result is the index of the call in the
+   * record.
+   */
   readonly begin: (endpoint: string, caller: ActorId, dialog: number, since: number) => number
-  /** Notes that the call at this place is over. */
+  /** Records that the call at this index of the record is over. */
   readonly end: (place: number) => void
 }

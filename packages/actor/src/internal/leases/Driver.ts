@@ -69,7 +69,7 @@ export interface Page {
 }
 
 /**
- * The engine cannot be reached, or does not answer. The engine may have carried out the operation, although no answer
+ * The engine cannot be reached, or does not answer. The engine may have carried out an operation, although no answer
  * arrived.
  *
  * @example
@@ -93,7 +93,7 @@ export class DiscoveryDriverError extends Data.TaggedError("DiscoveryDriverError
 type Asked<A> = Effect.Effect<A, DiscoveryDriverError>
 
 /**
- * The six operations of an engine. The engine expires leases by its own clock, and answers each question once.
+ * The six operations of an engine. An engine expires leases by its own clock, and answers each question once.
  *
  * @example
  * ```ts
@@ -125,8 +125,8 @@ export class DiscoveryDriver extends Context.Service<DiscoveryDriver, {
   /** Lists the keys that begin with `prefix`, in their order, from the first key behind `after`. */
   readonly list: (prefix: string, after?: string) => Asked<Page>
   /**
-   * Hints that keys with this prefix may have changed. An engine may give too many hints and lose some, because each
-   * hint only makes its reader look.
+   * Hints that keys with this prefix may have changed. An engine may give too many hints and may lose hints, because a
+   * hint only makes its reader look at the keys.
    */
   readonly changes: (prefix: string) => Stream.Stream<void, DiscoveryDriverError>
 }>()("@furrow/actor/DiscoveryDriver") {}

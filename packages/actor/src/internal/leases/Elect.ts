@@ -13,9 +13,9 @@ import { hinted, part } from "./hinted.ts"
 import { Leases } from "./Leases.ts"
 
 /**
- * The leadership under which the elected process works. A frozen process does not know that it has lost the leadership.
- * The resources to which the work writes should therefore get the token, and refuse a smaller token than the largest
- * that they have seen.
+ * The leadership under which the elected process works. A process that was frozen does not know that it has lost the
+ * leadership. The resources to which the work writes should therefore get the token, and refuse a smaller token than
+ * the largest that they have seen.
  *
  * @example
  * ```ts
@@ -32,15 +32,15 @@ export class Leadership extends Context.Service<Leadership, {
   readonly token: Token
 }>()("@furrow/actor/Leadership") {}
 
-/** The key of an election. The prefix keeps elections apart from the names of actors. */
+/** The key of an election at its engine. The prefix of the key keeps elections apart from the names of actors. */
 const keyOf = (name: string) => `elect/${name}`
 
 /**
  * Waits until this process is elected, and then runs the work. A lost leadership interrupts the work before another
  * process can be elected; the process then waits again, and begins the work anew. The election ends when the work ends,
- * and then gives the name up at once.
+ * and its name is free at once.
  *
- * Waits while the engine does not answer. The work finds its `Leadership` in its context.
+ * An election waits while the engine does not answer. The work finds its `Leadership` in its context.
  *
  * @example
  * ```ts

@@ -1,5 +1,6 @@
 /**
- * The keys and leases of an engine as one value, which pure functions change. The time is an input, in milliseconds.
+ * The keys and leases of an engine as one value, which pure functions change. The time of each change is an input of
+ * the function, in milliseconds.
  *
  * @since 0.2.0
  */
@@ -25,8 +26,8 @@ export const save = ({ held, last, leases }: Keys, now: number): string =>
   JSON.stringify({ now, last, leases: Array.from(leases), held: Array.from(held.values()) } satisfies Saved)
 
 /**
- * Reads a saved state. If the clock has started again since then, only the tokens are kept. Throws when the text is no
- * saved state.
+ * Reads a saved state of an engine. Only the tokens of the saved state are kept if the clock has started again since
+ * the state was saved. The function throws when the text is no saved state.
  */
 export const restore = (text: string | undefined, now: number): Keys => {
   if (text === undefined || text === "") return start()
@@ -75,7 +76,7 @@ export const remove = (before: Keys, key: string, token: Token, now: number): Ke
   return { ...keys, held }
 }
 
-/** The number of keys in one page. */
+/** The number of keys in one page of a listing. */
 export const pageSize = 1_000
 
 export const list = ({ held }: Keys, prefix: string, after: string | undefined): Page => {

@@ -4,9 +4,9 @@
  *   Out --Renewed--> Held --(0.75 of its time without a renewal)--> Out (Fence)
  *                     |--Renewed, but the engine had forgotten it--> Held (Fence, then Restore)
  *
- * The time is an input, in milliseconds of a clock that no change of the wall clock moves. A renewal counts from the
- * moment before it was sent, because the engine cannot have begun to count earlier. A holder therefore stops a quarter
- * of the lease before another process can take over.
+ * The time is an input of the machine, in milliseconds of a clock that no change of the wall clock moves. A renewal
+ * counts from the moment before it was sent, because the engine cannot have begun to count earlier. A holder therefore
+ * stops a quarter of the lease before another process can take over.
  *
  * @since 0.2.0
  */
@@ -18,7 +18,7 @@ export interface State {
   readonly ttlMillis: number
   /** A number that grows with every fence: work that began under an earlier number is over. */
   readonly epoch: number
-  /** The time until which the lease is relied on; `undefined` when the lease is not held. */
+  /** The time until which the holder relies on its lease; `undefined` when the lease is not held. */
   readonly fenceAt: number | undefined
   /** The time at which the unanswered renewal was sent. */
   readonly sentAt: number | undefined
@@ -28,9 +28,12 @@ export interface State {
 
 export type Input =
   | { readonly _tag: "Tick"; readonly now: number }
-  /** Time has passed. Unlike a tick, this input never causes a renewal. */
+  /** The input says that time has passed. Unlike a tick, this input never causes a renewal. */
   | { readonly _tag: "Look"; readonly now: number }
-  /** The engine has answered a renewal. `kept` is false when the lease had expired, and a new one has begun. */
+  /**
+   * The engine has answered a renewal of the lease. `kept` is false when the lease had expired, and a new one has
+   * begun.
+   */
   | { readonly _tag: "Renewed"; readonly kept: boolean; readonly now: number }
   | { readonly _tag: "Failed"; readonly now: number }
   /** The engine has refused a key, because the lease has expired. */

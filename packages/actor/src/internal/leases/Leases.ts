@@ -25,11 +25,11 @@ import * as Machine from "./LeaseMachine.ts"
  */
 export interface LeasesOptions {
   /**
-   * The time for which a key outlives its holder. The lease is renewed four times within this time. Default: 15
-   * seconds.
+   * The time for which a key outlives its holder. The lease is renewed four times within this time. The default
+   * duration of a lease is 15 seconds.
    */
   readonly ttl?: Duration.Input | undefined
-  /** The id of the lease, which has to be new for every run. Default: a new uuid. */
+  /** The id of the lease, which has to be new for every run. The default id is a new uuid. */
   readonly id?: string | undefined
 }
 

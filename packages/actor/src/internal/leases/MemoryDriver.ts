@@ -27,24 +27,24 @@ const waitingHints = 1
 export interface DriverOptions {
   /**
    * Called with the whole state before each answer that depends on the state. When `save` throws, the state stays
-   * unchanged. Default: the state is lost with the process.
+   * unchanged. Without `save` the state of the engine is lost with the process.
    */
   readonly save?: ((state: string) => void) | undefined
   /**
    * The state that was saved last. The leases of the restored state continue, unless the clock has started again since.
-   * Default: an empty state.
+   * The engine starts with an empty state by default.
    */
   readonly restored?: string | undefined
   /**
    * The time in milliseconds of a clock that only goes forward, and that all processes share which save and restore the
-   * state. Default: the Clock.
+   * state. The default clock is Effect's Clock.
    */
   readonly now?: (() => number) | undefined
 }
 
 /**
  * Makes an engine that lives in this process until the Scope closes. With `save` and `restored` another process
- * continues where this one has ended.
+ * continues with the state in which this process has ended.
  *
  * @example
  * ```ts

@@ -37,7 +37,7 @@ export const borrowed = (
   channel: PeerChannel,
   scope: Scope.Scope | undefined
 ): Effect.Effect<Portal.Portal<any>> => {
-  // The child is looked up now, because it may have ended when a question comes later.
+  // The child is looked up now, because the child may have ended when a question about it comes later.
   const child = local.child(ref.actor.uuid)
   let closed: ActorError | undefined
   const portal = Portal.make({
@@ -69,8 +69,8 @@ const monitorPeer = (
   monitorRef(local, ref, () => channel.bye === undefined ? undefined : exitOfPeer(channel))
 
 /**
- * Waits for the exit of an actor, as a monitor does. If the tree does not know the exit, the end of the connection
- * counts as the exit.
+ * Waits for the exit of an actor, as a monitor does. The end of the connection counts as the exit if the tree does not
+ * know the actor's exit.
  */
 const wait = (local: LocalActor, ref: ActorRefData, channel: PeerChannel): Effect.Effect<ActorExit> =>
   Effect.catch(monitorPeer(local, ref, channel), () =>

@@ -18,8 +18,8 @@ import type { LocalActor } from "./LocalActor.ts"
 const cue = endpoint("furrow/cue")
 
 /**
- * Makes the effect in which a main waits for its cue, and the endpoint that ends this wait. An actor serves this
- * endpoint to its parent alone.
+ * Makes the effect in which a main waits for its cue, and the endpoint that ends this wait. An actor serves the
+ * endpoint for its cue only to its parent.
  */
 export const makeCue = (
   context: Context.Context<never>

@@ -1,5 +1,5 @@
 /**
- * Draining an actor: its owner asks it to begin no more calls, and learns when the open calls have ended.
+ * Drains an actor: its owner asks the actor to begin no more calls, and learns when the open calls have ended.
  *
  * @since 0.1.0
  */
@@ -29,7 +29,7 @@ export const drainWithin = (
 ): Effect.Effect<number> =>
   Effect.map(Effect.timeoutOption(drained, Math.min(Duration.toMillis(within), maxWithinMillis)), open)
 
-/** The handler of the drain, which an actor serves to its parent alone. */
+/** The handler of the request to drain, which an actor serves only to its parent. */
 export const drainHandlers = (local: LocalActor, context: Context.Context<never>): BoundHandlers =>
   new Map([[drain.endpoint.name, {
     endpoint: drain.endpoint,

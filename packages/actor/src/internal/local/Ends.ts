@@ -22,8 +22,9 @@ const rootHasNoExit =
  * The handlers and the main are interrupted in the actor's own name, for `reason` (default: "it ended itself"), and the
  * finalizers run.
  *
- * A handler or main that asks for the actor's end is interrupted at this point. Uninterruptible code, such as a
- * finalizer, continues. In a root the call is a defect: a root ends when its program ends.
+ * A handler or main that asks for the actor's end is interrupted at this point. Uninterruptible code that asks for the
+ * actor's end, such as a finalizer, continues. A root ends when its program ends, so the call of `exit` in a root is a
+ * defect.
  *
  * @example
  * ```ts
@@ -42,7 +43,8 @@ export const exit = (reason = "it ended itself"): Effect.Effect<void, never, Act
   Effect.flatMap(current, (local) => {
     const { exit } = local
     if (exit === undefined) return Effect.die(new Error(rootHasNoExit))
-    // The end begins in a later turn, because it interrupts the asking fiber, which must not be running then.
+    // The end of the actor begins in a later turn, because it interrupts the asking fiber, which must not be running at
+    // that moment.
     return Effect.flatMap(Turn, (turn) =>
       Effect.callback<void>((resume) => {
         turn.rest(() => {

@@ -1,6 +1,6 @@
 /**
- * The knowledge of an actor about itself, which is the inside of `ActorRuntime`. Each actor has one value, and a
- * process may hold several, because two runtimes can live in one process.
+ * The state that an actor has about itself, which is the private part of `ActorRuntime`. Each actor has one such state,
+ * and a process may hold several of them, because two runtimes can live in one process.
  *
  * @since 0.1.0
  */
@@ -46,7 +46,7 @@ export interface ChildEntry {
   readonly connection: PeerChannel | undefined
   /** Waits for the connection to the child; `undefined` if the child has ended before it was ready. */
   readonly connected: Effect.Effect<PeerChannel | undefined>
-  /** True once the child was asked to end, or ends by itself. */
+  /** True once the child was asked to end, or has begun to end by itself. */
   readonly isEnding: boolean
   /** Ends the child in the name of a cancellation, and waits until it is gone. */
   readonly end: (cancellation: Cancellation) => Effect.Effect<void>
@@ -70,11 +70,11 @@ export interface Life {
   readonly ending: () => Ending | undefined
   /** True once the actor was told from outside to end, and waits for its parent to end it. */
   readonly isLeaving: () => boolean
-  /** Ends the actor as if its main had returned. Absent in a root, which ends when its program ends. */
+  /** Ends the actor as if its main had returned. The function is absent in a root, which ends when its program ends. */
   readonly exit?: ((reason: string) => void) | undefined
-  /** Ends the actor as if its main had failed. Absent in a root, which ends when its program ends. */
+  /** Ends the actor as if its main had failed. The function is absent in a root, which ends when its program ends. */
   readonly fail?: ((error: unknown) => void) | undefined
-  /** Makes the actor begin no further call. Absent in a root, which is never drained. */
+  /** Makes the actor begin no further call. The function is absent in a root, which is never drained. */
   readonly drain?: (() => void) | undefined
   readonly isDraining?: (() => boolean) | undefined
 }
@@ -159,7 +159,7 @@ export class LocalActor {
   hasMain = false
   /** The last exits of children by their uuids, for questions that come after a child is gone. */
   private readonly ends = new Map<string, { readonly actor: ActorId; readonly exit: ActorExit }>()
-  /** The key of the Service that this actor runs; `undefined` when it runs none. */
+  /** The key of the Service that this actor runs; `undefined` for an actor without a Service. */
   service: string | undefined
   /** Bounds the number of starts that run at the same time. */
   readonly starts: Semaphore.Semaphore
@@ -361,7 +361,7 @@ export class LocalActor {
     ]
   }
 
-  /** The connections of this actor, in the order in which an inspection lists them. */
+  /** Returns the connections of this actor in the order in which an inspection lists them. */
   get channels(): ReadonlyArray<PeerChannel> {
     return this.relations.map(([, channel]) => channel)
   }

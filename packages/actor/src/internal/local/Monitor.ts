@@ -1,10 +1,10 @@
 /**
  * Waits for the exit of an actor, from anywhere in its tree. Only the parent of an actor knows its exit: the question
- * goes up to the common ancestor and down to the parent, as a search for an address does. The parent answers when the
- * actor is reaped.
+ * goes up to the common ancestor and down to the parent, as a search for an address does. The parent of the monitored
+ * actor answers when the actor is reaped.
  *
  * A monitor has no power over its actor and needs no connection to it. A parent keeps the last exits of its children
- * for later questions. An actor without monitors costs nothing beyond this record.
+ * for later questions. An actor without monitors costs no more than its entry among the last exits.
  *
  * @since 0.1.0
  */
@@ -89,8 +89,8 @@ const told = (local: LocalActor, target: Target): Effect.Effect<Told, NotKnown |
   })
 
 /**
- * Asks a child for the exit of an actor below it. The child may end before it answers, and the actor below it is then
- * gone as well.
+ * Asks a child for the exit of an actor below it. A child that is asked may end before it answers, and every actor
+ * below the child is then gone as well.
  */
 const below = (local: LocalActor, child: ChildEntry, target: Target): Effect.Effect<Told, NotKnown | ActorError> => {
   const goneWithIt = Effect.map(

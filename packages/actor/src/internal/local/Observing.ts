@@ -204,7 +204,7 @@ const serve = (
 
 /**
  * Offers an actor to observers, if its tree allows that and its platform supports it. The returned function closes the
- * door.
+ * actor's door.
  */
 export const offer = (
   local: LocalActor,
@@ -238,11 +238,14 @@ export interface Observer {
   /** The metrics of the actor: those of Furrow, and those of its program. */
   readonly metrics: Effect.Effect<ReadonlyArray<MetricInspection>, ActorError>
   /**
-   * The events of the actor from now on. A tool that reads slowly loses some events, and gets their number: the actor
-   * never waits for the tool.
+   * The stream of the actor's events from now on. A tool that reads slowly loses some events, and gets their number:
+   * the actor never waits for the tool.
    */
   readonly events: Stream.Stream<EventBatch, ActorError>
-  /** The stack of a child of the actor, however busy the child is. Fails with a text when the stack cannot be seen. */
+  /**
+   * The stack of a child of the actor, however busy the child is. The effect fails with a text when the stack of the
+   * child cannot be read.
+   */
   readonly stack: (pid: number) => Effect.Effect<StackInspection, ActorError | string>
   /**
    * Profiles the processor time of the actor for that many milliseconds, at most 60 000. Only an actor at the level
@@ -250,8 +253,8 @@ export interface Observer {
    */
   readonly profile: (millis: number) => Effect.Effect<unknown, ActorError>
   /**
-   * A snapshot of the actor's heap, in pieces. The actor stands still while the snapshot is taken. Only an actor at the
-   * level `debug` allows a snapshot of its heap.
+   * A snapshot of the actor's heap, in pieces. The actor does not run while the snapshot of its heap is taken. Only an
+   * actor at the level `debug` allows a snapshot of its heap.
    */
   readonly heap: Stream.Stream<string, ActorError>
 }

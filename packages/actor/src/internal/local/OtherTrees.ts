@@ -37,6 +37,7 @@ export const connect = (local: LocalActor, path: ReadonlyArray<string>): Effect.
   Effect.flatMap(rootOf(local, path), ({ actor }) =>
     Effect.mapError(
       local.reach!.peers.connect({ actor, path: [actor.uuid], service: null, exposed: [] }),
-      // A root that has ended looks like one that cannot be reached, so the actor is not reported as gone.
+      // An actor of another tree is not reported as gone when its root does not answer, because the root may only be
+      // out of reach.
       ({ error }): NotThere => ({ gone: false, why: "transport", reason: error.message })
     ))

@@ -1,6 +1,6 @@
 /**
- * Answers an observer in pages, and lets the event loop do other work between two pages. The actor therefore continues
- * its work, however long the answer is.
+ * Answers an observer in pages, and lets the event loop do other work between two pages. The observed actor therefore
+ * continues its work, however long the answer to the observer is.
  *
  * @since 0.2.0
  */

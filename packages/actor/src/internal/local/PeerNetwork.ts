@@ -1,5 +1,5 @@
 /**
- * Reaches any other actor of the tree: each actor on the path to it knows the next one.
+ * Reaches any other actor of the tree, because each actor on the path to that actor knows the next actor of the path.
  *
  * An actor that wants to dial another asks its parent or a child for the address. The question goes up to their common
  * ancestor, and down to the wanted actor, which begins to listen when it is first asked. Two actors that have dialled
@@ -108,7 +108,7 @@ export interface ReachOptions {
   /** The description of the platform that is sent to every actor that is started here. */
   readonly platform: PlatformSpec
   readonly network: Network
-  /** The context of work that has no caller. */
+  /** The context of work of the runtime that has no caller. */
   readonly context: Context.Context<never>
   readonly cancelActor: (message: CancelActor, channel: PeerChannel) => void
   /** The registrar and the keeper, and the endpoints that both serve; `undefined` when this actor is no root. */
@@ -150,8 +150,8 @@ export const attachPeers = (local: LocalActor, options: ReachOptions): Peers => 
   }]])
   const monitors = monitorHandlers(local, context)
   const roles = roleHandlers(local, context)
-  // A root answers other trees about actors of its own. The root does not pass such a question on, because the asking
-  // tree knows its own actors.
+  // A root answers other trees about actors of its own. The root does not pass a question of another tree on to a third
+  // tree, because the asking tree knows its own actors.
   const toPeers: BoundHandlers = registrar === undefined ? new Map() : new Map([
     ...registrar.handlers,
     ...ofThisTree(local, located, ({ path }) => path, foreignAddress),
@@ -267,7 +267,10 @@ const ofTree = (entry: Entry, root: string): Entry | undefined =>
     ? undefined
     : { ...entry, exposed: entry.exposed.map(({ name }) => ({ name, module: null })) }
 
-/** Bounds a question: a root or a Discovery that does not answer must not hold up a start for ever. */
+/**
+ * Bounds the wait for an answer of the root or the Discovery, because an unanswered question must not hold up a start
+ * for ever.
+ */
 const bounded = (
   directory: Directory,
   context: Context.Context<never>,

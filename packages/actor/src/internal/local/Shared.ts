@@ -1,8 +1,8 @@
 /**
  * The questions of an actor to the root for a shared actor: their contract, and a client of the keeper of such actors.
  *
- * A share is a stream that is open as long as its holder needs the actor. The share ends with the stream, even if its
- * holder dies, so no program counts shares.
+ * A share is a stream that is open as long as its holder needs the actor. The share ends with its stream, even if its
+ * holder dies, so no program has to count shares.
  *
  * @since 0.1.0
  */

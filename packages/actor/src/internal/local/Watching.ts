@@ -1,8 +1,9 @@
 /**
  * The events of one actor for an observer: they hold names, counts and ages, and never the text of a failure.
  *
- * An observer never slows the actor. Events wait in a list of a fixed size, which is sent to the observer several times
- * per second. Events that find the list full are dropped and counted, and the next batch holds the count.
+ * An observer never slows the actor that it observes. Events wait in a list of a fixed size, which is sent to the
+ * observer several times per second. Events that find the list full are dropped and counted, and the next batch holds
+ * the count.
  *
  * @since 0.2.0
  */
@@ -15,17 +16,17 @@ import type { EventBatch, EventInspection } from "../inspect/Inspection.ts"
 /** The number of events in one batch; further events are dropped, and counted. */
 const maxEvents = 500
 
-/** Milliseconds between two batches. */
+/** Milliseconds between two batches of events. */
 const everyMillis = 100
 
-/** The number of characters of one text; longer texts are cut. */
+/** The number of characters of one text in an event; longer texts are cut. */
 const maxChars = 200
 
 const short = (text: string): string => text.length <= maxChars ? text : text.slice(0, maxChars)
 
 /**
- * The fields of events that an observer gets, because they name an actor, an endpoint or a kind. All other fields, such
- * as the text of a failure, stay in the actor.
+ * The fields of events that an observer gets, because they name an actor, an endpoint or a kind. All other fields of an
+ * event, such as the text of a failure, stay in the actor.
  */
 const named = ["name", "child", "endpoint", "rung", "fate", "side", "end", "by"] as const
 

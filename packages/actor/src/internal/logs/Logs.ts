@@ -3,8 +3,8 @@
  *
  * The actor's logger queues records, and sends them as calls of an endpoint that every actor serves to its children.
  * One batch is on its way at a time, so a slow parent slows the sending; records that do not fit are counted and
- * dropped. The parent logs each record with its own loggers, annotated with the actor that wrote it. Each parent above
- * does the same, so the root's loggers get the records of all actors.
+ * dropped. The parent logs each record with its own loggers, annotated with the actor that wrote it. Each parent passes
+ * the records of its children on to its own parent, so the root's loggers get the records of all actors.
  *
  * @since 0.1.0
  */
@@ -97,7 +97,7 @@ export const makeForwarder = (
       records.push({ level: "Warn", message, annotations: {}, cause: null, millis: records.at(-1)!.millis })
       dropped = 0
     }
-    // A failure means that the parent is gone, so no reader of the logs is left.
+    // A failure of sending logs means that the parent is gone, so no reader of the logs is left.
     Effect.runForkWith(context)(Caller.run(channel, env, logs({ records }))).addObserver(next)
   }
   const logger = Logger.make<unknown, void>(({ cause, date, fiber, logLevel, message }) => {
@@ -169,7 +169,7 @@ export const handler = (context: Context.Context<never>, channel: PeerChannel): 
   }
 })
 
-/** A context with its loggers replaced. */
+/** Returns a copy of a context in which the loggers are replaced. */
 export const withLogger = <R>(
   context: Context.Context<R>,
   logger: Logger.Logger<unknown, void>

@@ -37,7 +37,7 @@ interface Portable {
  * Defines an ambient Layer: the values that it sets (a tracer, references, a `ConfigProvider`) are in force in every
  * handler of the tree. A logger that an ambient Layer sets is used by the root, because actors send their logs there.
  *
- * The module must export the result, because actors find it among the module's exports.
+ * The module must export the defined Layer, because actors find the Layer among the module's exports.
  *
  * @example
  * ```ts

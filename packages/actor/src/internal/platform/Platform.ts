@@ -24,8 +24,7 @@ import { NativeSpawner, type SpawnerLayer } from "./Spawner.ts"
 import type { DriverLayer } from "./Transport.ts"
 
 /**
- * A platform, built for one actor: its transports, its directory, its spawner, and the services around its
- * handlers.
+ * The built platform of one actor: the transports, the directory, the spawner, and the services around the handlers.
  *
  * @category models
  * @since 0.1.0
@@ -53,7 +52,7 @@ export type Builtin = (settings: string, credentials: Credentials["Service"]) =>
  */
 export interface NativeProcess {
   readonly spawner: SpawnerDriver["Service"]
-  /** The guard for programs that are no actors; absent when this platform has none. */
+  /** The guard for programs that are no actors; absent on a platform without a guard. */
   readonly guard?: GroupGuard | undefined
   readonly authenticator: ((secret: Uint8Array) => Authenticator) | undefined
   /** The platform's own transports, found by the module and the key that their plans name. */
@@ -62,13 +61,14 @@ export interface NativeProcess {
 }
 
 /**
- * The key of a proof that every process knows. The proof shows only that both sides accept certificates as membership.
+ * The key of a proof in a tree that trusts certificates; every process knows this key. A proof with this key shows only
+ * that both sides accept certificates as membership.
  */
 const publicKey = new Uint8Array(32)
 
 /**
- * The authenticator of a tree. Members prove on any connection that they know the secret of the tree. In a tree that
- * trusts certificates, the certificates of both ends replace that proof.
+ * The authenticator of a tree. Members of a tree prove on each connection that they know the secret of the tree. In a
+ * tree that trusts certificates, the certificates of both ends replace that proof.
  */
 export const authenticator = (
   native: Pick<NativeProcess, "authenticator">,
@@ -140,8 +140,8 @@ export const fromPlans = (
   )
 
 /**
- * Makes the plans from the description that an actor got. Modules are imported, except for the platform's own
- * transports.
+ * Makes the plans from the description that an actor got. The plans' modules are imported, except for those of the
+ * platform's own transports.
  */
 const revived = (spec: PlatformSpec, native: NativeProcess): Effect.Effect<Plans, RuntimeLayerError> =>
   Effect.gen(function*() {

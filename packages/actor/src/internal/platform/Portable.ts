@@ -22,7 +22,7 @@ import { outside } from "../settings/Turn.ts"
 /** The kind of Layer that a plan describes. */
 export type Kind = "transport" | "spawner" | "ambient"
 
-/** The schemas that settings may have: they need no services, and encode to JSON. */
+/** The schemas that settings may have, which need no services and encode to JSON. */
 export type Settings = Schema.Codec<any, any>
 
 /** A Layer that can be built in this process and in every actor of the tree, with its description. */
@@ -30,8 +30,8 @@ export interface Plan<out Layered> {
   readonly key: string
   readonly module: string
   /**
-   * The description that an actor gets. The settings are encoded when they are first needed, so that defining a plan
-   * never throws.
+   * The description of a plan that an actor gets. The settings are encoded when they are first needed, so that defining
+   * a plan never throws.
    */
   readonly data: Effect.Effect<PortableData, RuntimeLayerError>
   readonly layer: Layered
@@ -51,7 +51,7 @@ const isDefinition = (u: unknown): u is Definition<unknown> =>
 export interface PortableOptions<C> {
   /** `import.meta.url` of the file that defines the plan: actors import that file. */
   readonly module: string
-  /** The schema of the plan's settings. Default: the plan has no settings. */
+  /** The schema of the plan's settings. A plan without this schema has no settings. */
   readonly config?: C
 }
 
@@ -59,8 +59,8 @@ export interface PortableOptions<C> {
 const noSettings = "null"
 
 /**
- * Defines a plan. With a schema of settings the result is a function from settings to a plan; without a schema it is
- * the plan itself. An actor finds the plan in the module in both forms.
+ * Defines the plan of a Layer. With a schema of settings the result is a function from settings to a plan; without a
+ * schema it is the plan itself. An actor finds a plan in its module both as a value and as a function.
  */
 export const define = <Layered, Out extends object>(
   kind: Kind,

@@ -9,14 +9,14 @@ import type { ActorInfo } from "../settings/ActorRuntime.ts"
 
 const none: ActorInfo = { id: { name: "none", uuid: "", pid: 0 }, name: "none", ancestors: [], isRoot: true }
 
-/** The actor whose platform is being built. The runtime sets this reference around the build. */
+/** The actor whose platform is being built. The runtime sets this reference around the build of a platform. */
 export const Self: Context.Reference<ActorInfo> = Context.Reference<ActorInfo>("@furrow/actor/Ambient/Self", {
   defaultValue: () => none
 })
 
 /**
- * The actor for which an ambient Layer is being built. By this value a Layer can set other values in the actors of one
- * subsystem. Outside of the build of a platform's Layer the value is an actor called `none`.
+ * The actor for which an ambient Layer is being built. An ambient Layer can use this value to set other values in the
+ * actors of one subsystem. Outside of the build of a platform's Layer the value is an actor called `none`.
  *
  * @example
  * ```ts

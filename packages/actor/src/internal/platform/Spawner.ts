@@ -19,7 +19,7 @@ import { define, type Definition, type Plan, type PortableOptions, type Settings
 
 /**
  * The platform's own spawner for this process, which uses the guard, the process group and the heap limit of the
- * process. A spawner of the program wraps this spawner.
+ * process. A spawner of the program wraps the platform's own spawner.
  *
  * @example
  * ```ts
@@ -50,7 +50,7 @@ export interface NativeControl {
   readonly spawner: SpawnerDriver["Service"]
   /** The process number of this process. */
   readonly pid: number
-  /** The name of the host, by which trees recognize that they run on one host. Default: `localhost`. */
+  /** The name of the host, by which trees find out that they run on one host. Default: `localhost`. */
   readonly host?: string | undefined
   /** The reason why no actor may be started here now; `undefined` when actors may be started. */
   readonly refusal: string | undefined
@@ -61,11 +61,16 @@ export interface NativeControl {
   readonly authenticator: ((secret: Uint8Array) => Authenticator) | undefined
   /** The guard for programs that are no actors; absent when this platform has none. */
   readonly guard?: GroupGuard | undefined
-  /** Called when the program is being ended: the platform discards what it has prepared for later starts. */
+  /**
+   * A callback for the end of the program, at which the platform discards the processes that it keeps for later starts.
+   */
   readonly beginEnd?: (() => void) | undefined
   /** The depth to which observers may look into a tree whose options do not set it, and the door for observers. */
   readonly observe?: { readonly level: Observe; readonly offer: Offer } | undefined
-  /** The folder for the records and the stories of dead actors. Default: no record is kept. */
+  /**
+   * The folder for the records of actors' calls, and for the post-mortems of dead actors. No record of calls is kept by
+   * default.
+   */
   readonly graves?: string | undefined
   readonly killAll: () => void
   readonly stopAll: () => void

@@ -99,7 +99,7 @@ export class Transport extends Context.Service<Transport, TransportPlan>()("@fur
     Layer.effect(
       Transport,
       Effect.map(
-        // Each transport is built in a Context of its own, because all of them provide the same service.
+        // Each transport is built in a Context of its own, because all transports provide the same service.
         Effect.forEach(layers, (layer) =>
           Effect.flatMap(Effect.scope, (scope) =>
             Effect.map(Layer.buildWithScope(layer, scope), (context) =>

@@ -81,7 +81,7 @@ export type Outcome = "succeeded" | "failed" | "interrupted" | "timedOut" | "ref
 
 const outcomes: ReadonlyArray<Outcome> = ["succeeded", "failed", "interrupted", "timedOut", "refused"]
 
-/** Numbers of one moment: the workers and tasks that exist now. */
+/** The numbers of workers and tasks that a pool has at one moment. */
 export interface Gauges {
   readonly waiting: () => number
   readonly running: () => number
@@ -114,8 +114,8 @@ const counters = (name: string, description: string, label: string, counts: Read
   })
 
 /**
- * Registers the numbers of a pool as Effect's metrics. An exporter reads the numbers when it exports, so a task costs
- * nothing for them. Returns a function that removes the metrics again.
+ * Registers the numbers of a pool as Effect's metrics. A task costs nothing for these metrics, because an exporter
+ * reads the numbers when it exports. Returns a function that removes the metrics again.
  */
 export const register = (
   pool: string,

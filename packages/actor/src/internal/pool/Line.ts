@@ -5,13 +5,13 @@
  * @since 0.1.0
  */
 
-/** The links of a member of a line. A member stands in at most one line at a time. */
+/** The links of a member of a line. A member is in at most one line at a time. */
 export interface Linked {
   before: Linked | undefined
   behind: Linked | undefined
 }
 
-/** True while the member stands in some line. */
+/** True while the member is in a line. */
 export const isInLine = (member: Linked): boolean => member.behind !== undefined
 
 /** Takes the member out of the line in which it stands. */
@@ -25,7 +25,9 @@ export const leave = (member: Linked): void => {
 
 /** A queue: members in the order in which they joined. */
 export class Line<A extends Linked> {
-  /** A link before the first member and behind the last, so that an empty line needs no special case. */
+  /**
+   * A link of the line before its first member and behind its last member, so that an empty line needs no special case.
+   */
   private readonly ends: Linked
 
   constructor() {

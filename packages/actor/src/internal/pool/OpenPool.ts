@@ -1,6 +1,6 @@
 /**
- * Carries out, for an open pool, the actions that its table decides on. Each worker lives in a Scope of its own. Tasks
- * are callbacks that the table calls, so a waiting task costs no fiber.
+ * Carries out, for an open pool, the actions that its table decides on. Each worker of a pool lives in a Scope of its
+ * own. Tasks are callbacks that the table calls, so a waiting task costs no fiber.
  *
  * @since 0.1.0
  */
@@ -71,7 +71,7 @@ export class Task implements Table.Ticket {
   since = 0
   /** True when the task has been counted as ended. */
   isOver = false
-  /** True when the task's worker was lost and the pool is to give the task to another one. */
+  /** True when the task's worker was lost, and the pool is to give the task to another worker. */
   isRepeated = false
 
   constructor(key: string | undefined, patient: boolean, retries: number, endpoint: AnyEndpoint | undefined) {
@@ -138,7 +138,8 @@ export class OpenPool {
     this.context = withoutCaller(context)
     this.clock = Context.get(context, Clock.Clock)
     this.releases = [
-      // An event tells that another actor ends a worker. The event comes before the end of the worker's connection.
+      // An event tells that another actor ends a worker. The event about the worker's end comes before the end of the
+      // worker's connection.
       local.events.subscribe((event) => {
         if (event._tag !== "ActorEnding") return
         const slot = this.bySlot.get(event.actor.uuid)
@@ -182,8 +183,8 @@ export class OpenPool {
   // ---- tasks ------------------------------------------------------------------------------------------------------
 
   /**
-   * Asks for a worker. The task then has a worker or a failure at once, or the pool wakes the task later with one of
-   * the two.
+   * Asks for a worker for a task. The task then has a worker or a failure at once, or the pool wakes the task later
+   * with one of the two.
    */
   submit(task: Task): void {
     const isAgain = task.number >= 0
@@ -224,8 +225,8 @@ export class OpenPool {
   private input(input: Table.Input): void {
     const actions = Table.step(this.table, input)
     if (actions.length === 0) return
-    // A woken task may end at once and change the table again. The actions of a change inside another change wait in
-    // `pending`, so that the stack does not grow.
+    // A woken task may end at once and change the table again. The actions of a table change that happens inside
+    // another change wait in `pending`, so that the stack does not grow.
     if (this.isExecuting) return void this.pending.push(...actions)
     this.isExecuting = true
     for (const action of actions) this.attempt(action)
@@ -235,7 +236,7 @@ export class OpenPool {
   }
 
   /**
-   * Carries out one action of the table. If the action throws, the error is logged, and the other actions are still
+   * Carries out one action of the table. The error of an action that throws is logged, and the other actions are still
    * carried out.
    */
   private attempt(action: Table.Action): void {
@@ -281,11 +282,11 @@ export class OpenPool {
   }
 
   private assigned(task: Task): void {
-    // A task that was woken earlier in this loop may have ended this task.
+    // A task that was woken earlier in the loop over woken tasks may have ended this task.
     if (task.holder === undefined) return
     task.worker = this.workers.get(task.holder as Table.Slot)!
-    // The wall clock is cheaper to read than the monotonic clock. A jump of the wall clock spoils only the figures of
-    // one moment.
+    // The wall clock is cheaper to read than the monotonic clock. A change of the wall clock distorts only the
+    // durations that are measured at that moment.
     const now = this.clock.currentTimeMillisUnsafe()
     // A task that gets a worker at once has waited for 0 ms.
     this.counts.wait.observe(task.since < 0 ? 0 : Math.max(0, now - task.since))
@@ -319,7 +320,10 @@ export class OpenPool {
     if (fiber.pollUnsafe() === undefined && !this.workers.has(slot)) this.starting.set(slot, fiber)
   }
 
-  /** One worker, from its start until its process is gone. Only the start of a worker can be interrupted. */
+  /**
+   * One worker, from its start until its process is gone. Only the start of a worker can be interrupted; later steps
+   * are uninterruptible.
+   */
   private live(slot: Table.Slot): Effect.Effect<void> {
     return Effect.flatMap(Scope.make(), (scope) => {
       const start = Scope.provide(this.settings.start(`${this.name}-${slot.id}`), scope)
@@ -352,8 +356,8 @@ export class OpenPool {
       measuredAt: -Infinity
     })
     this.bySlot.set(portal.actor.uuid, slot)
-    // The pool decided to end this worker while the worker was starting. A worker that becomes ready with more memory
-    // than `recycle.memory` is condemned as well, and first does its tasks.
+    // The pool decided to end this worker while the worker was starting. A worker of the pool that becomes ready with
+    // more memory than `recycle.memory` is condemned as well, and first does its tasks.
     if (slot.phase._tag === "Condemned") return this.end(slot, slot.phase.why)
     this.input({ _tag: "Started", slot, now: this.now })
     Portal.whenParted(portal, (saidGoodbye) => this.part(slot, saidGoodbye ? "left" : "lost"))
@@ -376,8 +380,8 @@ export class OpenPool {
   }
 
   private end(slot: Table.Slot, why: Table.Reason): void {
-    // A `lost` or `left` worker is ending already, and its callers get the reason. A cancel by the pool would replace
-    // that reason.
+    // A `lost` or `left` worker is already ending, and the callers of its tasks get the reason of this end. A cancel by
+    // the pool would replace the reason that the callers get.
     if (why === "lost" || why === "left") return
     const worker = this.workers.get(slot)
     if (worker !== undefined) return void this.fork(worker.portal.cancel(endings[why]))

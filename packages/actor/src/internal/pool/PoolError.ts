@@ -6,8 +6,8 @@
 import * as Schema from "effect/Schema"
 
 /**
- * The pool refused the task at once, because its queue was full: `waiting` tasks already waited. No part of a refused
- * task was sent to a worker.
+ * The pool refused the task at once, because its queue was full: `waiting` tasks of the pool already waited for a
+ * worker. No part of a refused task was sent to a worker.
  *
  * @example
  * ```ts
@@ -30,7 +30,7 @@ export class PoolFull extends Schema.TaggedError<PoolFull>()("PoolFull", {
 
 /**
  * The task did not end `within` the time that its caller allowed. `phase` says whether the task still waited for a
- * worker or was running. A running task may have had its effect.
+ * worker or was running. A task that was running at its deadline may have done its work.
  *
  * @example
  * ```ts

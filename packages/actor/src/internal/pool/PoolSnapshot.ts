@@ -1,5 +1,5 @@
 /**
- * A snapshot of a pool: plain data, all of one moment.
+ * A snapshot of a pool is plain data about one moment.
  *
  * @since 0.1.0
  */
@@ -12,9 +12,9 @@ import type { Reason, Slot, Stage } from "./Table.ts"
 /**
  * The state of one worker of a pool:
  *
- * - `starting`, `backing`: the worker is being started, or waits for the next attempt to start it
- * - `idle`, `busy`: the worker is ready, and has no task or at least one
- * - `condemned`: the worker gets no more tasks, and ends
+ * - `starting`, `backing` say that the worker is being started, or waits for the next attempt to start it
+ * - `idle`, `busy` say that the worker is ready, and has no task or at least one task
+ * - `condemned` says that the worker gets no more tasks, and ends
  *
  * @category models
  * @since 0.1.0
@@ -44,7 +44,7 @@ export interface PoolSnapshot {
   /** The number of tasks that wait for a worker now. */
   readonly waiting: number
   readonly running: number
-  /** Numbers of tasks that have ended, by their outcome for the caller. */
+  /** The numbers of tasks that have ended, by the tasks' outcome for their callers. */
   readonly tasks: {
     readonly succeeded: number
     readonly failed: number
@@ -53,7 +53,7 @@ export interface PoolSnapshot {
     /** `PoolFull`. */
     readonly refused: number
   }
-  /** The number of tasks that were given to another worker after a loss. */
+  /** The number of tasks that were given to another worker after the loss of their worker. */
   readonly retried: number
   /** The number of workers that became ready. */
   readonly started: number
@@ -61,9 +61,10 @@ export interface PoolSnapshot {
    * Numbers of workers that were replaced, by reason. A `spare` worker gets no successor, and neither do the workers of
    * a `closed` pool.
    *
-   * - `lost`: the worker's connection ended. `left`: the worker ended itself, or another actor ended it
-   * - `stuck`: the worker did not let go of a task that its caller had given up
-   * - `tasks`, `age`, `memory`: the worker reached that limit of `recycle`
+   * - `lost` counts workers whose connection ended, and `left` workers that ended themselves or that another actor
+   *   ended
+   * - `stuck` counts workers that did not let go of a task that its caller had given up
+   * - `tasks`, `age` and `memory` count workers that reached this limit of `recycle`
    */
   readonly replaced: { readonly [Why in Reason]: number }
   /** Times that tasks waited for their worker; `run` has the times that tasks spent with a worker. */

@@ -1,6 +1,6 @@
 /**
- * Effects and Streams of a pool as promises and async iterables, for code without Effect. An `AbortSignal` interrupts
- * them.
+ * Runs Effects and Streams of a pool as promises and async iterables, for code without Effect. An `AbortSignal`
+ * interrupts the Effect or the Stream.
  *
  * @since 0.1.0
  */
@@ -42,8 +42,8 @@ export const promise = async <A>(
 }
 
 /**
- * Reads a stream as an async iterable that fetches each item when its reader asks for it. Leaving the loop closes the
- * stream and waits until it is closed.
+ * Reads a stream as an async iterable that fetches each item when its reader asks for it. Leaving the loop over the
+ * iterable closes the stream, and waits until the stream is closed.
  */
 export const iterable = <A>(
   context: Context.Context<never>,
@@ -74,7 +74,7 @@ const untilAborted = <A>(
   }
   const abort = () => {
     leave("aborted")
-    // The reader waits for the same close, and gets its failure.
+    // The reader of the iterable waits for the end of the closing stream, and gets the stream's failure.
     items.return!().catch(() => {})
   }
   const over = () => leave("over")

@@ -23,20 +23,20 @@ export interface Size {
 }
 
 /**
- * Limits after which a healthy worker is replaced. A worker that reaches a limit first completes the tasks that it has.
- * Default: never.
+ * The limits after which a worker that has not failed is replaced. A worker that reaches a limit first completes the
+ * tasks that it has. Default: never.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Recycle {
-  /** Replaces a worker after this number of tasks. */
+  /** Replaces a worker of the pool after this number of tasks. */
   readonly tasks?: number | undefined
-  /** Replaces a worker at this age. */
+  /** Replaces a worker of the pool at this age. */
   readonly age?: Duration.Input | undefined
   /**
-   * Replaces a worker whose process has this many MiB of resident memory, buffers and native memory included. Memory is
-   * measured after a task, at most once a second.
+   * Replaces a worker whose process has this many MiB of resident memory, buffers and native memory included. The
+   * memory of a worker is measured after a task, at most once a second.
    */
   readonly memory?: number | undefined
 }
@@ -53,20 +53,20 @@ export interface PoolOptions {
   /** The number of tasks that a worker may have at the same time. Default: 1. */
   readonly concurrency?: number | undefined
   /**
-   * The number of tasks that may wait for busy workers. A further task fails with `PoolFull` at once. Tasks for which
-   * workers are still to be started do not count. Default: no limit.
+   * The number of tasks that may wait for busy workers. A task above the bound of the queue fails with `PoolFull` at
+   * once. Tasks for which workers are still to be started do not count. The queue has no limit by default.
    */
   readonly queue?: number | undefined
   /**
    * The time that a worker has to let go of a task that was interrupted or ran out of time. A worker that needs longer
-   * to let go of its task is replaced, and killed if it does not end. Default: 500 ms.
+   * to let go of its task is replaced, and killed if it does not end. The default time to let go of a task is 500 ms.
    */
   readonly letGo?: Duration.Input | undefined
   readonly recycle?: Recycle | undefined
   /**
    * The delays before the next start, after workers that failed to start or died before their first task had ended.
-   * When the schedule ends, or after `startAttempts` failures in a row, tasks that no other worker can run fail with
-   * the error of the start. Default: 100 ms, doubled after each failure.
+   * When the schedule of delays ends, or after `startAttempts` failures in a row, tasks that no other worker can run
+   * fail with the error of the start. The default delay is 100 ms, and doubles after each failure.
    */
   readonly backoff?: Schedule.Schedule<unknown, ActorError> | undefined
   /**
@@ -131,7 +131,8 @@ const whole = (of: string, what: string, value: number, least: number, most = In
 }
 
 /**
- * Milliseconds that a worker has to let go of a task. The time must be finite, so that every wait for a worker ends.
+ * Milliseconds that a worker has to let go of a task. The time to let go must be finite, so that every wait for a
+ * worker ends.
  */
 export const letGoMillis = (name: string, { letGo }: PoolOptions): number => {
   const known = millis(`the pool "${name}"`, "letGo", letGo, defaultLetGoMillis)

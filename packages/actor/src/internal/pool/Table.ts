@@ -1,6 +1,6 @@
 /**
- * The pool as a table of slots, which one step changes. The table decides which worker has which task, and which
- * workers start, end or wait.
+ * The table of a pool, with one slot for each worker, which a step function changes. The table decides which worker has
+ * which task, and which workers start, end or wait.
  *
  *   (none) --Start--> Starting --Started--> Idle <--a task ends / one is given--> Busy(n)
  *                      ^    |                 |                                      |
@@ -15,8 +15,8 @@
  * | Backing   | waits for its start: workers did not start, or died before a task of theirs was over | yes |
  * | Condemned | gets no task; it is ended once its tasks are over, or now | no, but all that have tasks as one |
  *
- * Each step changes the table in place, like the state of a connection. The actions of a step are carried out after the
- * step.
+ * Each step changes the table in place, like the state of a connection. The pool carries out the actions of a step
+ * after the step.
  *
  * @since 0.1.0
  */
@@ -96,7 +96,7 @@ export const step = (table: Table, input: Input): ReadonlyArray<Action> => {
 
 // ---- what holds after every step ------------------------------------------------------------------------------------
 
-/** A draining pool is closed when its last task has ended. The pool is over when its last worker is gone. */
+/** A draining pool is closed when its last task has ended. A pool has ended when its last worker is gone. */
 const settle = (table: Table, actions: Actions): void => {
   if (table.stage === "draining" && table.waiting.count === 0 && table.running === 0) close(table, actions)
   if (table.stage !== "closing" || table.slots.size > 0) return
@@ -110,8 +110,8 @@ const hasRoom = ({ phase }: Slot, { concurrency }: Options): boolean =>
   phase._tag === "Idle" || phase._tag === "Busy" && phase.active < concurrency
 
 /**
- * Chooses the least busy free worker. Of several idle workers it takes the one that worked last, so that the others
- * stay idle long enough to end.
+ * Chooses the least busy free worker. Of several idle workers the table chooses the one that worked last, so that the
+ * others stay idle long enough to end.
  */
 const leastBusy = ({ options, slots }: Table): Slot | undefined => {
   let best: Slot | undefined
@@ -204,8 +204,8 @@ const finish = (
 }
 
 /**
- * Notes that a task of this worker has ended, which proves that workers can work. Returns true if the workers before
- * this one had failed.
+ * Notes that a task of this worker has ended, which proves that workers can work. The result is true if the workers
+ * before this worker had failed.
  */
 const prove = (table: Table, slot: Slot): boolean => {
   if (slot.phase._tag === "Condemned" && slot.phase.isEnding) return false
@@ -229,7 +229,7 @@ const count = ({ slots }: Table, is: (slot: Slot) => boolean): number => {
 
 const isReady = ({ phase }: Slot): boolean => phase._tag === "Idle" || phase._tag === "Busy"
 
-/** True for a worker that gets no more tasks, and still has some. */
+/** True for a worker that gets no more tasks, and still has tasks to complete. */
 const isLeaving = ({ phase }: Slot): boolean => phase._tag === "Condemned" && !phase.isEnding && phase.active > 0
 
 const isComing = ({ phase }: Slot): boolean => phase._tag === "Starting" || phase._tag === "Backing"
@@ -244,8 +244,8 @@ const start = (table: Table, failures: number, actions: Actions): void =>
   void actions.push({ _tag: "Start", slot: open(table, { _tag: "Starting" }, failures) })
 
 /**
- * Starts a worker again after a delay. The delays grow with each failure, up to the number of attempts. While another
- * worker lives, the attempts continue.
+ * Starts a worker again after a delay. The delays before starts grow with each failure, up to the number of attempts.
+ * The attempts to start a worker continue while another worker lives.
  */
 const backOff = (table: Table, { error, failures }: Row, actions: Actions): void => {
   const slot = open(table, { _tag: "Backing" }, failures)
@@ -288,7 +288,7 @@ const opened = (table: Table, actions: Actions): void => {
 }
 
 const started = (table: Table, slot: Slot, now: number, actions: Actions): void => {
-  // The pool decided to end this worker while the worker was starting.
+  // The pool decided to end this worker while the worker was being started.
   if (slot.phase._tag !== "Starting") return
   table.failure = undefined
   slot.phase = { _tag: "Idle", born: now, served: 0, since: now }
@@ -326,7 +326,7 @@ const isWanting = (table: Table): boolean => size(table) < floor(table) || table
 
 const retry = (table: Table, slot: Slot, actions: Actions): void => {
   if (slot.phase._tag !== "Backing" || !table.slots.delete(slot)) return
-  // Meanwhile another worker may have become ready, or no task may wait any more.
+  // During the delay another worker may have become ready, or no task may wait any more.
   if (!isWanting(table)) return
   table.slots.add(slot)
   slot.phase = { _tag: "Starting" }
@@ -368,7 +368,7 @@ const part = (
     end(slot, actions)
     if (row !== undefined) join(table, row)
     replace(table, actions)
-    // The successor of a leaving worker was started before.
+    // The successor of a leaving worker has already been started.
     if (row !== undefined && isHopeless(table, row)) giveUp(table, row.error, actions)
     return
   }
@@ -385,14 +385,17 @@ const part = (
 }
 
 /**
- * Counts one more worker that died before its first task had ended. The next start waits as long as after the longest
- * row of failures.
+ * Counts one more worker that died before its first task had ended. The next start of a worker waits as long as after
+ * the longest row of failures.
  */
 const join = (table: Table, row: Row): void => {
   if (table.row === undefined || table.row.failures < row.failures) table.row = row
 }
 
-/** Removes a worker from those that get tasks. The worker keeps its tasks until they have ended. */
+/**
+ * Removes a worker from those that get tasks. A worker that gets no more tasks keeps its present tasks until they have
+ * ended.
+ */
 const remove = (table: Table, slot: Slot, why: Reason, actions: Actions): void => {
   const { phase } = slot
   slot.phase = { _tag: "Condemned", why, active: phase._tag === "Busy" ? phase.active : 0, isEnding: false }

@@ -36,8 +36,8 @@ export interface Slot extends Waiting.Holder {
   readonly id: number
   phase: Phase
   /**
-   * The number of starts of this slot that failed in a row. The number is 0 again when the first task of a worker of
-   * this slot has ended.
+   * The number of starts of this slot that failed in a row. The number of failed starts is 0 again when the first task
+   * of a worker of this slot has ended.
    */
   failures: number
   /** True when a task of the worker has ended without the loss of the worker. */
@@ -46,7 +46,7 @@ export interface Slot extends Waiting.Holder {
 
 /**
  * The fault that makes a worker useless after a task. `error` is the failure of tasks that no other worker can run; a
- * stuck worker has none.
+ * stuck worker has no such failure.
  */
 export interface Fault {
   readonly why: Reason
@@ -88,13 +88,13 @@ export interface Table {
   readonly waiting: Waiting.Waiting
   stage: Stage
   /**
-   * Set when the allowed number of starts has failed. New tasks fail with the error of the failed starts, and each of
-   * them starts at most one worker.
+   * The error that is set when the allowed number of starts of workers has failed. New tasks fail with the error of the
+   * failed starts, and each of them starts at most one worker.
    */
   failure: Failure | undefined
   /**
    * The workers in a row that died before their first task had ended, which delay new starts. A task that ends on any
-   * worker ends this row.
+   * worker ends the row of dead workers.
    */
   row: Row | undefined
   /** The number of tasks that workers have. */
@@ -106,7 +106,7 @@ export interface Table {
 
 export type Input =
   | { readonly _tag: "Open" }
-  /** A task asks for a worker. `isAgain` is true for a task whose worker was lost. */
+  /** A task of the pool asks for a worker. `isAgain` is true for a task whose worker was lost. */
   | { readonly _tag: "Submit"; readonly ticket: Ticket; readonly isAgain: boolean }
   /** A caller has given up its waiting task. */
   | { readonly _tag: "Withdraw"; readonly ticket: Ticket }
@@ -121,7 +121,7 @@ export type Input =
   /** A worker takes no more tasks: its connection has ended, or it is ending. */
   | { readonly _tag: "Part"; readonly slot: Slot; readonly why: Reason; readonly error: Failure }
   | { readonly _tag: "Measured"; readonly slot: Slot; readonly bytes: number }
-  /** The process of a worker is gone. */
+  /** The process of a worker has ended, and nothing of it is left. */
   | { readonly _tag: "Gone"; readonly slot: Slot }
   | { readonly _tag: "Tick"; readonly now: number }
   | { readonly _tag: "Drain" }

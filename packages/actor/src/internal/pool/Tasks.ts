@@ -32,7 +32,7 @@ export interface Options {
   readonly retries?: number | undefined
 }
 
-/** Asks the pool for a worker, waits for the worker, and runs the work in it. */
+/** Asks the pool for a worker, waits for the worker, and runs the work of the task in the worker. */
 const asked = <A, E, R>(
   pool: OpenPool,
   task: Task,
@@ -44,7 +44,7 @@ const asked = <A, E, R>(
     pool.submit(task)
     if (task.worker !== undefined || task.failure !== undefined) return begin()
     const turn = Effect.callback<void>((resume) => {
-      // The fiber may have been preempted since it asked, so the answer is checked again.
+      // The answer of the pool is checked again, because the fiber may have been preempted since it asked.
       if (task.worker !== undefined || task.failure !== undefined) return resume(Effect.void)
       task.wake = () => resume(Effect.void)
     })
@@ -63,7 +63,7 @@ const outcomeOf = (exit: Exit.Exit<unknown, unknown>): Outcome => {
   return (failed?.error as { readonly _tag?: unknown } | undefined)?._tag === "PoolFull" ? "refused" : "failed"
 }
 
-/** Counts the outcome of an ended task, once. */
+/** Counts the outcome of an ended task once. */
 const count = (pool: OpenPool, task: Task, outcome: Outcome): void => {
   if (task.isOver) return
   task.isOver = true
@@ -72,7 +72,7 @@ const count = (pool: OpenPool, task: Task, outcome: Outcome): void => {
 
 /**
  * Runs the work of a task once, on one worker. At every exit the task leaves the queue or its worker, so that an
- * interruption leaks no place in either.
+ * interruption leaks no place in the queue and no worker.
  */
 const attempt = (pool: OpenPool, task: Task, work: Work): Effect.Effect<any, any, any> =>
   Effect.onExitPrimitive(asked(pool, task, work), (exit) => {
@@ -86,7 +86,7 @@ const attempt = (pool: OpenPool, task: Task, work: Work): Effect.Effect<any, any
 
 /**
  * Waits until the pool knows all workers that were lost in the same moment. Without this wait the pool could give the
- * task to another lost worker.
+ * task to another worker that is lost as well.
  */
 const othersLost = (pool: OpenPool, task: Task): Effect.Effect<void> =>
   Effect.onInterrupt(Effect.yieldNow, () => Effect.sync(() => count(pool, task, "interrupted")))
@@ -131,8 +131,8 @@ const late = (pool: OpenPool, task: Task, millis: number): Effect.Effect<never, 
 }
 
 /**
- * Lets the caller continue at the deadline, and interrupts the work in the background. A caller that is interrupted
- * waits until the work has ended.
+ * Lets the caller continue at the deadline, and interrupts the work in the background. An interrupted caller of a task
+ * waits until the work of the task has ended.
  */
 const within = (
   pool: OpenPool,
@@ -169,7 +169,7 @@ const within = (
     })
   })
 
-/** Interrupts the work, waits for its end, and fails with the failures of its cleanup. */
+/** Interrupts the work of a task, waits for the work's end, and fails with the failures of its cleanup. */
 const interrupted = (working: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> =>
   Effect.callback((resume) => {
     working.addObserver((exit) => {
@@ -198,8 +198,8 @@ const held = (
         pool.leave(task, exit)
         count(pool, task, outcomeOf(exit))
       })
-    // The finalizer is added before the task asks for a worker, so that an interruption between the two steps loses no
-    // worker.
+    // The finalizer of the task is added before the task asks for a worker, so that an interruption between the two
+    // steps loses no worker.
     return Effect.andThen(Effect.addFinalizer(leave), asked(pool, task, Effect.succeed))
   })
 

@@ -1,9 +1,10 @@
 /**
  * The waiting tasks of a pool, and the workers to which keys are bound.
  *
- * A task without a key waits in one line for any worker. Tasks of one key wait together. While their key is bound to no
- * worker, these tasks are one member of the line for any worker; afterwards they stand in the line of their worker.
- * Joining and leaving a line cost the same for one task as for a hundred thousand, even in the middle.
+ * A task without a key waits in one line for any worker. Tasks of one key wait together in a line of their key. While
+ * their key is bound to no worker, these tasks are one member of the line for any worker; afterwards they stand in the
+ * line of their worker. Joining and leaving a line cost the same for one task as for a hundred thousand, even in the
+ * middle.
  *
  * @since 0.1.0
  */
@@ -14,7 +15,7 @@ export interface Ticket extends Linked {
   readonly key: string | undefined
   /**
    * The position of the task in the order of asking; negative before the task has asked. A task that is tried again
-   * keeps its number.
+   * keeps its position in the order of asking.
    */
   number: number
   /** The slot whose worker runs the task. */
@@ -47,7 +48,7 @@ export interface Holder {
   isLeaving: boolean
 }
 
-/** A key, with its tasks. A key without tasks is a member of the line of remembered keys. */
+/** A key of the pool, with the tasks of this key. A key without tasks is a member of the line of remembered keys. */
 export interface Binding extends Linked {
   readonly key: string
   readonly tickets: Line<Ticket>
@@ -68,7 +69,7 @@ export interface Waiting {
   readonly keys: Map<string, Binding>
   readonly remembered: Line<Binding>
   rememberedCount: number
-  /** The number of all waiting tasks. */
+  /** The number of all waiting tasks of the pool. */
   count: number
   /** The number of members of the line for any worker. */
   forAnybody: number
@@ -142,7 +143,10 @@ export const admit = (waiting: Waiting, ticket: Ticket): "any" | "none" | Holder
 export const isForAnybody = ({ binding }: Ticket, place: "any" | "none" | Holder): boolean =>
   typeof place === "string" && (binding === undefined || binding.tickets.isEmpty)
 
-/** Puts an admitted task into its line. A task that is tried again goes before the others. */
+/**
+ * Puts an admitted task into the line in which it waits for a worker. A task that is tried again is put before all
+ * other tasks of its line.
+ */
 export const join = (waiting: Waiting, ticket: Ticket, isAgain: boolean): void => {
   const { binding } = ticket
   waiting.count++
@@ -213,7 +217,7 @@ export const release = (waiting: Waiting, ticket: Ticket): void => {
 
 /**
  * Returns the next task for a slot: the oldest among those bound to the slot and those for any worker. The slot holds
- * the task from then on.
+ * the returned task from then on.
  */
 export const callFor = (waiting: Waiting, holder: Holder): Ticket | undefined => {
   const bound = holder.own.first
@@ -230,7 +234,7 @@ export const callFor = (waiting: Waiting, holder: Holder): Ticket | undefined =>
   }
   const ticket = member.tickets.call()!
   hold(ticket, holder)
-  // Takes one task of each key in turn, so that a key with many tasks does not hold up the others.
+  // Takes one task of each key in turn, so that a key with many tasks does not hold up the other keys.
   if (!member.tickets.isEmpty) holder.own.join(member)
   return ticket
 }
@@ -238,7 +242,8 @@ export const callFor = (waiting: Waiting, holder: Holder): Ticket | undefined =>
 const numberOf = (member: Ticket | Binding): number => isBinding(member) ? member.tickets.first!.number : member.number
 
 /**
- * Frees the keys of a slot whose worker has gone. The tasks of these keys go to the front of the line for any worker.
+ * Frees the keys of a slot whose worker has gone. The tasks of the freed keys go to the front of the line for any
+ * worker.
  */
 export const unbind = (waiting: Waiting, holder: Holder): void => {
   holder.life++
@@ -256,7 +261,7 @@ export const unbindIdle = (waiting: Waiting, holder: Holder): void => {
   for (const binding of kept) holder.own.join(binding)
 }
 
-/** Removes all waiting tasks, and returns them, the oldest first. */
+/** Removes all waiting tasks of the pool, and returns these tasks, the oldest first. */
 export const clear = (waiting: Waiting, holders: Iterable<Holder>): ReadonlyArray<Ticket> => {
   const members: Array<Ticket | Binding> = [...waiting.anybody]
   for (const { own } of holders) members.push(...own)

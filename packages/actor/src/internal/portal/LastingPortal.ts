@@ -1,8 +1,8 @@
 /**
- * A portal to a role: it leads to the actor that plays the role now, and to its successor after a restart.
+ * A portal to a role leads to the actor that plays the role now, and after a restart to this actor's successor.
  *
- * A call that begins while no actor plays the role waits, at most `holdMillis`. A call in flight fails together with
- * its actor, and so do streams and dialogs. A call is repeated only if it has not run, as after a refusal, or if its
+ * A call that begins while no actor plays the role waits, at most `holdMillis`. An open call, stream or dialog of the
+ * portal fails together with its actor. A call is repeated only if it has not run, as after a refusal, or if its
  * endpoint is `idempotent`.
  *
  * @since 0.1.0
@@ -34,8 +34,8 @@ export interface Target {
   /** Makes the error of a call that has waited for the role as long as it may. */
   readonly late: () => ActorError
   /**
-   * Reports that an actor begins no more calls, because it is drained or ends. The supervisor is asked for a successor,
-   * if the role may have one.
+   * Reports that an actor begins no more calls, because it is drained or ends. The portal asks the supervisor for a
+   * successor, if the role may have one.
    */
   readonly refused?: ((portal: AnyPortal) => void) | undefined
 }
@@ -73,7 +73,10 @@ export const reach = (target: Target, except?: string): Effect.Effect<AnyPortal,
 /** The number of repeats of a call of an `idempotent` endpoint that may have begun. */
 const maxRepeats = 1
 
-/** True when a call that failed at `portal` may reach a successor. The failure stands if no successor can come. */
+/**
+ * True when a call that failed at `portal` may reach a successor. The failed call stays failed if no successor can
+ * come.
+ */
 const hasSuccessor = (target: Target, portal: AnyPortal, isEnding: boolean): boolean => {
   if (isEnding) target.refused?.(portal)
   const now = target.now()
@@ -133,7 +136,7 @@ export const make = (target: Target): AnyPortal => {
       )
     })
   const run = (call: any) => runAgain(call, 0)
-  // A refusal comes before the first item of a stream, and before the body of a dialog runs.
+  // A refusal arrives before the first item of a stream and before the body of a dialog, so the call can be repeated.
   const isRefused = (portal: AnyPortal) => (error: unknown) =>
     isRefusal(portal, error) && hasSuccessor(target, portal, true)
   const stream = (call: any, options: any): Stream.Stream<any, any> =>
@@ -172,7 +175,7 @@ export const make = (target: Target): AnyPortal => {
     stream,
     open,
     openScoped,
-    // The cancel ends only the present incarnation, because its successor was not meant.
+    // A cancel ends only the present incarnation, because its caller did not mean the successor.
     cancel: (reason?: string) => Effect.suspend(() => latest().cancel(reason)),
     wait: Effect.suspend(() => latest().wait),
     closed: Effect.suspend(() => latest().closed),

@@ -1,7 +1,7 @@
 /**
  * A handle on another actor: it runs calls in that actor, reads the actor's streams, and ends the actor. A portal owns
- * no actor. The portal works as long as its actor and the connection live; afterwards its calls fail with an error that
- * says so.
+ * no actor. A portal works as long as its actor and the connection live; afterwards its calls fail with an error that
+ * names the reason.
  *
  * The type of a portal lists the endpoints that the actor exposes, so calling any other is a compile error. At run time
  * the portal checks the module as well as the name, because two modules may each have an endpoint of one name and
@@ -49,7 +49,7 @@ export type EndpointsOf<X> = 0 extends 1 & X ? any
   : never
 
 /**
- * The dialog of an endpoint, as its caller holds it.
+ * The dialog of an endpoint as the caller of the dialog holds it.
  *
  * @category type-level
  * @since 0.1.0
@@ -63,7 +63,7 @@ export type DialogOf<Ep extends AnyDialogEndpoint> = Dialog<
 >
 
 type DialogEndpointOf<C> = C extends Call<infer Ep extends AnyDialogEndpoint> ? Ep : never
-/** The dialog of a call. The dialog of a generic endpoint has generic methods, too. */
+/** The dialog of a call. The dialog of a generic endpoint also has generic methods. */
 export type Opened<C> = DialogOf<DialogEndpointOf<C>>
 
 /**
@@ -74,12 +74,12 @@ export type Opened<C> = DialogOf<DialogEndpointOf<C>>
  */
 export interface Portal<in X> {
   readonly "~furrow/Portal": (_: X) => void
-  /** The actor at the other end. */
+  /** The actor at the other end of the portal. */
   readonly actor: ActorId
   readonly name: string
   /**
    * The reference of the actor, as data, which can be sent in place of the portal (`Actor.ref`, `Actor.portal`). A
-   * portal to handlers that run in this process has no reference: reading it throws.
+   * portal to handlers that run in this process has no reference, and a read of `ref` throws.
    */
   readonly ref: ActorRef<X>
   /**
@@ -99,9 +99,10 @@ export interface Portal<in X> {
     options?: Pick<StreamOptions, "window"> & { readonly receiver?: PayloadReceiver<Success<C>, never> | undefined }
   ) => Stream.Stream<Success<C>, Failure<C> | ActorError>
   /**
-   * Opens a dialog and runs `body` in it: the body and the far handler are linked. A far failure interrupts the body
-   * and fails `open`. A body that returns waits for the callee; a body that fails or is interrupted cancels the callee
-   * and waits, within a bound. A cancel by the body's own `dialog.cancel` is absorbed.
+   * Opens a dialog and runs `body` in it: the body and the far handler are linked. A failure of the callee interrupts
+   * the body, and fails `open`. A body that returns waits for the callee; a body that fails or is interrupted cancels
+   * the callee and waits, within a bound. A cancel of the dialog by the body's own `dialog.cancel` does not fail the
+   * dialog.
    */
   readonly open: <
     C extends Call<Extract<EndpointsOf<X>, AnyDialogEndpoint>> | Misused<C, "dialog", "portal">,
@@ -140,11 +141,11 @@ export interface Portal<in X> {
    */
   readonly incarnation: number
   /**
-   * The fate of calls through this portal, now and after every change: they pass, wait or fail. The stream ends with
-   * `"gone"`.
+   * The fate of calls through this portal, now and after every change: they pass, wait or fail. The stream of fates
+   * ends with `"gone"`.
    */
   readonly changes: Stream.Stream<Reachability>
-  /** A snapshot of the connection: dialogs, frames, bytes. */
+  /** A snapshot of the portal's connection: its dialogs, frames and bytes. */
   readonly statistics: Effect.Effect<PortalSnapshot>
 }
 
@@ -167,8 +168,8 @@ export interface PortalOptions {
   /** Waits for the end as `wait` does, and handles the end; fails when the exit cannot be known. Default: `wait`. */
   readonly monitor?: Effect.Effect<ActorExit, ActorError> | undefined
   /**
-   * Lets no further call begin at the actor; returns the number of calls that are still open at the bound. Absent when
-   * this side does not own the actor.
+   * Lets no further call begin at the actor; returns the number of calls that are still open at the bound. The function
+   * is absent when this side does not own the actor.
    */
   readonly drain?: ((within: Duration.Input) => Effect.Effect<number, ActorError>) | undefined
   /** The reference of the actor; `undefined` for a portal to handlers of this process. */
@@ -202,7 +203,7 @@ export const standsFor = (portal: Portal<any>, latest: () => Portal<any>): void 
 }
 
 /**
- * True for a portal.
+ * True for a value that is a portal.
  *
  * @example
  * ```ts
@@ -219,7 +220,7 @@ export const refOf = (portal: Portal<any>): ActorRefData | undefined => insides.
 
 /**
  * Calls back once when no further call can begin at this portal, in the turn of the event loop in which it ends, and
- * before any open call is told. The returned function removes the callback.
+ * before any open call is told. The returned function removes the callback for the end of the portal.
  */
 export const whenClosed = (portal: Portal<any>, callback: () => void): () => void => {
   const options = insides.get(portal)
@@ -231,9 +232,9 @@ export const whenClosed = (portal: Portal<any>, callback: () => void): () => voi
  * open call has ended, or at the bound, with the number of calls that are still open: 0 means that the actor is
  * drained.
  *
- * All further calls fail with `ActorBusy`, whose `isDraining` is true: they have not begun, and may be repeated
- * elsewhere. Children of a draining actor may still call it. A drain cannot be undone: the end of the actor follows.
- * Only the portal of the owner can drain an actor; any other portal is a defect.
+ * All further calls of the drained actor fail with `ActorBusy`, whose `isDraining` is true: these calls have not begun,
+ * and may be repeated elsewhere. Children of a draining actor may still call the actor. A drain cannot be undone,
+ * because the end of the actor follows. Only the portal of the owner can drain an actor; any other portal is a defect.
  *
  * @example
  * ```ts
@@ -287,8 +288,8 @@ export const relayed = (portal: Portal<any>): Relayed | undefined => {
 }
 
 /**
- * Gives a call the endpoint name that it has on the connection. Each name has one endpoint value, because its codecs
- * are cached by that value.
+ * Gives a call the endpoint name that it has on the connection. Each name on the connection has one endpoint value,
+ * because the endpoint's codecs are cached by this value.
  */
 const addressing = (prefix: string | undefined) => {
   if (prefix === undefined) return (call: Call<AnyEndpoint>) => call

@@ -3,8 +3,8 @@
  * fiber waits for them. A background fiber that fails or dies is logged as an Error, and causes an event here and at
  * the owner.
  *
- * Effect does not report how a background fiber exits, but its Scope lists the fiber among its finalizers. The Scope
- * that layers and `build` get therefore watches its own list.
+ * Effect does not report how a background fiber exits, but the fiber's Scope lists the fiber among its finalizers. The
+ * Scope that layers and `build` get therefore watches its own list.
  *
  * @since 0.1.0
  */

@@ -67,40 +67,46 @@ export interface ActorMainOptions {
   /** The identity with which the actor greets its parent, which may then give it another name and uuid. */
   readonly actor: ActorId
   readonly connection: Connection
-  /** Imports the modules that the actor is to serve. Rejects with an error that names the mistake and the remedy. */
+  /**
+   * Imports the modules that the actor is to serve. The promise rejects with an error that names the mistake and the
+   * next step.
+   */
   readonly load: (exposed: ReadonlyArray<Exposed>) => Promise<ReadonlyArray<Implemented<AnyEndpoint>>>
   /** Imports a module whose export serves a Service. */
   readonly loadModule: (module: string) => Promise<Record<string, unknown>>
   /**
-   * Builds the platform of this actor as its parent described it. The platform is closed with the Scope, after
-   * everything else.
+   * Builds the platform of this actor as its parent described it. The platform is closed with the Scope, after all
+   * other parts of the actor.
    */
   readonly platform: (spec: PlatformSpec) => Effect.Effect<Platform, RuntimeLayerError, Scope.Scope>
-  /** Opens a door for observers, when one of them knocks. Default: the actor cannot be observed. */
+  /** Opens a door for observers, when one of them knocks. The actor cannot be observed by default. */
   readonly observe?: Offer | undefined
   /**
-   * Opens the record of the actor's calls, before any module of it is imported. Default: the actor keeps no record of
-   * its calls.
+   * Opens the record of the actor's calls, before any module of it is imported. The actor keeps no record of its calls
+   * by default.
    */
   readonly record?: KeepRecord | undefined
   /**
-   * Gets the functions that end the actor from outside its connections. Default: the actor can be ended only over its
-   * connections.
+   * Gets the functions that end the actor from outside its connections. The actor can be ended only over its
+   * connections by default.
    */
   readonly onStart?: ((actor: Started) => void) | undefined
-  /** Called when the parent has said which actor this is, before any part of the actor is built. */
+  /** A callback for the moment at which the parent has named this actor, before any part of the actor is built. */
   readonly onNamed?: ((actor: ActorId) => void) | undefined
   /**
-   * Called when the actor is ready to serve. `rehearsal` makes the actor's first call as cheap as later calls: each
-   * `next` is a piece of a millisecond or two, for a turn in which the process is idle.
+   * A callback for the moment at which the actor is ready to serve. `rehearsal` makes the actor's first call as cheap
+   * as later calls: each `next` is a piece of a millisecond or two, for a turn in which the process is idle.
    */
   readonly onReady?: ((rehearsal: Iterator<void>) => void) | undefined
   /**
-   * Called when the actor begins to end. Other work of the platform should stop then, because it takes the time of the
-   * actor's last words.
+   * A callback for the moment at which the actor begins to end. Other work of the platform should stop when the actor
+   * begins to end, because the actor's last words need the time.
    */
   readonly onEnding?: (() => void) | undefined
-  /** Resolves when the output of the process has left it. A slow reader of the output delays the end of the actor. */
+  /**
+   * Resolves when the output of the actor's process has left the process. A slow reader of the output delays the end of
+   * the actor.
+   */
   readonly written?: (() => Promise<void>) | undefined
 }
 
@@ -125,7 +131,7 @@ export interface Booted {
   readonly logs: LogForwarder
   readonly scope: Scope.Closeable
   readonly main: Effect.Effect<unknown, unknown> | undefined
-  /** The context of handlers, whose loggers write to the root. */
+  /** The context in which an actor's handlers run, and whose loggers write to the root. */
   readonly context: Context.Context<never>
   /**
    * The Scope of the platform. The Scope of the platform is closed when the handlers, the layers and the logs are done.
@@ -228,7 +234,8 @@ const platformOf = (
   scope: Scope.Closeable
 ): Effect.Effect<Platform, BootFailed> =>
   Effect.gen(function*() {
-    // The step is reported only if building takes time. The parent can then tell which step a late start had reached.
+    // The step is reported only if building the layers takes time. The parent can tell from the reported step how far a
+    // late start has come.
     if (platform.ambient.length > 0 || platform.spawner !== null) yield* sayBuilding(channel, options.actor, events)
     return yield* options.platform(platform).pipe(
       Effect.provideService(Self, infoOf(options, ancestors)),
@@ -248,8 +255,8 @@ const sayBuilding = (channel: PeerChannel, self: ActorId, events: DialogContext[
   })
 
 /**
- * Releases everything that a failed boot has built. The first failure is the error of the boot; all other failures are
- * reported beside it.
+ * Releases all parts of the actor that a failed boot has built. The first failure is the error of the boot, and all
+ * other failures are reported together with it.
  */
 const undone = (
   { logs, platformScope, scope, local }: Pick<Booted, "local" | "logs" | "platformScope" | "scope">,
@@ -289,7 +296,7 @@ const loaded = async (options: ActorMainOptions, spec: SpawnSpec) => {
 
 /**
  * A portal for each Service that this one uses: to the actor itself, or through the parent where the parent runs the
- * handlers. The portals work until the last finalizer has run.
+ * handlers. The portals to used Services work until the actor's last finalizer has run.
  */
 const usedPortals = (
   served: ServiceImplementation.ServedInside,

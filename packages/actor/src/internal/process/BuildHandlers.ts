@@ -1,6 +1,6 @@
 /**
- * Turns definitions into the handlers that an actor serves. Each layer is built once per actor, and provides the
- * services of the handlers.
+ * Turns definitions into the handlers that an actor serves. Each layer of the definitions is built once per actor, and
+ * provides the services of their handlers.
  *
  * @since 0.1.0
  */
@@ -35,7 +35,10 @@ export const duplicate = (definitions: ReadonlyArray<Implemented<AnyEndpoint>>):
   return undefined
 }
 
-/** Builds the layers and binds the handlers to their services. The layers and handlers live as long as the Scope. */
+/**
+ * Builds the layers of an actor's definitions, and binds the handlers to the services of these layers. The layers and
+ * handlers of the actor live as long as the Scope.
+ */
 export const build = (
   definitions: ReadonlyArray<Implemented<AnyEndpoint>>
 ): Effect.Effect<BoundHandlers, unknown, ActorRuntime | Scope.Scope> =>

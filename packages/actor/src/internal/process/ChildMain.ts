@@ -2,7 +2,7 @@
  * Runs an actor below the root, on any platform: carries out what the table of an actor's life (Life.ts) decides.
  *
  * An actor ends because it is told to, because its parent is gone, because its main ended, or because of an uncaught
- * error. The steps of an end are the same each time, and every step has a bound that no code of the actor can break.
+ * error. Every end of an actor has the same steps, and each step has a bound that no code of the actor can break.
  *
  * @since 0.1.0
  */
@@ -42,8 +42,8 @@ export type { ActorMainOptions, Started } from "./BootUp.ts"
 export type { Ended } from "./Life.ts"
 
 /**
- * Runs an actor until it has ended, over the connection to its parent. The effect never fails and is not interrupted
- * from outside: the parent tells the actor to end.
+ * Runs an actor until it has ended, over the connection to its parent. The effect that runs an actor never fails and is
+ * not interrupted from outside, because the parent tells the actor to end.
  *
  * @example
  * ```ts check
@@ -127,7 +127,7 @@ class Living {
       for (const action of actions) this.execute(action, from)
       if (state._tag === "Ended") Deferred.doneUnsafe(this.ended, Exit.succeed(state.ended))
     } catch (defect) {
-      // A life that cannot continue ends as a failure of the runtime, which the platform reports.
+      // An actor whose life cannot continue ends with a failure of the runtime, which the platform reports.
       Deferred.doneUnsafe(this.ended, Exit.die(defect))
     }
   }
@@ -303,7 +303,7 @@ class Living {
       if (why._tag === "Failed" && why.of === "actor") dispatcher.failAll(why.error, cancellation)
       else dispatcher.cancelAll(cancellation)
     }
-    // The main has ended, and this caused the end, so the end does not wait for the main.
+    // The end of the main has caused the end of the actor, so the actor's end does not wait for the main.
     if (this.main?.pollUnsafe() !== undefined) this.main = undefined
     this.main?.interruptUnsafe(undefined, annotation(cancellation))
   }

@@ -1,6 +1,7 @@
 /**
  * Serves a Service or a dialog in this process, for tests and small programs: the handlers are at one end of a memory
- * connection, the portal at the other. Every value passes through the codecs, and no actor is started.
+ * connection, the portal at the other. Every value of handlers in this process passes through the codecs, and no actor
+ * is started.
  *
  * @since 0.1.0
  */

@@ -17,8 +17,8 @@
  * | Abandoning | what was being built is interrupted              | `Timeouts.finalizers`, less the last words |
  * | Ending     | part by part, each failure or cut kept           | the deadline of the actor that ends it    |
  *
- * An actor that serves or leaves may be drained first: it then begins no further call. An end is never undone, and its
- * first reason counts. When a part of the end fails or is cut off, the next part follows.
+ * An actor that serves or leaves may be drained first: it then begins no further call. The end of an actor is never
+ * undone, and its first reason counts. When a part of the end fails or is cut off, the next part follows.
  *
  * @since 0.1.0
  */
@@ -48,7 +48,7 @@ export type Why =
   | { readonly _tag: "Returned"; readonly reason: string }
   | { readonly _tag: "ParentLost"; readonly signal: Signal | undefined }
 
-/** The parts of an end, in their order. */
+/** The parts of an actor's end, in their order. */
 export const parts = ["handlers", "layers", "logs", "output", "platform", "farewell"] as const
 export type Part = typeof parts[number]
 
@@ -68,7 +68,7 @@ export type State<F> =
   | { readonly _tag: "Greeting" }
   | { readonly _tag: "Booting" }
   | { readonly _tag: "Abandoning"; readonly why: Why }
-  /** The actor answers calls. While `draining`, the open calls continue, and no further call begins. */
+  /** The actor is ready, and answers calls. While `draining`, the open calls continue, and no further call begins. */
   | { readonly _tag: "Serving"; readonly draining: boolean }
   | { readonly _tag: "Leaving"; readonly signal: Signal; readonly draining: boolean }
   | { readonly _tag: "Ending"; readonly why: Why; readonly part: Part; readonly cleanup: ReadonlyArray<F> }
@@ -79,7 +79,9 @@ export type Input<F> =
   | { readonly _tag: "Refused" }
   | { readonly _tag: "Booted" }
   | { readonly _tag: "BootFailed"; readonly cause: F }
-  /** The word `CancelActor` has arrived. `own` is true when the word answers the actor's own `Leave`. */
+  /**
+   * The word `CancelActor` has arrived. `own` is true when the owner's request to end answers the actor's own `Leave`.
+   */
   | { readonly _tag: "Cancel"; readonly cancellation: Cancellation; readonly own: boolean }
   | { readonly _tag: "Signal"; readonly signal: Signal }
   /** No code in the actor caught this error. `cause` is the same error in the form of a failure of the cleanup. */
@@ -87,7 +89,7 @@ export type Input<F> =
   | { readonly _tag: "MainReturned" }
   | { readonly _tag: "MainFailed"; readonly error: unknown }
   | { readonly _tag: "MainInterrupted" }
-  /** The actor's owner wants no new calls to begin. */
+  /** The owner of the actor drains it, so that no new calls begin. */
   | { readonly _tag: "Drain" }
   /** Code of the actor ends the whole actor (`Actor.exit`). */
   | { readonly _tag: "Exit"; readonly reason: string }
@@ -196,8 +198,8 @@ const bootFailed = <F>(cause: F, why: Why | undefined): Step<F> => [
 ]
 
 /**
- * The next part of an end. Failures are reported before the logs are sent; failures that closing the platform adds are
- * reported at once.
+ * The next part of an end. Failures of the cleanup are reported before the logs are sent. Failures of closing the
+ * platform are reported at once.
  */
 const settled = <F>(state: Extract<State<F>, { readonly _tag: "Ending" }>, failed: F | undefined): Step<F> => {
   const { part, why } = state
@@ -240,7 +242,7 @@ export const step = <F>(state: State<F>, input: Input<F>): Step<F> => {
     }
     case "Abandoning":
       if (input._tag === "BootFailed") return bootFailed(input.cause, state.why)
-      // The boot could not be interrupted and has succeeded, so the actor ends like one that served.
+      // The boot could not be interrupted and has succeeded, so the actor ends like an actor that has served.
       return input._tag === "Booted" ? begin(state.why, input) : stay
     case "Serving": {
       if (input._tag === "Signal") {

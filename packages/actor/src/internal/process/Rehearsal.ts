@@ -1,9 +1,10 @@
 /**
  * Rehearses the first call of an actor before a real call comes.
  *
- * Code is compiled at its first use, and codecs are derived at their first value. Without a rehearsal the first call
- * takes ten times as long as the second. An idle actor that is ready goes through a call of its own, and derives the
- * codecs of its endpoints. A rehearsal sends nothing out of the process, and runs no handler of the program.
+ * JavaScript code is compiled at its first use, and codecs are derived at their first value. Without a rehearsal the
+ * first call of an actor takes ten times as long as its second call. An idle actor that is ready goes through a call of
+ * its own, and derives the codecs of its endpoints. A rehearsal sends nothing out of the process, and runs no handler
+ * of the program.
  *
  * @since 0.1.0
  */
@@ -32,7 +33,7 @@ const name = "furrow/rehearsal"
 const Line = Schema.Struct({ text: Schema.String, count: Schema.Number, isLast: Schema.Boolean })
 const line: typeof Line.Type = { text: "a line", count: 1, isLast: true }
 
-/** The word in the form in which the other end of a connection would read it. */
+/** Encodes and decodes a word, as if it had crossed a connection. */
 const received = (word: Message): Envelope.Decoded => {
   const outbox = new Frame.Outbox()
   outbox.push(Envelope.encode(word))
@@ -92,8 +93,8 @@ const call = function*(env: DialogContext, context: Context.Context<never>): Gen
 }
 
 /**
- * Runs the pieces of the rehearsal until one throws: a contract without codecs fails again with its first call, and
- * that failure explains the error.
+ * Runs the pieces of the rehearsal until one piece throws. A contract without codecs fails again with its first call,
+ * and the failure of this call explains the error.
  */
 const attempted = function*(pieces: Iterable<void>): Generator<void, void> {
   try {
@@ -103,7 +104,7 @@ const attempted = function*(pieces: Iterable<void>): Generator<void, void> {
   }
 }
 
-/** The pieces of a rehearsal. Each takes a millisecond or two, and none throws. */
+/** The pieces of the rehearsal of an actor's first call. Each piece takes a millisecond or two, and no piece throws. */
 export const pieces = function*(
   handlers: BoundHandlers,
   env: DialogContext,

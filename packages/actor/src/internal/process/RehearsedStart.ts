@@ -1,9 +1,9 @@
 /**
  * Rehearses the start of an actor, in a process that is not yet an actor.
  *
- * Most of a start is code that runs for the first time. A process that waits to become an actor starts one inside
- * itself. The start goes over memory from the greeting through `Spawn`, the module, `Ready` and a first call, to the
- * end. A rehearsal leaves nothing behind but compiled code.
+ * Most of the time of an actor's start is spent on code that runs for the first time. A process that waits to become an
+ * actor starts an actor inside itself. The rehearsed start goes over a connection in memory, from the greeting through
+ * `Spawn`, the module, `Ready` and a first call, to the end. A rehearsal leaves only compiled code behind.
  *
  * @since 0.2.0
  */
@@ -58,7 +58,7 @@ const specOf = ({ expose, transports }: StartToRehearse): SpawnSpec => ({
 
 /**
  * Starts an actor in this process that nothing else reaches, and ends it, so that the next start runs compiled code.
- * Fails as that start does.
+ * The rehearsal fails as the rehearsed start does.
  *
  * @example
  * ```ts

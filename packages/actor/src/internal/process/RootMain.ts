@@ -54,11 +54,11 @@ import * as BuildHandlers from "./BuildHandlers.ts"
  * @since 0.1.0
  */
 export interface RootOptions {
-  /** The name of the root. Default: `root`. */
+  /** The name of the root actor. Default: `root`. */
   readonly name?: string | undefined
   /** Endpoints that the root serves to its children. */
   readonly expose?: ReadonlyArray<Implemented<AnyEndpoint>> | undefined
-  /** The name and the secret of the tree. Default: a new secret for every runtime. */
+  /** The name and the secret of the tree. Every runtime has a new secret by default. */
   readonly credentials?: TreeCredentials | undefined
   /**
    * The Layers that every actor of the tree builds, in this order, before the modules that it serves. Default: nothing.
@@ -72,13 +72,13 @@ export interface RootOptions {
   readonly trust?: "secret" | "certificate" | undefined
   /**
    * True when the root listens from its start on, so that other programs can reach it at a known address
-   * (`Registry.at`). Default: the root begins to listen when an actor, or a Discovery of several trees, asks for its
+   * (`Registry.at`). By default the root begins to listen when an actor, or a Discovery of several trees, asks for its
    * address.
    */
   readonly listen?: boolean | undefined
   /**
    * The depth to which other processes of this user may look into the actors of the tree, for example with
-   * `furrow why`. Default: the variable `FURROW_OBSERVE` of the environment, or `look`.
+   * `furrow why`. The default is the value of the variable `FURROW_OBSERVE` of the environment, or `look`.
    */
   readonly observe?: Observe | undefined
 }
@@ -202,7 +202,7 @@ const farewellOf = (exit: Exit.Exit<unknown, unknown>, self: ActorId): Farewell 
 }
 
 /**
- * Builds the runtime of a root on this platform. When the layer of an exposed endpoint fails, the failure is a defect.
+ * Builds the runtime of a root on this platform. The failure of the layer of an exposed endpoint is a defect.
  */
 const runtimeOn = (
   options: RootOptions,
@@ -230,8 +230,8 @@ const runtimeOn = (
       unique: false
     }
     const registrar = new RegistrarService({ root, events: local.events, isGone: (entry) => isGone(local, entry) })
-    // The directory may ask whether an actor has ended. The root's connections answer whether an actor has ended, so
-    // the connections are made first.
+    // The directory of the root may ask whether an actor has ended. The root's connections answer whether an actor has
+    // ended, so the connections are made first.
     let directory: Directory = registrar
     const opened = deferred(() => directory)
     const keeper = new Keeper(local, context)
@@ -275,8 +275,8 @@ const runtimeOn = (
   })
 
 /**
- * The runtime of a root, over a transport, a discovery and a spawner. A program that lacks one of them does not
- * compile. Fails with `RuntimeLayerError` when a part of the platform cannot be built.
+ * The runtime of a root, over a transport, a discovery and a spawner. A program that lacks the transport, the discovery
+ * or the spawner does not compile. Fails with `RuntimeLayerError` when a part of the platform cannot be built.
  *
  * Each runtime has credentials of its own, even if one Layer is used for two trees. The ambient Layers also surround
  * the program itself.

@@ -1,6 +1,6 @@
 /**
  * One request of an RpcGroup in its actor, from its arrival until no work of the request runs any more. Effect's
- * RpcServer answers a request before its Scope is closed, and a handler may leave its answer to a Deferred. The request
+ * RpcServer answers a request before its Scope is closed, and a handler may leave its answer to a Deferred. A request
  * is therefore over when it has its answer and its fiber has ended.
  *
  *   Waiting --Begun--> Running --Answered--> Closing --Ended--> Settled
@@ -36,7 +36,10 @@ export type Input =
 
 export const waiting: State = { _tag: "Waiting" }
 
-/** The state of a request after an input. An input without meaning in a state changes nothing. */
+/**
+ * The state of a request after an input. An input that has no meaning in the present state of the request changes
+ * nothing.
+ */
 export const step = (state: State, input: Input): State => {
   switch (state._tag) {
     case "Waiting":

@@ -1,6 +1,6 @@
 /**
  * Serves an RpcGroup as the handlers of an actor. Effect's own RpcServer implements the group, once for the whole
- * actor. Each request is one Furrow call or stream, which ends when no work of the request runs any more.
+ * actor. Each request of a group is one Furrow call or stream, which ends when no work of the request runs any more.
  *
  *   a client's session opens -> its id            a request -> RpcServer -> its answer, after its Scope is closed
  *   the session ends -> its requests are interrupted and waited for, and no other request of it is let in
@@ -48,7 +48,7 @@ class Serving {
   server: RpcServer.RpcServer<Rpc.Any> | undefined
   readonly sessions = new Map<number, Session>()
   readonly open = new Map<RequestId, Request>()
-  /** The request that is being handed to RpcServer. */
+  /** The request that is being passed to RpcServer. */
   private written: Request | undefined
   /**
    * Runs an effect in the context of the actor itself, which RpcServer joins only once with the context of each
@@ -144,7 +144,7 @@ class Serving {
     return Headers.empty
   }
 
-  /** Interrupts an open request, and waits for its end. Fails with the failure of its cleanup. */
+  /** Interrupts an open request, and waits for its end. The effect fails with the failure of the request's cleanup. */
   leave(request: Request, fiber: AnyFiber): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (request.exit !== undefined) return Effect.void
@@ -172,7 +172,8 @@ class Serving {
     return Effect.suspend(() => {
       this.sessions.delete(session.id)
       for (const request of Array.from(session.requests)) this.interrupt(request, cancellation)
-      // RpcServer is told too, because only it knows the fiber of a request that waits for a permit or a Deferred.
+      // RpcServer is told of the interruption as well, because only RpcServer knows the fiber of a request that waits
+      // for a permit or a Deferred.
       return Effect.andThen(this.server!.disconnect(session.id), session.idle)
     })
   }
@@ -205,7 +206,7 @@ const cleanedUp = (exit: RpcRequest.AnyExit): Effect.Effect<void> => {
 
 const cancellationOf = (fiber: AnyFiber): Cancellation | undefined => fiber.getRef(CurrentDialog)?.cancellation
 
-/** One client of the group. */
+/** The session of one client of the group. */
 class Session {
   readonly id: number
   /** The uuid of the actor that opened the session: no other actor may use it. */
@@ -242,7 +243,7 @@ class Request {
   private readonly context: Context.Context<never>
   /** The items of a stream on their way to the caller, chunk by chunk. */
   chunks: Queue.Queue<ReadonlyArray<unknown>, RpcEndpoints.Failure | Cause.Done> | undefined
-  /** The author and the reason of the request's cancel. */
+  /** The author and the reason of the cancel of an RpcGroup's request. */
   cancellation: Cancellation | undefined
   state: RpcRequest.State = RpcRequest.waiting
   private ended: ((exit: RpcRequest.AnyExit) => void) | undefined
@@ -295,14 +296,17 @@ class Request {
   private fiberEnded(exit: RpcRequest.AnyExit): void {
     if (!this.discard) return this.input({ _tag: "Ended", exit })
     const { state } = this
-    // An acknowledgement stays valid, whatever becomes of the request later.
+    // The acknowledgement of a discarded request stays valid, however the request ends later.
     this.input({ _tag: "Ended", exit: Exit.void })
     if (Exit.isSuccess(exit) || state._tag !== "Closing" || Exit.isFailure(state.exit)) return
     const reasons = exit.cause.reasons.filter((reason) => reason._tag !== "Interrupt")
     if (reasons.length > 0) this.unread(this.endpoint, Cause.fromReasons(reasons))
   }
 
-  /** Calls `callback` when the request has ended for its caller. Only the last callback that was set is called. */
+  /**
+   * Calls `callback` when the request has ended for its caller. Only the last callback that was set for a request is
+   * called.
+   */
   whenEnded(callback: (exit: RpcRequest.AnyExit) => void): void {
     if (this.exit === undefined) this.ended = callback
     else callback(this.exit)
@@ -354,7 +358,8 @@ const stream = (serving: Serving, endpoint: AnyEndpoint) => (payload: RpcEndpoin
       const request = serving.request(session, endpoint, false, fiber)
       request.chunks = chunks
       yield* Effect.addFinalizer(() => {
-        // The reader has left, so its queue is closed: uninterruptible work continues without a reader.
+        // The queue of a stream is closed when its reader has left, and uninterruptible work continues without a
+        // reader.
         Queue.shutdownUnsafe(chunks)
         return serving.leave(request, fiber)
       })
@@ -400,7 +405,7 @@ export const handlersOf = (
         onFromServer: serving.onFromServer,
         disableClientAcks: true,
         disableFatalDefects: true,
-        // The call that carries a request has a span already, so RpcServer makes none.
+        // The call that carries a request already has a span, so RpcServer makes no span of its own.
         disableTracing: true
       }),
       built as Context.Context<never>

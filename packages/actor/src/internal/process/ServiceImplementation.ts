@@ -59,7 +59,7 @@ export interface ServedInside {
   readonly key: string
   /** The class that is implemented, with its endpoints and the Services that it uses. */
   readonly service: () => AnyService
-  /** Loads the function that makes the implementation from the settings of the start. */
+  /** Loads the function that makes the implementation of a Service from the settings of the Service's start. */
   readonly load: () => Promise<(settings: any) => Implementation>
 }
 
@@ -95,8 +95,8 @@ const escalation = (local: LocalActor) => (exit: Exit.Exit<void, unknown>): void
 }
 
 /**
- * Builds a Service's handlers once, in its actor. The handlers live as long as the Scope. `config` holds the settings
- * of the start.
+ * Builds a Service's handlers once, in its actor. The handlers of the Service live as long as the Scope. `config` holds
+ * the settings of the start.
  */
 export const build = (
   served: ServedInside,

@@ -1,9 +1,9 @@
 /**
  * Ends first the handlers and then the layers of an actor, within a bound that no code of the actor can break.
  *
- * A finalizer may die, and an uninterruptible one may never end. A failed or endless finalizer does not delay the end
- * of the actor: the failure is reported to its owner and logged, and the actor continues with its last logs, its `Bye`
- * and its exit.
+ * A finalizer may die, and an uninterruptible finalizer may never end. A failed or endless finalizer does not delay the
+ * end of the actor: the failure is reported to its owner and logged, and the actor continues with its last logs, its
+ * `Bye` and its exit.
  *
  * @since 0.1.0
  */
@@ -28,8 +28,8 @@ import { logError } from "../settings/Log.ts"
 export const marginMillis = 250
 
 /**
- * The milliseconds of a deadline that the cleanup may take. Of a deadline below twice the reserve, the cleanup gets
- * half.
+ * The milliseconds of a deadline that the cleanup may take. If the deadline is less than twice the reserve for the last
+ * words, the cleanup gets half of the deadline.
  */
 export const cleanupBound = (deadline: number): number => deadline - Math.min(marginMillis, deadline / 2)
 
@@ -83,8 +83,8 @@ const unfinished = (what: string, millis: number): Error =>
 export type Failed = Cause.Cause<unknown> | undefined
 
 /**
- * Waits for the handlers and the main, which are already interrupted. After the bound the layers are released even if
- * handlers have not ended.
+ * Waits for the handlers and the main, which are already interrupted. When the bound has passed, the layers are
+ * released even if handlers have not ended.
  */
 export const awaitHandlers = (
   serving: ReadonlyArray<Dispatcher>,

@@ -23,7 +23,7 @@ export type Role = typeof Role.Type
  */
 export const ActorRefData = Schema.Struct({
   /**
-   * The role that the actor plays under its supervisor, if any. After a restart, callers find the successor by the
+   * The role that the actor plays under its supervisor, if any. Callers find the successor of a restarted actor by the
    * role.
    */
   role: Schema.optionalKey(Role),

@@ -2,8 +2,8 @@
  * The definitions made in this process, by kind, module and name.
  *
  * An actor finds by module and name the definitions that it is to serve. A bundler drops and renames exports, so an
- * actor's process records every definition when it is made, until the actor serves. A root records nothing, because it
- * may make definitions for as long as it lives.
+ * actor's process records every definition when it is made, until the actor serves. A root records no definitions,
+ * because a root may make definitions for as long as it lives.
  *
  * @since 0.1.0
  */

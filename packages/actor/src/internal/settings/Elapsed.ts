@@ -2,7 +2,7 @@
  * Timeouts that count only the time in which this process ran.
  *
  * A stopped process (Ctrl-Z, SIGSTOP) receives nothing, so the time in which it is stopped counts against none of its
- * timeouts. No clock can distinguish a running process from a stopped one. A timeout therefore sleeps in slices, and a
+ * timeouts. No clock can tell a running process from a stopped process. A timeout therefore sleeps in slices, and a
  * slice that took much too long counts as its planned length.
  *
  * @since 0.1.0
@@ -16,7 +16,7 @@ import { monotonicMillis } from "./Timeouts.ts"
 const sliceCount = 10
 const minSliceMillis = 25
 const maxSliceMillis = 500
-/** Milliseconds by which a slice may be late. A later slice means that the process was stopped. */
+/** Milliseconds by which a slice may be late. A slice that is later means that the process was stopped. */
 const slackMillis = 50
 
 /**
@@ -35,13 +35,13 @@ export class Countdown {
     this.since = monotonicMillis(clock)
   }
 
-  /** Milliseconds left, never below 0. */
+  /** The milliseconds that are left of the countdown, never below 0. */
   get left(): number {
     const passed = monotonicMillis(this.clock) - this.since
     return Math.max(0, this.counted - Math.min(passed, this.slice + slackMillis))
   }
 
-  /** Ends when no milliseconds are left. */
+  /** Ends when no milliseconds of the countdown are left. */
   readonly run: Effect.Effect<void> = Effect.suspend(() => {
     this.counted = this.left
     this.since = monotonicMillis(this.clock)

@@ -29,7 +29,7 @@ export interface Timeouts {
   /**
    * Rung 3 of the shutdown ladder: the time from the acknowledgement of CancelActor to the actor's Bye. The actor cuts
    * its finalizers off a quarter of a second earlier, or at half of this timeout if the timeout is below half a second.
-   * The remaining time is for the actor's last words.
+   * The time between the end of the finalizers and this timeout is for the actor's last words.
    */
   readonly finalizers: number
   /** Rung 4 of the shutdown ladder: the time from SIGTERM to SIGKILL. */
@@ -47,8 +47,8 @@ export interface Timeouts {
   readonly handshake: number
   /**
    * The time from a peer's last sign of life until the peer counts as lost. The timeout applies to connections that can
-   * be cut without an end: TLS, and TCP beyond the loopback. After half of this timeout the peer is asked for a sign of
-   * life. An actor that blocks its event loop for this long counts as lost for such peers.
+   * be cut without an end: TLS, and TCP beyond the loopback. A peer is asked for a sign of life after half of this
+   * timeout. An actor that blocks its event loop for longer than this timeout counts as lost for peers on other hosts.
    */
   readonly silence: number
 }
@@ -92,7 +92,8 @@ export const Timeouts: Context.Reference<Timeouts> = Context.Reference("@furrow/
 })
 
 /**
- * Some of the timeouts, each in any form that Effect accepts for a duration. A number is milliseconds.
+ * A partial set of timeouts, each in any form that Effect accepts for a duration. A timeout that is a number counts
+ * milliseconds.
  *
  * @category models
  * @since 0.1.0
@@ -121,8 +122,7 @@ export const make = (bounds: Bounds, over: Timeouts = defaults): Timeouts => {
 }
 
 /**
- * Sets some of the timeouts for an effect and for every actor that it starts. Timeouts that are not named keep their
- * values.
+ * Sets some of the timeouts for an effect and for every actor that it starts. All other timeouts keep their values.
  *
  * @example
  * ```ts

@@ -24,21 +24,21 @@ export interface Wire {
   readonly hold: () => void
   readonly release: () => void
   /**
-   * Ends the wire for its reader when this many further bytes have passed. With 0 further bytes the wire ends now, and
-   * the bytes on it are lost.
+   * Ends the wire for its reader when this many further bytes have passed. A wire with 0 further bytes ends now, and
+   * the bytes on the wire are lost.
    */
   readonly cut: (afterBytes: number) => void
 }
 
 /**
- * The event loop of one process, as the runtime uses it. A job runs in the process to which it was given. A job that
- * throws does so only after its owner's state has changed.
+ * The event loop of one process, as the runtime uses it. A job runs in the process to which it was given. A job may
+ * throw only after it has changed the state of its owner.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Turn {
-  /** Runs the job when the running code has finished. Jobs of one lane keep their order. */
+  /** Runs the job when the running code has finished. Jobs of one lane run in the order in which they were given. */
   readonly later: (job: () => void, lane: object) => void
   /** Runs a job as `later` does, but after timers and other connections have had their turn. */
   readonly rest: (job: () => void, lane: object) => void
@@ -49,13 +49,19 @@ export interface Turn {
   readonly receive: (job: () => void, lane: object) => void
   /** Reports a wire in memory that this process reads, and the number of the process that writes to it. */
   readonly wired: (wire: Wire, from: number) => void
-  /** Runs a job that code of another process requests. The job runs at once if all processes share one event loop. */
+  /**
+   * Runs a job that code of another process requests. The requested job runs at once if all processes share one event
+   * loop.
+   */
   readonly enter: (job: () => void) => void
   /** Waits for a promise that neither the program nor its Clock controls, such as an import. */
   readonly outside: <A>(promise: () => PromiseLike<A>) => Effect.Effect<A, unknown>
   /** The pid of this process; 0 when the platform has none. */
   readonly pid: number
-  /** Returns the milliseconds of a clock that no change of the wall clock moves. The runtime computes ages from them. */
+  /**
+   * Returns the milliseconds of a clock that no change of the wall clock moves. The runtime computes ages from these
+   * milliseconds.
+   */
   readonly now: () => number
   /** A new version 4 uuid. */
   readonly uuid: () => string
@@ -67,7 +73,7 @@ export interface Turn {
    */
   readonly start: (actor: ActorId, context: Context.Context<never>) => Context.Context<never>
   /**
-   * Ends the process of this `Turn`. Returns true if none of the process's code runs from here on, and false if its
+   * Ends the process of this `Turn`. The result is true if no code of the process runs any more, and false if its
    * fibers still have to be ended.
    */
   readonly exit: () => boolean
@@ -105,8 +111,8 @@ export const eventLoop: Turn = {
   outside: (promise) => Effect.tryPromise({ try: promise, catch: identity }),
   pid: process?.pid ?? 0,
   now: () => host.performance.now(),
-  // Web Crypto is read at its first use. Node loads Web Crypto when a program first reads it, which takes a twentieth
-  // of the time of an actor's start.
+  // The runtime reads the global of Web Crypto only at its first use. Node loads Web Crypto when a program first reads
+  // it, which takes a twentieth of the time of an actor's start.
   uuid: () => host.crypto.randomUUID(),
   hold: () => {},
   start: (_, context) => context,

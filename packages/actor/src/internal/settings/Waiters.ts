@@ -1,9 +1,9 @@
 import * as Effect from "effect/Effect"
 
 /**
- * Callbacks that wait for one thing to happen. Each callback is called once, when the thing happens.
+ * A list of callbacks that wait for one event. Each waiting callback is called once, when its event happens.
  *
- * A callback that throws does not prevent the call of other callbacks. `wake` throws the first error after all
+ * A waiting callback that throws does not prevent the call of other callbacks. `wake` throws the first error after all
  * callbacks have been called.
  *
  * @example
@@ -61,13 +61,16 @@ export class Waiters<A = void> {
     }
   }
 
-  /** Calls every callback, even when one of them throws. The first error is thrown afterwards. */
+  /**
+   * Calls every waiting callback, even when one of the callbacks throws. The first error of a callback is thrown after
+   * all callbacks have been called.
+   */
   wake(value: A): void {
     this.wakes++
     if (this.waiting.size === 0) return
     const thrown: Array<unknown> = []
     for (const waiter of Array.from(this.waiting)) {
-      // An earlier callback may have removed this one from the list.
+      // An earlier callback may have removed this callback from the list.
       if (!this.waiting.delete(waiter)) continue
       try {
         waiter.callback(value)

@@ -29,12 +29,12 @@ export interface BootOptions {
   readonly explain: (done: (error: ActorError) => void) => void
   /** Answers a call that the actor makes before it is ready: a call of its layers, or its first logs. */
   readonly start: (message: Start, channel: PeerChannel) => void
-  /** Notes the step that the start has reached. */
+  /** Records the step that the start of the actor has reached. */
   readonly reached?: ((step: SpawnStep) => void) | undefined
   /**
-   * Called when the actor has said `Ready`, even if its start was given up before the word arrived: the later words of
-   * the channel go to the caller of `boot`. A ready actor has finalizers, so the owner must hear its answer when it is
-   * asked to end.
+   * A callback for the moment at which the actor has said `Ready`, even if its start was given up before the word
+   * arrived: the later words of the channel go to the caller of `boot`. A ready actor has finalizers, so the owner must
+   * hear its answer when it is asked to end.
    */
   readonly ready: (channel: PeerChannel) => void
   /** Reads the payload of an `Error` for dialog 0; `undefined` when the error is not about the start. */
@@ -59,12 +59,12 @@ const lostDuring = (error: ActorError): Omit<StartFailure, "step"> => ({
   hint: error instanceof ActorLost ? error.hint : null
 })
 
-/** The call with which an actor reports that everything is imported, and that its layers are being built. */
+/** The call with which an actor reports that all its modules are imported, and that its layers are being built. */
 export const building = endpoint("furrow/building")
 
 /**
- * Returns the open channel of a ready actor, or fails with the error of its start. The caller has to end the process in
- * either case.
+ * Returns the open channel of a ready actor, or fails with the error of its start. The caller has to end the actor's
+ * process, whether the start succeeds or fails.
  */
 export const boot = (options: BootOptions): Effect.Effect<PeerChannel, SpawnFailed> => {
   const { deadline, handle, spec } = options

@@ -1,7 +1,8 @@
 /**
  * The record that an actor keeps of its calls while it lives, and the evidence that remains of its death.
  *
- * Neither the record nor the evidence holds a payload, a local variable or the text of a message.
+ * Neither the record of an actor's calls nor the evidence of its death holds a payload, a local variable or the text of
+ * a message.
  *
  * @since 0.2.0
  */
@@ -23,7 +24,7 @@ export type KeepRecord = (
 ) => Recorder | undefined
 
 /**
- * A call in the record of a dead actor.
+ * One call in the record that a dead actor has kept of its calls.
  *
  * @category models
  * @since 0.2.0
@@ -66,7 +67,7 @@ export interface Evidence {
 }
 
 /**
- * The story of an actor's death, which the platform stores. The story holds no text of the program.
+ * The post-mortem of an actor, which the platform stores as a file. A post-mortem holds no text of the program.
  *
  * @category models
  * @since 0.2.0

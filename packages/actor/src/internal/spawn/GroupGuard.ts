@@ -13,13 +13,13 @@
  */
 export interface GroupGuard {
   /**
-   * The words to put before the command line of a guarded process; `undefined` when this platform guards none. Throws
-   * when no process can be started.
+   * The command and arguments to put before the command line of a guarded process; `undefined` when this platform
+   * guards none. The function throws when no process can be started.
    */
   readonly prefix: () => ReadonlyArray<string> | undefined
   /**
-   * Notes that the process with this number leads a group of its own. The caller runs the returned function once this
-   * process is reaped; the processes that remain in its group are then killed.
+   * Records that the process with this number leads a process group of its own. The caller runs the returned function
+   * once this process is reaped, which kills the processes that remain in the process's group.
    */
   readonly enter: (group: number) => () => void
   /** Sends a signal that the kernel does not let this process send, if another process of the tree can send it. */

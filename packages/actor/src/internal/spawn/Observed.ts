@@ -17,14 +17,16 @@ import type { PlatformSpec } from "./SpawnSpec.ts"
  */
 export interface Means {
   /**
-   * The authenticator of one connection. The authenticator proves a key of the door, and never the secret of the tree.
+   * The authenticator of one connection from an observer. The authenticator proves a key of the door, and never the
+   * secret of the tree.
    */
   readonly authenticator: Authenticator
   readonly process: () => ProcessInspection
   /** The source lines at which the given fibers and their child fibers stand, and the things for which they wait. */
   readonly fibers: (works: Works) => Promise<ReadonlyArray<FiberInspection>>
   /**
-   * The stack of a child of this process, however busy the child is. The promise rejects when the stack cannot be seen.
+   * The stack of a child of this process, however busy the child is. The promise rejects when the stack of the child
+   * cannot be read.
    */
   readonly stack: (pid: number) => Promise<StackInspection>
   /** Profiles the processor time of this process for that many milliseconds, in the format of V8. */
@@ -34,7 +36,7 @@ export interface Means {
 }
 
 /**
- * One actor that an observer may look into.
+ * An actor that offers its state to observers.
  *
  * @category models
  * @since 0.2.0
@@ -42,12 +44,15 @@ export interface Means {
 export interface Observed {
   readonly actor: ActorId
   readonly level: Observe
-  /** Serves one observer, once it has proven that it holds the key. The returned function disconnects the observer. */
+  /**
+   * Serves one observer, once it has proven that it holds the key. The function that serving an observer returns
+   * disconnects this observer.
+   */
   readonly serve: (connection: Connection, means: Means) => () => void
 }
 
 /**
- * Opens a door to an actor while an observer is looking. The returned function closes the door for good.
+ * Opens a door to an actor while an observer is looking. The returned function closes the actor's door for good.
  *
  * @category models
  * @since 0.2.0

@@ -2,7 +2,7 @@
  * The payloads of `Spawn`, with which a parent tells a new actor what to be, and of `Ready`, the actor's answer.
  *
  * Code checks each field by hand at both ends, which always run the same version of this package. The codec of a schema
- * would be derived for a single use in every process, which took a tenth of an actor's start.
+ * would be derived for a single use in every process, which would take a tenth of an actor's start.
  *
  * @since 0.1.0
  */
@@ -38,7 +38,7 @@ export interface ServiceSpec {
 
 /**
  * The description of a tree's platform that every actor gets: its transports, its spawner, and the services around its
- * handlers. The secret crosses only on the connection of a parent and its child.
+ * handlers. The secret of a tree crosses only on the connection of a parent and its child.
  *
  * @category models
  * @since 0.1.0
@@ -53,7 +53,7 @@ export interface PlatformSpec {
   readonly ambient: ReadonlyArray<PortableData>
   /** The depth to which observers may look into the actors of the tree. */
   readonly observe: Observe
-  /** The folder for the records and the stories of dead actors; null when no record is kept. */
+  /** The folder for the records of actors' calls and the post-mortems of dead actors; null when no record is kept. */
   readonly graves: string | null
   /** The proof of membership in the tree. Default: `secret`. */
   readonly trust?: "secret" | "certificate" | undefined

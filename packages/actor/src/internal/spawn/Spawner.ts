@@ -1,5 +1,6 @@
 /**
- * Starts the process of an actor. The caller owns the process handle, and must end the process, because no Scope does.
+ * Starts the process of an actor. A caller of a spawner owns the process handle, and must end the process, because no
+ * Scope ends it.
  *
  * A spawner works with processes, pipes and signals, and has no part in dialogs or supervision.
  *
@@ -16,14 +17,16 @@ import type { Evidence, PostMortem } from "./Evidence.ts"
 /**
  * The destination of an output stream of an actor.
  *
- * - `stdout`, `stderr`: the parent's stream of this name. Bytes arrive unchanged, and lines of several actors are not
- *   mixed.
- * - `log`: the parent logs each line with the annotation `actor`, stdout as Info and stderr as Warning.
- * - `ignore`: the output is dropped.
- * - `inherit`: the process writes to the parent's stream itself. Lines may be torn then, and the last lines of stderr
- *   are not kept.
- * - a function: it is called with the bytes, in pieces of any size. If the function returns a promise, more bytes are
- *   read when the promise is fulfilled. One that throws or rejects gets no more, and its parent logs a warning.
+ * - `stdout` and `stderr` write the output to the parent's stream of this name. The bytes arrive unchanged, and lines
+ *   of several actors are not mixed.
+ * - `log` makes the parent log each line of the actor with the annotation `actor`, stdout as Info and stderr as
+ *   Warning.
+ * - `ignore` drops the output of the actor.
+ * - `inherit` lets the actor's process write to the parent's stream itself. Lines of several actors may then be mixed,
+ *   and the last lines of stderr are not kept.
+ * - A function is called with the bytes of the actor's output, in pieces of any size. If the function returns a
+ *   promise, more bytes are read when the promise is fulfilled. A function that throws or rejects gets no more bytes,
+ *   and its parent logs a warning.
  *
  * @example
  * ```ts
@@ -48,11 +51,11 @@ export type Output =
  * @since 0.1.0
  */
 export interface SpawnOptions {
-  /** The working directory of the actor. Default: the working directory of its parent. */
+  /** The working directory of the actor. The default is the working directory of its parent. */
   readonly cwd?: string | undefined
   /**
-   * Environment of the actor. `inherit` names the parent's variables that the actor may see (default: all), and `set`
-   * adds variables or replaces them.
+   * The environment of the actor's process. `inherit` names the parent's variables that the actor may see (default:
+   * all), and `set` adds variables or replaces them.
    */
   readonly env?: {
     readonly inherit?: "all" | ReadonlyArray<string> | undefined
@@ -60,30 +63,31 @@ export interface SpawnOptions {
   } | undefined
   /**
    * Limit of the JavaScript heap in MiB. A limit that is not positive and finite fails the start with `SpawnFailed`.
-   * Default: the limit of the JavaScript runtime. The memory limit counts objects that have lived for a while (V8's old
-   * space). Buffers, WebAssembly memory and native code are not limited.
+   * The default limit is that of the JavaScript runtime. The memory limit counts objects that have lived for a while
+   * (V8's old space). The memory of buffers, WebAssembly and native code is not limited.
    */
   readonly memoryLimit?: number | undefined
   /**
-   * Makes the actor listen for a debugger on a free port, or on the given port. Only the actor's stderr shows the port
-   * and the id: a program that knows the id can run code in the actor.
+   * Makes the actor listen for a debugger on a free port, or on the given port. The port and the id of an actor's
+   * debugger appear only in the actor's stderr, because a program that knows the id can run code in the actor.
    */
   readonly inspect?: boolean | number | undefined
-  /** The actor's `process.argv` behind the path of the program. Default: the arguments of its parent. */
+  /** The actor's `process.argv` behind the path of the program. The default is the arguments of the actor's parent. */
   readonly argv?: ReadonlyArray<string> | undefined
   /**
-   * More arguments for the JavaScript runtime, after those that the actor inherits. A relative path among them is
-   * relative to the actor's working directory; a path among the inherited arguments is relative to the directory where
-   * the parent was started.
+   * More arguments for the JavaScript runtime, after those that the actor inherits. A relative path in these arguments
+   * is relative to the actor's working directory. A relative path in the inherited arguments is relative to the
+   * directory where the parent was started.
    */
   readonly execArgv?: ReadonlyArray<string> | undefined
   /**
-   * The destination of the actor's stdout. Default: the destination that its spawner sets, or else its parent's stdout.
+   * The destination of the actor's stdout. The default is the destination that the actor's spawner sets, or else the
+   * stdout of its parent.
    */
   readonly stdout?: Output | undefined
   /**
-   * The destination of the actor's stderr. Default: the destination that its spawner sets, or else its parent's stderr.
-   * The last lines of stderr are kept for errors, unless the stream is inherited.
+   * The destination of the actor's stderr. The default is the destination that the actor's spawner sets, or else the
+   * stderr of its parent. The last lines of stderr are kept for errors, unless the stream is inherited.
    */
   readonly stderr?: Output | undefined
 }
@@ -96,9 +100,9 @@ export interface SpawnOptions {
  * @since 0.1.0
  */
 export interface SpawnRequest {
-  /** The identity of the actor. The parent decides name and uuid; the spawner adds the process number. */
+  /** The identity of the requested actor. The parent decides name and uuid; the spawner adds the process number. */
   readonly actor: { readonly name: string; readonly uuid: string }
-  /** The definitions that the actor serves, for spawners that need not import them. */
+  /** The definitions that the actor serves, for spawners that need not import the definitions' modules. */
   readonly definitions: ReadonlyArray<Implemented<AnyEndpoint>>
   /** The module of the Service that the actor runs; absent when it runs none. */
   readonly module: string | undefined
@@ -115,12 +119,12 @@ export interface SpawnRequest {
 export interface ProcessExit {
   readonly code: number | null
   readonly signal: string | null
-  /** Evidence about an unexpected end. Default: there are none. */
+  /** Evidence about the unexpected end of a process, which a spawner may leave out. */
   readonly evidence?: Evidence | undefined
 }
 
 /**
- * A started process as its parent holds it: the connection to it, its last lines, its end.
+ * A started process as its parent holds it: the connection to the process, its last lines of stderr, and its end.
  *
  * @category models
  * @since 0.1.0
@@ -130,11 +134,13 @@ export interface ProcessHandle {
   readonly connection: Connection
   /** Calls `callback` once the process is reaped and its last output has been read. */
   readonly whenExited: (callback: (exit: ProcessExit) => void) => void
-  /** The last lines of stderr, the oldest first. */
+  /** The last lines that the process has written to stderr, the oldest first. */
   readonly lastLines: () => ReadonlyArray<string>
   /** Sends a signal to the process and to its whole group. Never throws. */
   readonly signal: (signal: "SIGTERM" | "SIGKILL") => void
-  /** Stores the story of an unexpected end. Default: the story is dropped. */
+  /**
+   * Stores the post-mortem of a process that has ended unexpectedly; without this function the post-mortem is dropped.
+   */
   readonly bury?: ((story: PostMortem) => void) | undefined
 }
 
@@ -157,7 +163,8 @@ export interface ProcessHandle {
 export class SpawnerDriver extends Context.Service<SpawnerDriver, {
   readonly spawn: (request: SpawnRequest) => Effect.Effect<ProcessHandle, SpawnFailed>
   /**
-   * The number of actors that a parent starts at the same time. Further starts wait for their turn. Default: no limit.
+   * The number of actors that a parent starts at the same time. Starts above this number wait for their turn. The
+   * number of starts has no limit by default.
    */
   readonly atOnce?: number | undefined
 }>()("@furrow/actor/SpawnerDriver") {}

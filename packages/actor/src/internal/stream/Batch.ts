@@ -2,8 +2,8 @@
  * Collects the items that a producer emits, so that single items travel as chunks.
  *
  * A batch never waits for more items: it is sent as soon as the producer pauses in the same turn of the event loop, the
- * batch is large enough, or the reader's credit is used up. No item is therefore later than it would be alone, and the
- * producer stays within the window.
+ * batch is large enough, or the reader's credit is used up. An item in a batch is therefore sent no later than a single
+ * item, and the producer stays within the window.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import { Turn } from "../settings/Turn.ts"
 import { chunkBytes, type Outlet } from "./Outlet.ts"
 import { weigh } from "./Weight.ts"
 
-/** The largest number of items in a batch; a larger chunk would save little more. */
+/** The largest number of items in a batch, above which larger chunks save little time. */
 const maxBatchItems = 64
 
 export interface BatchOptions {
@@ -54,7 +54,7 @@ export class Batch {
     })
   }
 
-  /** True when the batch is empty. */
+  /** True when the batch contains no item. */
   get isEmpty(): boolean {
     return this.items.length === 0
   }
@@ -89,7 +89,7 @@ export class Batch {
       case "no-credit":
         return outlet.whenGranted(this.paused)
       case "invalid":
-        // The items are sent again one by one, so that the items before the wrong one arrive.
+        // The items of the batch are sent again one by one, so that the items before the invalid item arrive.
         this.state = "failing"
         Effect.runForkWith(this.options.context)(this.rest).addObserver(failed)
     }

@@ -1,14 +1,14 @@
 /**
- * The machine of one stream with several members that read it: how far each member has read, and which member holds
- * back the others. The machine does no IO.
+ * The machine of a fan-out knows how far each member has read its stream, and which member holds back the other
+ * members. The machine of a fan-out does no IO.
  *
  *   items      base ........ delivered ........ head         what was read of the dialog, and not yet by every member
  *                 ^ slowest member     ^ the first unread item
  *
- * A member begins with the oldest unread item, and takes items in order. A member with the policy `wait` stops the
- * reading of the stream once it is as many items behind as its capacity. Members of the other policies lose their
- * oldest items instead, and learn of the loss unless their policy is `drop`. When the last member leaves, unread items
- * go back to the next reader, so none is lost.
+ * A member of a fan-out begins with the oldest unread item, and takes items in order. A member with the policy `wait`
+ * stops the reading of the stream once it is as many items behind as its capacity. A member with another policy loses
+ * its oldest items instead, and learns of the loss unless its policy is `drop`. When the last member leaves, the unread
+ * items go to the next reader of the stream, so no item is lost.
  *
  * The policy `owner` is that of the stream's own `receive` while there are subscribers: it holds back no member, learns
  * of its loss, and alone causes no reading.
@@ -22,7 +22,7 @@ export type Policy = "wait" | "lag" | "drop" | "owner"
 
 export interface Member {
   readonly policy: Policy
-  /** The number of items by which the member may be behind. */
+  /** The number of items by which the member may be behind the newest item. */
   readonly capacity: number
   /**
    * The number of the next item that the member takes. A member that holds back no reading may have lost items from
@@ -39,8 +39,8 @@ export interface State {
   readonly delivered: number
   readonly members: ReadonlyMap<number, Member>
   /**
-   * The streams that are read without other members, with the capacity that each gets as a member. The map is empty
-   * when there are members.
+   * The streams that are read without other members, with the capacity that each gets as a member. The map of these
+   * streams is empty while the fan-out has members.
    */
   readonly alone: ReadonlyMap<number, number>
   /** True while a member waits for the next item. */
@@ -60,9 +60,9 @@ export type Input =
 export type Outcome =
   | { readonly _tag: "Nothing" }
   | { readonly _tag: "Item"; readonly item: unknown }
-  /** There is no item yet for the member that asks. */
+  /** No item has come yet for the member that asks. */
   | { readonly _tag: "Empty" }
-  /** The member has lost items. The output comes once for each loss. */
+  /** The member of the fan-out has lost items. The machine gives this output once for each loss. */
   | { readonly _tag: "Lagged" }
   /** The id belongs to no member, or to a member that has left. */
   | { readonly _tag: "Gone" }

@@ -20,13 +20,16 @@ export const windowOf = (options: StreamOptions | undefined): Window => ({
 
 /**
  * The policy for a slow reader (docs/dialogs.md). `wait`: the writer waits, and no item is lost. The other three
- * policies never slow the writer: `error` ends the dialog, and the two `drop` policies lose items.
+ * policies of overflow never slow the writer: `error` ends the dialog, and the two `drop` policies lose items.
  *
  * @since 0.1.0
  */
 export type Overflow = "wait" | "error" | "drop-oldest" | "drop-newest"
 
-/** The fate of a chunk that arrived: kept, above the credit (`breach`), or too much for the policy (`overrun`). */
+/**
+ * The result for a chunk that arrived: the chunk is kept, is above the credit (`breach`), or too much for the policy
+ * (`overrun`).
+ */
 export type Pushed = "kept" | "breach" | "overrun"
 
 const sizeOf = ({ items, payload }: Yield): Window => ({ items, bytes: payload.length })
@@ -113,12 +116,12 @@ export class Inbox {
     return this.waiting.all
   }
 
-  /** Wakes the waiting readers after a change: a chunk came, or the dialog ended. */
+  /** Wakes the waiting readers of a stream after a change: a chunk has come, or the dialog has ended. */
   notify(): void {
     this.waiting.wake()
   }
 
-  /** Waits for the next change after this moment. */
+  /** Waits for the next change of the inbox after this moment. */
   get changed(): Effect.Effect<void> {
     return this.waiting.next()
   }

@@ -3,7 +3,7 @@
  * Effect's Stream, Sink and Channel.
  *
  * While there are subscribers, `FanOut` delivers every item to every reader, and `receive` is one of the readers. Each
- * reader chooses the policy for its own slowness.
+ * reader of the stream chooses the policy for the case that it is too slow.
  *
  * @since 0.1.0
  */
@@ -45,7 +45,7 @@ export interface MsgStreamOptions {
   readonly over: () => Effect.Effect<never, unknown> | undefined
 }
 
-/** The member number of the stream's own `receive`. */
+/** The number of the member that stands for the stream's own `receive`. */
 const owner = 0
 
 /** The default number of items by which a subscriber may be behind. */
@@ -68,7 +68,7 @@ class Shared {
     return FanOut.isShared(this.state)
   }
 
-  /** True when a member has no further item to take. */
+  /** True when a member of the fan-out has no further item to take. */
   hasRead(id: number): boolean {
     return FanOut.unreadBy(this.state, id) === 0
   }
@@ -100,7 +100,7 @@ class Shared {
       this.reader.share(undefined)
       this.reader.putBack(outcome.items, outcome.lagged ? this.overrun : undefined)
     } else this.schedule()
-    // The reader is woken because it may itself be waiting: its Scope has closed.
+    // The reader is woken because its Scope has closed while it may be waiting.
     this.reader.notify()
   }
 
@@ -145,13 +145,13 @@ class Shared {
     })
   }
 
-  /** The finding at the position of a member's next item. */
+  /** Looks at the position of a member's next item, and returns what a reader finds there. */
   private look(id: number): Look | undefined {
     const next = FanOut.next(this.state, id)
     const { receiving } = this.reader
     if (next === undefined || receiving.isPlain(next.item)) return undefined
     const found = receiving.look(next.item)
-    // A payload that does not match its schema is decided once, for all members.
+    // The decision about a payload that does not match its schema is made once for all members.
     if (found.place !== next.item) this.input({ _tag: "Replace", at: next.at, item: found.place })
     return found
   }
@@ -206,8 +206,8 @@ class Shared {
 }
 
 /**
- * The stream of one side of a dialog. Everything but `receive` is made at its first use, because the conversions cost
- * more than an echo over the dialog.
+ * The stream of one side of a dialog. All functions of the stream but `receive` are made at their first use, because
+ * the conversions cost more time than an echo over the dialog.
  */
 class MsgStreamLive {
   private readonly options: MsgStreamOptions
@@ -354,8 +354,8 @@ class MsgStreamLive {
 const one = (item: unknown): readonly [unknown] => [item]
 
 /**
- * Makes a Stream of a function that reads the next items. The reader leaves with the scope of the Stream, because a
- * failed read may be repeated.
+ * Makes a Stream of a function that reads the next items. A reader leaves its stream when the Scope of the Stream
+ * closes, and not when a read fails, because a failed read may be repeated.
  */
 const streamOf = (pull: Pull, leave: Effect.Effect<void>): Stream.Stream<unknown, unknown> =>
   Stream.fromChannel(

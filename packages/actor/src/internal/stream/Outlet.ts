@@ -1,9 +1,9 @@
 /**
  * The sending end of one direction of a stream: spends credit, and makes its writer wait when there is none.
  *
- * The size of items is estimated before they are encoded. A chunk holds about `chunkBytes`; a larger item is a chunk of
- * its own, and is encoded only once the reader has granted credit for it. A writer therefore holds at most one chunk or
- * one item in encoded form.
+ * The sending end estimates the size of items before it encodes them. A chunk holds about `chunkBytes`; a larger item
+ * is a chunk of its own, and is encoded only once the reader has granted credit for it. A writer of a stream therefore
+ * holds at most one chunk or one item in encoded form.
  *
  * @since 0.1.0
  */
@@ -148,7 +148,7 @@ export class Outlet {
       const encoded = this.encode(at === 0 && count === items.length ? items : items.slice(at, at + count), weight)
       if (!encoded.ok) {
         if (count === 1) return this.options.invalid(encoded.issue)
-        // The items before the wrong one must still arrive, so they are sent one by one.
+        // The items of the chunk are sent one by one, because the items before the invalid item must still arrive.
         alone = true
         continue
       }
@@ -160,7 +160,10 @@ export class Outlet {
     return Effect.void
   }
 
-  /** Waits until there is credit for a chunk. The chunk is kept in encoded form, and is sent unchanged. */
+  /**
+   * Waits until there is credit for a chunk. A chunk that waits for credit is kept in encoded form, and is sent
+   * unchanged.
+   */
   private later(
     items: ReadonlyArray<unknown>,
     at: number,
@@ -206,7 +209,7 @@ export class Outlet {
     this.options.channel.send({ _tag: "Yield", dialog: this.options.dialog, items, payload })
   }
 
-  /** Waits until there may be more credit. */
+  /** Waits until the peer may have granted more credit. */
   private get credited(): Effect.Effect<void> {
     const { channel: { events, peer }, dialog: id } = this.options
     events.meter.stalls++

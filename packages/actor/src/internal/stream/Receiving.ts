@@ -2,8 +2,8 @@
  * The schemas (`narrow`) and receivers (`receiving`) with which a stream's reader checks its items, and the fate of
  * items that do not match.
  *
- * The innermost receiver decides. The handler of a receiver runs in the fiber of a reader; this module checks and
- * carries out its decisions.
+ * Of nested receivers, the innermost receiver decides about a payload. The handler of a receiver runs in the fiber of a
+ * reader; this module checks and carries out its decisions.
  *
  * @since 0.1.0
  */
@@ -25,7 +25,8 @@ export interface ReceivingOptions {
   readonly events: Events
   readonly endpoint: string
   /**
-   * The rule that is in force when no scope has set a receiver. Default: an item that does not match fails its reader.
+   * The rule that is in force when no scope has set a receiver. By default, an item that does not match its schema
+   * fails its reader.
    */
   readonly rule?: Rule | undefined
   /** The issue of a value that is no item of this stream; `undefined` when the value is an item. */
@@ -33,8 +34,8 @@ export interface ReceivingOptions {
   /** Makes the error of an item that the peer sent, or of a repair that this side made. */
   readonly invalid: (part: "item" | "repair", issue: string) => PayloadInvalid
   /**
-   * Sends a message back to the peer; returns `full` when too many answers wait, or the error of sending. Absent when
-   * nothing can be sent back.
+   * Sends a message back to the peer; returns `full` when too many answers wait, or the error of sending. The function
+   * is absent when the stream can send no message back.
    */
   readonly answer?: ((message: unknown) => "sent" | "full" | Effect.Effect<never, unknown>) | undefined
   /** Cancels the dialog, and returns when the readers of the stream have their failure. */
@@ -43,7 +44,7 @@ export interface ReceivingOptions {
   readonly abandon: () => void
   /** True once the readers learn of the failure of the stream, ahead of unread items. */
   readonly isFailed: () => boolean
-  /** True once no more items come. */
+  /** True once no more items of the stream come. */
   readonly isEnded: () => boolean
 }
 
@@ -80,8 +81,8 @@ export class Unreadable {
 }
 
 /**
- * The finding of a reader at the position of its next item. `place` is the value that stands at this position from now
- * on.
+ * The result of looking at the position of a reader's next item. `place` is the value that stands at this position from
+ * now on.
  */
 export type Look =
   | { readonly _tag: "Item"; readonly place: unknown; readonly item: unknown }
@@ -145,7 +146,7 @@ export class Receiving {
     if (!(slot instanceof Slot)) return { _tag: "Item", place: slot, item: slot }
     if (slot.state._tag === "Open" && this.rule._tag === "Always") {
       const { decided } = this.rule
-      // The item is left unchanged, because another receiver may let it through after this one has ended.
+      // The item is left unchanged, because another receiver may let the item through after this receiver has ended.
       if (decided._tag === "Fail") return { _tag: "Fail", place, failure: this.failure(slot), refused: slot.count }
       if (decided._tag !== "Cancel") this.settle(slot, decided)
     }
@@ -169,7 +170,10 @@ export class Receiving {
     return this.checks.length === 0 && !(place instanceof Slot || place instanceof Unreadable)
   }
 
-  /** The item that can be read at this position, or `otherwise`. The function makes no decision. */
+  /**
+   * The item that can be read at this position, or `otherwise`. The function makes no decision about a payload that
+   * does not match.
+   */
   itemOf(place: unknown, otherwise: unknown): unknown {
     if (place instanceof Unreadable) return otherwise
     const slot = this.slotOf(place)
@@ -198,8 +202,8 @@ export class Receiving {
   }
 
   /**
-   * Asks the handler about a payload, or waits if another reader has asked. The reader then looks at its position
-   * again.
+   * Asks the handler about a payload, or waits if another reader has asked. The reader looks at its position again
+   * after the decision.
    */
   decide(slot: Slot): Effect.Effect<void, unknown> {
     return Effect.uninterruptibleMask((restore) => {
@@ -231,7 +235,7 @@ export class Receiving {
   private slotOf(place: unknown): unknown {
     if (!(place instanceof Slot)) return this.checked(place)
     const { isItem, sent, state } = place
-    // A repaired value is an item like others: a narrower schema may refuse it, too.
+    // A repaired value is treated like any other item, so a narrower schema may refuse it as well.
     if (state._tag === "Repaired") return this.issueOf(state.item) === undefined ? place : this.checked(state.item)
     if (state._tag !== "Open" || !isItem || Option.isNone(sent)) return place
     return this.issueOf(sent.value) === undefined ? sent.value : place

@@ -1,12 +1,12 @@
 /**
  * The machine of one payload that does not match its schema, from the reader that finds the payload to its fate. The
- * machine does no IO.
+ * machine of a refused payload does no IO.
  *
  *   Open -> Deciding (a handler runs, other readers wait) -> Skipped | Repaired | Failed | Cancelled
  *     ^________| the handler was interrupted: the next reader asks again
  *
- * The payload keeps its position among the items of its stream. The order of items is therefore kept, and the payload
- * is decided once, however many readers there are.
+ * A refused payload keeps its position among the items of its stream. The order of items is therefore kept, and one
+ * decision about the payload is made for any number of readers.
  *
  * @since 0.1.0
  */
@@ -32,7 +32,7 @@ export type Input =
 
 export const open: State = { _tag: "Open" }
 
-/** The state after an input; an input without meaning in a state changes nothing. */
+/** Returns the state of the payload after an input; an input that has no meaning in the state changes nothing. */
 export const step = (state: State, input: Input): State => {
   switch (input._tag) {
     case "Ask":

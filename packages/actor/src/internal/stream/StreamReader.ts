@@ -1,11 +1,13 @@
 /**
- * The only way in which items are received: the fiber that reads a payload decodes it, or fails with its error.
+ * Receives the items of a stream: the fiber that reads a payload decodes the payload, or fails with the payload's
+ * error.
  *
  *   chunks arrive -> Inbox (still encoded) -> pull | receive (decoded here, credit granted here)
  *   the dialog ends -> the readers learn how, once what they may still read is read
  *
- * Calls, streams and dialogs all receive here, so one module decides what a wrong payload, a broken rule, a slow reader
- * or the end of a dialog means for a reader. A payload that does not match fails only its own reader.
+ * Calls, streams and dialogs all receive by this module. Only this module decides what a wrong payload, a broken rule,
+ * a slow reader or the end of a dialog means for a reader. A payload that does not match its schema fails only its own
+ * reader.
  *
  * @since 0.1.0
  */
@@ -27,9 +29,9 @@ export interface ReaderOptions {
   /** The dialog whose items are read; its number is known before any item can arrive. */
   readonly dialog: { readonly id: number }
   readonly endpoint: string
-  /** The actor that serves the endpoint. */
+  /** The actor that serves the endpoint of the dialog. */
   readonly actor: ActorId
-  /** The side that makes the items. */
+  /** The side of the dialog that makes the items. */
   readonly maker: "caller" | "callee"
   readonly items: Payload.ChunkCodec<unknown>
   readonly window: Message.Window
@@ -45,7 +47,9 @@ export interface ReaderOptions {
   readonly rule?: Rule | undefined
   /** Cancels the dialog for the reader, and returns when the reader has its failure. */
   readonly cancel: (reason: string) => Effect.Effect<void>
-  /** Sends a message back to the peer for the reader. Absent when nothing can be sent back. */
+  /**
+   * Sends a message back to the peer for the reader. The function is absent when the reader can send no message back.
+   */
   readonly answer?: ((message: unknown) => "sent" | "full" | Effect.Effect<never, unknown>) | undefined
 }
 
@@ -57,8 +61,8 @@ type End =
   | { readonly _tag: "Failed"; readonly failure: Effect.Effect<never, unknown> }
 
 /**
- * A value that opens something: the payload of a call, or the first value of a dialog. When it does not match, the
- * result names the side that is to blame.
+ * A value that opens a dialog: the payload of a call, or the first value that a callee sends. When the value does not
+ * match its schema, the result names the side that made the value.
  */
 export type Received =
   | { readonly ok: true; readonly value: unknown }
@@ -78,7 +82,7 @@ export const received = (
   return decoded.ok ? decoded : { ok: false, error: new PayloadInvalid({ ...from, issue: decoded.issue }) }
 }
 
-/** A chunk of decoded items, the end, or a failure. */
+/** The result of a read: a chunk of decoded items, the end of the stream, or a failure. */
 export type Pull = Effect.Effect<readonly [unknown, ...Array<unknown>], unknown>
 
 const done: Effect.Effect<never, Cause.Done> = Cause.done()
@@ -86,7 +90,7 @@ const done: Effect.Effect<never, Cause.Done> = Cause.done()
 /** The side that reads the items of the given side. */
 const readerOf = { caller: "callee", callee: "caller" } as const
 
-/** Stands for: there is no item now. */
+/** The result of a read when no item has come yet. */
 export const none: unique symbol = Symbol("none")
 
 export class StreamReader {
@@ -146,7 +150,7 @@ export class StreamReader {
     return this.end._tag !== "Open" && this.inbox.isEmpty && this.next >= this.decoded.length
   }
 
-  /** Adds a chunk that arrived. A chunk beyond the granted credit ends the connection. */
+  /** Adds a chunk of items that has arrived. A chunk beyond the granted credit ends the connection. */
   hear(word: Message.Yield): void {
     const [pushed, grant] = this.inbox.push(word)
     if (pushed === "breach") {
@@ -158,8 +162,8 @@ export class StreamReader {
   }
 
   /**
-   * Notes that no further items come, because the peer ended its half or the dialog ended well. Unread items stay
-   * readable.
+   * Records that no further items come, because the peer ended its half or the dialog ended without a failure. Unread
+   * items can still be read after the end of the stream.
    */
   finish(): void {
     if (this.end._tag === "Open") this.end = { _tag: "Done" }
@@ -167,7 +171,7 @@ export class StreamReader {
     this.arrived()
   }
 
-  /** Notes that the dialog failed. */
+  /** Records that the dialog has failed. */
   fail(failure: Effect.Effect<never, unknown>): void {
     if (this.end._tag !== "Failed") this.end = { _tag: "Failed", failure }
     this.demands?.wake()
@@ -225,7 +229,7 @@ export class StreamReader {
     return items.length === 0 ? this.passed(again) : Effect.succeed(items as [unknown, ...Array<unknown>])
   }
 
-  /** Reads the next item, and waits for it. */
+  /** Reads the next item of the stream, and waits until it comes. */
   get receive(): Effect.Effect<unknown, unknown> {
     return this.receiveOr(() => this.receive)
   }
@@ -344,12 +348,12 @@ export class StreamReader {
     return this.options.channel.turn
   }
 
-  /** Waits for the next change after this moment. */
+  /** Waits for the next change of the stream after this moment. */
   get changed(): Effect.Effect<void> {
     return this.inbox.changed
   }
 
-  /** Wakes the readers, so that they look again. */
+  /** Wakes the readers of the stream, so that they look again for items. */
   notify(): void {
     this.inbox.notify()
   }
@@ -361,15 +365,15 @@ export class StreamReader {
     this.inbox.notify()
   }
 
-  /** True when the items of the chunk have to be checked one by one. */
+  /** True when the items of the decoded chunk have to be checked one by one. */
   get isMixed(): boolean {
     return this.mixed || this.demands !== undefined && this.demands.isNarrowed
   }
 
-  /** The finding at the first unread position, without moving on. */
+  /** Looks at the first unread position, and returns what a reader finds there without moving on. */
   private look(): Look {
     const found = this.receiving.look(this.decoded[this.next])
-    // A failure or a skipped item is passed at once, so it is not stored at its position.
+    // The reader passes a failure or a skipped item at once, so this is not stored at its position.
     if (found._tag !== "Fail" && found._tag !== "Skip" && found.place !== this.decoded[this.next]) {
       this.decoded = this.decoded.with(this.next, found.place)
       this.mixed = true

@@ -11,7 +11,7 @@
 /** The depth down to which a value is visited; each deeper part counts as one byte. */
 const maxDepth = 32
 
-/** The estimated size of a value in bytes. Counting stops once the estimate is above `limit`. */
+/** The estimated size of a value in bytes. The estimate ends early once it is above `limit`. */
 export const weigh = (value: unknown, limit: number): number => {
   switch (typeof value) {
     case "string":

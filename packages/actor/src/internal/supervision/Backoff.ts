@@ -39,7 +39,7 @@ export const defaultFor = ({ restarts, withinMillis }: Policy["intensity"]): Wai
  */
 export const defaultForStandbys: Waits = Schedule.jittered(Schedule.exponential(firstMillis))
 
-/** One schedule of delays, which begins anew when its caller asks for that. */
+/** One schedule of delays, which begins anew at the request of its caller. */
 export class Backoff {
   private readonly schedule: Waits
   private delays: Delays | undefined
@@ -84,8 +84,8 @@ const lowest: Random.Random = { ...Random.Random.defaultValue(), nextDoubleUnsaf
 const maxChecked = 10_000
 
 /**
- * Returns why the delays are too long for the intensity: its window could never hold enough deaths. The check uses the
- * shortest possible delays.
+ * Returns why the delays are too long for the intensity: its window could never hold enough deaths. The check of the
+ * delays uses the shortest possible delays.
  */
 export const problemOf = (
   { restarts, withinMillis }: Policy["intensity"],
@@ -96,7 +96,7 @@ export const problemOf = (
     let sum = 0
     for (let i = 0; i < Math.min(restarts, maxChecked); i++) {
       const next = yield* Effect.exit(delays(sum, { _tag: "Returned", cleanup: [] }))
-      // The schedule of delays ends, and the supervisor then gives up.
+      // The supervisor gives up when its schedule of delays ends.
       if (Exit.isFailure(next)) return undefined
       sum += Duration.toMillis(next.value[1])
       if (sum < withinMillis) continue

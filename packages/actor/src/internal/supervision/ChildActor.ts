@@ -1,10 +1,10 @@
 /**
- * One child of this actor, from the start of its process until the process is reaped. The child carries out the actions
+ * One child of this actor, from the start of its process until the process is reaped. A child carries out the actions
  * that `OwnedActor` decides.
  *
  * The child belongs to the actor or fiber that started it. `end` may be called several times, and at the same time. The
- * shutdown ladder is climbed once, and all callers of `end` wait for the same end. `end` never fails, and its time is
- * always bounded.
+ * shutdown ladder is climbed once for each child, and all callers of `end` wait for the same end. `end` never fails,
+ * and its time is always bounded.
  *
  * @since 0.1.0
  */
@@ -42,8 +42,8 @@ import * as OwnedActor from "./OwnedActor.ts"
 import * as Ladder from "./ShutdownLadder.ts"
 
 /**
- * Milliseconds by which an actor's own deadline is later than the deadline of its children. The children are gone
- * before the actor's own cleanup is cut off, and the actor has time for its last words.
+ * Milliseconds by which an actor's own deadline is later than the deadline of its children. The children of an actor
+ * are therefore gone before its own cleanup is cut off, and the actor has time for its last words.
  */
 const deadlineMarginMillis = 500
 
@@ -92,7 +92,7 @@ export class ChildActor {
       this.noteOpen()
       this.input({ _tag: "ProcessEnded", end, evidence, lines: process.lastLines() })
     })
-    // The child is listed before it can learn of an exit, which may have happened already. The child is therefore also
+    // The child is listed before it can learn of an exit, which may have happened already. A child is therefore also
     // removed from the list only once.
     local.children.add(this)
     process.watch()
@@ -231,7 +231,7 @@ export class ChildActor {
   }
 
   /**
-   * Begins to end an actor whose start is given up. An actor that is not ready gets a signal. An actor that became
+   * Begins to end an actor whose start is given up. An actor that is not ready gets a SIGTERM. An actor that became
    * ready while its start was given up is asked to end.
    */
   beginDiscard(): void {
@@ -337,8 +337,9 @@ export class ChildActor {
     if (ending === undefined || bound !== "finalizers") return configured
     const left = ending.until - monotonicMillis(Context.get(this.context, Clock.Clock))
     const reserve = this.timeouts.cancelAck + this.timeouts.terminate + deadlineMarginMillis
-    // Deep in a tree `left - reserve` falls to zero, so a child gets at least half of the time that is left. A child
-    // that answers in time needs no reserve; a child that does not is ended together with its parent.
+    // In an actor deep in a tree, `left - reserve` falls to zero, so a child gets at least half of the time that is
+    // left. A child that answers in time needs no reserve; a child that does not answer is ended together with its
+    // parent.
     return Math.max(0, Math.min(configured, Math.max(left - reserve, left / 2)))
   }
 
@@ -355,8 +356,8 @@ export class ChildActor {
         `${formatActor(this.actor)} was killed, and its exit is unseen: it may still be there`
       )
     }
-    // The actor's exit may be known before its connection has ended. Calls that still wait for a word then fail with
-    // the loss.
+    // The actor's exit may be known before its connection has ended. Calls that still wait for a word of the ended
+    // actor then fail with the loss.
     const error = cancellation === undefined ? this.whyGone() : loss
     this.process.attempt(
       "the end of its connection",

@@ -38,7 +38,7 @@ export interface Part {
 /** A child of a supervisor, and the effect that builds one incarnation of it in a Scope. */
 export interface ChildPlan {
   readonly spec: ChildSpec
-  /** Milliseconds that the child's finalizers may take. Default: the bound in the context. */
+  /** Milliseconds that the child's finalizers may take. The default is the bound in the context. */
   readonly stopWithinMillis: number | undefined
   readonly isService: boolean
   readonly start: (part: Part) => Effect.Effect<Incarnation, unknown, Scope.Scope>

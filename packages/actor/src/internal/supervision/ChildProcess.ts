@@ -59,7 +59,7 @@ export class ChildProcess {
     return Array.isArray(lines) ? lines.map(String) : []
   }
 
-  /** Stores the story of the process's death, if the platform stores stories. */
+  /** Stores the post-mortem of the process, if the platform stores post-mortems. */
   bury(story: PostMortem): void {
     this.attempt("bury of its process", () => this.handle.bury?.(story))
   }
@@ -79,7 +79,7 @@ export class ChildProcess {
   }
 
   /**
-   * Runs code that may belong to the program. An error that the code throws is logged, and the result is then
+   * Runs code that may belong to the program. An error that the program's code throws is logged, and the result is then
    * `undefined`.
    */
   attempt<A>(what: string, f: () => A): A | undefined {
@@ -105,6 +105,6 @@ const evidenceOf = (exit: ProcessExit | undefined): Evidence | undefined =>
 const endOf = (exit: ProcessExit | undefined): End => {
   if (typeof exit?.signal === "string") return { _tag: "Signalled", signal: exit.signal }
   if (typeof exit?.code === "number") return { _tag: "Exited", code: exit.code }
-  // The exit has neither code nor signal: the process could not be killed and still runs.
+  // An exit without code and signal means that the process could not be killed and still runs.
   return exit?.code === null && exit.signal === null ? { _tag: "Unreported" } : { _tag: "Exited", code: -1 }
 }

@@ -10,9 +10,10 @@ import type { ActorError } from "../errors/ActorError.ts"
 import type { GaveUp } from "../errors/GaveUp.ts"
 
 /**
- * Called when an actor of a built Layer is lost, or a supervisor gives up. A supervisor that has shut itself down in
- * order reports a success. The listener is the surrounding supervisor, `Actor.launch`, or the actor to which the Layer
- * belongs. Without a listener a failure is logged as an Error.
+ * A listener for the moment at which an actor of a built Layer is lost, or a supervisor in the Layer gives up. A
+ * supervisor that has shut itself down in order reports a success. The listener is the surrounding supervisor,
+ * `Actor.launch`, or the actor to which the Layer belongs. The failure of a Layer without a listener is logged as an
+ * Error.
  *
  * The Layers of a platform call the listener too: an `ActorLost` counts as lost, a `RemoteActorError` as failed, a
  * success as returned.

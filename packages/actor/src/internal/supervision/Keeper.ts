@@ -1,6 +1,6 @@
 /**
- * The keeper of shared actors in the root of a tree. Each name has one actor, which the first share starts, and which
- * is supervised until the last share ends.
+ * The keeper of shared actors in the root of a tree. Each name of the keeper has one shared actor, which the first
+ * share starts, and which is supervised until the last share ends.
  *
  * @since 0.1.0
  */
@@ -131,7 +131,7 @@ export class Keeper implements Shared {
   }
 
   /**
-   * Handles a name that an actor of another owner got first. The other owner's actor may be the wanted one, once it is
+   * Handles a name that an actor of another owner got first. The other owner's actor may be the wanted actor once it is
    * ready.
    */
   private again(wanted: Wanted, error: ActorError): Effect.Effect<ActorRefData, ActorError, Scope.Scope> {

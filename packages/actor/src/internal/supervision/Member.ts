@@ -80,7 +80,10 @@ export const contextOf = (
 
 type Fork = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
 
-/** Ends an incarnation, once. A failed start and a stop may both end an incarnation, and both wait for the same end. */
+/**
+ * Ends an incarnation once, however many callers ask for its end. A failed start and a stop may both end one
+ * incarnation, and then both wait for the same end.
+ */
 export const end = (
   { plan }: Member,
   running: Running,
@@ -130,7 +133,8 @@ export const handOver = (
   drainMillis: number | undefined
 ): Effect.Effect<number | null, ActorError> => {
   const { replaced, up } = running
-  // Without this line each incarnation would keep the earlier one in memory, and thereby all earlier ones.
+  // The reference to the earlier incarnation is dropped, because otherwise each incarnation would keep all earlier
+  // incarnations in memory.
   running.replaced = undefined
   const named = Effect.catchCause(
     up!.takeOver!(replaced!.actor.uuid),

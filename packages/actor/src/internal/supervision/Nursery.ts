@@ -1,5 +1,5 @@
 /**
- * A nursery: a region of code that owns actors. The nursery carries out the actions that `NurseryMachine` decides.
+ * A nursery: a region of code that owns actors. A nursery carries out the actions that `NurseryMachine` decides.
  *
  * The first failure cancels all actors of the nursery, and the region ends only after every process is reaped:
  *
@@ -84,7 +84,7 @@ export class OpenNursery {
     return Machine.isOpen(this.state)
   }
 
-  /** Fails as soon as an actor or a job of the nursery fails. */
+  /** The effect fails as soon as an actor or a job of the nursery fails. */
   get failed(): Effect.Effect<never, unknown> {
     return Deferred.await(this.failure)
   }
@@ -120,14 +120,14 @@ export class OpenNursery {
     this.input({ _tag: "JobStarted", job })
   }
 
-  /** Notes that the owner of a job has cancelled the actor of the job. */
+  /** Records that the owner of a job has cancelled the actor of the job. */
   dismiss(job: Job): void {
     this.input({ _tag: "JobDismissed", job })
   }
 
   /**
-   * Records that a job has failed, while its actor has not ended yet. The failure is recorded before `tell` shows it to
-   * the body. The body's reaction to the failure could otherwise be recorded as the first failure.
+   * Records that a job has failed, while its actor has not ended yet. The failure of a job is recorded before `tell`
+   * shows it to the body. Otherwise the body's reaction to the failure of a job could be recorded as the first failure.
    */
   jobFailed(job: Job, cause: Cause.Cause<unknown>, tell: () => void): void {
     this.input({ _tag: "JobFailed", job, cause }, tell)
@@ -138,13 +138,15 @@ export class OpenNursery {
     Deferred.doneUnsafe(job.done, Exit.void)
   }
 
-  /** Called when the body has returned: waits for every job, and for the actors started with `await: true`. */
+  /** Handles the return of the body: waits for every job, and for the actors started with `await: true`. */
   readonly join: Effect.Effect<void> = Effect.suspend(() => {
     this.input({ _tag: "BodyReturned" })
     return Deferred.await(this.joined)
   })
 
-  /** Called when the body has failed or its fiber was interrupted: ends all actors in the name of the interrupter. */
+  /**
+   * Handles the failure or the interruption of the body: ends all actors of the nursery in the name of the interrupter.
+   */
   bodyFailed(cause: Cause.Cause<unknown>, fiber: Fiber.Fiber<unknown, unknown>): void {
     if (!Cause.hasInterruptsOnly(cause)) return this.input({ _tag: "BodyFailed", cause })
     this.interrupted(fiber)
@@ -267,8 +269,8 @@ export const nursery = <A, E, R>(
       const work = Effect.flatMap(region, (a) => Effect.as(state.join, a))
       return Effect.flatMap(Effect.exit(restore(watched(work, state))), (exit) =>
         Effect.withFiber((fiber) => {
-          // The body may have ended before its interruption took effect. The reason for the end is the same in both
-          // cases.
+          // The body of a nursery may have ended before its interruption took effect. The nursery ends for the
+          // interruption in both cases.
           if (Exit.isFailure(exit)) state.bodyFailed(exit.cause, fiber)
           return Effect.andThen(state.reaped, Effect.suspend(() => state.conclude(exit)))
         }))
@@ -277,8 +279,8 @@ export const nursery = <A, E, R>(
 
 /**
  * The ends of the actors of the current nursery, from the first read of the stream until the nursery ends. While the
- * stream is read, an end is no failure of the nursery, because the reader decides about it. Two readers share the ends:
- * each end goes to one of them.
+ * stream of exits is read, the end of an actor is no failure of the nursery, because the reader decides about this end.
+ * Several readers share the ends of the nursery's actors: each end goes to one reader.
  *
  * An end that is unread when the readers stop, or when the nursery ends, counts as it would without a reader. The
  * failure of a job (`Actor.forkInActor`) stays a failure of the nursery. 1,000 ends may wait for a reader; one more
@@ -321,7 +323,7 @@ const watched = <A>(work: Effect.Effect<A, unknown>, state: OpenNursery): Effect
     }))
   const interruption = Effect.onInterrupt(Effect.never, () =>
     Effect.withFiber((fiber) => {
-      // When the race is over, this fiber is interrupted too.
+      // The fiber of the race is itself interrupted when the race is over.
       if (!ended) state.interrupted(fiber)
       return Effect.void
     }))

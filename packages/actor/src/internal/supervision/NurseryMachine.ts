@@ -5,9 +5,9 @@
  *     |                        |                                             ^
  *     +--body failed, or interrupted; an actor failed or was lost; a job failed
  *
- * The first failure is the failure of the region, and interrupts the body of the region. Later failures are kept as
- * data. Failures that only answer the region's own cancel are dropped. A failed cleanup is the region's failure if
- * there is no other failure, as a dying finalizer is in a Scope.
+ * The first failure is the failure of the region, and interrupts the body of the region. Later failures of the region
+ * are kept as data. Failures that only answer the region's own cancel are dropped. A failed cleanup is the region's
+ * failure if there is no other failure, as a dying finalizer is in a Scope.
  *
  * While a stream reads the ends of the region's actors, an end is no failure, and waits for its reader. An unread end
  * counts as a failure after all when its readers have stopped, or when the region ends.
@@ -27,7 +27,7 @@ import { raisedBy, raisedIn } from "../errors/raised.ts"
  */
 const maxCleanupFailures = 100
 
-/** The number of ends that may wait for a reader. */
+/** The number of ends of actors that may wait for a reader. */
 export const maxUnreadEnds = 1000
 
 /** The reason why the region's actors and jobs end, and the actor in whose name, if not the region's own. */
@@ -51,7 +51,7 @@ export interface State<Child, Job> {
   readonly first: Cause.Cause<unknown> | undefined
   /** The cause of a body that was interrupted, and then failed in its cleanup. */
   readonly body: Cause.Cause<unknown> | undefined
-  /** The failures after the first, in the order in which they came. */
+  /** The failures of the region after the first failure, in the order in which they came. */
   readonly others: ReadonlyArray<unknown>
   /** The cleanup failures of the region's actors. */
   readonly cleanup: ReadonlyArray<Boxed>
@@ -88,8 +88,8 @@ export type Input<Child, Job> =
   /** An actor is ready, and belongs to the region from now on. */
   | { readonly _tag: "ChildReady"; readonly child: Child; readonly awaited: boolean }
   /**
-   * An actor has ended. `raised` holds the failures of its cleanup after the region had ended it. `handled` is true
-   * when a monitor has heard the actor's end.
+   * An actor of the region has ended. `raised` holds the failures of its cleanup after the region had ended it.
+   * `handled` is true when a monitor has heard the actor's end.
    */
   | {
     readonly _tag: "ChildGone"
@@ -99,14 +99,14 @@ export type Input<Child, Job> =
     readonly handled: boolean
   }
   | { readonly _tag: "ReaderCame" }
-  /** A reader takes the oldest unread end. */
+  /** A reader of the region's ends takes the oldest unread end. */
   | { readonly _tag: "EndRead" }
   /** `enough` is true when the reader stopped of its own accord, and was neither interrupted nor failed. */
   | { readonly _tag: "ReaderLeft"; readonly enough: boolean }
   | { readonly _tag: "JobStarted"; readonly job: Job }
   | { readonly _tag: "JobDismissed"; readonly job: Job }
   | { readonly _tag: "JobFailed"; readonly job: Job; readonly cause: Cause.Cause<unknown> }
-  /** The job has answered, and its actor is gone. */
+  /** A job of the region has answered, and its actor is gone. */
   | { readonly _tag: "JobEnded"; readonly job: Job }
   | { readonly _tag: "BodyReturned" }
   | { readonly _tag: "BodyFailed"; readonly cause: Cause.Cause<unknown> }
@@ -116,15 +116,18 @@ export type Input<Child, Job> =
 
 export type Action<Child> =
   | { readonly _tag: "End"; readonly child: Child; readonly why: Closing }
-  /** Wakes readers: an end can be read, or none will come any more. */
+  /** Wakes readers of the ends, because an end can be read or no further end will come. */
   | { readonly _tag: "WakeReaders" }
-  /** The actor became ready too late. The portal of a late actor was never handed out, so the actor is ended. */
+  /**
+   * The actor became ready only after the region had begun to end. The portal of a late actor was never handed out, so
+   * the actor is ended.
+   */
   | { readonly _tag: "Discard"; readonly child: Child }
   /** An actor or job of the region has failed, so the body is interrupted. */
   | { readonly _tag: "InterruptBody"; readonly cause: Cause.Cause<unknown> }
   /** Reports that the actor failed after the first failure, by an event. */
   | { readonly _tag: "TellSuppressed"; readonly failure: unknown }
-  /** Everything for which the region waits before it ends its daemons is over. */
+  /** All work for which the region waits before it ends its daemons is over. */
   | { readonly _tag: "Joined" }
   /** All actors and jobs of the region are gone. */
   | { readonly _tag: "Reaped" }
@@ -203,8 +206,8 @@ const settle = <Child, Job>(state: State<Child, Job>): Step<Child, Job> => {
 }
 
 /**
- * Asks every child to end at once. Finalizers of the body that wait for a child's answer continue when that child has
- * ended.
+ * Asks all children of the region at once to end. Finalizers of the body that wait for a child's answer continue when
+ * that child has ended.
  */
 const close = <Child, Job>(state: State<Child, Job>, why: Closing, interrupted = false): Step<Child, Job> =>
   isOpen(state)
@@ -257,7 +260,8 @@ const fail = <Child, Job>(state: State<Child, Job>, cause: Cause.Cause<unknown>)
   if (first !== undefined || phase._tag === "Done" || phase._tag === "Closing" && phase.interrupted) {
     return suppress(state, cause)
   }
-  // The body has returned, so no fiber is left to interrupt. The first failure of the region is kept nevertheless.
+  // No fiber is left to interrupt, because the body of the region has returned. The first failure of the region is kept
+  // nevertheless.
   if (phase._tag === "Closing") return [isAnswer(cause) ? state : { ...state, first: cause }, []]
   const [closing, actions] = close({ ...state, first: cause }, { reason: "nursery failed", author: undefined })
   return [closing, [...actions, { _tag: "InterruptBody", cause }]]

@@ -1,9 +1,9 @@
 /**
- * An owner's knowledge of an actor that it started, as one value that one pure step changes. The value holds the rung
- * of the shutdown ladder, the author of the actor's end, its last word, and the end of its process. Only this module
- * derives the exit of the actor (`ActorExit`), so that every caller gets the same exit.
+ * The state of an actor as its owner knows it: one value, which one pure step changes. The state of an owned actor
+ * holds the rung of the shutdown ladder, the author of the end, the last word, and the end of the process. Only this
+ * module derives the exit of the actor (`ActorExit`), so that every caller gets the same exit.
  *
- * The first known fact of this list decides the exit:
+ * The exit of an actor is decided by the first fact of this list that is known:
  *
  *   1. its exit was never reported        -> Lost: it may still live
  *   2. its Bye                            -> what it says there
@@ -42,14 +42,17 @@ export type End =
   | { readonly _tag: "Disconnected" }
   | { readonly _tag: "Exited"; readonly code: number }
   | { readonly _tag: "Signalled"; readonly signal: string }
-  /** The actor was killed, and its spawner never reported its end, or reported that the process still runs. */
+  /**
+   * The actor was killed, and its spawner has not reported the end of the process, or has reported that the process
+   * still runs.
+   */
   | { readonly _tag: "Unreported" }
 
 export interface State {
   readonly actor: ActorId
-  /** The actor that started this one. */
+  /** The actor that has started the owned actor. */
   readonly owner: ActorId
-  /** The limit of the actor's heap, in MiB. */
+  /** The limit of the owned actor's heap, in MiB. */
   readonly memoryLimit: number | undefined
   readonly rung: Ladder.Rung
   /** True when the actor has said Ready, so that it has finalizers and can be asked to end. */
@@ -61,13 +64,13 @@ export interface State {
   readonly leave: string | undefined
   /** True when CancelActor was sent, so that the actor's finalizers were to run. */
   readonly asked: boolean
-  /** The actor's last word. */
+  /** The actor's last word, once it has arrived. */
   readonly farewell: ActorExit | undefined
   /** The actor's report of an uncaught error, or of a failed start. */
   readonly failure: Boxed | undefined
   /** The actor's report of failures in its cleanup. */
   readonly cleanup: ReadonlyArray<Boxed>
-  /** Set when the actor went away before its owner wanted its end. */
+  /** The loss of the actor, which is set when the actor ended before its owner wanted its end. */
   readonly loss: ActorError | undefined
   /** The last signal that the owner sent to the actor, and the reason for the signal. */
   readonly forced: { readonly signal: string; readonly reason: string; readonly rung: Ladder.Rung } | undefined
@@ -78,7 +81,8 @@ export interface State {
   /** The evidence about the actor's end, once its process has ended. */
   readonly evidence: Evidence | undefined
   /**
-   * The number of monitors in this process that wait for the actor's end. An end that a monitor hears is no failure.
+   * The number of monitors in this process that wait for the actor's end. The end of an actor that a monitor has heard
+   * is no failure of the owner.
    */
   readonly monitors: number
   /** The exit of the actor, which is set on the last rung. */
@@ -110,9 +114,9 @@ export const initial = (actor: ActorId, owner: ActorId, memoryLimit?: number): S
 export type Input =
   /** The actor's owner wants it to end. */
   | { readonly _tag: "End"; readonly cancellation: Cancellation }
-  /** The actor has said Ready. */
+  /** The actor has said Ready to its owner. */
   | { readonly _tag: "Ready" }
-  /** The actor's start is given up. An actor that is not ready cannot be asked to end. */
+  /** The start of the actor is given up. An actor that is not ready cannot be asked to end. */
   | { readonly _tag: "Discard"; readonly cancellation: Cancellation }
   /** The actor was told from outside to end, for example by a signal. */
   | { readonly _tag: "Leave"; readonly reason: string }
@@ -125,7 +129,10 @@ export type Input =
   | { readonly _tag: "Ending"; readonly open: ReadonlyArray<Asked> }
   | { readonly _tag: "CleanupFailed"; readonly boxed: Boxed }
   | { readonly _tag: "ConnectionEnded"; readonly error: ActorError }
-  /** The bound of a rung has passed. `ending` is true when the owner's own actor is being ended as well. */
+  /**
+   * The bound of a rung of the shutdown ladder has passed. `ending` is true when the owner's own actor is being ended
+   * as well.
+   */
   | { readonly _tag: "Elapsed"; readonly ending: boolean; readonly lines: ReadonlyArray<string> }
   | {
     readonly _tag: "ProcessEnded"
@@ -309,7 +316,7 @@ const isUnusual = ({ end, exit, farewell, forced, ready }: State): boolean => {
   return end._tag === "Signalled" && (ready || forced === undefined || farewell !== undefined)
 }
 
-/** The story of the actor's death; `undefined` when the actor has ended as it should. */
+/** The post-mortem of the actor; `undefined` when the actor has ended as it should. */
 export const postMortemOf = (
   state: State,
   lines: ReadonlyArray<string>
@@ -366,11 +373,11 @@ const allOf = (told: ReadonlyArray<Boxed>, farewell: ReadonlyArray<Boxed>): Read
   ...farewell.filter((boxed) => !told.some(isSame(boxed)))
 ]
 
-/** The cleanup failures of an actor that its owner had ended: they are raised in the owner. */
+/** The cleanup failures of an actor that its owner had ended, which are raised in the owner. */
 export const raisedBy = ({ actor, cancellation, exit }: State): ReadonlyArray<Boxed> =>
   exit === undefined || cancellation === undefined || cancellation.by.uuid === actor.uuid ? [] : cleanupFailures(exit)
 
-/** True when a monitor heard the end. The answer is fixed at the moment of the end. */
+/** True when a monitor has heard the actor's end. The answer is fixed at the moment of the actor's end. */
 export const isHandled = ({ exit, monitors }: State): boolean => exit !== undefined && monitors > 0
 
 /** Decides how the actor ended, from everything that its owner knows of the end. */

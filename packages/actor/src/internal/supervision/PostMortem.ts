@@ -1,6 +1,6 @@
 /**
- * Decides why an actor died: of all known facts about its end, the most telling one counts. The decision is a pure
- * function, so that each death has a row in a table.
+ * Decides why an actor died: of all known facts about its end, the most telling one counts. A pure function makes this
+ * decision, so that each death has a row in a table of tests.
  *
  * @since 0.2.0
  */
@@ -8,7 +8,7 @@ import type { Lost, SpawnStep } from "../errors/ActorError.ts"
 import type { Death, Doing, Hint } from "../errors/Hint.ts"
 import type { Evidence } from "../spawn/Evidence.ts"
 
-/** A dialog that the parent has open with the actor. */
+/** A dialog that the parent of a dead actor had open with the actor. */
 export interface Asked {
   readonly dialog: number
   readonly endpoint: string
@@ -19,8 +19,8 @@ export interface Asked {
 const maxDoing = 16
 
 /**
- * The calls that an actor served when it died. Of its own calls the parent knows best which are over; of the calls of
- * other actors only the record tells.
+ * The calls that an actor served when it died. The parent knows which of its own calls are over. Only the actor's
+ * record tells of the calls of other actors.
  */
 export const doingOf = (
   calls: Evidence["calls"],
@@ -42,17 +42,19 @@ export const doingOf = (
     .slice(0, maxDoing)
 }
 
-/** All known facts about one end. */
+/** All known facts about the end of one actor. */
 export interface Known {
   readonly how: Lost
   readonly evidence: Evidence | undefined
   /** The type of the uncaught error that the actor could still report. */
   readonly failure: string | undefined
-  /** The step of the start that failed. */
+  /** The step of the actor's start that failed. */
   readonly step: SpawnStep | undefined
   /** True when the actor gave up a finalizer itself. */
   readonly unfinished?: boolean
-  /** Set when the owner killed the actor: while its finalizers ran, or before it had answered at all. */
+  /**
+   * The moment at which the owner killed the actor: while the actor's finalizers ran, or before the actor had answered.
+   */
   readonly killedIn: "finalizers" | "silence" | undefined
 }
 
@@ -84,7 +86,7 @@ const killed = (known: Known): Death => {
   return known.killedIn === "finalizers" || known.evidence?.last?.what === "release" ? "release" : "owner"
 }
 
-/** The kind of a death; `undefined` when no fact tells it. */
+/** The kind of an actor's death; `undefined` when no fact tells it. */
 export const deathOf = (known: Known): Death | undefined => {
   const { evidence, failure, how, step } = known
   if (step === "import" || step === "layer") return step
@@ -188,7 +190,7 @@ const texts: { readonly [K in Exclude<Death, "parent">]: (known: Known) => strin
   layer: () => "A Layer of it failed before it was ready: `cause` has the error of that Layer"
 }
 
-/** The kind of a death, and the next step; null when no fact tells it. */
+/** The kind of an actor's death, and the next step; null when no fact tells it. */
 export const hintOf = (known: Known): Hint | null => {
   const death = deathOf(known)
   return death === undefined || death === "parent" ? null : { death, text: texts[death](known) }

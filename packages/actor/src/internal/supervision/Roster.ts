@@ -45,7 +45,9 @@ export class Roster {
     return this.members.get(key)
   }
 
-  /** The portals of the supervisor's Services by their keys. These portals survive restarts. */
+  /**
+   * The portals of the supervisor's Services by their keys. The portals of the supervisor's Services survive restarts.
+   */
   get portals(): Context.Context<never> {
     const services = this.all.filter(({ portal }) => portal !== undefined)
     return Context.makeUnsafe(new Map(services.map(({ plan, portal }) => [plan.spec.key, portal])))

@@ -19,10 +19,11 @@
  * | Terminating    | channel closed, SIGTERM to its group            | `Timeouts.terminate`   |
  * | Killed         | SIGKILL to its group, until reaped              | `reapBoundMillis`      |
  *
- * An exit of the process ends the climb on any rung. A discarded actor may say Ready while the signal is on its way.
- * The actor then has finalizers, and is asked to end. No step leads to a lower rung. An actor that said Bye has nothing
- * left to finalize, so it is killed without SIGTERM. No climb takes longer than the three bounds together. The
- * operating system reaps a killed process. The bound of the last rung is for a spawner that never reports the end.
+ * The exit of the process ends the climb of the ladder on any rung. A discarded actor may say Ready while the signal is
+ * on its way. A discarded actor that is ready has finalizers, so it is asked to end. No step of the ladder leads to a
+ * lower rung. An actor that said Bye has nothing left to finalize, so it is killed without SIGTERM. No climb of the
+ * ladder takes longer than its three bounds together. The operating system reaps a killed process. The bound of the
+ * last rung exists for a spawner that never reports the end of a process.
  *
  * @since 0.1.0
  */
@@ -44,7 +45,7 @@ export type Input =
   | "end"
   /** The owner gives up the actor's start; an actor that is not ready cannot be asked to end. */
   | "discard"
-  /** The actor has said Ready. */
+  /** The actor has said Ready to its owner. */
   | "ready"
   /** The actor was told from outside to end, and asks its owner to end it. */
   | "leave"
@@ -86,7 +87,9 @@ const discard: Step = ["Discarded", [{ _tag: "Signal", signal: "SIGTERM" }, wait
 const kill: Step = ["Killed", [{ _tag: "Signal", signal: "SIGKILL" }, wait("reap")]]
 const gone: Step = ["Gone", [{ _tag: "Done" }]]
 
-/** Closes the actor's connection, so that a later use of its portal fails with this reason and not with a loss. */
+/**
+ * Closes the actor's connection, so that a later use of the actor's portal fails with this reason and not with a loss.
+ */
 const leaving: Step = ["Leaving", [{ _tag: "CloseChannel" }, wait("terminate")]]
 
 /** The actor ended by itself, so everything that it has sent is still read. */

@@ -30,8 +30,8 @@ const levelOf = (fiber: Fiber.Fiber<unknown, unknown>): string => fiber.cache.mi
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 /**
- * Starts an actor and waits until it is ready. The actor has its owner from the moment its process exists. If the start
- * fails or is interrupted, the actor is reaped before the start returns.
+ * Starts an actor and waits until it is ready. A started actor has its owner from the moment its process exists. If the
+ * start fails or is interrupted, the actor is reaped before the start returns.
  *
  * The start runs inside the caller's uninterruptible region and waits with the caller's `restore`. No interruption can
  * therefore lose the actor between ready and owned.
@@ -92,8 +92,8 @@ const startIn = (
         Effect.sync(() => {
           turn.end()
           local.starting.delete(waiting)
-          // An interrupted claim may still have reached the registrar. The start does not wait for the answer to this
-          // report, because later messages of the actor arrive after it.
+          // An interrupted claim may still have reached the registrar. The start does not wait until the registrar has
+          // answered the report, because later messages of the actor arrive after the report.
           Effect.runForkWith(withoutCaller(fiber.context))(reach.directory.gone(uuid))
         })),
       (handle) => {
@@ -107,9 +107,9 @@ const startIn = (
   })
 
 /**
- * A place among the actors that start at the same time. Too many starting processes slow each other down until none is
- * ready in time. A starting actor that makes a request gives its place to the next one, because it may be waiting for
- * an actor that has not started yet.
+ * Takes a place among the actors that start at the same time. Too many starting processes would slow each other down
+ * until no process is ready in time. A starting actor that makes a request gives its place to the next start, because
+ * its request may wait for an actor that has not started yet.
  */
 class Turn {
   private readonly starts: Semaphore.Semaphore
@@ -209,7 +209,10 @@ const abandon = (
   return child.discard
 }
 
-/** The failure and the output come on different pipes, so the actor's last lines may be read only after its failure. */
+/**
+ * The failure of a start and the output of the actor arrive on different pipes, so the actor's last lines may be read
+ * after its failure.
+ */
 const withLastLines = (cause: Cause.Cause<ActorError>, { actor, lastLines }: ProcessHandle): Cause.Cause<ActorError> =>
   Cause.map(cause, (error) => {
     if (!(error instanceof SpawnFailed) || error.actor.uuid !== actor.uuid) return error

@@ -47,8 +47,8 @@ export const entryOf = (
 })
 
 /**
- * The number of characters of the longest name. The limit exists because names stand on command lines, and in every
- * message about the actor.
+ * The largest number of characters that the name of an actor may have. Names have a limit because they are part of
+ * command lines, and of every message about the actor.
  */
 const maxNameChars = 1024
 

@@ -1,6 +1,6 @@
 /**
  * A running supervisor, which carries out the actions that `SupervisorMachine` decides. Each incarnation of a child has
- * a Scope of its own. The portals that are handed out read the state of the machine.
+ * a Scope of its own. The portals that a supervisor has handed out read the state of the machine.
  *
  * @since 0.1.0
  */
@@ -40,7 +40,10 @@ export interface SupervisingOptions {
   readonly standbyBackoff?: Schedule.Schedule<unknown, ActorExit> | undefined
   readonly holdMillis: number
   readonly children: ReadonlyArray<ChildPlan>
-  /** The reason that the children's actors get when the supervisor is closed. Default: the end of their Layer. */
+  /**
+   * The reason that the children's actors get when the supervisor is closed. The default reason is the end of the
+   * children's Layer.
+   */
   readonly closingReason?: string | undefined
 }
 
@@ -68,7 +71,7 @@ export class Supervising {
   private state: Machine.State
   private readonly options: SupervisingOptions
   private readonly roster: Roster
-  /** Callbacks after every step of the supervisor. */
+  /** Callbacks that are called after every step of the supervisor. */
   private readonly lookers = new Set<() => void>()
   private views: ReadonlyMap<string, Machine.View>
   private readonly clock: Clock.Clock
@@ -99,8 +102,8 @@ export class Supervising {
   }
 
   /**
-   * Starts all children. The effect ends when all children are up for the first time, or fails with the failure of one
-   * of them.
+   * Starts all children of the supervisor. The start of the children ends when all of them are up for the first time,
+   * or fails with the failure of one child.
    */
   readonly begin: Effect.Effect<void, unknown> = Effect.suspend(() => {
     this.options.local.supervisors.add(this)
@@ -112,7 +115,8 @@ export class Supervising {
   readonly ended: Effect.Effect<Machine.Why> = Effect.suspend(() => Deferred.await(this.closed))
 
   /**
-   * Stops all children in reverse order. If the cleanup of a child failed, closing fails as a failed finalizer does.
+   * Stops all children of the supervisor in reverse order. If the cleanup of a child failed, closing fails as a failed
+   * finalizer does.
    */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.input({ _tag: "Close" })
@@ -123,7 +127,9 @@ export class Supervising {
     })
   })
 
-  /** The portals of the supervisor's Services by their keys. These portals survive restarts. */
+  /**
+   * The portals of the supervisor's Services by their keys. The portals of the supervisor's Services survive restarts.
+   */
   get context(): Context.Context<never> {
     return this.options.policy.dynamic ? Context.empty() : this.roster.portals
   }
@@ -167,8 +173,8 @@ export class Supervising {
 
   /**
    * The state and the players of the roles change before any action is carried out, so that portals already wait or
-   * pass calls. An action may cause another step. The actions of this other step are carried out after those of the
-   * present step.
+   * pass calls. An action of the supervisor may cause another step. The actions of this other step are carried out
+   * after those of the present step.
    */
   private took([state, actions]: Machine.Step): void {
     const { views } = this
@@ -243,7 +249,7 @@ export class Supervising {
     }
   }
 
-  /** Runs work in a fiber. The end of the work is a new input, and never part of the present step. */
+  /** Runs work of the supervisor in a fiber. The end of the work is a new input, and never part of the present step. */
   private fork<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
     return Effect.runForkWith(this.options.context)(Effect.andThen(Effect.yieldNow, effect))
   }
@@ -255,8 +261,8 @@ export class Supervising {
   // ---- children that come and go --------------------------------------------------------------------------------------
 
   /**
-   * Adds one more child, and starts it. If the first start fails, adding fails with the same error, and the child does
-   * not exist.
+   * Adds one more child to the supervisor, and starts the child. The addition of a child whose first start fails has
+   * the same failure, and the child does not exist then.
    */
   add(plan: ChildPlan): Effect.Effect<AnyPortal, unknown> {
     const { key } = plan.spec
@@ -298,7 +304,7 @@ export class Supervising {
     return member
   }
 
-  /** Removes a child from the list. The name of the child is free before any monitor learns of its end. */
+  /** Removes a child from the supervisor's list. The name of the child is free before any monitor learns of its end. */
   private remove(key: string, answer: Exit.Exit<never, unknown>): void {
     const member = this.roster.get(key)!
     this.roster.leave(member)

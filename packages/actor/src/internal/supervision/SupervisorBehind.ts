@@ -2,8 +2,8 @@
  * Incarnations beside the one that plays a role: standbys, the replacements of rolls, and retired ones.
  *
  * A takeover follows from the state alone: an incarnation is ready behind another one, and the incarnation in front has
- * died or must be replaced by a roll. A death during a roll, a roll during a restart, and a standby that is still
- * starting therefore need no rules of their own.
+ * died or must be replaced by a roll. The machine therefore needs no special rules for a death during a roll, a roll
+ * during a restart, or a standby that is still starting.
  *
  * @since 0.1.0
  */
@@ -29,7 +29,10 @@ const childOf = ({ children }: State, key: string): Child | undefined => childre
 
 // ---- rolls ----------------------------------------------------------------------------------------------------------
 
-/** True when the roll has nothing to replace for this child: its actors are newer, or it has ended for good. */
+/**
+ * True when the roll has no actor of this child to replace: the child's actors are newer, or the child has ended for
+ * good.
+ */
 const isReplaced = (state: State, { child: key, upTo }: Roll["targets"][number]): boolean => {
   const child = childOf(state, key)
   return child === undefined || child.goal !== "Up" ||
@@ -77,8 +80,8 @@ export const leaveRoll = (state: State, id: number): State => ({
 })
 
 /**
- * Records the failure of a replacement. The roll then begins no further child, and ends when the children that it has
- * begun are replaced.
+ * Records the failure of a replacement. A roll with a failed replacement begins no further child, and ends when the
+ * children that it has begun are replaced.
  */
 const withFailure = (roll: Roll, failed: NonNullable<Roll["failed"]>): Roll => ({
   ...roll,
@@ -199,7 +202,8 @@ export const retiredTold = (state: State, { key, retired }: Child, input: Told):
       return one.status === "Stopping"
         ? [update(state, [key], () => ({ retired: retired.filter((other) => other !== one) })), []]
         : [state, []]
-    // Another incarnation already plays the role. The end of a draining actor is therefore no death of the child.
+    // Another incarnation already plays the child's role. The end of a draining actor is therefore no death of the
+    // child.
     case "Died":
       return one.status === "Draining" ? stop() : [state, []]
     case "Drained": {
@@ -243,8 +247,8 @@ export const settleTakeovers = (state: State): Step => {
 }
 
 /**
- * True when the incarnation behind must end though its child stays: it has died, is no longer needed, or is too old for
- * a roll.
+ * True when the incarnation behind the role's player must end although its child stays: it has died, is not needed, or
+ * is too old for a roll.
  */
 const isBehindLeaving = (state: State, child: Child): boolean => {
   const { behind, goal, key, standby } = child
@@ -263,8 +267,8 @@ export const isLeaving = (state: State) => (child: Child): boolean => {
 }
 
 /**
- * Stops the incarnation behind when it must end and its child stays. An incarnation behind is stopped at once, because
- * it has no callers.
+ * Stops the incarnation behind the role's player when this incarnation must end and its child stays. An incarnation
+ * behind is stopped at once, because it has no callers.
  */
 export const settleBehindStops = (state: State): Step => {
   if (isOver(state)) return [state, []]
@@ -276,7 +280,7 @@ export const settleBehindStops = (state: State): Step => {
 }
 
 /**
- * Stops all incarnations of a child that ends, at the same time. A draining incarnation ends together with its child.
+ * Stops all incarnations of an ending child at the same time. A draining incarnation ends together with its child.
  */
 export const stopAll = (state: State, child: Child): Step => {
   const { behind, goal, incarnation, key, retired, status } = child
@@ -319,7 +323,7 @@ export const leaveWith = (state: State, keys: ReadonlyArray<string>): Step => {
   ]
 }
 
-/** True when another incarnation may start behind the incarnation that plays the role. */
+/** True when another incarnation of the child may start behind the incarnation that plays the role. */
 const hasPlaceBehind = (child: Child): boolean =>
   child.behind === undefined && isLive(child) && child.goal === "Up" && !child.silent
 

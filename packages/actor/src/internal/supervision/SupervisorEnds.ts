@@ -89,7 +89,7 @@ export const reasonOf = (
   }
 }
 
-/** Describes, for a call that has waited in vain, the reason for the wait and the next step. */
+/** Describes, for a call whose wait for a child has reached its bound, the reason for the wait and the next step. */
 export const progressOf = (
   { backoff, children }: Machine.State,
   key: string,

@@ -1,7 +1,7 @@
 /**
- * The state of a supervisor, as one value that one pure step changes. A step only marks children: a death makes the
- * incarnations of all children stale that the strategy names. The function `settle` then derives the next actions from
- * the state.
+ * The state of a supervisor, as one value that one pure step changes. A step of the supervisor only marks children: at
+ * a death it marks the incarnations of all children that the strategy names as stale. The function `settle` then
+ * derives the next actions from the marked state.
  *
  *   stale or unwanted, and there  -> stopped, in reverse order, one after the other
  *   all of those down             -> one wait for the backoff
@@ -10,8 +10,8 @@
  *   ready behind a dead one       -> takes its role over
  *
  * A death during a restart, the death of a child that is being stopped, a failed start, a roll, and a close in between
- * therefore need no rules of their own. The only table is in `decide`: the meaning of an exit for a child of each
- * restart type.
+ * therefore need no rules of their own. The only table of the supervisor is in `decide`: the meaning of an exit for a
+ * child of each restart type.
  *
  * @since 0.1.0
  */
@@ -52,8 +52,8 @@ export const step = (policy: Policy, state: State, input: Input): Step => {
 export const begin = (policy: Policy, state: State): Step => settle(policy, state)
 
 /**
- * Stops or restarts a child by hand. An operation by hand counts as no death, and waits for no backoff. A supervisor
- * that is ending ignores the operation.
+ * Stops or restarts a child by hand. A stop or restart by hand counts as no death, and waits for no backoff. A
+ * supervisor that is ending ignores operations by hand.
  */
 const byHand = (policy: Policy, given: State, { goal, key }: Child, what: "restart" | "stop" | "start"): Step => {
   // A child that is leaving the list cannot be started again.
@@ -83,8 +83,8 @@ const withoutIdleWait = (state: State): State =>
     : state
 
 /**
- * Makes children restart because of another child: all of them except temporary children. The incarnation behind that
- * of `first` succeeds it. The incarnations behind the other children end with these children.
+ * Makes children restart because of another child, except for temporary children. The incarnation behind that of
+ * `first` succeeds it. The incarnations behind all other children end with their children.
  */
 const goingWith = (state: State, keys: ReadonlyArray<string>, first: string, own?: string): Step => {
   const marked = update(state, keys, ({ goal, key, restart, status }) => ({
@@ -94,7 +94,7 @@ const goingWith = (state: State, keys: ReadonlyArray<string>, first: string, own
   return Behind.leaveWith(marked, keys.filter((key) => key !== first))
 }
 
-/** Marks the child so that it leaves the list as soon as it is gone. */
+/** Marks a child of the supervisor so that the child leaves the list as soon as it is gone. */
 const removed = (state: State, { key }: Child): State =>
   update(state, [key], ({ status }) => ({ goal: "Removed", stale: status !== "Down" }))
 
@@ -120,7 +120,7 @@ const change = (policy: Policy, state: State, input: Input): Step => {
   if (input._tag === "StandbyWaited") return [Behind.standbyWaited(state, child, input.ended), []]
   const { behind, incarnation } = child
   if (behind?.incarnation === input.incarnation) return Behind.behindTold(policy, state, child, behind, input)
-  // All other incarnations are retired or gone, and their later reports do not matter.
+  // All other incarnations of the child are retired or gone, and their later reports have no effect.
   return incarnation === input.incarnation
     ? playerTold(policy, state, child, input)
     : Behind.retiredTold(state, child, input)
@@ -149,8 +149,8 @@ const playerTold = (policy: Policy, state: State, child: Child, input: Told): St
     case "StartFailed":
       return child.status === "Starting" ? startFailed(policy, state, child, input) : [state, []]
     case "Died":
-      // A stale incarnation ends because of another child, or its death has been counted already. An incarnation that
-      // is being stopped was meant to end.
+      // A stale incarnation ends because of another child, or its death has been counted already. The end of an
+      // incarnation that is being stopped is no death.
       return isLive(child) && !isOver(state) ? died(policy, state, child, input) : [state, []]
     case "Drained":
       return [state, []]
@@ -164,8 +164,8 @@ const startFailed = (
   { cause, exit, now }: Extract<Input, { readonly _tag: "StartFailed" }>
 ): Step => {
   const down = update(state, [child.key], () => ({ status: "Down", stale: false }))
-  // The child was meant to be stopped, or fails because a child that it uses has failed. In the second case only the
-  // end of the used child counts, whose report is about to come.
+  // The child was meant to be stopped, or fails because a child that it uses has failed. When a used child has failed,
+  // only the end of that child counts, and its report is about to come.
   if (isOver(state) || child.stale || child.incarnation > 1 && usesSilent(state, child)) return [down, []]
   if (child.incarnation > 1) return died(policy, down, { ...child, status: "Down" }, { exit, now })
   if (state.phase._tag === "Booting") return [closing(down, { _tag: "NotStarted", child: child.key, cause }), []]
@@ -187,8 +187,8 @@ const died = (
   if (decide(child.restart, exit._tag) === "drop") {
     const dropped = drop(policy, dead, child)
     if (isOver(dropped) || state.phase._tag === "Booting" || !isAwaited(state, key)) return [dropped, []]
-    // A child that uses this one waits for its own start. The child that died therefore comes back at once, and its end
-    // counts like any other.
+    // A child that uses the dead child waits for its own start. The child that died is therefore started again at once,
+    // and its end counts as a death.
   }
   if (state.phase._tag === "Booting") return [closing(dead, { _tag: "EndedEarly", child: key, exit }), []]
   const { restarts, withinMillis } = policy.intensity
@@ -222,7 +222,7 @@ const lighter = (deaths: ReadonlyArray<Death>): ReadonlyArray<Death> => {
   return oldest < 0 ? deaths : deaths.map((death, i) => i === oldest ? { ...death, exit: undefined } : death)
 }
 
-/** Gives up: all children stop, and the deaths in the window are the reason. */
+/** The supervisor gives up: all its children stop, and the deaths in the window are the reason. */
 const giveUp = (state: State, reason: GivenUp["reason"]): Step => {
   const { deaths } = state
   const last = { child: deaths.at(-1)!.child, deaths, reason }
@@ -232,7 +232,7 @@ const giveUp = (state: State, reason: GivenUp["reason"]): Step => {
 const due = ({ backoff, isFresh }: State, isFirst: boolean): Pick<State, "backoff" | "isFresh"> =>
   backoff === "Over"
     ? { backoff: "Due", isFresh: isFirst }
-    // A takeover may have left a delay for which no start waits.
+    // A takeover may have left a delay of the supervisor for which no start waits.
     : { backoff, isFresh: isFresh || backoff === "Due" && isFirst }
 
 /** Marks a child as ended for good. If the child is significant, the supervisor may end together with the child. */
@@ -309,7 +309,8 @@ const settleStarts = (policy: Policy, state: State): Step => {
   if (isOver(state)) return [state, []]
   const revived = withRevived(state)
   const { children } = revived
-  // An incarnation behind is further along: it takes over as soon as it is ready.
+  // A standby that is starting behind the dead incarnation is ready earlier than a new start, and takes over as soon as
+  // it is ready.
   const down = children.filter(({ behind, goal, status }) => goal === "Up" && status === "Down" && !isUsable(behind))
   if (down.length === 0 || !policy.dynamic && children.some(Behind.isLeaving(revived))) return [revived, []]
   const { backoff, deaths, isFresh } = revived

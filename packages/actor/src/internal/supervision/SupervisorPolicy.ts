@@ -55,8 +55,8 @@ export interface Policy {
 }
 
 /**
- * Sorts children: each child comes after all children that it uses, and otherwise in the given order. Throws on a
- * cycle, and on a key that occurs twice.
+ * Sorts children: each child comes after all children that it uses, and otherwise in the given order. The sort throws
+ * on a cycle of uses, and on a key that occurs twice.
  */
 export const ordered = <C extends Pick<ChildSpec, "key" | "uses">>(specs: ReadonlyArray<C>): ReadonlyArray<C> => {
   const byKey = new Map(specs.map((spec) => [spec.key, spec]))

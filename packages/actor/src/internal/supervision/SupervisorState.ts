@@ -1,9 +1,9 @@
 /**
  * The state of a supervisor as data: its children with all their incarnations, its rolls, its inputs and its actions.
  *
- * A child has up to three kinds of incarnations. One of these incarnations plays the child's role, and gets its calls.
- * A second incarnation may stand behind the first: a standby, or the starting replacement of a roll. Incarnations that
- * have handed over the role are retired until they are down.
+ * A child has up to three kinds of incarnations. One incarnation plays the child's role, and gets the child's calls. A
+ * second incarnation of the child may be behind the first: a standby, or the starting replacement of a roll.
+ * Incarnations that have handed over the role are retired until they are down.
  *
  * @since 0.1.0
  */
@@ -47,11 +47,11 @@ export interface Child extends ChildSpec {
   readonly status: Status
   /** The number of the incarnation that plays the role, or will play it. */
   readonly incarnation: number
-  /** The number of starts of the child so far. */
+  /** The number of times that the child was started so far. */
   readonly started: number
   /**
-   * `Up` means that the child should be up. With the other goals the child has ended for good, was stopped by hand, or
-   * is leaving the list.
+   * `Up` means that the child should be up. The other goals mean that the child has ended for good, was stopped by
+   * hand, or is leaving the list.
    */
   readonly goal: "Up" | "Ended" | "Stopped" | "Removed"
   /** True when the child's incarnation must end: it has died, or ends together with another child. */
@@ -63,7 +63,7 @@ export interface Child extends ChildSpec {
   readonly setback: Setback | undefined
 }
 
-/** A rolling restart: it ends when each of its targets is replaced. */
+/** The state of a rolling restart, which ends when each of its targets is replaced. */
 export interface Roll {
   readonly id: number
   /** The number of children that are replaced at the same time. */
@@ -75,11 +75,11 @@ export interface Roll {
    */
   readonly targets: ReadonlyArray<{ readonly child: string; readonly upTo: number }>
   readonly replaced: ReadonlyArray<string>
-  /** Set when a replacement did not start: the roll then begins no further child. */
+  /** The failure of a replacement that did not start, after which the roll begins no further child. */
   readonly failed: { readonly child: string; readonly exit: ActorExit } | undefined
 }
 
-/** The ways in which a roll ends. */
+/** The ways in which a roll of children ends. */
 export type RollOutcome =
   | { readonly _tag: "Done" }
   | { readonly _tag: "NotStarted"; readonly child: string; readonly exit: ActorExit }
@@ -91,12 +91,17 @@ export type RollOutcome =
 /** A death that counts for the intensity, and its time. */
 export interface Death {
   readonly child: string
-  /** Absent for older deaths when there are very many, because an exit holds the last output of its process. */
+  /**
+   * The exit of the child, which is absent for older deaths when there are very many, because an exit holds the last
+   * output of its process.
+   */
   readonly exit: ActorExit | undefined
   readonly at: number
 }
 
-/** The number of deaths whose exits are kept. A policy may allow any number of deaths. */
+/**
+ * The number of deaths whose exits are kept. Older exits are dropped, because a policy may allow any number of deaths.
+ */
 export const maxExits = 100
 
 /** The reason why a supervisor ends. */
@@ -129,7 +134,9 @@ export interface State {
   readonly children: ReadonlyArray<Child>
   /** The deaths that count, none of which is older than the window. */
   readonly deaths: ReadonlyArray<Death>
-  /** The delay before the next start. Every death makes a delay due, and deaths during the delay share it. */
+  /**
+   * The delay before the next start of a child. Every death makes a delay due, and deaths during the delay share it.
+   */
   readonly backoff: "Due" | "Waiting" | "Over"
   /** True when the window held no death when the delay became due, so that the schedule begins anew. */
   readonly isFresh: boolean
@@ -162,7 +169,7 @@ export type Input =
    */
   | { readonly _tag: "Drained"; readonly child: string; readonly incarnation: number; readonly open: number | null }
   | { readonly _tag: "BackoffOver" }
-  /** The backoff schedule has no further delay, so there is no next attempt. */
+  /** The backoff schedule has no further delay, so no further start is attempted. */
   | { readonly _tag: "BackoffEnded" }
   /** The delay before a child's next standby is over, or there will be no next standby. */
   | { readonly _tag: "StandbyWaited"; readonly child: string; readonly ended: boolean }
@@ -187,8 +194,8 @@ export type Input =
 
 export type Action =
   /**
-   * Starts an incarnation. An incarnation that starts behind another one is not listed, and has no name before it takes
-   * over.
+   * Starts an incarnation of a child. An incarnation that starts behind another incarnation is not listed, and has no
+   * name before its takeover.
    */
   | { readonly _tag: "Start"; readonly child: string; readonly incarnation: number; readonly isBehind: boolean }
   /**
@@ -273,8 +280,8 @@ export type View = "up" | "restarting" | "gone"
 export const view = (policy: Policy, state: State, key: string): View => views(policy, state).get(key) ?? "gone"
 
 /**
- * Returns the fate of calls for all children. A child whose end is not explained yet may come back, so it counts as
- * restarting.
+ * Returns the fate of calls for all children. A child whose exit is not known yet may be started again, so the child
+ * counts as restarting.
  */
 export const views = (policy: Policy, state: State): ReadonlyMap<string, View> => {
   const { children } = state

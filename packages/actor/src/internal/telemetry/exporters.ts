@@ -1,6 +1,6 @@
 /**
- * The exporters of one actor. Effect's modules for exporters are loaded when an exporter is built, and in no other
- * actor.
+ * Builds the exporters of one actor. Effect's modules for exporters are loaded when an exporter is built, and in no
+ * other actor.
  *
  * @since 0.2.0
  */

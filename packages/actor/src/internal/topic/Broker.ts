@@ -108,8 +108,8 @@ export const handlers = (name: string, bounds: Bounds, whenDrained: (listener: (
           })
       )
     /**
-     * Publishes messages. The first attempt gives the messages to the hub; the second attempt comes when the hub has
-     * taken them all.
+     * Publishes messages. The first attempt of a publisher gives its messages to the hub; the second attempt comes when
+     * the hub has taken all of them.
      */
     const published = (messages: ReadonlyArray<Message>) =>
       Effect.suspend(() => {

@@ -8,8 +8,8 @@
  * | error                    | is taken                            | is done, and its stream fails   |
  *
  * Messages of one key are taken in the order in which they were published. A message that waits for room in a
- * subscriber's buffer delays only messages of its own key. Every input returns the actions that follow from it. The hub
- * itself runs no callback.
+ * subscriber's buffer delays only messages of its own key. Every input of the hub returns the actions that follow from
+ * it. The hub itself calls no callback of a publisher or a subscriber.
  *
  * @since 0.1.0
  */
@@ -20,12 +20,13 @@ export interface Message {
 }
 
 /**
- * The fate of a message for which a subscriber has no room:
+ * The treatment of a message for which a subscriber has no room:
  *
- * - `"block"`: the publisher of the message waits, and so do later publishers of its key, until the subscriber has read
- *   enough
- * - `"drop-oldest"`: the subscriber loses its oldest waiting message, and gets the number of lost messages
- * - `"error"`: the stream of the subscriber fails with `StreamOverrun`
+ * - `"block"` makes the publisher of the message wait, and later publishers of the same key, until the subscriber has
+ *   read enough
+ * - `"drop-oldest"` drops the oldest waiting message of the subscriber, and tells the subscriber the number of lost
+ *   messages
+ * - `"error"` fails the stream of the subscriber with `StreamOverrun`
  *
  * @category models
  * @since 0.1.0
@@ -71,8 +72,8 @@ interface Publisher {
 }
 
 /**
- * The largest number of bytes that wait for one subscriber, or are kept for later subscribers. A single message always
- * fits.
+ * The largest number of bytes that wait for one subscriber, or are kept for later subscribers. A single message of any
+ * size always fits.
  */
 export const maxHeldBytes = 8 * 1024 * 1024
 
@@ -104,7 +105,7 @@ export class Hub {
     return actions
   }
 
-  /** Removes a publisher that no longer waits. Messages of the publisher that the hub has already taken stay. */
+  /** Removes a publisher that no longer waits. The hub keeps the publisher's messages that it has already taken. */
   withdraw(id: number): ReadonlyArray<Action> {
     const actions: Array<Action> = []
     this.waiting = this.waiting.filter((publisher) => publisher.id !== id)
@@ -141,8 +142,8 @@ export class Hub {
   }
 
   /**
-   * Begins to drain: only messages that already wait are still published. A subscriber ends when it has received all
-   * its messages.
+   * Begins to drain: only messages that already wait are still published. The subscription of a drained topic ends when
+   * its subscriber has received all messages.
    */
   drain(): ReadonlyArray<Action> {
     this.isDraining = true
@@ -198,7 +199,8 @@ export class Hub {
 
   /**
    * Takes as many waiting messages as subscribers have room for, in the order in which the messages came. No subscriber
-   * gets new room during this step. A key that waits at one publisher therefore also waits at all later publishers.
+   * gets new room while waiting messages are taken. A key that waits at one publisher therefore also waits at all later
+   * publishers.
    */
   private goOn(actions: Array<Action>): void {
     if (this.waiting.length === 0) return

@@ -2,8 +2,8 @@
  * A connection inside one process, for tests and for trees of actors without processes.
  *
  * Bytes cross in order in a later microtask, never inside the call that sent them, so that programs behave as over a
- * socket. A receiver's queue above the high-water mark counts as full, like the queue of a socket. Two ends that answer
- * each other without a pause let the event loop turn now and then, so that other work can run.
+ * socket. A receiver's queue above the high-water mark counts as full, like the queue of a socket. After a number of
+ * deliveries without a pause, two ends let the event loop turn once, so that other work can run.
  *
  * @since 0.1.0
  */
@@ -27,7 +27,7 @@ class Pipe implements Wire {
   private leftBytes = Infinity
   private state: "open" | "ending" | "ended" = "open"
   private reader: ConnectionHandlers | undefined
-  /** The process in which arriving bytes are read. */
+  /** The process that reads the bytes which arrive at this end. */
   private readonly turn: Turn
   private readonly drained: () => void
 
@@ -106,7 +106,10 @@ class Pipe implements Wire {
   }
 }
 
-/** The two ends of one connection, each read in its own process. Ending or destroying one end also ends the other. */
+/**
+ * The two ends of one connection, each read in its own process. The end or the destruction of one end of a connection
+ * also ends the other end.
+ */
 export const pair = (left: Turn = eventLoop, right: Turn = eventLoop): readonly [Connection, Connection] => {
   const handlers: [ConnectionHandlers | undefined, ConnectionHandlers | undefined] = [undefined, undefined]
   const leftToRight = new Pipe(right, () => left.enter(() => handlers[0]?.drain()))

@@ -1,5 +1,5 @@
 /**
- * The means by which an actor listens and dials: the drivers of all transports of its tree as one driver, with the
+ * Listens and dials for one actor: joins the drivers of all transports of the tree to one driver, and requires the
  * proof that the other end belongs to the tree.
  *
  * @since 0.1.0
@@ -13,7 +13,9 @@ import { type Address, type Connection, type Listener, type TransportDriver, Tra
 
 /** The open listeners of one actor. */
 export interface Doors {
-  /** The addresses of the listeners. A listener that cannot be reached any more is first replaced by a new one. */
+  /**
+   * The addresses of the actor's listeners. A listener that cannot be reached any more is first replaced by a new one.
+   */
   readonly addresses: Effect.Effect<ReadonlyArray<Address>, TransportError>
   readonly close: () => void
 }
@@ -34,7 +36,7 @@ type Driver = TransportDriver["Service"]
 const broken = (reason: string): TransportError => new TransportError({ gone: false, reason })
 
 /**
- * Runs a request to a driver. A driver that throws or dies fails the request with its error, like any other failure.
+ * Runs a request to a driver. A driver that throws or dies fails the request with the driver's error.
  */
 const asked = <A>(
   what: string,
@@ -122,8 +124,8 @@ const listenAll = (
   })
 
 /**
- * Dials the addresses in the order of the transports, which is the order of preference. Each address is dialled by the
- * transport to which it belongs.
+ * Dials the addresses in the order of the transports, which is the order of preference. The transport to which an
+ * address belongs dials this address.
  */
 const dialFirst = (
   drivers: ReadonlyArray<Driver>,

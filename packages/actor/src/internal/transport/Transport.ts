@@ -1,10 +1,10 @@
 /**
  * Makes connections between two actors, which move bytes in order.
  *
- * A connection knows no messages, no dialogs and no actors. A connection guarantees three things to its user: bytes
- * arrive in the order in which they were written, `write` returns `false` when the peer stops reading until `drain` is
- * called, and the end is reported once. The interface consists of callbacks and not effects, because a fiber for each
- * chunk would be too slow.
+ * A connection moves only bytes, and knows no words, dialogs or actors. A connection guarantees three things to its
+ * user: bytes arrive in the order in which they were written, `write` returns `false` when the peer stops reading until
+ * `drain` is called, and the end is reported once. The interface of connections consists of callbacks and not of
+ * effects, because a fiber for each chunk would be too slow.
  *
  * @since 0.1.0
  */
@@ -23,11 +23,16 @@ export type { Authenticator } from "@furrow/protocol/Handshake"
  */
 export interface ConnectionHandlers {
   readonly data: (bytes: Uint8Array) => void
-  /** Called when the connection has room again after `write` returned `false`. */
+  /** A callback for the moment at which the connection has room again, after `write` returned `false`. */
   readonly drain: () => void
-  /** Called once, when no more data will come. `reason` is set if the connection did not end cleanly. */
+  /**
+   * A callback that is called once, when no more data will come. `reason` is set if the connection did not end cleanly.
+   */
   readonly end: (reason: string | undefined) => void
-  /** Gives memory to a connection that can read into it. Any other connection delivers its own chunks by `data`. */
+  /**
+   * Gives memory to a connection that can read bytes straight into this memory. A connection without this ability
+   * delivers its own chunks by `data`.
+   */
   readonly direct?: DirectHandlers | undefined
 }
 
@@ -44,7 +49,7 @@ export interface DirectHandlers {
    * before each read.
    */
   readonly room: () => Uint8Array | undefined
-  /** Called when this many bytes have been read into the memory that `room` returned last. */
+  /** A callback for the moment at which this many bytes have been read into the memory that `room` returned last. */
   readonly filled: (size: number) => void
   /** Takes bytes as `data` does, but the connection may use the bytes again once `lend` returns. */
   readonly lend: (bytes: Uint8Array) => void
@@ -57,36 +62,38 @@ export interface DirectHandlers {
  * @since 0.1.0
  */
 export interface Connection {
-  /** Starts reading. The user calls `start` once. */
+  /** Starts reading. The user of the connection calls `start` once. */
   readonly start: (handlers: ConnectionHandlers) => void
   /**
-   * Queues the chunks in order; `false` when the connection is full. The connection owns the bytes from this call on.
+   * Queues the chunks in order; `false` when the connection is full. The connection owns the written bytes from this
+   * call on.
    */
   readonly write: (chunks: ReadonlyArray<Uint8Array>) => boolean
   /**
    * True when the bytes of every write have been copied or sent, so that the memory of the chunks may be used again.
-   * Without `hasLeft`, written chunks are left to the garbage collection. A connection that wraps another one and keeps
-   * chunks must leave `hasLeft` out.
+   * Without `hasLeft`, written chunks are left to the garbage collection. A connection that wraps another connection
+   * and keeps chunks must leave `hasLeft` out.
    */
   readonly hasLeft?: (() => boolean) | undefined
-  /** Sends the queued bytes, then ends this side's half of the connection. */
+  /** Sends the queued bytes of the connection, then ends this side's half of it. */
   readonly end: () => void
-  /** Ends both halves at once; queued bytes are lost. */
+  /** Ends both halves of the connection at once, so queued bytes are lost. */
   readonly destroy: () => void
   /**
    * Bytes that only the two ends of an encrypted connection share, as TLS exports them. The proof of membership is made
-   * over these bytes, so that it is worthless on any other connection. Default: the connection has no such bytes.
+   * over these bytes, so that the proof is worthless on any other connection. By default a connection has no such
+   * bytes.
    */
   readonly binding?: Uint8Array | undefined
   /**
    * True when the other end has shown a certificate of an authority that this side trusts. A tree that trusts
-   * certificates (`trust: "certificate"`) accepts the holder as a member. Default: the other end has shown no
+   * certificates (`trust: "certificate"`) accepts the holder as a member. By default the other end has shown no
    * certificate.
    */
   readonly certified?: boolean | undefined
   /**
-   * True when the peer can vanish without an end of the connection, as when a cable is cut. The runtime then asks for
-   * signs of life (`Timeouts.silence`). Default: the end of the peer always shows.
+   * True when the peer can vanish without an end of the connection, as when a cable is cut. The runtime asks such a
+   * peer for signs of life (`Timeouts.silence`). By default the end of a connection shows each end of the peer.
    */
   readonly silent?: boolean | undefined
 }
@@ -108,20 +115,23 @@ export type Address = string
  */
 export interface Listener {
   readonly address: Address
-  /** Accepts no new connections, and leaves no trace in the file system. Open connections stay open. */
+  /**
+   * Accepts no new connections, and leaves no trace in the file system. Open connections of a closed listener stay
+   * open.
+   */
   readonly close: () => void
   /**
    * True when a dial of the address still reaches this listener, for a listener that can be removed from outside, such
    * as a deleted socket file. The actor calls `isReachable` each time it gives out the address, so the check must be
-   * cheap, and must never throw. When the result is false, the actor closes this listener and listens again. Default:
+   * cheap, and must never throw. The actor closes this listener and listens again when the result is false. Default:
    * yes.
    */
   readonly isReachable?: (() => boolean) | undefined
 }
 
 /**
- * An actor cannot listen at all, or no actor answers at an address. `gone` is true when nothing listens at the address
- * any more; `reason` names the next step.
+ * The error of a transport: an actor cannot listen at all, or no actor answers at an address. `gone` is true when
+ * nothing listens at the address any more; `reason` names the next step.
  *
  * @example
  * ```ts
@@ -162,12 +172,12 @@ export class TransportError extends Data.TaggedError("TransportError")<{
 export class TransportDriver extends Context.Service<TransportDriver, {
   /** True when an address belongs to this transport; the first transport that returns true dials the address. */
   readonly dials: (address: Address) => boolean
-  /** Listens, and delivers each new connection before any byte of it is read. */
+  /** Listens for dials, and delivers each new connection before any byte of the connection is read. */
   readonly listen: (
     actor: ActorId,
     accept: (connection: Connection) => void
   ) => Effect.Effect<Listener, TransportError>
-  /** Dials an address. Interrupting the dial closes the connection. */
+  /** Dials an address of an actor. The interruption of a dial closes its connection. */
   readonly dial: (address: Address) => Effect.Effect<Connection, TransportError>
   /** Removes what an actor below this one left behind when it died. `forget` never throws. */
   readonly forget?: ((actor: ActorId) => void) | undefined

@@ -1,9 +1,9 @@
 /**
- * The simulated machine: processes, their lanes, and one virtual clock. A seed decides which job runs next.
+ * The simulated machine: processes, their lanes, and one virtual clock. A seed decides which job of the simulated
+ * machine runs next.
  *
- * A lane is one fiber, one direction of a connection, or a sleep. Jobs of a lane keep their order, and jobs of
- * different lanes run in any order. A killed process has no lanes; the lanes of a stopped process wait until it
- * continues.
+ * A lane is one fiber, one direction of a connection, or a sleep. Jobs of one lane run in order, and jobs of different
+ * lanes run in any order. A killed process has no lanes; the lanes of a stopped process wait until it continues.
  *
  * @since 0.1.0
  */
@@ -12,7 +12,7 @@ import { Sleepers } from "./Sleepers.ts"
 
 export type Job = () => void
 
-/** Jobs that run one after the other. */
+/** A lane: jobs that run one after the other. */
 export interface Lane {
   readonly process: Process
   readonly jobs: Array<Job>
@@ -57,13 +57,16 @@ export type End = "done" | "stuck" | "endless"
 const choicesPerMillis = 25
 /** The number of operations after which a fiber of Effect yields, under any seed. */
 const maxOperations = 2048
-/** The number of choices after which the program's promises run. Promises also run when no other job can. */
+/**
+ * The number of choices after which the program's promises run. Promises of the program also run when no other job can
+ * run.
+ */
 const choicesPerPromises = 64
 
 /** Resolves when all promise jobs of the program are done, however many there are. */
 const promisesDone = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
-/** Separates the random numbers for lanes from all others. */
+/** Separates the random numbers for lanes from all other random numbers. */
 const laneSalt = 0x5bd1e995
 
 export class Kernel {
@@ -244,7 +247,7 @@ export class Kernel {
       job()
       if (lane.jobs.length === 0 && lane.state === "ready") {
         lane.state = "idle"
-        // A job may have added lanes, but only at the end of the list, and no job removes a lane.
+        // A job may have added lanes to the end of the list, but no job removes a lane from it.
         this.take(i)
       }
       return true

@@ -21,9 +21,9 @@ export interface Happening {
 }
 
 /**
- * Faults that hit actors by chance. Each fault is the share of all actors that it hits, from 0 to 1, at a moment that
- * the seed chooses. `preempt` is the chance that a fiber is preempted before an operation, and `late` the chance that
- * bytes are late. By default the seed chooses both values.
+ * Faults that hit actors by chance. Each field is the share of all actors that its fault hits, from 0 to 1, at a moment
+ * that the seed chooses. `preempt` is the chance that a fiber is preempted before an operation, and `late` the chance
+ * that bytes are late. The seed chooses the two chances of preemption and delay by default.
  *
  * @category models
  * @since 0.1.0
@@ -165,7 +165,7 @@ export class Machine implements Watcher {
     handle.signal("SIGTERM")
   }
 
-  /** Without a duration the process is stopped until `continue`. */
+  /** A process without a duration is stopped until `continue`. */
   stop(process: Process | undefined, millis = Infinity): void {
     if (!this.befalls(process, `stands still${Number.isFinite(millis) ? ` for ${millis} ms` : ""}`)) return
     this.kernel.stop(process)
@@ -208,7 +208,7 @@ export class Machine implements Watcher {
     this.cut(process, other, direction, isLater ? 1 + this.kernel.choose(maxSeveredBytes) : 0)
   }
 
-  /** Without a duration nothing arrives until `release`. */
+  /** Without a duration no bytes arrive on the held connection until `release`. */
   hold(process: Process | undefined, other: Process | undefined, millis = Infinity): void {
     if (process === undefined || other === undefined || other.state === "over") return
     const text = `is held off from ${other.name}${Number.isFinite(millis) ? ` for ${millis} ms` : ""}`

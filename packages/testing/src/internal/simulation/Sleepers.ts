@@ -36,7 +36,7 @@ export class Sleepers {
     return this.heap[0]?.at
   }
 
-  /** Runs every job whose moment has come, in order. */
+  /** Runs every waiting job whose moment has come, in order. */
   pass(now: number): void {
     while (this.heap.length > 0 && this.heap[0]!.at <= now) this.shift().job?.()
   }
