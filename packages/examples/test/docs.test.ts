@@ -134,7 +134,7 @@ describe("README.md", () => {
 describe("docs/01-tour.md", () => {
   const page = pages.find(({ path }) => path === "docs/01-tour.md")!
   const stops = Array.from(
-    page.text.matchAll(/`(packages\/[\w/.]+\.ts)`\s+((?:`\w+`(?:, )?)+)/g),
+    page.text.matchAll(/`(packages\/[\w/.]+\.ts)`(?:\]\([\w/.]+\))?\s+((?:`\w+`(?:, )?)+)/g),
     ([, path, found]) => [path!, Array.from(found!.matchAll(/\w+/g), ([name]) => name)] as const
   )
 
