@@ -158,7 +158,7 @@ describe("furrow", () => {
   )
 
   test(
-    "G259: `furrow graves` lists an actor that ended its own process, and prints the story, which is the only file in its folder",
+    "G259: `furrow graves` lists an actor that ended its own process, and prints the post-mortem, which is the only file in its folder",
     Effect.gen(function*() {
       const folder = Path.join(yield* Folder.make(), "graves")
       const program = yield* tree("exits", { FURROW_GRAVES: folder })

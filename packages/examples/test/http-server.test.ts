@@ -76,7 +76,7 @@ const withServer = <A, E>(clients: (client: Client) => Effect.Effect<A, E>) =>
     yield* program.signal("SIGTERM")
     yield* program.ended(patience)
     yield* Processes.gone([...started, ...program.left()].map(({ pid }) => pid))
-    // A killed worker leaves its story in the folder.
+    // A killed worker leaves its post-mortem in the folder.
     assert.deepStrictEqual(Array.from(Leaks.files({ folder: temporary, prefix: "" })), [])
     return program
   }).pipe(Effect.scoped)

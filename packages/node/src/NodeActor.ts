@@ -36,7 +36,7 @@ export interface Options extends RootOptions {
    */
   readonly spares?: NodeSpawner.SparesMode | undefined
   /**
-   * The folder for the records of living actors and the stories of dead ones, or `off`, as in `NodeSpawner.layer`. The
+   * The folder for the records of living actors and the post-mortems of dead ones, or `off`, as in `NodeSpawner.layer`. The
    * option `graves` is used where the context has no Spawner. The default of `graves` is the variable `FURROW_GRAVES`,
    * else `graves` in the runtime folder.
    */

@@ -1,8 +1,8 @@
 /**
- * The stories of this user's dead actors on this host. A story says why an actor died, what the actor served at its
- * death, and what its last steps were. The owner of an actor writes a story when the actor does not end in order.
+ * The post-mortems of this user's dead actors on this host. A post-mortem says why an actor died, what the actor served at its
+ * death, and what its last steps were. The owner of an actor writes a post-mortem when the actor does not end in order.
  *
- * The newest 100 stories of a user's dead actors are kept. The stories of dead actors hold names, numbers and times,
+ * The newest 100 post-mortems of a user's dead actors are kept. The post-mortems of dead actors hold names, numbers and times,
  * and never a payload or the text of a message.
  *
  * @since 0.2.0
@@ -16,7 +16,7 @@ export type { Grave } from "./internal/graves.ts"
 export type { Step } from "./internal/recordFile.ts"
 
 /**
- * Returns the folder of dead actors' stories: the named one, or else the folder that a root with this environment would
+ * Returns the folder of dead actors' post-mortems: the named one, or else the folder that a root with this environment would
  * use.
  */
 const folderOf = (folder: string | undefined): string =>
@@ -25,8 +25,8 @@ const folderOf = (folder: string | undefined): string =>
     : Path.resolve(folder)
 
 /**
- * Lists the stories of dead actors in a folder, the newest first. By default the stories in the folder of this user's
- * trees are listed. Before stories are listed, those of actors that died together with their parents are written from
+ * Lists the post-mortems of dead actors in a folder, the newest first. By default the post-mortems in the folder of this user's
+ * trees are listed. Before post-mortems are listed, those of actors that died together with their parents are written from
  * the actors' records.
  *
  * @example
@@ -41,7 +41,7 @@ export const list = (folder?: string): Effect.Effect<ReadonlyArray<Graves.Grave>
   Effect.sync(() => Graves.list(folderOf(folder)))
 
 /**
- * Removes every story of dead actors in a folder. By default the stories in the folder of this user's trees are
+ * Removes every post-mortem of dead actors in a folder. By default the post-mortems in the folder of this user's trees are
  * removed.
  *
  * @example

@@ -64,7 +64,7 @@ export interface Options {
    */
   readonly spares?: SparesMode | undefined
   /**
-   * The folder for the records that actors keep of their calls, and for the stories of dead actors: an absolute path,
+   * The folder for the records that actors keep of their calls, and for the post-mortems of dead actors: an absolute path,
    * or `off`. The default of `graves` is the variable `FURROW_GRAVES` of the root's environment, else `graves` in the
    * runtime folder. A path in `graves` that is not absolute is ignored, and the root logs a warning.
    */

@@ -1,5 +1,5 @@
 /**
- * Tests the twelve deaths of an actor, each in a real process. The error of the call or the story of the death must
+ * Tests the twelve deaths of an actor, each in a real process. The error of the call or the post-mortem of the death must
  * name the cause.
  */
 import { assert, describe, it } from "@effect/vitest"
@@ -31,7 +31,7 @@ const graves = () => Graves.list(Graves.usualGraves())
 
 const named = (name: string) => graves().find(({ actor }) => actor.name === name)
 
-/** Waits for the story of an actor with this name. */
+/** Waits for the post-mortem of an actor with this name. */
 const graveOf = (name: string) => Eventually.holds(`there is a grave of ${name}`, () => named(name), patient)
 
 /** Waits until the record of an actor says that it serves a call. */
@@ -129,7 +129,7 @@ describe("The death of an actor", () => {
     ] as const
   ) {
     dies(
-      `G257: the story of an actor that died of an uncaught ${what} names the line of the error, without its message`,
+      `G257: the post-mortem of an actor that died of an uncaught ${what} names the line of the error, without its message`,
       Effect.gen(function*() {
         const portal = yield* Actor.startScoped(`careless-${what}`, { expose: [endpoint, Fixture.quick] })
         yield* Effect.flip(portal.run(endpoint()))
@@ -210,7 +210,7 @@ describe("The death of an actor", () => {
   }
 
   dies(
-    "G257: the story of an actor whose parent was lost names the parent",
+    "G257: the post-mortem of an actor whose parent was lost names the parent",
     Effect.gen(function*() {
       const call = yield* Effect.forkChild(Effect.flip(Actor.runInActor(Fixture.delegate())))
       yield* Eventually.holds("the actor below runs", () => Processes.titled("furrow[hold@").length === 1, patient)
@@ -227,7 +227,7 @@ describe("The death of an actor", () => {
   )
 
   dies(
-    "G258: a tree that ends in order leaves no record and no story",
+    "G258: a tree that ends in order leaves no record and no post-mortem",
     Effect.gen(function*() {
       Graves.clear(Graves.usualGraves())
       yield* Effect.scoped(

@@ -1,4 +1,4 @@
-/** Tests the record of an actor as bytes, the counters of the kernel, and the folder of stories. */
+/** Tests the record of an actor as bytes, the counters of the kernel, and the folder of post-mortems. */
 import { assert, describe, it } from "@effect/vitest"
 import { Autopsy } from "@furrow/node/internal/autopsy"
 import * as Graves from "@furrow/node/internal/graves"
@@ -141,7 +141,7 @@ describe("The kernel's counts of kills for memory", () => {
   }
 })
 
-describe("The folder of stories that tell how actors died", () => {
+describe("The folder of post-mortems that tell how actors died", () => {
   const story = (pid: number) => ({
     actor: { name: "a", uuid: `a${pid}`, pid },
     above: ["root@1"],
@@ -151,7 +151,7 @@ describe("The folder of stories that tell how actors died", () => {
     doing: []
   })
 
-  it("G258: the folder for stories of dead actors is chosen by the option, then by the environment, and an unusable path is reported", () => {
+  it("G258: the folder for post-mortems of dead actors is chosen by the option, then by the environment, and an unusable path is reported", () => {
     const of = (option: unknown, variable?: string) => gravesFolder(option, { FURROW_GRAVES: variable }, "/usual")
     assert.deepStrictEqual(of(undefined), { folder: "/usual", warning: undefined })
     assert.strictEqual(of(undefined, "/var/graves").folder, "/var/graves")
@@ -163,7 +163,7 @@ describe("The folder of stories that tell how actors died", () => {
     )
   })
 
-  it.live("G258: the stories of dead actors in a folder are bounded in number, readable only by their user, and the newest are kept", () =>
+  it.live("G258: the post-mortems of dead actors in a folder are bounded in number, readable only by their user, and the newest are kept", () =>
     Effect.scoped(Effect.gen(function*() {
       const folder = Path.join(yield* Folder.make(), "graves")
       for (let i = 1; i <= Graves.maxGraves + 20; i++) Graves.bury(folder, story(i), undefined, undefined)
@@ -178,7 +178,7 @@ describe("The folder of stories that tell how actors died", () => {
       assert.isFalse(Fs.existsSync(folder))
     })))
 
-  it.live("G258: the stories of dead actors in a folder are bounded by their bytes, too", () =>
+  it.live("G258: the post-mortems of dead actors in a folder are bounded by their bytes, too", () =>
     Effect.scoped(Effect.gen(function*() {
       const folder = Path.join(yield* Folder.make(), "graves")
       const long = { ...story(1), hint: "x".repeat(Graves.maxGraveBytes / 4) }
@@ -193,7 +193,7 @@ describe("The folder of stories that tell how actors died", () => {
       assert.isAtLeast(bytes.length, 2)
     })))
 
-  it.live("G258: an actor's record becomes a story when actor and parent have ended; other records stay, and broken ones are removed", () =>
+  it.live("G258: an actor's record becomes a post-mortem when actor and parent have ended; other records stay, and broken ones are removed", () =>
     Effect.scoped(Effect.gen(function*() {
       const folder = yield* Folder.make()
       const put = (pid: number, parent: number) => {

@@ -48,7 +48,7 @@ export const descendants = (root: number): number => {
 }
 
 /**
- * The folders that the soak keeps on purpose: compiled code of Node, and the records of actors with the stories of dead
+ * The folders that the soak keeps on purpose: compiled code of Node, and the records of actors with the post-mortems of dead
  * ones.
  */
 const kept = ["node-compile-cache", "graves"]

@@ -48,7 +48,7 @@ export const stateOf = (pid: number): Evidence["state"] => {
 const belowMillis = 1000
 
 export class Autopsy {
-  /** The folder of records and stories; undefined when nothing is recorded. */
+  /** The folder of records and post-mortems; undefined when nothing is recorded. */
   folder: string | undefined
   private readonly kills: MemoryKills
   private timer: NodeJS.Timeout | undefined
@@ -63,7 +63,7 @@ export class Autopsy {
     return new Case(this, pid, this.kills)
   }
 
-  /** Waits a second, and then writes the stories of the actors that died together with a dead actor. */
+  /** Waits a second, and then writes the post-mortems of the actors that died together with a dead actor. */
   settleLater(): void {
     const { folder } = this
     if (folder === undefined) return
@@ -74,7 +74,7 @@ export class Autopsy {
     }, belowMillis).unref()
   }
 
-  /** Writes the last stories and removes the empty folder of records, when the tree of this process ends. */
+  /** Writes the last post-mortems and removes the empty folder of records, when the tree of this process ends. */
   close(): void {
     clearTimeout(this.timer)
     this.timer = undefined
@@ -84,7 +84,7 @@ export class Autopsy {
   }
 }
 
-/** The evidence about one process, from its start to the story of its death. */
+/** The evidence about one process, from its start to the post-mortem of its death. */
 export class Case {
   private readonly autopsy: Autopsy
   private readonly pid: number
@@ -132,13 +132,13 @@ export class Case {
     try {
       Fs.unlinkSync(path)
     } catch {
-      // Another process has made a story of a dead actor's record, and removed the record.
+      // Another process has made a post-mortem of a dead actor's record, and removed the record.
     }
     Graves.removeEmpty(folder)
     return this.record = record.uuid === uuid ? record : undefined
   }
 
-  /** Writes the story of a process's death. */
+  /** Writes the post-mortem of a process's death. */
   bury(story: PostMortem): void {
     const { folder } = this.autopsy
     if (folder === undefined) return

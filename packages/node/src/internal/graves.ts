@@ -1,9 +1,9 @@
 /**
- * The stories of dead actors, one small file for each, in a folder that only its user can open. The owner of a dead
- * actor writes the story of the death. An actor that died with its owner leaves only its record. The next reader of the
- * folder of stories writes the missing story from the record of the dead actor.
+ * The post-mortems of dead actors, one small file for each, in a folder that only its user can open. The owner of a dead
+ * actor writes the post-mortem of the death. An actor that died with its owner leaves only its record. The next reader of the
+ * folder of post-mortems writes the missing post-mortem from the record of the dead actor.
  *
- * Only the newest stories of dead actors are kept, within a limit of number and of bytes.
+ * Only the newest post-mortems of dead actors are kept, within a limit of number and of bytes.
  */
 import { type ActorId, formatLost, type Lost } from "@furrow/actor/ActorError"
 import type { Evidence, PostMortem } from "@furrow/actor/Spawner"
@@ -13,12 +13,12 @@ import { startOf } from "./processStat.ts"
 import { read, type Record, type Step } from "./recordFile.ts"
 import * as RuntimeFolder from "./runtimeFolder.ts"
 
-/** The largest number of stories of dead actors that are kept. */
+/** The largest number of post-mortems of dead actors that are kept. */
 export const maxGraves = 100
 export const maxGraveBytes = 1024 * 1024
 
 /**
- * The story of one actor's death, as its file holds it.
+ * The post-mortem of one actor's death, as its file holds it.
  *
  * @category models
  * @since 0.2.0
@@ -47,7 +47,7 @@ export interface Grave {
   readonly steps: ReadonlyArray<Step>
 }
 
-/** Returns the folder in which this user's trees keep their stories by default. */
+/** Returns the folder in which this user's trees keep their post-mortems by default. */
 export const usualGraves = (): string => Path.join(RuntimeFolder.defaultRuntimeFolder(), "graves")
 
 const suffix = ".json"
@@ -64,12 +64,12 @@ const remove = (path: string): void => {
   try {
     Fs.unlinkSync(path)
   } catch {
-    // Another process has removed the story's file first.
+    // Another process has removed the post-mortem's file first.
   }
 }
 
 /**
- * The name of a story's file. The name of a story's file begins with the time of the death, so that the order of names
+ * The name of a post-mortem's file. The name of a post-mortem's file begins with the time of the death, so that the order of names
  * is the order of deaths.
  */
 const idOf = (at: number, pid: number): string => `${Math.round(at).toString(36).padStart(9, "0")}-${pid}`
@@ -77,7 +77,7 @@ const idOf = (at: number, pid: number): string => `${Math.round(at).toString(36)
 const stories = (folder: string): ReadonlyArray<string> =>
   entries(folder).filter((name) => name.endsWith(suffix)).sort()
 
-/** Removes the oldest stories of dead actors until the limits of number and bytes hold. */
+/** Removes the oldest post-mortems of dead actors until the limits of number and bytes hold. */
 const prune = (folder: string): void => {
   let bytes = 0
   let kept = 0
@@ -101,12 +101,12 @@ const write = (folder: string, grave: Grave): void => {
     Fs.renameSync(draft, path)
     prune(folder)
   } catch {
-    // A story cannot be written where the disk is full, or where the folder of stories belongs to another user. The
-    // owner of a dead actor is told of the death without a story that cannot be written.
+    // A post-mortem cannot be written where the disk is full, or where the folder of post-mortems belongs to another user. The
+    // owner of a dead actor is told of the death without a post-mortem that cannot be written.
   }
 }
 
-/** Writes the story of a death that the actor's owner has seen. */
+/** Writes the post-mortem of a death that the actor's owner has seen. */
 export const bury = (
   folder: string,
   { above, actor, death, doing, hint, how }: PostMortem,
@@ -150,7 +150,7 @@ export const readRecord = (path: string): Record | undefined => {
  */
 const endedWith: Lost = { _tag: "Signalled", signal: "SIGKILL" }
 
-/** Writes stories from the records of actors whose parents are dead as well, and so cannot read the records. */
+/** Writes post-mortems from the records of actors whose parents are dead as well, and so cannot read the records. */
 export const settle = (folder: string): void => {
   for (const name of entries(folder)) {
     if (!recordName.test(name)) continue
@@ -197,20 +197,20 @@ const parsed = (path: string): Grave | undefined => {
   }
 }
 
-/** Lists the stories of dead actors in a folder, the newest first. */
+/** Lists the post-mortems of dead actors in a folder, the newest first. */
 export const list = (folder: string): ReadonlyArray<Grave> => {
   settle(folder)
   return stories(folder).toReversed().flatMap((name) => parsed(Path.join(folder, name)) ?? [])
 }
 
-/** Removes every story of a folder, and then the folder when it is empty. */
+/** Removes every post-mortem of a folder, and then the folder when it is empty. */
 export const clear = (folder: string): void => {
   settle(folder)
   for (const name of stories(folder)) remove(Path.join(folder, name))
   removeEmpty(folder)
 }
 
-/** Removes the folder of stories, and the runtime folder above it, where these folders are empty. */
+/** Removes the folder of post-mortems, and the runtime folder above it, where these folders are empty. */
 export const removeEmpty = (folder: string): void => {
   try {
     Fs.rmdirSync(folder)

@@ -1,5 +1,5 @@
 /**
- * The folder in which a tree keeps the records of its actors, and the stories of those that died.
+ * The folder in which a tree keeps the records of its actors, and the post-mortems of those that died.
  */
 import * as Path from "node:path"
 
@@ -12,7 +12,7 @@ interface Chosen {
 }
 
 /**
- * Returns the folder for a root's stories: that of the option, else that of the variable, else the usual folder. A
+ * Returns the folder for a root's post-mortems: that of the option, else that of the variable, else the usual folder. A
  * value of the option or the variable that could not be used is returned as well.
  */
 export const gravesFolder = (

@@ -74,7 +74,7 @@ const nothing = (): Tally => ({
   problems: []
 })
 
-/** Kept on purpose: Kept files are Node's compiled modules for the next start, and the stories of dead actors. */
+/** Names of files that stay on purpose: Node's compiled modules for the next start, and the post-mortems of dead actors. */
 const kept: ReadonlyArray<string> = ["node-compile-cache", "graves"]
 
 /** The names of the leaked files in a folder. A folder with nothing but files that are kept on purpose is no leak. */
