@@ -94,14 +94,18 @@ const kill = (pid: number): void => {
 export const start = (file: string, options: Options = {}): Effect.Effect<Program, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => launch(file, options)),
-    (program) =>
+    ([program, child]) =>
       Effect.sync(() => {
-        kill(program.pid)
+        // A program that has ended gets no signal: another process may have its number by now.
+        child.kill("SIGKILL")
         for (const { pid } of program.left()) kill(pid)
       })
-  )
+  ).pipe(Effect.map(([program]) => program))
 
-const launch = (file: string, options: Options): Program => {
+const launch = (
+  file: string,
+  options: Options
+): readonly [program: Program, child: ChildProcess.ChildProcess] => {
   const id = Crypto.randomUUID()
   const [command, ...args] = [
     ...(options.through ?? []),
@@ -139,7 +143,7 @@ const launch = (file: string, options: Options): Program => {
       }),
       { what, ...given }
     )
-  return {
+  const program: Program = {
     pid: child.pid!,
     stdout: () => text.stdout,
     stderr: () => text.stderr,
@@ -152,4 +156,5 @@ const launch = (file: string, options: Options): Program => {
     ended: (given) => wait("the program ends", () => end, given),
     left: () => Processes.withVariable(mark, id).filter(({ pid }) => pid !== child.pid)
   }
+  return [program, child]
 }

@@ -3,6 +3,7 @@ import * as Processes from "@furrow/testing/Processes"
 import * as Program from "@furrow/testing/Program"
 import * as Effect from "effect/Effect"
 import { fileURLToPath } from "node:url"
+import { vi } from "vitest"
 
 const file = fileURLToPath(new URL("./fixtures/program.ts", import.meta.url))
 
@@ -24,7 +25,25 @@ describe("The module Program", () => {
       yield* Processes.gone([left])
     }))
 
-  it.live("Program shows the output of a program in the error if the output does not match in time", () =>
+  it.live("Program sends no signal to the number of a program that has ended", () =>
+    Effect.gen(function*() {
+      const signalled: Array<number> = []
+      const spy = vi.spyOn(process, "kill").mockImplementation((pid) => {
+        signalled.push(pid)
+        return true
+      })
+      const sleeper = yield* Effect.scoped(Effect.gen(function*() {
+        const program = yield* Program.start(file)
+        yield* program.says(/^ready/m)
+        yield* program.signal("SIGTERM")
+        yield* program.ended()
+        return program.left()[0]!.pid
+      })).pipe(Effect.ensuring(Effect.sync(() => spy.mockRestore())))
+      assert.deepStrictEqual(signalled, [sleeper])
+      process.kill(sleeper, "SIGKILL")
+    }))
+
+  it.live("Program shows the output when it does not match", () =>
     Effect.gen(function*() {
       const program = yield* Program.start(file, { args: ["here"] })
       yield* program.says(/ready/)
