@@ -1,79 +1,15 @@
-/** Tests the command `furrow` on running trees: its output and its exit code. */
-import { assert, describe, it } from "@effect/vitest"
+/** The command `furrow` on trees that run: what it prints, and its exit code. */
+import { assert, describe } from "@effect/vitest"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
 import * as Processes from "@furrow/testing/Processes"
 import * as Program from "@furrow/testing/Program"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { fileURLToPath } from "node:url"
+import { answers, furrow, lineIn, listening, pathOf, patient, pidOf, test, tree } from "./command.ts"
 
-const pathOf = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-
-const lineOf = (text: string): number =>
-  Fs.readFileSync(pathOf("./fixtures/actors.ts"), "utf8").split("\n").findIndex((line) => line.includes(text)) + 1
-
-/** Returns the ports at which a process listens, found by its sockets. */
-const listening = (pid: number): ReadonlyArray<string> => {
-  const held = new Set(
-    Fs.readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
-      try {
-        return /^socket:\[(\d+)\]$/.exec(Fs.readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? []
-      } catch {
-        return []
-      }
-    })
-  )
-  return Fs.readFileSync(`/proc/${pid}/net/tcp`, "utf8").split("\n").slice(1).map((line) => line.trim().split(/\s+/))
-    .filter(([, , , state, , , , , , inode]) => state === "0A" && held.has(inode!)).map(([, address]) => address!)
-}
-
-const patient = { within: "60 seconds" } as const
-
-/** Starts a tree in one faulty state. */
-const tree = (kind: string, env: { readonly [name: string]: string } = {}) =>
-  Effect.gen(function*() {
-    const program = yield* Program.start(pathOf("./fixtures/main.ts"), {
-      args: [kind],
-      env
-    })
-    yield* program.says(/^ready$/m, patient)
-    return program
-  })
-
-const furrow = (...args: ReadonlyArray<string>) =>
-  Effect.gen(function*() {
-    const program = yield* Program.start(pathOf("../src/cli/main.ts"), { args })
-    const { code } = yield* program.ended(patient)
-    return { code, text: program.stdout(), errors: program.stderr() }
-  })
-
-/** Runs the command until its output is as expected, because a tree needs a moment to reach its state. */
-const answers = (
-  args: ReadonlyArray<string>,
-  check: (answer: { readonly code: number | null; readonly text: string }) => void
-) =>
-  Eventually.succeeds(
-    Effect.flatMap(Effect.scoped(furrow(...args)), (answer) => Effect.sync(() => check(answer))),
-    { within: "90 seconds" }
-  )
-
-/** Returns the pid of an actor of the tree, because other trees may have an actor of the same name. */
-const pidOf = (root: number | undefined, name: string) =>
-  Effect.gen(function*() {
-    let found = ""
-    yield* answers(["tree", String(root)], ({ text }) => {
-      const [, pid] = new RegExp(`^ *${name} +(\\d+)`, "m").exec(text) ?? []
-      assert.isDefined(pid)
-      found = pid!
-    })
-    return found
-  })
-
-const test = (title: string, body: Effect.Effect<void, unknown, Scope.Scope>) =>
-  it.live.skipIf(process.platform !== "linux")(title, () => Effect.scoped(body), 120_000)
+const lineOf = (text: string): number => lineIn(pathOf("./fixtures/actors.ts"), text)
 
 describe("furrow", () => {
   test(

@@ -101,7 +101,23 @@ export const fibers = Command.make("fibers", target, ({ target }) =>
 const parentOf = ({ seen }: Trees.Tree, one: Seen): Seen | undefined =>
   seen.find(({ outside }) => outside.pid === one.outside.parent && outside.pid !== one.outside.pid)
 
-const stackLines = (tree: Trees.Tree, one: Seen): Effect.Effect<ReadonlyArray<string>> => {
+/** The reason that a stack of a root is not shown unasked, and the command that shows it. */
+const askToOpen = ({ outside: { pid } }: Seen): string =>
+  "it is a root, and its inspector would be open to every user of this machine for a moment. If that is no risk here: " +
+  `furrow stack ${pid} --open`
+
+const rootStack = (one: Seen, opens: boolean): Effect.Effect<ReadonlyArray<string>> =>
+  opens
+    ? Effect.tryPromise(async () => (await import("@furrow/node/internal/rootStack")).stackOfRoot(one.outside.pid))
+      .pipe(
+        Effect.match({
+          onSuccess: (stack) => StackView.lines(one, stack),
+          onFailure: ({ cause }) => StackView.lines(one, reasonOf(cause))
+        })
+      )
+    : Effect.succeed(StackView.lines(one, StackView.computes(one) ? askToOpen(one) : null))
+
+const stackLines = (tree: Trees.Tree, one: Seen, opens: boolean): Effect.Effect<ReadonlyArray<string>> => {
   if (one.inside !== undefined) {
     return Effect.succeed([
       "Its event loop is free: no JavaScript runs, and its fibers wait.",
@@ -109,11 +125,7 @@ const stackLines = (tree: Trees.Tree, one: Seen): Effect.Effect<ReadonlyArray<st
     ])
   }
   const parent = parentOf(tree, one)
-  if (parent === undefined) {
-    return Effect.succeed(
-      StackView.lines(one, "it is a root, whose stderr no actor reads. Run node --cpu-prof, or gdb -p")
-    )
-  }
+  if (parent === undefined) return rootStack(one, opens)
   return Effect.scoped(Effect.flatMap(observe(parent.outside.pid), ({ stack }) => stack(one.outside.pid))).pipe(
     Effect.match({
       onSuccess: (stack) => StackView.lines(one, stack),
@@ -123,12 +135,16 @@ const stackLines = (tree: Trees.Tree, one: Seen): Effect.Effect<ReadonlyArray<st
 }
 
 export const stack = Command.make("stack", {
-  target: Argument.String("actor").pipe(Argument.withDescription("the pid or the name of an actor"))
-}, ({ target }) =>
+  target: Argument.String("actor").pipe(Argument.withDescription("the pid or the name of an actor")),
+  open: Flag.Boolean("open").pipe(
+    Flag.withDescription("also of a busy root: its inspector is open to all users of this machine for a moment"),
+    Flag.withDefault(false)
+  )
+}, ({ open, target }) =>
   looked(Option.some(target), { fibers: true }).pipe(
     Effect.flatMap((tree) =>
       Effect.flatMap(
-        Effect.forEach(meant(tree, Option.some(target)), (one) => stackLines(tree, one)),
+        Effect.forEach(meant(tree, Option.some(target)), (one) => stackLines(tree, one, open)),
         (all) => Console.log(all.flat().join("\n"))
       )
     ),

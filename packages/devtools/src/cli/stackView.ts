@@ -30,11 +30,18 @@ export const frameLines = (frames: NonNullable<StackInspection>): ReadonlyArray<
   return lines
 }
 
-/** Returns one line with the kernel's view of a process that does not answer. */
-export const kernelLine = ({ outside: { commands, cpu, states, syscall, wchan } }: Seen): string => {
+/** True for a process that the kernel sees computing. */
+export const computes = ({ outside: { cpu, states } }: Seen): boolean => states.includes("R") || cpu > busyShare
+
+/** The share of a core from which a process counts as one that computes. */
+const busyShare = 0.5
+
+/** The view that the kernel has of a process that does not answer. */
+export const kernelLine = (seen: Seen): string => {
+  const { commands, cpu, states, syscall, wchan } = seen.outside
   if (states.every((state) => state === "T" || state === "t")) return "its process is stopped"
   const share = `${Math.round(cpu * 100)}% of a core`
-  if (states.includes("R") || cpu > 0.5) return `it computes, ${share}`
+  if (computes(seen)) return `it computes, ${share}`
   const where = [wchan, syscall].filter((text) => text !== "" && text !== "0").join(", ")
   const child = commands.length === 0 ? "" : `; it has the child process ${commands.join(", ")}`
   return `its event loop stands in a call of the kernel${where === "" ? "" : ` (${where})`}${child}`

@@ -4,16 +4,9 @@
  * without stopping any code.
  */
 import type { Session } from "node:inspector"
-import * as Module from "node:module"
+import type { Origins, Place, Script } from "./origins.ts"
 
 type Post = (method: string, params?: object) => any
-
-/** The place of a suspended generator in the file that the program was written in. */
-export interface Location {
-  readonly file: string
-  readonly line: number
-  readonly column: number
-}
 
 export interface Looking {
   /**
@@ -21,7 +14,8 @@ export interface Looking {
    * the function are left out.
    */
   readonly captured: (fn: object) => ReadonlyArray<unknown>
-  readonly locate: (generator: object) => Location | undefined
+  /** The line of a suspended generator in the file that the program was written in. */
+  readonly locate: (generator: object) => Place | undefined
 }
 
 /** The number of scopes around a function whose variables are read, beginning with the innermost. */
@@ -29,28 +23,24 @@ const maxScopes = 3
 
 const slot = "__furrowLook"
 
-/**
- * The paths of script files by the numbers that the inspector gives them, which do not change while the process lives.
- */
-const urls = new Map<string, string>()
+/** The scripts of this process by the inspector's numbers, which do not change while the process lives. */
+const scripts = new Map<string, Script>()
 
-const findUrls = (session: Session, post: Post): void => {
-  const heard = ({ params }: { readonly params: { readonly scriptId: string; readonly url: string } }) => {
-    urls.set(params.scriptId, params.url)
+interface Parsed {
+  readonly scriptId: string
+  readonly url: string
+  readonly sourceMapURL?: string
+}
+
+const findScripts = (session: Session, post: Post): void => {
+  const heard = ({ params: { scriptId, sourceMapURL = "", url } }: { readonly params: Parsed }) => {
+    scripts.set(scriptId, { url, map: sourceMapURL })
   }
   session.on("Debugger.scriptParsed", heard)
   post("Debugger.enable", { maxScriptsCacheSize: 0 })
   // An enabled debugger makes all code slower, so the debugger is disabled at once.
   post("Debugger.disable")
   session.off("Debugger.scriptParsed", heard)
-}
-
-const original = (url: string, line: number, column: number): Location => {
-  const file = url.startsWith("file:") ? decodeURIComponent(url.slice("file://".length)) : url
-  const found = Module.findSourceMap(file)?.findOrigin(line, column)
-  if (found === undefined || !("fileName" in found) || found.fileName === undefined) return { file, line, column }
-  const { columnNumber, fileName, lineNumber } = found
-  return { file: decodeURIComponent(fileName.replace(/^file:\/\//, "")), line: lineNumber, column: columnNumber }
 }
 
 const capturedBy = (
@@ -78,8 +68,10 @@ const capturedBy = (
   return shared.out
 }
 
-/** Runs a function with access to the inspector, which is disconnected afterwards. */
-export const looking = <A>(body: (look: Looking) => A): A => {
+const noScript: Script = { url: "", map: "" }
+
+/** Runs a body with access to the inspector, which is disconnected afterwards. */
+export const looking = <A>(origins: Origins, body: (look: Looking) => A): A => {
   const { Session } = process.getBuiltinModule("node:inspector")
   const session = new Session()
   session.connect()
@@ -103,8 +95,8 @@ export const looking = <A>(body: (look: Looking) => A): A => {
         const at = internalProperties?.find(({ name }: { readonly name: string }) => name === "[[GeneratorLocation]]")
           ?.value?.value
         if (at === undefined) return undefined
-        if (!urls.has(at.scriptId)) findUrls(session, post)
-        return original(urls.get(at.scriptId) ?? "", at.lineNumber + 1, at.columnNumber + 1)
+        if (!scripts.has(at.scriptId)) findScripts(session, post)
+        return origins.of(scripts.get(at.scriptId) ?? noScript, at.lineNumber + 1, at.columnNumber + 1)
       }
     })
   } finally {

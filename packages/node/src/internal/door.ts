@@ -28,11 +28,14 @@ const idleMillis = 10_000
 
 const nanosPerMilli = 1_000_000
 
+/** Milliseconds between two samples of the event loop. A sample is the time from one to the next, and so is never shorter. */
+const sampleMillis = 10
+
 /** Measures this process. The delay of the event loop is the worst one since the last measurement. */
 const measure = (delay: { readonly max: number; readonly reset: () => void }) => (): ProcessInspection => {
   const { external, heapUsed, rss } = process.memoryUsage()
   const { system, user } = process.cpuUsage()
-  const worst = delay.max / nanosPerMilli
+  const worst = Math.max(0, delay.max / nanosPerMilli - sampleMillis)
   delay.reset()
   return {
     uptimeMillis: Math.round(process.uptime() * 1000),
@@ -64,7 +67,7 @@ export const open = async (observed: Observed, folder: string, shut: () => void)
   if (RuntimeFolder.prepare(folder)) await Effect.runPromise(sweep(folder))
   const { key: keyPath, socket: path } = RuntimeFolder.doorPaths(folder, observed.actor)
   const key = new Uint8Array(Builtins.crypto().randomBytes(keyBytes))
-  const delay = monitorEventLoopDelay({ resolution: 10 })
+  const delay = monitorEventLoopDelay({ resolution: sampleMillis })
   const observers = new Map<Net.Socket, () => void>()
   let idle: NodeJS.Timeout | undefined
   const server = Net.createServer({ noDelay: true }, (socket) => {

@@ -8,6 +8,7 @@
 import type { FiberInspection, FrameInspection, WaitInspection, Works } from "@furrow/actor/Inspect"
 import type * as Fiber from "effect/Fiber"
 import { type Looking, looking } from "./captured.ts"
+import { Origins } from "./origins.ts"
 
 type AnyFiber = Fiber.Fiber<unknown, unknown>
 
@@ -203,6 +204,7 @@ export const view = async (works: Works): Promise<ReadonlyArray<FiberInspection>
   const known = new Set<AnyFiber>(works.fibers)
   const queue = Array.from(works.fibers)
   let next = 0
+  const origins = new Origins()
   const isLeft = () => next < queue.length && found.length < maxFibers
   const slice = (look: Looking): void => {
     const until = performance.now() + sliceMillis
@@ -219,7 +221,7 @@ export const view = async (works: Works): Promise<ReadonlyArray<FiberInspection>
     }
   }
   while (isLeft()) {
-    looking(slice)
+    looking(origins, slice)
     await nextTurn()
   }
   return found

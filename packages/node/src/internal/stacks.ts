@@ -10,9 +10,10 @@ import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Inspector from "./inspectorLines.ts"
 import { open, type Session } from "./inspectorSession.ts"
+import { Origins, type Script } from "./origins.ts"
 
-/** Milliseconds for each step of reading a stack, long enough for a host under load. */
-const stepMillis = 3000
+/** Milliseconds for each step: a machine under load needs some of it. */
+export const stepMillis = 3000
 
 /** Milliseconds after the end of an inspector's session in which the inspector's last lines have been written. */
 const lastLinesMillis = 300
@@ -20,32 +21,33 @@ const lastLinesMillis = 300
 /** The largest number of frames in a stack; the outermost frames beyond it are left out. */
 const maxFrames = 60
 
-const within = <A>(promise: Promise<A>, millis: number, what: string): Promise<A> => {
+export const within = <A>(promise: Promise<A>, millis: number, what: string): Promise<A> => {
   const { promise: late, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => reject(new Error(what)), millis)
   return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }
 
-const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
+export const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
 
 interface CallFrame {
   readonly functionName: string
   readonly location: { readonly scriptId: string; readonly lineNumber: number; readonly columnNumber?: number }
 }
 
-const frameOf = (urls: ReadonlyMap<string, string>) => ({ functionName, location }: CallFrame): FrameInspection => {
-  const url = urls.get(location.scriptId) ?? ""
-  return {
-    name: functionName,
-    file: url.startsWith("file:") ? decodeURIComponent(url.slice("file://".length)) : url,
-    line: location.lineNumber + 1,
-    column: (location.columnNumber ?? 0) + 1
+const frameOf = (scripts: ReadonlyMap<string, Script>) => {
+  const origins = new Origins()
+  return ({ functionName, location }: CallFrame): FrameInspection => {
+    const { columnNumber = 0, lineNumber, scriptId } = location
+    const script = scripts.get(scriptId) ?? { url: "", map: "" }
+    return { name: functionName, ...origins.of(script, lineNumber + 1, columnNumber + 1) }
   }
 }
 
-const framesOf = async (session: Session): Promise<StackInspection> => {
-  const urls = new Map<string, string>()
-  session.on("Debugger.scriptParsed", ({ scriptId, url }) => void urls.set(String(scriptId), String(url)))
+export const framesOf = async (session: Session): Promise<StackInspection> => {
+  const scripts = new Map<string, Script>()
+  session.on("Debugger.scriptParsed", ({ scriptId, sourceMapURL = "", url }) => {
+    scripts.set(String(scriptId), { url: String(url), map: String(sourceMapURL) })
+  })
   const paused = Promise.withResolvers<ReadonlyArray<CallFrame>>()
   session.on("Debugger.paused", ({ callFrames }) => paused.resolve(callFrames as ReadonlyArray<CallFrame>))
   await session.post("Debugger.enable")
@@ -54,7 +56,7 @@ const framesOf = async (session: Session): Promise<StackInspection> => {
   const stopped = await within(paused.promise, stepMillis, "it runs no JavaScript").catch(() => undefined)
   if (stopped !== undefined) await session.post("Debugger.resume")
   await session.post("Debugger.disable")
-  return stopped?.slice(0, maxFrames).map(frameOf(urls)) ?? null
+  return stopped?.slice(0, maxFrames).map(frameOf(scripts)) ?? null
 }
 
 const signal = "__furrowShuts"
@@ -100,8 +102,8 @@ const askToShut = async (session: Session): Promise<void> => {
   await within(begun.promise, beginMillis, "late")
 }
 
-/** Shuts the inspector's port, and checks repeatedly that the port is shut, because an actor under load may be late. */
-const shut = async (first: Session, address: string): Promise<void> => {
+/** Shuts the inspector's port, and looks that it is shut: an actor under load may be late. */
+export const shut = async (first: Session, address: string): Promise<void> => {
   let session: Session | undefined = first
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
     if (session !== undefined) await askToShut(session).catch(() => {})
@@ -122,16 +124,20 @@ const samples = 5
 /** Milliseconds between two samples of the state of a busy actor's process. */
 const betweenMillis = 20
 
-/** Returns the state of a process and its used processor time; undefined where the kernel does not tell. */
-const sampleOf = (pid: number): { readonly state: string; readonly ticks: number } | undefined => {
+const read = (path: string): string => {
   try {
-    const stat = Fs.readFileSync(`/proc/${pid}/stat`, "latin1")
-    // The process's name in brackets may itself hold brackets, so fields are counted from the last closing bracket.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
-    return { state: fields[0]!, ticks: Number(fields[11]) + Number(fields[12]) }
+    return Fs.readFileSync(path, "latin1")
   } catch {
-    return undefined
+    return ""
   }
+}
+
+/** The state of a process, and the time that it has used; nothing where the kernel does not tell. */
+const sampleOf = (pid: number): { readonly state: string; readonly ticks: number } | undefined => {
+  const stat = read(`/proc/${pid}/stat`)
+  // The name in brackets may hold anything, so fields are counted behind the last one.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+  return stat === "" ? undefined : { state: fields[0]!, ticks: Number(fields[11]) + Number(fields[12]) }
 }
 
 /**
@@ -139,7 +145,7 @@ const sampleOf = (pid: number): { readonly state: string; readonly ticks: number
  * would open its inspector only later. Without /proc every process counts as one that computes, so that its stack can
  * be read.
  */
-const computes = async (pid: number): Promise<boolean> => {
+export const computes = async (pid: number): Promise<boolean> => {
   const first = sampleOf(pid)
   for (let i = 0; i < samples; i++) {
     const now = sampleOf(pid)
@@ -147,6 +153,17 @@ const computes = async (pid: number): Promise<boolean> => {
     await pause(betweenMillis)
   }
   return false
+}
+
+/** The bit of SIGUSR1, signal 10 on Linux, in the mask `SigCgt` of a process. */
+const openBit = 1n << 9n
+
+/** Why SIGUSR1 opens no inspector in this process, and would kill it; undefined where Node listens for the signal. */
+export const deafness = (pid: number): string | undefined => {
+  const [, mask] = /^SigCgt:\s*([0-9a-f]+)$/m.exec(read(`/proc/${pid}/status`)) ?? []
+  return mask === undefined || (BigInt(`0x${mask}`) & openBit) !== 0n
+    ? undefined
+    : "its Node was started with --disable-sigusr1, so its inspector stays shut"
 }
 
 const looking = new Set<number>()
@@ -181,6 +198,8 @@ const lookAt = async (pid: number, lines: Inspector.Watch, done: () => void): Pr
  */
 export const stackOf = async (pid: number): Promise<StackInspection> => {
   if (!await computes(pid)) return null
+  const deaf = deafness(pid)
+  if (deaf !== undefined) throw new Error(deaf)
   if (looking.has(pid)) throw new Error("another tool looks at its stack, or its inspector has not opened yet")
   const lines = Inspector.watch(pid)
   if (lines === undefined) throw new Error("its stderr does not come to its parent, so its inspector stays shut")

@@ -1,0 +1,83 @@
+/**
+ * The places in the files of a program for places in the scripts that a compiler has made of them. A script names its source map,
+ * or has the map in it; the inspector tells either.
+ */
+import * as Fs from "node:fs"
+import { SourceMap } from "node:module"
+import { fileURLToPath } from "node:url"
+
+export interface Place {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+}
+
+/** A script as the inspector tells it, with the address of its source map or an empty text. */
+export interface Script {
+  readonly url: string
+  readonly map: string
+}
+
+/** The largest source map in bytes that is read: a process stands still meanwhile. */
+const maxMapBytes = 16 * 1024 * 1024
+
+interface Mapped {
+  readonly map: SourceMap
+  /** The address to which the sources of the map are relative. */
+  readonly base: string
+}
+
+const data = /^data:application\/json(?:;[^,;]*)*?(;base64)?,/
+
+const textOf = (address: string): string | undefined => {
+  const inline = data.exec(address)
+  if (inline !== null) {
+    const text = address.slice(inline[0].length)
+    return inline[1] === undefined ? decodeURIComponent(text) : Buffer.from(text, "base64").toString()
+  }
+  const path = fileURLToPath(address)
+  return Fs.statSync(path).size > maxMapBytes ? undefined : Fs.readFileSync(path, "utf8")
+}
+
+const mapOf = ({ map, url }: Script): Mapped | undefined => {
+  try {
+    const address = new URL(map, url).href
+    const text = textOf(address)
+    if (text === undefined) return undefined
+    const payload = JSON.parse(text) as ConstructorParameters<typeof SourceMap>[0]
+    const root = payload.sourceRoot ?? ""
+    const base = new URL(root === "" || root.endsWith("/") ? root : `${root}/`, data.test(address) ? url : address).href
+    return { map: new SourceMap(payload), base }
+  } catch {
+    // The map was removed, or is none.
+    return undefined
+  }
+}
+
+const pathOf = (url: string): string => {
+  try {
+    return url.startsWith("file:") ? fileURLToPath(url) : url
+  } catch {
+    return url
+  }
+}
+
+/** Finds origins, and keeps each source map that it has read. */
+export class Origins {
+  private readonly maps = new Map<string, Mapped | undefined>()
+
+  /** The place in the program's own file. Lines and columns are counted from 1. */
+  of(script: Script, line: number, column: number): Place {
+    const { map, url } = script
+    const compiled = { file: pathOf(url), line, column }
+    // The sources of an installed package are rarely installed with it.
+    if (map === "" || url.includes("/node_modules/")) return compiled
+    if (!this.maps.has(url)) this.maps.set(url, mapOf(script))
+    const mapped = this.maps.get(url)
+    const found = mapped?.map.findOrigin(line, column)
+    if (mapped === undefined || found === undefined || !("fileName" in found)) return compiled
+    const { columnNumber, fileName, lineNumber } = found
+    const address = URL.parse(fileName, mapped.base)?.href ?? fileName
+    return { file: pathOf(address), line: lineNumber, column: columnNumber }
+  }
+}
