@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import { count, isPrime } from "./fixtures/prime.ts"
-import { traced, tracedFailure } from "./fixtures/talking.ts"
+import { spanHere, traced, tracedFailure } from "./fixtures/talking.ts"
 import { inMemory } from "./support/InMemory.ts"
 
 /** A tracer that remembers. */
@@ -121,7 +121,39 @@ describe("Traces over several actors", () => {
       ])
     }))
 
-  it.effect("the sampling decision of a trace crosses to the actor", () =>
+  it.effect("G298: no span of Effect's own tracer reaches another actor, and no handler makes one", () =>
+    Effect.gen(function*() {
+      const seen = yield* Effect.withSpan(Actor.runInActor(spanHere({ depth: 1 })), "program").pipe(
+        inMemory,
+        Effect.withTracer(Tracer.nativeTracer)
+      )
+      assert.deepStrictEqual(seen, ["none"])
+    }))
+
+  it.effect("G298: a trace from outside goes through actors whose own spans have no reader", () =>
+    Effect.gen(function*() {
+      const outside = Tracer.externalSpan({ traceId: "the-trace", spanId: "the-span" })
+      const seen = yield* Actor.runInActor(spanHere({ depth: 2 })).pipe(
+        Effect.withSpan("program"),
+        Effect.withParentSpan(outside),
+        inMemory,
+        Effect.withTracer(Tracer.nativeTracer)
+      )
+      assert.deepStrictEqual(seen, ["ExternalSpan", "the-trace"])
+    }))
+
+  it.effect("G298: a handler makes a span under a tracer of the program", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = recorder()
+      const [tag, trace] = yield* Effect.withSpan(Actor.runInActor(spanHere({ depth: 0 })), "program").pipe(
+        inMemory,
+        Effect.withTracer(tracer)
+      )
+      assert.deepStrictEqual([tag, trace], ["Span", spans[0]!.traceId])
+      assert.include(spans.map(({ kind, name }) => `${name} ${kind}`), "spanHere server")
+    }))
+
+  it.effect("the sampling of a trace crosses too", () =>
     Effect.gen(function*() {
       const { spans, tracer } = recorder()
       yield* Actor.runInActor(traced({ depth: 0 })).pipe(

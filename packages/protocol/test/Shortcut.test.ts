@@ -21,6 +21,12 @@ const Name = Schema.Union([
 ])
 const Kind = Schema.Literals(["call", "stream", "dialog"])
 
+const Trace = Schema.Tuple([
+  Schema.Union([Name, Schema.Literal("0123456789abcdef".repeat(2))]),
+  Schema.Union([Name, Schema.Literal("0123456789abcdef")]),
+  Schema.Boolean
+])
+
 const atLeast = (minimum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum: 2 ** 33 }))
 const Window = Schema.NullOr(Schema.Struct({ items: atLeast(1), bytes: atLeast(2) }))
 
@@ -39,7 +45,11 @@ const hot: Readonly<Record<string, Arbitrary.Arbitrary<Message>>> = {
     kind: Kind,
     endpoint: Name,
     digest: Schema.NullOr(Schema.Literal("d")),
-    meta: Schema.NullOr(Schema.Struct({ deadline: Whole })),
+    meta: Schema.NullOr(Schema.Union([
+      Schema.Struct({ deadline: Whole }),
+      Schema.Struct({ trace: Trace }),
+      Schema.Struct({ trace: Trace, deadline: Whole })
+    ])),
     window: Window,
     payload: Schema.Uint8Array
   }),
@@ -144,6 +154,16 @@ const taken: ReadonlyArray<Message> = [
     { _tag: "Cancel", dialog: 1, by: { name: text, uuid: "u", pid: 1 }, reason: "r", deadline: 1 },
     { _tag: "Cancel", dialog: 1, by: { name: "a", uuid: text, pid: 1 }, reason: "r", deadline: 1 },
     { _tag: "Cancel", dialog: 1, by: { name: "a", uuid: "u", pid: 1 }, reason: text, deadline: 1 },
+    ...[[text, "s", true], ["t", text, false]].map((trace): Message => ({
+      _tag: "Start",
+      dialog: 1,
+      kind: "call",
+      endpoint: "echo",
+      digest: null,
+      meta: { trace: trace as unknown as readonly [string, string, boolean] },
+      window: null,
+      payload: Uint8Array.of(1)
+    })),
     ...(["call", "stream", "dialog"] as const).map((kind): Message => ({
       _tag: "Start",
       dialog: 1,

@@ -27,6 +27,7 @@ import {
   isOrdinary,
   isSmall,
   map2,
+  metaTokens,
   nil,
   putActor,
   putBin,
@@ -48,17 +49,41 @@ const code = {
   error: words.Error.code
 } as const
 
-const encodeStart = ({ dialog, digest, endpoint, kind, meta, payload, window }: Start): Parts | undefined => {
-  if (meta !== null || digest !== null || !isSmall(dialog) || !isAscii(endpoint) || !isOrdinaryWindow(window)) {
-    return undefined
+/** The largest array in bytes that V8 keeps among its objects. A larger one has memory of its own, which takes ten times as long. */
+const smallBytes = 64
+
+const slabBytes = 8192
+let slab = new Uint8Array(0)
+let used = 0
+
+/** Bytes for the head of a word. Larger heads share memory: they are written once, and soon forgotten. */
+const bytesOf = (size: number): Uint8Array => {
+  if (size <= smallBytes || size > slabBytes) return new Uint8Array(size)
+  if (used + size > slab.length) {
+    slab = new Uint8Array(slabBytes)
+    used = 0
   }
-  const size = 2 + sizeOfUint(dialog) + sizeOfText(kind) + sizeOfText(endpoint) + 2 + sizeOfWindow(window) + binHead
-  const head = new Uint8Array(size)
+  const start = used
+  used += size
+  return slab.subarray(start, used)
+}
+
+const encodeStart = ({ dialog, digest, endpoint, kind, meta, payload, window }: Start): Parts | undefined => {
+  if (digest !== null || !isSmall(dialog) || !isAscii(endpoint) || !isOrdinaryWindow(window)) return undefined
+  const tokens = meta === null ? undefined : metaTokens(meta)
+  if (meta !== null && tokens === undefined) return undefined
+  const beside = 1 + (tokens === undefined ? 1 : tokens.length) + sizeOfWindow(window)
+  const size = 2 + sizeOfUint(dialog) + sizeOfText(kind) + sizeOfText(endpoint) + beside + binHead
+  const head = bytesOf(size)
   head[0] = 0x98
   head[1] = code.start
   let at = putText(head, putText(head, putUint(head, 2, dialog), kind), endpoint)
   head[at++] = nil
-  head[at++] = nil
+  if (tokens === undefined) head[at++] = nil
+  else {
+    head.set(tokens, at)
+    at += tokens.length
+  }
   putBin(head, putWindow(head, at, window), payload.length)
   return { head, tail: payload }
 }
@@ -169,12 +194,14 @@ const decodeStart = (cursor: Cursor): Start | undefined => {
   const kind = cursor.text()
   const endpoint = cursor.text()
   if (dialog < 0 || !isKind(kind) || endpoint === undefined) return undefined
-  if (!cursor.nil() || !cursor.nil()) return undefined
+  if (!cursor.nil()) return undefined
+  const meta = cursor.meta()
+  if (meta === undefined) return undefined
   const window = cursor.window()
   const payload = window === undefined ? undefined : cursor.payload()
   return window === undefined || payload === undefined
     ? undefined
-    : { _tag: "Start", dialog, kind, endpoint, digest: null, meta: null, window, payload }
+    : { _tag: "Start", dialog, kind, endpoint, digest: null, meta, window, payload }
 }
 
 const decodeStarted = (cursor: Cursor): Started | undefined => {

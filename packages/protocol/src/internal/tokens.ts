@@ -5,12 +5,16 @@
  * large number) is left to msgpackr.
  */
 import { isWindow } from "../Credit.ts"
-import type { ActorId, Window } from "../Message.ts"
+import type { ActorId, Meta, Window } from "../Message.ts"
 
 export const nil = 0xc0
 const bin32 = 0xc6
+const map1 = 0x81
 export const map2 = 0x82
 const map3 = 0x83
+const array3 = 0x93
+const no = 0xc2
+const yes = 0xc3
 const text8 = 0xd9
 /**
  * Size in bytes up to which the length of a text is part of its token; up to `maxTextBytes` the length is the next
@@ -87,6 +91,34 @@ export const putActor = (b: Uint8Array, at: number, { name, pid, uuid }: ActorId
   const afterName = putText(b, putText(b, at + 1, "name"), name)
   const afterUuid = putText(b, putText(b, afterName, "uuid"), uuid)
   return putUint(b, putText(b, afterUuid, "pid"), pid)
+}
+
+/** The tokens of a value that is the same in many words, kept from the last time. */
+interface Kept {
+  readonly meta: Meta
+  readonly bytes: Uint8Array
+}
+
+let written: Kept | undefined
+let read: Kept | undefined
+
+const traceBytes = ([traceId, spanId, sampled]: NonNullable<Meta["trace"]>): Uint8Array => {
+  const bytes = new Uint8Array(1 + sizeOfText("trace") + 1 + sizeOfText(traceId) + sizeOfText(spanId) + 1)
+  bytes[0] = map1
+  let at = putText(bytes, 1, "trace")
+  bytes[at++] = array3
+  at = putText(bytes, putText(bytes, at, traceId), spanId)
+  bytes[at] = sampled ? yes : no
+  return bytes
+}
+
+/** The tokens of the data beside a payload, where it is a trace and nothing else. All calls in one span have the same ones. */
+export const metaTokens = (meta: Meta): Uint8Array | undefined => {
+  if (meta === written?.meta) return written.bytes
+  const { trace } = meta
+  if (trace === undefined || Object.keys(meta).length > 1 || !isAscii(trace[0]) || !isAscii(trace[1])) return undefined
+  written = { meta, bytes: traceBytes(trace) }
+  return written.bytes
 }
 
 // ---- reading ------------------------------------------------------------------------------------------------------
@@ -172,7 +204,35 @@ export class Cursor {
     return this.b[this.at++] === nil
   }
 
-  /** Reads a window or `null`; `undefined` for anything else. */
+  /** The data beside a payload: `null`, or a trace and nothing else; `undefined` where it is neither. */
+  meta(): Meta | null | undefined {
+    const start = this.at
+    const token = this.b[start]
+    if (token === nil) {
+      this.at++
+      return null
+    }
+    if (read !== undefined && this.goesOnWith(read.bytes)) {
+      this.at += read.bytes.length
+      return read.meta
+    }
+    this.at++
+    if (token !== map1 || this.text() !== "trace" || this.b[this.at++] !== array3) return undefined
+    const traceId = this.text()
+    const spanId = traceId === undefined ? undefined : this.text()
+    const sampled = this.b[this.at++]
+    if (traceId === undefined || spanId === undefined || sampled !== yes && sampled !== no) return undefined
+    read = { meta: { trace: [traceId, spanId, sampled === yes] }, bytes: this.b.slice(start, this.at) }
+    return read.meta
+  }
+
+  private goesOnWith(bytes: Uint8Array): boolean {
+    const { at, b } = this
+    for (let i = 0; i < bytes.length; i++) if (b[at + i] !== bytes[i]) return false
+    return true
+  }
+
+  /** A window or `null`; `undefined` where it is neither. */
   window(): Window | null | undefined {
     const token = this.b[this.at++]
     if (token === nil) return null

@@ -164,21 +164,32 @@ const portable = (value: unknown): unknown => {
 }
 
 /**
- * The data that crosses beside the payload, or `null` when there is none, as for most calls. `span` is the span of the
+ * The innermost span around a fiber that may have a reader. Spans of Effect's default tracer have none, but may stand
+ * below one of another process.
+ */
+const readSpanOf = ({ cache: { span, tracer } }: Fiber.Fiber<unknown, unknown>): Tracer.AnySpan | undefined => {
+  if (tracer !== undefined && tracer !== Tracer.nativeTracer) return span
+  let read: Tracer.AnySpan | undefined = span
+  while (read?._tag === "Span") read = Option.getOrUndefined(read.parent)
+  return read
+}
+
+/**
+ * The data that crosses beside the payload, or `null` when there is none, as in most calls. `span` is the span of the
  * call itself, if it is traced.
  */
 export const metaOf = (
   fiber: Fiber.Fiber<unknown, unknown>,
   baseLevel: LogLevel.LogLevel,
-  span: Tracer.AnySpan | undefined = fiber.cache.span
+  span: Tracer.AnySpan | undefined = readSpanOf(fiber)
 ): Meta | null => {
   const at = fiber.getRef(Deadline)
   const deadline = at === Infinity ? undefined : at
   const annotations = fiber.getRef(References.CurrentLogAnnotations)
   const level = fiber.cache.minimumLogLevel
   const names = Object.keys(annotations)
-  if (deadline === undefined && span === undefined && level === baseLevel && names.length === 0) {
-    return null
+  if (deadline === undefined && level === baseLevel && names.length === 0) {
+    return span === undefined ? null : traceOf(span)
   }
   return {
     ...(deadline === undefined ? {} : { deadline: wireMillis(deadline - now(fiber)) }),
@@ -190,13 +201,37 @@ export const metaOf = (
   }
 }
 
+/** The data for the span of the last call: a program makes many calls in one span. */
+let traced: Meta & { readonly trace: NonNullable<Meta["trace"]> } = { trace: ["", "", false] }
+
+const traceOf = ({ sampled, spanId, traceId }: Tracer.AnySpan): Meta => {
+  const [lastTrace, lastSpan, wasSampled] = traced.trace
+  if (spanId !== lastSpan || traceId !== lastTrace || sampled !== wasSampled) {
+    traced = { trace: [traceId, spanId, sampled] }
+  }
+  return traced
+}
+
 const now = (fiber: Fiber.Fiber<unknown, unknown>): number => monotonicMillis(fiber.getRef(Clock.Clock))
 
 const levels: ReadonlyArray<string> = ["All", "Fatal", "Error", "Warn", "Info", "Debug", "Trace", "None"]
 
-/** The context in which a handler runs: the context of its actor, with the data that came beside the payload. */
+/** The context of the last handler whose call came with a trace: most calls of one span have the same handler. */
+let last:
+  | { readonly base: Context.Context<any>; readonly meta: Meta; readonly context: Context.Context<any> }
+  | undefined
+
+/** The context in which a handler runs: the context of its actor, with what came beside the payload of the call. */
 export const withMeta = <R>(base: Context.Context<R>, meta: Meta | null): Context.Context<R> => {
   if (meta === null) return base
+  if (last !== undefined && meta === last.meta && base === last.base) return last.context
+  const context = contextOf(base, meta)
+  // A deadline counts from now, and is another one for each call.
+  if (meta.deadline === undefined) last = { base, meta, context }
+  return context
+}
+
+const contextOf = <R>(base: Context.Context<R>, meta: Meta): Context.Context<R> => {
   let context = base
   if (meta.deadline !== undefined) {
     context = Context.add(context, Deadline, monotonicMillis(Context.get(base, Clock.Clock)) + meta.deadline)

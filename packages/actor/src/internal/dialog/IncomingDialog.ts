@@ -31,7 +31,7 @@ import { CurrentDialog, type DialogContext, type RunningHandler, withMeta } from
 import type { Handler } from "./Dispatcher.ts"
 import { cancelledWith, encodeFailureWithin, failureOf } from "./Failures.ts"
 import { reportUnread } from "./Outcome.ts"
-import { attributesOf } from "./Spans.ts"
+import { areRead, attributesOf } from "./Spans.ts"
 
 /** The callee's side of one dialog, which the peer has opened. */
 export class IncomingDialog implements CalleePort {
@@ -108,11 +108,13 @@ export class IncomingDialog implements CalleePort {
     let effect = Effect.scoped(
       Effect.suspend(() => this.work(payload))
     )
-    if (opened.meta?.trace !== undefined) {
+    if (opened.meta?.trace !== undefined && areRead(handler.context)) {
       const parent = Context.get(context as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)
       effect = Effect.withSpan(effect, handler.endpoint.name, {
         kind: "server",
         parent,
+        // The stack here is that of the runtime for every call.
+        captureStackTrace: false,
         attributes: attributesOf(opened.endpoint, env.self, channel.peer)
       })
     }

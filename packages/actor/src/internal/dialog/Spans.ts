@@ -5,9 +5,11 @@
  * @since 0.2.0
  */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
 import { isInternal } from "../contract/Endpoint.ts"
 import { type ActorId, formatActor } from "../errors/ActorError.ts"
@@ -29,6 +31,18 @@ export const attributesOf = (endpoint: string, self: ActorId, peer: ActorId): Re
 
 const isTraced = ({ cache }: Fiber.Fiber<unknown, unknown>): boolean =>
   cache.span !== undefined && cache.tracer !== undefined && cache.tracer !== Tracer.nativeTracer && cache.tracerEnabled
+
+/** The last context that was asked, and its answer: most handlers of an actor have one context. */
+let asked: Context.Context<never> | undefined
+let answer = false
+
+/** True in a context whose spans are read: those of Effect's default tracer never are. */
+export const areRead = (context: Context.Context<never>): boolean => {
+  if (context === asked) return answer
+  asked = context
+  answer = Context.get(context, Tracer.Tracer) !== Tracer.nativeTracer && Context.get(context, References.TracerEnabled)
+  return answer
+}
 
 const begun = (
   fiber: Fiber.Fiber<unknown, unknown>,
