@@ -1,30 +1,28 @@
 /**
- * Measures the processor time that the record of an actor costs. Pairs of the same calls alternate between an actor
- * with a record and one without. Pairs of two actors without a record show the noise of the host.
+ * The processor time that a part of the runtime costs a call: alternating pairs of the same calls with that part and without, and
+ * beside them pairs of two without, which show the noise of the machine.
+ *
+ * Calls are measured when their code is compiled. Until then the part that is measured costs its compilation, which is paid once
+ * in the life of a process and not by a call.
  */
-import * as Actor from "@furrow/actor/Actor"
-import * as ActorRuntime from "@furrow/actor/ActorRuntime"
-import * as NodeActor from "@furrow/node/NodeActor"
-import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import { answer, cpu } from "./fixtures/actors.ts"
+import * as ChildProcess from "node:child_process"
+import { once } from "node:events"
+import { fileURLToPath } from "node:url"
+import type { Options } from "./fixtures/caller.ts"
 
 export const pairs = 60
-/**
- * The number of pairs that use the same processes; later pairs use new processes, because no two processes are equally
- * warm.
- */
-const pairsOfOne = 10
-const calls = 800
-const inFlight = 64
-const warmups = 2
+/** The number of measurements of the same processes. Then others take their places, because no two are warm alike. */
+const runsOfOne = 5
+/** The rounds of each process that are not measured: V8 compiles the code of a call again and again during the first 20. */
+const warmRounds = 30
+/** The rounds of one measurement. */
+const measuredRounds = 3
 
 /** The number of resamples of the bootstrap, and the quantile of their medians that is the bound. */
 const resamples = 2000
 const quantile = 0.9
 
-const median = (all: ReadonlyArray<number>): number => {
+export const median = (all: ReadonlyArray<number>): number => {
   const sorted = all.toSorted((a, b) => a - b)
   return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2
 }
@@ -40,59 +38,62 @@ export const upperBound = (ratios: ReadonlyArray<number>): number => {
   return medians.toSorted((a, b) => a - b)[Math.floor(resamples * quantile)]!
 }
 
-const own = (): number => {
-  const { system, user } = process.cpuUsage()
-  return system + user
+interface Caller {
+  /** Runs rounds of calls, and measures the processor time of caller and callee in microseconds. */
+  readonly run: (rounds: number) => Promise<number>
+  readonly end: () => Promise<void>
 }
 
-const open = (graves: string | undefined) =>
-  Effect.gen(function*() {
-    const context = yield* Layer.build(NodeActor.layer({ graves, spares: "off" }))
-    const runtime = Context.get(context, ActorRuntime.ActorRuntime)
-    const portal = yield* Effect.provideService(
-      Actor.startScoped("callee", { expose: [answer, cpu] }),
-      ActorRuntime.ActorRuntime,
-      runtime
-    )
-    const times = Array.from({ length: calls }, (_, n) => n)
-    const work = Effect.andThen(
-      Effect.forEach(times, (n) => portal.run(answer({ n })), { discard: true }),
-      Effect.forEach(times, (n) => portal.run(answer({ n })), { discard: true, concurrency: inFlight })
-    )
-    // Measures caller and actor together, because a record must not slow down its caller either.
-    const measured = Effect.gen(function*() {
-      const before = own() + (yield* portal.run(cpu()))
-      yield* work
-      return own() + (yield* portal.run(cpu())) - before
-    })
-    for (let i = 0; i < warmups; i++) yield* work
-    return measured
+const file = fileURLToPath(new URL("./fixtures/caller.ts", import.meta.url))
+
+const open = async (options: Options): Promise<Caller> => {
+  const child = ChildProcess.fork(file, [JSON.stringify(options)], {
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+    execArgv: options.sources === true ? ["--conditions=furrow-source"] : []
   })
+  const ended = once(child, "exit")
+  const run = async (rounds: number) => {
+    const answered = once(child, "message")
+    child.send(rounds)
+    const [micros] = await Promise.race([answered, ended.then(() => Promise.reject(new Error("a caller has ended")))])
+    return micros as number
+  }
+  await run(warmRounds)
+  return {
+    run,
+    end: async () => {
+      child.kill("SIGTERM")
+      await ended
+    }
+  }
+}
 
 export interface Costs {
-  /** Ratios of the time with a record to the time without. */
-  readonly record: ReadonlyArray<number>
-  /** Ratios of two times without a record. */
+  /** With the part to without. */
+  readonly part: ReadonlyArray<number>
+  /** Without to without. */
   readonly noise: ReadonlyArray<number>
 }
 
-/** Measures all pairs, with the records in the given folder. */
-export const measure = async (graves: string): Promise<Costs> => {
-  const record: Array<number> = []
+/** Measures pairs of callers that differ in one part. */
+export const measure = async (withPart: Options, without: Options): Promise<Costs> => {
+  const part: Array<number> = []
   const noise: Array<number> = []
-  const round = Effect.scoped(Effect.gen(function*() {
-    const recorded = yield* open(graves)
-    const bare = yield* open("off")
-    const other = yield* open("off")
-    for (let i = 0; i < pairsOfOne; i++) {
-      const taken = new Map<unknown, number>()
-      for (const each of i % 2 === 0 ? [recorded, bare, other] : [other, bare, recorded]) taken.set(each, yield* each)
-      record.push(taken.get(recorded)! / taken.get(bare)!)
+  while (part.length < pairs) {
+    const [tested, bare, other, otherTested] = await Promise.all([withPart, without, without, withPart].map(open)) as [
+      Caller,
+      Caller,
+      Caller,
+      Caller
+    ]
+    const order = [tested, bare, other, otherTested]
+    for (let i = 0; i < runsOfOne; i++) {
+      const taken = new Map<Caller, number>()
+      for (const each of i % 2 === 0 ? order : order.toReversed()) taken.set(each, await each.run(measuredRounds))
+      part.push(taken.get(tested)! / taken.get(bare)!, taken.get(otherTested)! / taken.get(other)!)
       noise.push(taken.get(other)! / taken.get(bare)!)
     }
-  }))
-  while (record.length < pairs) await Effect.runPromise(round)
-  return { record, noise }
+    for (const each of order) await each.end()
+  }
+  return { part, noise }
 }
-
-export { median }
