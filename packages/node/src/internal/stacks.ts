@@ -61,11 +61,7 @@ export const framesOf = async (session: Session): Promise<StackInspection> => {
 
 const signal = "__furrowShuts"
 
-/**
- * Code that shuts the inspector from inside of the actor. The code that shuts the inspector first calls a function of
- * the inspector session, which says that the code has begun. The code that shuts the inspector has no result, because
- * it waits for the end of the last session.
- */
+/** Run in the actor: says that it has begun, and then ends all sessions, so it has no answer. */
 const shutting =
   `globalThis.${signal}(""); delete globalThis.${signal}; process.getBuiltinModule("node:inspector").close()`
 
@@ -102,19 +98,25 @@ const askToShut = async (session: Session): Promise<void> => {
   await within(begun.promise, beginMillis, "late")
 }
 
-/** Shuts the inspector's port, and looks that it is shut: an actor under load may be late. */
+/**
+ * Shuts the inspector's port, and looks that it is shut: an actor under load may be late. The inspector ends the session. A session
+ * that is closed from here meanwhile makes Node use memory that it has freed, and the actor dies of SIGSEGV.
+ */
 export const shut = async (first: Session, address: string): Promise<void> => {
   let session: Session | undefined = first
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
-    if (session !== undefined) await askToShut(session).catch(() => {})
-    await session?.close()
+    if (session !== undefined) {
+      await askToShut(session).catch(() => {})
+      await within(session.closed, beginMillis, "late").catch(() => {})
+    }
     for (let look = 0; look < looks; look++) {
       if (await isShut(address)) return
       await pause(lookMillis)
     }
+    session?.drop()
     session = await within(open(address), stepMillis, "late").catch(() => undefined)
   }
-  await session?.close()
+  session?.drop()
 }
 
 // ---- the actor ------------------------------------------------------------------------------------------------------
