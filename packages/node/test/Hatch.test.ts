@@ -65,7 +65,14 @@ describe.skipIf(process.platform !== "linux")("The door of an actor for tools", 
       assert.match(String(yield* Effect.flip(atA.stack(b.actor.pid))), /is no child of a/)
     })))
 
-  it.live("G246: a tool sees the names for which actors wait, and the children of the root", () =>
+  it.live("G246: the delay of an idle event loop is shorter than the time between two samples of it", () =>
+    withActors(Effect.gen(function*() {
+      const a = yield* Actor.startScoped("a", { expose: [wait] })
+      const observer = yield* NodeInspect.observe(a.actor.pid, patient)
+      yield* sees(observer, ({ process }) => assert.isBelow(process!.loopDelayMillis, 10))
+    })))
+
+  it.live("G246: a tool sees the names that are waited for, and the children of the root", () =>
     withActors(Effect.gen(function*() {
       const a = yield* Actor.startScoped("a", { expose: [ask] })
       yield* Effect.forkScoped(a.run(ask({ name: "nobody-has-it", secret })))

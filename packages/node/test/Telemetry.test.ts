@@ -158,6 +158,11 @@ describe("Telemetry of a tree", () => {
             "root: program 1"
           ]
         )
+        const byId = new Map(spans.map(({ it }) => [it.spanId, it]))
+        for (const { it } of spans.filter(({ it }) => it.kind === 2)) {
+          const above = byId.get(it.parentSpanId!)
+          assert.deepStrictEqual([above?.name, above?.kind], [it.name, 3], "an answer hangs below its call")
+        }
         const starts = spans.filter((span) => nameOf(span) === "furrow.start")
         for (const { it } of starts) {
           // The step `layers` occurs only where building the layers takes a while.
