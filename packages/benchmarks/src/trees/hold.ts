@@ -4,13 +4,13 @@ import * as Effect from "effect/Effect"
 export interface Held {
   /** Milliseconds of the longest turn of the event loop by the clock, which includes the time of other programs. */
   readonly wall: number
-  /** Milliseconds of processor time of the turn that used most, including the threads of the garbage collector. */
+  /** Milliseconds of processor time of the thread that runs JavaScript, in the turn that used most. */
   readonly processor: number
   readonly seconds: number
 }
 
 const processorMillis = () => {
-  const { system, user } = process.cpuUsage()
+  const { system, user } = process.threadCpuUsage()
   return (system + user) / 1_000
 }
 

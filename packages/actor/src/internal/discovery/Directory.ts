@@ -190,10 +190,17 @@ export const remote = (connect: Effect.Effect<PeerChannel, ActorError>, env: Dia
     list: (name, most) =>
       name !== undefined && most !== undefined
         ? ask(contract.list({ name, most }))
-        : Effect.map(
-          Stream.runCollect(bounded(read<ReadonlyArray<Entry>>(contract.pages({ name: name ?? null })))),
-          (pages) => pages.flat()
-        ),
+        : Effect.suspend(() => {
+          const entries: Array<Entry> = []
+          const pages = bounded(read<ReadonlyArray<Entry>>(contract.pages({ name: name ?? null })))
+          return Effect.as(
+            Stream.runForEach(pages, (page) =>
+              Effect.sync(() => {
+                for (const entry of page) entries.push(entry)
+              })),
+            entries
+          )
+        }),
     watch: (name) => whole(read<Piece>(contract.watch({ name: name ?? null })))
   }
 }

@@ -10,6 +10,8 @@
  *
  * @since 0.2.0
  */
+import * as HashMap from "effect/HashMap"
+import * as Option from "effect/Option"
 import type { Token } from "../leases/Driver.ts"
 import type { Entry } from "../settings/ActorRef.ts"
 import type { Head, Page } from "./TreePages.ts"
@@ -17,7 +19,7 @@ import type { Head, Page } from "./TreePages.ts"
 export interface Tree {
   readonly head: Head
   readonly token: Token
-  readonly pages: ReadonlyMap<number, Page>
+  readonly pages: HashMap.HashMap<number, Page>
 }
 
 export type State = ReadonlyMap<string, Tree>
@@ -48,6 +50,8 @@ export interface Outcome {
 
 const nothing: Outcome = { found: [], lost: [], why: "ended" }
 
+const pageOf = ({ pages }: Tree, number: number): Page | undefined => Option.getOrUndefined(HashMap.get(pages, number))
+
 const uuidsOf = (pages: Iterable<Page>): ReadonlyArray<string> =>
   Array.from(pages).flatMap(({ entries }) => Array.from(entries.keys()))
 
@@ -55,20 +59,20 @@ const listed = (state: State, seen: ReadonlyArray<Seen>): readonly [State, Outco
   const next = new Map<string, Tree>()
   for (const { head, root, token } of seen) {
     const before = state.get(root)
-    if (head !== undefined) next.set(root, { head, token, pages: before?.pages ?? new Map() })
-    // A tree whose head has a newer version keeps its last known head, because the newer head cannot be read.
+    if (head !== undefined) next.set(root, { head, token, pages: before?.pages ?? HashMap.empty() })
+    // A head of a newer version cannot be read, so the known one before it stays.
     else if (before !== undefined) next.set(root, before)
   }
   const gone = Array.from(state).filter(([root]) => !next.has(root))
-  return [next, { ...nothing, lost: gone.flatMap(([, { pages }]) => uuidsOf(pages.values())), why: "stale" }]
+  return [next, { ...nothing, lost: gone.flatMap(([, { pages }]) => uuidsOf(HashMap.values(pages))), why: "stale" }]
 }
 
 const read = (state: State, root: string, number: number, page: Page | undefined): readonly [State, Outcome] => {
   const tree = state.get(root)
   if (tree === undefined || page === undefined) return [state, nothing]
-  const before = tree.pages.get(number)
+  const before = pageOf(tree, number)
   if (before !== undefined && before.revision >= page.revision) return [state, nothing]
-  const pages = new Map(tree.pages).set(number, page)
+  const pages = HashMap.set(tree.pages, number, page)
   const found = Array.from(page.entries.values()).filter(({ actor }) => before?.entries.has(actor.uuid) !== true)
   const lost = before === undefined ? [] : Array.from(before.entries.keys()).filter((uuid) => !page.entries.has(uuid))
   return [new Map(state).set(root, { ...tree, pages }), { found, lost, why: "ended" }]
@@ -83,7 +87,7 @@ export const step = (state: State, input: Input): readonly [State, Outcome] =>
 export const wanted = (state: State, root: string): ReadonlyArray<number> => {
   const tree = state.get(root)
   return tree === undefined ? [] : tree.head.pages.flatMap((revision, number) => {
-    const page = tree.pages.get(number)
+    const page = pageOf(tree, number)
     return page === undefined || page.revision < revision ? [number] : []
   })
 }

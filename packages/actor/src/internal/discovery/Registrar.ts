@@ -54,23 +54,36 @@ interface Held {
   readonly order: number
 }
 
-/**
- * A link in a chain of actors that became ready, the latest first. A walk passes over links whose actors are not listed
- * any more.
- */
+/** A link in a block of actors that became ready, the last one first. A walk passes over links of actors that are gone. */
 interface Link {
   readonly uuid: string
   readonly order: number
   readonly next: Link | undefined
 }
 
+/**
+ * Actors that became ready one after the other. A list is a chain of blocks, the last one first: links of actors that are
+ * gone are dropped block by block, so that no removal costs more than the links of one block.
+ */
+interface Block {
+  /** The order of the first actor that the block has held. */
+  readonly since: number
+  readonly head: Link | undefined
+  /** The number of links, with those of actors that are gone. */
+  readonly links: number
+  /** The number of links whose actors are not gone. */
+  readonly alive: number
+  readonly older: Block | undefined
+}
+
+/** The most links in one block: looking at all of them takes a fraction of a millisecond. */
+const blockLinks = 512
+
 /** The listed actors, either of one name or of all names. */
 interface Listed {
-  /** One chain of actors for each tier. */
-  readonly chains: readonly [Link | undefined, Link | undefined, Link | undefined]
-  /** The number of links in the chains, including those of actors that are not listed any more. */
-  readonly links: number
-  /** The number of actors that are listed under this name, or hold it. */
+  /** One chain of blocks for each tier. */
+  readonly chains: readonly [Block | undefined, Block | undefined, Block | undefined]
+  /** The number of actors that are listed or hold a name here. */
   readonly held: number
 }
 
@@ -113,7 +126,7 @@ export const initial: State = {
   held: HashMap.empty(),
   names: HashMap.empty(),
   children: HashMap.empty(),
-  all: { chains: [undefined, undefined, undefined], links: 0, held: 0 },
+  all: { chains: [undefined, undefined, undefined], held: 0 },
   order: 0
 }
 
@@ -182,29 +195,63 @@ const inFront = <L extends Listed>(
   listed: L,
   { order, tier, uuid }: Pick<Held, "order" | "tier"> & { uuid: string }
 ) => {
-  const chains: [Link | undefined, Link | undefined, Link | undefined] = [...listed.chains]
-  chains[tier] = { uuid, order, next: chains[tier] }
-  return { ...listed, chains, links: listed.links + 1 }
+  return withChain(listed, tier, (newest) =>
+    newest === undefined || newest.links >= blockLinks
+      ? { since: order, head: { uuid, order, next: undefined }, links: 1, alive: 1, older: newest }
+      : { ...newest, head: { uuid, order, next: newest.head }, links: newest.links + 1, alive: newest.alive + 1 })
 }
 
-/**
- * Reduces the number of listed actors of a list by one. The chains are rebuilt once more than half of their links
- * belong to actors that are gone, so walks and removals stay cheap.
- */
-const fewer = <L extends Listed>(state: State, before: L): L => {
+const withChain = <L extends Listed>(
+  listed: L,
+  tier: Tier,
+  change: (newest: Block | undefined) => Block | undefined
+) => {
+  const chains: [Block | undefined, Block | undefined, Block | undefined] = [...listed.chains]
+  chains[tier] = change(chains[tier])
+  return { ...listed, chains }
+}
+
+/** Makes the links of a block again: those whose actors are not gone, in front of the links `behind`. */
+const relinked = (state: State, head: Link | undefined, behind: Link | undefined): Link | undefined => {
+  const kept: Array<Link> = []
+  for (let link = head; link !== undefined; link = link.next) {
+    if (heldOf(state, link.uuid)?.order === link.order) kept.push(link)
+  }
+  return kept.reduceRight<Link | undefined>((next, { order, uuid }) => ({ uuid, order, next }), behind)
+}
+
+/** A block with one actor less. Its links are made again once more than half of them belong to actors that are gone. */
+const reduced = (state: State, block: Block): Block | undefined => {
+  const { head, older } = block
+  const alive = block.alive - 1
+  if (alive === 0) return older
+  if (older !== undefined && alive + older.links <= blockLinks / 2) {
+    const links = relinked(state, head, older.head)
+    return { ...older, head: links, links: alive + older.links, alive: alive + older.alive }
+  }
+  return block.links <= 2 * alive
+    ? { ...block, alive }
+    : { ...block, head: relinked(state, head, undefined), links: alive, alive }
+}
+
+/** The chain of blocks without the actor that became ready in this order. */
+const unlinked = (state: State, newest: Block | undefined, order: number): Block | undefined => {
+  const newer: Array<Block> = []
+  let block = newest
+  for (; block !== undefined && block.since > order; block = block.older) newer.push(block)
+  return block === undefined
+    ? newest
+    : newer.reduceRight<Block | undefined>((older, block) => ({ ...block, older }), reduced(state, block))
+}
+
+/** Counts one actor less, and takes it from its list where it was listed. */
+const fewer = <L extends Listed>(state: State, before: L, { order, phase, tier }: Held): L => {
   const listed = { ...before, held: before.held - 1 }
-  if (listed.links <= 2 * listed.held) return listed
-  let links = 0
-  const chains = listed.chains.map((chain) =>
-    Array.from(linked(state, chain)).reduceRight<Link | undefined>((next, { entry, order }) => {
-      links++
-      return { uuid: entry.actor.uuid, order, next }
-    }, undefined)
-  ) as unknown as Listed["chains"]
-  return { ...listed, chains, links }
+  return phase === "starting" ? listed : withChain(listed, tier, (newest) => unlinked(state, newest, order))
 }
 
-const remove = (state: State, { entry, tier }: Held): State => {
+const remove = (state: State, gone: Held): State => {
+  const { entry, tier } = gone
   const { name, uuid } = entry.actor
   const held = HashMap.remove(state.held, uuid)
   const without = { ...state, held }
@@ -216,10 +263,10 @@ const remove = (state: State, { entry, tier }: Held): State => {
   }
   const left = {
     ...without,
-    all: fewer(without, state.all),
+    all: fewer(without, state.all, gone),
     names: namesakes.held === 1
       ? HashMap.remove(state.names, name)
-      : HashMap.set(state.names, name, fewer(without, rest))
+      : HashMap.set(state.names, name, fewer(without, rest, gone))
   }
   if (tier > 0) return left
   const parent = entry.path.at(-2)
@@ -355,11 +402,13 @@ export const step = (state: State, input: Input): readonly [State, Outcome] => {
   }
 }
 
-/** Returns the actors of these links that are still listed. */
-function* linked(state: State, links: Link | undefined): Generator<Held> {
-  for (let link = links; link !== undefined; link = link.next) {
-    const held = heldOf(state, link.uuid)
-    if (held?.phase === "ready" && held.order === link.order) yield held
+/** The listed actors of these blocks. */
+function* linked(state: State, newest: Block | undefined): Generator<Held> {
+  for (let block = newest; block !== undefined; block = block.older) {
+    for (let link = block.head; link !== undefined; link = link.next) {
+      const held = heldOf(state, link.uuid)
+      if (held?.phase === "ready" && held.order === link.order) yield held
+    }
   }
 }
 

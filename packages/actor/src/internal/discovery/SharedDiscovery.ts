@@ -78,7 +78,11 @@ const batchMillis = 20
 /** The number of changes that are handled in one turn of the event loop. */
 const changesAtOnce = 128
 
-/** Publishes the entries of one tree for the trees within one reach: a host, or everyone. */
+/** The numbers of entries and of pages that are looked at in one turn. */
+const entriesAtOnce = 4_096
+const pagesAtOnce = 64
+
+/** Publishes the entries of one tree that trees within one reach may see. */
 class Publisher {
   state = TreePages.initial
   /** The revisions of the pages that the engine holds; `head` is the token under which the engine holds the head. */
@@ -245,16 +249,34 @@ const share = (
           takeOver(some)
         }
       })
+    /** The changes that end what is published and not in a snapshot, found with turns for other work in between. */
+    const missing = (entries: ReadonlyArray<Entry>) =>
+      Effect.gen(function*() {
+        const ended: Array<TreePages.One> = []
+        if (publishers.every(({ publisher }) => publisher.state.pages.length === 0)) return ended
+        const there = new Set<string>()
+        for (const [at, { actor }] of entries.entries()) {
+          if (at % entriesAtOnce === entriesAtOnce - 1) yield* Effect.yieldNow
+          there.add(actor.uuid)
+        }
+        for (const { publisher } of publishers) {
+          for (const [at, page] of publisher.state.pages.entries()) {
+            if (at % pagesAtOnce === pagesAtOnce - 1) yield* Effect.yieldNow
+            for (const change of TreePages.ended(page, there)) ended.push(change)
+          }
+        }
+        return ended
+      })
     const own = Stream.runForEach(registrar.own, (change) => {
       if (change._tag !== "Snapshot") return inTurns(1, () => change)
       const { entries } = change
-      const ended = publishers.flatMap(({ publisher }) => TreePages.ended(publisher.state, entries))
-      return Effect.andThen(
-        inTurns(ended.length, (at) => ended[at]!),
-        // The entries are reversed: a list begins with the latest ready actor, while a reader is told in the order of
+      return Effect.gen(function*() {
+        const ended = yield* missing(entries)
+        yield* inTurns(ended.length, (at) => ended[at]!)
+        // The entries are reversed: a list begins with the last ready actor, and a reader is told in the order of
         // becoming ready.
-        inTurns(entries.length, (at) => ({ _tag: "Up", entry: entries[entries.length - 1 - at]! }))
-      )
+        yield* inTurns(entries.length, (at) => ({ _tag: "Up", entry: entries[entries.length - 1 - at]! }))
+      })
     })
     yield* Effect.addFinalizer(() =>
       Effect.all([names.end, ...publishers.map(({ publisher }) => publisher.withdraw)], {

@@ -51,10 +51,11 @@ interface Draft {
   readonly revision: number
 }
 
+/** Changes a page. It is copied once in a draft: a page of the draft's own revision is nobody else's yet. */
 const rewrite = (draft: Draft, at: number, change: (entries: Map<string, Entry>) => void): void => {
-  const entries = new Map(draft.pages[at]!.entries)
-  change(entries)
-  draft.pages[at] = { revision: draft.revision, entries }
+  const page = draft.pages[at]!
+  if (page.revision !== draft.revision) draft.pages[at] = { revision: draft.revision, entries: new Map(page.entries) }
+  change(draft.pages[at]!.entries as Map<string, Entry>)
 }
 
 const put = (draft: Draft, entry: Entry): void => {
@@ -81,15 +82,10 @@ const drop = (draft: Draft, uuid: string): void => {
 /** A change that concerns one entry. */
 export type One = Exclude<Change, { readonly _tag: "Snapshot" }>
 
-/** The changes that end the entries which a new snapshot does not contain any more. */
-export const ended = (state: State, there: ReadonlyArray<Entry>): ReadonlyArray<One> => {
-  if (HashMap.isEmpty(state.places)) return []
-  const uuids = new Set(there.map(({ actor }) => actor.uuid))
-  return state.pages.flatMap(({ entries }) =>
-    Array.from(entries.values()).filter(({ actor }) => !uuids.has(actor.uuid))
-      .map((entry) => ({ _tag: "Down", entry, why: "ended" }) as const)
-  )
-}
+/** The changes that end the entries of a page which a snapshot does not hold any more. */
+export const ended = ({ entries }: Page, there: ReadonlySet<string>): ReadonlyArray<One> =>
+  Array.from(entries.values()).filter(({ actor }) => !there.has(actor.uuid))
+    .map((entry) => ({ _tag: "Down", entry, why: "ended" }) as const)
 
 /** Applies changes of the tree. `shows` says which entries the trees within this reach may see. */
 export const step = (state: State, changes: ReadonlyArray<One>, shows: (entry: Entry) => boolean): State => {

@@ -4,16 +4,25 @@
  *
  * @since 0.2.0
  */
+import * as HashMap from "effect/HashMap"
+import * as Option from "effect/Option"
 import type { Created, Held, Lease, Page, Token } from "./Driver.ts"
 
 export interface Keys {
   /** The time at which each lease expires, by the id of the lease. */
   readonly leases: ReadonlyMap<string, number>
-  readonly held: ReadonlyMap<string, Held>
+  readonly held: HashMap.HashMap<string, Held>
   readonly last: Token
+  /** The keys that differ from the state before. */
+  readonly changed: ReadonlyArray<string>
 }
 
-export const start = (last: Token = 0): Keys => ({ leases: new Map(), held: new Map(), last })
+const unchanged: ReadonlyArray<string> = []
+
+export const start = (last: Token = 0): Keys => ({ leases: new Map(), held: HashMap.empty(), last, changed: unchanged })
+
+/** The key as it is held; `undefined` where it is free. */
+export const get = ({ held }: Keys, key: string): Held | undefined => Option.getOrUndefined(HashMap.get(held, key))
 
 interface Saved {
   readonly now: number
@@ -23,7 +32,7 @@ interface Saved {
 }
 
 export const save = ({ held, last, leases }: Keys, now: number): string =>
-  JSON.stringify({ now, last, leases: Array.from(leases), held: Array.from(held.values()) } satisfies Saved)
+  JSON.stringify({ now, last, leases: Array.from(leases), held: Array.from(HashMap.values(held)) } satisfies Saved)
 
 /**
  * Reads a saved state of an engine. Only the tokens of the saved state are kept if the clock has started again since
@@ -33,14 +42,19 @@ export const restore = (text: string | undefined, now: number): Keys => {
   if (text === undefined || text === "") return start()
   const { held, last, leases, now: then } = JSON.parse(text) as Saved
   if (then > now) return start(last)
-  return expire({ last, leases: new Map(leases), held: new Map(held.map((one) => [one.key, one])) }, now)
+  const all = HashMap.fromIterable(held.map((one) => [one.key, one] as const))
+  return expire({ last, leases: new Map(leases), held: all, changed: unchanged }, now)
 }
 
 /** Drops the leases that have expired, with their keys. */
 export const expire = (keys: Keys, now: number): Keys => {
+  let isSame = true
+  for (const until of keys.leases.values()) if (until <= now) isSame = false
+  if (isSame) return keys
   const leases = new Map(Array.from(keys.leases).filter(([, until]) => until > now))
-  if (leases.size === keys.leases.size) return keys
-  return { ...keys, leases, held: new Map(Array.from(keys.held).filter(([, { lease }]) => leases.has(lease))) }
+  const gone: Array<string> = []
+  for (const { key, lease } of HashMap.values(keys.held)) if (!leases.has(lease)) gone.push(key)
+  return { ...keys, leases, held: HashMap.removeMany(keys.held, gone), changed: gone }
 }
 
 /** The time at which the next lease expires; `undefined` when there is no lease. */
@@ -49,7 +63,8 @@ export const nextExpiry = ({ leases }: Keys): number | undefined =>
 
 export const renew = (before: Keys, { id, ttlMillis }: Lease, now: number): readonly [Keys, boolean] => {
   const keys = expire(before, now)
-  return [{ ...keys, leases: new Map(keys.leases).set(id, now + ttlMillis) }, keys.leases.has(id)]
+  const changed = keys === before ? unchanged : keys.changed
+  return [{ ...keys, leases: new Map(keys.leases).set(id, now + ttlMillis), changed }, keys.leases.has(id)]
 }
 
 export const create = (
@@ -61,35 +76,42 @@ export const create = (
 ): readonly [Keys, Created] => {
   const keys = expire(before, now)
   if (!keys.leases.has(id)) return [keys, { _tag: "Expired" }]
-  const holder = keys.held.get(key)
+  const holder = get(keys, key)
   if (holder !== undefined && holder.lease !== id) return [keys, { _tag: "Taken", by: holder }]
   const token = keys.last + 1
-  const held = new Map(keys.held).set(key, { key, value, token, lease: id })
-  return [{ ...keys, held, last: token }, { _tag: "Granted", token }]
+  const held = HashMap.set(keys.held, key, { key, value, token, lease: id })
+  const expired = keys === before ? unchanged : keys.changed
+  return [{ ...keys, held, last: token, changed: [...expired, key] }, { _tag: "Granted", token }]
 }
 
 export const remove = (before: Keys, key: string, token: Token, now: number): Keys => {
   const keys = expire(before, now)
-  if (keys.held.get(key)?.token !== token) return keys
-  const held = new Map(keys.held)
-  held.delete(key)
-  return { ...keys, held }
+  if (get(keys, key)?.token !== token) return keys
+  const expired = keys === before ? unchanged : keys.changed
+  return { ...keys, held: HashMap.remove(keys.held, key), changed: [...expired, key] }
 }
 
 /** The number of keys in one page of a listing. */
 export const pageSize = 1_000
 
-export const list = ({ held }: Keys, prefix: string, after: string | undefined): Page => {
-  const found = Array.from(held.values())
-    .filter(({ key }) => key.startsWith(prefix) && (after === undefined || key > after))
-    .sort((a, b) => a.key < b.key ? -1 : 1)
-  const page = found.slice(0, pageSize)
-  return { held: page, next: found.length > pageSize ? page.at(-1)!.key : undefined }
-}
+const inOrder = (a: Held, b: Held): number => a.key < b.key ? -1 : 1
 
-/** The keys that differ between two states. */
-export const changed = (before: Keys, after: Keys): ReadonlyArray<string> => {
-  if (before.held === after.held) return []
-  const keys = new Set([...before.held.keys(), ...after.held.keys()])
-  return Array.from(keys).filter((key) => before.held.get(key) !== after.held.get(key))
+/** Lists a page of the keys with a prefix. Only keys that may stand on the page are sorted. */
+export const list = ({ held }: Keys, prefix: string, after: string | undefined): Page => {
+  let found: Array<Held> = []
+  let last: string | undefined
+  let isWhole = true
+  for (const one of HashMap.values(held)) {
+    const { key } = one
+    if (!key.startsWith(prefix) || after !== undefined && key <= after) continue
+    if (last !== undefined && key > last) continue
+    found.push(one)
+    if (found.length <= 2 * pageSize) continue
+    found = found.sort(inOrder).slice(0, pageSize)
+    last = found.at(-1)!.key
+    isWhole = false
+  }
+  found.sort(inOrder)
+  const page = found.slice(0, pageSize)
+  return { held: page, next: isWhole && found.length <= pageSize ? undefined : page.at(-1)!.key }
 }

@@ -69,10 +69,10 @@ export const make = (options: DriverOptions = {}): Effect.Effect<DiscoveryDriver
     yield* Effect.addFinalizer(() => PubSub.shutdown(hints))
     let keys = Keys.restore(options.restored, now())
     const become = (next: Keys.Keys): Effect.Effect<void> => {
-      const changed = Keys.changed(keys, next)
-      if (next !== keys) options.save?.(Keys.save(next, now()))
+      if (next === keys) return Effect.void
+      options.save?.(Keys.save(next, now()))
       keys = next
-      return Effect.forEach(changed, (key) => PubSub.publish(hints, key), { discard: true })
+      return Effect.forEach(next.changed, (key) => PubSub.publish(hints, key), { discard: true })
     }
     const step = <A>(change: () => readonly [Keys.Keys, A]): Effect.Effect<A, DiscoveryDriverError> =>
       Effect.suspend(() => {
@@ -93,7 +93,7 @@ export const make = (options: DriverOptions = {}): Effect.Effect<DiscoveryDriver
       create: (key, value, lease) => step(() => Keys.create(keys, key, value, lease, now())),
       renew: (lease) => step(() => Keys.renew(keys, lease, now())),
       remove: (key, token) => step(() => [Keys.remove(keys, key, token, now()), undefined]),
-      get: (key) => Effect.map(looked, () => Option.fromNullishOr(keys.held.get(key))),
+      get: (key) => Effect.map(looked, () => Option.fromUndefinedOr(Keys.get(keys, key))),
       list: (prefix, after) => Effect.map(looked, () => Keys.list(keys, prefix, after)),
       changes: (prefix) =>
         Stream.fromPubSub(hints).pipe(
