@@ -43,7 +43,55 @@ describe.skipIf(process.platform === "win32")("The names of one user on one host
       const modes = [host, ...Fs.readdirSync(host).map((name) => Path.join(host, name))].map((path) =>
         `${Path.basename(path)} ${(Fs.statSync(path).mode & 0o777).toString(8)}`
       )
-      assert.deepStrictEqual(modes, ["host 700", "keys.json 600", "keys.sock 600"])
+      assert.deepStrictEqual(modes, ["host 700", "held 700", "keys.json 600", "keys.sock 600"])
+    }))
+
+  it.live("G304: a change of one name of a host writes the files of that name and of the leases, and of no other name", () =>
+    Effect.gen(function*() {
+      const at = yield* folder
+      const first = yield* driver(at)
+      const lease = { id: "a", ttlMillis: 60_000 }
+      yield* first.renew(lease)
+      for (let n = 0; n < 100; n++) yield* first.create(`name-${n}`, "x".repeat(1_000), lease)
+      const files = () =>
+        new Map(
+          Fs.globSync("{keys.json,held/*}", { cwd: Path.join(at, "host") })
+            .map((name) => [name, Fs.statSync(Path.join(at, "host", name)).ino] as const)
+        )
+      const before = files()
+      assert.strictEqual(before.size, 101)
+      const granted = yield* first.create("name-7", "y", lease)
+      const after = files()
+      const written = [...after].filter(([name, inode]) => before.get(name) !== inode)
+      assert.strictEqual(written.length, 2)
+      assert.isBelow(Fs.statSync(Path.join(at, "host", "keys.json")).size, 200)
+      assert(granted._tag === "Granted")
+      yield* first.remove("name-7", granted.token)
+      assert.strictEqual(files().size, 100)
+    }))
+
+  it.live("G239: names of a host whose lease ended while no process held them are neither listed nor kept as files", () =>
+    Effect.gen(function*() {
+      const at = yield* folder
+      yield* Effect.scoped(Effect.gen(function*() {
+        const first = yield* driver(at)
+        const [short, long] = [{ id: "short", ttlMillis: 200 }, { id: "long", ttlMillis: 60_000 }]
+        for (const lease of [short, long]) {
+          yield* first.renew(lease)
+          yield* first.create(`name of ${lease.id}`, "", lease)
+        }
+      }))
+      const held = Path.join(at, "host", "held")
+      assert.strictEqual(Fs.readdirSync(held).length, 2)
+      yield* Eventually.holds(
+        "the short lease is over, and its file is gone",
+        () =>
+          Effect.scoped(Effect.gen(function*() {
+            const { list } = yield* driver(at)
+            const { held: names } = yield* list("name of ")
+            return names.map(({ key }) => key).join() === "name of long" && Fs.readdirSync(held).length === 1
+          }))
+      )
     }))
 
   it.live("G239: the names on a host stay when the process that holds them ends", () =>

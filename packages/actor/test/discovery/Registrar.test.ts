@@ -75,7 +75,42 @@ describe("Registrar", () => {
     assert.isAtMost(linksOf(Option.getOrThrow(HashMap.get(state().names, "twin"))), 2)
   })
 
-  it("the registrar lists the holders of a shared name in the order in which they became ready, not of their claims", () => {
+  it("G304: a removal among thousands of actors makes the links of one block again, and the list keeps its order", () => {
+    const many = 5_000
+    let state = Registrar.initial
+    const entryOf = (n: number) => ({
+      actor: { name: `name-${n % 3}`, uuid: `${n}`, pid: n },
+      path: ["other", `${n}`],
+      service: null,
+      exposed: [],
+      unique: false
+    })
+    const blocksOf = ({ all }: Registrar.State) => {
+      const blocks = []
+      for (let block = all.chains[1]; block !== undefined; block = block.older) blocks.push(block)
+      return blocks
+    }
+    const expected = Array.from({ length: many }, (_, n) => n)
+    state = Registrar.step(state, { _tag: "Found", entries: expected.map(entryOf), tier: 1 })[0]
+    let seed = 1
+    while (expected.length > 0) {
+      seed = seed * 48_271 % 2_147_483_647
+      const [n] = expected.splice(seed % expected.length, 1)
+      const heads = new Set(blocksOf(state).map(({ head }) => head))
+      state = Registrar.step(state, { _tag: "Lost", uuids: [`${n}`], why: "ended" })[0]
+      const blocks = blocksOf(state)
+      const made = blocks.filter(({ head }) => !heads.has(head))
+      assert.isAtMost(made.length, 1)
+      for (const { alive, links } of blocks) assert.isTrue(links <= 512 && links <= 2 * alive)
+      if (expected.length % 500 > 0) continue
+      const listed = Registrar.entries(state).map(({ actor }) => actor.pid)
+      assert.deepStrictEqual(listed, expected.toReversed())
+      assert.isAtMost(blocks.length, 2 + Math.ceil(2 * expected.length / 256))
+    }
+    assert.isTrue(HashMap.isEmpty(state.names) && HashMap.isEmpty(state.held))
+  })
+
+  it("the registrar lists the holders of a shared name by the time they were ready, not by their claims", () => {
     const { claim, listed, ready } = registrar()
     claim("r/a", "twin")
     claim("r/b", "twin")

@@ -2,7 +2,7 @@
  * Holds the names of one user on one host without a daemon: the first process that binds the socket holds the names,
  * and the others ask it.
  *
- *   first process      binds host/keys.sock, keeps the keys, writes host/keys.json before each answer
+ *   first process      binds host/keys.sock, keeps the keys, writes host/keys.json and host/held before each answer
  *   other processes    dial it; when its connection ends one of them binds, and goes on with what was written
  *
  * The times of leases are of the system's clock, which all processes of the host share. A state of the host's names
@@ -17,6 +17,7 @@ import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
+import * as HostFiles from "./hostFiles.ts"
 import * as HostLines from "./hostLines.ts"
 import * as RuntimeFolder from "./runtimeFolder.ts"
 import * as UnixSocket from "./unixSocket.ts"
@@ -75,22 +76,14 @@ const keep = (folder: string, path: string, scope: Scope.Scope) =>
       if (inodeOf(path) === own) listener.close()
       for (const guest of guests) guest.destroy()
     }
-    const file = Path.join(folder, "keys.json")
-    const save = (state: string) => {
-      if (inodeOf(path) !== own) {
-        close()
-        throw new Error("another process holds the names of this host: the next question goes there")
-      }
-      const next = `${file}.${process.pid}`
-      Fs.writeFileSync(next, state, { mode: 0o600 })
-      Fs.renameSync(next, file)
-    }
-    const written = Effect.suspend(() => {
-      if (!Fs.existsSync(file)) return Effect.succeed(undefined)
-      return Effect.map(pause(lastAnswerMillis), () => Fs.readFileSync(file, "utf8"))
+    const files = HostFiles.open(folder, () => {
+      if (inodeOf(path) === own) return
+      close()
+      throw new Error("another process holds the names of this host: the next question goes there")
     })
-    const restored = yield* written
-    const made = yield* Scope.provide(makeDriver({ now, save, restored }), scope)
+    if (files.isThere()) yield* pause(lastAnswerMillis)
+    const restored = yield* files.restored
+    const made = yield* Scope.provide(makeDriver({ now, ...files.saving, ...restored }), scope)
     kept.driver = made
     // Connections to the holder of the names that came while the state was being read are served now.
     for (const connection of guests) serve(connection)

@@ -193,11 +193,23 @@ const reachOf = ({ listed }: Entry, usual: Listing, host: string): TreePages.Rea
   return seenBy === "tree" ? undefined : seenBy === "host" ? `host/${host}` : "everyone"
 }
 
-/** The engine knows the holder of a name from before its start, so the number of its process is looked up. */
-const withPid = (below: Directory) => ({ actor, wanted }: NameTaken) =>
-  Effect.flatMap(below.list(wanted), (entries) => {
-    const known = entries.find((entry) => entry.actor.uuid === actor.uuid)
-    return new NameTaken({ wanted, actor: known?.actor ?? actor })
+/** Finds the published entries that a snapshot does not hold, with turns for other work in between. */
+const missing = (publishers: ReadonlyArray<Publisher>, entries: ReadonlyArray<Entry>) =>
+  Effect.gen(function*() {
+    const ended: Array<TreePages.One> = []
+    if (publishers.every(({ state }) => state.pages.length === 0)) return ended
+    const there = new Set<string>()
+    for (const [at, { actor }] of entries.entries()) {
+      if (at % entriesAtOnce === entriesAtOnce - 1) yield* Effect.yieldNow
+      there.add(actor.uuid)
+    }
+    for (const { state } of publishers) {
+      for (const [at, page] of state.pages.entries()) {
+        if (at % pagesAtOnce === pagesAtOnce - 1) yield* Effect.yieldNow
+        for (const change of TreePages.ended(page, there)) ended.push(change)
+      }
+    }
+    return ended
   })
 
 /** Publishes the tree of this process, and follows the other trees of the engine. */
@@ -249,29 +261,11 @@ const share = (
           takeOver(some)
         }
       })
-    /** The changes that end what is published and not in a snapshot, found with turns for other work in between. */
-    const missing = (entries: ReadonlyArray<Entry>) =>
-      Effect.gen(function*() {
-        const ended: Array<TreePages.One> = []
-        if (publishers.every(({ publisher }) => publisher.state.pages.length === 0)) return ended
-        const there = new Set<string>()
-        for (const [at, { actor }] of entries.entries()) {
-          if (at % entriesAtOnce === entriesAtOnce - 1) yield* Effect.yieldNow
-          there.add(actor.uuid)
-        }
-        for (const { publisher } of publishers) {
-          for (const [at, page] of publisher.state.pages.entries()) {
-            if (at % pagesAtOnce === pagesAtOnce - 1) yield* Effect.yieldNow
-            for (const change of TreePages.ended(page, there)) ended.push(change)
-          }
-        }
-        return ended
-      })
     const own = Stream.runForEach(registrar.own, (change) => {
       if (change._tag !== "Snapshot") return inTurns(1, () => change)
       const { entries } = change
       return Effect.gen(function*() {
-        const ended = yield* missing(entries)
+        const ended = yield* missing(publishers.map(({ publisher }) => publisher), entries)
         yield* inTurns(ended.length, (at) => ended[at]!)
         // The entries are reversed: a list begins with the last ready actor, and a reader is told in the order of
         // becoming ready.

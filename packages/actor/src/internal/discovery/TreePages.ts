@@ -51,7 +51,7 @@ interface Draft {
   readonly revision: number
 }
 
-/** Changes a page. It is copied once in a draft: a page of the draft's own revision is nobody else's yet. */
+/** Changes a page of a draft. A page is copied at its first change in a draft, and then has the draft's revision. */
 const rewrite = (draft: Draft, at: number, change: (entries: Map<string, Entry>) => void): void => {
   const page = draft.pages[at]!
   if (page.revision !== draft.revision) draft.pages[at] = { revision: draft.revision, entries: new Map(page.entries) }

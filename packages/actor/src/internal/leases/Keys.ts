@@ -24,6 +24,8 @@ export const start = (last: Token = 0): Keys => ({ leases: new Map(), held: Hash
 /** The key as it is held; `undefined` where it is free. */
 export const get = ({ held }: Keys, key: string): Held | undefined => Option.getOrUndefined(HashMap.get(held, key))
 
+const nothingSaved = { last: 0, leases: [], held: [] }
+
 interface Saved {
   readonly now: number
   readonly last: Token
@@ -31,19 +33,39 @@ interface Saved {
   readonly held: ReadonlyArray<Held>
 }
 
-export const save = ({ held, last, leases }: Keys, now: number): string =>
-  JSON.stringify({ now, last, leases: Array.from(leases), held: Array.from(HashMap.values(held)) } satisfies Saved)
+/** The state as text; with `isApart` without the keys, which are saved each by itself. */
+export const save = ({ held, last, leases }: Keys, now: number, isApart = false): string =>
+  JSON.stringify(
+    {
+      now,
+      last,
+      leases: Array.from(leases),
+      held: isApart ? [] : Array.from(HashMap.values(held))
+    } satisfies Saved
+  )
+
+/** A key as text, for a state whose keys are saved each by itself; `undefined` where the key is free. */
+export const saveKey = (keys: Keys, key: string): string | undefined => {
+  const held = get(keys, key)
+  return held && JSON.stringify(held)
+}
 
 /**
- * Reads a saved state of an engine. Only the tokens of the saved state are kept if the clock has started again since
- * the state was saved. The function throws when the text is no saved state.
+ * Reads a saved state, and keys that were saved each by itself: `changed` names those of them that are free by now. If the clock has
+ * begun again since, only the tokens are kept. Throws where a text is none of these.
  */
-export const restore = (text: string | undefined, now: number): Keys => {
-  if (text === undefined || text === "") return start()
-  const { held, last, leases, now: then } = JSON.parse(text) as Saved
-  if (then > now) return start(last)
-  const all = HashMap.fromIterable(held.map((one) => [one.key, one] as const))
-  return expire({ last, leases: new Map(leases), held: all, changed: unchanged }, now)
+export const restore = (text: string | undefined, now: number, apart: Iterable<string> = []): Keys => {
+  const alone = Array.from(apart, (one) => JSON.parse(one) as Held)
+  const { held, last, leases, now: then } = text === undefined || text === ""
+    ? { ...nothingSaved, now }
+    : JSON.parse(text) as Saved
+  const all = then > now ? [] : [...held, ...alone]
+  const known = new Map(then > now ? [] : leases)
+  const kept = HashMap.fromIterable(
+    all.flatMap((one) => (known.get(one.lease) ?? 0) > now ? [[one.key, one] as const] : [])
+  )
+  const changed = alone.flatMap(({ key }) => HashMap.has(kept, key) ? [] : [key])
+  return { ...expire({ last, leases: known, held: kept, changed }, now), changed }
 }
 
 /** Drops the leases that have expired, with their keys. */

@@ -31,10 +31,17 @@ export interface DriverOptions {
    */
   readonly save?: ((state: string) => void) | undefined
   /**
-   * The state that was saved last. The leases of the restored state continue, unless the clock has started again since.
-   * The engine starts with an empty state by default.
+   * Gets each key that an answer has changed, as text, or `undefined` where the key is free now. The state that `save` gets has no
+   * keys then, so that a change costs the same however many keys there are. Default: `save` gets all keys each time.
+   */
+  readonly saveKey?: ((key: string, held: string | undefined) => void) | undefined
+  /**
+   * The state that was saved last. Its leases continue, unless the clock has begun again since. Default: an empty
+   * state.
    */
   readonly restored?: string | undefined
+  /** The texts that `saveKey` got last for each key. Default: none. */
+  readonly restoredKeys?: ReadonlyArray<string> | undefined
   /**
    * The time in milliseconds of a clock that only goes forward, and that all processes share which save and restore the
    * state. The default clock is Effect's Clock.
@@ -67,10 +74,19 @@ export const make = (options: DriverOptions = {}): Effect.Effect<DiscoveryDriver
     const now = options.now ?? (() => monotonicMillis(clock))
     const hints = yield* PubSub.unbounded<string>()
     yield* Effect.addFinalizer(() => PubSub.shutdown(hints))
-    let keys = Keys.restore(options.restored, now())
+    const { saveKey } = options
+    let keys = Keys.restore(options.restored, now(), options.restoredKeys)
+    for (const key of keys.changed) saveKey?.(key, undefined)
+    const save = (next: Keys.Keys) => {
+      const isFree = (key: string) => Keys.get(next, key) === undefined
+      // A free key goes before the state, and a held one comes behind it: no key is restored that was not granted.
+      for (const key of next.changed) if (isFree(key)) saveKey?.(key, undefined)
+      options.save?.(Keys.save(next, now(), saveKey !== undefined))
+      for (const key of next.changed) if (!isFree(key)) saveKey?.(key, Keys.saveKey(next, key))
+    }
     const become = (next: Keys.Keys): Effect.Effect<void> => {
       if (next === keys) return Effect.void
-      options.save?.(Keys.save(next, now()))
+      save(next)
       keys = next
       return Effect.forEach(next.changed, (key) => PubSub.publish(hints, key), { discard: true })
     }

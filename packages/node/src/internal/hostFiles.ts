@@ -1,0 +1,73 @@
+/**
+ * The state of a host's names as files, which the process that holds the names writes:
+ *
+ *   host/keys.json         leases and the last token
+ *   host/held/<hash>       a key that is held, by the hash of its name
+ *
+ * A change writes the first file and those of the keys that it changes, however many there are. Each file is replaced as a
+ * whole, so none is ever read half written.
+ */
+import type { DriverOptions } from "@furrow/actor/Discovery"
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import * as Builtins from "./builtins.ts"
+
+/** Files that are read in one turn of the event loop. */
+const filesAtOnce = 64
+
+export interface HostFiles {
+  /** True where an earlier process has left a state. */
+  readonly isThere: () => boolean
+  readonly restored: Effect.Effect<Pick<DriverOptions, "restored" | "restoredKeys">>
+  readonly saving: Required<Pick<DriverOptions, "save" | "saveKey">>
+}
+
+const replace = (file: string, text: string): void => {
+  const next = `${file}.${process.pid}`
+  Fs.writeFileSync(next, text, { mode: 0o600 })
+  Fs.renameSync(next, file)
+}
+
+/** The text of a file; `undefined` where there is none, or another process removed it meanwhile. */
+const read = (file: string): string | undefined => {
+  try {
+    return Fs.readFileSync(file, "utf8")
+  } catch {
+    return undefined
+  }
+}
+
+/** Opens the files in a folder. `check` is called before each write, and throws where this process may not write any more. */
+export const open = (folder: string, check: () => void): HostFiles => {
+  const head = Path.join(folder, "keys.json")
+  const held = Path.join(folder, "held")
+  const fileOf = (key: string) => Path.join(held, Builtins.crypto().createHash("sha256").update(key).digest("hex"))
+  const isThere = () => Fs.existsSync(head)
+  return {
+    isThere,
+    restored: Effect.gen(function*() {
+      const restored = read(head)
+      const restoredKeys: Array<string> = []
+      Fs.mkdirSync(held, { recursive: true, mode: 0o700 })
+      for (const [at, name] of Fs.readdirSync(held).entries()) {
+        if (at % filesAtOnce === filesAtOnce - 1) yield* Effect.yieldNow
+        // A name with a dot is that of a write which did not end.
+        const text = name.includes(".") ? undefined : read(Path.join(held, name))
+        if (text !== undefined && text !== "") restoredKeys.push(text)
+      }
+      return { restored, restoredKeys }
+    }),
+    saving: {
+      save: (state) => {
+        check()
+        replace(head, state)
+      },
+      saveKey: (key, text) => {
+        check()
+        if (text === undefined) Fs.rmSync(fileOf(key), { force: true })
+        else replace(fileOf(key), text)
+      }
+    }
+  }
+}
