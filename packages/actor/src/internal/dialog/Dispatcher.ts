@@ -68,7 +68,9 @@ type Accepted =
 
 const refused = (failure: Protocol.Failure): Accepted => ({ ok: false, failure })
 
-/** Serves all calls of one actor on one channel. */
+const noRelays: ReadonlyMap<string, Relayed> = new Map()
+
+/** Everything one actor serves over one channel. */
 export class Dispatcher {
   private readonly channel: PeerChannel
   private readonly env: DialogContext
@@ -85,7 +87,7 @@ export class Dispatcher {
     channel: PeerChannel,
     env: DialogContext,
     handlers: BoundHandlers,
-    relays: ReadonlyMap<string, Relayed> = new Map()
+    relays: ReadonlyMap<string, Relayed> = noRelays
   ) {
     this.channel = channel
     this.env = env

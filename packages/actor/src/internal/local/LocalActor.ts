@@ -176,6 +176,8 @@ export class LocalActor {
   private readonly dispatchers = new Set<Dispatcher>()
   private built: BoundHandlers | undefined
   private early: Array<Map<string, Handler>> = []
+  /** The handlers that connections of one kind share, by what they serve besides those of this actor. */
+  private shared = new WeakMap<BoundHandlers, BoundHandlers>()
   private readonly drainListeners = new Set<() => void>()
   /** The reason why this actor can never start actors; `undefined` when it can. */
   refused: string | undefined
@@ -257,6 +259,7 @@ export class LocalActor {
 
   set handlers(handlers: BoundHandlers) {
     this.built = handlers
+    this.shared = new WeakMap()
     const { early } = this
     this.early = []
     for (const served of early) {
@@ -269,8 +272,11 @@ export class LocalActor {
    * handlers of this actor later.
    */
   served(besides: BoundHandlers): BoundHandlers {
+    const known = this.built === undefined ? undefined : this.shared.get(besides)
+    if (known !== undefined) return known
     const served = new Map([...this.handlers, ...besides])
     if (this.built === undefined) this.early.push(served)
+    else this.shared.set(besides, served)
     return served
   }
 

@@ -21,24 +21,26 @@ import * as Effect from "effect/Effect"
  * @since 0.1.0
  */
 export class Waiters<A = void> {
-  private waiting = new Set<{ readonly callback: (value: A) => void }>()
+  /** The callbacks; made when the first one is added, because most of many thousand connections have none. */
+  private waiting: Set<{ readonly callback: (value: A) => void }> | undefined
   private wakes = 0
 
   /** Adds a callback, and returns a function that removes it. */
   add(callback: (value: A) => void): () => void {
     const waiter = { callback }
-    this.waiting.add(waiter)
-    return () => void this.waiting.delete(waiter)
+    const waiting = this.waiting ??= new Set()
+    waiting.add(waiter)
+    return () => void waiting.delete(waiter)
   }
 
   /** All waiting callbacks as objects, so that an observer can distinguish them. */
   get all(): Iterable<object> {
-    return this.waiting
+    return this.waiting ?? []
   }
 
   /** True while no callback waits. */
   get isEmpty(): boolean {
-    return this.waiting.size === 0
+    return this.waiting === undefined || this.waiting.size === 0
   }
 
   /**
@@ -55,8 +57,10 @@ export class Waiters<A = void> {
 
   /** Calls the callback that has waited longest. */
   wakeFirst(value: A): void {
-    for (const waiter of this.waiting) {
-      this.waiting.delete(waiter)
+    const { waiting } = this
+    if (waiting === undefined) return
+    for (const waiter of waiting) {
+      waiting.delete(waiter)
       return waiter.callback(value)
     }
   }
@@ -67,11 +71,12 @@ export class Waiters<A = void> {
    */
   wake(value: A): void {
     this.wakes++
-    if (this.waiting.size === 0) return
+    const { waiting } = this
+    if (waiting === undefined || waiting.size === 0) return
     const thrown: Array<unknown> = []
-    for (const waiter of Array.from(this.waiting)) {
-      // An earlier callback may have removed this callback from the list.
-      if (!this.waiting.delete(waiter)) continue
+    for (const waiter of Array.from(waiting)) {
+      // An earlier callback may have removed this one.
+      if (!waiting.delete(waiter)) continue
       try {
         waiter.callback(value)
       } catch (error) {
