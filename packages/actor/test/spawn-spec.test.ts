@@ -30,7 +30,8 @@ const spec = {
     logs: 100,
     connect: 5_000,
     handshake: 5_000,
-    silence: 10_000
+    silence: 10_000,
+    idle: 300_000
   },
   platform: {
     tree: "tree",

@@ -99,7 +99,25 @@ describe.skipIf(process.platform === "win32")("Two trees of one host", () => {
   )
 
   it.live(
-    "G265: two programs that start an actor with the same unique name share one actor, and its name is free after a kill",
+    "G301: two programs over tls use an actor again after their connection was closed as unused, and hear of its death at the next use",
+    () =>
+      Effect.gen(function*() {
+        const tree = yield* meadow("tls")
+        // The first one holds the names of the host: it is not the one that is killed.
+        const left = yield* tree("left", { rests: "bert", idle: 1_500, silence: 4_000 })
+        yield* left.says(/up\n/, late)
+        const right = yield* tree("right", { starts: [{ name: "bert" }], idle: 1_500, silence: 4_000 })
+        for (const told of ["rested 1", "rested 1 2", "rested 3"]) yield* left.says(new RegExp(`^${told}$`, "m"), late)
+        yield* right.signal("SIGKILL")
+        yield* left.says(/^down bert$/m, late)
+        yield* left.signal("SIGWINCH")
+        yield* left.says(/^failed ActorUnreachable unbegun$/m, late)
+      }),
+    180_000
+  )
+
+  it.live(
+    "G265: two programs that start an actor of one unique name get one actor, and its name is free after a kill",
     () =>
       Effect.gen(function*() {
         const tree = yield* meadow("unix")

@@ -203,7 +203,9 @@ export const Farewell = Schema.Struct({
   how: Schema.Union([
     Schema.TaggedStruct("Returned", {}),
     Schema.TaggedStruct("Failed", { boxed: Boxed }),
-    Schema.TaggedStruct("Cancelled", { by: ActorId, reason: Schema.String })
+    Schema.TaggedStruct("Cancelled", { by: ActorId, reason: Schema.String }),
+    // The actor lives: only this connection ends, because neither side uses it.
+    Schema.TaggedStruct("Idle", {})
   ]),
   cleanup: Schema.Array(Boxed),
   taken: Schema.optionalKey(Schema.Int)

@@ -39,6 +39,9 @@ export const exitOf = (payload: Uint8Array, actor: ActorId): ActorExit | undefin
       return { _tag: "Returned", cleanup }
     case "Cancelled":
       return { _tag: "Cancelled", by: how.by, reason: how.reason, cleanup }
+    // The actor lives on, and has no exit.
+    case "Idle":
+      return undefined
     case "Failed": {
       const { boxed } = how
       return {
@@ -48,6 +51,12 @@ export const exitOf = (payload: Uint8Array, actor: ActorId): ActorExit | undefin
       }
     }
   }
+}
+
+/** True where the payload of a `Bye` ends only the connection, because neither side used it. */
+export const isIdle = (payload: Uint8Array): boolean => {
+  const decoded = Failure.decodeFarewell(payload)
+  return decoded.ok && decoded.value.how._tag === "Idle"
 }
 
 /**

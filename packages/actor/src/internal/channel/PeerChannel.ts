@@ -16,7 +16,6 @@ import * as Connection from "@furrow/protocol/Connection"
 import { described } from "@furrow/protocol/Described"
 import * as Envelope from "@furrow/protocol/Envelope"
 import * as Frame from "@furrow/protocol/Frame"
-import type * as Handshake from "@furrow/protocol/Handshake"
 import type * as Message from "@furrow/protocol/Message"
 import * as Violation from "@furrow/protocol/Violation"
 import * as Context from "effect/Context"
@@ -26,55 +25,17 @@ import type { ChannelInspection } from "../inspect/Inspection.ts"
 import { type ChannelSnapshot, noRefusals, type Refusals } from "../inspect/Snapshot.ts"
 import { Turn } from "../settings/Turn.ts"
 import { Waiters } from "../settings/Waiters.ts"
-import type { Connection as Transported } from "../transport/Transport.ts"
+import type { ChannelOptions, HandshakeResult, OwnerEvent } from "./ChannelOptions.ts"
 import { cancelledEarly, connectionLost, errorOf, notBegun } from "./ends.ts"
 import { encodeFarewell, endOf, type Farewell, takenOf } from "./Farewell.ts"
-import { inspectChannel } from "./inspectChannel.ts"
+import { inspectChannel, snapshotChannel } from "./inspectChannel.ts"
+import { Parting } from "./Parting.ts"
 import type { CalleePort, CallerPort, Port } from "./Port.ts"
 import { report } from "./report.ts"
+import { retirement } from "./Succession.ts"
 import { Writer } from "./Writer.ts"
 
-/**
- * A word for the owner of a connection, or the end of the connection. An `Error` here is the failure of the whole
- * actor: the failure of a dialog goes to the dialog. The machine passes on only words that the peer's role allows: no
- * child sends `CancelActor`, and `Spawn` comes once.
- */
-export type OwnerEvent =
-  | Message.Start
-  | Message.Spawn
-  | Message.Ready
-  | Message.CancelActor
-  | Message.CancelAck
-  | Message.Leave
-  | Message.Bye
-  | Message.Error
-  | { readonly _tag: "Closed"; readonly error: ActorError }
-
-export interface ChannelOptions {
-  readonly connection: Transported
-  /** The actor at the other end as this side sees it: its parent, its child, a peer, or an actor in this process. */
-  readonly role: Connection.Role
-  readonly handshake: Handshake.Config
-  readonly events: Events
-  /**
-   * The context in which the runtime itself takes turns and writes logs. The default is the event loop of the process,
-   * and its console.
-   */
-  readonly context?: Context.Context<never> | undefined
-  /**
-   * The largest frame in bytes that is read before the handshake is over. The default limit before the end of the
-   * handshake is 1 MiB.
-   */
-  readonly greetingLimit?: number | undefined
-  /**
-   * Finds out why the connection ended, and calls `done` once, soon. By default the dialogs get the error of the
-   * connection itself.
-   */
-  readonly explain?: ((done: (error: ActorError) => void) => void) | undefined
-}
-
-/** The end of the handshake: the peer that was greeted, or the error that ended the connection before. */
-export type HandshakeResult = Connection.Greeted | { readonly _tag: "Ended"; readonly error: ActorError }
+export type { ChannelOptions, HandshakeResult, OwnerEvent } from "./ChannelOptions.ts"
 
 /**
  * The largest greeting of a peer in bytes. The greeting may come from a stranger, so its size is bounded; words that
@@ -115,8 +76,7 @@ export class PeerChannel {
    */
   private readonly digested = new WeakSet<object>()
   private readonly handshakes = new Waiters<HandshakeResult>()
-  private readonly callsOver = new Waiters()
-  private readonly closings = new Waiters()
+  readonly parting = new Parting()
 
   constructor(options: ChannelOptions) {
     const { connection, explain, handshake, role } = options
@@ -136,7 +96,10 @@ export class PeerChannel {
           lend: (bytes) => this.data(bytes, true)
         },
         drain: () => this.guard("a sender failed", () => this.drained()),
-        end: () => this.input({ _tag: "End" })
+        end: () => {
+          this.input({ _tag: "End" })
+          this.parting.hungUp?.()
+        }
       }))
     this.run(actions)
   }
@@ -183,24 +146,49 @@ export class PeerChannel {
 
   /** The payload of the peer's `Bye`, in which it says how it ended; `undefined` where none has come. */
   get bye(): Uint8Array | undefined {
-    return Connection.byeOf(this.state)
+    return this.parting.isRetired ? undefined : Connection.byeOf(this.state)
+  }
+
+  /** The connection to the same peer that is known to be the last one. */
+  get latest(): PeerChannel {
+    return this.parting.succession?.latest ?? this
+  }
+
+  /** The number of dialogs that either side has begun. */
+  get begun(): number {
+    return this.state.dialogs.next + this.state.dialogs.highest
+  }
+
+  get hasDialogs(): boolean {
+    return this.ports.size > 0
+  }
+
+  /** True while neither side uses the connection: no dialog is open or about to begin, and no end is watched. */
+  get isIdle(): boolean {
+    return this.isOpen && !this.hasDialogs && this.writer.isIdle && this.state.dialogs.arriving.size === 0 &&
+      Frame.arrivingOf(this.frames).length === 0 && !this.parting.isWatched
+  }
+
+  /** Closes the connection and not the actor. Dialogs of the peer behind the `Bye` have not begun. */
+  retire(): void {
+    this.guard("a connection could not retire", () => {
+      this.parting.isRetired = true
+      this.sayBye({ how: { _tag: "Idle" }, cleanup: [] })
+      this.close()
+    })
   }
 
   /**
-   * Calls `callback` once, when no call can begin on this channel any more: earlier than `whenClosed`, and before any
-   * dialog is told.
+   * Calls `callback` once, when no call can begin here any more: earlier than `whenClosed`, and before any dialog is
+   * told. The connection to a peer is kept open for it, unless the watch `rests` while neither side uses the connection.
    */
-  whenCallsOver(callback: () => void): () => void {
-    if (!Connection.isOver(this.state)) return this.callsOver.add(callback)
-    callback()
-    return () => {}
+  whenCallsOver(callback: () => void, rests = false): () => void {
+    return this.parting.whenCallsOver(Connection.isOver(this.state), callback, rests)
   }
 
   /** Calls `callback` once, when the channel is closed, and its dialogs and its owner have been told. */
   whenClosed(callback: () => void): () => void {
-    if (!this.isClosed) return this.closings.add(callback)
-    callback()
-    return () => {}
+    return this.parting.whenClosed(this.isClosed, callback)
   }
 
   /**
@@ -209,12 +197,13 @@ export class PeerChannel {
    */
   open(port: CallerPort): number {
     const id = Connection.open(this.state)
+    this.parting.mayRetire = false
     if (Connection.accepts(this.state)) this.ports.set(id, port)
     else {
       this.delivered = true
-      // The dialog is told in a later turn, because its opener has not finished the setup of the dialog. An opener that
-      // opens another dialog at once must not starve the event loop.
-      this.turn.rest(() => this.tellLost(port, notBegun(this.error ?? this.farewell())), this)
+      // The dialog is told in a later turn: its opener has set nothing up yet, and one that tries again at once must
+      // not starve the event loop.
+      this.turn.rest(() => this.tellLost(port, this.unbegun(this.error ?? this.farewell())), this)
     }
     return id
   }
@@ -240,6 +229,7 @@ export class PeerChannel {
   registerCallee(id: number, port: CalleePort): void {
     const { error } = this
     if (error !== undefined) return port.lost(error)
+    this.parting.mayRetire = false
     this.ports.set(id, port)
     Connection.countServed(this.state, 1)
   }
@@ -247,6 +237,7 @@ export class PeerChannel {
   forget(id: number): void {
     const port = this.ports.get(id)
     if (this.ports.delete(id) && port!.side === "callee") Connection.countServed(this.state, -1)
+    if (this.parting.mayRetire) this.parting.retireIfIdle(this)
   }
 
   /** The number of the peer's dialogs that are open, or whose last word the peer has not read. */
@@ -322,16 +313,8 @@ export class PeerChannel {
   }
 
   snapshot(): ChannelSnapshot {
-    return {
-      peer: Connection.peerOf(this.state)?.actor,
-      state: this.isOpen ? "Open" : this.state.phase._tag,
-      dialogs: this.ports.size,
-      sent: { frames: this.writer.frames, bytes: this.writer.bytes },
-      received: { ...this.received },
-      full: this.writer.isFull,
-      stuck: this.stuck,
-      refusals: this.refusals
-    }
+    const { ports, received, refusals, state, stuck, writer } = this
+    return snapshotChannel(state, writer, { dialogs: ports.size, received: { ...received }, stuck, refusals })
   }
 
   /** The state of the connection without its dialogs, for an observer. */
@@ -465,7 +448,7 @@ export class PeerChannel {
       case "StopWriting":
         return this.writer.close()
       case "StopCalls":
-        return this.guard("a waiter failed", () => this.callsOver.wake())
+        return this.parting.callsEnd(Connection.byeOf(this.state), (what, wake) => this.guard(what, wake))
       case "EndCallers":
         return this.endCallers()
       case "Report": {
@@ -507,16 +490,18 @@ export class PeerChannel {
   /** The error of a dialog that was open when the peer said `Bye`. */
   private readonly farewell = (): ActorError => endOf(this.bye ?? noBytes, this.peer)
 
-  /**
-   * Ends the dialogs that this side has opened. Dialogs that the peer had not read when it said `Bye` fail as not
-   * begun.
-   */
+  /** The error of a dialog that has surely not begun, because of the end of the connection that `error` says. */
+  private unbegun(error: ActorError): ActorError {
+    return this.parting.isRetired ? retirement(this.peer) : notBegun(error)
+  }
+
+  /** Ends the dialogs of this side. Those that the peer had not read when it said `Bye` have not begun there. */
   private endCallers(): void {
     const callers = Array.from(this.ports).filter(([, port]) => port.side === "caller")
     for (const [id] of callers) this.ports.delete(id)
     const error = this.farewell()
-    const early = notBegun(error)
-    const taken = takenOf(this.bye ?? noBytes) ?? Infinity
+    const early = this.unbegun(error)
+    const taken = takenOf(Connection.byeOf(this.state) ?? noBytes) ?? Infinity
     const held = this.writer.heldStarts()
     for (const [id, port] of callers) this.tellLost(port, id > taken || held.has(id) ? early : error)
   }
@@ -537,7 +522,7 @@ export class PeerChannel {
     for (const [id, port] of ports) this.tellLost(port, port.side === "callee" || began(id) ? error : early)
     this.guard("a handshake failed", () => this.handshakes.wake({ _tag: "Ended", error }))
     this.guard("an owner failed", () => this.tell?.({ _tag: "Closed", error }))
-    this.guard("a waiter failed", () => this.closings.wake())
+    this.guard("a waiter failed", () => this.parting.closings.wake())
   }
 
   private tellLost(port: Port, error: ActorError): void {

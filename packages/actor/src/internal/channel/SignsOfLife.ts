@@ -1,6 +1,7 @@
 /**
- * Watches connections that can be cut without a sign: a silent peer is asked for a sign of life, and the connection is
- * lost if no sign comes. One fiber checks all connections of an actor, so an idle connection needs no timer of its own.
+ * Watches connections that can die without an end: a peer that gives no sign of life is asked for one, and is lost
+ * where none comes. One fiber looks at all connections of an actor, so that an idle connection costs no more than a
+ * look. The same look finds connections that neither side has used for a while.
  *
  * @since 0.2.0
  */
@@ -18,6 +19,8 @@ import type { PeerChannel } from "./PeerChannel.ts"
  */
 const sliceCount = 40
 const minSliceMillis = 10
+/** Looks by which the second of two peers waits longer for the end of an idle connection, so that both do not ask at once. */
+const secondLooks = 2
 /**
  * Milliseconds by which a check may be late and still count. A check that is later means that this process was stopped,
  * and could not hear its peers meanwhile.
@@ -28,6 +31,11 @@ interface Watched {
   state: Liveness.State
   /** The peer's count of signs of life at the last check of the channel. */
   signs: number
+  /** The number of dialogs at the last look, and the time since when the connection is idle. */
+  begun: number
+  idleSince: number
+  /** The number of looks by which this side waits longer than its bound. */
+  readonly patience: number
 }
 
 export class SignsOfLife {
@@ -38,30 +46,47 @@ export class SignsOfLife {
    */
   private now = 0
   private running = false
+  private readonly idle: (channel: PeerChannel) => void
 
-  constructor(context: Context.Context<never>) {
+  /** Makes a watch. `idle` gets each connection that has been idle for the bound, and again after another bound. */
+  constructor(context: Context.Context<never>, idle: (channel: PeerChannel) => void = () => {}) {
     this.context = context
+    this.idle = idle
   }
 
-  /** Watches a channel until it is closed. A channel whose peer cannot vanish silently is not watched. */
-  watch(channel: PeerChannel): void {
-    const { silence } = Context.get(this.context, Timeouts)
+  /**
+   * Watches a channel until it is closed. A channel whose peer cannot vanish silently is not watched. Of two peers one is
+   * the second, which finds a connection idle a little later.
+   */
+  watch(channel: PeerChannel, isSecond = false): void {
     if (!channel.canDieSilently) return
-    this.watched.set(channel, { state: Liveness.start(this.now), signs: channel.signs })
-    channel.whenClosed(() => this.watched.delete(channel))
+    const { begun, signs } = channel
+    this.watched.set(channel, {
+      state: Liveness.start(this.now),
+      signs,
+      begun,
+      idleSince: this.now,
+      patience: isSecond ? secondLooks : 0
+    })
     if (this.running) return
     this.running = true
-    Effect.runForkWith(this.context)(this.run(silence))
+    Effect.runForkWith(this.context)(this.run(Context.get(this.context, Timeouts)))
   }
 
-  private run(silence: number): Effect.Effect<void> {
+  private run({ idle, silence }: Timeouts): Effect.Effect<void> {
     const slice = Math.max(silence / sliceCount, minSliceMillis)
     const config = { interval: silence / 2, timeout: silence / 2 }
     const clock = Context.get(this.context, Clock.Clock)
     let since = 0
     const look = () => {
       this.now += Math.min(monotonicMillis(clock) - since, slice + slackMillis)
-      for (const [channel, watched] of this.watched) this.look(config, channel, watched)
+      for (const [channel, watched] of this.watched) {
+        if (channel.error !== undefined) this.watched.delete(channel)
+        else {
+          this.look(config, channel, watched)
+          this.lookForUse(idle + watched.patience * slice, channel, watched)
+        }
+      }
       this.running = this.watched.size > 0
     }
     return Effect.whileLoop({
@@ -72,6 +97,17 @@ export class SignsOfLife {
       },
       step: look
     })
+  }
+
+  private lookForUse(bound: number, channel: PeerChannel, watched: Watched): void {
+    const { begun, isIdle } = channel
+    const isUsed = begun !== watched.begun || !isIdle
+    watched.begun = begun
+    if (isUsed) watched.idleSince = this.now
+    else if (this.now - watched.idleSince >= bound) {
+      watched.idleSince = this.now
+      this.idle(channel)
+    }
   }
 
   private look(config: Liveness.Config, channel: PeerChannel, watched: Watched): void {

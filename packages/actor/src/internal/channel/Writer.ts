@@ -78,7 +78,13 @@ export class Writer {
     return this.flow === "full" || this.departure.waiting.length > 0
   }
 
-  /** Makes large words leave in parts from now on, because the peer reads parts of at most `maxFrame` bytes. */
+  /** True while no word and no sender waits for room. */
+  get isIdle(): boolean {
+    return this.flow === "room" && Departure.isEmpty(this.departure) && this.waiting.isEmpty &&
+      this.waitingStarts.isEmpty
+  }
+
+  /** From now on large words leave in parts of at most `maxFrame` bytes, because the peer reads parts. */
   cut(maxFrame: number): void {
     this.cutFor = maxFrame
   }

@@ -1,11 +1,26 @@
 /**
- * The state of one connection for an observer, and the number of dialogs above which the dialogs are not listed.
+ * The view of one connection for its actor and for an observer: its state, and the number of dialogs above which they are not
+ * listed.
  *
  * @since 0.2.0
  */
+import * as Connection from "@furrow/protocol/Connection"
 import { type ChannelInspection, maxListedDialogs } from "../inspect/Inspection.ts"
 import type { ChannelSnapshot } from "../inspect/Snapshot.ts"
 import type { Port } from "./Port.ts"
+
+/** The counts and the state of one connection. */
+export const snapshotChannel = (
+  state: Connection.State<unknown>,
+  { bytes, frames, isFull }: { readonly bytes: number; readonly frames: number; readonly isFull: boolean },
+  counts: Pick<ChannelSnapshot, "dialogs" | "received" | "stuck" | "refusals">
+): ChannelSnapshot => ({
+  ...counts,
+  peer: Connection.peerOf(state)?.actor,
+  state: Connection.isOpen(state) ? "Open" : state.phase._tag,
+  sent: { frames, bytes },
+  full: isFull
+})
 
 export const inspectChannel = (
   to: ChannelInspection["to"],

@@ -23,6 +23,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
+import { following } from "../channel/Succession.ts"
 import type { Call } from "../contract/Call.ts"
 import type { Dialog, DialogState, MsgStream, StreamOptions } from "../contract/DialogCall.ts"
 import { type AnyEndpoint, type Codecs, codecs } from "../contract/Endpoint.ts"
@@ -401,6 +402,11 @@ const cancelled = (
 export const open = (
   opening: Opening,
   body: (dialog: Dialog<any, any, any, any, any>) => Effect.Effect<unknown, unknown>
+): Effect.Effect<unknown, unknown> => following(opening.channel, (channel) => openOn({ ...opening, channel }, body))
+
+const openOn = (
+  opening: Opening,
+  body: (dialog: Dialog<any, any, any, any, any>) => Effect.Effect<unknown, unknown>
 ): Effect.Effect<unknown, unknown> =>
   whenAdmitted(
     opening.channel,
@@ -443,6 +449,11 @@ const joined = (dialog: OpenDialog): Effect.Effect<void, unknown> =>
  * fiber.
  */
 export const openScoped = (
+  opening: Opening
+): Effect.Effect<Dialog<any, any, any, any, any>, unknown, Scope.Scope> =>
+  following(opening.channel, (channel) => openScopedOn({ ...opening, channel }))
+
+const openScopedOn = (
   opening: Opening
 ): Effect.Effect<Dialog<any, any, any, any, any>, unknown, Scope.Scope> =>
   whenAdmitted(

@@ -22,6 +22,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import type { CallerPort } from "../channel/Port.ts"
+import { following, followingStream } from "../channel/Succession.ts"
 import type { Call } from "../contract/Call.ts"
 import { encodeInput } from "../contract/Call.ts"
 import * as Digest from "../contract/Digest.ts"
@@ -370,6 +371,13 @@ export const run = (
   env: DialogContext,
   call: Call<AnyEndpoint>,
   onInterrupt?: OnInterrupt
+): Effect.Effect<unknown, unknown> => following(channel, (channel) => runOn(channel, env, call, onInterrupt))
+
+const runOn = (
+  channel: PeerChannel,
+  env: DialogContext,
+  call: Call<AnyEndpoint>,
+  onInterrupt: OnInterrupt | undefined
 ): Effect.Effect<unknown, unknown> =>
   Effect.withFiber((fiber) => {
     if (channel.writer.admitsStart) return runNow(channel, env, call, onInterrupt, fiber)
@@ -424,8 +432,17 @@ export const stream = (
   channel: PeerChannel,
   env: DialogContext,
   call: Call<AnyEndpoint>,
-  { rule, window = Credit.defaultWindow }: Reading = {},
+  reading: Reading = {},
   onInterrupt?: OnInterrupt
+): Stream.Stream<unknown, unknown> =>
+  followingStream(channel, (channel) => streamOn(channel, env, call, reading, onInterrupt))
+
+const streamOn = (
+  channel: PeerChannel,
+  env: DialogContext,
+  call: Call<AnyEndpoint>,
+  { rule, window = Credit.defaultWindow }: Reading,
+  onInterrupt: OnInterrupt | undefined
 ): Stream.Stream<unknown, unknown> =>
   Stream.unwrap(
     whenAdmitted(

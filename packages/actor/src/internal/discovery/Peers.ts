@@ -18,12 +18,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Farewell } from "../channel/Farewell.ts"
 import { hello, welcome } from "../channel/Greeting.ts"
-import { type HandshakeResult, PeerChannel } from "../channel/PeerChannel.ts"
+import { PeerChannel } from "../channel/PeerChannel.ts"
 import { SignsOfLife } from "../channel/SignsOfLife.ts"
 import {
   type ActorError,
   type ActorId,
-  ActorLost,
   ActorUnreachable,
   formatActor,
   type Unreachability
@@ -34,6 +33,8 @@ import type { ActorRefData } from "../settings/ActorRef.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import type { Doors, Network } from "../transport/Network.ts"
 import { type Address, type Connection, TransportError } from "../transport/Transport.ts"
+import { Duplicate, HungUp, isDuplicate, isHungUp, refusalOf } from "./Greetings.ts"
+import { IdlePeers } from "./IdlePeers.ts"
 
 /**
  * The largest greeting of a stranger in bytes; real greetings have a few hundred. A dialler reads more bytes, because
@@ -71,6 +72,8 @@ export interface PeersOptions {
   /** The existing connection to this actor's parent or to one of its children. */
   readonly relative: (uuid: string) => PeerChannel | undefined
   readonly serve: (channel: PeerChannel) => PeerRouter
+  /** Asks a peer to close a connection that this side does not use. Absent where connections stay. */
+  readonly rest?: ((channel: PeerChannel) => Effect.Effect<unknown, unknown>) | undefined
   /** Handles the request of a peer to end this actor. */
   readonly cancelActor: (message: CancelActor, channel: PeerChannel) => void
 }
@@ -123,12 +126,22 @@ export class Peers {
   /** The timer of each stranger, which bounds its greeting. */
   private readonly bounds = new Map<Connection, Running>()
   private readonly signsOfLife: SignsOfLife
+  /** The end of connections that neither side uses. */
+  readonly idle: IdlePeers
   private farewell: Farewell = { how: { _tag: "Returned" }, cleanup: [] }
   private listener: Deferred.Deferred<Doors, NotThere> | undefined
 
   constructor(options: PeersOptions) {
     this.options = options
-    this.signsOfLife = new SignsOfLife(options.context)
+    this.idle = new IdlePeers(options, {
+      connect: (ref) => Effect.mapError(this.connect(ref), ({ error }) => error),
+      isEnding: () => this.isEnding,
+      channelTo: (peer) => {
+        const link = this.state.links.get(peer)
+        return link?._tag === "Open" ? link.connection : undefined
+      }
+    })
+    this.signsOfLife = new SignsOfLife(options.context, (channel) => this.idle.found(channel))
     this.state = Rendezvous.initial(options.self.uuid)
   }
 
@@ -311,7 +324,11 @@ export class Peers {
         { ref, done: Deferred.makeUnsafe<PeerChannel, Unreachable>(), timer: undefined, attempt: undefined }
       this.dials.set(uuid, dial)
       this.input({ _tag: "Wanted", peer: uuid, usable })
-      return Deferred.await(dial.done)
+      return Effect.map(Deferred.await(dial.done), (channel) => {
+        // The peer is dialled again by the reference with which it was asked for.
+        if (channel.parting.succession !== undefined) channel.parting.succession.ref = ref
+        return channel
+      })
     })
   }
 
@@ -403,7 +420,8 @@ export class Peers {
     const actor = channel.peer
     events.publish({ _tag: "PeerConnected", actor })
     const router = serve(channel)
-    this.signsOfLife.watch(channel)
+    this.idle.opened(channel)
+    this.signsOfLife.watch(channel, this.options.self.uuid > actor.uuid)
     channel.route((event) => {
       switch (event._tag) {
         case "Start":
@@ -413,10 +431,12 @@ export class Peers {
         case "Closed": {
           const { error } = event
           this.input({ _tag: "Ended", peer: actor.uuid, connection: channel })
-          if (channel.bye === undefined && !this.isEnding) events.publish({ _tag: "PeerLost", actor, error })
+          if (channel.parting.isRetired) events.publish({ _tag: "PeerIdle", actor })
+          else if (channel.bye === undefined && !this.isEnding) events.publish({ _tag: "PeerLost", actor, error })
           router.closed()
           // This side of a connection ends its half after its last word, and does not wait for the peer's half.
           channel.hangUp()
+          if (channel.parting.isRetired) return this.idle.leaveLast(channel)
           this.fork(Effect.andThen(Effect.sleep(this.timeouts.explain), Effect.sync(() => channel.destroy())))
         }
       }
@@ -447,12 +467,14 @@ export class Peers {
   close(farewell?: Farewell): void {
     this.farewell = farewell ?? this.farewell
     this.stopListening()
+    this.idle.cut()
     this.input({ _tag: "Close", how: "leave" })
   }
 
   /** Cuts every connection, as if the process had been killed. */
   destroy(): void {
     this.stopListening()
+    this.idle.cut()
     this.input({ _tag: "Close", how: "cut" })
   }
 
@@ -489,13 +511,7 @@ export const authOf = ({ authenticator }: Network, connection: Connection): Auth
   return auth === undefined || binding === undefined ? auth : { ...auth, binding }
 }
 
-/** The refusal of a connection because the two actors have another connection, or are about to have one. */
-class Duplicate {}
-
-const isDuplicate = (result: HandshakeResult): boolean =>
-  result._tag === "Refused" && result.refusal.reason === "duplicate"
-
-/** True for an error about an address, as opposed to the actor that listened there. */
+/** True for an error that speaks of an address, and not of the actor that listened there. */
 const isNobodyThere = (why: NotThere | TransportError): why is TransportError =>
   why instanceof TransportError && why.gone
 
@@ -506,21 +522,3 @@ const unreachable = (ref: ActorRefData, why: Unreachability, reason: string): Un
     why === "gone",
     new ActorUnreachable({ actor: ref.actor, target: formatActor(ref.actor), why, reason })
   )
-
-/**
- * The failure of a connection that ended in its greeting. The usual error of a lost actor would name no actor here,
- * because the peer has not told its name yet.
- */
-class HungUp {
-  readonly hungUp: string
-  constructor(error: ActorError) {
-    this.hungUp = error instanceof ActorLost
-      ? "its connection ended before it had answered: it may be ending"
-      : error.message
-  }
-}
-
-const isHungUp = (why: unknown): why is HungUp => why instanceof HungUp
-
-export const refusalOf = (result: Exclude<HandshakeResult, { readonly _tag: "Open" }>): string =>
-  result._tag === "Refused" ? result.refusal.detail : result.error.message

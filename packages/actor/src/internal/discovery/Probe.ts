@@ -11,7 +11,8 @@ import { PeerChannel } from "../channel/PeerChannel.ts"
 import type { ActorId } from "../errors/ActorError.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import type { Address, Connection } from "../transport/Transport.ts"
-import { authOf, type NotThere, type PeersOptions, refusalOf } from "./Peers.ts"
+import { refusalOf } from "./Greetings.ts"
+import { authOf, type NotThere, type PeersOptions } from "./Peers.ts"
 
 type Options = Pick<PeersOptions, "context" | "events" | "network" | "self">
 

@@ -49,7 +49,9 @@ export type ActorEvent =
   /** This actor now has a connection to an actor that is neither its parent nor its child. */
   | { readonly _tag: "PeerConnected"; readonly actor: ActorId }
   | { readonly _tag: "PeerLost"; readonly actor: ActorId; readonly error: ActorError }
-  /** An actor that has dialled this actor was refused. */
+  /** The connection to a peer was closed, because neither side used it. The next use makes another one. */
+  | { readonly _tag: "PeerIdle"; readonly actor: ActorId }
+  /** An actor that dialled this one was refused. */
   | { readonly _tag: "StrangerRefused"; readonly reason: string }
   /** The registry listed an actor that was gone. */
   | { readonly _tag: "RegistryStale"; readonly actor: ActorId }

@@ -66,7 +66,7 @@ const monitorPeer = (
   ref: ActorRefData,
   channel: PeerChannel
 ): Effect.Effect<ActorExit, ActorError> =>
-  monitorRef(local, ref, () => channel.bye === undefined ? undefined : exitOfPeer(channel))
+  monitorRef(local, ref, () => channel.latest.bye === undefined ? undefined : exitOfPeer(channel.latest))
 
 /**
  * Waits for the exit of an actor, as a monitor does. The end of the connection counts as the exit if the tree does not
@@ -76,7 +76,17 @@ const wait = (local: LocalActor, ref: ActorRefData, channel: PeerChannel): Effec
   Effect.catch(monitorPeer(local, ref, channel), () =>
     local.reach === undefined
       ? Effect.never
-      : Effect.map(local.reach.peers.ended(channel), () => exitOfPeer(channel)))
+      : endOfPeer(local, channel))
+
+/** Waits for the end of a peer by its connection, and by the connections that follow an idle one. */
+const endOfPeer = (local: LocalActor, channel: PeerChannel): Effect.Effect<ActorExit> =>
+  Effect.flatMap(local.reach!.peers.ended(channel), () =>
+    !channel.parting.isRetired
+      ? Effect.succeed(exitOfPeer(channel))
+      : Effect.matchEffect(channel.parting.succession!.successor, {
+        onFailure: (error) => Effect.succeed<ActorExit>({ _tag: "Lost", error, cleanup: [] }),
+        onSuccess: (next) => endOfPeer(local, next)
+      }))
 
 /** The exit in the last word of an actor, or `Lost` when the connection ended without a last word. */
 const exitOfPeer = (channel: PeerChannel): ActorExit => {
@@ -91,16 +101,28 @@ const cancel = (
   local: LocalActor,
   ref: ActorRefData,
   channel: PeerChannel,
-  { by, reason }: Cancellation
+  cancellation: Cancellation
 ): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
+    const { by, reason } = cancellation
+    const again = ({ parting }: PeerChannel): Effect.Effect<void> =>
+      Effect.matchEffect(parting.succession!.successor, {
+        onFailure: () => Effect.void,
+        onSuccess: (next) => cancel(local, ref, next, cancellation)
+      })
     if (isBelow(local.path, ref.path)) {
       return Effect.die(new Error("an actor cannot cancel one above it: a parent outlives its children"))
     }
     const { cancelAck, finalizers, terminate } = fiber.getRef(Timeouts)
+    if (channel.parting.isRetired) return again(channel)
     if (channel.error !== undefined || local.reach === undefined) return Effect.void
     channel.send({ _tag: "CancelActor", by, reason, deadline: wireMillis(finalizers) })
-    return Effect.timeoutOrElse(Effect.asVoid(local.reach.peers.ended(channel)), {
+    // A connection that retires meanwhile has not carried the word.
+    const ended = Effect.flatMap(
+      local.reach.peers.ended(channel),
+      () => channel.parting.isRetired ? again(channel) : Effect.void
+    )
+    return Effect.timeoutOrElse(ended, {
       duration: cancelAck + finalizers + terminate,
       orElse: () =>
         Effect.sync(() => {

@@ -15,7 +15,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import { endpoint } from "../contract/Call.ts"
-import { onOwnAccount } from "../dialog/DialogContext.ts"
+import { CurrentDialog, onOwnAccount } from "../dialog/DialogContext.ts"
 import type { BoundHandlers } from "../dialog/Dispatcher.ts"
 import * as Caller from "../dialog/OutgoingDialog.ts"
 import type { Directory } from "../discovery/Directory.ts"
@@ -50,6 +50,9 @@ const locate = endpoint("furrow/locate", {
   success: Schema.Array(Schema.String),
   error: NotLocated
 })
+
+/** Asks a peer to close the connection that asks, because this side does not use it. */
+const rest = endpoint("furrow/rest", {})
 
 /** Finds the addresses of the actor at `path`. */
 const addressesOf = (local: LocalActor, path: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Address>, NotThere> =>
@@ -136,8 +139,18 @@ export const attachPeers = (local: LocalActor, options: ReachOptions): Peers => 
         closed: () => void Effect.runForkWith(context)(Effect.map(dispatcher.awaitIdle, release))
       }
     },
+    rest: (channel) => onOwnAccount(Caller.run(channel, local.env, rest(undefined))),
     cancelActor
   })
+  const rested: BoundHandlers = new Map([[rest.endpoint.name, {
+    endpoint: rest.endpoint,
+    context,
+    handler: () =>
+      Effect.withFiber((fiber) => {
+        const asking = fiber.getRef(CurrentDialog)?.info.peer.uuid
+        return asking === undefined ? Effect.void : peers.idle.agree(asking)
+      })
+  }]])
   const located: BoundHandlers = new Map([[locate.endpoint.name, {
     endpoint: locate.endpoint,
     context,
@@ -150,9 +163,10 @@ export const attachPeers = (local: LocalActor, options: ReachOptions): Peers => 
   }]])
   const monitors = monitorHandlers(local, context)
   const roles = roleHandlers(local, context)
-  // A root answers other trees about actors of its own. The root does not pass a question of another tree on to a third
-  // tree, because the asking tree knows its own actors.
-  const toPeers: BoundHandlers = registrar === undefined ? new Map() : new Map([
+  // A root answers other trees about actors of its own. It passes no question on, because the asking tree knows its own
+  // actors.
+  const toPeers: BoundHandlers = registrar === undefined ? rested : new Map([
+    ...rested,
     ...registrar.handlers,
     ...ofThisTree(local, located, ({ path }) => path, foreignAddress),
     ...ofThisTree(local, monitors, ({ path }) => path, foreignEnd),

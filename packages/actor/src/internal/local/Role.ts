@@ -183,7 +183,7 @@ class Player {
   }
 
   private watch(portal: Portal.Portal<any>): void {
-    Portal.whenClosed(portal, () => this.succeed(portal, "its supervisor starts it again"))
+    Portal.whenFoundClosed(portal, () => this.succeed(portal, "its supervisor starts it again"))
   }
 
   /** Asks once for the successor of the player behind `portal`. */

@@ -94,7 +94,8 @@ type Refusal = {
 const isRefusal = (portal: AnyPortal, error: unknown): boolean => {
   const { _tag, actor, began, isDraining } = (error ?? {}) as Refusal
   return actor?.uuid === portal.actor.uuid &&
-    (_tag === "ActorBusy" && isDraining === true || _tag === "ContextCancelled" && began === "no")
+    (_tag === "ActorBusy" && isDraining === true || _tag === "ContextCancelled" && began === "no" ||
+      _tag === "ActorUnreachable")
 }
 
 const changesOf = (target: Target): Stream.Stream<Portal.Reachability> =>

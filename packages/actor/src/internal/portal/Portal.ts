@@ -222,9 +222,15 @@ export const refOf = (portal: Portal<any>): ActorRefData | undefined => insides.
  * Calls back once when no further call can begin at this portal, in the turn of the event loop in which it ends, and
  * before any open call is told. The returned function removes the callback for the end of the portal.
  */
-export const whenClosed = (portal: Portal<any>, callback: () => void): () => void => {
+export const whenClosed = (portal: Portal<any>, callback: () => void): () => void => watched(portal, callback, false)
+
+/** Calls back as `whenClosed` does, but keeps no connection open. Without a connection the next use finds the end. */
+export const whenFoundClosed = (portal: Portal<any>, callback: () => void): () => void =>
+  watched(portal, callback, true)
+
+const watched = (portal: Portal<any>, callback: () => void, rests: boolean): () => void => {
   const options = insides.get(portal)
-  return options === undefined ? () => {} : options.channel.whenCallsOver(callback)
+  return options === undefined ? () => {} : options.channel.whenCallsOver(callback, rests)
 }
 
 /**
@@ -400,7 +406,7 @@ export const make = (options: PortalOptions): Portal<any> => {
     changes: Stream.callback<Reachability>((queue) =>
       Effect.acquireRelease(
         Effect.sync(() => {
-          if (channel.isOpen) Queue.offerUnsafe(queue, "up")
+          if (channel.isOpen || channel.parting.isRetired) Queue.offerUnsafe(queue, "up")
           return channel.whenCallsOver(() => {
             Queue.offerUnsafe(queue, "gone")
             Queue.endUnsafe(queue)
@@ -412,7 +418,7 @@ export const make = (options: PortalOptions): Portal<any> => {
     statistics: Effect.sync(() => ({
       actor,
       exposed: shown(options.exposed).map(([name]) => name),
-      channel: channel.snapshot()
+      channel: channel.latest.snapshot()
     }))
   }
   insides.set(portal as object, options)

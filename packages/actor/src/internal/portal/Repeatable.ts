@@ -9,6 +9,7 @@ import {
   type ActorError,
   type ActorId,
   ActorLost,
+  ActorUnreachable,
   ChannelClosed,
   ContextCancelled
 } from "../errors/ActorError.ts"
@@ -24,8 +25,8 @@ export const reasonToRepeat = (
 ): "unbegun" | "idempotent" | undefined => {
   const failed = error as ActorError
   const wasLost = failed instanceof ActorLost || failed instanceof ContextCancelled
-  if (failed instanceof ActorBusy || wasLost && failed.began === "no") {
-    return failed.actor.uuid === actor.uuid ? "unbegun" : undefined
+  if (failed instanceof ActorBusy || failed instanceof ActorUnreachable || wasLost && failed.began === "no") {
+    return failed.actor?.uuid === actor.uuid ? "unbegun" : undefined
   }
   if (endpoint.idempotent !== true) return undefined
   if (failed instanceof ActorLost || failed instanceof ChannelClosed) {

@@ -51,6 +51,11 @@ export interface Timeouts {
    * timeout. An actor that blocks its event loop for longer than this timeout counts as lost for peers on other hosts.
    */
   readonly silence: number
+  /**
+   * From the last use of a connection between machines until it is closed. A call, a stream or a watch that follows dials
+   * again. It holds for connections that can die without an end. `Infinity` closes none.
+   */
+  readonly idle: number
 }
 
 /**
@@ -73,7 +78,8 @@ export const defaults: Timeouts = {
   logs: 1_000,
   connect: 5_000,
   handshake: 2_000,
-  silence: 10_000
+  silence: 10_000,
+  idle: 300_000
 }
 
 /**

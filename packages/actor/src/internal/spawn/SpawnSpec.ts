@@ -148,7 +148,8 @@ const specCheck = fields<SpawnSpec>({
     logs: finite,
     connect: finite,
     handshake: finite,
-    silence: finite
+    silence: finite,
+    idle: when((value) => typeof value === "number" && !Number.isNaN(value), "a number")
   }),
   platform: fields<PlatformSpec>({
     tree: text,

@@ -1,0 +1,48 @@
+/**
+ * The parts that a connection is made of, and the words that it tells its owner.
+ *
+ * @since 0.1.0
+ */
+import type * as Connection from "@furrow/protocol/Connection"
+import type * as Handshake from "@furrow/protocol/Handshake"
+import type * as Message from "@furrow/protocol/Message"
+import type * as Context from "effect/Context"
+import type { ActorError } from "../errors/ActorError.ts"
+import type { Events } from "../inspect/ActorEvent.ts"
+import type { Connection as Transported } from "../transport/Transport.ts"
+
+/**
+ * A word for the owner of a connection, or the end of the connection. An `Error` here is the failure of the whole
+ * actor: the failure of a dialog goes to the dialog. The machine lets only words through that the peer's role allows:
+ * no child sends `CancelActor`, and `Spawn` comes once.
+ */
+export type OwnerEvent =
+  | Message.Start
+  | Message.Spawn
+  | Message.Ready
+  | Message.CancelActor
+  | Message.CancelAck
+  | Message.Leave
+  | Message.Bye
+  | Message.Error
+  | { readonly _tag: "Closed"; readonly error: ActorError }
+
+export interface ChannelOptions {
+  readonly connection: Transported
+  /** The actor at the other end as this side sees it: its parent, its child, a peer, or an actor in this process. */
+  readonly role: Connection.Role
+  readonly handshake: Handshake.Config
+  readonly events: Events
+  /** The context in which the runtime itself takes turns and writes logs. Default: the event loop, and the console. */
+  readonly context?: Context.Context<never> | undefined
+  /** The largest frame in bytes that is read before the handshake is over. Default: 1 MiB. */
+  readonly greetingLimit?: number | undefined
+  /**
+   * Finds out why the connection ended, and calls `done` once, soon. Default: the error of the connection itself is
+   * told.
+   */
+  readonly explain?: ((done: (error: ActorError) => void) => void) | undefined
+}
+
+/** The end of the handshake: the peer that was greeted, or the error that ended the connection before. */
+export type HandshakeResult = Connection.Greeted | { readonly _tag: "Ended"; readonly error: ActorError }

@@ -1,0 +1,69 @@
+/**
+ * The end of a connection, for those who wait for it. A connection that was closed because neither side used it has
+ * *retired*: its watches move to its successor, because the peer lives.
+ *
+ * @since 0.2.0
+ */
+import { Waiters } from "../settings/Waiters.ts"
+import { isIdle } from "./Farewell.ts"
+import type { PeerChannel } from "./PeerChannel.ts"
+import type { Succession } from "./Succession.ts"
+
+export class Parting {
+  /** The way to the connection after this one; `undefined` where this one stays until an actor ends. */
+  succession: Succession | undefined
+  isRetired = false
+  /** True once the peer has asked to close an unused connection, until the next dialog begins. */
+  mayRetire = false
+  /** Called when the peer's half of the connection has ended. */
+  hungUp: (() => void) | undefined
+  private readonly callsOver = new Waiters()
+  /** Watches that do not keep the connection open. */
+  private readonly resting = new Waiters()
+  readonly closings = new Waiters()
+
+  /** True while a watch keeps the connection open. */
+  get isWatched(): boolean {
+    return !this.callsOver.isEmpty || !this.closings.isEmpty
+  }
+
+  whenCallsOver(isOver: boolean, callback: () => void, rests: boolean): () => void {
+    const { succession } = this
+    if (this.isRetired) return succession!.watch(callback, rests)
+    if (isOver) {
+      callback()
+      return () => {}
+    }
+    if (succession === undefined) return this.callsOver.add(callback)
+    let forget = (rests ? this.resting : this.callsOver).add(() => {
+      if (this.isRetired) forget = succession.watch(callback, rests)
+      else callback()
+    })
+    return () => forget()
+  }
+
+  whenClosed(isClosed: boolean, callback: () => void): () => void {
+    if (!isClosed) return this.closings.add(callback)
+    callback()
+    return () => {}
+  }
+
+  /** Retires the connection as soon as no dialog is open, unless it is in use by then. */
+  retireSoon(channel: PeerChannel): void {
+    this.mayRetire = true
+    this.retireIfIdle(channel)
+  }
+
+  retireIfIdle(channel: PeerChannel): void {
+    if (!this.mayRetire || channel.hasDialogs) return
+    this.mayRetire = false
+    // The last word of a dialog that has just ended is sent in this turn, and has to be in front of the `Bye`.
+    channel.turn.later(() => void (channel.isIdle && channel.retire()), channel)
+  }
+
+  /** Takes note that no call can begin any more. `bye` is the last word of the peer, if it has said one. */
+  callsEnd(bye: Uint8Array | undefined, guard: (what: string, wake: () => void) => void): void {
+    this.isRetired ||= this.succession !== undefined && bye !== undefined && isIdle(bye)
+    for (const waiters of [this.resting, this.callsOver]) guard("a waiter failed", () => waiters.wake())
+  }
+}

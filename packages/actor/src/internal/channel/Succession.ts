@@ -1,0 +1,106 @@
+/**
+ * The connection that follows one which was closed because neither side used it. The work of its users goes on there:
+ * calls that had not begun are made again, and watches move.
+ *
+ *   open --Bye of an idle peer, or said by this side--> retired --the next use--> the successor
+ *
+ * @since 0.2.0
+ */
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Stream from "effect/Stream"
+import { type ActorError, type ActorId, ActorLost } from "../errors/ActorError.ts"
+import { withoutStack } from "../errors/stack.ts"
+import type { ActorRefData } from "../settings/ActorRef.ts"
+import { Waiters } from "../settings/Waiters.ts"
+import type { PeerChannel } from "./PeerChannel.ts"
+
+/** The way from a connection to the one that follows it. */
+export class Succession {
+  /** The reference by which this side asked for the connection; `undefined` while this side has not asked for it. */
+  ref: ActorRefData | undefined
+  private next: PeerChannel | undefined
+  private readonly context: Context.Context<never>
+  /** Watches that no use has moved to a successor yet. */
+  private readonly resting = new Waiters<PeerChannel | undefined>()
+  /** The connection that follows, which is dialled where there is none. */
+  readonly successor: Effect.Effect<PeerChannel, ActorError>
+
+  constructor(
+    dial: (ref: ActorRefData | undefined) => Effect.Effect<PeerChannel, ActorError>,
+    context: Context.Context<never>
+  ) {
+    this.context = context
+    this.successor = Effect.onExit(Effect.suspend(() => dial(this.ref)), (exit) =>
+      Effect.sync(() => {
+        if (Exit.isSuccess(exit)) this.next = exit.value
+        // A use that was given up says nothing about the peer.
+        else if (Cause.hasInterruptsOnly(exit.cause)) return
+        this.resting.wake(Exit.isSuccess(exit) ? exit.value : undefined)
+      }))
+  }
+
+  /** The last connection that is known to follow. */
+  get latest(): PeerChannel | undefined {
+    return this.next?.latest
+  }
+
+  /**
+   * Calls `callback` once, when no call can begin at the successor any more, or when there is none. A watch is a use: the
+   * successor is dialled for it. A watch that `rests` waits for another use.
+   */
+  watch(callback: () => void, rests: boolean): () => void {
+    let isOver = false
+    let forget = this.resting.add((next) => {
+      if (isOver) return
+      if (next === undefined) callback()
+      else forget = next.whenCallsOver(callback, rests)
+    })
+    if (!rests) Effect.runForkWith(this.context)(Effect.ignore(this.successor))
+    return () => {
+      isOver = true
+      forget()
+    }
+  }
+}
+
+/** The errors of dialogs that had not begun when their connection retired. */
+const retirements = new WeakSet<object>()
+
+/** The error of a dialog that has not begun because its connection retired. Only code without a successor shows it. */
+export const retirement = (actor: ActorId): ActorError => {
+  const how = { _tag: "ConnectionClosed", reason: "its connection was closed, because neither side used it" } as const
+  const error = withoutStack(() => new ActorLost({ actor, how, began: "no", stderr: [], failure: null }))
+  retirements.add(error)
+  return error
+}
+
+const isRetirement = (error: unknown): boolean => typeof error === "object" && error !== null && retirements.has(error)
+
+/** Uses a connection, or the one that follows it: work that has surely not begun on a retired one is begun again. */
+export const following = <A, E, R>(
+  channel: PeerChannel,
+  use: (channel: PeerChannel) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | ActorError, R> => {
+  const { parting, parting: { succession } } = channel
+  if (succession === undefined) return use(channel)
+  const next = Effect.flatMap(succession.successor, (next) => following(next, use))
+  return Effect.suspend((): Effect.Effect<A, E | ActorError, R> =>
+    parting.isRetired ? next : Effect.catchIf(use(channel), isRetirement, () => next)
+  )
+}
+
+/** Reads from a connection as `following` uses one: a stream that has not begun is opened at the successor. */
+export const followingStream = <A, E, R>(
+  channel: PeerChannel,
+  read: (channel: PeerChannel) => Stream.Stream<A, E, R>
+): Stream.Stream<A, E | ActorError, R> => {
+  const { parting, parting: { succession } } = channel
+  if (succession === undefined) return read(channel)
+  const next = Stream.unwrap(Effect.map(succession.successor, (next) => followingStream(next, read)))
+  return Stream.suspend((): Stream.Stream<A, E | ActorError, R> =>
+    parting.isRetired ? next : Stream.catchIf(read(channel), isRetirement, () => next)
+  )
+}

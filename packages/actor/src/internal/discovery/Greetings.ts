@@ -1,0 +1,28 @@
+/**
+ * The ends of a greeting between two peers that make no connection.
+ *
+ * @since 0.1.0
+ */
+import type { HandshakeResult } from "../channel/PeerChannel.ts"
+import { type ActorError, ActorLost } from "../errors/ActorError.ts"
+
+/** The mark that the peer refused this connection because the pair has another one, or is about to have it. */
+export class Duplicate {}
+
+export const isDuplicate = (result: HandshakeResult): boolean =>
+  result._tag === "Refused" && result.refusal.reason === "duplicate"
+
+/** The connection ended in its greeting. The peer has no name yet, so the usual error of a loss would name no actor. */
+export class HungUp {
+  readonly hungUp: string
+  constructor(error: ActorError) {
+    this.hungUp = error instanceof ActorLost
+      ? "its connection ended before it had answered: it may be ending"
+      : error.message
+  }
+}
+
+export const isHungUp = (why: unknown): why is HungUp => why instanceof HungUp
+
+export const refusalOf = (result: Exclude<HandshakeResult, { readonly _tag: "Open" }>): string =>
+  result._tag === "Refused" ? result.refusal.detail : result.error.message
