@@ -117,7 +117,7 @@ describe.skipIf(process.platform === "win32")("Two trees of one host", () => {
   )
 
   it.live(
-    "G265: two programs that start an actor of one unique name get one actor, and its name is free after a kill",
+    "G265: two programs that start an actor with the same unique name share one actor, and its name is free after a kill",
     () =>
       Effect.gen(function*() {
         const tree = yield* meadow("unix")

@@ -48,8 +48,8 @@ const linksOf = ({ chains }: Listed): number =>
     return links
   }, 0)
 
-describe("Registrar", () => {
-  it("the registrar lists an actor from ready to gone, with the pid it has then", () => {
+describe("The registrar of a tree", () => {
+  it("the registrar lists an actor from ready to gone, with the pid that it has when it is ready", () => {
     const { claim, gone, listed, ready } = registrar()
     assert.strictEqual(claim("r/a", "alice"), "")
     assert.deepStrictEqual(listed(), ["r"])
@@ -110,7 +110,7 @@ describe("Registrar", () => {
     assert.isTrue(HashMap.isEmpty(state.names) && HashMap.isEmpty(state.held))
   })
 
-  it("the registrar lists the holders of a shared name by the time they were ready, not by their claims", () => {
+  it("the registrar lists the holders of a shared name in the order in which they became ready, not of their claims", () => {
     const { claim, listed, ready } = registrar()
     claim("r/a", "twin")
     claim("r/b", "twin")

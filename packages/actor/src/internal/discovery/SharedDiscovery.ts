@@ -78,11 +78,11 @@ const batchMillis = 20
 /** The number of changes that are handled in one turn of the event loop. */
 const changesAtOnce = 128
 
-/** The numbers of entries and of pages that are looked at in one turn. */
+/** The limits of one turn: 4096 entries, and 64 pages. */
 const entriesAtOnce = 4_096
 const pagesAtOnce = 64
 
-/** Publishes the entries of one tree that trees within one reach may see. */
+/** Publishes the entries of one tree for the trees within one reach: a host, or everyone. */
 class Publisher {
   state = TreePages.initial
   /** The revisions of the pages that the engine holds; `head` is the token under which the engine holds the head. */
@@ -193,6 +193,13 @@ const reachOf = ({ listed }: Entry, usual: Listing, host: string): TreePages.Rea
   return seenBy === "tree" ? undefined : seenBy === "host" ? `host/${host}` : "everyone"
 }
 
+/** The engine knows the holder of a name from before its start, so the number of its process is looked up. */
+const withPid = (below: Directory) => ({ actor, wanted }: NameTaken) =>
+  Effect.flatMap(below.list(wanted), (entries) => {
+    const known = entries.find((entry) => entry.actor.uuid === actor.uuid)
+    return new NameTaken({ wanted, actor: known?.actor ?? actor })
+  })
+
 /** Finds the published entries that a snapshot does not hold, with turns for other work in between. */
 const missing = (publishers: ReadonlyArray<Publisher>, entries: ReadonlyArray<Entry>) =>
   Effect.gen(function*() {
@@ -267,7 +274,7 @@ const share = (
       return Effect.gen(function*() {
         const ended = yield* missing(publishers.map(({ publisher }) => publisher), entries)
         yield* inTurns(ended.length, (at) => ended[at]!)
-        // The entries are reversed: a list begins with the last ready actor, and a reader is told in the order of
+        // The entries are reversed: a list begins with the latest ready actor, while a reader is told in the order of
         // becoming ready.
         yield* inTurns(entries.length, (at) => ({ _tag: "Up", entry: entries[entries.length - 1 - at]! }))
       })
