@@ -13,7 +13,7 @@ import * as Api from "./api.ts"
 const root = Path.resolve(import.meta.dirname, "..")
 export const folder = "docs/api"
 
-/** A doc comment, split into its text and its tags. */
+/** A doc comment of the public API, split into its text and its tags. */
 export interface Doc {
   readonly text: string
   readonly examples: ReadonlyArray<string>

@@ -17,10 +17,13 @@ import * as SourceFile from "./lib/source.ts"
 /** Private packages that consist only of tests. */
 const tests: ReadonlySet<string> = new Set(["engines", "faults", "hosts", "simulation"])
 
-/** Programs whose hosts show certificates to each other. A run makes them anew, so that no key is kept in the repository. */
+/**
+ * Programs whose hosts show certificates to each other. Each run makes new certificates, so that the repository holds
+ * no key.
+ */
 const certified: ReadonlySet<string> = new Set(["attack", "examples"])
 
-/** The module that makes certificates. It imports Node alone, so a program that has it runs no code of a test. */
+/** The module that makes certificates, which imports only Node: a program that imports it runs no code of a test. */
 const certificates = "@furrow/testing/Certificates"
 
 /** The packages that each published package may import. Private packages may import anything but testing. */

@@ -32,7 +32,7 @@ const test = (project: string) => {
 
   const node22 = Path.join(project, "node_modules", "node", "bin", "node")
   const tsc = Path.join(root, "node_modules", ".bin", "tsc")
-  // This module throws when an actor imports it.
+  // This module of the test program throws when an actor imports it.
   Fs.mkdirSync(Path.join(project, "out"), { recursive: true })
   Fs.writeFileSync(Path.join(project, "out", "thrower.mjs"), `throw new Error("license expired")\n`)
   run(project, tsc, "-p", ".", "--typeRoots", Path.join(root, "node_modules", "@types"))

@@ -95,8 +95,9 @@ const write = async (it: Package): Promise<void> => {
   if (strange.length > 0) throw new Error(`${name} is not one file: ${strange.join(", ")}`)
   if (asUsers.length > 0) await build(it, asUsers, [], undefined)
   if (apart.length === 0) return
-  // The files that run first in an actor are built apart from all others, which they must not import. One import of the
-  // other modules would load the whole package, and Effect with it, before the runtime bundle is found.
+  // The files that run first in an actor are built apart from all others, which they must not import. An import of any
+  // other module by one of these files would load the whole package, and Effect with it, before the runtime bundle is
+  // found.
   for (const { fileName, imports } of await build(it, apart, [runtimeLater], undefined)) {
     const early = imports.filter((id) => !id.startsWith("node:"))
     if (early.length > 0) {

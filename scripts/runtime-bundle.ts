@@ -1,10 +1,11 @@
 /**
  * Builds the runtime bundle of actors, after the compiler (docs/decisions/0008-runtime-bundle.md): every built module
  * that an actor loads before the user's own, in `packages/node/dist/runtime.js`, and in `dist/runtime` a small file for
- * each of them that exports what it exports. packages/node/src/internal/runtimeBundle.ts uses it.
+ * each of them that exports what it exports. The module packages/node/src/internal/runtimeBundle.ts uses the runtime
+ * bundle.
  *
- * Then an actor lives with the bundle, and the functions that it called are marked to be compiled with the file
- * (docs/decisions/0058-functions-compiled-with-the-file.md).
+ * After the build, an actor runs with the bundle, and the functions that this actor has called are marked to be
+ * compiled with the file (docs/decisions/0058-functions-compiled-with-the-file.md).
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -197,7 +198,7 @@ const licenses = (): string =>
 const sampled = (bundle: string): ReadonlyArray<Range> => {
   const reports = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-sample-"))
   try {
-    // Flags of the environment may keep an actor from the bundle.
+    // Flags of Node in the environment may keep an actor from using the runtime bundle.
     const env = { ...process.env, NODE_OPTIONS: "", NODE_V8_COVERAGE: reports }
     ChildProcess.execFileSync(process.execPath, [at("scripts/lib/sample-life.ts")], {
       env,
@@ -222,7 +223,7 @@ const markCalled = (bundle: string): void => {
   Fs.writeFileSync(bundle, marked)
 }
 
-// The manifest comes behind the files of the bundle: without it, the bundle is not used.
+// The manifest is written after the files of the bundle, because a bundle without a manifest is not used.
 Fs.rmSync(folder, { recursive: true, force: true })
 const modules = await reachable()
 await write(modules)

@@ -1,18 +1,19 @@
 /**
  * Marks functions of a file to be compiled with the file, and not at their first call.
  *
- * V8 compiles a function at its first call, and Node's compile cache holds only what was compiled with the file. A function
- * in parentheses is compiled with the file, because it may be called at once. Such functions come from the cache.
+ * V8 compiles a function at its first call, and Node's compile cache holds only what was compiled with the file. A
+ * function in parentheses is compiled with the file, because it may be called at once. A function that was compiled
+ * with its file comes from the compile cache.
  */
 import { parseSync } from "oxc-parser"
 
-/** A function by its first character and the one behind its last. */
+/** The place of a function in its file: the offset of its first character, and the offset behind its last character. */
 export interface Range {
   readonly start: number
   readonly end: number
 }
 
-/** A function of a coverage report of V8. Its first range is the whole function. */
+/** One function in a coverage report of V8. The first range of the function covers the whole function. */
 interface Covered {
   readonly ranges: ReadonlyArray<{ readonly startOffset: number; readonly endOffset: number; readonly count: number }>
 }
@@ -22,7 +23,7 @@ export interface Coverage {
   readonly result: ReadonlyArray<{ readonly url: string; readonly functions: ReadonlyArray<Covered> }>
 }
 
-/** The functions of one file that have run, by a coverage report. */
+/** Returns the functions of one file that have run, according to a coverage report. */
 export const called = ({ result }: Coverage, url: string): ReadonlyArray<Range> =>
   result.filter((file) => file.url === url).flatMap(({ functions }) =>
     functions.flatMap(({ ranges: [whole] }) =>
@@ -41,7 +42,7 @@ const isNode = (value: unknown): value is Node =>
 const childrenOf = (node: Node): ReadonlyArray<Node> =>
   Object.values(node).flatMap((part: unknown) => Array.isArray(part) ? part.filter(isNode) : isNode(part) ? [part] : [])
 
-/** Nodes whose function is a method: parentheses around it would be no syntax. */
+/** Syntax nodes whose function is a method. Parentheses around a method would be an error of syntax. */
 const owners = new Set(["MethodDefinition", "Property"])
 
 const isMethod = (owner: Node): boolean => {
@@ -50,9 +51,12 @@ const isMethod = (owner: Node): boolean => {
 }
 
 interface Marked {
-  /** Functions that get parentheses where they stand. */
+  /** The functions of a file that get parentheses in the place where they stand. */
   readonly wrapped: ReadonlyArray<Node>
-  /** Declarations of the whole file. They become values at its beginning, where they are as early as before. */
+  /**
+   * The declarations of functions at the top level of the file. A declared function of the top level becomes a value at
+   * the beginning of the file, where it exists as early as before.
+   */
   readonly moved: ReadonlyArray<Node>
 }
 
@@ -71,7 +75,10 @@ const markedIn = (program: Node, hot: ReadonlySet<string>): Marked => {
   return { wrapped, moved }
 }
 
-/** The same code, in which V8 compiles these functions together with the file, where their form allows it. */
+/**
+ * Returns the code of a file, changed so that V8 compiles these functions together with the file, where their form
+ * allows it.
+ */
 export const eager = (code: string, functions: ReadonlyArray<Range>): string => {
   const { program } = parseSync("runtime.js", code)
   const { moved, wrapped } = markedIn(program as unknown as Node, new Set(functions.map(keyOf)))

@@ -8,7 +8,8 @@
 import { createVitest, type TestCase, type TestSpecification } from "vitest/node"
 
 /**
- * An order to run test files with a pattern of test names, after the files `changed` have been edited. Absolute paths.
+ * An order to run test files with a pattern of test names, after the files `changed` have been edited. All paths in an
+ * order are absolute.
  */
 export interface Order {
   readonly files: ReadonlyArray<string>
@@ -16,9 +17,9 @@ export interface Order {
   readonly changed: ReadonlyArray<string>
 }
 
-/** The result of a test that a lane ran. */
+/** The result of one test that a lane ran. */
 export interface Result {
-  /** Absolute. */
+  /** The absolute path of the test file. */
   readonly file: string
   readonly name: string
   readonly state: "passed" | "failed"
@@ -58,7 +59,7 @@ const main = async (): Promise<void> => {
     for (const file of changed) vitest.invalidateFile(file)
     vitest.setGlobalTestNamePattern(pattern)
     const wanted = files.flatMap((file) => specifications.get(file) ?? [])
-    // A run of Vitest that fails sends no results, and the parent notices their absence.
+    // A run of Vitest that fails sends no results, and the lane's parent notices that no results came.
     vitest.runTestSpecifications(wanted).catch(() => undefined).finally(() => tell("end"))
   })
   tell("ready")

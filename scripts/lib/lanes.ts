@@ -24,7 +24,7 @@ const testLimitMillis = 120_000
  */
 const graceMillis = 1_000
 
-/** The outcome of running one test in a lane. */
+/** The outcome of one test that a lane has run. */
 export type Shown = "passed" | "failed" | "hung" | "not run" | "broken"
 
 /**
@@ -63,8 +63,8 @@ interface Report {
 }
 
 /**
- * Returns the result of one test of a run; the test may have several names. A test file that does not load has no
- * results of tests at all.
+ * Returns the result of one test in a lane's run; the test may have several names. A test file that does not load has
+ * no results of tests at all.
  */
 const shownBy = ({ end, results }: Report, { file, fragment }: Named): Shown => {
   const pattern = new RegExp(Mutants.namePattern(fragment))
@@ -79,7 +79,7 @@ const shownBy = ({ end, results }: Report, { file, fragment }: Named): Shown => 
 const unique = (texts: ReadonlyArray<string>): ReadonlyArray<string> => Array.from(new Set(texts))
 
 export interface Lane {
-  /** The copy. */
+  /** The path of the lane's copy of the checkout. */
   readonly at: string
   /** Runs one test in a lane, and returns the test's outcome. */
   readonly runOne: (test: Named) => Promise<Shown>

@@ -2,8 +2,8 @@
  * Mutants are faults of the code as data, each with the one test that must find the fault.
  *
  * An edit of a mutant contains the text that it replaces, and no line number. The text that an edit replaces is
- * searched in a whole folder, without regard to spaces and line breaks, and must occur exactly once. A mutant therefore
- * stays valid when a file is moved or reformatted, and is stale when its code is gone.
+ * searched in a whole folder, without regard to spaces and line breaks, and must occur exactly once. A mutant stays
+ * valid when a file is moved or reformatted, and is stale when the text that it replaces is gone.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"

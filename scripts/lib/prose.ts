@@ -1,7 +1,8 @@
 /**
  * Finds the sentences of this repository: in comments, pages, test titles and the texts that sources write.
  *
- * Pictures, tables, headings and code are left out of the sentences, because they contain none.
+ * Pictures, tables, headings and code are left out of the sentences, because pictures, tables, headings and code hold
+ * no sentences.
  */
 import { parseSync } from "oxc-parser"
 

@@ -29,7 +29,7 @@ export const count = Actor.stream("count", {
 
 export const wait = Actor.fn("wait", { module: import.meta.url })(() => Effect.never)
 
-/** Starts an actor below, asks it, and ends it. */
+/** Starts an actor below this actor, calls the new actor, and ends the new actor. */
 export const ask = Actor.fn("ask", { module: import.meta.url })(() =>
   Effect.orDie(Effect.scoped(Effect.gen(function*() {
     const below = yield* Actor.startScoped("below", { expose: [echo] })
@@ -38,7 +38,10 @@ export const ask = Actor.fn("ask", { module: import.meta.url })(() =>
   })))
 )
 
-/** Milliseconds in which the actor rehearses, and in which a call that is cut off runs. */
+/**
+ * Milliseconds for which the actor has time to rehearse its first call, and after which the call that never ends is
+ * interrupted.
+ */
 const millis = { rehearsal: 300, call: 20 } as const
 
 NodeActor.runMain(

@@ -31,7 +31,7 @@ export const read = (root: string): ReadonlyArray<TestFile> =>
 export interface Named {
   readonly file: string
   readonly fragment: string
-  /** The titles of the test file that contain the fragment. */
+  /** The titles in the test file that contain the fragment that was searched. */
   readonly titles: ReadonlyArray<string>
 }
 

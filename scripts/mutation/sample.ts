@@ -7,7 +7,7 @@ import type { Mutant, MutantResult } from "./stryker.ts"
 
 type CheckResult = { readonly status: "passed" } | { readonly status: "compileError"; readonly reason: string }
 
-/** The part of Stryker's interface for a checker that is used. */
+/** The part of Stryker's interface for checkers that this plugin implements. */
 interface Checker {
   readonly init: () => Promise<void>
   readonly group: (mutants: ReadonlyArray<Mutant>) => Promise<ReadonlyArray<ReadonlyArray<string>>>
@@ -26,7 +26,7 @@ const checker = (): Checker => {
     init: async () => {
       chosen = new Set(readSample().keys)
     },
-    // All changes are checked at once: otherwise Stryker would ask for each change separately.
+    // All changes are checked at once: a checker without groups would be asked for each change separately.
     group: async (mutants) => [mutants.map(({ id }) => id)],
     check: async (mutants) => Object.fromEntries(mutants.map((mutant) => [mutant.id, check(mutant)]))
   }

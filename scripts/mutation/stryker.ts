@@ -9,8 +9,9 @@ import { fileURLToPath } from "node:url"
 import * as Mutation from "../lib/mutation.ts"
 
 /**
- * Milliseconds by which tests with a change may take longer than without. An endless loop is found by counting its
- * rounds. This limit is for code that waits. It is long, so that a busy host does not look like a fault.
+ * Milliseconds by which the tests may take longer with a change of code than without. An endless loop is found by the
+ * number of its rounds, so that this limit is only for code that waits. The limit of a changed test is long, so that a
+ * busy host does not look like a fault.
  */
 const timeLimitMillis = 30_000
 
@@ -69,7 +70,7 @@ export const changesOf = async (
 /** Stryker's result for one change: whether a test has noticed it, and which test. */
 export interface Tried {
   readonly noticed: boolean
-  /** False if no test runs the changed code. */
+  /** False if no test runs the code that Stryker has changed. */
   readonly covered: boolean
   readonly late: boolean
   readonly by: string

@@ -1,6 +1,6 @@
 /**
- * Uses the engines as npm installs them with their dependencies. Without a server their operations fail with a typed
- * error.
+ * Uses the engines as npm installs them with their dependencies. Without a server the operations of an engine fail with
+ * a typed error.
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Discovery } from "@furrow/actor"
@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import assert from "node:assert/strict"
 
-/** No server listens at this port. */
+/** A port of the loopback at which no server listens. */
 const port = 1
 
 /**

@@ -1,6 +1,6 @@
 /**
  * Runs the installed command `furrow` on the tree of this program, and on the death of one of its actors. The argument
- * is the path of the Node that runs the command.
+ * of this program is the path of the Node that runs the command `furrow`.
  */
 import * as Actor from "@furrow/actor/Actor"
 import * as NodeActor from "@furrow/node/NodeActor"

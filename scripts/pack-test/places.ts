@@ -1,4 +1,4 @@
-/** Actors that report the platform they run on. */
+/** Endpoints of actors that report the platform on which they run. */
 import * as Actor from "@furrow/actor/Actor"
 import * as Registry from "@furrow/actor/Registry"
 import * as Effect from "effect/Effect"
@@ -37,7 +37,7 @@ export const deep = Actor.fn("deep", {
   Actor.nursery(Effect.gen(function*() {
     const below = yield* Actor.start("grandchild", { expose: [meet, look] })
     const met = yield* below.run(meet({ other }))
-    // The child dials the other actor by itself.
+    // The child of this actor dials the other actor by itself.
     yield* meet({ other })
     return { child: yield* here, grandchild: yield* below.run(look()), other: met }
   })).pipe(Actor.orDie)

@@ -3,7 +3,7 @@ import * as Fs from "node:fs"
 import * as Architecture from "../architecture.ts"
 import { layers } from "../lib/picture.ts"
 
-describe("architecture", () => {
+describe("The pictures of docs/architecture.md", () => {
   it("docs/architecture.md shows the pictures that are drawn from the code", () => {
     const document = Fs.readFileSync(Architecture.file, "utf8")
     assert.strictEqual(Architecture.complete(document), document)

@@ -10,7 +10,7 @@ const budget = JSON.parse(Fs.readFileSync(Path.join(root, "scripts/language.json
 /** Returns the faults of one file as `line kind`. */
 const faults = (file: string, text: string) => Language.faultsOf(file, text).map(({ kind, line }) => `${line} ${kind}`)
 
-describe("language", () => {
+describe("The language check", () => {
   it("the language check finds a clause in the place of a noun in comments, and its line", () => {
     const text = `const a = 1
 /**
@@ -112,7 +112,7 @@ Whatever is drawn comes from the sources.
 
   const two = Language.faultsOf("a.md", "What it is stays open.\n\nWhere it is stays open.\n")
 
-  it("a file may have as many language faults as its budget, and one more makes the check show all of its kind", () => {
+  it("a file may have as many language faults as its budget, and a further fault makes the check show all faults of that kind", () => {
     assert.deepStrictEqual(Language.problems(two, { "a.md": { headless: 2, riddle: 0 } }), [])
     assert.deepStrictEqual(Language.problems(two, { "a.md": { headless: 1, riddle: 9 } }), [
       "a.md: 2 headless sentences, allowed are 1",

@@ -25,7 +25,7 @@ const check = (files: Readonly<Record<string, string>>) => {
 
 const lines = (count: number) => Array.from({ length: count }, (_, i) => `  f(${i})`).join("\n")
 
-describe("layers", () => {
+describe("The layers check", () => {
   it("an import of a lower layer of the runtime is accepted, for values and types", () => {
     assert.deepStrictEqual(
       check({
@@ -130,7 +130,7 @@ describe("layers", () => {
     assert.deepStrictEqual(withExport(undefined), [open])
   })
 
-  it("a published package that imports an internal module of another one fails, a private one does not", () => {
+  it("the layers check fails for a published package that imports an internal module of another package, but not for a private package", () => {
     const files = (name: string) => ({ [`${name}/src/A.ts`]: `import "@furrow/actor/internal/portal/Portal"` })
     assert.deepStrictEqual(check(files("attack")), [])
     assert.deepStrictEqual(check(files("node")), [

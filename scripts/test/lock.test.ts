@@ -20,7 +20,7 @@ const lock = {
   }
 }
 
-describe("lock", () => {
+describe("The lock script", () => {
   it("the lock script adds absent platform builds to a lock file, each with its platform", () => {
     assert.deepStrictEqual(missing(lock), [
       ["node_modules/@tool/linux-x64-musl", {
@@ -42,7 +42,7 @@ describe("lock", () => {
     assert.deepStrictEqual(missing(complete(lock)), [])
   })
 
-  it("the lock script places the builds of two versions of one tool beside their version", () => {
+  it("the lock script places each build of a tool in two versions beside the version to which it belongs", () => {
     const tool = { version: "1.0.0", optionalDependencies: { "@tool/linux-x64-musl": "1.0.0" } }
     const older = { version: "0.9.0", optionalDependencies: { "@tool/linux-x64-musl": "0.9.0" } }
     const both = {

@@ -25,7 +25,7 @@ const edit = { in: "packages/a/src", find: "return sum(a, 1)", replace: "return 
 
 const prepared = (given: object) => prepare(new Map([["m", JSON.stringify(given)]]), sources, tests, parity)
 
-describe("a mutant", () => {
+describe("A mutant of the code", () => {
   it("a mutant is found by its text in a folder, whatever the layout of the text", () => {
     const { problems, ready } = prepared({ ...mutant, edits: [edit] })
     assert.deepStrictEqual(problems, [])
@@ -86,7 +86,7 @@ describe("a mutant", () => {
     assert.deepStrictEqual(prepared({ ...mutant, edits: [same] }).problems, ["m: changes nothing"])
   })
 
-  it("a mutant is killed only by a test that passes without it", () => {
+  it("a mutant is killed only by a test that passes without the mutant", () => {
     assert.strictEqual(judge("passed", "failed"), "killed")
     assert.strictEqual(judge("passed", "hung"), "killed")
     assert.strictEqual(judge("passed", "passed"), "SURVIVED")

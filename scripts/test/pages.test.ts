@@ -14,7 +14,7 @@ const dead = (files: Readonly<Record<string, string>>) => {
   return Pages.dead(all, (path) => all.has(path))
 }
 
-describe("links of pages", () => {
+describe("The links of this repository's pages", () => {
   it("every link of this repository's pages leads to a file and a heading", () => {
     assert.isAbove(pages.size, 40)
     assert.deepStrictEqual(Pages.dead(pages, (path) => Fs.existsSync(Path.join(root, path))), [])
@@ -55,7 +55,7 @@ describe("links of pages", () => {
   })
 })
 
-describe("commands of pages", () => {
+describe("The commands of this repository's pages", () => {
   const { scripts } = JSON.parse(Fs.readFileSync(Path.join(root, "package.json"), "utf8")) as {
     readonly scripts: Readonly<Record<string, string>>
   }
@@ -74,7 +74,7 @@ describe("commands of pages", () => {
   })
 })
 
-describe("docs/README.md", () => {
+describe("The page docs/README.md", () => {
   const unlisted = (index: string, ...others: ReadonlyArray<string>) =>
     Pages.unlisted(pagesOf({ "docs/README.md": index, ...Object.fromEntries(others.map((name) => [name, ""])) }))
 

@@ -11,7 +11,7 @@ const text = Fs.readFileSync(Path.join(root, document), "utf8")
 const instead = (id: string, line: string) =>
   problems(text.split("\n").map((old) => old.startsWith(`| ${id} |`) ? line : old).join("\n"), read(root))
 
-describe("parity", () => {
+describe("The check of docs/parity.md", () => {
   it("every row of the parity page has a fate, and kept or changed rows name tests that exist", () =>
     assert.deepStrictEqual(problems(text, read(root)), []))
 

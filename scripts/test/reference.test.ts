@@ -21,7 +21,7 @@ const without = (pattern: RegExp) => {
   return page.replace(pattern, "")
 }
 
-describe("docs/reference.md", () => {
+describe("The page docs/reference.md", () => {
   it("docs/reference.md has every option, bound, event, variable and exit code that the sources have", () => {
     assert.deepStrictEqual(problems(page), [])
   })

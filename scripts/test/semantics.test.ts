@@ -9,7 +9,7 @@ const table = Array.from({ length: 17 }, (_, i) => `| ${i + 1} | cause |`).join(
 const rows = Array.from({ length: 15 }, (_, i) => `26.1 row ${i + 1}: a`)
 const file = "packages/actor/test/a.test.ts"
 
-describe("guarantees", () => {
+describe("The guarantees of docs/semantics.md", () => {
   it("each guarantee of docs/semantics.md has a test, and each guarantee that a test names exists", () =>
     assert.deepStrictEqual(problems(Fs.readFileSync(Path.join(root, document), "utf8"), read(root)), []))
 

@@ -19,7 +19,7 @@ export const memory = (pid: number): number => {
   return Number(kilobytes) / 1024
 }
 
-/** A file of a process; nothing where it has ended. */
+/** Returns the text of a file of a process in /proc; an empty text where the process has ended. */
 export const text = (pid: number, file: string): string => {
   try {
     return Fs.readFileSync(`/proc/${pid}/${file}`, "latin1")
@@ -28,7 +28,7 @@ export const text = (pid: number, file: string): string => {
   }
 }
 
-/** The process itself, and all that it and its children have started and that still have their parent. */
+/** Returns the pids of a process and of all processes below it whose parents still live. */
 export const withChildren = (pid: number): ReadonlyArray<number> => {
   const parents = Fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map((name) => {
     const [, parent] = /^\d+ \(.*\) \S (\d+) /s.exec(text(Number(name), "stat")) ?? []
@@ -39,7 +39,7 @@ export const withChildren = (pid: number): ReadonlyArray<number> => {
   return [pid, ...below(pid)]
 }
 
-/** The names of what a process has open; nothing where it has ended. */
+/** Returns the names of the files and sockets that a process has open; none where the process has ended. */
 export const names = (pid: number): ReadonlyArray<string> => {
   try {
     return Fs.readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {

@@ -20,17 +20,20 @@ export interface Outcome {
 
 export interface Case {
   readonly name: string
-  /** The only transport over which the attack is tried. The default is every transport. */
+  /** The only transport over which the attack is tried. By default an attack is tried over every transport. */
   readonly over?: Transport | undefined
-  /** Further transports over which a quick run tries an attack without a transport of its own. The default is none. */
+  /**
+   * Further transports over which a quick run tries an attack without a transport of its own. By default a quick run
+   * tries such an attack over no further transport.
+   */
   readonly quickOver?: ReadonlyArray<Transport> | undefined
-  /** The attack is left out of a quick run. */
+  /** True where a quick run leaves the attack out. */
   readonly slow?: boolean | undefined
   /** The number of runs that the handler for attackers should have in an attack whose members may call it. */
   readonly opens?: number | undefined
   /**
-   * Megabytes by which one process may grow. The default is 96 megabytes, over TLS 224, as much as one member may make a
-   * process hold.
+   * Megabytes by which one process of the tree may grow during the attack. By default a process may grow by 96
+   * megabytes, and over TLS by 224, which is as much as one member may make it hold.
    */
   readonly memory?: number | undefined
   /**
@@ -49,7 +52,7 @@ export interface Verdict {
   readonly calls: number
   readonly p99: number
   readonly worst: number
-  /** Megabytes by which the largest process of the tree grew: at its peak, and afterwards. */
+  /** Megabytes by which the largest process of the tree grew: at the peak of the attack, and after the attack. */
   readonly peak: number
   readonly kept: number
   readonly refused: number
@@ -60,7 +63,10 @@ export interface Verdict {
 const bounds = {
   /** Milliseconds that a call of the attacked tree may take before the tree counts as no longer serving. */
   worst: 2_500,
-  /** Megabytes of growth. Node frees the memory of OpenSSL late: thousands of TLS greetings leave 160 MB in use. */
+  /**
+   * Megabytes by which a process may grow during an attack, for each transport. Node frees the memory of OpenSSL late:
+   * thousands of TLS greetings leave 160 MB in use.
+   */
   memory: { unix: 96, tcp: 96, tls: 224 },
   /** Milliseconds until descriptors and connections must be back at their numbers from before the attack. */
   settled: 6_000,

@@ -24,13 +24,13 @@ export type Transport = typeof transports[number]
 /** The folder of the certificates of a run over TLS, in the runtime folder. */
 const certificatesFolder = "certificates"
 
-/** Files of /proc that say anything of a process but its memory. */
+/** Files of /proc that show anything about a process except the contents of its memory. */
 const proc = ["cmdline", "environ", "comm", "status", "stat", "maps", "mountinfo"]
 
 /** Returns every form in which the secret of the tree could be written down. */
 const spellings = (secret: Uint8Array): ReadonlyArray<string> => {
   const bytes = Buffer.from(secret)
-  // Each half of the tree's secret is searched for as well.
+  // Each half of the tree's secret is searched for in addition to the whole secret.
   return [bytes.subarray(0, 12), bytes.subarray(12, 24), bytes.subarray(20)].flatMap((part) => [
     part.toString("hex"),
     part.toString("hex").toUpperCase(),
@@ -47,7 +47,7 @@ export class Victim {
   readonly members: ReadonlyArray<Member>
   readonly folder: string
   readonly secret: Uint8Array
-  /** Those of a tree over TLS. */
+  /** The certificates of the attacked tree, where its transport is TLS. */
   readonly certificates: Certificates.Run
   readonly loads: Array<Load & { readonly pair: string }> = []
   readonly sights: Array<Seen & { readonly who: string }> = []
@@ -135,12 +135,18 @@ export class Victim {
     return { host: "127.0.0.1", port, tls: this.transport === "tls" ? this.certificates.right : undefined }
   }
 
-  /** A new actor of the tree dials one of this name: how long that took, or why it was not to be. */
+  /**
+   * Makes a new actor of the tree dial the actor with this name. The report of the new actor says how long the dial
+   * took, or why the dial failed.
+   */
   newcomer(to: string): Promise<Extract<Line, { _tag: "Newcomer" }>> {
     return this.asked(to)
   }
 
-  /** The actor `left` asks the registry at this address: nothing, or the error. */
+  /**
+   * Makes the actor `left` ask the registry at this address. The report of `left` holds the error, if the registry
+   * refused the question.
+   */
   asker(address: string): Promise<Extract<Line, { _tag: "Newcomer" }>> {
     return this.asked(`at ${address}`)
   }
@@ -164,12 +170,15 @@ export class Victim {
     return Array.from(latest.values()).reduce((sum, peers) => sum + peers, 0)
   }
 
-  /** The places where the secret or a key stands: in what the tree says, or in what can be read of its processes. */
+  /**
+   * The places where the tree's secret or a private key stands: in the tree's output and events, or in the files of its
+   * processes.
+   */
   get leaks(): ReadonlyArray<string> {
     const places: Array<readonly [string, string]> = [
       ["what it writes", this.text],
       ["its events", this.sights.flatMap(({ reasons }) => reasons).join("\n")],
-      // Guards and newcomers are searched beside the members.
+      // Guards and newly started actors are searched for the secret in addition to the actors that the attacker knows.
       ...Processes.withChildren(this.member("root").pid).flatMap((pid) => {
         const of = this.members.find((member) => member.pid === pid)?.name ?? `process ${pid}`
         return [
@@ -190,7 +199,7 @@ export class Victim {
     this.process.removeAllListeners("exit")
     const exit = new Promise<number | null>((resolve) => this.process.once("exit", resolve))
     this.process.kill("SIGTERM")
-    // A timer that goes on would keep the whole run from ending.
+    // A timer that is still running would keep the attacker's process from ending.
     const timer = setTimeout(() => this.process.kill("SIGKILL"), 15_000)
     const code = await exit
     clearTimeout(timer)

@@ -15,11 +15,11 @@ import { pause } from "./processes.ts"
 export type Target = { readonly path: string } | {
   readonly host: string
   readonly port: number
-  /** The certificate that is shown there; `undefined` where the door speaks no TLS. */
+  /** The certificate that the attacker shows to an actor; `undefined` where the actor's socket speaks no TLS. */
   readonly tls?: Tls.ConnectionOptions | undefined
 }
 
-/** The exporter of RFC 9266, to which a proof is bound. */
+/** The TLS exporter of RFC 9266, whose bytes bind a proof of membership to one TLS channel. */
 const exporter = { label: "EXPORTER-Channel-Binding", bytes: 32 }
 
 const dialled = (target: Target): readonly [socket: Net.Socket, event: string] => {
@@ -110,7 +110,7 @@ export class Client {
     }
   }
 
-  /** Bytes of this channel alone; `undefined` without TLS. */
+  /** The exported bytes that belong to this TLS channel alone; `undefined` for a connection without TLS. */
   get binding(): Uint8Array | undefined {
     return this.socket instanceof Tls.TLSSocket
       ? new Uint8Array(this.socket.exportKeyingMaterial(exporter.bytes, exporter.label, Buffer.alloc(0)))
@@ -155,7 +155,7 @@ export class Client {
     return this.until(() => this.words.find((word): word is Extract<Message, { _tag: T }> => word._tag === tag), within)
   }
 
-  /** True when the attacked actor closes the connection in time. */
+  /** Waits for the end of the attacker's connection, and returns true when the attacked actor closes it in time. */
   async closes(within = 3_000): Promise<boolean> {
     await this.until(() => false, within)
     return this.ended

@@ -24,7 +24,7 @@ const verdict: Verdict = {
   problems: []
 }
 
-describe("npm run attack", () => {
+describe("The command npm run attack", () => {
   it("npm run attack prints one line for each verdict, in columns", () => {
     const lines = render([verdict, { ...verdict, problems: ["it let me in"], name: "another" }]).split("\n")
     assert.strictEqual(lines.length, 3)
@@ -33,7 +33,7 @@ describe("npm run attack", () => {
   })
 
   it.live.each([["unix: wrong secret"], ["tls: a proof on another channel"]])(
-    "npm run attack attacks a live tree (%s), says that it holds, and leaves nothing",
+    "npm run attack attacks a live tree (%s), reports that the tree withstands the attack, and leaves no process behind",
     ([attack]) =>
       Effect.scoped(Effect.gen(function*() {
         const program = yield* Program.start(main, { args: ["--quick", "--only", attack!] })
@@ -54,7 +54,7 @@ describe("npm run attack", () => {
       assert.include(program.stdout(), "0 verdicts")
     })))
 
-  it.live("npm run attack refuses an option it does not know with its name, and attacks nothing", () =>
+  it.live("npm run attack refuses an unknown option by its name, and attacks nothing", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(main, { args: ["--fast"] })
       assert.strictEqual((yield* program.ended()).code, 2)

@@ -30,8 +30,8 @@ const opened = async (victim: Victim): Promise<Outcome> => {
   return fine
 }
 
-describe("A verdict", () => {
-  it("a verdict is without problems where nothing happens, and has figures", async () => {
+describe("The verdict on an attack", () => {
+  it("the verdict on an attack in which nothing happens has figures, and no problems", async () => {
     const { calls, p99, problems, worst } = await verdict(() => Processes.pause(1_200).then(() => fine))
     assert.deepStrictEqual(problems, [])
     assert.isAbove(calls, 50)
@@ -78,7 +78,7 @@ describe("A verdict", () => {
     assert.match(problems.join(), /a process grew by/)
   })
 
-  it("a verdict sees the secret and the key of a certificate wherever they are written down", () => {
+  it("the verdict on an attack finds the tree's secret and private key wherever they are written down", () => {
     const { certificates, secret } = victim
     assert.deepStrictEqual(victim.leaks, [])
     // All processes of the tree are searched.

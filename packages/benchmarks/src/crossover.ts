@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import { turns } from "./raw/task.ts"
 import * as Ways from "./ways.ts"
 
-/** Microseconds. */
+/** The lengths of the compared tasks, in microseconds. */
 const lengths = [0, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000]
 const rounds = 40
 /** Milliseconds of work in one sample, short enough that some samples are not disturbed by other programs. */

@@ -56,7 +56,9 @@ const missing = (run: Run): string | undefined => {
   return status === 0 ? undefined : "there is no taskset to pin processes with"
 }
 
-/** The measures that need Linux, because they read private pages or the list of processes from /proc. */
+/**
+ * The measures of the benchmark that need Linux, because they read private pages or the list of processes from /proc.
+ */
 const ofLinux: ReadonlyArray<string> = ["memory", "slow-reader", "spare"]
 
 const measurable = (run: Run): Run => ({
@@ -83,7 +85,7 @@ const bundle = async (folder: string): Promise<string> => {
 const attempt = <A>(run: (signal: AbortSignal) => Promise<A>) =>
   Effect.tryPromise({ try: run, catch: (error) => error as Error })
 
-/** Returns the program that measures; its bundle is deleted when the Scope closes. */
+/** Returns the program that the benchmark measures; the program's bundle is deleted when the Scope closes. */
 const programOf = Effect.fnUntraced(function*({ place }: Run) {
   if (place !== "bundled") return programs[place]
   const fs = yield* FileSystem.FileSystem

@@ -66,7 +66,7 @@ export interface Run {
   readonly measures: ReadonlyArray<{ readonly name: Name; readonly sides: ReadonlyArray<Side> }>
 }
 
-/** The figures of each side, which were taken one right after the other. */
+/** The figures of each side of a benchmark's measure, which were taken one right after the other. */
 export interface Sample {
   readonly name: Name
   readonly values: { readonly [S in Side]?: number }
@@ -91,7 +91,10 @@ export interface Measure {
   readonly unit: "us" | "ms" | "MiB" | "k/s"
   readonly base: Side
   readonly gate?: Gate
-  /** The floor that the host itself sets for a measure, in the unit of the gate; a text where it is not a number. */
+  /**
+   * The floor that the host itself sets for a benchmark's measure, in the unit of the gate; a text where the floor is
+   * no number.
+   */
   readonly floor?: number | string
   /** The ratio that `npm run bench -- --quick` expects; twice this ratio counts as a regression. */
   readonly seen?: number
@@ -386,9 +389,9 @@ export const measures: ReadonlyArray<Measure> = [
   }
 ]
 
-/** The amount of work in one sample of a measure. */
+/** The amount of work in one sample of a benchmark's measure. */
 export interface Amounts {
-  /** Milliseconds for which each side runs before its samples count. */
+  /** Milliseconds for which each side of a benchmark's measure runs before its samples count. */
   readonly warmUp: number
   readonly calls: number
   readonly flights: number
@@ -396,7 +399,7 @@ export interface Amounts {
   readonly chunked: number
   readonly cancels: number
   readonly tasks: number
-  /** The MiB of payloads in a single sample of a measure. */
+  /** The MiB of payloads in a single sample of a benchmark's measure. */
   readonly payload: number
 }
 

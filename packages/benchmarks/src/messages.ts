@@ -146,7 +146,7 @@ const groupOf = (job: Job) =>
     return ofEffects((payload) => client.echo(payload))
   })
 
-/** Opens the connection of a raw stream, where a measure compares one. */
+/** Opens the connection of a raw stream, where a measure of the benchmark compares a raw stream. */
 const rawStreams = (job: Job) =>
   job.run.measures.some(({ name }) => name.startsWith("stream"))
     ? Effect.acquireRelease(Effect.sync(() => Raw.start(job.flags)), (client) => Effect.promise(() => client.close()))

@@ -1,9 +1,9 @@
 /**
  * Finds gross regressions in a benchmark: cases whose ratio exceeds its limit in every measurement.
  *
- * A single measurement of a case on a busy host proves little. The ratio of the medians and the ratio of the best
- * figures must therefore both exceed the limit. A case of the benchmark over its limit is measured again, and its best
- * ratio counts.
+ * A single measurement of a case on a busy host proves little. A regression is reported only where the ratio of the
+ * medians and the ratio of the best figures both exceed the limit. A case of the benchmark over its limit is measured
+ * again, and its best ratio counts.
  */
 import * as Effect from "effect/Effect"
 import type { Measure } from "./measures.ts"

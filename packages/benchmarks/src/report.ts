@@ -1,5 +1,6 @@
 /**
- * Samples -> one table: medians of both sides, the median of the ratios of twins, and what the gate says of it.
+ * Makes one table from samples: the medians of both sides, the median of the ratios of paired samples, and whether the
+ * gate is passed.
  */
 import type { Gate, Measure, Sample, Side } from "./measures.ts"
 
@@ -15,9 +16,9 @@ export interface Row {
   readonly base: number
   readonly furrow: number
   readonly ratio: number
-  /** The ratio of the best figures of both sides, which a busy host disturbs least. */
+  /** The ratio of the best figures of both sides of a benchmark's measure, which a busy host disturbs least. */
   readonly quiet: number
-  /** True when a measure passes its gate; `undefined` for a measure without a gate. */
+  /** True when a measure of the benchmark passes its gate; `undefined` for a measure without a gate. */
   readonly met: boolean | undefined
   readonly peers: ReadonlyArray<Peer>
 }

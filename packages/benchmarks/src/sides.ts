@@ -1,9 +1,15 @@
-/** Takes samples of open sides of a measure, one right after the other, where every round begins with another side. */
+/**
+ * Takes samples of open sides of a benchmark's measure, one right after the other, where every round begins with
+ * another side.
+ */
 import * as Effect from "effect/Effect"
 import { type Job, report } from "./job.ts"
 import type { Name, Side } from "./measures.ts"
 
-/** Takes one sample of a side, in microseconds, milliseconds or thousands a second, according to the measure. */
+/**
+ * Takes one sample of a side of a benchmark's measure, in microseconds, milliseconds or thousands a second, according
+ * to the measure.
+ */
 export type Take = Effect.Effect<number, unknown>
 
 /** All functions that take samples in a run of the benchmark, by their measure. */
@@ -24,8 +30,8 @@ export const micros = <E>(count: number, work: Effect.Effect<unknown, E>): Effec
   timed((millis) => millis * 1000 / count)(work)
 
 /**
- * Runs all sides of a measure in turns, each for a number of milliseconds, until V8 has compiled their code. A side
- * with more code needs longer to be compiled, above all on one core.
+ * Runs all sides of a benchmark's measure in turns, each for a number of milliseconds, until V8 has compiled their
+ * code. A side of a measure with more code needs longer to be compiled, above all on one core.
  */
 export const warmUp = Effect.fnUntraced(function*(takes: ReadonlyArray<Take>, millis: number) {
   const end = performance.now() + takes.length * millis

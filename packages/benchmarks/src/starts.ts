@@ -137,6 +137,6 @@ NodeActor.runMain(
     yield* sample(sides, { ...job, amounts: { ...job.amounts, warmUp: 0 } })
     process.disconnect()
   }),
-  // A measured cold start uses no spare.
+  // The starts that are measured as cold starts use no spare.
   { spares: job.run.place === "spares" ? "eager" : "off" }
 )

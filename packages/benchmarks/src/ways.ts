@@ -16,7 +16,7 @@ const filename = fileURLToPath(new URL("./raw/task.ts", import.meta.url))
 /** The number of workers in a benchmark, which equals the cores of the smallest supported host. */
 export const size = 2
 
-/** Runs one task of a number of turns of a loop. */
+/** Runs one task, which is a loop of a given number of turns. */
 export type Run = (turns: number) => Effect.Effect<unknown, unknown>
 
 /** Runs `count` tasks, `lanes` at once, where all lanes take their tasks from one count. */

@@ -13,15 +13,15 @@ import * as Text from "./text.ts"
 export interface Progress {
   /** Counts one more file of the census as done, and adds its bytes to the progress. */
   readonly advance: (bytes: number) => Effect.Effect<void>
-  /** Prints a line on the screen while the progress is shown. */
+  /** Prints a line on the screen of the census while the progress is shown. */
   readonly say: (line: string) => Effect.Effect<void>
 }
 
 export class Screen extends Context.Service<Screen, {
-  /** The number of characters that a line of the screen may have. */
+  /** The number of characters that a line on the screen of the census may have. */
   readonly width: number
   readonly say: (...lines: ReadonlyArray<string>) => Effect.Effect<void>
-  /** Highlights a text, if the screen can show a highlight. */
+  /** Highlights a text, if the screen of the census can show a highlight. */
   readonly heading: (text: string) => string
   /** Shows the progress of a count of files as long as the count runs. */
   readonly during: <A, E, R>(
@@ -32,12 +32,12 @@ export class Screen extends Context.Service<Screen, {
   static readonly layer = Layer.suspend(() => {
     const { stdout } = process
     const write = (text: string) => void stdout.write(text)
-    // A terminal that does not know its width reports 0 columns.
+    // A terminal that does not know its width reports a width of 0 columns.
     return stdout.isTTY ? terminal(write, stdout.columns || 80) : pipe(write)
   })
 }
 
-/** The progress of a count of files. */
+/** The progress of the census in counting its files. */
 interface State {
   readonly total: number
   readonly startedAt: number

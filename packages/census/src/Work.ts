@@ -1,7 +1,7 @@
 /**
  * The files that a census has still to count, as batches for the next worker. The work of a census begins with the
- * largest files, and its batches shrink towards the end. All workers of a census therefore end at about the same time,
- * whatever a file costs.
+ * largest files, and its batches shrink towards the end. The shrinking batches make all workers of a census end at
+ * about the same time, whatever a file costs.
  *
  * Every file of a census is in exactly one place: it waits, is in a batch, or is done. The batch of a lost actor's
  * files is put back:
@@ -13,7 +13,7 @@
 import type { Source } from "./sources.ts"
 
 export interface Batch {
-  /** The files of a batch that are not done yet. */
+  /** The files of a batch of the census that are not done yet. */
   readonly left: Map<string, Source>
   /**
    * True for a batch of the single file that may have killed an actor before. If a batch of one suspect kills another
@@ -44,7 +44,7 @@ export class Work {
     return this.finished
   }
 
-  /** Returns the next batch of files; undefined when no file waits. */
+  /** Returns the next batch of files of the census; undefined when no file waits. */
   take(): Batch | undefined {
     const suspect = this.suspects.pop()
     if (suspect !== undefined) return { left: new Map([[suspect.file, suspect]]), suspect: true }
@@ -60,15 +60,15 @@ export class Work {
     return left.size === 0 ? undefined : { left, suspect: false }
   }
 
-  /** Marks a file of a batch as done. */
+  /** Marks a file of a batch of the census as done. */
   finish(batch: Batch, file: string): void {
     if (!batch.left.delete(file)) throw new Error(`${file} was counted, and is not in the batch of its actor`)
     this.finished++
   }
 
   /**
-   * Takes back the batch of an actor that was lost. The files of a lost actor's batch become suspects, which are sent
-   * one by one to find the file that killed the actor.
+   * Takes back the batch of files of an actor that was lost. The files of a lost actor's batch become suspects, which
+   * are sent one by one to find the file that killed the actor.
    */
   giveBack(batch: Batch, as: "waiting" | "suspects"): void {
     this[as].push(...batch.left.values())

@@ -27,7 +27,7 @@ export interface Options {
 export interface Census {
   readonly rows: ReadonlyMap<string, Row>
   readonly actors: number
-  /** The time from the start of the first actor until the last actor of the count is ready. */
+  /** The time from the start of the first actor until the last actor of the census's count is ready. */
   readonly starting: Duration.Duration
   /** The time from the moment when all actors are ready until the last row has arrived in the counting process. */
   readonly counting: Duration.Duration
@@ -66,7 +66,7 @@ const kill = (pid: number): void => {
 
 const files = (n: number) => n === 1 ? "1 file" : `${n} files`
 
-/** A worker of the census with its batch. */
+/** A worker of the census with the batch of files that it counts. */
 interface Shift {
   readonly actor: ActorError.ActorId
   readonly batch: Batch
@@ -175,7 +175,7 @@ class Count {
     })
 }
 
-/** Counts every file once. The actors of a count live as long as this effect runs, and end together. */
+/** Counts every file once. The actors of a census's count live as long as this effect runs, and end together. */
 export const count = (sources: Sources, options: Options) =>
   Effect.gen(function*() {
     const { actors } = options

@@ -9,7 +9,7 @@ import * as Text from "./text.ts"
 import { differing, totals } from "./totals.ts"
 
 export interface Style {
-  /** The number of rows that a list of the report may have. */
+  /** The number of rows that a list in the report of the census may have. */
   readonly top: number
   /** The number of characters that a line of the report may have. */
   readonly width: number
@@ -75,7 +75,10 @@ const failures = (rows: Rows, style: Style): Lines => {
   return failed.length === shown.length ? shown : [...shown, `and ${Text.count(failed.length - shown.length)} more`]
 }
 
-/** Returns the lines of the report that are the same for every way to count; the tests look for exactly these lines. */
+/**
+ * Returns the lines of the census's report that are the same for every way to count; the tests look for exactly these
+ * lines.
+ */
 export const sums = (rows: Rows): Lines => {
   const all = totals(rows)
   const { blank, code, comment } = all.lines
@@ -118,7 +121,7 @@ const dependencyLines = (rows: Rows, style: Style): Lines => {
   ]
 }
 
-/** The findings. */
+/** Returns the lines of the findings of a census. */
 export const findings = (rows: Rows, style: Style): Lines => [
   ...section(style, "Largest files", largest(rows, style)),
   ...section(style, "Longest functions", longest(rows, style)),
@@ -127,7 +130,7 @@ export const findings = (rows: Rows, style: Style): Lines => [
   ...section(style, "Totals", sums(rows))
 ]
 
-/** Describes the workers of a count, their time, and their deaths. */
+/** Describes the workers of a census's count, their time, and their deaths. */
 export const deed = (census: Census): string => {
   const { actors, counting, killed, repeated, replaced, rows } = census
   const done = `${Text.many(rows.size, "file")} by ${Text.many(actors, "actor")} in ${seconds(counting)}`
@@ -141,7 +144,7 @@ const count = (n: number, what: string): string => `${Text.many(n, "actor")} ${w
 
 const seconds = (duration: Duration.Duration): string => Text.seconds(Duration.toMillis(duration))
 
-/** The machine: The computer of a count, where `load` is the computer's load when the count began. */
+/** The computer of a count, where `load` is the computer's load when the count began. */
 export interface Machine {
   readonly cores: number
   readonly load: number

@@ -1,5 +1,5 @@
 /**
- * Finds the source files of a folder.
+ * Finds the source files of a folder that a census counts.
  */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"

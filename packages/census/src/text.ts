@@ -14,7 +14,7 @@ export const bytes = (n: number): string => {
 
 export const seconds = (millis: number): string => `${(millis / 1000).toFixed(2)} s`
 
-/** `1 file`, `2 files`. */
+/** Formats a number with its noun, as in `1 file` and `2 files`. */
 export const many = (n: number, one: string, more = `${one}s`): string => `${count(n)} ${n === 1 ? one : more}`
 
 /** Shortens a path at its beginning, because the name of the file is at the end. */

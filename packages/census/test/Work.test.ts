@@ -15,7 +15,7 @@ const drain = (work: Work): ReadonlyArray<ReadonlyArray<string>> => {
   return batches
 }
 
-describe("The work", () => {
+describe("The work of a census", () => {
   it("the work of a census hands every file out once, the largest first, in batches that shrink", () => {
     const work = new Work(sources(...Array.from({ length: 100 }, (_, n) => n)), 2)
     const batches = drain(work)
@@ -25,7 +25,7 @@ describe("The work", () => {
     assert.strictEqual(work.done, 100)
   })
 
-  it("the work of a census hands out empty files, and one that is larger than all others together", () => {
+  it("the work of a census hands out empty files, and a file that is larger than all others together", () => {
     assert.deepStrictEqual(drain(new Work(sources(0, 1000, 0, 1), 4)).flat().sort(), ["f0", "f1", "f2", "f3"])
     assert.deepStrictEqual(drain(new Work([], 4)), [])
   })

@@ -80,7 +80,7 @@ describe("The census of a folder", () => {
     timeout
   )
 
-  it.live("a census kills its only actor, and goes on with another", () =>
+  it.live("a census that kills its only actor goes on with another actor", () =>
     Effect.gen(function*() {
       const folder = yield* Folder.make(project())
       const { code, stdout } = yield* run(folder, "--actors", "1", "--crash", "1")

@@ -93,7 +93,7 @@ describe("The longest function of a file", () => {
       assert.deepStrictEqual([row.functions, row.longest], [0, null])
     }))
 
-  it.effect("the longest function has its own name, the name it was given, or the class's and the method's", () =>
+  it.effect("the longest function has its own name, the name that it was given, or the names of its class and method", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* longest("\nfunction f() {\n}"), { name: "f", line: 2, lines: 2 })
       assert.deepStrictEqual(yield* longest("const g = () =>\n  1"), { name: "g", line: 1, lines: 2 })

@@ -11,7 +11,7 @@ import { answers, furrow, lineIn, listening, pathOf, patient, pidOf, test, tree 
 
 const lineOf = (text: string): number => lineIn(pathOf("./fixtures/actors.ts"), text)
 
-describe("furrow", () => {
+describe("The command furrow", () => {
   test(
     "G250: `furrow why` finds nothing stuck in two actors that sleep in calls to each other, and `furrow tree` shows all three processes",
     Effect.gen(function*() {

@@ -63,7 +63,7 @@ const bothRead = (more: Partial<FiberInspection> = {}) => [
   ])
 ]
 
-describe("A deadlock", () => {
+describe("A deadlock in a tree", () => {
   it("G249: a deadlock over two processes and two locks is reported as likely, with the line of each hop", () => {
     const [found] = Findings.findings(crossed("Semaphore"))
     assert.strictEqual(found?.kind, "DEADLOCK")
@@ -102,7 +102,7 @@ const waiting = (ageMillis: number) =>
   actor("root", { hasMain: true, channels: [channel("w", [dialog("caller", 1, "work", { ageMillis })])] })
 
 describe("A process that does not answer", () => {
-  it("G251: a process that does not answer because it computes is a note, and stuck when its oldest caller waits for very long", () => {
+  it("G251: a process that does not answer because it computes is reported as a note, and as stuck when its oldest caller waits for very long", () => {
     assert.deepStrictEqual(kindsOf([waiting(2000), silent("w", ["R", "S", "R"], 0.9)]), ["note BUSY likely"])
     assert.deepStrictEqual(kindsOf([waiting(40_000), silent("w", ["R", "R", "R"], 1)]), ["stuck BUSY likely"])
   })
@@ -127,7 +127,7 @@ describe("A process that does not answer", () => {
   })
 })
 
-describe("A tree that is slow", () => {
+describe("A tree that is slow and not stuck", () => {
   it("G250: a tree is not stuck while it starts, restarts or ends its actors, or waits for one that starts", () => {
     const starting = { actor: idOf("db"), state: "Starting", ageMillis: 20_000 }
     const tree = [

@@ -46,9 +46,9 @@ const mayGoOn = (graph: Graph, node: string, seen = new Set<string>()): boolean 
   return found.leaves.some(({ waits }) => waits === undefined || waits.some(({ to }) => mayGoOn(graph, to, seen)))
 }
 
-describe("A graph of waiting works", () => {
+describe("A graph of waits in a tree", () => {
   it.prop(
-    "G249: a graph of works names as stuck exactly the works from which no path leads to one that may go on",
+    "G249: a graph of the waits in a tree reports as stuck exactly the calls and actors from which no path of waits leads to one that may go on",
     { all: works },
     ({ all }) => {
       const graph = graphOf(all)

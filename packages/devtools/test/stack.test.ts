@@ -25,7 +25,7 @@ const compile = (sourcemap: "inline" | "linked") =>
 describe("furrow stack and furrow fibers", () => {
   for (const sourcemap of ["linked", "inline"] as const) {
     test(
-      `G296: stacks and fibers of compiled code name the lines of its sources, by a source map that is ${sourcemap}`,
+      `G296: furrow stack and furrow fibers name the source lines of compiled code, by a source map that is ${sourcemap}`,
       Effect.gen(function*() {
         const outfile = yield* compile(sourcemap)
         assert.notInclude(Fs.readFileSync(outfile, "utf8"), "interface Turns")
@@ -42,7 +42,7 @@ describe("furrow stack and furrow fibers", () => {
   }
 
   test(
-    "G297: stack of a root that computes says how to open its inspector; --open shows the line, and shuts the inspector again",
+    "G297: `furrow stack` of a root that computes says how to open the root's inspector; with --open it shows the line, and shuts the inspector again",
     Effect.gen(function*() {
       const { pid } = yield* tree("busyRoot")
       yield* answers(["stack", String(pid)], ({ code, text }) => {
@@ -60,7 +60,7 @@ describe("furrow stack and furrow fibers", () => {
   )
 
   test(
-    "G297: stack sends no signal to a root whose Node does not listen for it",
+    "G297: `furrow stack` sends no signal to a root whose Node does not listen for the signal",
     Effect.gen(function*() {
       const { pid } = yield* tree("busyRoot", {}, pathOf("./fixtures/main.ts"), ["--disable-sigusr1"])
       const { text } = yield* furrow("stack", String(pid), "--open")
@@ -70,7 +70,7 @@ describe("furrow stack and furrow fibers", () => {
   )
 
   test(
-    "G299: a statement debugger in a loop stops no actor whose stack is taken",
+    "G299: a statement `debugger` in a loop does not stop an actor whose stack `furrow stack` reads",
     Effect.gen(function*() {
       const program = yield* tree("debugger")
       const busy = yield* pidOf(program.pid, "a")

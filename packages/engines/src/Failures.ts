@@ -23,7 +23,7 @@ import type { Server } from "./Server.ts"
 export interface Engine {
   readonly server: Effect.Effect<Server>
   readonly layer: (port: number) => Layer.Layer<Discovery.DiscoveryDriver, unknown>
-  /** The name of the engine for the program `elector.ts`. */
+  /** The name by which the program `elector.ts` chooses the engine. */
   readonly name: "postgres" | "nats"
 }
 
@@ -101,7 +101,8 @@ const leaders: Rows = {
       const { token } = yield* leads(given, "a")
       yield* given.up.freeze
       yield* stops(given, "a")
-      // Both pauses of the test together are longer than the lease, so the lease has expired when the server goes on.
+      // The two pauses of this test are together longer than the lease, so the lease has expired when the frozen server
+      // goes on.
       yield* Eventually.pause(ttl)
       Assert.equal(given.events.length, 2)
       yield* given.up.thaw
@@ -160,7 +161,7 @@ const leaders: Rows = {
       yield* Eventually.pause(ttl / 4)
       yield* proxy.holdAnswers
       yield* Fiber.interrupt(b)
-      // The name may be granted to the program b now, and then b is fenced before it hears of the grant.
+      // The name may be granted to the program b while b is cut off, and b is fenced before it hears of the grant.
       yield* Eventually.pause(ttl)
       yield* proxy.pass
       yield* leads(given, "a", token)
@@ -258,7 +259,7 @@ const outages: Rows = {
       yield* proxy.hold
       yield* Scope.close(going, Exit.void)
       yield* published("coming", "3")
-      // During this pause a read of the program that follows the names fails.
+      // While the proxy holds all bytes for one lease, a read of the program that follows the names fails.
       yield* Eventually.pause(ttl)
       yield* proxy.pass
       const expected = ["coming 3", "staying 2"]

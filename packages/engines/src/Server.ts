@@ -14,7 +14,7 @@ import * as Path from "node:path"
 
 export interface Server {
   readonly port: number
-  /** Starts the server again, with its former data and port. */
+  /** Starts the test's server again, with its former data and port. */
   readonly start: Effect.Effect<void, unknown>
   /** Kills a test's server and all its processes at once, as a loss of power would. */
   readonly kill: Effect.Effect<void, unknown>

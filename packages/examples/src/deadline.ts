@@ -24,7 +24,7 @@ import * as Schema from "effect/Schema"
 
 const job = { payload: { endless: Schema.Boolean }, success: Schema.String }
 
-/** An actor that reads the deadline before it begins to work. */
+/** An endpoint that reads the deadline of its call before it begins to work. */
 export const survey = Actor.fn("survey", { module: import.meta.url, ...job })(
   Effect.fnUntraced(function*({ endless }) {
     if (endless) return yield* Effect.never

@@ -1,7 +1,7 @@
 /**
  * The tree of processes in this example destroys itself: every actor starts two more, three levels deep, and one leaf
- * fails. One leaf fails. The typed error of the failing leaf climbs to the root, and ends every actor on its way. The
- * root of this example goes on when all actors have ended.
+ * fails. The typed error of the failing leaf climbs to the root, and ends every actor on its way. The root of this
+ * example goes on when all actors have ended.
  *
  * The failing leaf waits until the whole tree is ready. The error of the leaf names every process that the leaf has
  * seen. The root then looks for the named processes in the list of the operating system.

@@ -1,12 +1,12 @@
 /**
- * The same two programs on one host, and then on two: `platform` is another Layer, and nothing else changes.
+ * The example runs the same two programs on one host and then on two hosts, which differ only in a Layer, `platform`.
  *
- * The program `shop` serves prices. The program `customer` finds the actor `prices` by its name, calls it, gets a typed error,
- * reads a stream, and gives a call up, whose finalizer has run over there before the customer goes on. This file plays both
- * programs in processes of their own: at first over Unix sockets, then over mutual TLS, each with an address and a certificate
- * of its own. So the second play needs no second computer.
+ * The program `shop` serves prices. The program `customer` finds the actor `prices` by its name, calls it, gets a typed
+ * error, reads a stream, and gives up a call, whose finalizer has run in `shop` before the customer goes on. This file
+ * runs both programs in processes of their own, first over Unix sockets and then over mutual TLS. Over mutual TLS each
+ * program has its own address and certificate, so the example needs no second computer.
  *
- * On two computers the engine is one that both reach, such as NATS, and openssl makes the certificates
+ * On two computers the example needs an engine that both can reach, such as NATS, and certificates from openssl
  * (docs/second-machine.md):
  *
  *     NATS_SERVERS=nats.internal:4222 npm run example -- two-hosts
@@ -58,7 +58,7 @@ export const all = Actor.stream("all", { module, success: Schema.Int })(() => St
 
 let cleaned = 0
 
-/** A call without an end. */
+/** An endpoint whose call never ends by itself. */
 export const haggle = Actor.fn("haggle", { module })(() =>
   Effect.onInterrupt(Effect.never, () => Effect.sync(() => void cleaned++))
 )
@@ -69,7 +69,7 @@ const exposed = [price, all, haggle, cleanups] as const
 
 // ---- the programs, which know nothing of hosts ----------------------------------------------------------------------
 
-/** Serves, until its stdin ends. */
+/** The program `shop`, which serves prices until its stdin ends. */
 const shop = Effect.scoped(Effect.gen(function*() {
   yield* Actor.startScoped("prices", { expose: exposed, unique: true })
   yield* Effect.promise(() => once(process.stdin.resume(), "end"))
@@ -87,13 +87,13 @@ const customer = Effect.scoped(Effect.gen(function*() {
 
 // ---- the Layer that says where they run -----------------------------------------------------------------------------
 
-/** A host, its address, and the files of its certificate. */
+/** A host with its name, its address, and the files of its certificate. */
 interface Host extends Certificates.Files {
   readonly name: string
   readonly address: string
 }
 
-/** Every process is told its folder, and its host where it has one of its own. */
+/** The place of a program's process: the folder of its files, and its host in the play with two hosts. */
 interface Place {
   readonly folder: string
   readonly host?: Host
@@ -112,7 +112,7 @@ const ownHost = ({ address, name, ...files }: Host, { folder }: Place) =>
     NodeTransport.layerTls({ host: address, ca: files.ca, cert: files.cert, key: files.key }),
     Discovery.layerShared({ host: name }).pipe(
       Layer.provide(
-        // Both addresses are this computer's, so the engine of one computer is enough for the play.
+        // Both hosts of the play have addresses of this computer, so the engine of one computer is enough.
         servers === undefined
           ? NodeDiscovery.layerHost({ folder })
           : NatsDiscovery.layer({ servers: servers.split(",") })
@@ -157,7 +157,7 @@ const play = (places: Readonly<Record<Role, Place>>) =>
     yield* Effect.promise(() => once(buys, "exit"))
   }))
 
-/** On other systems than Linux the loopback has a single address. */
+/** The addresses of the two hosts. On other systems than Linux the loopback has a single address. */
 const addresses = process.platform === "linux" ? ["127.0.0.2", "127.0.0.3"] : ["127.0.0.1", "127.0.0.1"]
 
 const plays = Effect.gen(function*() {

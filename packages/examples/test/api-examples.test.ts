@@ -143,7 +143,7 @@ describe("The rules for comments of the API", () => {
     assert.deepStrictEqual(lacks("A sum.\n@category math\n@since 0.1.0", "type"), [])
   })
 
-  it("a declaration's comment is the one directly above it", () => {
+  it("the comment of a declaration is the comment directly above the declaration", () => {
     const source =
       "/** One. */\nexport const a = 1\n/** Lost. */\nconst b = 2\nexport const c = 3\nexport { type D as E }\n"
     const { declared, exports } = Surface.read("a.ts", `${source}/** Type. */\ntype D = 1\n`)

@@ -121,7 +121,7 @@ describe("the documents about this repository", () => {
   )
 })
 
-describe("README.md", () => {
+describe("The page README.md", () => {
   const text = (path: string) => pages.find((page) => page.path === path)!.text
   const times = (path: string) => text(path).match(/^\| [\d.]+ (?:µs|ms) \|.* µs \|$/gm) ?? []
 
@@ -131,7 +131,7 @@ describe("README.md", () => {
   })
 })
 
-describe("docs/01-tour.md", () => {
+describe("The page docs/01-tour.md", () => {
   const page = pages.find(({ path }) => path === "docs/01-tour.md")!
   const stops = Array.from(
     page.text.matchAll(/`(packages\/[\w/.]+\.ts)`(?:\]\([\w/.]+\))?\s+((?:`\w+`(?:, )?)+)/g),
@@ -148,7 +148,7 @@ describe("docs/01-tour.md", () => {
   })
 })
 
-describe("docs/errors.md", () => {
+describe("The page docs/errors.md", () => {
   const page = pages.find(({ path }) => path === "docs/errors.md")!
 
   it("docs/errors.md explains every ActorError, and nothing else", () => {

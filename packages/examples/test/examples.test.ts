@@ -17,7 +17,7 @@ const promiseOf = (name: string): ReadonlyArray<string> => {
   return lines.map((line) => line.slice(" *     ".length))
 }
 
-describe("examples", () => {
+describe("The examples and their runner", () => {
   it.each(names)(
     "the example %s prints the output in its head comment, and leaves no process",
     { timeout: 120_000 },
@@ -81,7 +81,7 @@ describe("examples", () => {
   })
 })
 
-describe("runNode", () => {
+describe("The test helper runNode", () => {
   it.runIf(process.platform === "linux")(
     "the test helper runNode reports a process that was left behind",
     { timeout: 60_000 },
@@ -97,7 +97,7 @@ describe("runNode", () => {
   )
 })
 
-describe("promised", () => {
+describe("The test helper promised", () => {
   it("the test helper promised compares lines with their text, with gaps where the text has an ellipsis", () => {
     const promise = promised(["a: <n> ms", "<...>", "end."])
     assert.match("a: 12 ms\nend.\n", promise)

@@ -41,7 +41,7 @@ export interface Case {
 
 export const programs: string = Path.join(import.meta.dirname, "programs")
 
-/** The title of the case in one line. */
+/** Returns the title of a case of `npm run faults` in one line. */
 export const describe = ({ guarantees, title }: Case): string =>
   guarantees.length === 0 ? title : `${guarantees.join(", ")}: ${title}`
 

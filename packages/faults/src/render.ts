@@ -27,7 +27,7 @@ export const verdict = (one: Verdict): string => {
   ].join("\n")
 }
 
-/** The summary line of a run of `npm run faults`. */
+/** Returns the summary line of a run of `npm run faults`. */
 export const summary = (verdicts: ReadonlyArray<Verdict>, millis: number): string => {
   const skipped = verdicts.filter((one) => one.skipped !== undefined).length
   const failed = verdicts.filter((one) => !isWanted(one)).length

@@ -16,7 +16,7 @@ const ended = (...args: ReadonlyArray<string>) =>
     return { code, stdout: program.stdout(), stderr: program.stderr() }
   })
 
-describe("npm run faults", () => {
+describe("The command npm run faults", () => {
   it.live(
     "npm run faults runs a case, shows its expected and its actual output, and says that they are equal",
     () =>
@@ -53,7 +53,7 @@ describe("npm run faults", () => {
   )
 })
 
-describe("The cases", () => {
+describe("The cases of npm run faults", () => {
   it("the cases of npm run faults name only guarantees that exist, and use no title twice", () => {
     const semantics = read("../../../docs/semantics.md")
     for (const name of cases.flatMap(({ guarantees }) => guarantees)) assert.include(semantics, `- **${name}** `)

@@ -49,7 +49,7 @@ describe("A case of npm run faults", () => {
   })
 })
 
-describe("The verdict on a case", () => {
+describe("The verdict on a case of npm run faults", () => {
   it("the verdict on a case of npm run faults passes if every line of output is as expected, and otherwise shows both outputs", () => {
     assert.isTrue(isWanted(seen(leaves.wanted)))
     for (const other of [[], leaves.wanted.slice(1), [...leaves.wanted, ""], leaves.wanted.toReversed()]) {
@@ -72,7 +72,7 @@ describe("The verdict on a case", () => {
   })
 })
 
-describe("The output of a case", () => {
+describe("The output of a case of npm run faults", () => {
   it("the output of a case of npm run faults has placeholders for text that differs from run to run", () => {
     const text = `[12:00:01.234] ERROR (#12): a@77 is lost: process 8 in /tmp/x and ${programs}/a.ts:3:4`
     assert.strictEqual(

@@ -23,7 +23,10 @@ const [fenceMillis, ttlMillis] = [11_250, 15_000]
 /** Milliseconds between two renewals of a lease, because the last renewal may lie that long before a cut. */
 const renewalMillis = ttlMillis / 4
 
-/** Fails where a time in a case exceeds its bound. The delay of this host's timers is added to the bound of a case. */
+/**
+ * Fails where a time in a case with several hosts exceeds its bound. The delay of this host's timers is added to the
+ * bound of a case.
+ */
 const within = (what: string, millis: number, bound: number, { delay }: Place): string => {
   Assert.ok(millis <= bound + delay(), `${what} took ${millis} ms, and ${bound} are allowed (timers: ${delay()} late)`)
   return `${what} ${millis} ms (at most ${bound})`
@@ -62,7 +65,8 @@ const lost = (east: Tree, cutAt: number) =>
   })
 
 const works: Case = {
-  title: "two hosts over mutual TLS call, fail typed, stream and cancel with an acknowledgement",
+  title:
+    "two hosts over mutual TLS call each other, fail with typed errors, stream, and cancel with an acknowledgement",
   play: (place) =>
     Effect.gen(function*() {
       const { east, west } = yield* together(place)
@@ -106,7 +110,7 @@ const isolate = ({ network: { cut, hosts } }: Place, name: "east" | "west") =>
   )
 
 const loss: Case = {
-  title: "the loss of a host: calls fail typed by its silence, and its names are gone with its lease",
+  title: "the silence of a lost host fails every call to it with a typed error, and its names are gone with its lease",
   play: (place) =>
     Effect.gen(function*() {
       const { east, west } = yield* together(place)
@@ -150,7 +154,7 @@ const inTurn = (trees: ReadonlyArray<Tree>) => {
 }
 
 const leader: Case = {
-  title: "a leader that is cut off stops before another leads, and leads again only behind it",
+  title: "a leader that is cut off stops before its successor leads, and leads again only after the successor",
   play: (place) =>
     Effect.gen(function*() {
       const west = yield* place.tree("west", { elects: "billing" })
@@ -172,7 +176,7 @@ const leader: Case = {
 }
 
 const name: Case = {
-  title: "a unique name is taken over behind the fence of its owner, and has one holder when the cut is healed",
+  title: "a unique name is taken over only after its owner was fenced, and has one holder when the cut is healed",
   play: (place) =>
     Effect.gen(function*() {
       const west = yield* place.tree("west", { starts: [{ name: "bert", unique: true }, { name: "clara" }] })

@@ -20,7 +20,7 @@ export class NetworkError
 /** One host of the test network, which is a network namespace with a name. */
 export interface Host {
   readonly name: string
-  /** IPv4. */
+  /** The IPv4 address of the host in the test network. */
   readonly address: string
   /** The command that runs a program on this host of the test network. */
   readonly through: ReadonlyArray<string>

@@ -203,7 +203,8 @@ export const runMain = <A, E, E2 = never>(
 
 interface RootWatch {
   /**
-   * Returns the exit code for the signal or error that ended the root from outside its program; undefined without one.
+   * Returns the exit code for the signal or error that ended the root from outside its program; undefined where neither
+   * a signal nor an error has ended the root.
    */
   readonly code: () => number | undefined
   readonly release: () => void

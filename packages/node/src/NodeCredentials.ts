@@ -16,7 +16,7 @@ import * as Fs from "node:fs"
  * @since 0.2.0
  */
 export interface FileOptions {
-  /** The name of this program's tree, as other trees see it. Default: `tree`. */
+  /** The name of this program's tree, as other trees see it. The default name is `tree`. */
   readonly tree?: string | undefined
   /**
    * Makes a missing file of the secret, with a new random secret. Programs that make one file of a secret at the same

@@ -155,7 +155,7 @@ export interface ProgramOptions<E = never, R = never> {
   readonly within?: Duration.Input | undefined
   /**
    * Writes the program's lines to the log, with the program's name as the annotation `program`: stdout as Info, stderr
-   * as Warning. Default: true.
+   * as Warning. By default the lines are written to the log.
    */
   readonly log?: boolean | undefined
 }
@@ -177,7 +177,7 @@ export interface ProgramOptions<E = never, R = never> {
 export const line = (pattern: RegExp | string): Ready => (program) => program.line(pattern)
 
 /**
- * Makes a program ready when a TCP port accepts a connection, which is tried every 50 ms. The default host is:
+ * Makes a program ready when a TCP port accepts a connection, which is tried every 50 ms. The default host is
  * `127.0.0.1`. A listener that was at the port before the program makes the program ready as well.
  *
  * @example

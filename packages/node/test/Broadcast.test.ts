@@ -49,7 +49,7 @@ describe("One call to many actors", () => {
   )
 
   it.live(
-    "G198: One call to many actors has one typed failure for each actor that fails, and the replies of the others as they complete",
+    "G198: one call to many actors has one typed failure for each actor that fails, and the replies of the others as they complete",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
@@ -71,7 +71,7 @@ describe("One call to many actors", () => {
   )
 
   it.live(
-    "G198: One call to many actors takes a quorum of replies, and interrupts the other calls, whose finalizers run before it returns",
+    "G198: one call to many actors takes a quorum of replies, and interrupts the other calls, whose finalizers run before it returns",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence

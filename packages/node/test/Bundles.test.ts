@@ -149,8 +149,8 @@ const files = Object.fromEntries(
 )
 const commands = Array.from(page.matchAll(/^npx esbuild (\S+) ((?:.*\\\n)*.*)$/gm), ([command]) => command)
 
-describe("docs/bundling.md", () => {
-  it("docs/bundling.md has commands of esbuild", () => assert.strictEqual(commands.length, 3))
+describe("The page docs/bundling.md", () => {
+  it("the page docs/bundling.md has commands of esbuild", () => assert.strictEqual(commands.length, 3))
 
   it.live.each(commands)(
     "a bundler builds a program that runs, by the command: %s",

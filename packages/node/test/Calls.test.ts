@@ -123,7 +123,7 @@ describe("A defect in another process", () => {
 })
 
 describe("A stream from another process", () => {
-  it.live("a stream from another process returns every item in order, and ends its actor when it ends", () =>
+  it.live("a stream from another process returns every item in order, and ends the actor that was started for the stream", () =>
     withActors(Effect.gen(function*() {
       const items = yield* Stream.runCollect(Actor.streamInActor(count({ to: 5000 })))
       assert.deepStrictEqual(items, Array.from({ length: 5000 }, (_, i) => i + 1))
@@ -141,7 +141,7 @@ describe("A stream from another process", () => {
     })))
 })
 
-describe("A nursery", () => {
+describe("A nursery of processes", () => {
   it.live("a nursery owns an actor that answers any number of calls and streams", () =>
     withActors(Effect.gen(function*() {
       const answers = yield* Actor.nursery(Effect.gen(function*() {

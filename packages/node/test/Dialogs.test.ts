@@ -107,7 +107,7 @@ describe("A dialog in which both sides answer each other", () => {
 })
 
 describe("cancelling a dialog", () => {
-  it.live("cancelling a dialog as its caller ends it with that cancel as its outcome, and the actor can be called again", () =>
+  it.live("cancelling a dialog by its caller makes that cancel the outcome of the dialog, and the actor can be called again", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         const dialog = yield* bob.open(
@@ -320,7 +320,7 @@ describe("An actor that is killed while a dialog is open", () => {
       }
     })))
 
-  it.live("a killed callee wakes a dialog's body that waits for anything else, and makes `open` fail", () =>
+  it.live("a killed callee wakes a body of a dialog that waits for something outside of the dialog, and makes `open` fail", () =>
     victim(Effect.fnUntraced(function*(bob, file) {
       let interrupted = false
       const opening = bob.open(

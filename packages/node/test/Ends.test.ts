@@ -71,7 +71,7 @@ describe("The end of an actor", () => {
     })))
 })
 
-describe("Calls over the kill of an actor", () => {
+describe("Calls that are made while their actor is killed", () => {
   for (const from of ["owner", "peer"] as const) {
     it.live(`G124: a thousand calls that the ${from} makes while the actor is killed have not run where their error says that they had not begun`, () =>
       withActors(Effect.scoped(Effect.gen(function*() {

@@ -78,7 +78,7 @@ for (const transport of ["unix", "tcp", "tls"] as const) {
 
 describe.skipIf(process.platform === "win32")("Two trees of one host", () => {
   it.live(
-    "G263: a tree over TLS that is stopped is lost because of its silence, and is listed again when it goes on",
+    "G263: a stopped tree over TLS is lost because of its silence, and is listed again when the tree is continued",
     () =>
       Effect.gen(function*() {
         const tree = yield* meadow("tls")

@@ -8,7 +8,7 @@ import { bump, introduce, introduced, peers, present, pry, self, square, visit }
 import { entries, inTree, listsOnly, tcpConnections, treeFolder, unixConnections } from "./fixtures/peersTree.ts"
 import { Counter, Doubler } from "./fixtures/services.ts"
 
-describe("A reference", () => {
+describe("A reference to an actor", () => {
   it.live("a reference from a parent opens a portal to a sibling, whose answers and typed errors arrive", () =>
     inTree(["a", "b", "p", "p/c"], (tree) =>
       Effect.gen(function*() {
@@ -27,7 +27,7 @@ describe("A reference", () => {
         assert.strictEqual(unixConnections(treeFolder(tree.runtime)), 3)
       })))
 
-  it.live("a reference that a child returns, over any number of levels, works for every holder", () =>
+  it.live("a reference to an actor that a child returns, over any number of levels, works for every holder", () =>
     inTree(["a", "p", "p/q", "p/q/r"], (tree) =>
       Effect.gen(function*() {
         const a = yield* tree.at("a")
@@ -94,9 +94,9 @@ describe("A reference", () => {
       })))
 })
 
-describe("A Service that uses another", () => {
+describe("A Service that uses another Service", () => {
   for (const transport of ["unix", "tcp"] as const) {
-    it.live(`a Service that uses another one dials it directly over ${transport}, and its parent relays nothing`, () =>
+    it.live(`a Service that uses another Service dials the other's actor directly over ${transport}, and the parent relays nothing`, () =>
       inTree([], (tree) =>
         Effect.gen(function*() {
           const [counter, doubler] = [yield* Counter, yield* Doubler]

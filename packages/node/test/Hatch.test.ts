@@ -35,7 +35,7 @@ const doorFiles = (): ReadonlyArray<string> => {
 const secret = "the-payload-is-secret"
 
 describe.skipIf(process.platform !== "linux")("The door of an actor for tools", () => {
-  it.live("G246: a tool sees both ends of every dialog and which work has opened it, and sees no payload", () =>
+  it.live("G246: a tool sees both ends of every dialog and the work that has opened the dialog, and sees no payload", () =>
     withActors(Effect.gen(function*() {
       const b = yield* Actor.startScoped("b", { expose: [wait] })
       const a = yield* Actor.startScoped("a", { expose: [ask] })

@@ -121,14 +121,14 @@ describe("An actor that does not end when asked", () => {
       assert.isFalse(Processes.isAlive(pid))
     })))
 
-  it.live("an actor that is killed takes the processes with it that it has started and left behind", () =>
+  it.live("the processes that an actor has started and left behind end when the actor is killed", () =>
     withActors(Effect.gen(function*() {
       const pid = yield* Actor.runInActor(litter())
       yield* Processes.gone([pid])
     })))
 })
 
-describe("A tree", () => {
+describe("A tree of processes", () => {
   it.live(
     "cancelling a tree three levels deep ends the lowest actors first, and takes the bound of a single actor",
     () =>

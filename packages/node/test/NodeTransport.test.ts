@@ -185,7 +185,7 @@ describe("A tree that listens with Unix sockets", () => {
   })
 })
 
-describe("A dial", () => {
+describe("A dial of a Unix socket", () => {
   it.live("dialling a path that is too long for a Unix socket fails with that reason, and dials no other path", () =>
     Effect.scoped(Effect.gen(function*() {
       const transport = Networks.make(yield* network("unix"))
@@ -269,7 +269,7 @@ describe("A process without free file descriptors", () => {
     })))
 })
 
-describe("A listener", () => {
+describe("A listener for connections", () => {
   it.live("a listener for connections does not keep its process alive", () =>
     Effect.scoped(Effect.gen(function*() {
       for (const transport of ["unix", "tcp"]) {
@@ -422,7 +422,7 @@ describe("Leftovers of dead actors", () => {
     })))
 })
 
-describe("The warden", () => {
+describe("The warden of a tree with Unix sockets", () => {
   const sockets = (folder: string) => Fs.existsSync(folder) ? Fs.readdirSync(folder).length : 0
 
   it.live.skipIf(!isLinux)(

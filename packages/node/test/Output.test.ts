@@ -173,7 +173,7 @@ describe("The options stdout and stderr", () => {
     30_000
   )
 
-  it.live("G110: the options stdout and stderr can log each line with its actor, and those of stderr as warnings", () =>
+  it.live("G110: the options stdout and stderr can log each line with its actor, and the lines of stderr as warnings", () =>
     withActors(Effect.gen(function*() {
       const logged: Array<readonly [level: string, message: unknown, actor: unknown]> = []
       const logger = Logger.make<unknown, void>(({ fiber, logLevel, message }) => {
@@ -266,7 +266,7 @@ describe("The options stdout and stderr", () => {
     })))
 })
 
-describe("Copying lines", () => {
+describe("The copying of an actor's output by lines", () => {
   it.live("copying an actor's output by lines pauses the source when the target is slow, and keeps at most one line and one piece in memory", () =>
     Effect.promise(async () => {
       const source = new PassThrough()

@@ -51,7 +51,7 @@ const gone = (pids: ReadonlyArray<number>) =>
     { what: "processes are gone" }
   )
 
-describe("A program", () => {
+describe("An external program in a Scope", () => {
   it.live(
     "G172: a program is ready at a line that matches, and has ended with its group when its Scope has closed",
     () =>
@@ -282,7 +282,7 @@ describe("A program", () => {
   )
 
   it.live(
-    "G174: a program gives a late reader its last lines, and its output ends when it ends",
+    "G174: a program gives a late reader its last lines, and the output ends when the program ends",
     () =>
       run(Effect.gen(function*() {
         const command = sh("i=0; while [ $i -lt 100 ]; do i=$((i+1)); echo $i; done")
@@ -355,7 +355,7 @@ describe("A program", () => {
   )
 
   it.live(
-    "G175: a program that ends takes the processes with it that are left in its group",
+    "G175: the processes that are left in the group of a program end with the program",
     () =>
       run(Effect.gen(function*() {
         const program = yield* Program.make("leaver", sh("sleep 1000 >/dev/null 2>&1 & echo $!"), quiet)
@@ -435,7 +435,7 @@ describe("A program under a guard", () => {
     assert.strictEqual(await started(""), "1")
   })
 
-  it("G177: a program is started without a waiting shell where the guard does not need to know it first", () => {
+  it("G177: a program is started without the shell that waits for the guard, where no guard has to know its group before it begins", () => {
     const guard = { prefix: () => undefined, enter: () => () => {}, signal: () => {} }
     for (const around of [guard, undefined]) {
       const { command, gate } = prepare(sh("echo ran"), around, 1000)

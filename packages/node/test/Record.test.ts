@@ -97,14 +97,14 @@ describe("The kernel's counts of kills for memory", () => {
   const events = "low 0\nhigh 12\nmax 40\noom 3\noom_kill 2\noom_group_kill 0\n"
   const control = "oom_kill_disable 0\nunder_oom 0\noom_kill 5\n"
 
-  it("G257: a count of kills is read from the files of both versions of control groups, and from that of the host", () => {
+  it("G257: a count of kills for memory is read from the files of both versions of control groups, and from the file of the host", () => {
     assert.strictEqual(killsIn(events), 2)
     assert.strictEqual(killsIn(control), 5)
     assert.strictEqual(killsIn("pgfault 8\noom_kill 1\nnuma_hit 3\n"), 1)
     assert.isUndefined(killsIn("oom_kill_disable 0\nunder_oom 0\n"))
   })
 
-  it("G257: the counter files of a process are those of its control groups and of the groups above", () => {
+  it("G257: the files with a process's count of kills for memory are those of its control groups and of the groups above", () => {
     assert.deepStrictEqual(counterFiles("0::/system.slice/shop.service\n"), [[
       "/sys/fs/cgroup/system.slice/shop.service/memory.events",
       "/sys/fs/cgroup/system.slice/memory.events",

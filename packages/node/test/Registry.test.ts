@@ -91,7 +91,7 @@ describe("The entry of an actor in the registry", () => {
         assert.match(error.message, /^"actor" cannot be reached: no actor of that name was ready within 200ms/)
       })))
 
-  it.live("G65: an actor is listed in the registry until portal.cancel, a process.exit in a handler, or a SIGKILL of it or its parent", () =>
+  it.live("G65: an actor is listed in the registry until portal.cancel, a process.exit in a handler, or a SIGKILL of the actor or of its parent", () =>
     inTree(
       ["w", "p", "p/cancelled", "q", "q/exits", "r", "r/killed", "s", "s/t", "s/t/u", "s/v"],
       (tree) =>

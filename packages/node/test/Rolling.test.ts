@@ -30,7 +30,7 @@ const standbyIsReady = Eventually.succeeds(
 
 describe("A roll of processes", () => {
   it.live(
-    "G210: a roll of processes fails no call under load, neither of users in this process nor of one in another, which keeps running",
+    "G210: a roll of processes fails no call under load, neither of users in this process nor of a user in another process, which keeps running",
     () =>
       withActors(
         Effect.gen(function*() {

@@ -183,7 +183,7 @@ const begun = (portal: Actor.Portal<Svc>, requests: number) =>
   )
 
 describe("An RpcGroup in an actor", () => {
-  it.live("G60: an RpcGroup in an actor behaves as over Effect's own server and client, in every row of a table", () =>
+  it.live("G60: an RpcGroup in an actor behaves as over Effect's own server and client, in every tested case", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
         assert.notStrictEqual(portal.actor.pid, process.pid)

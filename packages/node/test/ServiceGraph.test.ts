@@ -159,7 +159,7 @@ describe("A Service that dies while others use it", () => {
     ))
 })
 
-describe("Actor.launch", () => {
+describe("Actor.launch with a graph of Services", () => {
   it.live("Actor.launch fails when an actor of the graph is lost later, and stops the others in reverse order", () =>
     withDiary((file) =>
       Effect.gen(function*() {
@@ -206,8 +206,8 @@ describe("Actor.launch", () => {
     ))
 })
 
-describe("A client, a Service that starts actors on request, and one such actor", () => {
-  it.live("a client, a Service and an actor that it started are cancelled dialog by dialog, and no process is left", () =>
+describe("A client, a Service that starts actors on request, and an actor that the Service has started", () => {
+  it.live("a client, a Service and an actor that the Service has started are cancelled dialog by dialog, and no process is left", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         const context = yield* Layer.build(Client.layer.pipe(Layer.provideMerge(Spawner.layer)))

@@ -62,7 +62,7 @@ const ends = [
 
 for (const [name, listen, isReadInto] of ends) {
   describe(`A connection over ${name} whose peer closes`, () => {
-    it.live("G220: a connection that its peer has closed passes on the last words, although a write notices the end first", () =>
+    it.live("G220: a connection that its peer has closed passes on the peer's last words, although a write notices the end before a read", () =>
       Effect.gen(function*() {
         const reader = isReadInto ? SocketConnection.makeReader() : undefined
         const [near, far] = yield* connected(yield* listen, reader?.onread)

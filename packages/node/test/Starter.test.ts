@@ -42,7 +42,7 @@ describe("The machine of the starter", () => {
     assert.deepStrictEqual(actionsAfter("Close", "Wanted"), [])
   })
 
-  it("G281: the machine of the starter sends no requests to a silent starter, and ends it with its last process", () => {
+  it("G281: the machine of the starter sends no requests to a silent starter, and ends the starter with its last process", () => {
     assert.deepStrictEqual(actionsAfter(...serving, "Silent"), ["Decline", "End"])
     assert.deepStrictEqual(actionsAfter(...serving, "Began", "Silent"), ["Decline"])
     assert.deepStrictEqual(actionsAfter(...serving, "Began", "Silent", "Ended"), ["End"])

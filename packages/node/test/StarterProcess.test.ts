@@ -45,10 +45,10 @@ const start = (name: string) => Actor.startScoped(name, { expose: [who, process_
 
 const parentOf = (pid: number) => Processes.find(pid)?.parent
 
-describe("A starter", () => {
+describe("The starter of a root", () => {
   for (const guard of guards) {
     it.live(
-      `G278: a start through a starter under guard ${guard} gives an actor that behaves like one started by the root`,
+      `G278: a start through a starter under guard ${guard} gives an actor that behaves like an actor that the root has started`,
       () =>
         Effect.gen(function*() {
           const starter = yield* serving()

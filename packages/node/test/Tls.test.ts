@@ -113,7 +113,7 @@ const shown = ({ key, pem }: Certificates.Signed) => ({
 const hosts = ["127.0.0.1"]
 
 describe("A stranger at a listener with TLS", () => {
-  it.live("G232: a stranger is refused by a listener with TLS without a certificate that the authority signed and that is valid now, and below TLS 1.3", () =>
+  it.live("G232: a stranger is refused by a listener with TLS where it has no valid certificate of the authority, or speaks a version below TLS 1.3", () =>
     Effect.gen(function*() {
       const { guests, port } = yield* victim
       const wrong: Record<string, Tls.ConnectionOptions> = {

@@ -56,7 +56,7 @@ const heard = (warden: Warden.Warden) =>
 const test = (title: string, body: Effect.Effect<void, unknown, Scope.Scope>) =>
   it.live.skipIf(!linux)(title, () => Leaks.withoutLeaks(Effect.scoped(body)))
 
-describe("The warden", () => {
+describe("The warden of a tree", () => {
   test(
     "the warden kills the actors below an actor that has ended, and no further process",
     Effect.gen(function*() {

@@ -44,7 +44,7 @@ const said = (error: ActorError.SpawnFailed, ...parts: ReadonlyArray<string | Re
 }
 
 describe("A module that an actor cannot serve from", () => {
-  it.live("a module that cannot serve is refused before a process starts: a test file, or a URL that is not a file", () =>
+  it.live("a module from which an actor cannot serve is refused before a process starts: a test file, or a URL that is not a file", () =>
     withActors(Effect.gen(function*() {
       said(
         yield* failure(at(import.meta.url, "inTest")),
@@ -63,7 +63,7 @@ describe("A module that an actor cannot serve from", () => {
       }
     })))
 
-  it.live("a module that cannot serve is named where it does not exist, or imports what does not exist", () =>
+  it.live("a module from which an actor cannot serve is named where it does not exist, or imports what does not exist", () =>
     withActors(Effect.scoped(Effect.gen(function*() {
       const missing = url("nowhere.ts")
       const error = yield* failure(at(missing))
@@ -80,7 +80,7 @@ describe("A module that an actor cannot serve from", () => {
       )
     }))))
 
-  it.live("a module that cannot serve is named where it throws, has a syntax error or exits while it is imported", () =>
+  it.live("a module from which an actor cannot serve is named where it throws, has a syntax error or exits while it is imported", () =>
     withActors(Effect.scoped(Effect.gen(function*() {
       const folder = yield* Folder.make({
         "throwing.mjs": `const f = () => { throw new RangeError("not today") }\nf()`,
@@ -148,7 +148,7 @@ describe("A module that only a loader of the program can load", () => {
       return program.stdout()
     }))
 
-  it.live("G128: a module for a loader is distinguished from a broken one, and the error names the flag that gives the loader to actors", () =>
+  it.live("G128: a module for a loader is distinguished from a broken module, and the error names the flag that gives the loader to actors", () =>
     Effect.gen(function*() {
       const text = yield* run(["inside"], [])
       assert.include(text, "answer.custom, or something it imports, is of a kind that Node does not load by itself: ")
@@ -197,7 +197,7 @@ describe("An endpoint that an actor looks for by its name", () => {
       )
     })))
 
-  it.live("G127: an endpoint's name is ambiguous where two different endpoints have it, not for two exports of one", () =>
+  it.live("G127: an endpoint's name is ambiguous where two different endpoints have it, but not where one endpoint is exported twice", () =>
     withActors(Effect.gen(function*() {
       said(
         yield* failure(first),
@@ -247,7 +247,7 @@ describe("Calling what an actor does not expose", () => {
 
 describe("Starting an actor while its module is being imported", () => {
   for (const awaited of ["yes", "no"]) {
-    it.live(`a start during an import is refused, with an error that explains the guard (program ${awaited === "yes" ? "awaited" : "in the background"})`, () =>
+    it.live(`a start during an import is refused, and the error says how to keep the main program from running in actors (program ${awaited === "yes" ? "awaited" : "in the background"})`, () =>
       Effect.scoped(Effect.gen(function*() {
         const program = yield* Program.start(fixture("wrong/unguarded.ts"), { env: { AWAITED: awaited } })
         assert.deepStrictEqual(yield* program.ended({ within: "20 seconds" }), { code: 1, signal: null })

@@ -33,9 +33,9 @@ export interface Verdict {
   readonly cell: Cell
   /** Milliseconds until all processes of the tree were gone; `undefined` where a process stayed. */
   readonly millis: number | undefined
-  /** The faults of a cell; a cell without faults has passed. */
+  /** The faults of a cell of the matrix; a cell without faults has passed. */
   readonly problems: ReadonlyArray<string>
-  /** The reason why this host cannot play a cell. */
+  /** The reason why this host cannot play a cell of the matrix. */
   readonly skipped: string | undefined
   /** The number of subprocesses that left the group of their actor and lived on. */
   readonly detached: number
@@ -43,9 +43,9 @@ export interface Verdict {
 
 const root = fileURLToPath(new URL("./tree/root.ts", import.meta.url))
 
-/** Milliseconds for the start of a cell's tree of six processes on a busy host. */
+/** Milliseconds for the start of the tree of a matrix cell, which has six processes, on a busy host. */
 const startBound = 60_000
-/** Milliseconds after the bound of a cell, after which a living process of the tree counts as left for good. */
+/** Milliseconds after the bound of a matrix cell, after which a living process of the tree counts as left for good. */
 const slack = 4_000
 
 type Tagged<Tag extends Report["_tag"]> = Extract<Report, { readonly _tag: Tag }>
@@ -68,7 +68,7 @@ class Scene {
       JSON.stringify(cell),
       this.folder
     ]
-    // The root of a cell is started so that it dies with this process, also when this process is killed.
+    // The root of a matrix cell is started so that it dies with this process, also when this process is killed.
     const [file, ...args] = cell.rights === "capable"
       ? [...Privileged.asNobody, "--pdeathsig", "KILL", "--", Privileged.shared().file]
       : ["setpriv", "--pdeathsig", "KILL", "--", process.execPath]
@@ -100,7 +100,7 @@ class Scene {
   }
 }
 
-/** Returns the actors of a cell in the order of the chain, beginning with an inner actor that dies first. */
+/** Returns the actors of a matrix cell in the order of the chain, beginning with an inner actor that dies first. */
 const chain = (scene: Scene) => scene.all("Up").filter(({ name }) => name !== "root")
 
 /** Returns the pid of the root's spare, which is starting or waiting. */
@@ -114,8 +114,8 @@ const starterOf = (scene: Scene): number | undefined =>
   marked(scene.mark).find(({ command }) => command.startsWith("furrow-starter["))?.pid
 
 /**
- * Checks that the starter has started the first of the actors, and stops the starter where the cell's state requires
- * it.
+ * Checks that the starter has started the first of the actors, and stops the starter where the state of the matrix cell
+ * requires it.
  */
 const prepareStarter = async (scene: Scene): Promise<string | undefined> => {
   const starter = starterOf(scene)
@@ -132,7 +132,8 @@ const stop = async (pids: ReadonlyArray<number>): Promise<boolean> => {
 }
 
 /**
- * Brings the spare of the root into the state of the cell; a spare that is to be starting is stopped during its start.
+ * Brings the spare of the root into the state of the matrix cell; a spare that is to be starting is stopped during its
+ * start.
  */
 const prepareSpare = async (scene: Scene): Promise<string | undefined> => {
   const what = scene.cell.state === "spare starts" ? "starts" : "waits"
@@ -171,7 +172,7 @@ const prepare = async (scene: Scene): Promise<string | undefined> => {
   return await stop(stopped) ? undefined : "not stopped in time"
 }
 
-/** Makes the process of a cell die, and returns the time from which the cell's bound counts. */
+/** Makes the process of a matrix cell die, and returns the time from which the cell's bound counts. */
 const kill = async (scene: Scene): Promise<number> => {
   const { how, who } = scene.cell
   const pid = who === "root"
@@ -188,7 +189,7 @@ const kill = async (scene: Scene): Promise<number> => {
   return performance.now()
 }
 
-/** Returns the processes of a cell's tree that must be gone, but still exist. */
+/** Returns the processes in the tree of a matrix cell that must be gone, but still exist. */
 const left = (scene: Scene): { readonly tree: ReadonlyArray<Found>; readonly detached: number } => {
   const staying = scene.cell.who !== "root"
     ? (found: Found) =>
@@ -218,8 +219,8 @@ const checkRoot = async (scene: Scene): Promise<ReadonlyArray<string>> => {
 }
 
 /**
- * Returns what the caller and the owner of a cell's dead actor must be told. An actor that could still send a word when
- * it died has said itself why it ended.
+ * Returns what the caller and the owner of the dead actor in a matrix cell must be told. An actor that could still send
+ * a word when it died has said itself why it ended.
  */
 const heardOf = ({ how }: Cell): { readonly call: string; readonly end: string } => {
   const code = exitCodes[how]
@@ -279,7 +280,7 @@ const judge = async (scene: Scene): Promise<Verdict> => {
   return { cell, skipped: undefined, ...measured, problems: [...measured.problems, ...said] }
 }
 
-/** An interruption of a cell also ends the cell's tree, so that no process stays behind. */
+/** An interruption of a matrix cell also ends the cell's tree, so that no process stays behind. */
 export const play = (cell: Cell): Effect.Effect<Verdict> =>
   Effect.suspend(() => {
     const skipped = unplayable(cell)

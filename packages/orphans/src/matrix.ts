@@ -62,9 +62,9 @@ export const explained: { readonly [How in Cell["how"]]: string } = {
 export const isAbrupt = ({ how }: Pick<Cell, "how">): boolean => how === "SIGKILL" || how === "oom" || how === "exit"
 
 /**
- * Returns the milliseconds within which all processes of a cell must be gone. The bound of a cell counts from an abrupt
- * death, or from the cause of a graceful death. The bound of a graceful death is that of the shutdown ladder: 0.5 s to
- * answer, 5 s for finalizers, 0.5 s to terminate.
+ * Returns the milliseconds within which all processes of a matrix cell must be gone. The bound of a matrix cell counts
+ * from an abrupt death, or from the cause of a graceful death. The bound of a graceful death is that of the shutdown
+ * ladder: 0.5 s to answer, 5 s for finalizers, 0.5 s to terminate.
  */
 export const boundOf = (cell: Cell): number => isAbrupt(cell) ? 1_000 : 6_000
 
@@ -80,24 +80,25 @@ export const unplayable = ({ rights }: Cell): string | undefined => {
 }
 
 /**
- * The ways to die for cells whose actors release a layer. A release does not depend on the way to die, so only some
- * ways are played, with at most one actor below another.
+ * The ways to die for cells of the matrix whose actors release a layer. A release does not depend on the way to die, so
+ * only some ways are played, with at most one actor below another.
  */
 const releasing: ReadonlyArray<Cell["how"]> = ["SIGKILL", "SIGTERM", "throw"]
-/** The ways to die for cells in which the kernel's rules about signals and the guard's answer differ. */
+/** The ways to die for cells of the matrix in which the kernel's rules about signals and the guard's answer differ. */
 const signalling: ReadonlyArray<Cell["how"]> = ["SIGKILL", "SIGTERM"]
 const reached: ReadonlyArray<Cell["state"]> = ["idle", "spinning", "subprocesses"]
-/** The states of actors in cells whose starter dies. */
+/** The states of actors in cells of the matrix whose starter dies. */
 const below: ReadonlyArray<Cell["state"]> = ["idle", "spinning", "blocked", "stopped", "subprocesses", "programs"]
 
-/** True where a starter starts the actors of a cell's root. */
+/** True where a starter starts the actors of the root in a matrix cell. */
 export const hasStarter = ({ state, who }: Pick<Cell, "state" | "who">): boolean =>
   who === "starter" || state.startsWith("starter")
 
 const makesSense = ({ depth, guard, how, rights, state, where, who }: Cell): boolean => {
   // The parent of an inner actor reads the actor's stdout, so the pipe of that stdout cannot break.
   if (who === "inner" && how === "pipe") return false
-  // A starter has no finalizers and ignores the signals that ask it to end, so a cell kills a starter only by SIGKILL.
+  // A starter has no finalizers and ignores the signals that ask it to end, so a matrix cell kills a starter only by
+  // SIGKILL.
   if (who === "starter" && (how !== "SIGKILL" || rights !== "usual" || !below.includes(state))) return false
   if (rights !== "usual") {
     // Both guards behave the same in a privileged program, so only one guard is played.

@@ -1,7 +1,7 @@
 /**
  * Finds processes of this host in /proc by a mark in their environment, and tells whether these processes still run.
- * Every process that a process with the mark starts inherits the mark. The processes that a tree left behind are
- * therefore found even after all their ancestors are dead. A dead process that was not reaped (state Z) counts as gone,
+ * Every process that a process with the mark starts inherits the mark. By its mark a process that a tree has left
+ * behind is found even after all its ancestors are dead. A dead process that was not reaped (state Z) counts as gone,
  * because the process with PID 1 has to reap it.
  */
 import * as Fs from "node:fs"
@@ -70,7 +70,7 @@ export const signal = (pid: number, name: NodeJS.Signals): void => {
   try {
     process.kill(pid, name)
   } catch {
-    // Already gone.
+    // The process has already ended.
   }
 }
 

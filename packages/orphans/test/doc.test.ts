@@ -4,7 +4,7 @@ import * as Doc from "../src/doc.ts"
 
 const document = Fs.readFileSync(Doc.file, "utf8")
 
-describe("docs/lifetimes.md", () => {
+describe("The page docs/lifetimes.md", () => {
   it("docs/lifetimes.md shows the shutdown ladder of the code (npm run orphans -- --costs --write)", () => {
     assert.strictEqual(Doc.read(document, "ladder"), Doc.ladder())
   })

@@ -17,8 +17,8 @@ const nothingLeft = (program: Program.Program) =>
     { what: "nothing is left of the program" }
   )
 
-describe("The warden", () => {
-  it.live("a tree has one warden, which ends with it", () =>
+describe("The warden of a tree", () => {
+  it.live("a tree has one warden, which ends with the tree", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(fixture("main.ts"), { args: ["warden"] })
       yield* program.says(/tick 3/, patient)
@@ -28,7 +28,7 @@ describe("The warden", () => {
       yield* nothingLeft(program)
     })))
 
-  it.live("a missing warden is noticed only when it is needed, and the actors of a killed root end without it", () =>
+  it.live("a missing warden is noticed only when the tree needs it, and the actors of a killed root end without a warden", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(fixture("main.ts"), { args: ["warden"] })
       yield* program.says(/tick 3/, patient)
@@ -51,7 +51,7 @@ describe("The warden", () => {
       )
     })))
 
-  it.live("the warden is replaced by guard threads where it cannot work, and the root logs it", () =>
+  it.live("the warden is replaced by guard threads where it cannot work, and the root logs the replacement", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(fixture("main.ts"), { env: { PATH: "/nowhere" } })
       yield* program.says(/tick 3/, patient)
@@ -86,7 +86,7 @@ describe("The subprocess of an actor that was killed while the root computed", (
 })
 
 describe("A tree without a guard", () => {
-  it.live("a tree without a guard logs that at its start, and idle actors still end with their root", () =>
+  it.live("a tree without a guard logs at its start that it has none, and idle actors still end with their root", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(fixture("main.ts"), { args: ["none"] })
       yield* program.says(/tick 3/, patient)

@@ -136,7 +136,7 @@ describe("The matrix of orphans", () => {
   })
 })
 
-describe("The table of the matrix", () => {
+describe("The table of the matrix of orphans", () => {
   const cell: Cell = {
     who: "root",
     how: "SIGKILL",
@@ -169,7 +169,7 @@ describe("The table of the matrix", () => {
     )
   })
 
-  it("the orphans table keeps cells that were not played this time, also in rows that were not played at all", () => {
+  it("the orphans table keeps cells that a run has not played, also in rows of which the run has played no cell", () => {
     const before = matrix([verdict, { ...verdict, cell: { ...cell, how: "SIGTERM" }, millis: 7 }])
     const now = matrix([
       { ...verdict, cell: { ...cell, state: "spinning" }, millis: 5 },

@@ -67,7 +67,7 @@ describe("The options of npm run orphans", () => {
     }))
 })
 
-describe("npm run orphans", () => {
+describe("The command npm run orphans", () => {
   const run = (...args: ReadonlyArray<string>) =>
     Effect.gen(function*() {
       const program = yield* Program.start(main, { args })
@@ -75,7 +75,7 @@ describe("npm run orphans", () => {
       return { code, stdout: program.stdout(), stderr: program.stderr() }
     })
 
-  it.live("npm run orphans refuses an option it does not know with its name, and plays nothing", () =>
+  it.live("npm run orphans refuses an unknown option by its name, and plays nothing", () =>
     Effect.gen(function*() {
       const { code, stderr, stdout } = yield* run("--fast")
       assert.strictEqual(code, 2)

@@ -12,7 +12,7 @@ import * as Fs from "node:fs"
 export interface How {
   /** Words such as "ok", "interrupted", "Fail ActorLost" or "Die Error", each of which an end has at most once. */
   readonly words: ReadonlyArray<string>
-  /** The field `began` of the first typed error in the exit. */
+  /** The field `began` of the first typed error in the exit of a call. */
   readonly began?: string | undefined
   readonly reason?: string | undefined
   readonly by?: string | undefined
@@ -32,7 +32,7 @@ export type Event =
     readonly _tag: "Began"
     readonly key: number
     readonly actor: string
-    /** True when the cleanup of the handler never ends by itself. */
+    /** True when the cleanup of the handler that began never ends by itself. */
     readonly isEndless?: boolean
   }
   | { readonly _tag: "Ended"; readonly key: number; readonly how: How }
@@ -59,7 +59,7 @@ export type Event =
   | { readonly _tag: "Gone"; readonly actor: string }
   | { readonly _tag: "Started"; readonly actor: string; readonly parent: string }
   | { readonly _tag: "LeftOwner"; readonly owner: string }
-  /** The program has done nothing for a while, so all work that ends by itself has ended. */
+  /** The random program has done nothing for a while, so that all work that ends by itself has ended. */
   | { readonly _tag: "Rests" }
   /** The number of open dialogs between the root and an actor after every call of the program. */
   | { readonly _tag: "Open"; readonly actor: string; readonly dialogs: number }
@@ -90,7 +90,7 @@ export type Event =
   | { readonly _tag: "Failing"; readonly key: number; readonly count: number }
   /** A caller was not told of a cleanup that died in its call. */
   | { readonly _tag: "Unsaid"; readonly key: number; readonly actor: string }
-  /** A call with a deadline has ended. */
+  /** A call that was made with a deadline has ended. */
   | {
     readonly _tag: "Timed"
     readonly key: number
@@ -187,5 +187,5 @@ const text = (value: unknown): string => {
   ).join(" ")
 }
 
-/** Formats an event of the history as a line. */
+/** Formats an event of the history of a run as a line. */
 export const show = ({ _tag, at, ...fields }: Timed): string => `${at} ${_tag} ${text(fields)}`

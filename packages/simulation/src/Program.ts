@@ -1,6 +1,6 @@
 /**
  * Random programs over the public API, as data. Every field of a random program is a number or a word, and 0 is the
- * simplest number. A random program therefore stays valid when shrinking removes parts of it.
+ * simplest number. A random program of simple fields stays valid when shrinking removes parts of the program.
  */
 import * as Seed from "@furrow/testing/internal/simulation/Seed"
 
@@ -79,7 +79,7 @@ export type Kind = typeof kinds[number]
 
 export interface Step {
   readonly kind: Kind
-  /** The wait before a step, in units of 7 milliseconds. */
+  /** The wait before a step of a random program, in units of 7 milliseconds. */
   readonly wait: number
   readonly actor: number
   readonly a: number

@@ -49,8 +49,8 @@ const exitPatienceMillis = 8_000
 /** Faults of connections that a program asks for. */
 export interface Hooks extends Pick<Stage, "breakConnection" | "unplug" | "spoilLogs"> {
   /**
-   * Milliseconds that calls which end by themselves have in addition to their bound. By default such calls have no
-   * additional time, because virtual time is never late.
+   * Milliseconds that calls which end by themselves have in addition to their bound. By default calls that end by
+   * themselves get no additional time, because virtual time is never late.
    */
   readonly extraMillis?: number
 }

@@ -23,8 +23,8 @@ import * as Wide from "./wide.ts"
 import * as Wires from "./wires.ts"
 
 /**
- * Steps that make a call to an actor, and wait for the answer. The steps of the kinds in `elsewhere` also use other
- * actors than the actor of the step.
+ * Steps that make a call to an actor, and wait for the answer. The steps of the kinds in `elsewhere` of a random
+ * program also use other actors than their own.
  */
 export const calls: Partial<Record<Kind, Does>> = {
   run: (stage) => stage.portal.run(job({ work: workOf(stage) })),
@@ -112,7 +112,7 @@ export const elsewhere: ReadonlySet<Kind> = new Set<Kind>([
   "hooks"
 ])
 
-/** Ends the actor of a step, as its owner or as another actor that was given a reference. */
+/** Ends the actor of a step in a random program, as its owner or as another actor that was given a reference. */
 const end = (
   actor: string,
   by: string,

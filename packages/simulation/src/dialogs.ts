@@ -130,8 +130,8 @@ export const lag: Does = ({ key, portal, step: { a, b, c } }) => {
             pause(reader === "slow" && item < 20 ? millis : 0)
           )
       }
-      // A reader that is too slow fails with StreamOverrun. A reader that was too slow is then started again, and goes
-      // on with the items that are kept.
+      // A reader that is too slow fails with StreamOverrun. After its failure, a reader that was too slow is started
+      // again, and reads the items that the stream has kept.
       const lagging = rising("slow", 2)
       const again = (left: number): Effect.Effect<void, unknown> =>
         Effect.catchIf(

@@ -23,7 +23,7 @@ export interface Facts {
   readonly isStopped: boolean
   /** The time in milliseconds at which the last held connection was released; 0 when no connection was held. */
   readonly heldUntil: number
-  /** Milliseconds that are added to every bound of a check. */
+  /** Milliseconds that are added to every bound in the checks of this history. */
   readonly slackMillis: number
 }
 
@@ -80,5 +80,5 @@ export type Check = (facts: Facts) => ReadonlyArray<string>
  */
 const virtualSlackMillis = 1_500
 
-/** Kinds of steps whose calls reach other actors than the actor of the step. */
+/** Kinds of steps of a random program whose calls reach other actors than the actor of the step. */
 export const farther: ReadonlySet<string> = new Set(["far", "cross", "find", "hasty", "shared", "census", "ambush"])

@@ -80,8 +80,8 @@ export const halves: Does = ({ key, portal, step: { a, b, c } }) =>
 export const leaveCleanups = [0, 3, 20, 60, 200, 0] as const
 
 /**
- * Leaves a dialog while its handler hangs: by returning, with an error, by a cancel inside the body, or by one outside
- * of it.
+ * Leaves a dialog while its handler hangs: by returning, with an error, by a cancel inside the body, or by a cancel
+ * outside of the body.
  */
 export const leave: Does = ({ key, portal, step: { a, b, c } }) => {
   const start = talk({ key, count: 1 + b, batch: 1, window: 64, end: "hang", cleanup: leaveCleanups[a]! })

@@ -46,8 +46,8 @@ export const chore = Actor.fn("chore", {
 )
 
 /**
- * Runs tasks in a pool with keys, deadlines, and workers that are recycled or die. The pool of a step may end while
- * tasks wait.
+ * Runs tasks in a pool with keys, deadlines, and workers that are recycled or die. The pool of this step of a random
+ * program may end while tasks wait.
  */
 export const tasks: Does = ({ key, step: { a, b, c }, world }) => {
   const name = `pool${key}`

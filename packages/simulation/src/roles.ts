@@ -49,7 +49,7 @@ export const rpc: Does = ({ key, step: { a, b } }) =>
 
 const intensity = { restarts: 100, within: "1 minute" } as const
 
-/** Returns the name of the actor of a step; the name is different in each step. */
+/** Returns the name of the actor of a step in a random program; the name is different in each step. */
 const nameOf = (key: number): string => `till${key}`
 
 const isFailure = (words: ReadonlyArray<string>) => !words.includes("ok")
@@ -223,7 +223,8 @@ export const main: Does = ({ key, step: { a, b } }) =>
     yield* Effect.exit(portal.run(Services.serves({ key: keyBelow(key, 0) })))
     if (how === "background") {
       yield* pause(500)
-      // A fiber beside the handlers fails alone where the actor has a main program, so the step cancels the actor.
+      // A fiber beside the handlers fails alone where the actor has a main program, so this step of the random program
+      // cancels the actor.
       return yield* portal.cancel(`main ${key}`)
     }
     const { _tag } = yield* portal.wait

@@ -14,7 +14,9 @@ const shortFarMillis = 40
 
 const isShort = (cleanup: number): boolean => cleanup !== never && cleanup <= shortMillis
 
-/** Returns the milliseconds of a handler's cleanup; undefined where the step does not set them. */
+/**
+ * Returns the milliseconds of a handler's cleanup; undefined where the step of the random program does not set them.
+ */
 const cleanupOf = ({ a, c, kind }: Step): number | undefined => {
   switch (kind) {
     case "run":
@@ -36,10 +38,10 @@ const cleanupOf = ({ a, c, kind }: Step): number | undefined => {
   }
 }
 
-/** True when an interrupted call of this step must end soon, because its cleanup is short. */
+/** True when an interrupted call of this step in a random program must end soon, because its cleanup is short. */
 export const isOverOnceLeft = (step: Step): boolean => isShort(cleanupOf(step) ?? never)
 
-/** True when a call of this step ends without being interrupted. */
+/** True when a call of this step in a random program ends without being interrupted. */
 export const endsByItself = (step: Step): boolean => {
   const { a, b, c, kind } = step
   if (!isOverOnceLeft(step)) return false

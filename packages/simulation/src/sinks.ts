@@ -48,7 +48,7 @@ export const make = () => {
   return { logger, spoilLogs }
 }
 
-/** Returns the number of lines that an actor logs in this step. */
+/** Returns the number of lines that an actor logs in this step of a random program. */
 export const linesOf = (a: number): number => 1 + a * 3
 
 /** Makes an actor log while a sink of the root throws, or while a sink in the actor's own handler throws. */
@@ -61,7 +61,7 @@ export const sink: Does = ({ key, portal, spoilLogs, step: { a, b, c } }) =>
 /** Milliseconds in which a reader subscribes to its stream, or gets the events of the past. */
 const settleMillis = 100
 
-/** The events of one actor that is started, called and ended. */
+/** The events that readers must get of one actor that is started, called and ended. */
 const wanted = ["ActorSpawning", "ActorReady", "ActorEnded"]
 
 /**

@@ -31,12 +31,15 @@ export interface Call {
 export interface Stage {
   readonly key: number
   readonly step: Step
-  /** The actor of a step by its name and its portal, and another actor where the program has several. */
+  /**
+   * The actor of a step in a random program by its name and its portal, and another actor where the program has
+   * several.
+   */
   readonly name: string
   readonly portal: Served
   readonly other: Served
   readonly otherName: string
-  /** The calls that the random program has made before this step. */
+  /** The calls that the random program has made before the current step. */
   readonly calls: ReadonlyArray<Call>
   readonly world: Simulation.World["Service"]
   /** Makes the connection of an actor throw at its parent from now on. */

@@ -116,7 +116,10 @@ export const ask: Does = ({ key, portal, step: { a, b } }) =>
       yield* result
     }), { window: { items: windows[b]! } })
 
-/** The largest number of calls in one loop of a step, enough for an actor to be hurt during one of them. */
+/**
+ * The largest number of calls in one loop of a step in a random program, enough for an actor to be hurt during one of
+ * them.
+ */
 export const maxLoops = 40
 
 export const loop: Does = ({ key, portal }) =>

@@ -32,8 +32,8 @@ export const hold = Actor.fn("hold", {
 })(({ key, millis, name }) => handled(keyBelow(key, 8), 0, holding(key, name, millis)).pipe(Actor.orDie))
 
 /**
- * Asks for one shared actor in the root and in another actor at the same time. The shared actor of this step ends with
- * its last holder.
+ * Asks for one shared actor in the root and in another actor at the same time. The shared actor of this step in a
+ * random program ends with its last holder.
  */
 export const shared: Does = ({ key, other, step: { a, b, c } }) => {
   const name = `shared${c % 2}`
@@ -43,7 +43,7 @@ export const shared: Does = ({ key, other, step: { a, b, c } }) => {
   ], { concurrency: 2, discard: true })
 }
 
-/** Watches the registry until the caller of the step interrupts the watch. */
+/** Watches the registry until the caller of this step in a random program interrupts the watch. */
 const watching = (watcher: number) =>
   Stream.runForEach(
     Registry.watch(),

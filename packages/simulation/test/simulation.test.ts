@@ -16,7 +16,7 @@ const main = Path.join(import.meta.dirname, "../src/main.ts")
 const exec = Util.promisify(ChildProcess.execFile)
 const simulate = (...args: ReadonlyArray<string>) => exec(process.execPath, [...process.execArgv, main, ...args])
 
-describe("Random programs", () => {
+describe("Random programs in memory", () => {
   it.live(
     "random programs keep every guarantee that a check decides from their histories",
     () =>
@@ -78,7 +78,7 @@ describe("The page docs/simulation.md", () => {
   })
 })
 
-describe("Shrinking", () => {
+describe("Shrinking a failing program", () => {
   it.effect("shrinking keeps only the steps, actors and numbers that a failure needs", () =>
     Effect.gen(function*() {
       const program = Program.generate(12)
@@ -99,7 +99,7 @@ describe("Shrinking", () => {
     }))
 })
 
-describe("Shrinking a schedule", () => {
+describe("Shrinking the schedule of a failing program", () => {
   it.effect("shrinking a schedule removes every random choice that a failure does not need", () =>
     Effect.gen(function*() {
       const program = Program.generate(12)
@@ -121,7 +121,7 @@ describe("Shrinking a schedule", () => {
     }))
 })
 
-describe("Each check of a history", () => {
+describe("Each check of the history of a run", () => {
   const zero = { wait: 0, actor: 0, a: 0, b: 0, c: 0 }
   const ok: History.How = { words: ["ok"] }
   const lost: History.How = { words: ["Fail ActorLost"], began: "no" }

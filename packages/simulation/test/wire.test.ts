@@ -22,7 +22,7 @@ const reached = [
   "halves: Fail ContextCancelled"
 ]
 
-describe("Random programs", () => {
+describe("Random programs with a monitor on each connection", () => {
   it.live(
     "random programs keep the grammar of the protocol in every word, and end their calls in every possible way",
     () =>

@@ -15,7 +15,9 @@ const addressOf = (port: number): string => `/ip4/127.0.0.1/tcp/${port}/tls`
 
 const doorsOf = (field: Field): ReadonlyArray<Door> => doors(field) as ReadonlyArray<Door>
 
-/** Greets with the secret of the tree, so that the certificate alone is wrong. */
+/**
+ * Greets an actor with the secret of the tree over a wrong certificate, and checks that the actor refuses the greeting.
+ */
 const turnedAway = async (target: Door, { victim }: Field, title: string): Promise<ReadonlyArray<string>> => {
   const client = await Client.dial(target).catch(() => undefined)
   if (client === undefined) return []
@@ -32,17 +34,20 @@ const wrongCertificates = async (field: Field): Promise<Outcome> => {
       problems.push(...await turnedAway({ ...target, tls }, field, title))
     }
     problems.push(...await turnedAway({ ...target, tls: undefined }, field, "no TLS"))
-    // The same words over a right certificate let a member in.
+    // A member that sends the same greeting over a right certificate gets in.
     const member = await enter(target, secret)
     member.destroy()
   }
   return { figures: `${Object.keys(certificates.wrong).length + 1} kinds heard no word`, problems }
 }
 
-/** Milliseconds: a stranger has five seconds for the greeting of TLS, and a busy machine is late. */
+/**
+ * Milliseconds until an actor must have closed a connection without a TLS greeting. An actor closes a connection
+ * without a TLS greeting after five seconds, and a busy host needs longer.
+ */
 const patience = 8_000
 
-/** Connections that never greet with TLS, while a member comes in and is served. */
+/** Opens connections that never greet with TLS, and checks that a member still gets in and is served. */
 const silent = async (field: Field): Promise<Outcome> => {
   const { scale, victim } = field
   const problems: Array<string> = []
@@ -64,7 +69,7 @@ const silent = async (field: Field): Promise<Outcome> => {
   return { figures: `${clients.length} at once, gone after ${gone.toFixed(1)} s`, problems }
 }
 
-/** A server at a port of its own, while something is tried there. */
+/** Lets a server listen at a port of its own while a function runs. */
 const serving = async <A>(server: Net.Server, run: (port: number) => Promise<A>): Promise<A> => {
   const sockets = new Set<Net.Socket>()
   server.on("connection", (socket: Net.Socket) => sockets.add(socket))
@@ -78,7 +83,7 @@ const serving = async <A>(server: Net.Server, run: (port: number) => Promise<A>)
   }
 }
 
-/** An impostor takes whatever certificate is shown to it, and counts the bytes that it hears. */
+/** Makes an impostor, which accepts every certificate and counts the bytes that it receives. */
 const impostor = (shown: Tls.SecureContextOptions, heard: (bytes: number) => void): Tls.Server =>
   Tls.createServer({ ...shown, requestCert: true, rejectUnauthorized: false }, (socket) => {
     socket.on("error", () => {})
@@ -109,7 +114,10 @@ const impostors = async (field: Field): Promise<Outcome> => {
   return { figures: `${Object.keys(victim.certificates.impostors).length} kinds: ${last.slice(0, 60)}`, problems }
 }
 
-/** Passes on what both sides say, each over a channel of its own, and keeps the words of the dialler. */
+/**
+ * Makes a relay, which passes bytes between a dialler and an actor over two TLS channels, and keeps the dialler's
+ * words.
+ */
 const relay = ({ relay }: Field["victim"]["certificates"], port: number, said: Ear): Tls.Server =>
   Tls.createServer({ ...relay, requestCert: true }, (near) => {
     const far = Tls.connect({ ...relay, host: "127.0.0.1", port })
@@ -120,7 +128,7 @@ const relay = ({ relay }: Field["victim"]["certificates"], port: number, said: E
     near.pipe(far).pipe(near)
   })
 
-/** A member dials the relay, and then the words that the relay has heard are said on a channel of the relay's own. */
+/** Lets a member dial the relay, and then sends the member's recorded words to the actor on another TLS channel. */
 const onAnotherChannel = async (field: Field): Promise<Outcome> => {
   const { victim } = field
   const problems: Array<string> = []
@@ -146,7 +154,7 @@ const onAnotherChannel = async (field: Field): Promise<Outcome> => {
   return { figures: `${said.words.length} words relayed and replayed: refused: proof`, problems }
 }
 
-/** Connections without a certificate, as fast as they come. */
+/** Opens connections without a certificate as fast as possible. */
 const flood = async ({ scale, victim }: Field): Promise<Outcome> => {
   const target = { ...victim.target("anvil"), tls: {} } as Door
   const n = scale(3_000, 150)

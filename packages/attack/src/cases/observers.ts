@@ -115,7 +115,8 @@ const deaf = async (field: Field): Promise<Outcome> => {
     client.say(start(2 * (count + id) + 1, "furrow/inspect/metrics"))
   }
   await pause(field.scale(10_000, 3_000))
-  // The actors of the tree go on in the meantime, which the harness measures, and the next observer gets in.
+  // While an observer reads no events, the actors of the tree go on, which the harness measures, and another observer
+  // gets in.
   const next = await enter(target, key).catch((error: Error) => error)
   const problems = next instanceof Error ? [`afterwards: ${next.message}`] : []
   if (!(next instanceof Error)) next.destroy()

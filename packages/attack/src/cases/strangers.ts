@@ -9,7 +9,7 @@ import { Client, enter, framed, greet, hello, nobody, random, type Target, u32 }
 const encoded = Payload.codec(Schema.Undefined).encode(undefined)
 if (!encoded.ok) throw new Error(encoded.issue)
 
-/** The payload of a call without fields. */
+/** The encoded payload of a call that has no fields. */
 export const nothing = encoded.value
 
 /** A call of a handler that is meant only for members. */
@@ -25,7 +25,7 @@ export const start = (dialog: number, endpoint = "door", rest: object = {}): Mes
   ...rest
 })
 
-/** The two that are attacked. */
+/** Returns the sockets of the two actors that strangers attack. */
 export const doors = ({ victim }: Field): ReadonlyArray<Target> => [victim.target("anvil"), victim.target("root")]
 
 /** Checks that a client was not let in, and that the client's connection is closed. */
@@ -61,8 +61,8 @@ const knocking =
   }
 
 /**
- * Opens many connections of strangers at once, each of which does the same. Returns how many of the strangers'
- * connections were still open after the bound.
+ * Opens many connections of strangers at once, and runs the same attack on each connection. Returns how many of the
+ * strangers' connections were still open after the bound.
  */
 const many = async (n: number, target: Target, act: (client: Client, i: number) => Promise<void> | void) => {
   const clients = await Promise.all(Array.from({ length: n }, async (_, i) => {

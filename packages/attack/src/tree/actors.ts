@@ -122,7 +122,7 @@ export const visit = Actor.fn("visit", {
     )
 )
 
-/** A question to the registry of the tree whose root is said to listen there: the reason why it failed, or nothing. */
+/** Asks the registry at an address of a root, and returns the reason why the question failed, or null. */
 export const ask = Actor.fn("ask", { module, payload: { at: Schema.String }, success: Schema.NullOr(Schema.String) })(
   ({ at }) =>
     Effect.match(Effect.flatMap(Registry.at(at), (there) => there.list()), {
@@ -140,7 +140,7 @@ const SeenSchema = Schema.Struct({
   dialogs: Schema.Int
 })
 
-/** The observations of this actor, one for each slice of work. */
+/** A stream of the observations of this actor, one for each slice of work. */
 export const seen: Stream.Stream<Seen, never, ActorRuntime> = Stream.unwrap(Effect.gen(function*() {
   let events: Record<string, number> = {}
   let reasons = new Set<string>()

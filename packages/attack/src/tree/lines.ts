@@ -24,7 +24,7 @@ export type Line =
 export interface Load {
   readonly at: number
   readonly millis: ReadonlyArray<number>
-  /** The number of stream items in the slice, which have arrived in order. */
+  /** The number of stream items that have arrived in order during the slice of work. */
   readonly items: number
   readonly errors: ReadonlyArray<string>
 }

@@ -1,6 +1,6 @@
 /**
- * A transport without a proof of membership, as a user may write it. The transport is TCP, open to everyone who can
- * reach the port. The transport of this example has no proof of membership.
+ * A transport without a proof of membership, as a user may write it. The transport of this attacked tree is TCP, and is
+ * open to everyone who can reach its port.
  */
 import * as Transport from "@furrow/actor/Transport"
 import * as SocketConnection from "@furrow/node/SocketConnection"

@@ -1,5 +1,6 @@
 /**
- * The root of the tree under attack: `root.ts <unix|tcp|tls> <runtime folder> <files of TLS as JSON>`. It writes lines, and does what it reads.
+ * The root of the tree under attack: `root.ts <unix|tcp|tls> <runtime folder> <files of TLS as JSON>`. The root writes
+ * reports as lines to its stdout, and carries out the requests that it reads from its stdin.
  */
 import * as Actor from "@furrow/actor/Actor"
 import type { LocalActor } from "@furrow/actor/internal/local/LocalActor"
@@ -30,7 +31,10 @@ const [transport, runtimeFolder, files] = process.argv.slice(2) as ["unix" | "tc
 
 const say = (line: Line) => Effect.sync(() => void process.stdout.write(`${JSON.stringify(line)}\n`))
 
-/** `<number> <name>`, which a new actor dials, or `<number> at <address>`, where `left` asks the registry. */
+/**
+ * Requests of the attacker on stdin: `<number> <name>` makes a new actor dial that name, and `<number> at <address>`
+ * makes `left` ask the registry.
+ */
 const requests = Stream.fromAsyncIterable(Readline.createInterface({ input: process.stdin }), (error) => error)
 
 const newcomer = (n: number, to: Actor.ActorRef<typeof echo>) =>
@@ -96,6 +100,7 @@ const platforms = {
 }
 
 NodeActor.runMain(program, {
-  // A spare process comes and goes by the time alone, and its descriptors would be taken for what an attack leaves.
+  // The root keeps no spare process, because the descriptors of a spare would count as descriptors that an attack has
+  // left open.
   layer: NodeActor.layer({ expose: [door, count], spares: "off" }).pipe(Layer.provide(platforms[transport]()))
 })

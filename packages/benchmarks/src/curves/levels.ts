@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 
-/** Sends one item when the deepest actor of the chain runs, and goes on until it is cancelled. */
+/** Sends one item when the deepest actor of the chain runs, and does not end before the stream is cancelled. */
 export const levels: Actor.StreamFn<any, never> = Actor.stream("levels", {
   module: import.meta.url,
   payload: { below: Schema.Int },

@@ -1,4 +1,4 @@
-/** The echoes as procedures of Effect's rpc. */
+/** The calls that echo a payload, as procedures of Effect's rpc. */
 import * as Effect from "effect/Effect"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"

@@ -15,7 +15,7 @@ import * as A from "./actors.ts"
 /** The actors of an act of the soak, and the size of the act's items. */
 export interface Field {
   readonly workers: ReadonlyArray<A.Worker>
-  /** The size of an act's items in bytes. */
+  /** The size of the items in an act of the soak, in bytes. */
   readonly size: number
   /** A number that is different in every act of a soak. */
   readonly n: number
@@ -26,7 +26,7 @@ export interface Act {
   readonly run: (field: Field) => Effect.Effect<unknown, unknown, Actor.ActorRuntime | Scope.Scope>
 }
 
-/** The error of an act that got another answer than the expected one. */
+/** The error of an act of the soak that got another answer than the expected one. */
 export class Wrong extends Error {
   override readonly name = "Wrong"
 }
@@ -46,7 +46,7 @@ const tagged = (exit: Exit.Exit<unknown, unknown>): string => {
   return typeof error === "object" && error !== null && "_tag" in error ? String(error._tag) : String(error)
 }
 
-/** Checks that an effect ends with one of these tags. */
+/** Checks that an Effect ends with a value or an error that has one of these tags. */
 const endsWith = <A, E, R>(effect: Effect.Effect<A, E, R>, ...tags: ReadonlyArray<string>) =>
   Effect.flatMap(
     Effect.exit(effect),

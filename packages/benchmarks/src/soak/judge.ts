@@ -1,8 +1,8 @@
 /**
  * Judges the series of measurements of a soak: a resource that does not return to its first value is a problem.
  *
- * Noise makes the measured use of an idle process larger than the real use, never smaller. The least of several
- * samples, the floor, therefore counts at each checkpoint of a soak. The first floor of a soak is taken after the
+ * Noise makes the measured use of an idle process larger than the real use, never smaller. At each checkpoint of a soak
+ * only the least of several samples counts, which is called the floor. The first floor of a soak is taken after the
  * warm-up.
  */
 
@@ -79,7 +79,7 @@ const problemOf = (resource: Resource, floors: ReadonlyArray<number>): string | 
 const round = (value: number): number => Math.round(value * 10) / 10
 
 /**
- * Returns the verdict on each resource of one process, from the floors that begin after the warm-up.
+ * Returns the verdict on each resource of one process, from the floors of a soak that begin after the warm-up.
  */
 export const judge = (floors: ReadonlyArray<Sample>): ReadonlyArray<Judgement> =>
   resources.flatMap((resource) => {
@@ -89,7 +89,8 @@ export const judge = (floors: ReadonlyArray<Sample>): ReadonlyArray<Judgement> =
   })
 
 /**
- * Returns the MiB that an act may need in addition to the idle process, which are some copies of each item on its way.
+ * Returns the MiB that an act of the soak may need in addition to the idle process, which are some copies of each item
+ * on its way.
  */
 export const allowedPeak = ({ largest, lanes }: { readonly largest: number; readonly lanes: number }): number =>
   256 + lanes * 12 * largest

@@ -25,7 +25,7 @@ export const targets = (): ReadonlyMap<string, string> =>
       try {
         return [[fd, Fs.readlinkSync(`/proc/self/fd/${fd}`)] as const]
       } catch {
-        // The descriptor that has read the folder of descriptors is closed by now.
+        // The folder of descriptors was read by a descriptor that is closed, and that does not count.
         return []
       }
     })

@@ -10,7 +10,7 @@ const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   ).join("\n")
 }
 
-/** Returns the peak memory of each process by act, where all acts that ran at once share one row. */
+/** Returns the peak memory of each process by act of the soak, where all acts that ran at once share one row. */
 export const peaks = ({ peaks, processes }: Result): string => {
   const names = [...new Set(peaks.map(({ act }) => act))]
   const rows = names.map((name) => {

@@ -20,14 +20,14 @@ import * as Processes from "./processes.ts"
 export interface Plan {
   readonly minutes: number
   readonly acts: ReadonlyArray<Act>
-  /** MiB. */
+  /** The size of the largest items of the soak, in MiB. */
   readonly largest: number
   readonly seed: number
   /** The path of the folder for the tree's temporary files. */
   readonly folder: string
 }
 
-/** The peak memory of every process while one act ran, in MiB, as the growth and the total. */
+/** The peak memory of every process while one act of the soak ran, in MiB, as the growth and the total. */
 export interface Peak {
   readonly act: string
   readonly seconds: number
@@ -39,9 +39,9 @@ export interface Result {
   /** The names of the root and of the actors that live for the whole soak. */
   readonly processes: ReadonlyArray<string>
   readonly peaks: ReadonlyArray<Peak>
-  /** The floors of each process at the checkpoints, in the order of `processes`. */
+  /** The floors of each process at the checkpoints of a soak, in the order of `processes`. */
   readonly floors: ReadonlyArray<ReadonlyArray<Judge.Sample>>
-  /** The wrong answers and hangs of acts, each with the number of times it occurred. */
+  /** The wrong answers and hangs of the soak's acts, each with the number of times it occurred. */
   readonly problems: ReadonlyMap<string, number>
   readonly done: number
 }
@@ -55,7 +55,7 @@ export const lanes = 3
 const mostSlices = 8
 const leastSlice = 10_000
 
-/** The bound of an act on a busy host, while an act on an idle host takes a second or two. */
+/** The bound of an act of the soak on a busy host, while an act on an idle host takes a second or two. */
 const actLimit = "60 seconds"
 
 /**
@@ -105,8 +105,8 @@ const sampleWorker = (worker: Worker) =>
   }))
 
 /**
- * Measures the floors of all processes, until they have returned to their first values or the time for that is over. A
- * checkpoint that follows a failed checkpoint does not wait.
+ * Measures the floors of all processes, until the floors have returned to their first values, or the time for the
+ * return is over. A checkpoint that follows a failed checkpoint does not wait.
  */
 const checkpoint = (
   workers: ReadonlyArray<Worker>,
@@ -178,7 +178,7 @@ export const run = (plan: Plan): Effect.Effect<Result, Actor.ActorError, Actor.A
     })
     const measured = <E>(name: string, work: Effect.Effect<unknown, E, Actor.ActorRuntime>) =>
       Effect.gen(function*() {
-        // The sample collects the garbage of the act before, which must not count for the next act.
+        // The sample collects the garbage of the soak's act before, which must not count for the next act.
         yield* sampleRoot(workers, plan.folder)
         yield* Effect.forEach(workers, sampleWorker)
         const before = pids.map((pid) => Processes.memory(pid).rss)
@@ -208,8 +208,8 @@ export const run = (plan: Plan): Effect.Effect<Result, Actor.ActorError, Actor.A
       const lane = Effect.gen(function*() {
         while (performance.now() < until) {
           const act = acts[Math.floor(next() * acts.length)]!
-          // The sizes of an act's items are spread evenly over the powers of ten: 1 byte, 10, 100, ... up to the
-          // largest.
+          // The sizes of the items in an act of the soak are spread evenly over the powers of ten: 1 byte, 10, 100, ...
+          // up to the largest.
           const size = Math.max(1, Math.round((plan.largest * mebibyte) ** next()))
           yield* play(act, { workers, size, n: n++ }, problems)
         }

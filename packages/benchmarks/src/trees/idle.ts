@@ -1,6 +1,7 @@
 /**
- * Idle connections to one actor: `npm run trees -- idle [count] [transport]`. For each transport it prints the memory of one end
- * that is in use, beside that of a bare socket of Node. Each end is a process of its own. Linux only.
+ * Idle connections to one actor: `npm run trees -- idle [count] [transport]`. The command prints the memory of one end
+ * of a connection for each transport, beside the memory of a bare socket of Node. Each end of the connections is a
+ * process of its own. The measurement of idle connections works only on Linux.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import * as Fs from "node:fs"
@@ -9,13 +10,19 @@ import * as Path from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Memory, Place, Settings, Told, Wish } from "./idleEnd.ts"
 
-/** KiB that an end may cost: alone over Unix sockets and tcp, and above bare `node:tls` over TLS. */
+/**
+ * The largest memory of one end of an idle connection in KiB: in total over Unix sockets and TCP, and in addition to
+ * bare `node:tls` over TLS.
+ */
 const gateKib = 16
 
-/** Connections before the first look: code is compiled, and buffers that all connections share are there. */
+/**
+ * The number of connections that are made before the first measurement, so that code is compiled and shared buffers
+ * exist.
+ */
 const warmUp = 256
 
-/** Descriptors that a process needs besides its connections. */
+/** The number of descriptors that a process needs in addition to those of its connections. */
 const spareDescriptors = 200
 
 const module = fileURLToPath(new URL("idleEnd.ts", import.meta.url))
@@ -77,7 +84,7 @@ const measure = async (settings: Settings, count: number): Promise<Cost> => {
   }
 }
 
-/** A certificate of this host that both ends trust, made by openssl. */
+/** Makes a certificate of this host by openssl, which both ends of a connection trust. */
 const certificate = (folder: string): Settings["files"] => {
   const [key, cert] = [Path.join(folder, "host.key"), Path.join(folder, "host.crt")]
   const wish = ["-x509", "-newkey", "ed25519", "-nodes", "-days", "1", "-subj", "/CN=host"]

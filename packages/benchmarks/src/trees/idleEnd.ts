@@ -1,6 +1,7 @@
 /**
- * One end of many idle connections, in a process of its own: `idleEnd.ts <json>`. It is the actor that is dialled, or a
- * process that dials it; or one of both over bare sockets of Node. It answers each message of its parent with one.
+ * One end of many idle connections, in a process of its own: `idleEnd.ts <json>`. An end is the actor that is dialled,
+ * a process that dials this actor, or one of the two over bare sockets of Node. An end answers each message of its
+ * parent with one message.
  */
 import { Credentials, Registry, Timeouts } from "@furrow/actor"
 import { hello } from "@furrow/actor/internal/channel/Greeting"
@@ -25,7 +26,7 @@ export interface Settings {
   readonly transport: "unix" | "tcp" | "tls"
   readonly folder: string
   readonly files: { readonly ca: string; readonly cert: string; readonly key: string }
-  /** The place of the other end; absent at the end that is dialled. */
+  /** The place where the dialled end listens; absent in the dialled end itself. */
   readonly to?: Place
 }
 
@@ -37,13 +38,15 @@ export interface Place {
 /** A message of the parent: the number of connections that this end has to have. */
 export type Wish = number
 
-/** Bytes of an end: those in use, and the resident ones, among which are pages that V8 keeps after a collection. */
+/**
+ * Bytes of memory of an end: those in use, and the resident ones, which include pages that V8 keeps after a collection.
+ */
 export interface Memory {
   readonly used: number
   readonly resident: number
 }
 
-/** The answer: the place where this end listens, or its memory. */
+/** The answer of an end to its parent: the place where the end listens, or the memory of the end. */
 export interface Told {
   readonly place?: Place
   readonly memory?: Memory
@@ -54,7 +57,7 @@ const dialsAtOnce = 16
 
 const secret = new Uint8Array(32).fill(7)
 
-/** An end, with the number of its connections that are open. */
+/** One end of idle connections, with the number of its connections that are open. */
 interface End {
   readonly open: () => number
   readonly dial: () => Promise<void>
@@ -109,7 +112,8 @@ const bareClient = ({ files, to, transport }: Settings): End => {
         const socket = connect()
         socket.setNoDelay(true)
         socket.once("error", reject)
-        // Under TLS the first ticket of the listener says that it has taken our certificate.
+        // Under TLS the first session ticket of the listener says that the listener has accepted the dialler's
+        // certificate.
         socket.once(transport === "tls" ? "session" : "connect", () => {
           open++
           ignore(socket)
@@ -126,7 +130,7 @@ const layerOf = ({ files, folder, transport }: Settings) =>
     ? NodeTransport.layerTcp
     : NodeTransport.layerTls({ host: "127.0.0.1", ...files })
 
-/** The driver of the transport, as an actor builds it. */
+/** Makes the driver of the transport, as an actor makes it. */
 const driverOf = (settings: Settings) =>
   Effect.gen(function*() {
     const { parts: [part] } = Context.get(yield* Layer.build(layerOf(settings)), Transport)
@@ -135,7 +139,7 @@ const driverOf = (settings: Settings) =>
     return Context.get(yield* Layer.build(driver), TransportDriver)
   })
 
-/** A root of a tree, which listens. */
+/** Starts a root of a tree, which listens for the connections of other ends. */
 const furrowServer = (settings: Settings) =>
   new Promise<readonly [End, Place]>((resolve) => {
     const layer = NodeActor.layer({
@@ -206,13 +210,13 @@ const made = async (): Promise<End> => {
 
 const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
 
-/** Resident bytes of the heap of C, from which Node and OpenSSL take their memory. */
+/** Returns the resident bytes of the heap of C, from which Node and OpenSSL take their memory. */
 const heapOfC = (): number => {
   const [, heap = ""] = Fs.readFileSync("/proc/self/smaps", "utf8").split("[heap]")
   return 1024 * Number(/Rss:\s+(\d+)/.exec(heap)?.[1] ?? 0)
 }
 
-/** The memory once what the dials have left is collected. */
+/** Returns the memory of this process after the garbage of the dials was collected. */
 const memory = async (): Promise<Memory> => {
   let least: Memory = { used: Infinity, resident: Infinity }
   for (let n = 0; n < 5; n++) {
@@ -228,8 +232,8 @@ const memory = async (): Promise<Memory> => {
 }
 
 /**
- * Milliseconds between two collections while connections are made. V8 keeps pages that a collection has freed, so the garbage of
- * thousands of greetings would count as memory of idle connections otherwise.
+ * Milliseconds between two collections while connections are made. V8 keeps pages that a collection has freed, so the
+ * garbage of thousands of greetings at once would count as memory of idle connections.
  */
 const collectMillis = 500
 

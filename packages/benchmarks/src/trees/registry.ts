@@ -1,7 +1,7 @@
 /**
- * A registry of many actors: `npm run trees -- registry [count]`. Each line says how long the event loop was held at most while
- * one tree published that many actors, another one followed them, an actor below it read them, and the first tree ended.
- * The exit code is 1 where a turn took more processor time than the gate.
+ * A registry of many actors: `npm run trees -- registry [count]`. Each line says how long the event loop was held at
+ * most while one tree published this number of actors, another one followed them, an actor below it read them, and the
+ * first tree ended. The exit code is 1 where a turn took more processor time than the gate.
  */
 import { Actor, Credentials, Discovery, MemoryActor, Registry } from "@furrow/actor"
 import * as Effect from "effect/Effect"
@@ -64,7 +64,7 @@ const claimed = (registrar: Discovery.TreeRegistrar, root: Discovery.Entry, coun
     }
   })
 
-/** Milliseconds of processor time for which one turn may hold the event loop. */
+/** The most processor time of one turn of the event loop, in milliseconds. */
 const gateMillis = 50
 
 const row = (what: string, { processor, seconds, wall }: Held) => {

@@ -53,7 +53,7 @@ export const looked = (wanted: Option.Option<string>, options: Trees.Options = {
 export const missing = (error: Trees.NoTree) =>
   Effect.andThen(Console.error(`furrow: ${printable(error.message)}`), exit(exits.noTree))
 
-/** Prints what went wrong, and exits with the exit code of a failure. */
+/** Prints why a verb of `furrow` failed, and exits with the exit code of a failure. */
 export const fail = (message: string) =>
   Effect.andThen(Console.error(`furrow: ${printable(message)}`), exit(exits.failed))
 
@@ -64,7 +64,7 @@ export const isCalled = (one: Seen, wanted: string | undefined): boolean =>
 export const meant = ({ seen }: Trees.Tree, wanted: Option.Option<string>): ReadonlyArray<Seen> =>
   seen.filter((one) => isCalled(one, Option.getOrUndefined(wanted)))
 
-/** Returns the actors of a tree with a name or a pid, where that of the root stands for all actors. */
+/** Returns the actors of a tree with a name or a pid, where the name or the pid of the root stands for all actors. */
 export const meantWith = (tree: Trees.Tree, wanted: Option.Option<string>): ReadonlyArray<Seen> => {
   const [root] = tree.seen
   const isRoot = root !== undefined && isCalled(root, Option.getOrUndefined(wanted))

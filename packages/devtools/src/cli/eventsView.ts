@@ -13,7 +13,7 @@ export const lines = (actor: string, { dropped, events }: EventBatch): ReadonlyA
   ...dropped === 0 ? [] : [`${" ".repeat(12)} ${printable(actor)} ${dropped} more events were left out`]
 ]
 
-/** Returns the events as lines of JSON, one object for each event. */
+/** Returns the events of actors as lines of JSON, one object for each event. */
 export const jsonLines = (actor: string, { dropped, events }: EventBatch): ReadonlyArray<string> => [
   ...events.map(({ at, event, fields }) => JSON.stringify({ at, actor, event, ...fields })),
   ...dropped === 0 ? [] : [JSON.stringify({ actor, dropped })]

@@ -1,6 +1,6 @@
 /**
- * The verbs `ls` and `watch`, which show all trees of an engine: `ls` and `watch`. The verbs `ls` and `watch` only read
- * from the engine, and hold neither names nor leases in it.
+ * The verbs `ls` and `watch` of `furrow`, which show all trees of an engine. The verbs `ls` and `watch` only read from
+ * the engine, and hold neither names nor leases in it.
  */
 import type { DiscoveryDriver } from "@furrow/actor/Discovery"
 import { Follower, type Reader } from "@furrow/actor/internal/discovery/Following"
@@ -20,7 +20,7 @@ export interface Options {
   readonly json: boolean
 }
 
-/** The default lease of a tree; the pause between two reads of the engine is a quarter of it. */
+/** The default lease of a tree in milliseconds. The pause between two reads of the engine is a quarter of the lease. */
 const lease = { id: "", ttlMillis: 15_000 }
 
 const followers = (driver: DiscoveryDriver["Service"], { host, ...reader }: Omit<Reader, "root">) => {

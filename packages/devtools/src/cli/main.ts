@@ -1,7 +1,8 @@
 /**
  * The command `furrow`: looks into the running trees of this user.
  *
- * Exit codes of `furrow`: 0 nothing is stuck, 1 a wrong command line, 3 something is stuck, 4 no such tree.
+ * The exit code of `furrow` is 0 where nothing is stuck, 1 for a wrong command line, 3 where something is stuck, and 4
+ * where no tree is found.
  */
 import * as NodeChildProcessSpawner from "@effect/platform-node/NodeChildProcessSpawner"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"

@@ -55,8 +55,8 @@ export const events = Command.make("events", { ...target, json }, ({ json, targe
       },
       { discard: true }
     ))
-  // The first search for actors fails the verb where no tree is found. When the tree ends after the first search, the
-  // verb ends without an error.
+  // The verb `events` fails where its first search for actors finds no tree. When the tree ends after the first search,
+  // the verb `events` ends without an error.
   return Effect.catchTag(
     Effect.forever(Effect.andThen(newcomers, Effect.sleep(newcomersMillis))),
     "NoTree",

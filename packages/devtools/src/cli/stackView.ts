@@ -33,10 +33,10 @@ export const frameLines = (frames: NonNullable<StackInspection>): ReadonlyArray<
 /** True for a process that the kernel sees computing. */
 export const computes = ({ outside: { cpu, states } }: Seen): boolean => states.includes("R") || cpu > busyShare
 
-/** The share of a core from which a process counts as one that computes. */
+/** The share of a processor core from which a process counts as one that computes. */
 const busyShare = 0.5
 
-/** The view that the kernel has of a process that does not answer. */
+/** Returns what the kernel shows about a process that does not answer, as one line. */
 export const kernelLine = (seen: Seen): string => {
   const { commands, cpu, states, syscall, wchan } = seen.outside
   if (states.every((state) => state === "T" || state === "t")) return "its process is stopped"

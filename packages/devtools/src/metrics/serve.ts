@@ -7,8 +7,8 @@ import * as Http from "node:http"
 const contentType = "text/plain; version=0.0.4; charset=utf-8"
 
 /**
- * True for a host name of the loopback. A page of another site could otherwise give its own host name the address of
- * this host, and read the metrics.
+ * True for a host name of the loopback. Requests for other host names are refused, because a page of another site could
+ * give its own host name the address of this host and read the metrics.
  */
 const isLocal = (host: string | undefined): boolean => /^(127\.0\.0\.1|localhost)(:\d+)?$/.test(host ?? "")
 

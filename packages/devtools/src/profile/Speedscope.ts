@@ -1,6 +1,6 @@
 /**
  * Writes profiles of several actors into one file for speedscope (https://www.speedscope.app/file-format-schema.json):
- * one profile for each, with a common list of frames.
+ * one profile for each actor, with a common list of frames.
  */
 
 /**

@@ -63,7 +63,8 @@ export const kills: ReadonlyArray<Case> = [
       const { file, folder } = Privileged.shared()
       return {
         args: ["is-killed"],
-        // The command ends with the path of Node, which another path of Node replaces.
+        // The last argument of the command is the path of Node. The shell drops this path and runs the copy of Node
+        // with file capabilities.
         through: ["/bin/sh", "-c", `shift; exec ${Privileged.asNobody.join(" ")} "${file}" "$@"`, "sh"],
         env: { TMPDIR: folder, NODE_COMPILE_CACHE: folder, SPINS: Path.join(folder, "spins") }
       }

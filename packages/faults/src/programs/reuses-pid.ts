@@ -45,7 +45,7 @@ NodeActor.runMain(Effect.gen(function*() {
     yield* Console.log(`the actor is ${(yield* actor.wait)._tag}`)
     return innocent
   }))
-  // The warden has heard of the actor's death by now, and acts at once.
+  // Half a second is enough for the warden to hear of the actor's death and to kill the groups below the actor.
   yield* Effect.sleep("500 millis")
   yield* Console.log(`it is there still: ${isAlive(innocent)}`)
   process.kill(innocent, "SIGKILL")

@@ -2,10 +2,9 @@
  * Gives sockets that Node has made itself a reader of this package: the parent's end of a child's file descriptor 3,
  * and accepted connections.
  *
- * Node takes the option `onread` only in the constructor of a socket. The handle of a socket that Node has made
- * therefore moves to a new socket with the option `onread`. The handle of a socket moves in the turn in which Node made
- * the socket, before any byte is read. A socket whose handle cannot move is read by Node itself, which copies the bytes
- * once more.
+ * Node takes the option `onread` only in the constructor of a socket. The handle of a socket that Node has made moves
+ * to a new socket with the option `onread`. The handle of a socket moves in the turn in which Node made the socket,
+ * before any byte is read. A socket whose handle cannot move is read by Node itself, which copies the bytes once more.
  */
 import type { Connection } from "@furrow/actor/Transport"
 import * as Net from "node:net"

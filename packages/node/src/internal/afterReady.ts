@@ -7,9 +7,9 @@ import * as Module from "node:module"
 import { collectWhenQuiet } from "./collect.ts"
 
 /**
- * Does one piece of the rehearsal in each round of the event loop, so that a call waits for one piece at most; then the
- * rest. The compile cache is written behind the rehearsal, because the first call is more urgent. It holds what was compiled
- * together with its file. Returns what stops it.
+ * Rehearses the first call piece by piece, one piece in each round of the event loop, so that a call waits for one
+ * piece at most. The compile cache is written after the rehearsal, because the first call is more urgent. The compile
+ * cache holds the code that was compiled together with its file. The returned function stops the work after `Ready`.
  */
 export const afterReady = (rehearsal: Iterator<void>): () => void => {
   let stop = () => {}

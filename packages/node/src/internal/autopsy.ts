@@ -48,7 +48,7 @@ export const stateOf = (pid: number): Evidence["state"] => {
 const belowMillis = 1000
 
 export class Autopsy {
-  /** The folder of records and post-mortems; undefined when nothing is recorded. */
+  /** The folder of records and post-mortems; undefined where the tree keeps no records. */
   folder: string | undefined
   private readonly kills: MemoryKills
   private timer: NodeJS.Timeout | undefined

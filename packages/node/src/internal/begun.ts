@@ -16,8 +16,8 @@ export interface Begun {
   readonly stdout: Readable | null
   readonly stderr: Readable | null
   /**
-   * This process's end of the socketpair on the begun process's file descriptor 3. The socket of a begun process is
-   * made in the same turn in which the process is handed over.
+   * The end of this process on the socketpair that is file descriptor 3 of the begun process. The socket of a begun
+   * process is made in the same turn in which the process is handed over.
    */
   readonly channel: Net.Socket
   /** Calls back once, at the exit of the begun process. The returned function removes the callback for the exit. */
@@ -33,7 +33,7 @@ export interface Begun {
   readonly killLeft: () => Answer
   /** Makes the begun process keep the current process running (`ref`), or not (`unref`). */
   readonly hold: (how: "ref" | "unref") => void
-  /** The reason why a begun process ended, when its exit does not tell the reason; otherwise undefined. */
+  /** The reason why a begun process ended, when its exit does not tell the reason; undefined in all other cases. */
   readonly reason: () => string | undefined
 }
 

@@ -9,8 +9,8 @@ export interface Child {
   /** True while modules are still being imported, when no root may be started. */
   importing: boolean
   /**
-   * The start that a module tried while it was imported. An actor cannot serve the endpoints of a module that has tried
-   * to start one while it was imported.
+   * The start of an actor or a root that a module tried while the module was imported. An actor cannot serve the
+   * endpoints of a module that has tried to start one while it was imported.
    */
   refused: string | undefined
 }
@@ -47,8 +47,8 @@ export const isRoot = (): boolean => {
 
 /**
  * Returns why no root may be made in this process now; undefined where a root may be made. An actor keeps the refusal
- * to make a root, because it cannot serve the endpoints of a module that starts a root. With `isOneFile`, the
- * actors of this process would run the main program again.
+ * to make a root, because it cannot serve the endpoints of a module that starts a root. The parameter `isOneFile` is
+ * true where the actors of this process would run the main program again.
  */
 export const refusalOf = (isOneFile: boolean): string | undefined => {
   const child = childOf()

@@ -2,9 +2,10 @@
  * Turns on Node's compile cache in an actor whose program is bundled into one file.
  *
  * Actors without a bundle turn on the compile cache in their first line. A bundle is compiled before its first line
- * runs. The parent of a bundled actor therefore asks Node for the compile cache by a variable of the environment. The
- * actor removes the variable for the compile cache before the program's code runs, because the program did not set it.
- * Processes that the actor starts must not inherit the variable for the compile cache.
+ * runs. Because a bundle is compiled before its first line runs, the parent of a bundled actor asks Node for the
+ * compile cache by a variable of the environment. The actor removes the variable for the compile cache before the
+ * program's code runs, because the program did not set it. Processes that the actor starts must not inherit the
+ * variable for the compile cache.
  */
 import { bundledArguments, isBundledActor } from "@furrow/actor/ActorProcess"
 import * as Os from "node:os"

@@ -28,10 +28,16 @@ const idleMillis = 10_000
 
 const nanosPerMilli = 1_000_000
 
-/** Milliseconds between two samples of the event loop. A sample is the time from one to the next, and so is never shorter. */
+/**
+ * Milliseconds between two samples of the event loop. Each sample is the time since the sample before, and so is never
+ * shorter than this pause.
+ */
 const sampleMillis = 10
 
-/** Measures this process. The delay of the event loop is the worst one since the last measurement. */
+/**
+ * Returns a function that measures the memory and the event loop of this process. The measured delay of the event loop
+ * is the worst one since the last measurement.
+ */
 const measure = (delay: { readonly max: number; readonly reset: () => void }) => (): ProcessInspection => {
   const { external, heapUsed, rss } = process.memoryUsage()
   const { system, user } = process.cpuUsage()

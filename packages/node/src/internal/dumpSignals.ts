@@ -1,6 +1,6 @@
 /**
- * Prints the tree of a root, and what its fibers wait for, on stderr at Ctrl-\ (SIGQUIT) or SIGUSR2. The program goes
- * on. The code that prints the tree is loaded at the first SIGQUIT or SIGUSR2.
+ * Prints the tree of a root, and what its fibers wait for, on stderr at Ctrl-\ (SIGQUIT) or SIGUSR2. The program of the
+ * root goes on after its tree was printed. The code that prints the tree is loaded at the first SIGQUIT or SIGUSR2.
  *
  * A listener of the program itself for SIGQUIT or SIGUSR2 replaces that of the root, whenever the listener was added.
  * In a tree with `observe: "off"` SIGQUIT and SIGUSR2 keep their usual effect, as without Furrow.

@@ -1,4 +1,7 @@
-/** The processes below a root that its guard knows: each is entered when it begins, and taken out when it is reaped. */
+/**
+ * The processes below a root that the guard of its tree knows: each process is entered when it begins, and taken out
+ * when it is reaped.
+ */
 import type { Begun } from "./begun.ts"
 import type { Guard } from "./guard.ts"
 import { send } from "./signals.ts"

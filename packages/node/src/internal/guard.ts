@@ -197,7 +197,7 @@ interface Options {
 }
 
 export class Guard {
-  /** The guard's text on an actor's command line. */
+  /** The argument on an actor's command line that names the actor's guard. */
   readonly commandLineArgument: string
   private readonly options: Options
   private registry: number | undefined

@@ -2,9 +2,9 @@
  * The thread by which an actor under the guard `thread` notices the death of its parent, also while its main thread is
  * busy.
  *
- * A program that is bundled into one file has no separate file for a thread. The guard thread is therefore started from
- * the text of the function below. The function of the guard thread uses only its parameters and what every thread of
- * Node has.
+ * A program that is bundled into one file has no separate file for a thread. The guard thread is started from the text
+ * of a function in guardThread.ts, because a bundle has no separate file for a thread. The function of the guard thread
+ * uses only its parameters and what every thread of Node has.
  */
 import type * as Net from "node:net"
 import type { MessagePort } from "node:worker_threads"

@@ -4,8 +4,8 @@
  *   host/keys.json         leases and the last token
  *   host/held/<hash>       a key that is held, by the hash of its name
  *
- * A change writes the first file and those of the keys that it changes, however many there are. Each file is replaced as a
- * whole, so none is ever read half written.
+ * A change of a host's names writes `host/keys.json` and the files of the changed keys, however many keys the host has.
+ * Each file of a host's names is replaced as a whole, so no reader sees a half-written file.
  */
 import type { DriverOptions } from "@furrow/actor/Discovery"
 import * as Effect from "effect/Effect"
@@ -13,11 +13,11 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as Builtins from "./builtins.ts"
 
-/** Files that are read in one turn of the event loop. */
+/** The number of files of held keys that are read in one turn of the event loop. */
 const filesAtOnce = 64
 
 export interface HostFiles {
-  /** True where an earlier process has left a state. */
+  /** True where an earlier process has left a state of the host's names. */
   readonly isThere: () => boolean
   readonly restored: Effect.Effect<Pick<DriverOptions, "restored" | "restoredKeys">>
   readonly saving: Required<Pick<DriverOptions, "save" | "saveKey">>
@@ -29,7 +29,7 @@ const replace = (file: string, text: string): void => {
   Fs.renameSync(next, file)
 }
 
-/** The text of a file; `undefined` where there is none, or another process removed it meanwhile. */
+/** Returns the text of a file; `undefined` where the file does not exist, or was removed by another process. */
 const read = (file: string): string | undefined => {
   try {
     return Fs.readFileSync(file, "utf8")
@@ -38,7 +38,10 @@ const read = (file: string): string | undefined => {
   }
 }
 
-/** Opens the files in a folder. `check` is called before each write, and throws where this process may not write any more. */
+/**
+ * Opens the files of a host's names in a folder. The function `check` is called before each write, and throws where
+ * this process may no longer write.
+ */
 export const open = (folder: string, check: () => void): HostFiles => {
   const head = Path.join(folder, "keys.json")
   const held = Path.join(folder, "held")
@@ -52,7 +55,7 @@ export const open = (folder: string, check: () => void): HostFiles => {
       Fs.mkdirSync(held, { recursive: true, mode: 0o700 })
       for (const [at, name] of Fs.readdirSync(held).entries()) {
         if (at % filesAtOnce === filesAtOnce - 1) yield* Effect.yieldNow
-        // A name with a dot is that of a write which did not end.
+        // A file whose name has a dot was left by a write that did not end.
         const text = name.includes(".") ? undefined : read(Path.join(held, name))
         if (text !== undefined && text !== "") restoredKeys.push(text)
       }

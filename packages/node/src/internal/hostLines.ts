@@ -76,7 +76,7 @@ const asked = (driver: Driver, { args, op }: Question): Effect.Effect<unknown, D
   }
 }
 
-/** Answers the questions of one process until its connection ends. */
+/** Answers the questions of one process about a host's names, until the connection of the process ends. */
 export const answer = (driver: Driver, connection: Connection, ended: () => void): void => {
   const hints = new Map<number, Fiber.Fiber<unknown, unknown>>()
   const stop = (n: number) => {

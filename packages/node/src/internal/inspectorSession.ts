@@ -8,11 +8,14 @@ import * as Net from "node:net"
 
 export interface Session {
   readonly post: (method: string, params?: object) => Promise<Readonly<Record<string, unknown>>>
-  /** Registers a function for the parameters of each inspector's event of a name. */
+  /** Registers a function that gets the parameters of each event of the inspector with this name. */
   readonly on: (event: string, heard: (params: Readonly<Record<string, unknown>>) => void) => void
   /** Resolves when the inspector has ended the session. */
   readonly closed: Promise<void>
-  /** Drops the session. Nothing is said: an inspector that answers a close frame while it shuts takes its process down. */
+  /**
+   * Drops the session without a close frame, because an inspector that answers a close frame while it shuts crashes its
+   * process.
+   */
   readonly drop: () => void
 }
 

@@ -131,8 +131,8 @@ export const commandOf = (
 }
 
 /**
- * Starts the process of an actor. When the system cannot start a process, the function that starts an actor throws or
- * returns a process without a pid.
+ * Starts the process of an actor by its command line. When the system cannot start a process, the function that starts
+ * an actor throws or returns a process without a pid.
  */
 export const begin = (launch: Launch, actor: SpawnRequest["actor"], guard: Guard): ChildProcess.ChildProcess => {
   const { cwd, env } = launch

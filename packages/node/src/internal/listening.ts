@@ -13,7 +13,7 @@ export interface Place {
    * port.
    */
   readonly ports?: readonly [first: number, last: number] | undefined
-  /** The host in the addresses that other actors get. Default: `host`. */
+  /** The host in the addresses that other actors get. By default other actors get the `host` of the place. */
   readonly advertise?: string | undefined
 }
 

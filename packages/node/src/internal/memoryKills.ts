@@ -64,7 +64,7 @@ const ownCounters = (): ReadonlyArray<string> => {
 
 const sum = (files: ReadonlyArray<string>): number => files.reduce((all, file) => all + (killsIn(textOf(file)) ?? 0), 0)
 
-/** Tells whether the kernel has killed a process for memory since an earlier count. */
+/** Returns whether the kernel has killed a process for memory since an earlier count. */
 export class MemoryKills {
   private files: ReadonlyArray<string> | undefined
 

@@ -1,5 +1,6 @@
 /**
- * The helper processes that a root may start beside its actors: spares and a starter, each with a mode that says when.
+ * The helper processes that a root may start beside its actors: spares and a starter, each with a mode that says when
+ * the helper runs.
  */
 
 /**
@@ -7,7 +8,7 @@
  *
  * - In the mode `auto`, the root keeps a spare from its first start on.
  * - In the mode `eager`, the root keeps a spare from the beginning.
- * - `off`: never
+ * - In the mode `off`, the root never keeps a spare.
  *
  * A spare needs as much memory as an idle actor. A spare ends when it has not become an actor within 30 seconds.
  *
@@ -21,7 +22,7 @@ export type SparesMode = "auto" | "eager" | "off"
  *
  * - In the mode `auto`, the root has a starter from the first start at which it is larger than 256 MiB.
  * - In the mode `eager`, the root has a starter from the beginning.
- * - `off`: never
+ * - In the mode `off`, the root never has a starter.
  *
  * A process of Node stops while it starts another one, and the stop grows with the memory of the process. A starter
  * needs the memory of an empty process of Node, and ends with the root.

@@ -9,7 +9,10 @@
 import type * as Module from "node:module"
 import type { RuntimeBundle } from "./runtimeBundle.ts"
 
-/** Modules of Node are taken from the process instead of imported, for the reason that runtimeBundle.ts gives. */
+/**
+ * Modules of Node are taken from the process, because an `import` would read each of their properties and load further
+ * modules.
+ */
 const Fs = process.getBuiltinModule("node:fs")
 const { registerHooks } = process.getBuiltinModule("node:module")
 const { fileURLToPath } = process.getBuiltinModule("node:url")

@@ -1,6 +1,6 @@
 /**
- * The places in the files of a program for places in the scripts that a compiler has made of them. A script names its source map,
- * or has the map in it; the inspector tells either.
+ * Finds the place in a source file of the program for a place in the script that a compiler has made of the file. A
+ * script names its source map or contains the map, and the inspector reports either.
  */
 import * as Fs from "node:fs"
 import { SourceMap } from "node:module"
@@ -12,18 +12,23 @@ export interface Place {
   readonly column: number
 }
 
-/** A script as the inspector tells it, with the address of its source map or an empty text. */
+/**
+ * A script as the inspector reports it. The field `map` is the address of the script's source map, or an empty text.
+ */
 export interface Script {
   readonly url: string
   readonly map: string
 }
 
-/** The largest source map in bytes that is read: a process stands still meanwhile. */
+/**
+ * The size in bytes of the largest source map that is read, because the process stands still while it reads a source
+ * map.
+ */
 const maxMapBytes = 16 * 1024 * 1024
 
 interface Mapped {
   readonly map: SourceMap
-  /** The address to which the sources of the map are relative. */
+  /** The address to which the source paths in a source map are relative. */
   readonly base: string
 }
 
@@ -49,7 +54,7 @@ const mapOf = ({ map, url }: Script): Mapped | undefined => {
     const base = new URL(root === "" || root.endsWith("/") ? root : `${root}/`, data.test(address) ? url : address).href
     return { map: new SourceMap(payload), base }
   } catch {
-    // The map was removed, or is none.
+    // The file of the source map was removed, or does not hold a source map.
     return undefined
   }
 }
@@ -62,15 +67,15 @@ const pathOf = (url: string): string => {
   }
 }
 
-/** Finds origins, and keeps each source map that it has read. */
+/** Finds the source places of a program's scripts, and keeps each source map that it has read. */
 export class Origins {
   private readonly maps = new Map<string, Mapped | undefined>()
 
-  /** The place in the program's own file. Lines and columns are counted from 1. */
+  /** Returns the place in the program's own source file. Lines and columns of a place are counted from 1. */
   of(script: Script, line: number, column: number): Place {
     const { map, url } = script
     const compiled = { file: pathOf(url), line, column }
-    // The sources of an installed package are rarely installed with it.
+    // The source files of an installed package are rarely installed with the package.
     if (map === "" || url.includes("/node_modules/")) return compiled
     if (!this.maps.has(url)) this.maps.set(url, mapOf(script))
     const mapped = this.maps.get(url)

@@ -153,7 +153,7 @@ class Copy {
   private readonly joint: Joint
   private pieces: Array<Buffer> = []
   private bytes = 0
-  /** The number of kept bytes of output that form whole lines. */
+  /** The number of bytes that are kept of the output and that form whole lines. */
   private whole = 0
   private forget: (() => void) | undefined
   private exited = false

@@ -4,8 +4,8 @@ import { send } from "./signals.ts"
 
 interface Stat {
   /**
-   * One letter: The state of a process by a letter: The letter `R` means that the process runs, `T` is stopped, and `Z`
-   * is dead and not reaped.
+   * The state of the process as the kernel's letter: `R` means that the process runs, `T` that it is stopped, and `Z`
+   * that it is dead and not reaped.
    */
   readonly state: string
   /** The time at which a process was started, in the kernel's ticks. */

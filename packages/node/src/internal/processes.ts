@@ -3,8 +3,8 @@
  *
  * A child talks to its parent over a socketpair on file descriptor 3. A socketpair has no address and leaves no file,
  * and its other end sees its close at once. The stdout and stderr of a child are pipes, whose bytes are passed on.
- * Every actor leads a process group of its own. The programs that an actor starts therefore end with the actor, and a
- * Ctrl-C at the terminal reaches only the root.
+ * Every actor leads a process group of its own. Because each actor has a process group of its own, the programs of an
+ * actor end with the actor, and Ctrl-C reaches only the root.
  *
  * @since 0.1.0
  */

@@ -5,7 +5,7 @@
 import type { Session } from "node:inspector/promises"
 import * as V8 from "node:v8"
 
-/** Microseconds between two samples of a profile. */
+/** Microseconds between two samples of a profile of the processor. */
 const sampleMicros = 1000
 
 const sessionOf = async (): Promise<Session> => {
@@ -37,7 +37,7 @@ export const profile = async (millis: number): Promise<unknown> => {
   }
 }
 
-/** Returns a heap snapshot as pieces of text. */
+/** Returns a heap snapshot of this process as pieces of text. */
 export const heap = async function*(): AsyncIterable<string> {
   for await (const piece of V8.getHeapSnapshot().setEncoding("utf8")) yield piece as string
 }

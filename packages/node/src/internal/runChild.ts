@@ -54,8 +54,8 @@ const flushed = (write: (done: () => void) => void): Promise<void> =>
 
 /**
  * Calls back when all bytes that were written to a stream have left, or when the stream has lost its reader. A program
- * that captures its output has replaced `write` by a function that may never call back. The state of the stream is
- * therefore read instead of waiting for a callback of `write`.
+ * that captures its output has replaced `write` by a function that may never call back. This function reads the state
+ * of the stream, and does not wait for a callback of `write`.
  */
 const whenWritten = (stream: Writable, done: () => void): void => {
   const write: (this: Writable, chunk: string, done: () => void) => boolean = Writable.prototype.write
@@ -79,14 +79,14 @@ const imported = async <A>(child: Child, modules: ReadonlyArray<string>, importi
   return found
 }
 
-/** The exit code of an actor whose runtime fails. */
+/** The exit code of an actor's process whose runtime fails. */
 const failedCode = 70
 
 /** Runs the actor of this process. The process of an actor ends with the actor, and also when the runtime fails. */
 export const runChild = (args = takeOwnArguments(process.argv, 2)): Promise<never> =>
   live(args).catch((error: unknown) => {
-    // Reports the failure of the runtime here, because the process's timers and listeners would otherwise keep it from
-    // ending.
+    // The process reports the failure of its runtime and exits, because timers and listeners would keep the process
+    // running.
     tell(error, "an actor's runtime failed: ")
     process.exit(failedCode)
   })
@@ -97,7 +97,7 @@ const uncaughtEvents = [
   ["unhandledRejection", tellRejection, "rejection"]
 ] as const
 
-/** Ends the actor at a signal, and at an uncaught error. */
+/** Ends the actor of this process at a signal, and at an uncaught error. */
 const listen = (
   { end, uncaught }: {
     readonly end: (signal: "SIGTERM" | "SIGHUP" | "SIGINT", code: number) => void
@@ -125,8 +125,8 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
     process.stderr.write("this file is the entry of Furrow's actors: it is started by a parent, not by hand\n")
     process.exit(64)
   }
-  // The process is marked as an actor before the first wait, because in a bundle the program's own code runs during
-  // that wait.
+  // The process is marked as an actor before the first wait, because in a bundle the program's own code runs during the
+  // first wait.
   const child = markChild()
   recordDefinitions()
   // A parent that died before the guard was ready has left this actor's process to another parent.

@@ -6,7 +6,7 @@
  * `dist/runtime.js`. The build leaves a small file for each bundled module under `dist/runtime`, which exports what
  * that module exports. An import of a bundled module loads the module's small file instead. Small files replace bundled
  * modules in the user's code, and in modules of Effect and Furrow outside of the bundle. Each module of the runtime is
- * therefore loaded once, with the bundle as without.
+ * loaded only once, with the runtime bundle as well as without it.
  *
  * The runtime bundle replaces exactly the files it was built from. An actor runs on the single modules, without the
  * runtime bundle, where another version of a package is installed. An actor also runs on the single modules where a
@@ -33,7 +33,7 @@ export interface Bundled {
   readonly files: Readonly<Record<string, number>>
 }
 
-/** `dist/runtime/manifest.json`. */
+/** The content of `dist/runtime/manifest.json`, which lists the modules in the runtime bundle. */
 export interface Manifest {
   readonly entry: string
   readonly packages: ReadonlyArray<Bundled>

@@ -78,7 +78,7 @@ const failedAt = (path: string, error: unknown): Error => {
   return refusal(path, (error as Error).message, "Make it usable for this process")
 }
 
-/** Makes one folder. Returns true when the tree's folder did not exist before. */
+/** Makes one folder. Returns true when the folder did not exist before the call. */
 const makeFolder = (path: string): boolean => {
   try {
     Fs.mkdirSync(path, { mode: 0o700 })
@@ -151,8 +151,8 @@ const claim = (path: string): boolean => {
   try {
     const fd = Fs.openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
     try {
-      // The mode of the opened folder is changed through its descriptor, because the path may lead to another folder by
-      // now.
+      // The mode of the opened folder is changed through its descriptor, because its path may lead to another folder
+      // after it was opened.
       const opened = Fs.fstatSync(fd)
       if (opened.ino !== found.ino || opened.dev !== found.dev) {
         throw refusal(path, "another process replaced it while it was looked at", "Find out who")
@@ -281,7 +281,7 @@ const unlink = (path: string): void => {
   }
 }
 
-/** Lists the sockets in a tree's folder. */
+/** Lists the sockets of actors in a tree's folder. */
 export const sockets = (tree: string): ReadonlyArray<string> =>
   entries(tree).filter((name) => name.endsWith(".sock")).map((name) => Path.join(tree, name))
 

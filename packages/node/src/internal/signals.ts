@@ -33,7 +33,7 @@ export const send = (pid: number, signal: NodeJS.Signals | 0): Answer => {
 
 /**
  * Kills the processes that are left in the group of a process that has been reaped. While a process is in a group, the
- * kernel gives the group's number to no new process. A living process with the number of a group therefore means that
- * the group is empty.
+ * kernel gives the group's number to no new process. A process group is empty where a new process has the number of the
+ * group.
  */
 export const killLeftIn = (group: number): Answer => send(group, 0) === "nobody" ? send(-group, "SIGKILL") : "nobody"

@@ -11,7 +11,7 @@ import * as Net from "node:net"
 import * as SocketConnection from "../SocketConnection.ts"
 import { adopt } from "./adopt.ts"
 
-/** The error that Node gives when it cannot listen or connect. */
+/** The type of the errors that Node gives when a socket cannot listen or connect. */
 export type SystemError = NodeJS.ErrnoException
 
 /**
@@ -117,7 +117,7 @@ export const cannotDial = (address: string, error: SystemError): TransportError 
 export const noAnswer = (): SystemError =>
   Object.assign(new Error(`no answer within ${dialTimeouts.answerMillis / 1000} seconds`), { code: "ETIMEDOUT" })
 
-/** Opens one connection to a listener. An interruption ends the attempt to connect. */
+/** Opens one connection to a listener. An interruption of a dial ends the attempt to connect. */
 export const connect = (address: string, target: Net.NetConnectOpts): Effect.Effect<Connection, TransportError> =>
   Effect.callback((resume) => {
     let socket: Net.Socket | undefined
@@ -137,8 +137,8 @@ export const connect = (address: string, target: Net.NetConnectOpts): Effect.Eff
       const trying = Net.connect({ ...target, noDelay: true, onread: reader.onread } as Net.NetConnectOpts)
       socket = trying
       const failed = (error: SystemError) => {
-        // Linux refuses a connection at once when the queue of a Unix listener is full, while TCP waits. A dial to a
-        // full Unix listener is therefore repeated.
+        // Linux refuses a connection at once when the queue of a Unix listener is full, while TCP waits. Because Linux
+        // refuses at once, a dial to a full Unix listener is repeated.
         if (error.code === "EAGAIN") again = setTimeout(attempt, dialTimeouts.fullMillis)
         else fail(error)
       }

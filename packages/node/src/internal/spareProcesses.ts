@@ -37,7 +37,7 @@ export interface Taken extends Entered {
   readonly connection: Connection
 }
 
-/** The process of one spare. */
+/** The process of one spare, with its connection to this process. */
 interface Process extends Entered {
   readonly socket: Net.Socket
   readonly connection: Connection
@@ -92,7 +92,7 @@ const hold = ({ begun, socket }: Pick<Process, "begun" | "socket">, how: "ref" |
 export class SpareProcesses {
   private state = Spares.initial
   private readonly starts: Starts
-  /** The last start of each kind of which a spare is wanted. */
+  /** The last start of each kind, by which a spare of that kind is started. */
   private readonly launches = new Map<string, Launch>()
   private readonly processes = new Map<number, Process>()
   /** The functions that give up a spare whose process has not begun yet, by the number of the spare. */
@@ -130,7 +130,7 @@ export class SpareProcesses {
     return { begun, connection: greeted(connection, hello!, { name, uuid, pid: begun.pid }), reaped }
   }
 
-  /** Starts a spare of this kind without a pause. */
+  /** Starts a spare of the kind of this start, without a pause. */
   prepare(launch: Launch): void {
     this.take(launch, { name: spareName, uuid: spareName })
     clearTimeout(this.pause)

@@ -11,8 +11,8 @@
  *
  * A start of an actor asks for a spare of the same kind for the next start. Requests for spares are carried out
  * together, after a pause that begins with the first request. In the pause before a spare starts, the processor is left
- * to the actor that was started. A kind of spare consists of all properties of a start except the actor. A spare
- * therefore equals the process that the start of its kind would have made.
+ * to the actor that was started. A kind of spare consists of all properties of a start except the actor. A spare equals
+ * the process that a start with the same properties would have made.
  */
 
 export interface Spare {
@@ -33,7 +33,7 @@ export interface State {
 export type Input =
   /** A process of this kind is about to be started; a waiting spare takes its place. */
   | { readonly _tag: "Take"; readonly kind: string }
-  /** The pause after the first request for a spare is over. */
+  /** The pause between the first request for a spare and the start of the spare is over. */
   | { readonly _tag: "Due" }
   | { readonly _tag: "Greeted"; readonly id: number }
   | { readonly _tag: "Old"; readonly id: number }
@@ -47,7 +47,7 @@ export type Action =
   | { readonly _tag: "Kill"; readonly id: number }
   /** Turns this spare into the actor that is being started. */
   | { readonly _tag: "Give"; readonly id: number }
-  /** Begins the pause that ends with the input `Due`. */
+  /** Begins the pause after the first request for a spare, which ends with the input `Due`. */
   | { readonly _tag: "Pause" }
 
 export type Step = readonly [State, ReadonlyArray<Action>]

@@ -12,7 +12,7 @@ import * as Inspector from "./inspectorLines.ts"
 import { open, type Session } from "./inspectorSession.ts"
 import { Origins, type Script } from "./origins.ts"
 
-/** Milliseconds for each step: a machine under load needs some of it. */
+/** Milliseconds that each answer of an inspector may take, because the answers of a host under load are late. */
 export const stepMillis = 3000
 
 /** Milliseconds after the end of an inspector's session in which the inspector's last lines have been written. */
@@ -61,7 +61,10 @@ export const framesOf = async (session: Session): Promise<StackInspection> => {
 
 const signal = "__furrowShuts"
 
-/** Run in the actor: says that it has begun, and then ends all sessions, so it has no answer. */
+/**
+ * The code that runs in the actor and shuts its inspector. The code says that it has begun, and then ends all sessions,
+ * so that no answer of the code arrives.
+ */
 const shutting =
   `globalThis.${signal}(""); delete globalThis.${signal}; process.getBuiltinModule("node:inspector").close()`
 
@@ -99,8 +102,9 @@ const askToShut = async (session: Session): Promise<void> => {
 }
 
 /**
- * Shuts the inspector's port, and looks that it is shut: an actor under load may be late. The inspector ends the session. A session
- * that is closed from here meanwhile makes Node use memory that it has freed, and the actor dies of SIGSEGV.
+ * Shuts the inspector's port, and checks that the port is shut, because an actor under load may be late. The inspector
+ * itself ends the session. A session that this process closes while the inspector shuts makes Node use freed memory,
+ * and the actor dies of SIGSEGV.
  */
 export const shut = async (first: Session, address: string): Promise<void> => {
   let session: Session | undefined = first
@@ -134,10 +138,13 @@ const read = (path: string): string => {
   }
 }
 
-/** The state of a process, and the time that it has used; nothing where the kernel does not tell. */
+/**
+ * Returns the state of a process and the processor time that it has used; undefined where the kernel does not tell
+ * them.
+ */
 const sampleOf = (pid: number): { readonly state: string; readonly ticks: number } | undefined => {
   const stat = read(`/proc/${pid}/stat`)
-  // The name in brackets may hold anything, so fields are counted behind the last one.
+  // The name in /proc/PID/stat may hold brackets, so fields are counted behind the last closing bracket.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
   return stat === "" ? undefined : { state: fields[0]!, ticks: Number(fields[11]) + Number(fields[12]) }
 }
@@ -160,7 +167,10 @@ export const computes = async (pid: number): Promise<boolean> => {
 /** The bit of SIGUSR1, signal 10 on Linux, in the mask `SigCgt` of a process. */
 const openBit = 1n << 9n
 
-/** Why SIGUSR1 opens no inspector in this process, and would kill it; undefined where Node listens for the signal. */
+/**
+ * Returns why SIGUSR1 opens no inspector in a process, and would kill the process; undefined where Node listens for the
+ * signal.
+ */
 export const deafness = (pid: number): string | undefined => {
   const [, mask] = /^SigCgt:\s*([0-9a-f]+)$/m.exec(read(`/proc/${pid}/status`)) ?? []
   return mask === undefined || (BigInt(`0x${mask}`) & openBit) !== 0n

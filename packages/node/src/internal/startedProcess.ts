@@ -3,7 +3,8 @@
  * handles it like a child of its own.
  *
  * The kernel reports the exit of the starter's child to the starter, so the pid may be used again before the root hears
- * of the exit. The root therefore signals the pid only while it belongs to a process with the same start time.
+ * of the exit. The root signals the pid of a starter's child only while the pid belongs to a process with the same
+ * start time.
  */
 import type * as Net from "node:net"
 import type { Begun, Exited } from "./begun.ts"

@@ -26,7 +26,7 @@ export interface State {
 }
 
 export type Input =
-  /** A large root has started a process by itself. */
+  /** A large root without a starter has started a process by itself. */
   | "Wanted"
   | "Ready"
   /** The starter has begun a process. */
@@ -37,7 +37,7 @@ export type Input =
   | "Silent"
   /** The process of the starter has ended. */
   | "Lost"
-  /** The root is ending. */
+  /** The root of the starter is ending. */
   | "Close"
 
 export type Action =

@@ -1,9 +1,10 @@
 /**
  * The program of a starter: a small process of Node that starts the actors of a large root.
  *
- * A program that is bundled into one file has no separate file for its starter. The starter therefore runs the text of
- * the function below, which uses only its parameters. The text of the starter's program contains no named function,
- * because the helper by which some bundlers keep names is missing there.
+ * A program that is bundled into one file has no separate file for its starter. The starter runs the text of a function
+ * in starterMain.ts, which uses only its parameters, because a bundle has no separate file for a starter. The text of
+ * the starter's program contains no named function, because the helper by which some bundlers keep names is missing
+ * there.
  */
 import type * as ChildProcess from "node:child_process"
 import type * as Fs from "node:fs"
@@ -102,7 +103,8 @@ export function starterMain(
         | Net.Socket & { readonly _handle: { readonly readStop: () => void } }
         | null
       if (socket === null || socket === undefined) continue
-      // The root reads the bytes of a new process's socket, so the starter must not read any before the socket is sent.
+      // The root reads the bytes of a new process's socket, so the starter must not read from the socket before it
+      // sends the socket to the root.
       socket._handle.readStop()
       self.send!({ id: request.id, at }, socket)
     }

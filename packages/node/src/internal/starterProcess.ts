@@ -1,9 +1,9 @@
 /**
  * Carries out the actions that the pure function in starter.ts decides, for the starter of a root.
  *
- * A process that starts another one copies its own page tables, and stops meanwhile for about 55 ms for each GiB. A
- * small process beside a large root therefore starts the root's actors. The starter sends the root the parent's ends of
- * the actors' descriptors.
+ * A process that starts another one copies its own page tables, and stops for about 55 ms for each GiB of its memory. A
+ * small process beside a large root starts the root's actors, so that a start does not stop the root. The starter sends
+ * the root the parent's ends of the actors' descriptors.
  *
  *   root ---- start: command line, environment, folder ----> starter ---- fork ----> actor
  *     ^ <------ its number; stdout, stderr, fd 3 -----------------+                     |

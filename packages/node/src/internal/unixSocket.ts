@@ -1,9 +1,9 @@
 /**
  * Actors that listen at Unix sockets: the address is the path of a file in the tree's folder.
  *
- * The file of a Unix socket stays behind when a process dies before it can remove the file. An actor that listens
- * therefore first dials an address whose file already exists. A listener that answers keeps the address; the file of a
- * dead process gives no answer and is replaced.
+ * The file of a Unix socket stays behind when a process dies before it can remove the file. An actor that wants to
+ * listen first dials an address whose file already exists, because the file may be that of a dead process. A listener
+ * that answers keeps the address; the file of a dead process gives no answer and is replaced.
  */
 import { type Connection, type Listener, TransportError } from "@furrow/actor/Transport"
 import * as Address from "@furrow/protocol/Address"

@@ -7,11 +7,12 @@
  *
  * The warden's registry is a pipe whose write end every actor inherits, because each actor registers the processes that
  * it starts itself. The registry's pipe ends only when its last writer is dead, and an orphan that computes is a writer
- * too. A second shell, the watch, therefore reads a pipe whose other end only the root holds. The end of the watch's
- * pipe says that the root is gone (docs/decisions/0012-two-pipes-to-the-warden.md).
+ * too. To notice the end of the root, a second shell, the watch, reads a pipe whose other end only the root holds. The
+ * end of the watch's pipe says that the root is gone (docs/decisions/0012-two-pipes-to-the-warden.md).
  *
- * The kernel gives the numbers of dead processes to new processes. A process group is therefore registered with the
- * start time of its leader. A process group is killed only while no other process has the number of its leader.
+ * The kernel gives the numbers of dead processes to new processes. Because numbers of processes are used again, a
+ * process group is registered with the start time of its leader. A process group is killed only while no other process
+ * has the number of its leader.
  */
 import * as Fs from "node:fs"
 import * as Builtins from "./builtins.ts"
@@ -25,7 +26,7 @@ export const isPossible = (): boolean => process.platform !== "win32" && Fs.exis
 const deaf = "trap '' HUP INT QUIT TERM TSTP USR1 USR2\n"
 
 /**
- * It reads:
+ * The first shell of the warden reads these lines from the registry:
  *
  *   + group parent start   an actor was started; `start` is its start time, or `-` where that is not known. An
  *                          earlier group of this number has ended unseen
@@ -68,7 +69,7 @@ const watchScript = `${deaf}read -r x
 until echo e; do :; done`
 
 interface Started {
-  /** This process's end of the pipe that is the stdin of the warden's shell. */
+  /** The end of this process on the pipe that is the stdin of the warden's shell. */
   readonly fd: number
   readonly close: () => void
 }
@@ -136,7 +137,7 @@ export const tell = (registry: number, line: string): boolean => {
       Fs.writeSync(registry, `${line}\n`)
       return true
     } catch (error) {
-      // The warden was killed, so its registry has no reader.
+      // The warden was killed, so that the pipe of its registry has no reader.
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return false
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, writeRetry.pauseMillis)
     }

@@ -1,7 +1,7 @@
 /**
  * The plan of one round of chaos, by the seed and the number of the round: a tree of actors, their owners and ends, and
- * the faults of processes. The faults of a round and their order repeat exactly; the moment at which a process is hit
- * depends on the host.
+ * the faults of processes. The faults of a round of chaos and their order repeat exactly; the moment at which a process
+ * is hit depends on the host.
  */
 
 export type Work = "waits" | "answers" | "fails" | "dies" | "spins" | "blocks" | "ignores" | "litters"
@@ -24,7 +24,7 @@ export type Enough = "timeout" | "interrupt" | "cancel"
 
 export interface Fault {
   readonly kind: "SIGKILL" | "SIGTERM" | "SIGINT" | "stop" | "stop and continue"
-  /** Milliseconds between the previous fault of a round and this one. */
+  /** Milliseconds between the previous fault of a round of chaos and this fault. */
   readonly after: number
   /** The target of a fault is the n-th of the processes that live at that moment, modulo their number. */
   readonly target: number

@@ -1,6 +1,6 @@
 /**
  * Plays one round of chaos, and checks that the round's first call ended with a value, a typed error or an
- * interruption. A defect counts as a fault of a round, and so does a round that takes longer than its bounds.
+ * interruption. A defect counts as a fault of a round of chaos, and so does a round that takes longer than its bounds.
  */
 import * as Actor from "@furrow/actor/Actor"
 import * as Timeouts from "@furrow/actor/Timeouts"
@@ -17,7 +17,7 @@ export type Outcome = "value" | "error" | "interrupt"
 /** The error that holds the faults of a round of chaos. */
 export class Wrong extends Error {}
 
-/** The bounds of a round are short, so that many rounds reach them. */
+/** The bounds of a round of chaos are short, so that many rounds reach them. */
 export const bounds: Timeouts.Timeouts = { ...Timeouts.defaults, cancel: 1_000, finalizers: 1_000 }
 
 /**
@@ -26,7 +26,7 @@ export const bounds: Timeouts.Timeouts = { ...Timeouts.defaults, cancel: 1_000, 
  */
 const patience = "40 seconds"
 
-/** Returns the processes of a round except the warden, found by the round's mark in their environment. */
+/** Returns the processes of a round of chaos except the warden, found by the round's mark in their environment. */
 const targets = (mark: string): ReadonlyArray<Found> =>
   marked(mark).filter(({ command }) => !/furrow-(warden|watch)/.test(command)).toSorted((a, b) => a.pid - b.pid)
 
@@ -106,7 +106,7 @@ export const play = (plan: Plan, mark: string): Effect.Effect<Outcome, Wrong, Ac
   Effect.gen(function*() {
     const striking = yield* Effect.forkChild(faults(mark, plan))
     const run = untilEnough(owned({ set: { [variable]: mark } }, plan), plan)
-    // The work of a round runs in a detached fiber, so that a hang can be reported instead of waited for.
+    // The work of a round of chaos runs in a detached fiber, so that a hang can be reported instead of waited for.
     const fiber = yield* Effect.forkDetach(Effect.provideService(run, Timeouts.Timeouts, bounds))
     const exit = yield* Effect.timeoutOption(Fiber.await(fiber), patience)
     yield* Fiber.interrupt(striking)

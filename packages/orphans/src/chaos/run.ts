@@ -1,6 +1,6 @@
 /**
- * Plays rounds of chaos in one root, two at once, until the time is up. At the end of the rounds the root must have the
- * same processes, file descriptors and temporary files as before.
+ * Plays rounds of chaos in one root, two at once, until the time is up. At the end of all rounds of chaos the root must
+ * have the same processes, file descriptors and temporary files as before.
  */
 import type { ActorRuntime } from "@furrow/actor/internal/settings/ActorRuntime"
 import { NodeActor } from "@furrow/node"
@@ -88,7 +88,7 @@ const left = (folder: string): ReadonlyArray<string> =>
     })
     .map(({ name }) => name)
 
-/** Returns the targets of descriptors that occur more often than before the rounds. */
+/** Returns the targets of descriptors that occur more often than before the rounds of chaos. */
 const more = (before: ReadonlyArray<string>, after: ReadonlyArray<string>): ReadonlyArray<string> => {
   const counts = new Map<string, number>()
   for (const target of before) counts.set(target, (counts.get(target) ?? 0) + 1)
@@ -99,7 +99,7 @@ const more = (before: ReadonlyArray<string>, after: ReadonlyArray<string>): Read
   })
 }
 
-/** Returns the processes, descriptors and files that did not exist before the rounds. */
+/** Returns the processes, descriptors and files that did not exist before the rounds of chaos. */
 const leaks = async (before: ReadonlyArray<string>, folder: string, mark: string): Promise<ReadonlyArray<string>> => {
   const processes = () => marked(mark)
   const held = () => more(before, descriptors())

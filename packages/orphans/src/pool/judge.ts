@@ -21,9 +21,9 @@ export const nothing = (): Heard => ({ tried: 0, answered: new Set(), failed: ne
 /** All counts of a finished run of `npm run pool`. */
 export interface Run extends Heard {
   readonly kills: number
-  /** The number of tasks that had not ended when the run stopped waiting. */
+  /** The number of tasks that had not ended when the run of `npm run pool` stopped waiting. */
   readonly hung: number
-  /** The number of times that each task of the run began. */
+  /** The number of times that each task of the pool began. */
   readonly begun: ReadonlyMap<number, number>
   readonly statistics: PoolSnapshot
 }

@@ -34,7 +34,7 @@ export interface Plan {
 
 export interface Result extends Omit<Judge.Run, "begun"> {
   readonly seconds: number
-  /** The number of idempotent tasks that began twice, which a run allows. */
+  /** The number of idempotent tasks that began twice, which a run of `npm run pool` allows. */
   readonly repeated: number
   readonly left: ReadonlyArray<string>
   readonly problems: ReadonlyArray<string>
@@ -194,7 +194,7 @@ const underLoad = (plan: Plan, file: string, heard: Judge.Heard) =>
       body: () => task(pool, plan, file, next, heard),
       step: () => {}
     })
-    // The callers of the tasks run in detached fibers, so that a hang can be reported instead of waited for.
+    // The callers of the pool's tasks run in detached fibers, so that a hang can be reported instead of waited for.
     const lanes = yield* Effect.forEach(Array.from({ length: 4 * size * concurrency }), () => Effect.forkDetach(lane))
     yield* Fiber.join(killing)
     yield* Effect.raceFirst(Effect.forEach(lanes, (fiber) => Fiber.await(fiber)), stalled(heard))

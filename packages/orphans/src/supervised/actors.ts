@@ -75,7 +75,7 @@ export const calling = (targets: () => ReadonlyArray<Target>): Effect.Effect<voi
     })
   })
 
-/** Records what the supervisors of this process do in the round. */
+/** Records what the supervisors of this process do in the round of chaos. */
 export const recorded: Effect.Effect<void, never, Actor.ActorRuntime | Scope.Scope> = Effect.asVoid(Effect.forkScoped(
   Stream.runForEach(Actor.events, (event) =>
     Effect.sync(() => {

@@ -16,7 +16,7 @@ const folder = (): string => process.env[variable]!
 
 export const accountsOf = (folder: string): string => Path.join(folder, "accounts")
 
-/** Signals between the judge of a round and the root, each given by the existence of a file. */
+/** Signals between the judge of a round of chaos and the root, each given by the existence of a file. */
 export type Sign = "ready" | "stop" | "settled" | "end"
 
 export const give = (sign: Sign, at: string = folder()): void => Fs.writeFileSync(Path.join(at, sign), "")
@@ -26,7 +26,7 @@ export const write = (line: string): void => {
   try {
     Fs.appendFileSync(accountsOf(folder()), `${line}\n`)
   } catch (error) {
-    // The round is over, and the folder of the round is removed.
+    // The folder of the round of chaos does not exist any more, because the round is over.
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Compares the records of a round: the calls that callers made with their results, and the calls that began in the
- * called actors.
+ * Compares the records of a round over a supervised tree: the calls that callers made with their results, and the calls
+ * that began in the called actors.
  */
 
 /** The records that all processes of a supervised tree have written. */
@@ -12,7 +12,7 @@ export interface Accounts {
   readonly interrupted: number
   /** The number of failed calls by the tag of their error, with its reason where the error has one. */
   readonly failed: ReadonlyMap<string, number>
-  /** Calls whose error says that they had not begun. */
+  /** The calls whose error says that the calls had not begun. */
   readonly unbegun: ReadonlySet<string>
   /** The number of times that each call began in the called actor. */
   readonly begun: ReadonlyMap<string, number>
@@ -21,7 +21,7 @@ export interface Accounts {
   readonly cancels: number
   readonly restarts: number
   readonly giveUps: number
-  /** The number of actors that answered at the end of a round; undefined where no actor was asked. */
+  /** The number of actors that answered at the end of a round of chaos; undefined where no actor was asked. */
   readonly roll: number | undefined
   /** The number of calls that ended with an answer to another call, or with a failure without a type. */
   readonly untyped: number
@@ -33,8 +33,8 @@ export interface Accounts {
 }
 
 /**
- * The errors that a call may have when its actor dies, restarts, ends with a supervisor that gave up, or has got such
- * an error in a call of its own.
+ * The errors that a call may have when its actor dies, restarts, ends with a supervisor that gave up, or when a call
+ * that the actor makes fails with one of these errors.
  */
 const typed: ReadonlySet<string> = new Set([
   "ActorLost",
@@ -119,7 +119,10 @@ export const read = (text: string): Accounts => {
 export interface Round {
   readonly accounts: Accounts
   readonly isAlive: (pid: number) => boolean
-  /** The number of actors that should answer at the end of a round; undefined where no root is left to ask them. */
+  /**
+   * The number of actors that should answer at the end of a round of chaos; undefined where no root is left to ask
+   * them.
+   */
   readonly actors: number | undefined
   readonly left: ReadonlyArray<string>
 }

@@ -9,10 +9,10 @@ import { actorsAtRoot, actorsOfBranch } from "./actors.ts"
  */
 export interface Strike {
   readonly kind: "SIGKILL" | "stop and continue"
-  /** Milliseconds between the previous signal to the tree and this one. */
+  /** Milliseconds between the previous signal to the supervised tree and this signal. */
   readonly after: number
   readonly target: number
-  /** Milliseconds for which a signal stops a process. */
+  /** Milliseconds for which SIGSTOP stops a process of the supervised tree. */
   readonly millis: number
 }
 
@@ -26,7 +26,7 @@ export interface Plan {
   readonly branches: number
   readonly actors: number
   readonly strikes: ReadonlyArray<Strike>
-  /** The cancels of actors that the root makes in a round. */
+  /** The cancels of actors that the root of a supervised tree makes in a round of chaos. */
   readonly cancels: ReadonlyArray<{ readonly after: number; readonly target: number }>
   readonly end: End
 }

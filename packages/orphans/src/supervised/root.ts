@@ -1,6 +1,6 @@
 /**
  * The root of a supervised tree under chaos. The root of a supervised tree calls all actors below it, and reports its
- * progress by files. The judge of a round says when the root has to stop.
+ * progress by files. The judge of a round of chaos says when the root has to stop.
  */
 import * as Actor from "@furrow/actor/Actor"
 import * as Registry from "@furrow/actor/Registry"

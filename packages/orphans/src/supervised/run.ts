@@ -43,7 +43,7 @@ class Scene {
   constructor(plan: Plan) {
     this.plan = plan
     Fs.writeFileSync(Book.accountsOf(this.folder), "")
-    // The root of a round dies with this process, so that a killed judge leaves no root behind.
+    // The root of a supervised tree dies with this process, so that a killed judge leaves no root behind.
     const args = ["--pdeathsig", "KILL", "--", process.execPath, ...process.execArgv, root, JSON.stringify(plan)]
     this.child = ChildProcess.spawn("setpriv", args, {
       stdio: ["ignore", "ignore", "pipe"],
@@ -111,7 +111,9 @@ const strikes = async (scene: Scene): Promise<void> => {
   await Promise.all(under)
 }
 
-/** Plays a round up to the end of its root, and returns the faults that were found until then. */
+/**
+ * Plays a round over a supervised tree up to the end of its root, and returns the faults that were found until then.
+ */
 const played = async (scene: Scene): Promise<ReadonlyArray<string>> => {
   const unready = await scene.given("ready")
   if (unready !== undefined) return [unready]
@@ -123,7 +125,7 @@ const played = async (scene: Scene): Promise<ReadonlyArray<string>> => {
   Book.give("stop", scene.folder)
   const unsettled = await scene.given("settled")
   if (unsettled !== undefined) return [unsettled]
-  // A caller below the root may have one open call that it made before the end of the round.
+  // A caller below the root may have one open call that it made before the end of the round of chaos.
   await until(() => Judge.judge(roundOf(scene, [])).hung === 0, patienceMillis / 2, 100)
   const { problems } = Judge.judge(roundOf(scene, []))
   if (scene.plan.end === "is killed at rest") scene.child.kill("SIGKILL")

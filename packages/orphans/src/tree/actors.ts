@@ -1,6 +1,6 @@
 /**
- * The actors in the tree of a cell of the matrix. Each actor of a cell has started the next one, reports that it is
- * ready, and enters the cell's state when all are ready.
+ * The actors in the tree of a cell of the matrix. Each actor of a matrix cell has started the next one, reports that it
+ * is ready, and enters the cell's state when all are ready.
  */
 import * as Actor from "@furrow/actor/Actor"
 import type * as Endpoint from "@furrow/actor/Endpoint"
@@ -19,9 +19,9 @@ const payload = {
   folder: Schema.String,
   state: Doing,
   where: Schema.Literals(["all", "leaf"]),
-  /** The number of levels of actors below this actor of a cell. */
+  /** The number of levels of actors below this actor of a matrix cell. */
   depth: Schema.Int,
-  /** The way in which this actor dies; null for an actor that enters the state of the cell instead. */
+  /** The way in which this actor of a matrix cell dies; null for an actor that enters the state of the cell. */
   dies: Schema.NullOr(Schema.String)
 }
 
@@ -105,11 +105,11 @@ export const live = released("live", Effect.void)
 export const liveFailing = released("liveFailing", Effect.die(new Error("the release fails")))
 export const liveHanging = released("liveHanging", Effect.never)
 
-/** Returns the endpoint by which an actor of a cell enters a state. */
+/** Returns the endpoint by which an actor of a matrix cell enters a state. */
 export const liveIn = (state: typeof Doing.Type): Live =>
   state === "release fails" ? liveFailing : state === "release hangs" ? liveHanging : live
 
-/** An endpoint of the root's other actor, which the death in a cell must not affect. */
+/** An endpoint of the root's other actor, which the death in a matrix cell must not affect. */
 export const ping = Actor.fn("ping", { module: import.meta.url, success: Schema.Int })(() =>
   Effect.succeed(process.pid)
 )

@@ -8,7 +8,7 @@ import * as Path from "node:path"
 export type Report =
   /** A report that a process is ready, with the subprocesses that it has started. */
   | { readonly _tag: "Up"; readonly name: string; readonly pid: number; readonly subprocesses: ReadonlyArray<number> }
-  /** A report that the actor is about to block. */
+  /** A report that an actor of a matrix cell is about to block its thread. */
   | { readonly _tag: "In"; readonly pid: number }
   /**
    * A report of the result of the call on the inner actor that died, and of the end that the actor's owner was told.
@@ -33,7 +33,7 @@ export const reports = (folder: string): ReadonlyArray<Report> => {
 
 const go = (folder: string): string => Path.join(folder, "go")
 
-/** Tells all actors of a cell that every actor is ready, so that they enter the state of the cell. */
+/** Tells all actors of a matrix cell that every actor is ready, so that they enter the state of the cell. */
 export const giveGo = (folder: string): void => Fs.writeFileSync(go(folder), "")
 
 export const isGo = (folder: string): boolean => Fs.existsSync(go(folder))

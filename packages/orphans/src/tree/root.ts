@@ -1,7 +1,7 @@
 /**
- * The root in the tree of a cell of the matrix. The root of a cell either dies itself, or watches one of its actors
- * die. A root that watches a death reports how the call on the dead actor ended, and whether its other actor still
- * answers.
+ * The root in the tree of a cell of the matrix. The root of a matrix cell either dies itself, or watches one of its
+ * actors die. A root that watches a death reports how the call on the dead actor ended, and whether its other actor
+ * still answers.
  */
 import * as Actor from "@furrow/actor/Actor"
 import * as ActorError from "@furrow/actor/ActorError"
@@ -32,7 +32,7 @@ const dying = Effect.suspend(() => {
 const lost = ({ how }: ActorError.ActorLost): string =>
   how._tag === "Exited" ? `exit ${how.code}` : how._tag === "Signalled" ? how.signal : how._tag
 
-/** Describes an error in a few words. */
+/** Describes the error of a call in a matrix cell in a few words. */
 const words = (error: unknown): string =>
   error instanceof ActorError.ActorLost
     ? `ActorLost: ${lost(error)}`
@@ -60,8 +60,8 @@ const watching = Effect.scoped(Effect.gen(function*() {
   const own = who === "starter" ? { stdout: "inherit" as const } : {}
   const sibling = yield* Actor.startScoped("sibling", { expose: [ping], ...own })
   const memory = how === "oom" ? { memoryLimit: smallHeap } : {}
-  // Actors below a starter that dies are in the state of the cell. An inner actor that dies does not enter the state of
-  // the cell.
+  // Actors below a starter that dies are in the state of the matrix cell. An inner actor that dies does not enter the
+  // state of its matrix cell.
   const [live, given] = who === "starter"
     ? [liveIn(state), { depth: depth - 1, dies: null }]
     : [liveIn("idle"), { depth, dies: how }]

@@ -12,7 +12,7 @@ export interface Started {
   readonly handles: Map<string, ProcessHandle>
   /** The actors whose connection throws on purpose. */
   readonly broken: Set<string>
-  /** The ends of the started processes in words. */
+  /** The ends of the processes that this spawner has started, in words. */
   readonly exits: Array<{ readonly actor: string; readonly text: string }>
 }
 

@@ -11,15 +11,15 @@ type Word<T extends Message["_tag"]> = Extract<Message, { readonly _tag: T }>
 
 const nothing: ReadonlyArray<Message> = []
 
-/** A planted bug that drops words of the given kinds. */
+/** Makes a planted bug that drops words of the given kinds. */
 const lose = (...tags: ReadonlyArray<Message["_tag"]>) => (): Saboteur => (word) =>
   tags.includes(word._tag) && dialogOf(word) !== 0 ? nothing : [word]
 
-/** A planted bug that sends words of the given kinds twice. */
+/** Makes a planted bug that sends words of the given kinds twice. */
 const twice = (...tags: ReadonlyArray<Message["_tag"]>) => (): Saboteur => (word) =>
   tags.includes(word._tag) && dialogOf(word) !== 0 ? [word, word] : [word]
 
-/** A planted bug that drops every third word of this kind. */
+/** Makes a planted bug that drops every third word of a kind. */
 const loseSome = (tag: Message["_tag"]) => (): Saboteur => {
   let count = 0
   return (word) => word._tag === tag && ++count % 3 === 2 ? nothing : [word]
@@ -54,7 +54,7 @@ const cancelled = (word: Word<"Cancel">): Uint8Array => {
   return Protocol.encode(failure)
 }
 
-/** Gives two dialogs the same number: every second `Start` takes the number of the one before. */
+/** Gives two dialogs the same number: every second `Start` takes the number of the `Start` before it. */
 const reused = (): Saboteur => {
   const last = { parent: 0, child: 0 }
   const renamed = new Map<number, number>()
@@ -91,7 +91,7 @@ const startedAgain = (): Saboteur => {
   }
 }
 
-/** Gives answers to the wrong caller, because each plain answer is replaced by the one before. */
+/** Gives answers to the wrong caller, because each plain answer is replaced by the answer before it. */
 const crossed = (): Saboteur => {
   const calls = new Set<number>()
   let before: Uint8Array | undefined
@@ -144,7 +144,7 @@ export const bugs: { readonly [name: string]: () => Saboteur } = {
   "some credit is lost": loseSome("Credit"),
   "credit is granted twice": twice("Credit"),
   "credit is granted before it is asked for": () => (word, from, inject) => {
-    // The writer of a stream gets credit at once, and the grants of the reader are dropped.
+    // The planted bug gives a stream's writer credit at once, and drops the grants of the reader.
     if (word._tag === "Yield") {
       inject(from, { _tag: "Credit", dialog: word.dialog, items: word.items, bytes: word.payload.length })
     }
@@ -174,6 +174,6 @@ export const harmless: { readonly [name: string]: () => Saboteur } = {
       ? [word, { _tag: "Yield", dialog: word.dialog, items: 1, payload: Uint8Array.of(1) }]
       : [word],
   "CancelAck and Bye are said twice": twice("CancelAck", "Bye"),
-  // The end of an actor's process tells the same as the lost word `Bye`.
+  // The end of an actor's process tells the actor's parent the same as the lost word `Bye`.
   "a Bye is lost": lose("Bye")
 }

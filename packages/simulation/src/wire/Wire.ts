@@ -4,8 +4,9 @@
  *
  *   parent  <->  monitor, saboteur  <->  child
  *
- * The monitor sees the words of the runtimes before the saboteur changes them. The monitor therefore finds faulty
- * runtimes, and does not report the planted bugs. Planted bugs have to be found by the behaviour that they cause.
+ * The monitor sees the words of the runtimes before the saboteur changes them. The monitor on a connection finds faulty
+ * runtimes, and does not report bugs that the saboteur has planted. Planted bugs have to be found by the behaviour that
+ * they cause.
  */
 import type { Connection } from "@furrow/actor/Transport"
 import * as Envelope from "@furrow/protocol/Envelope"
@@ -56,7 +57,7 @@ export class Monitor {
     if (word._tag === "Violation") this.broken(`the ${from} complains: ${word.rule}: ${word.detail}`)
     const id = dialogOf(word)
     if (id === undefined || id === 0) return
-    // The child of the two actors has dialled, so dialogs with odd numbers are its own.
+    // The child has dialled its parent, so the child's own dialogs have odd numbers.
     const caller: Side = id % 2 === 1 ? "child" : "parent"
     if (word._tag === "Start") return this.start(id, from, caller, word.window?.items ?? 0)
     const dialog = this.dialogs.get(id)

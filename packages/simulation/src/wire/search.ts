@@ -56,7 +56,7 @@ export interface Found {
 export interface Options {
   readonly plan?: Plan | undefined
   readonly kinds?: ReadonlyArray<Program.Kind> | undefined
-  /** Called with the result of every run of the search. */
+  /** A function that gets the result of every random program of the search. */
   readonly look?: ((result: Result) => void) | undefined
 }
 

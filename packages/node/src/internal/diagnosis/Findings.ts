@@ -23,13 +23,13 @@ export type Kind =
   | "ENDING"
   | "SILENT"
 
-/** A process of the tree as a finding names it. */
+/** A process of the tree, in the form in which a finding names a process. */
 export interface Place {
   readonly name: string
   readonly pid: number
 }
 
-/** One step of a cycle of waits: a work, and the thing that the work waits for. */
+/** One step of a cycle of waits: the dialog or the actor that waits, and the thing for which it waits. */
 export interface Hop {
   readonly at: Place
   readonly endpoint: string | undefined
@@ -60,9 +60,15 @@ export interface Finding {
 
 /** The ages, in milliseconds, from which waits are reported as findings. */
 export interface Options {
-  /** The age of each wait in a deadlock, of a wait for a name, and of a cancel, in milliseconds. Default: 1000. */
+  /**
+   * The age of each wait in a deadlock, of a wait for a name, and of a cancel, in milliseconds. The default age of a
+   * reported wait is 1000 milliseconds.
+   */
   readonly thanMillis: number
-  /** The age of the oldest call to an actor that computes and does not answer, in milliseconds. Default: 30 000. */
+  /**
+   * The age of the oldest call to an actor that computes and does not answer, in milliseconds. The default age of a
+   * reported call is 30 000 milliseconds.
+   */
   readonly busyMillis: number
 }
 
@@ -84,7 +90,7 @@ interface Call {
   readonly dialog: DialogInspection
 }
 
-/** Returns every dialog of the program's actors, as its caller sees it. */
+/** Returns every dialog of the program's actors, as the caller of the dialog sees it. */
 const callsOf = (seen: ReadonlyArray<Seen>): ReadonlyArray<Call> =>
   answeredOf(seen).flatMap(({ inside }) =>
     inside.channels.flatMap(({ dialogs, peer }) =>
@@ -120,7 +126,10 @@ const plain = (
 
 const lineOf = ({ frame }: Edge): string | undefined => frame === undefined ? undefined : `${frame.file}:${frame.line}`
 
-/** Returns a cycle of waits, by following the waits from one work until a work is met for the second time. */
+/**
+ * Returns a cycle of waits, by following the waits from one dialog or actor until a dialog or actor is met for the
+ * second time.
+ */
 const cycleFrom = (graph: Graph, dead: ReadonlySet<Node>, start: Node): ReadonlyArray<readonly [Work, Edge]> => {
   const way: Array<readonly [Work, Edge]> = []
   const at = new Map<Node, number>()
@@ -131,7 +140,7 @@ const cycleFrom = (graph: Graph, dead: ReadonlySet<Node>, start: Node): Readonly
     at.set(node, way.length)
     const work = graph.get(node)!
     const edges = work.leaves.flatMap(({ waits }) => waits ?? []).filter(({ to }) => dead.has(to))
-    // A wait whose other end is known is preferred to a wait for one of several works.
+    // A wait for a known dialog or actor is preferred to a wait for one of several.
     const edge = edges.find(({ exact }) => exact) ?? edges[0]
     if (edge === undefined) return []
     way.push([work, edge])

@@ -4,10 +4,10 @@
  *   work   a served dialog (`actor/peer/id`), or all else that an actor does (`actor/main`)
  *   leaf   one fiber of the work that has no fiber of its own: it waits for other work, or may go on by itself
  *
- * A work may go on as long as one of its leaves, the fibers that wait for no other fiber, may go on. A fiber that waits
- * for an answer, for items or for credit waits for the work at the other end of its dialog. A fiber that waits for a
- * lock counts as waiting for any other work of its actor, because the holder of the lock is not known. A fiber that
- * waits for a timer, or for something outside of the tree, may go on.
+ * The work of a dialog or an actor may go on as long as one of its leaves, the fibers that wait for no other fiber, may
+ * go on. A fiber that waits for an answer, for items or for credit waits for the work at the other end of its dialog. A
+ * fiber that waits for a lock counts as waiting for any other work of its actor, because the holder of the lock is not
+ * known. A fiber that waits for a timer, or for something outside of the tree, may go on.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import type { ActorInspection, DialogInspection, FiberInspection, FrameInspection } from "@furrow/actor/Inspect"
@@ -15,7 +15,7 @@ import type { Seen } from "./Seen.ts"
 
 export type Node = string
 
-/** One wait of a work for another work. */
+/** One wait of a dialog or an actor for another dialog or actor. */
 export interface Edge {
   readonly to: Node
   readonly on: FiberInspection["waits"]["on"]
@@ -23,12 +23,12 @@ export interface Edge {
   readonly endpoint: string | undefined
   readonly ageMillis: number
   readonly frame: FrameInspection | undefined
-  /** True when the awaited work is known; false when it is one of several works. */
+  /** True when the awaited dialog or actor is known; false when the wait is for one of several. */
   readonly exact: boolean
 }
 
 export interface Leaf {
-  /** The waits of the fiber; undefined when the fiber may go on without another work. */
+  /** The waits of the fiber; undefined when the fiber may go on without other dialogs and actors. */
   readonly waits: ReadonlyArray<Edge> | undefined
 }
 
@@ -59,7 +59,7 @@ const openOf = (inside: ActorInspection): ReadonlyArray<Open> =>
 
 const keyOf = (side: string, peer: string, id: number): string => `${side}/${peer}/${id}`
 
-/** The works of one actor, before it is known which of them wait. */
+/** The served dialogs and the own work of one actor, before it is known which of them wait. */
 class Actor {
   readonly inside: ActorInspection
   readonly fibers: ReadonlyArray<FiberInspection> | undefined
@@ -91,7 +91,7 @@ class Actor {
     )
   }
 
-  /** The work that has opened a dialog. */
+  /** Returns the served dialog whose handler has opened a dialog, or else the actor itself. */
   openerOf({ within }: DialogInspection): Node {
     if (within === null) return mainOf(this.uuid)
     const node = servedBy(this.uuid, within.peer, within.id)
@@ -101,7 +101,8 @@ class Actor {
   }
 
   /**
-   * Returns the fibers of a work; undefined when fibers that may work for it are not visible.
+   * Returns the fibers of a served dialog, or of an actor's own work; undefined when not all of these fibers are
+   * visible.
    */
   fibersOf(node: Node): ReadonlyArray<FiberInspection> | undefined {
     const own = this.fibers?.filter(({ within }) =>
@@ -116,8 +117,8 @@ class Actor {
 const goesOn: Leaf = { waits: undefined }
 
 /**
- * Returns the work at the other end of a dialog; undefined when that end's actor has not answered, or when the runtime
- * opened the dialog.
+ * Returns the dialog or the actor at the other end of a dialog; undefined when that end's actor has not answered, or
+ * when the runtime opened the dialog.
  */
 const otherEnd = (
   actors: ReadonlyMap<string, Actor>,
@@ -217,7 +218,7 @@ export const make = (seen: ReadonlyArray<Seen>): Graph => {
 }
 
 /**
- * Returns the works that cannot go on without help, because none of the works and fibers that they wait for may go on.
+ * Returns the dialogs and actors that cannot go on without help, because nothing that they wait for may go on.
  */
 export const stuck = (graph: Graph): ReadonlySet<Node> => {
   const waiters = new Map<Node, Array<Node>>()

@@ -8,8 +8,8 @@ export interface Outside {
   /** The name of the actor; undefined for a root that does not answer. */
   readonly name: string | undefined
   /**
-   * The states of the process at the last samples, as the kernel's letters: The letter `R` means that the process runs,
-   * `S` sleeps, `D` is in a system call, and `T` is stopped.
+   * The states of the process at the last samples, as the kernel's letters: `R` means that the process runs, `S` that
+   * it sleeps, `D` that it is in a system call, and `T` that it is stopped.
    */
   readonly states: ReadonlyArray<string>
   /** The share of a core that the process used between two samples: 0 to 1, or more with threads. */
@@ -24,7 +24,7 @@ export interface Outside {
 
 export interface Seen {
   readonly outside: Outside
-  /** The process's own answer; undefined when the process did not answer in time. */
+  /** The answer of the process about itself; undefined when the process did not answer in time. */
   readonly inside: ActorInspection | undefined
   /** The fibers of the actor; undefined when the tool did not ask for the fibers, or could not read them. */
   readonly fibers: ReadonlyArray<FiberInspection> | undefined

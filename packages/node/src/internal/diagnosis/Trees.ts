@@ -65,14 +65,14 @@ export const make = (seen: ReadonlyArray<Seen>): ReadonlyArray<Tree> => {
 
 /** The options of the questions that a tool puts to each actor. */
 export interface Options {
-  /** The option to ask each actor for its fibers as well. Default: false. */
+  /** The option to ask each actor for its fibers as well. By default the actors are not asked for their fibers. */
   readonly fibers?: boolean | undefined
   /**
    * The pid or the name of an actor. With a target, only the tree of the named actor is asked. Without a target, all
    * trees are asked.
    */
   readonly target?: string | undefined
-  /** The option to ask the actor of this process as well. Default: false. */
+  /** The option to ask the actor of this process as well. By default the actor of this process is not asked. */
   readonly self?: boolean | undefined
   /** The time that an actor has for each answer to a tool. */
   readonly within?: Duration.Input | undefined

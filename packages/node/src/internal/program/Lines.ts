@@ -14,7 +14,7 @@ export class Lines {
   private readonly decoder = new StringDecoder("utf8")
   private rest = ""
 
-  /** Returns the lines of output that end within these bytes. */
+  /** Returns the lines of a program's output that end within these bytes. */
   write(bytes: Uint8Array): ReadonlyArray<string> {
     const lines = (this.rest + this.decoder.write(bytes as Buffer)).split("\n")
     this.rest = lines.pop()!
