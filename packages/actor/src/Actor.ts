@@ -2,7 +2,7 @@
  * The main module of Furrow: a program defines what an actor can do, starts actors under an owner, and calls them.
  *
  * Every actor has an owner. `runInActor` and `streamInActor` own the actor that they start as long as they run; a
- * `nursery` owns the actors that are started in it; `startScoped` gives an actor to a Scope. The end of an owner first
+ * `nursery` owns the actors that are started in it; `startScoped` gives an actor to a Scope. An owner that ends first
  * ends the actors that it owns.
  *
  * @since 0.1.0
@@ -86,14 +86,14 @@ export interface StartOptions<X extends ReadonlyArray<unknown>> extends SpawnOpt
   /** The endpoints that the actor serves; no other endpoint of the actor can be called. */
   readonly expose: X
   /**
-   * True when no other actor of the tree may have this name while the actor lives. `NameTaken` otherwise. Actors share
-   * names by default.
+   * True when no other actor of the tree may have this name while the actor lives; a start fails with `NameTaken` if
+   * the name is held. Actors share names by default.
    */
   readonly unique?: boolean | undefined
   /**
    * The trees that can find the actor, when trees see each other (`Discovery.layerShared`): its own tree, those of its
-   * host, or everyone. A `unique` name is unique among all trees that can find the actor. The default is the setting of
-   * that Layer, which is every tree unless the program sets it.
+   * host, or everyone. A `unique` name is unique among all trees that can find the actor. The default is the option
+   * `listed` of that Layer, which is `everyone` by default.
    */
   readonly listed?: Listing | undefined
 }
@@ -111,7 +111,7 @@ const startChild = (
     : Effect.die(error)
 }
 
-/** The endpoints that a portal exposes, with the module of each. */
+/** Returns the endpoints that a portal exposes, with the module of each endpoint. */
 const exposedBy = (expose: ReadonlyArray<AnyImplemented>) =>
   new Map(expose.map(({ endpoint, module }) => [endpoint.name, module]))
 
@@ -173,8 +173,8 @@ export const start: {
   )
 
 /**
- * A nursery that began to close while the actor was starting has not told the actor to end, so the actor is discarded
- * here.
+ * A nursery that began to close while the actor was starting has not told the actor to end, so the start of the actor
+ * discards it.
  */
 const ownedOrGone = (open: boolean, child: ChildActor): Effect.Effect<void> => open ? Effect.void : child.discard
 
@@ -231,7 +231,9 @@ export const startScoped: {
 /** A call together with its definition, which can run it. */
 type OwnCall = Call<AnyEndpoint> & { readonly definition: AnyImplemented }
 
-/** Starts an actor for one purpose, and ends the actor whatever the result is; an interruption ends it at once. */
+/**
+ * Starts an actor for one purpose, and ends the actor whatever the result is; an interruption ends the actor at once.
+ */
 const inOwnActor = <A>(
   local: LocalActor,
   call: OwnCall,
@@ -310,13 +312,16 @@ export const streamInActor = <C extends StreamCall<any, any, any, AnyStreamEndpo
   )) as Stream.Stream<Success<C>, Failure<C> | ActorError, ActorRuntime>
 
 /**
- * A job in the background: an actor that answers one call.
+ * A job of `forkInActor`: an actor in the background of a nursery that answers one call.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Running<out A, out E> {
-  /** The answer of the job; catching its failure here does not change that the nursery fails. */
+  /**
+   * The answer of the job. A job that fails also fails its nursery, even if the program catches the failure of
+   * `result`.
+   */
   readonly result: Effect.Effect<A, E | ActorError>
   /** Waits for the end of the job, and never fails. */
   readonly wait: Effect.Effect<void>
@@ -358,7 +363,7 @@ export const forkInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint>
         const work = Effect.onExit(Caller.run(channel, local.env, call as OwnCall, () => child.gone), (exit) => {
           const tell = () => void Deferred.doneUnsafe(result, exit)
           // The nursery learns of the failure before the actor is gone, so that all its other actors end in parallel
-          // with this one.
+          // with the actor of the failed job.
           if (Exit.isFailure(exit)) inside.jobFailed(job, exit.cause, tell)
           else tell()
           return Effect.andThen(end("done"), Effect.sync(() => inside.jobEnded(job)))
@@ -437,7 +442,7 @@ export const events: Stream.Stream<ActorEvent, never, ActorRuntime> = Stream.unw
 
 /**
  * Turns every `ActorError` into a defect, and keeps the endpoint's own errors. A handler that calls another actor needs
- * `orDie`, because `ActorError` is not part of its own contract.
+ * `orDie`, because `ActorError` is not part of the handler's own contract.
  *
  * @example
  * ```ts

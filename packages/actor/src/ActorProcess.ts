@@ -1,6 +1,6 @@
 /**
- * Parts for packages that implement a platform: the life of an actor over a connection to its parent, the search for
- * its definitions, and the means of a main program. Ordinary programs do not need this module.
+ * Functions for packages that implement a platform: they run the life of an actor over a connection to its parent, find
+ * the actor's definitions, and serve a main program. Ordinary programs do not need this module.
  *
  * @since 0.1.0
  */

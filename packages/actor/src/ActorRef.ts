@@ -1,7 +1,7 @@
 /**
  * A reference says as data where an actor is, and can cross in a payload, where a portal cannot. A reference grants
- * nothing: an endpoint that the actor does not expose cannot be called with it. `Actor.ref` is the schema of a
- * reference, `Actor.portal` opens it, and `Actor.self` makes one to the calling actor.
+ * nothing: its holder can call only the endpoints that the actor exposes. `Actor.ref` is the schema of a reference,
+ * `Actor.portal` opens a portal with a reference, and `Actor.self` makes a reference to the calling actor.
  *
  * @since 0.1.0
  */

@@ -1,6 +1,6 @@
 /**
- * A dialog is a linked pair of fibers in two actors: a first value, messages both ways, one result, and one cancel for
- * both. `Actor.dialog` defines a dialog, and `portal.open` opens one.
+ * A dialog is a linked pair of fibers in two actors: the two fibers exchange a first value, messages both ways and one
+ * result, and one cancel ends both. `Actor.dialog` defines a dialog, and `portal.open` opens one.
  *
  * @since 0.1.0
  */

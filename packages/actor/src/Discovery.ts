@@ -1,9 +1,9 @@
 /**
  * Finds actors by name: `Registry` asks the Discovery from every actor, and parents report their children to it.
  *
- * The default is the tree's own registrar (`layerTree`). A program supplies another Discovery by a Layer, which wraps
- * or follows the tree's own registrar: the registrar still decides about the names of its tree. A Discovery lives only
- * in the root, and actors ask the root.
+ * The default Discovery is the tree's own registrar (`layerTree`). A program supplies another Discovery by a Layer,
+ * which wraps or follows the tree's own registrar: the registrar still decides about the names of its tree. A Discovery
+ * lives only in the root, and actors ask the root.
  *
  * @since 0.1.0
  */

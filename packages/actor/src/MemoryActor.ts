@@ -1,12 +1,12 @@
 /**
  * Actors without processes: the same runtime, with each actor a fiber of this process, connected by memory.
  *
- * Actors in memory are for tests, and for programs that want the semantics without the processes. All other behaviour
- * is the same as between processes: values cross through codecs, a cancel is acknowledged, and an actor can be lost.
- * Timeouts of actors in memory use the program's own Clock, so a whole tree can run under TestClock. Actors in memory
- * lack the isolation of processes. A blocked event loop blocks every actor in memory. A kill of such an actor
- * interrupts its fibers: the finalizers run, and no other code waits for them. SIGTERM lets an actor leave in order, as
- * an actor in a process does.
+ * Actors in memory are for tests, and for programs that want the semantics without the processes. Actors in memory
+ * behave to each other like actors in processes: values cross through codecs, a cancel is acknowledged, and an actor
+ * can be lost. Timeouts of actors in memory use the program's own Clock, so a whole tree can run under TestClock.
+ * Actors in memory lack the isolation of processes. A blocked event loop blocks every actor in memory. A kill of an
+ * actor in memory interrupts its fibers: the finalizers run, and no other code waits for these finalizers. An actor in
+ * memory leaves in order at SIGTERM, as an actor in a process does.
  *
  * @since 0.1.0
  */
@@ -44,8 +44,8 @@ type Plans = Platform.Plans
 const find = (request: SpawnRequest) => (exposed: ReadonlyArray<Exposed>): ReadonlyArray<Implemented<AnyEndpoint>> =>
   exposed.map(({ module, name }) => {
     const found = request.definitions.find(({ endpoint, module: from }) => endpoint.name === name && from === module)
-    // A parent makes the list of exposed names from its list of definitions, so the definition of every exposed name is
-    // found.
+    // A parent makes the list of exposed names from its list of definitions, so a missing definition of an exposed name
+    // is a mistake in the runtime.
     if (found === undefined) throw new Error(`no definition of ${name}`)
     return found
   })
@@ -63,7 +63,7 @@ class MemoryProcess implements ProcessHandle {
   private reading: "not begun" | "open" | "ended" = "not begun"
   private killed: string | undefined
   private leave: ChildMain.Started["end"] | undefined
-  /** The event-loop turns of the parent, in which the exit of the actor is reported. */
+  /** The `Turn` of the parent, in whose event loop the exit of the actor is reported. */
   private readonly parent: Turn
   private readonly turn: Turn
 
@@ -234,7 +234,7 @@ const makeSpawner = (
       Effect.withFiber((fiber) => {
         const actor = { ...request.actor, pid: ++lastPid }
         const parent = fiber.getRef(Turn)
-        // Each actor has its own metrics, as in a process.
+        // Each actor in memory has its own metrics, as an actor in a process has.
         const registry = new Map()
         const context = Context.add(
           parent.start(actor, withoutCaller(fiber.context)),
@@ -285,8 +285,7 @@ const layerOf = (options: Options): Layer.Layer<ActorRuntime, RuntimeLayerError>
   Layer.unwrap(Effect.map(Effect.context<never>(), (context) => {
     const given = Context.getOption(context, Transport)
     const transport = Option.getOrElse(given, () => memoryTransport(options.betweenPeers))
-    // The part of a program's spawner that wraps the platform's spawner also wraps this one; the platform's own part of
-    // it is not used.
+    // The program's own spawner wraps the spawner in memory, and the platform's spawner is not used.
     const plan = Option.getOrUndefined(Context.getOption(context, Spawner))?.plan
     const plans: Plans = {
       ambient: ambientsOf(options),

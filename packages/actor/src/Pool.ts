@@ -59,8 +59,8 @@ type AnyImplemented = Implemented<AnyEndpoint>
 export interface TaskOptions {
   /**
    * The time that a task may take, including the task's wait for a worker. At the deadline the caller of the task
-   * continues with `TaskTimeout`, whatever the worker does; a worker that does not let go of the task then is replaced.
-   * A task has no deadline by default.
+   * continues with `TaskTimeout`, whatever the worker does. A worker that does not let go of the overdue task is
+   * replaced. A task has no deadline by default.
    */
   readonly within?: Duration.Input | undefined
   /**
@@ -83,8 +83,8 @@ export interface TaskOptions {
  */
 export interface MapOptions<in I> extends Omit<TaskOptions, "key"> {
   /**
-   * True when answers come in the order of their items; otherwise each answer comes when its task is completed.
-   * Default: true.
+   * True when the answers of a map come in the order of their items. If false, each answer comes when its task is
+   * completed. Default: true.
    */
   readonly ordered?: boolean | undefined
   /**
@@ -92,9 +92,11 @@ export interface MapOptions<in I> extends Omit<TaskOptions, "key"> {
    * have room.
    */
   readonly concurrency?: number | undefined
-  /** Returns the key of the task of an item. */
+  /** Returns, for an item of a map, the key of the item's task. */
   readonly key?: ((item: I) => string) | undefined
-  /** A callback after each completed item, with the number of completed items and the number of items in work. */
+  /**
+   * A callback of a map after each completed item, with the number of completed items and the number of items in work.
+   */
   readonly progress?: ((progress: { readonly done: number; readonly running: number }) => void) | undefined
 }
 
@@ -137,9 +139,9 @@ export interface Pool<in X> {
     options?: Omit<TaskOptions, "retries">
   ) => Effect.Effect<A, E | ActorError | PoolFull | TaskTimeout, R>
   /**
-   * Runs a call for each item, and at any time as many calls as the workers have room for. The tasks of a map may wait
-   * even when the queue is full, because the stream reads no more items than it works on. The first failure of a task
-   * fails the stream.
+   * Runs a call for each item; as many of these calls run at the same time as the workers have room for. The tasks of a
+   * map may wait even when the queue is full, because the stream reads no more items than it works on. The first
+   * failure of a task fails the stream.
    */
   readonly map: <
     I,
@@ -154,8 +156,8 @@ export interface Pool<in X> {
   /** A snapshot of the pool: workers, tasks, durations, and the replaced workers by reason. */
   readonly statistics: Effect.Effect<Snapshot.PoolSnapshot>
   /**
-   * Accepts no more tasks, and waits until the accepted tasks are over and the workers are gone. After `within` the
-   * remaining tasks are ended. The drain of a pool waits without a limit by default.
+   * Accepts no more tasks, and waits until the accepted tasks are over and the workers are gone. The tasks that remain
+   * after `within` are interrupted. The drain of a pool waits without a limit by default.
    */
   readonly drain: (within?: Duration.Input) => Effect.Effect<void>
 }
@@ -177,7 +179,8 @@ const progressOf = (report: (progress: { readonly done: number; readonly running
 }
 
 /**
- * The body of a program without types may return a value that is no Effect; the body is then over, and its worker free.
+ * A program without type checks may pass a body that returns no Effect; such a body ends at once, which frees its
+ * worker.
  */
 const effectOf = (given: Effect.Effect<any, any, any>): Effect.Effect<any, any, any> =>
   Effect.isEffect(given) ? given : Effect.die(new Error(`the body of a task must give an Effect, not ${String(given)}`))
@@ -230,13 +233,14 @@ const poolOf = (open: Open.OpenPool): Pool<any> => {
 }
 
 /**
- * A pool of actors that expose these definitions. The options of an actor's start apply to each worker of the pool.
+ * The options of a pool whose workers expose a list of definitions. The options of an actor's start apply to each
+ * worker of the pool.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options<X extends ReadonlyArray<unknown>> extends Settings.PoolOptions, SpawnOptions {
-  /** The definitions that every worker serves; no other endpoints can be called. */
+  /** The definitions that every worker of the pool serves; no other endpoints can be called. */
   readonly expose: X
 }
 
@@ -287,10 +291,11 @@ const makePool = (
   })
 
 /**
- * Makes a pool in the Scope of the context. The pool is returned when its first workers are ready, and fails if one of
- * them does not start. The workers end when the Scope closes: tasks that still wait then fail with `ActorUnreachable`.
+ * Makes a pool in the Scope of the context. `make` returns the pool when its first workers are ready, and fails if one
+ * of these workers does not start. The workers end when the Scope closes, and tasks that still wait for a worker fail
+ * with `ActorUnreachable`.
  *
- * Workers are called `name-1`, `name-2` and so on; `name` defaults to the name of the first endpoint.
+ * The workers of a pool are called `name-1`, `name-2` and so on; `name` defaults to the name of the first endpoint.
  *
  * @example
  * ```ts
@@ -315,8 +320,8 @@ export const make = <const X extends ReadonlyArray<AnyImplemented | Unexposed<X>
   })
 
 /**
- * Makes a pool of the actors of a Service in the Scope of the context: each worker is one such actor, with its own
- * state. The Services that the Service `uses` stand in R, and all workers use them; the option `config` holds the
+ * Makes a pool of the actors of a Service in the Scope of the context: each worker is one actor of the Service, with
+ * its own state. The Services that the Service `uses` stand in R and serve all workers; the option `config` holds the
  * settings of every worker.
  *
  * @example
@@ -398,8 +403,9 @@ export const Service = <Self>(): MakeService<Self> =>
   }) as unknown as MakeService<Self>
 
 /**
- * Makes a client of an Effect RpcGroup over a pool whose Service serves the group: each request is a task, with these
- * options. The client is the one of `Actor.rpcClient`, and may fail with `PoolFull` and `TaskTimeout` as well.
+ * Makes a client of an Effect RpcGroup over a pool whose Service serves the group: each request is a task of the pool
+ * with the given options. The client is like that of `Actor.rpcClient`, but its requests may also fail with `PoolFull`
+ * and `TaskTimeout`.
  *
  * The handlers of a group are built once in each worker, and each worker sees the client as one client.
  *
@@ -423,7 +429,8 @@ export const rpcClient = <Self, Rpcs extends Rpc.Any>(
 > => overPool(pool.name, group, (body) => pool.use(body, options))
 
 /**
- * A pool for code without Effect. A promise is rejected with the error itself, an instance of its class.
+ * A pool for code without Effect. A promise of such a pool is rejected with the error itself, an instance of the
+ * error's class.
  *
  * @category models
  * @since 0.1.0
@@ -454,8 +461,8 @@ export interface PromisePool<in X> {
 }
 
 /**
- * Gives a pool in the form of promises and async iterables. The result is the same pool: its Scope ends it, and it uses
- * the pool's clock and loggers.
+ * Gives a pool in the form of promises and async iterables. The result uses the given pool with its clock and loggers,
+ * and ends with the Scope of this pool.
  *
  * @example
  * ```ts

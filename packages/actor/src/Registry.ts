@@ -62,7 +62,7 @@ const withDirectory: UseDirectory = (use) =>
 const nameOf = (expected: Expected, name: string | undefined): string | undefined =>
   name ?? (isExposed(expected) ? undefined : expected.key)
 
-/** The error for an actor that has the wanted name and exposes other endpoints. */
+/** Makes the error for an actor that has the wanted name but exposes other endpoints. */
 const wrongEndpointError = (entry: Entry, exposed: Exposed): EndpointUnknown =>
   new EndpointUnknown({
     actor: entry.actor,
@@ -71,7 +71,7 @@ const wrongEndpointError = (entry: Entry, exposed: Exposed): EndpointUnknown =>
   })
 
 /**
- * A portal to the actor of an entry; none if the actor turns out to be gone, which is then reported to the registry.
+ * Opens a portal to the actor of a registry entry; none if the actor is gone, which is reported to the registry.
  */
 const open = (
   local: LocalActor,
@@ -79,7 +79,7 @@ const open = (
   entry: ActorRefData
 ): Effect.Effect<Option.Option<Portal<any>>, ActorError, Scope.Scope> =>
   Effect.flatMap(Effect.scope, (scope) => {
-    // An ending child is refused here, because the connection to a child stays open until the child has ended.
+    // A child that is ending counts as gone, although its connection stays open until the child has ended.
     if (local.child(entry.actor.uuid)?.isEnding === true) return Effect.succeedNone
     return Effect.matchEffect(connect(local, entry), {
       onSuccess: (channel) => Effect.asSome(portalOver(local, entry, channel, scope)),
@@ -91,9 +91,9 @@ const open = (
   })
 
 /**
- * Opens a portal to the first of the entries that is the expected actor and is alive. The entries are tried one after
- * the other, because each attempt costs a connection. When no entry leads to a living actor, the result is the reason
- * why the actor of the first entry could not be reached.
+ * Opens a portal to the first of the entries that is the expected actor and is alive. `first` tries the entries one
+ * after the other, because each attempt costs a connection. When no entry leads to a living actor, the result is the
+ * reason why the actor of the first entry could not be reached.
  */
 const first = (
   local: LocalActor,
@@ -118,11 +118,11 @@ const first = (
   })
 
 /**
- * A portal to the actor of this name, or none if no actor has the name now. Of several actors with the name, the search
- * finds the actor that became ready last.
+ * Finds an actor by name: a portal to the actor that has the name now, or none. Of several actors with the name, the
+ * search finds the actor that became ready last.
  *
  * A Service is found by its class, and by default under its own key. Other actors are found by the endpoints that they
- * should expose: the search fails with `EndpointUnknown` if the actor of that name exposes others.
+ * should expose: the search fails with `EndpointUnknown` if the actor of that name does not expose them.
  *
  * @example
  * ```ts
@@ -151,7 +151,8 @@ const findBy = (using: UseDirectory, expected: Expected, name?: string): Effect.
       const asked = nameOf(expected, name)
       const entries = yield* directory.list(asked, mostTried)
       const found = yield* Effect.exit(first(local, directory, entries, expected))
-      // Among many actors of one name, the few that became ready last are nearly always enough.
+      // The search first tries only the few actors of a name that became ready last, because one of these nearly always
+      // answers.
       if (entries.length < mostTried || Exit.isSuccess(found) && Option.isSome(found.value)) return yield* found
       return yield* first(local, directory, yield* directory.list(asked), expected)
     })
@@ -161,8 +162,8 @@ const findBy = (using: UseDirectory, expected: Expected, name?: string): Effect.
 const mostTried = 8
 
 /**
- * Waits for an actor of this name: as `find`, but until an actor has the name, no longer than `within` (default: for
- * ever). Fails with `ActorUnreachable` when `within` has passed.
+ * Waits until an actor has the name, no longer than `within` (default: for ever), and returns a portal to the actor as
+ * `find` does. Fails with `ActorUnreachable` when `within` has passed.
  *
  * @example
  * ```ts
@@ -237,20 +238,20 @@ export interface FindOrStartOptions extends Pick<SpawnOptions, "memoryLimit"> {
   /** The name of the actor. The default name is the key of the actor's Service. */
   readonly name?: string | undefined
   /**
-   * The exits of the actor after which it is started again, while it has a user. The default is `"permanent"`, all
-   * exits.
+   * The exits of the shared actor after which the actor is started again while it has a user. The default is
+   * `"permanent"`: all exits.
    */
   readonly restart?: Restart | undefined
 }
 
 /**
- * A portal to the one actor of this Service and name, which is started if there is none yet. All actors that ask at the
- * same time get a portal to the same actor.
+ * Returns a portal to the shared actor of a Service and a name, which is started if no such actor exists. All actors
+ * that ask at the same time get a portal to the same actor.
  *
- * The root of the tree owns the actor, whichever actor asks. The actor lives until the Scope of its last user is
- * closed, or that user has died. The Scope that closes last waits until the actor is gone, no longer than
- * `Timeouts.cancel`. While the actor has users it is started again when it dies, at most 3 times within 5 seconds, and
- * portals to it survive a restart as those of a supervisor do.
+ * The root of the tree owns the shared actor, whichever actor asks. The shared actor lives until the Scope of its last
+ * user is closed, or that user has died. The Scope that closes last waits until the shared actor is gone, no longer
+ * than `Timeouts.cancel`. A shared actor with users is started again when it dies, at most 3 times within 5 seconds.
+ * Portals to a shared actor survive a restart as those of a supervisor do.
  *
  * An actor of the same Service and name that another owner has started is also found. A shared actor that another owner
  * has started ends when this owner ends it.
@@ -293,11 +294,12 @@ export const findOrStart = <Self, Name extends string, Config>(
     })
   )
 
-/** Milliseconds until a search is repeated because the found actor was ending. */
+/** The milliseconds until a search is repeated because the found actor was ending. */
 const askAgainMillis = 50
 
 /**
- * A portal to an actor whose share ends with the Scope. The keeper is asked again if the actor turns out to be ending.
+ * Opens a portal to a shared actor, with a share that ends with the Scope. The root is asked again if the actor turns
+ * out to be ending.
  */
 const opened = (
   local: LocalActor,
@@ -351,7 +353,8 @@ const firstOf = (directory: Directory, name: string) =>
   Effect.map(directory.list(name, 1), (entries) => Option.fromUndefinedOr(entries[0]))
 
 /**
- * Lists every ready actor, including the root, or those of one name. The actor that became ready last comes first.
+ * Lists every ready actor, including the root, or every ready actor of one name. The actor that became ready last comes
+ * first in the list.
  *
  * @example
  * ```ts
@@ -368,8 +371,9 @@ export const list = (
   withDirectory((directory) => directory.list(filter.name))
 
 /**
- * Watches the listed actors: first all of them (`Snapshot`), then each actor that is added (`Up`) or removed (`Down`),
- * in order. A reader that falls far behind gets a new `Snapshot` instead of the changes that it missed.
+ * Watches the registry: the stream gives first all listed actors (`Snapshot`), then each actor that is added (`Up`) or
+ * removed (`Down`), in order. A reader that falls far behind gets a new `Snapshot` instead of the changes that it
+ * missed.
  *
  * @example
  * ```ts
@@ -392,7 +396,7 @@ export const watch = (
   Stream.unwrap(withDirectory((directory) => Effect.succeed(directory.watch(filter.name))))
 
 /**
- * The registry of another tree: the functions of this module, which ask the root of that tree.
+ * The registry of another tree: the functions `find`, `wait`, `query`, `list` and `watch` ask the root of that tree.
  *
  * @category models
  * @since 0.2.0
@@ -408,13 +412,13 @@ export interface TreeRegistry {
 }
 
 /**
- * The registry of the tree whose root listens at this address, or at one of several. The root of the other tree needs
- * no relation to this tree and no engine. The other root listens at a known place
+ * Returns the registry of the tree whose root listens at the given address, or at one of several addresses. The root of
+ * the other tree needs no relation to this tree and no engine. The other root listens at a known place
  * (`NodeTransport.layerTls({ host, ports })`) from its start on (`listen: true`), and both trees have one secret
  * (`credentials`).
  *
  * Fails with `ActorUnreachable` if no root with the same secret answers at the address within `Timeouts.connect`. The
- * result leaves out actors that are listed only for their own tree.
+ * registry of another tree leaves out actors that are listed only for their own tree.
  *
  * @example
  * ```ts
@@ -445,8 +449,8 @@ export const at = (
   )
 
 /**
- * The addresses of the root of this tree, which `Registry.at` takes in another tree. The root listens from the first
- * question for its addresses on. Fails with `ActorUnreachable` if the root cannot listen.
+ * The addresses of the root of this tree, which `Registry.at` takes in another tree. The root begins to listen when its
+ * addresses are first asked for. Fails with `ActorUnreachable` if the root cannot listen.
  *
  * @example
  * ```ts

@@ -38,7 +38,7 @@ export interface OtlpOptions {
   readonly url: string
   /**
    * Headers of each request, such as the key of a collector. Every actor of the tree gets these headers, and sends them
-   * to the collector. Default: none.
+   * to the collector. By default a request has no such headers.
    */
   readonly headers?: { readonly [name: string]: string }
   /**
@@ -50,14 +50,14 @@ export interface OtlpOptions {
   readonly attributes?: { readonly [name: string]: string }
   /** The encoding of each request to the collector. Default: `json`. */
   readonly encoding?: "json" | "protobuf"
-  /** Milliseconds between two exports of spans and of logs. Default: 1000. */
+  /** The milliseconds between two exports of spans and of logs to the collector. Default: 1000. */
   readonly tracesMillis?: number
   /**
-   * Milliseconds between two exports of an actor's metrics. The default interval between two exports of metrics is 10
-   * 000 milliseconds.
+   * The milliseconds between two exports of an actor's metrics to the collector. The default interval between two
+   * exports of metrics is 10 000 milliseconds.
    */
   readonly metricsMillis?: number
-  /** Milliseconds within which an ending actor must make its last export to the collector. Default: 1000. */
+  /** The milliseconds within which an ending actor must make its last export to the collector. Default: 1000. */
   readonly shutdownMillis?: number
 }
 
@@ -65,8 +65,9 @@ export interface OtlpOptions {
  * Sends the spans, metrics and logs of a tree to a collector, by OTLP over HTTP. Each actor is an instance of one OTLP
  * service, with its name and its path as attributes of the resource.
  *
- * A collector that does not answer causes no failure: the data for the collector are dropped, and an actor ends at most
- * `shutdownMillis` later. A killed actor loses the spans of its last second.
+ * A collector that does not answer causes no failure: the data for the collector are dropped, and the end of an actor
+ * takes at most `shutdownMillis` longer. A killed actor loses the spans that it has not exported, those of its last
+ * `tracesMillis` milliseconds.
  *
  * @example
  * ```ts
@@ -93,8 +94,8 @@ const DevToolsSettings = Schema.Struct({ url: Schema.optionalKey(Schema.String) 
  */
 export interface DevToolsOptions {
   /**
-   * The address of the developer tool's WebSocket. The default is `ws://localhost:34437`, where Effect's extension
-   * for editors listens.
+   * The address of the developer tool's WebSocket. The default address is `ws://localhost:34437`, where Effect's
+   * extension for editors listens.
    */
   readonly url?: string
 }

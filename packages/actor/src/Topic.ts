@@ -46,7 +46,7 @@ export type Element<A, K extends string = string> =
  * @since 0.1.0
  */
 export interface Options<S extends Endpoint.Wire, K extends string> {
-  /** The module that exports the result of `serve`, as `import.meta.url`. `import.meta.url`. */
+  /** The module that exports the result of the topic's `serve`, as `import.meta.url`. */
   readonly module: string
   /** The schema of the topic's messages. */
   readonly message: S
@@ -68,9 +68,11 @@ export interface Options<S extends Endpoint.Wire, K extends string> {
  * @since 0.1.0
  */
 export interface SubscribeOptions<out K extends string> {
-  /** The keys of the messages that the subscriber reads. Default: all. */
+  /** The keys of the messages that the subscriber reads. By default the subscriber reads the messages of all keys. */
   readonly keys?: ReadonlyArray<K> | undefined
-  /** The number of earlier messages that the subscriber gets, of those that the topic has kept. Default: 0. */
+  /**
+   * The number of earlier messages that the subscriber gets, out of the messages that the topic has kept. Default: 0.
+   */
   readonly replay?: number | undefined
   /** The treatment of a message for which the subscriber has no room. Default: `"block"`. */
   readonly overflow?: Overflow | undefined
@@ -113,24 +115,24 @@ export interface TopicClass<in out Self, Name extends string, A, K extends strin
   readonly publishAll: (messages: Iterable<A>) => Effect.Effect<void, ActorError, Self>
   /**
    * Reads the messages that are published to the topic from now on. The stream of a subscription does not end by
-   * itself: it fails if the topic has ended and no successor is there in time. When a supervisor restarts the topic,
-   * the stream gives a `Gap`, and continues with the messages that the successor has kept.
+   * itself: it fails if the topic's actor has ended and no successor is ready in time. When a supervisor restarts the
+   * topic, the stream gives a `Gap`, and continues with the messages that the successor has kept.
    */
   readonly subscribe: (options?: SubscribeOptions<K>) => Stream.Stream<Element<A, K>, ActorError, Self>
   /**
-   * The topic's subscribers, the publishers that wait for one of them, and the messages that are kept for later
-   * subscribers.
+   * A snapshot of the topic: its subscribers, the publishers that wait for a subscriber, and the messages that are kept
+   * for later subscribers.
    */
   readonly statistics: Effect.Effect<TopicSnapshot, ActorError, Self>
-  /** Serves the topic: a module that exports the result becomes the topic's actor. */
+  /** Implements the topic: a module that exports the result of `serve` becomes the topic's actor. */
   readonly serve: () => Served<Self>
-  /** Serves the topic in this process, with the codec, for tests and small programs. */
+  /** Serves the topic in this process, with messages through the codec, for tests and small programs. */
   readonly layerTest: Layer.Layer<Self>
 }
 
 /**
- * The number of losses in a row, without a subscription in between, after which a subscriber fails. Restarts of the
- * topic do not explain more losses.
+ * The number of losses in a row, without a subscription in between, after which a subscriber fails. A subscriber fails
+ * at more losses, because restarts of the topic do not explain them.
  */
 const maxLosses = 3
 
@@ -170,7 +172,7 @@ const bound = (topic: string, option: "buffer" | "replay", value: number, least:
 
 type AnyPortal = Portal<any>
 
-/** Fails at the first element that is an error, after the stream has given all elements before the error. */
+/** Fails a stream at its first element that is an error, after the stream has given all elements before the error. */
 const upToFailure = <A extends object, E>(
   elements: Stream.Stream<A | PayloadInvalid, E>
 ): Stream.Stream<A, E | PayloadInvalid> =>
@@ -213,7 +215,8 @@ const follow = <A, K extends string>(
     }
     const attempt = Effect.sync(() => {
       stands = false
-      // This subscriber has not read the messages that a successor of the topic's actor has kept.
+      // The subscriber asks the successor of the topic's actor for the messages that this successor has kept, because
+      // the subscriber has not read these messages.
       const call = Broker.subscribe({ keys: keys ?? null, overflow, replay: isFirst ? replay : kept } as never)
       return (portal.stream(call as never, { window: { items: window } }) as Stream.Stream<Broker.Item, ActorError>)
         .pipe(
@@ -230,8 +233,8 @@ const follow = <A, K extends string>(
   })
 
 /**
- * Declares a topic: a class that is its key in the context, with `layer` to run its actor, and `serve` for the module
- * that implements it. `publish` and `subscribe` use the topic in the context.
+ * Declares a topic: a class that is the topic's key in the context, with `layer` to run the topic's actor, and `serve`
+ * for the module that implements the topic. `publish` and `subscribe` use the topic in the context.
  *
  * @example
  * ```ts

@@ -29,7 +29,7 @@ describe("A stream whose source emits one item at a time", () => {
       assert.isBelow((yield* frank.statistics).channel.received.frames - received.frames, 200)
     })).pipe(inMemory))
 
-  it.effect("an item of a stream waits for no other item: it is sent when its producer pauses", () =>
+  it.effect("an item of a stream is sent when its producer pauses, without waiting for a further item", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [oneByOne] })
       const seen: Array<number> = []
@@ -55,7 +55,7 @@ describe("A stream whose source emits one item at a time", () => {
       }
     })).pipe(inMemory))
 
-  it.effect("items of a stream before an item that does not match arrive, then PayloadInvalid, even if the producer emits nothing more", () =>
+  it.effect("items of a stream before an item that does not match arrive, followed by PayloadInvalid, even if the producer pauses", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [oneByOne] })
       for (const then of ["end", "hang", "fail"] as const) {

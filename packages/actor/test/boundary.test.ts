@@ -47,7 +47,7 @@ describe("The checks of payloads on both sides of a connection", () => {
       assert.isAbove(yield* frames(frank), before)
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a payload of another shape than its schema fails the call with PayloadInvalid, and is no defect", () =>
+  it.effect("a payload of another shape than its schema fails the call with PayloadInvalid, and not with a defect", () =>
     Effect.gen(function*() {
       for (const payload of [undefined, null, 7, {}, { n: "4" }, { n: Number.NaN }]) {
         const error = yield* Effect.flip(Actor.runInActor(times(payload as never)))

@@ -128,7 +128,7 @@ describe("A peer that breaks rules of the protocol", () => {
       })
   )
 
-  it.effect("a channel reads no word after a violation, and sends none any more", () =>
+  it.effect("a channel reads and sends no word after a violation", () =>
     Effect.gen(function*() {
       const [left, right] = yield* crowded
       right.channel.send(last(99))
@@ -286,7 +286,7 @@ describe("Calls that cross a Bye", () => {
       assert.deepStrictEqual(began, ["maybe", "no", "no"])
     }))
 
-  it.effect("G210: a Bye says up to which call of the peer this side has read", () =>
+  it.effect("G210: a Bye contains the number of the last call of the peer that this side has read", () =>
     Effect.gen(function*() {
       const [left, right] = pair(dialler("left"))
       yield* settle
@@ -364,7 +364,7 @@ describe("The handshake of a channel", () => {
       assert.isTrue(peer.ended())
     }))
 
-  it.effect("garbage instead of a greeting ends the connection, and the error says so", () =>
+  it.effect("bytes that are no greeting end the connection, with an error that names the fault", () =>
     Effect.gen(function*() {
       const peer = raw(acceptor("right"))
       peer.send(new Uint8Array([4, 0, 0, 0, 0xff, 0xfe, 0xfd, 0xfc]))
@@ -374,7 +374,7 @@ describe("The handshake of a channel", () => {
       assert.isTrue(peer.ended())
     }))
 
-  it.effect("a connection that ends during the greeting fails with an error that says so", () =>
+  it.effect("a connection that ends during the greeting fails with an error that names the greeting", () =>
     Effect.gen(function*() {
       const peer = raw(acceptor("right"))
       peer.cut()

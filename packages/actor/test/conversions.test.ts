@@ -17,7 +17,7 @@ const inChat = <A, E, R>(body: (stream: Dialog.MsgStream<any, typeof Short.Type,
   })).pipe(Effect.provide(MemoryActor.layer))
 
 describe("The stream of a dialog as Effect's Stream, Sink and Channel", () => {
-  it.effect("a Sink of a dialog sends and then ends this side's half, and a Stream of it receives until the callee ends its half", () =>
+  it.effect("a Sink of a dialog sends and then ends this side's half, and a Stream of the dialog receives until the callee ends its half", () =>
     inChat(Effect.fnUntraced(function*(stream) {
       yield* Stream.run(Stream.make(say("a"), say("b")), stream.toSink)
       const texts = yield* Stream.runCollect(Stream.map(stream.toStream, ({ text }) => text))
@@ -44,7 +44,7 @@ describe("The stream of a dialog as Effect's Stream, Sink and Channel", () => {
       assert.strictEqual(error, "broken")
     })))
 
-  it.effect("a narrowed stream of a dialog gives only matching messages, until its Scope closes", () =>
+  it.effect("a narrowed stream of a dialog gives only messages that match the narrower schema, until its Scope closes", () =>
     inChat(Effect.fnUntraced(function*(stream) {
       yield* stream.sendAll([say("short"), say("much too long"), say("long again, but fine")])
       yield* Effect.scoped(Effect.gen(function*() {

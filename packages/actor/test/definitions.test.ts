@@ -44,7 +44,7 @@ describe("The definitions of a process", () => {
     assert.throws(() => definitionOf(run), /makes 2 endpoints named "run" \(at \S+:\d+:\d+ and at \S+:\d+:\d+\)/)
   })
 
-  it("a definition that names the module of its Service's implementation comes before the others", () => {
+  it("a definition that names the module of its Service's implementation is found before other definitions of the Service", () => {
     recordDefinitions()
     const from = Actor.serveFrom(Store, () => Promise.resolve({ default: live }))
     const live = Store.serve({ ping: () => Effect.void })

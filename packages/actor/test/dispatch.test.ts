@@ -144,7 +144,7 @@ describe("A callee that breaks rules of the protocol", () => {
       })
   )
 
-  it.effect("an answer that cannot be decoded fails only its own call", () =>
+  it.effect("an answer of a callee that cannot be decoded fails only its own call", () =>
     Effect.gen(function*() {
       const { end, fibers, gate, say } = yield* caller
       gate.openUnsafe()

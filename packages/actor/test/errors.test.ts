@@ -71,7 +71,7 @@ describe("Any value that a handler throws", () => {
       }).pipe(inMemory)
   )
 
-  it.effect("a chain of causes arrives, is cut when it is long, and may contain itself", () =>
+  it.effect("a chain of causes of a thrown error arrives, is cut when it is long, and may contain itself", () =>
     Effect.gen(function*() {
       const deep = yield* remote(Actor.runInActor(throwing({ what: "a deep chain" })))
       assert.strictEqual(deep.boxed.cause?.cause?.message, "level 28")
@@ -100,7 +100,7 @@ describe("Any value that a handler throws", () => {
       assert.notProperty(bare.boxed, "properties")
     }).pipe(inMemory))
 
-  it.effect("G104: a property of an error that is cyclic, huge, deep, no data or that throws is left out, and the others arrive", () =>
+  it.effect("G104: a property of an error that is cyclic, huge, deep, no data or that throws is left out, and the other properties arrive", () =>
     Effect.gen(function*() {
       const { boxed } = yield* remote(Actor.runInActor(throwing({ what: "an error with odd properties" })))
       assert.strictEqual(boxed.type, "Odd")
@@ -127,7 +127,7 @@ describe("Any value that a handler throws", () => {
       )
     }).pipe(inMemory))
 
-  it.effect("G104: the number of errors in one failure is bounded, even if aggregates nest or contain themselves", () =>
+  it.effect("G104: the number of errors in one failure is bounded, even if AggregateErrors are nested or contain themselves", () =>
     Effect.gen(function*() {
       const count = (boxed: ActorError.RemoteActorError["boxed"]): number =>
         (boxed.parts ?? []).reduce((sum, part) => sum + 1 + count(part), 0)
@@ -137,7 +137,7 @@ describe("Any value that a handler throws", () => {
       assert.strictEqual(count(round.boxed), 8)
     }).pipe(inMemory))
 
-  it.effect("a huge error message is cut, and says so", () =>
+  it.effect("a huge message of a thrown error is cut, and ends with a note that it was cut", () =>
     Effect.gen(function*() {
       const { boxed } = yield* remote(Actor.runInActor(throwing({ what: "a long message" })))
       assert.isBelow(boxed.message.length, 70_000)
@@ -213,7 +213,7 @@ describe("a cause crosses with all its reasons", () => {
     ) => [type, message, origin.name])
   }
 
-  it.effect("G26: a defect beside a typed failure arrives together with it, and the failure can still be caught", () =>
+  it.effect("G26: a defect beside a typed failure arrives together with the failure, which can still be caught", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(othersOf(yield* Effect.exit(Actor.runInActor(messy()))), [
         ["RangeError", "beside it", "messy"]
@@ -234,7 +234,7 @@ describe("a cause crosses with all its reasons", () => {
       assert.strictEqual((error as ActorError.RemoteActorError).type, "Known")
     }).pipe(inMemory))
 
-  it.effect("a cause of several failures arrives with the first as the error, and with the others beside it", () =>
+  it.effect("a cause of several failures arrives with its first failure as the error, and with the other failures beside the error", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.runInActor(twice()))
       assert.deepStrictEqual(othersOf(exit), [["Known", `{"_tag":"Known","n":2}`, "twice"], [

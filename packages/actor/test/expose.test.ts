@@ -26,7 +26,7 @@ const sent = (portal: { readonly statistics: Actor.Portal<never>["statistics"] }
   Effect.map(portal.statistics, ({ channel }) => channel.sent.frames)
 
 describe("An actor and the endpoints that it exposes", () => {
-  it.effect("G6: a call of an endpoint that is not exposed fails with EndpointUnknown, which lists the exposed ones", () =>
+  it.effect("G6: a call of an endpoint that is not exposed fails with EndpointUnknown, which lists the exposed endpoints", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime, count] })
       const before = yield* sent(frank)
@@ -47,7 +47,7 @@ describe("An actor and the endpoints that it exposes", () => {
       assert.isTrue(yield* frank.run(isPrime({ n: 7 })))
     })).pipe(inMemory))
 
-  it.effect("a value that is no call is refused by a portal as a defect that names it", () =>
+  it.effect("a value that is no call is refused by a portal with a defect that names the value", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime] })
       for (const wrong of [undefined, 7, Effect.succeed(1), () => 1]) {

@@ -71,7 +71,7 @@ describe("A nursery with a failure", () => {
       assert.deepStrictEqual(failOf(yield* Effect.exit(region)), new Failed({ name: "job" }))
     }).pipe(inMemory))
 
-  it.effect("a body that catches the failure of a job does not save its nursery", () =>
+  it.effect("a nursery fails with the failure of its job, even if the body catches this failure", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const region = Actor.nursery(Effect.gen(function*() {
@@ -83,7 +83,7 @@ describe("A nursery with a failure", () => {
       assert.deepStrictEqual(failOf(yield* Fiber.join(fiber)), new Failed({ name: "job" }))
     }).pipe(inMemory))
 
-  it.effect("a body that turns the failure of a job into another one does not hide the first", () =>
+  it.effect("a nursery's body that turns the failure of a job into another failure does not hide the failure of the job", () =>
     Effect.gen(function*() {
       const region = Actor.nursery(Effect.gen(function*() {
         const job = yield* Actor.forkInActor(fails({ name: "job" }))
@@ -94,7 +94,7 @@ describe("A nursery with a failure", () => {
       assert.deepStrictEqual(others(exit), ["string: mine"])
     }).pipe(inMemory))
 
-  it.effect("a body that awaits a job and fails with the job's error reports it once", () =>
+  it.effect("a nursery's body that awaits a job and fails with the job's error reports this error once", () =>
     Effect.gen(function*() {
       const events = yield* collectEvents
       const region = Actor.nursery(Effect.flatMap(Actor.forkInActor(fails({ name: "job" })), (job) => job.result))
@@ -124,7 +124,7 @@ describe("A nursery with a failure", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("a failing job among daemons and sleeping jobs is the only error of the nursery, and all others are cancelled", () =>
+  it.effect("a failing job among daemons and sleeping jobs is the only error of the nursery, and all other work is cancelled", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.exit(crowd(() =>
@@ -159,7 +159,7 @@ describe("A nursery with a failure", () => {
       assert.deepStrictEqual(answer, ["call", true])
     }).pipe(inMemory))
 
-  it.effect("a body that dies ends the actors of its nursery, which dies with the same defect", () =>
+  it.effect("a nursery's body that dies ends the actors of the nursery, which dies with the same defect", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const defect = new RangeError("local")

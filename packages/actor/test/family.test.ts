@@ -57,7 +57,7 @@ describe("An actor and its ancestors", () => {
 })
 
 describe("An actor and its parent", () => {
-  it.effect("G6: an actor calls the endpoints that its parent exposes, and no others", () =>
+  it.effect("G6: an actor calls the endpoints that its parent exposes, and no other endpoints of the parent", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Actor.runInActor(reports()), "mother heard a report")
       assert.deepStrictEqual(yield* Actor.runInActor(takesFeed()), [1, 2, 3])
@@ -76,7 +76,7 @@ describe("An actor and its parent", () => {
       assert.match(error.boxed.message, /delegatesReport@\d+ does not expose audit/)
     }).pipe(withParent))
 
-  it.effect("interrupting a child's handler interrupts its call to the parent, and waits for it", () =>
+  it.effect("interrupting a child's handler interrupts the handler's call to the parent, and waits for the end of this call", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Actor.runInActor(leans()))

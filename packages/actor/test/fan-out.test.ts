@@ -75,7 +75,7 @@ describe("The machine of a fan-out", () => {
     assert.isFalse(FanOut.isShared(world.state))
   })
 
-  it("a `wait` member of a fan-out holds back the others once it is its capacity behind, and only while it is a member", () => {
+  it("a `wait` member of a fan-out holds back the other members once it is its capacity behind, and only while it is a member", () => {
     const world = new World()
     const slow = world.join("wait", 2)
     const quick = world.join("wait")
@@ -124,7 +124,7 @@ describe("The machine of a fan-out", () => {
     assert.deepStrictEqual(times(3, () => world.take(first)), [3, 4, 5])
   })
 
-  it("the owner of a fan-out holds back no member, is told what it lost, and gets its unread items back at the end", () => {
+  it("the owner of a fan-out holds back no member, is told of its lost items, and gets its unread items back at the end", () => {
     const world = new World()
     const member = world.join("wait", 8)
     const owner = world.join("owner", 2)
@@ -136,7 +136,7 @@ describe("The machine of a fan-out", () => {
     assert.isFalse(FanOut.isShared(world.state))
   })
 
-  it("unread items of a fan-out go to the owner when the other members leave, however far it fell behind", () => {
+  it("unread items of a fan-out go to the owner when the other members leave, however far the owner has fallen behind", () => {
     const world = new World()
     const slow = world.join("wait", 8)
     const owner = world.join("owner", 2)

@@ -80,7 +80,7 @@ describe("A shared actor", () => {
       })
     ))
 
-  it.effect("G219: a refused caller does not keep a shared actor alive", () =>
+  it.effect("G219: a caller whose request for a shared actor was refused does not keep the shared actor alive", () =>
     supervised(
       Layer.empty,
       Effect.gen(function*() {

@@ -212,7 +212,7 @@ describe("The shutdown ladder under random events", () => {
   })
 })
 
-describe("The length of a climb of the shutdown ladder", () => {
+describe("The time that a climb of the shutdown ladder takes", () => {
   /** All the times that can pass between `end` and the last rung, whatever the actor says and does not say. */
   const durations = (rung: Ladder.Rung, spent: number): ReadonlyArray<number> => {
     // A kill is reaped by the system: the bound of that rung is for a spawner that never reports it.
@@ -238,7 +238,7 @@ describe("The length of a climb of the shutdown ladder", () => {
     assert.strictEqual(Math.max(...all), 6_000)
   })
 
-  it("the shutdown ladder has separate bounds for a leave that goes on and for a kill that is not reaped", () => {
+  it("the shutdown ladder has separate bounds for an actor that asks to leave and for a killed process that is not reaped", () => {
     const leave = Ladder.boundOf(Timeouts.defaults, "leave")
     assert.strictEqual(leave, Ladder.leaveGraceMillis)
     assert.strictEqual(Ladder.boundOf(Timeouts.defaults, "reap"), Ladder.reapBoundMillis)

@@ -147,7 +147,7 @@ describe("A callback of a dialog or an owner that throws", () => {
       assert.deepStrictEqual(lost.map(({ _tag }) => _tag), ["ProtocolViolation"])
     }))
 
-  it("a callback that throws does not keep other waiters from being woken once, without those that have left", () => {
+  it("a callback that throws does not prevent the call of other waiting callbacks, and removed callbacks are not called", () => {
     const waiters = new Waiters<number>()
     const woken: Array<number> = []
     waiters.add(broken)
@@ -165,7 +165,7 @@ describe("A callback of a dialog or an owner that throws", () => {
 })
 
 describe("A program that has frozen Error", () => {
-  it("a program that has frozen Error still gets errors, with the stacks that they have", () => {
+  it("a program that has frozen Error still gets errors, with unchanged stacks", () => {
     const limit = Object.getOwnPropertyDescriptor(Error, "stackTraceLimit")!
     Object.defineProperty(Error, "stackTraceLimit", { ...limit, writable: false })
     try {
@@ -200,7 +200,7 @@ describe("A program that has frozen Error", () => {
 describe("A lost connection and the calls that may have begun", () => {
   const beganOf = (error: ActorError.ActorError | undefined) => error?._tag === "ActorLost" ? error.began : undefined
 
-  it.effect("G80: a lost call may have begun if its Start was handed to the connection, and has not if its Start still waited or came later", () =>
+  it.effect("G80: a lost call may have begun if its Start was handed to the connection, and has not begun if its Start still waited or came later", () =>
     Effect.gen(function*() {
       const [near, far] = MemoryTransport.pair()
       let room = true

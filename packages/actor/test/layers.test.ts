@@ -50,7 +50,7 @@ describe("The layers of an actor", () => {
       assert.match(journal.at(-1)!, /released/)
     }).pipe(inMemory))
 
-  it.effect("G5: two actors share no layer: each builds its own", () =>
+  it.effect("G5: two actors share no layer: each actor builds its own layer", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const [a, b] = yield* Effect.all([Actor.runInActor(first()), Actor.runInActor(first())], { concurrency: 2 })
@@ -133,7 +133,7 @@ describe("The layers of an actor", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("a layer that dies makes its start fail with SpawnFailed at the step layer too", () =>
+  it.effect("a layer that dies makes its start fail with SpawnFailed at the step layer", () =>
     Effect.gen(function*() {
       const error = yield* spawnFailed(Effect.scoped(Actor.startScoped("frank", { expose: [dying] })))
       assert.strictEqual(error.step, "layer")

@@ -71,7 +71,7 @@ const doors = (listening: Effect.Effect<void> = Effect.void) => {
 }
 
 describe("An actor whose listener was removed from outside", () => {
-  it.effect("an actor without a reachable listener opens one new listener for all who ask for its address, and closes the old one", () =>
+  it.effect("an actor without a reachable listener opens one new listener for all requests of its address, and closes the old listener", () =>
     Effect.gen(function*() {
       const { away, closed, listen } = doors(Effect.yieldNow)
       const peers = yield* listening(listen)
@@ -124,7 +124,7 @@ describe("An actor whose listener was removed from outside", () => {
 })
 
 describe("an actor with several transports", () => {
-  it.effect("an actor with several transports is dialled by the first usable one, in the order of the program", () =>
+  it.effect("an actor with several transports is dialled by the first usable transport, in the order of the program", () =>
     Effect.gen(function*() {
       const dialled: Array<string> = []
       const broken = new Set<string>()

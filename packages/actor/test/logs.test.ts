@@ -127,7 +127,7 @@ describe("logs of an actor reach the root's loggers", () => {
       assert.isFalse("request" in lines[5]!.annotations)
     }))
 
-  it.effect("values and causes in a log line arrive as text", () =>
+  it.effect("values and causes in a log line of an actor arrive as text", () =>
     Effect.gen(function*() {
       const { lines } = yield* logged(Actor.runInActor(show()))
       assert.deepStrictEqual(lines[0]!.message, ["text", "7", `{"a":[1]}`])
@@ -159,7 +159,7 @@ describe("logs of an actor reach the root's loggers", () => {
       assert.deepStrictEqual(lines.map(text), ["Warn goodbye"])
     }))
 
-  it.effect("a log line that is too long for a frame is cut, and no other line is lost with it", () =>
+  it.effect("a log line that is too long for a frame is cut, and no other log line is lost", () =>
     Effect.gen(function*() {
       const { answer, lines } = yield* logged(Actor.nursery(Effect.gen(function*() {
         const frank = yield* Actor.start("frank", { expose: [shout, talk, isPrime] })
@@ -173,7 +173,7 @@ describe("logs of an actor reach the root's loggers", () => {
       assert.isBelow(text(lines[0]!).length, 70_000)
     }))
 
-  it.effect("lines that are dropped in a flood of log lines are counted", () =>
+  it.effect("log lines of an actor that are dropped in a flood of log lines are counted", () =>
     Effect.gen(function*() {
       const { lines } = yield* logged(Actor.runInActor(countdown({ n: 20_000 })))
       const dropped = lines.filter((line) => /log records were dropped/.test(text(line)))

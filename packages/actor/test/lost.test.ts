@@ -72,7 +72,7 @@ describe("An actor that is lost", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("a connection that ends while the process stays is explained after 100 ms, and the process is then ended", () => {
+  it.effect("the loss of a connection whose process stays is reported after 100 ms, and the process is ended", () => {
     const theatre = Puppets.make({ stubborn: ["frank"] })
     return Effect.gen(function*() {
       yield* Journal.fresh

@@ -292,7 +292,7 @@ describe("The interruption of a nursery", () => {
       ])
     }).pipe(inMemory))
 
-  it.effect("an outer nursery that fails first ends the nursery inside it", () =>
+  it.effect("an outer nursery that fails before its inner nursery ends the inner nursery", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.flip(Actor.nursery(Effect.gen(function*() {

@@ -71,7 +71,7 @@ describe("The Outlet of a stream", () => {
       yield* Fiber.interrupt(fiber)
     }))
 
-  it.effect("G85: an Outlet measures each item: a large item behind a small one is not taken for small", () =>
+  it.effect("G85: an Outlet measures each item, so that a large item behind a small item does not count as small", () =>
     Effect.gen(function*() {
       const { encoded, outlet } = make()
       const fiber = yield* Effect.forkChild(outlet.send([page(8), ...Array.from({ length: 16 }, () => page(2 * MiB))]))
@@ -96,7 +96,7 @@ describe("The Outlet of a stream", () => {
       assert.deepStrictEqual([encoded, sent], [[1], [1]])
     }))
 
-  it.effect("an Outlet sends one chunk each time a full connection has had room", () =>
+  it.effect("an Outlet sends one chunk each time its full connection has had room", () =>
     Effect.gen(function*() {
       const { outlet, sent, setFull, wake } = make()
       setFull(true)

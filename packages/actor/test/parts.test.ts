@@ -91,7 +91,7 @@ describe("A large word in parts", () => {
     assert.deepStrictEqual(peer.said.map(({ _tag }) => _tag), ["Welcome", "Violation"])
   })
 
-  it("G227: a call that is made during a large word in parts begins before the large word, which begins when it is whole", () => {
+  it("G227: the handler of a call that is made while a large word leaves in parts starts before the large word has arrived whole", () => {
     const peer = handled()
     const begun: Array<number> = []
     peer.end.onStart = ({ dialog }) => void begun.push(dialog)
@@ -120,7 +120,7 @@ describe("A large word in parts", () => {
       assert.strictEqual(peer.end.closed?._tag, "ProtocolViolation")
     }))
 
-  it.effect("a cancel withdraws a large word that waits for others: the word's dialog is told later, and its peer never hears of the word", () =>
+  it.effect("a cancel withdraws a large word that waits for others: the dialog of the word learns of the cancel later, and the peer never hears of the word", () =>
     Effect.gen(function*() {
       const peer = handled()
       peer.limit()

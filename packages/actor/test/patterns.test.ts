@@ -90,7 +90,7 @@ describe("A link of work to an actor", () => {
 })
 
 describe("The first answer of several actors", () => {
-  it.effect("G162: the first answer of several actors wins after all others have been cancelled and have cleaned up", () =>
+  it.effect("G162: the first answer of several actors wins after all other actors have been cancelled and have cleaned up", () =>
     inMemory(
       within(30_000)(Actor.nursery(Effect.gen(function*() {
         const lines = yield* Journal.fresh

@@ -107,7 +107,7 @@ describe("An ambient Layer", () => {
       assert.deepStrictEqual(P.seen.ambient, [])
     }))
 
-  it.effect("ambient Layers are built in the order of the option, so the last of two wins", () =>
+  it.effect("ambient Layers are built in the order of the option, so the last of two Layers wins", () =>
     Effect.gen(function*() {
       yield* P.fresh
       const both = MemoryActor.layer({ ambient: [P.Around({ label: "first" }), P.Around({ label: "last" })] })
@@ -183,7 +183,7 @@ describe("A Discovery of the program", () => {
 })
 
 describe("Actor.startScoped of a Service", () => {
-  it.effect("Actor.startScoped of a Service starts its actor for as long as the Scope, under the name that is asked for", () =>
+  it.effect("Actor.startScoped of a Service starts its actor under the requested name, and the actor lives as long as the Scope", () =>
     Effect.gen(function*() {
       let portal: Actor.Portal<Counter> | undefined
       yield* Effect.scoped(Effect.gen(function*() {

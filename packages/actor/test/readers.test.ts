@@ -60,7 +60,7 @@ const ended = Effect.catchIf((error: unknown) => Cause.isDone(error), () => Effe
 
 describe("Readers of one stream", () => {
   it.effect.prop(
-    "G50, G51: each reader of a stream gets every item in order, without a gap, while others come and go",
+    "G50, G51: each reader of a stream gets every item in order, without a gap, while other readers come and go",
     {
       readers: Arbitrary.array(Arbitrary.schema(Reader), { minLength: 2, maxLength: 6 }),
       every: Arbitrary.schema(Schema.Literals([0, 1]))

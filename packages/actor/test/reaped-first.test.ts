@@ -23,7 +23,7 @@ describe("A process that exits before its owner gets its handle", () => {
 })
 
 describe("A process that is reaped before its connection ends", () => {
-  it.effect("an actor that is reaped before its connection ends is lost, not closed, for open calls and for later ones", () => {
+  it.effect("an actor that is reaped before its connection ends is lost, not closed, for open calls and for later calls", () => {
     const theatre = Puppets.make()
     return Effect.scoped(Effect.gen(function*() {
       const frank = yield* Actor.startScoped("frank", { expose: [work] })

@@ -46,7 +46,7 @@ describe("An RpcGroup as the contract of a Service", () => {
     assert.doesNotThrow(define(group.annotate(References.MinimumLogLevel, "Info")))
   })
 
-  it.effect("a group with parse options is refused by a client as well", () =>
+  it.effect("an RpcGroup with parse options is refused when a client of the group is made", () =>
     Effect.gen(function*() {
       const group = Asked.annotateRpcs(Rpc.ParseOptions, { onExcessProperty: "error" })
       const exit = yield* Effect.exit(Actor.rpcClient(yield* Asking, group))
@@ -228,7 +228,7 @@ describe("The endpoints of an RpcGroup", () => {
     assert.strictEqual(Rpc.ParseOptions.key, RpcEndpoints.marks.parseOptions)
   })
 
-  it("each procedure of a group has one endpoint value, because codecs are cached by it", () => {
+  it("each procedure of an RpcGroup has one endpoint value, by which its codecs are cached", () => {
     assert.strictEqual(
       RpcEndpoints.endpointsOf("again", Asked as unknown as RpcEndpoints.Group).get("Add"),
       endpoints.get("Add")

@@ -164,7 +164,7 @@ describe("The settings of a Service", () => {
       assert.strictEqual(yield* Effect.provide(Strict.calls.increment(by(1)), strict), 1)
     }).pipe(inMemory))
 
-  it.effect("G114: settings appear in no log, event, snapshot or registry entry, nor in the error of a wrong one", () => {
+  it.effect("G114: settings appear in no log, event, snapshot or registry entry, nor in the error of a wrong setting", () => {
     const logs = captureLogs()
     return Effect.gen(function*() {
       const events = yield* collectEvents

@@ -101,7 +101,7 @@ describe("A shared actor", () => {
       assert.include(String(Exit.isFailure(exit) && exit.cause), "the cleanup of Mail failed")
     })))
 
-  it.effect("G194: a shared actor whose cleanup fails fails its last user also where that is another actor", () =>
+  it.effect("G194: a shared actor whose cleanup fails fails its last user, even if this user is another actor", () =>
     inMemory(Effect.gen(function*() {
       slowEnd.fails = true
       const error = yield* Effect.flip(Actor.runInActor(share({ name: "post", millis: 0 })))
@@ -119,7 +119,7 @@ describe("A shared actor", () => {
       assert.deepStrictEqual(lives(lines), [])
     })))
 
-  it.effect("G194: a caller gets a new shared actor while the last one ends", () =>
+  it.effect("G194: a caller gets a new shared actor while the previous shared actor ends", () =>
     inMemory(Effect.gen(function*() {
       const scope = yield* Scope.make()
       const first = yield* Scope.provide(Registry.findOrStart(Mail), scope)

@@ -44,7 +44,7 @@ const slow = Effect.gen(function*() {
 })
 
 describe("A connection that accepts no bytes", () => {
-  it.effect("G86: a connection that accepts no bytes has few open dialogs, and others begin when it accepts some", () =>
+  it.effect("G86: a connection that accepts no bytes has few open dialogs, and further dialogs begin when it accepts bytes", () =>
     drained(Effect.gen(function*() {
       const { call, channel, cut, drain, starts } = yield* slow
       for (const kib of [200, 200, 200, 1, 200]) yield* Effect.forkChild(call(kib), { startImmediately: true })

@@ -198,7 +198,7 @@ describe("a slow reader of a stream slows the producer of the stream", () => {
       assert.isAtMost(produced.get("large")!, 5 + 4)
     })).pipe(inMemory))
 
-  it.effect("G33: several streams share one portal, and a reader that stops reading holds up no other", () =>
+  it.effect("G33: several streams share one portal, and a reader that stops reading holds up no other reader", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* Journal.fresh
       const frank = yield* Actor.start("frank", { expose: [numbers, chunked, isPrime] })

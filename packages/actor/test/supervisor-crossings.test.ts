@@ -55,7 +55,7 @@ describe("The end of a dynamic child", () => {
     ))
 })
 
-describe("A stop by hand", () => {
+describe("A stop of a supervised child by hand", () => {
   it.effect("G215: a stop by hand returns when its actor is gone, even if a start by hand follows while the stop waits", () =>
     supervised(
       Supervisor.layer({}, [Mail]),
@@ -76,7 +76,7 @@ describe("A stop by hand", () => {
 
 const once: Machine.ChildSpec = { ...child("s"), restart: "transient" }
 
-describe("A child that has ended for good", () => {
+describe("A supervised child that has ended for good", () => {
   it("G216: a child that has ended for good is started again when a child that uses it is rolled", () => {
     const played = up([once, child("a", "s")])
     assert.deepStrictEqual(played.play("s dies Returned; s stopped; roll a; s2 up; a2 up; a1 drained 0; a1 stopped"), [
@@ -91,7 +91,7 @@ describe("A child that has ended for good", () => {
     ])
   })
 
-  it("G216: an ended child is started again for the standby of one that uses it, when that has to start", () => {
+  it("G216: an ended child is started again when the standby of a child that uses it has to start", () => {
     const played = up([once, { ...child("a", "s"), standby: true }])
     assert.deepStrictEqual(
       played.play("a2 up; s dies Returned; s stopped; a2 dies; a2 stopped; a rested; s2 up; a3 up"),
@@ -111,7 +111,7 @@ describe("A child that has ended for good", () => {
 })
 
 describe("A roll that meets a newer standby", () => {
-  it("G216: a roll continues with the standby of its next child if that is newer already", () => {
+  it("G216: a roll continues with the standby of its next child if this standby was started after the roll had begun", () => {
     const played = up([child("a"), { ...child("c"), standby: true }])
     played.play("c1 dies; roll a,c; c1 stopped; c2 up; c3 up; a2 up; a1 drained 0")
     assert.deepStrictEqual(played.play("a1 stopped; c2 drained 0; c2 stopped"), [
@@ -136,7 +136,7 @@ describe("A roll of the children of two supervisors", () => {
     ))
 })
 
-describe("An actor that was replaced", () => {
+describe("An actor that a roll has replaced", () => {
   it.effect("G216: a replaced actor is not kept in memory by its successors", () => {
     setFlagsFromString("--expose-gc")
     const collect = runInNewContext("gc") as () => void
@@ -163,7 +163,7 @@ describe("An actor that was replaced", () => {
 
 // ---- standbys -------------------------------------------------------------------------------------------------------
 
-describe("A standby that follows", () => {
+describe("A standby that follows the actor in front of it", () => {
   const followed = (warm: () => Effect.Effect<unknown, unknown>) =>
     Supervisor.layer({ backoff, intensity: { restarts: 3, within: "1 minute" } }, [
       Supervisor.of(Mail, { standby: 1, warm })
@@ -180,7 +180,7 @@ describe("A standby that follows", () => {
       })
     ))
 
-  it.effect("G218: a standby takes over once, even if the cleanup of its `warm` fails then", () =>
+  it.effect("G218: a standby takes over once, even if the cleanup of its `warm` fails during the takeover", () =>
     supervised(
       followed(() => Effect.ensuring(Effect.never, Effect.die(new Error("no cleanup")))),
       Effect.gen(function*() {
@@ -207,11 +207,11 @@ describe("A standby that follows", () => {
       })
     )
 
-  it.effect("G218: a standby whose `warm` throws is ended, and another one is started", () =>
+  it.effect("G218: a standby whose `warm` throws is ended, and another standby is started", () =>
     isEnded(() => {
       throw new Error("no effect")
     }))
 
-  it.effect("G218: a standby whose `warm` interrupts itself is ended, and another one is started", () =>
+  it.effect("G218: a standby whose `warm` interrupts itself is ended, and another standby is started", () =>
     isEnded(() => Effect.andThen(Effect.sleep("1 second"), Effect.interrupt)))
 })

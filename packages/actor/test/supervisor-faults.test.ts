@@ -235,7 +235,7 @@ describe("The backoff of a supervisor", () => {
       Effect.void
     ), 20_000)
 
-  it.effect("G186: a backoff stays short where deaths are so rare that the supervisor never gives up", () =>
+  it.effect("G186: a backoff stays short if deaths are so rare that the supervisor never gives up", () =>
     Effect.gen(function*() {
       const waits = new Backoff(defaultFor({ restarts: 10, withinMillis: 60_000 }))
       for (let i = 0; i < 40; i++) {
@@ -365,7 +365,7 @@ describe("A supervisor that has given up", () => {
     ))
 })
 
-describe("A call that waited for a restart", () => {
+describe("A call that waited for the restart of a supervised child", () => {
   it.effect("G189: a call that waited for a restart leaves nothing behind, however the call ends", () =>
     Effect.gen(function*() {
       const listeners = new Set<() => void>()
@@ -407,8 +407,8 @@ describe("A call that waited for a restart", () => {
     }))
 })
 
-describe("A restart by hand", () => {
-  it.effect("G188: a restart by hand of an actor without a supervisor in this process is a defect that says so", () =>
+describe("A restart of a supervised child by hand", () => {
+  it.effect("G188: a restart by hand of an actor without a supervisor in this process is a defect that names the missing supervisor", () =>
     inMemory(
       until(30_000)(Effect.scoped(Effect.gen(function*() {
         const mail = yield* Actor.startScoped(Mail)
@@ -458,7 +458,7 @@ describe("A restart by hand", () => {
       })
     ))
 
-  it.effect("G188: a restart by hand brings a returned transient child back, and counts no death of a stopped one", () =>
+  it.effect("G188: a restart by hand brings a returned transient child back, and counts no death for a stopped child", () =>
     supervised(
       Supervisor.layer({ backoff, intensity: { restarts: 0, within: "1 second" } }, [
         of(Mail, { restart: "transient" }),

@@ -517,7 +517,7 @@ describe("The machine of a supervisor", () => {
     )
   })
 
-  it("a supervisor is ready without a child that ended for good while the others were being started", () => {
+  it("a supervisor is ready without a child that ended for good while the other children were being started", () => {
     const played = new Played([{ ...child("a"), restart: "temporary" }, child("b")])
     assert.deepStrictEqual(played.play("a up; a dies Returned; a stopped; b up").slice(-1), ["ready"])
     assert.strictEqual(played.state.phase._tag, "Running")
@@ -676,7 +676,7 @@ describe("The machine of a supervisor under random events", () => {
     }
   )
 
-  it.prop("G153: a supervisor gives up at the death that exceeds its intensity, and at no other", {
+  it.prop("G153: a supervisor gives up at the death that exceeds its intensity, and at no other death", {
     deaths,
     strategy
   }, ({
@@ -729,7 +729,7 @@ describe("The machine of a supervisor under random events", () => {
   })
 })
 
-describe("A stop that is under way", () => {
+describe("A stop of a supervised child that is under way", () => {
   it("a stop under way concerns one incarnation of one child", () => {
     const played = up([child("a"), child("b")])
     const [a, b] = played.state.children

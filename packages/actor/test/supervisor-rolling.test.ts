@@ -34,7 +34,7 @@ const childCount = (count: number) =>
   eventually(Effect.map(Actor.statistics, ({ children }) => children.length === count))
 
 describe("A rolling restart by Supervisor.roll", () => {
-  it.effect("G209: Supervisor.roll replaces the named children in order, and leaves the others alone", () =>
+  it.effect("G209: Supervisor.roll replaces the named children in order, and does not replace other children", () =>
     supervised(
       Supervisor.layer({}, four),
       Effect.gen(function*() {
@@ -101,7 +101,7 @@ describe("A rolling restart by Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G210: Supervisor.roll lets open calls end at the old actor, and cancels the rest at the bound", () =>
+  it.effect("G210: Supervisor.roll lets open calls end at the old actor, and cancels calls that are open at the bound", () =>
     supervised(
       Supervisor.layer({}, [Mail]),
       Effect.gen(function*() {
@@ -150,7 +150,7 @@ describe("A rolling restart by Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G211: Supervisor.roll fails with a typed error when a new actor does not start, and the old one stays", () =>
+  it.effect("G211: Supervisor.roll fails with a typed error when a new actor does not start, and the old actor stays", () =>
     supervised(
       Supervisor.layer({}, four),
       Effect.gen(function*() {
@@ -229,7 +229,7 @@ describe("A rolling restart by Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G209: Supervisor.roll replaces dynamic children, all or those named", () =>
+  it.effect("G209: Supervisor.roll replaces all dynamic children, or the named dynamic children", () =>
     supervised(
       Layer.empty,
       Effect.scoped(Effect.gen(function*() {
@@ -311,7 +311,7 @@ describe("A standby of a supervised actor", () => {
       })
     ))
 
-  it.effect("G213: a standby is neither listed nor found, and counts for nothing when it dies", () =>
+  it.effect("G213: a standby is neither listed nor found, and its end counts as no death", () =>
     supervised(
       Supervisor.layer({ backoff, intensity: { restarts: 0, within: "1 minute" } }, [
         Supervisor.of(Mail, { standby: 1, unique: true, name: "post" })
@@ -381,7 +381,7 @@ describe("A standby of a supervised actor", () => {
     )
   })
 
-  it.effect("G214: a standby whose `warm` fails is ended, and another one is started", () =>
+  it.effect("G214: a standby whose `warm` fails is ended, and another standby is started", () =>
     supervised(
       Supervisor.layer({ backoff }, [
         Supervisor.of(Mail, { standby: 1, warm: () => Effect.andThen(Effect.sleep("1 second"), Effect.fail("no")) })

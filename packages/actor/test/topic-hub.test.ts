@@ -34,7 +34,7 @@ describe("The hub of a topic", () => {
     assert.deepStrictEqual(drain(hub, 2), ["a1", "b1", "a2"])
   })
 
-  it("G179: a full `block` subscriber holds up the publishers of the keys that it reads, and no others", () => {
+  it("G179: a full `block` subscriber holds up the publishers of the keys that it reads, and no other publishers", () => {
     const hub = hubOf(1)
     hub.subscribe(1, ["a"], "block", 0)
     assert.deepStrictEqual(published(hub.publish(10, messages("a1"))), [10])

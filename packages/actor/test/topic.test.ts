@@ -130,7 +130,7 @@ describe("A topic with several subscribers", () => {
       })
     ))
 
-  it.effect("G179: a publisher that is interrupted while it waits delays no other, and its message is not published", () =>
+  it.effect("G179: a publisher that is interrupted while it waits delays no other publisher, and its message is not published", () =>
     run(
       Prices.layer,
       Effect.gen(function*() {
@@ -279,7 +279,7 @@ describe("A supervised topic", () => {
       })
     ))
 
-  it.effect("G182: a supervised topic gives its subscribers after a gap what the successor has kept since", () =>
+  it.effect("G182: a supervised topic gives its subscribers after a gap the messages that the successor has kept", () =>
     run(
       App,
       Effect.gen(function*() {

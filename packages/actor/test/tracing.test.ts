@@ -153,7 +153,7 @@ describe("Traces over several actors", () => {
       assert.include(spans.map(({ kind, name }) => `${name} ${kind}`), "spanHere server")
     }))
 
-  it.effect("the sampling of a trace crosses too", () =>
+  it.effect("the sampling decision of a trace crosses to other actors", () =>
     Effect.gen(function*() {
       const { spans, tracer } = recorder()
       yield* Actor.runInActor(traced({ depth: 0 })).pipe(

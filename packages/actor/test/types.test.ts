@@ -45,41 +45,45 @@ const refusals = (output: string): ReadonlyArray<Refused> =>
 
 const said = (why: string): string | undefined => /; says "(.*)"$/.exec(why)?.[1]
 
-describe("The lines that must not compile", () => {
-  it("every line that must not compile is refused for the reason beside it", async () => {
-    const source = await readFile(join(here, "types.test-d.ts"), "utf8")
-    const lines = source.replaceAll(`"./fixtures/`, `"../test/fixtures/`).split("\n")
-    const expected: Array<string> = []
-    const stripped = lines.map((line, at) => {
-      const [, code, why] = directive.exec(line) ?? []
-      if (code === undefined) return line
-      // The line below it, counted from 1.
-      expected.push(`${at + 2} ${code} ${why}`)
-      return "//"
-    })
-    assert.isAbove(expected.length, 50)
-    assert.isAbove(expected.filter((entry) => said(entry) !== undefined).length, 2)
-    assert.strictEqual(source.split("@ts-expect-error").length - 1, expected.length)
-    await mkdir(folder, { recursive: true })
-    try {
-      await writeFile(join(folder, "types.ts"), stripped.join("\n"))
-      await writeFile(join(folder, "tsconfig.json"), JSON.stringify(config))
-      const found = new Map(refusals(await compile()).map((refused) => [refused.line, refused]))
-      const actual = expected.map((entry) => {
-        const [line, , ...rest] = entry.split(" ")
-        const why = rest.join(" ")
-        const refused = found.get(Number(line))
-        const says = said(why)
-        if (refused !== undefined && says !== undefined) assert.include(refused.message, says, entry)
-        return `${line} ${refused?.code ?? "compiles"} ${why}`
+describe("Lines of a program that must not compile", () => {
+  it(
+    "the compiler refuses every line that must not compile, for the reason in the comment beside the line",
+    async () => {
+      const source = await readFile(join(here, "types.test-d.ts"), "utf8")
+      const lines = source.replaceAll(`"./fixtures/`, `"../test/fixtures/`).split("\n")
+      const expected: Array<string> = []
+      const stripped = lines.map((line, at) => {
+        const [, code, why] = directive.exec(line) ?? []
+        if (code === undefined) return line
+        // The line below it, counted from 1.
+        expected.push(`${at + 2} ${code} ${why}`)
+        return "//"
       })
-      assert.deepStrictEqual(actual, expected)
-      assert.deepStrictEqual(
-        Array.from(found.keys()).filter((line) => !expected.some((e) => e.startsWith(`${line} `))),
-        []
-      )
-    } finally {
-      await rm(folder, { recursive: true, force: true })
-    }
-  }, 120_000)
+      assert.isAbove(expected.length, 50)
+      assert.isAbove(expected.filter((entry) => said(entry) !== undefined).length, 2)
+      assert.strictEqual(source.split("@ts-expect-error").length - 1, expected.length)
+      await mkdir(folder, { recursive: true })
+      try {
+        await writeFile(join(folder, "types.ts"), stripped.join("\n"))
+        await writeFile(join(folder, "tsconfig.json"), JSON.stringify(config))
+        const found = new Map(refusals(await compile()).map((refused) => [refused.line, refused]))
+        const actual = expected.map((entry) => {
+          const [line, , ...rest] = entry.split(" ")
+          const why = rest.join(" ")
+          const refused = found.get(Number(line))
+          const says = said(why)
+          if (refused !== undefined && says !== undefined) assert.include(refused.message, says, entry)
+          return `${line} ${refused?.code ?? "compiles"} ${why}`
+        })
+        assert.deepStrictEqual(actual, expected)
+        assert.deepStrictEqual(
+          Array.from(found.keys()).filter((line) => !expected.some((e) => e.startsWith(`${line} `))),
+          []
+        )
+      } finally {
+        await rm(folder, { recursive: true, force: true })
+      }
+    },
+    120_000
+  )
 })

@@ -33,7 +33,7 @@ describe("A union that SchemaBinary refuses", () => {
       assert.deepStrictEqual(yield* Effect.flip(bob.run(once({ of: "fail" }))), new Pear({ size: 1 }))
     }))))
 
-  it.effect("G115: a union that SchemaBinary refuses crosses as the items of a stream, and of a narrowed one", () =>
+  it.effect("G115: a union that SchemaBinary refuses crosses as the items of a stream, and of a narrowed stream", () =>
     inMemory(Actor.nursery(Effect.gen(function*() {
       const bob = yield* Actor.start("bob", { expose: [each, echo] })
       assert.deepStrictEqual(yield* Stream.runCollect(bob.stream(each({ of: values }))), values)

@@ -22,7 +22,7 @@ const opened = (id: number): TrafficEvent => ({
 })
 
 describe("Events for an observer", () => {
-  it("G288: events for an observer wait up to a bound, and further ones are counted, batch by batch", () => {
+  it("G288: events for an observer wait up to a bound, and further events are dropped and counted, batch by batch", () => {
     const watching = new Watching(() => 7)
     for (let i = 0; i < 100_000; i++) watching.saw(opened(i))
     const { dropped, events } = watching.take()
@@ -88,7 +88,7 @@ const spanOf = (tracer: Tracer.Tracer | undefined, endpoint = "e") => {
 
 const listening = Tracer.make({ span: (options) => new Tracer.NativeSpan(options) })
 
-describe("Telemetry without a listener", () => {
+describe("The telemetry of an actor whose spans and metrics have no reader", () => {
   it("G286: a call makes a span under a tracer of the program, and none under Effect's own", () => {
     assert.isUndefined(spanOf(undefined))
     assert.isUndefined(spanOf(Tracer.nativeTracer))

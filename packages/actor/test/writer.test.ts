@@ -67,7 +67,7 @@ describe("The writer of a connection", () => {
     assert.deepStrictEqual(dialogs(writes), upTo(100))
   })
 
-  it("a writer writes no more to a connection that becomes full during a turn, until it has room", async () => {
+  it("a writer stops when its connection becomes full during a turn, and continues when the connection has room", async () => {
     const { connection, giveRoom, writes } = listening()
     const writer = new Writer(connection, (error) => {
       throw error
@@ -85,7 +85,7 @@ describe("The writer of a connection", () => {
     assert.deepStrictEqual(writes.at(-1), [last])
   })
 
-  it("G86: dialogs begin in order, and only while few bytes are unwritten; each drain lets one sender and one dialog pass", async () => {
+  it("G86: a writer lets dialogs begin in order and only while few bytes are unwritten, and one sender and one dialog at each drain", async () => {
     const { connection, giveRoom, writes } = listening()
     const writer = new Writer(connection, () => {})
     const begun: Array<string> = []
@@ -232,7 +232,7 @@ describe("The writer of a connection", () => {
       assert.isFalse(writer.isFull)
     })
 
-    it("no dialog begins while a large word waits for others, and a call that has not begun is withdrawn", () => {
+    it("a writer begins no dialog while a large word waits for other large words, and can withdraw a call that has not begun", () => {
       const { drain, said, writer } = cutting()
       for (const dialog of [1, 3]) writer.send(call(dialog, 1800 * kib))
       assert.isTrue(writer.admitsStart)
@@ -248,7 +248,7 @@ describe("The writer of a connection", () => {
       assert.notInclude(said(), "Part 5")
     })
 
-    it("calls begin to leave in the order of their numbers, even small calls behind large ones that wait", () => {
+    it("a writer sends the first parts of calls in the order of their numbers, even if a small call waits behind a large call", () => {
       const { drain, said, writer } = cutting()
       for (const dialog of [1, 3, 5]) writer.send(call(dialog, 1800 * kib))
       writer.send(call(7, 10))
@@ -259,7 +259,7 @@ describe("The writer of a connection", () => {
       assert.isFalse(writer.isFull)
     })
 
-    it("an endless flow of small words lets large words pass", () => {
+    it("a writer with an endless flow of small words still sends large words", () => {
       const { drain, said, writer } = cutting()
       writer.send(item(1, inParts(5)))
       const more = () => {
@@ -321,7 +321,7 @@ describe("The writer of a connection", () => {
     }
   })
 
-  it("G254: a writer does not give back payloads that others may read", async () => {
+  it("G254: a writer does not give back the memory of payloads that other code may still read", async () => {
     const { connection } = listening()
     const writer = new Writer({ ...connection, hasLeft: () => true }, () => {})
     const payload = new Uint8Array(64 * 1024)

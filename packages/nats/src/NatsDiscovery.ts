@@ -22,11 +22,11 @@ export interface NatsOptions {
    * letters, digits, `_` and `-`. Default: `furrow`.
    */
   readonly bucket?: string | undefined
-  /** The number of servers in the cluster that keep a bucket which this driver creates. Default: 1. */
+  /** The number of servers in the NATS cluster that keep a bucket which this driver creates. Default: 1. */
   readonly replicas?: number | undefined
   /**
-   * Authentication, TLS and other settings of a connection, as `@nats-io/transport-node` defines them. Default:
-   * nothing.
+   * Authentication, TLS and other settings of a connection, as `@nats-io/transport-node` defines them. By default the
+   * connection has no such settings.
    */
   readonly connection?: Omit<NodeConnectionOptions, "servers"> | undefined
 }

@@ -21,13 +21,17 @@ const patienceMillis = 120_000
 const texts = Schema.String.check(Schema.isPattern(/^[^\ud800-\udfff]{0,40}$/))
 
 describe("The entries of keys in NATS", () => {
-  it.prop("a key can be read back from its entry, and the server accepts the words of the entry", [texts], ([key]) => {
-    const entry = Keys.entryOf(key)
-    assert.match(entry, /^k(\.[A-Za-z0-9_=-]+)+$/)
-    assert.strictEqual(Keys.keyOf(entry), key)
-  })
+  it.prop(
+    "a key can be read back from the name of its NATS entry, and the NATS server accepts this name",
+    [texts],
+    ([key]) => {
+      const entry = Keys.entryOf(key)
+      assert.match(entry, /^k(\.[A-Za-z0-9_=-]+)+$/)
+      assert.strictEqual(Keys.keyOf(entry), key)
+    }
+  )
 
-  it("a filter lets through the entries below its prefix, by whole words", () => {
+  it("a NATS filter matches the entries whose keys begin with its prefix, by whole words", () => {
     assert.strictEqual(Keys.filterOf(""), "k.>")
     assert.strictEqual(Keys.filterOf("web"), "k.>")
     assert.strictEqual(Keys.filterOf("web/"), "k.web.>")
@@ -35,7 +39,7 @@ describe("The entries of keys in NATS", () => {
     assert.strictEqual(Keys.entryOf("web//x"), "k.web.=.x")
   })
 
-  it("a key that is too long for a subject is refused, and closes no connection", () => {
+  it("a key that is too long for a NATS subject is refused, and does not close the connection", () => {
     assert.throws(() => Keys.entryOf("x".repeat(2_001)), /is too long: 2000 are possible/)
   })
 })
@@ -49,22 +53,29 @@ suite("NATS", "nats-server", Nats.isInstalled, () => {
     it.live(`G269: NATS keeps the contract of an engine: ${title}`, () => run, patienceMillis)
   }
 
-  it.live("G269: NATS says whether the server tells of leases that expire, or is asked", () =>
-    Effect.gen(function*() {
-      const lines: Array<string> = []
-      const logger = Logger.make(({ message }) => lines.push(String(message)))
-      yield* Effect.provide(Effect.scoped(Effect.flatMap(driver, ({ get }) => get("anything"))), Logger.layer([logger]))
-      const { port } = yield* server
-      const connection = yield* Effect.promise(() => connect({ servers: `127.0.0.1:${port}` }))
-      const [major = 0, minor = 0] = connection.info!.version.split(".").map(Number)
-      yield* Effect.promise(() => connection.close())
-      const tells = major > 2 || minor >= 11
-      assert.strictEqual(lines.length, 1)
-      assert.include(lines[0], tells ? "has expiry markers" : "they are looked for every second")
-    }), patienceMillis)
+  it.live(
+    "G269: a log line of NATS says whether the server reports expired leases or is polled",
+    () =>
+      Effect.gen(function*() {
+        const lines: Array<string> = []
+        const logger = Logger.make(({ message }) => lines.push(String(message)))
+        yield* Effect.provide(
+          Effect.scoped(Effect.flatMap(driver, ({ get }) => get("anything"))),
+          Logger.layer([logger])
+        )
+        const { port } = yield* server
+        const connection = yield* Effect.promise(() => connect({ servers: `127.0.0.1:${port}` }))
+        const [major = 0, minor = 0] = connection.info!.version.split(".").map(Number)
+        yield* Effect.promise(() => connection.close())
+        const tells = major > 2 || minor >= 11
+        assert.strictEqual(lines.length, 1)
+        assert.include(lines[0], tells ? "has expiry markers" : "they are looked for every second")
+      }),
+    patienceMillis
+  )
 
   it.live(
-    "G269: a lease of NATS that begins again holds none of its earlier keys, also before they are deleted",
+    "G269: a lease of NATS that begins again holds none of its earlier keys, even before these keys are deleted",
     () =>
       Effect.gen(function*() {
         const { create, get, renew } = yield* driver
@@ -81,7 +92,7 @@ suite("NATS", "nats-server", Nats.isInstalled, () => {
   )
 
   it.live(
-    "G269: keys of an expired lease leave the bucket of NATS while a program watches, whether the server tells or is asked",
+    "G269: keys of an expired lease leave the bucket of NATS while a program watches, whether the server reports them or is polled",
     () =>
       Effect.gen(function*() {
         const { port } = yield* server
@@ -110,7 +121,7 @@ suite("NATS", "nats-server", Nats.isInstalled, () => {
   )
 
   it.live(
-    "a bucket with a time to live of its own is refused with a typed error, because names would expire with it",
+    "a NATS bucket with a time to live is refused with a typed error, because names would expire by this time",
     () =>
       Effect.gen(function*() {
         const { port } = yield* server
@@ -125,7 +136,7 @@ suite("NATS", "nats-server", Nats.isInstalled, () => {
     patienceMillis
   )
 
-  it.live("a key with characters of its own is held, read, listed and let go of", () =>
+  it.live("a key with unusual characters is held, read, listed and removed in NATS", () =>
     Effect.gen(function*() {
       const { create, get, list, remove, renew } = yield* driver
       yield* renew(lease)

@@ -15,7 +15,7 @@ suite("NATS that fails", "nats-server", Nats.isInstalled, () => {
   }
   for (const { run, title } of failures("owners", engine)) {
     it.live(
-      `G271: a name in NATS has one owner, and its token refuses those before: ${title}`,
+      `G271: a name in NATS has one owner, and its token is larger than that of each earlier owner: ${title}`,
       () => run,
       patienceMillis
     )
@@ -24,6 +24,6 @@ suite("NATS that fails", "nats-server", Nats.isInstalled, () => {
     it.live(`G272: programs over NATS outlast an outage: ${title}`, () => run, patienceMillis)
   }
   for (const { run, title } of failures("losses", engine)) {
-    it.live(`G273: tokens of NATS grow beyond a loss of all data: ${title}`, () => run, patienceMillis)
+    it.live(`G273: tokens of NATS keep growing after a loss of all data: ${title}`, () => run, patienceMillis)
   }
 })

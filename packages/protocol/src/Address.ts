@@ -1,17 +1,17 @@
 /**
- * The address of an actor as text that says how to reach the actor: a multiaddr.
+ * An address says as text how an actor is reached, in the form of a multiaddr.
  *
  *   /unix/<absolute path>     /ip4/<literal>/tcp/<port>     /ip6/<literal>/tcp/<port>     /memory/<key>
  *                             /dns4/<name>/tcp/<port>       each with /tls behind it where the connection is TLS
  *
  * The process that dials an address resolves its host name, so a host name may mean different machines for different
- * diallers. A parsed address is kept letter by letter, so `format` gives back the text that was read.
+ * diallers. `parse` keeps an address letter by letter, so `format` gives back the text that `parse` has read.
  *
  * @since 0.1.0
  */
 
 /**
- * An address, by its kind.
+ * A parsed address of an actor: a Unix socket, a TCP host and port with or without TLS, or a key in memory.
  *
  * @category models
  * @since 0.1.0
@@ -29,7 +29,8 @@ export interface Unix {
   readonly path: string
 }
 /**
- * `host` is an IPv4 or IPv6 literal, or a name. A dialler cannot use port 0: a listener asks with it for any free port.
+ * A TCP address, whose `host` is an IPv4 or IPv6 literal or a name. A listener asks with port 0 for any free port; a
+ * dialler cannot use port 0.
  *
  * @category models
  * @since 0.1.0
@@ -51,7 +52,7 @@ export interface Tls {
   readonly port: number
 }
 /**
- * A listener in memory, in this process.
+ * The address of a listener in the memory of this process.
  *
  * @category models
  * @since 0.1.0
@@ -62,7 +63,7 @@ export interface Memory {
 }
 
 /**
- * The type of the result of `parse`: the address, or its fault with the form that is expected.
+ * The type of the result of `parse`: the address, or the fault of the text with the form that is expected.
  *
  * @category models
  * @since 0.1.0
@@ -83,7 +84,7 @@ export interface ParseOptions {
 }
 
 /**
- * Reads one address; the issue names the fault and the form that is expected.
+ * Parses the text of one address; the issue of a failed parse names the fault and the form that is expected.
  *
  * @example
  * ```ts
@@ -114,7 +115,7 @@ export const parse = (text: string, options: ParseOptions = {}): Parsed => {
 }
 
 /**
- * The text of an address; `parse` reads it back.
+ * Returns the text of an address, which `parse` reads back.
  *
  * @example
  * ```ts
@@ -151,7 +152,7 @@ export const format = (address: Address): string => {
 export const isLoopback = (address: Address): boolean => "host" in address ? isLoopbackHost(address.host) : true
 
 /**
- * True when this literal is a host of the loopback network.
+ * True when an IPv4 or IPv6 literal is a host of the loopback network.
  *
  * @example
  * ```ts
@@ -166,7 +167,7 @@ export const isLoopbackHost = (host: string): boolean => {
   if (ip4 !== undefined) return ip4[0] === 127
   const ip6 = readIp6(host)
   if (ip6 === undefined || ip6.slice(0, 5).some((group) => group !== 0)) return false
-  // An IPv6 literal that contains an IPv4 address reaches the same place as this IPv4 address.
+  // An IPv6 literal that contains an IPv4 address reaches the same host as the IPv4 address alone.
   if (ip6[5] === 0xffff) return ip6[6]! >> 8 === 127
   return ip6[5] === 0 && ip6[6] === 0 && ip6[7] === 1
 }
@@ -237,7 +238,7 @@ const parseTcp = (text: string, kind: HostKind, rest: ReadonlyArray<string>, bin
 
 // ---- literals -----------------------------------------------------------------------------------------------------
 
-/** A decimal number without sign, spaces and leading zeros, which some parsers read as octal. */
+/** Reads a decimal number without sign, spaces and leading zeros, because some parsers read a leading zero as octal. */
 const readDecimal = (text: string, max: number): number | undefined =>
   /^(0|[1-9]\d{0,4})$/.test(text) && Number(text) <= max ? Number(text) : undefined
 
@@ -255,8 +256,8 @@ const isName = (text: string): boolean =>
   /^(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?\.)*(?!\d+$)[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?$/i.test(text)
 
 /**
- * The eight groups of an IPv6 literal. A literal with a zone (`%eth0`) is refused, because a zone names an interface of
- * one machine.
+ * Returns the eight groups of an IPv6 literal. A literal with a zone (`%eth0`) is refused, because a zone names an
+ * interface of one machine.
  */
 const readIp6 = (text: string): ReadonlyArray<number> | undefined => {
   const halves = text.split("::")

@@ -6,8 +6,8 @@
  *                     +-- last word of its dialog (Cancel, Return, Error) --> dropped
  *
  * A part names the dialog of its word, because no dialog has two large words under way in one direction. The first part
- * of a frame reserves memory for the whole frame. The bytes that a peer may have under way are therefore bounded, and a
- * part above the bound is a violation.
+ * of a frame reserves memory for the whole frame. The bytes of large frames that a peer may have under way are bounded,
+ * and a part above this bound is a violation.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,8 @@ import { words } from "./Message.ts"
 import type { Violation } from "./Violation.ts"
 
 /**
- * Name of the capability "reads frames in parts". A connection uses parts when both sides name it in the handshake.
+ * Name of the capability "reads frames in parts". A connection uses parts when both sides name this capability in the
+ * handshake.
  *
  * @example
  * ```ts
@@ -35,7 +36,7 @@ export const capability = "parts"
  */
 export const minimum = { frameBytes: 64 * 1024, partBytes: 4 * 1024 } as const
 
-/** The memory for all frames under way, as a multiple of the largest frame allowed. */
+/** The memory for all incomplete frames of one direction, as a multiple of the largest frame allowed. */
 const maxLargestFrames = 2
 
 /**
@@ -49,18 +50,24 @@ const maxLargestFrames = 2
  */
 export const maxUnderWay = (maxFrame: number): number => maxLargestFrames * maxFrame
 
-/** One frame of which a part has come: its dialog, the memory for the whole frame, and the bytes filled so far. */
+/**
+ * One large frame of which some parts have come: its dialog, the memory for the whole frame, and the bytes filled so
+ * far.
+ */
 export interface Arriving {
   readonly dialog: number
   readonly body: Uint8Array
   readonly filled: number
 }
 
-/** Frames under way, by the order of their first parts. The state owns the memory of these frames. */
+/**
+ * The incomplete frames of one direction, in the order of their first parts. The state owns the memory of its
+ * incomplete frames.
+ */
 export type State = ReadonlyArray<Arriving>
 
 /**
- * The state of a new connection: no frame is under way.
+ * The state of arriving frames on a new connection: no frame is under way.
  *
  * @example
  * ```ts
@@ -72,9 +79,9 @@ export const initial: State = []
 /** The fields of a `Part` that precede its bytes. */
 export interface Head {
   readonly dialog: number
-  /** Size of the whole frame in bytes. */
+  /** The size in bytes of the whole frame to which a part belongs. */
   readonly size: number
-  /** Size of this part's payload in bytes. */
+  /** The size in bytes of the payload of this part. */
   readonly length: number
   /** Position of the first byte of the payload, in the bytes that `head` was given. */
   readonly start: number
@@ -82,7 +89,10 @@ export interface Head {
 
 const code = words.Part.code
 const bin32 = 0xc6
-/** Size of the longest head of a part: two bytes for array and code, and five for each of dialog, size and length. */
+/**
+ * The size in bytes of the longest head of a part: two bytes for array and code, and five for each of dialog, size and
+ * length.
+ */
 const maxHeadBytes = 2 + 5 + 5 + 5
 
 /**
@@ -128,9 +138,9 @@ export type Placed =
   | {
     readonly _tag: "Placed"
     readonly state: State
-    /** The memory into which the bytes of this part are to be read. */
+    /** The memory into which the transport reads the bytes of the placed part. */
     readonly room: Uint8Array
-    /** True for the first part of a frame. */
+    /** True when the placed part is the first part of its frame. */
     readonly first: boolean
     /** The whole frame when the given part is its last one; `undefined` for an earlier part. */
     readonly whole: Uint8Array | undefined
@@ -181,8 +191,8 @@ const parted: ReadonlySet<number> = new Set(
 )
 
 /**
- * The code of the word that begins in the first part of a frame. A violation says that no word with a payload of
- * `dialog` begins at this position.
+ * Returns the code of the word that begins in the first part of a frame, or a violation if no word of `dialog` with a
+ * payload begins there.
  *
  * @example
  * ```ts
@@ -196,8 +206,8 @@ export const wordOf = (part: Uint8Array, dialog: number): number | Violation => 
 }
 
 /**
- * Gives up the incomplete frame of a dialog that has had its last word. The state stays as it is when no frame of the
- * dialog is under way.
+ * Gives up the incomplete frame of a dialog that has had its last word. `drop` returns the same state when no frame of
+ * the dialog is under way.
  *
  * @example
  * ```ts

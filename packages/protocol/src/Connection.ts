@@ -1,6 +1,6 @@
 /**
- * The machine of one connection decides by the role of the peer and the phase of the connection which words are
- * allowed.
+ * The machine of one connection decides which words are allowed, by the role of the peer and the phase of the
+ * connection.
  *
  *   Handshaking --Welcome--> Spawning --Spawn--> Booting --Ready--> Serving --Bye--> Leaving --end--> Closed
  *        |                      (a parent and its child)               ^                |
@@ -8,11 +8,11 @@
  *        +-- every phase: end of the connection --> Lost --explained--> Closed <--------+
  *        +-- every phase: closed here, a violation, a loss that is known otherwise --> Closed
  *
- * The rules of a connection for words are data: `Message.words` says who may say a word and when, and `verdicts` is
- * that table for every role, phase and word. Each word of the peer is delivered, is a violation, or is dropped because
- * it is late.
+ * The rules of a connection for words are data: `Message.words` says which side may say a word and when, and `verdicts`
+ * holds the judgement for every role, phase and word. Each word of the peer is delivered, is a violation, or is dropped
+ * because the word is late.
  *
- * Most words belong to an open dialog, or open a dialog. `delivers` and `takesStart` decide about these words by
+ * Most words belong to an open dialog, or open a dialog. `delivers` and `takesStart` decide about words of dialogs by
  * look-ups and allocate no memory; `hear` decides about all other words.
  *
  * @since 0.1.0
@@ -56,7 +56,8 @@ export const phases: ReadonlyArray<PhaseName> = [
 ]
 
 /**
- * The phases that a connection to an actor of this role can have. `Spawning` and `Booting` belong to a parent and its child.
+ * Returns the phases that a connection to an actor of a role can have. Only a connection of a parent and its child has
+ * the phases `Spawning` and `Booting`.
  *
  * @example
  * ```ts
@@ -66,7 +67,7 @@ export const phases: ReadonlyArray<PhaseName> = [
 export const phasesOf = (role: Role): ReadonlyArray<PhaseName> =>
   role === "parent" || role === "child" ? phases : phases.filter((phase) => phase !== "Spawning" && phase !== "Booting")
 
-/** The reason why a connection is closed; `E` is the type of the owner's own reason. */
+/** The reason why a connection is closed; `E` is the type of the reasons that the owner of the connection gives. */
 export type Why<E> =
   /** This side has closed the connection. */
   | { readonly _tag: "Local" }
@@ -96,10 +97,10 @@ export type Phase<E> =
 
 /**
  * The numbers of the dialogs of a connection, and the counts of its open dialogs. The counts change in place, so that
- * counting a call allocates no memory; therefore only one state may hold the object with the counts.
+ * counting a call allocates no memory; only one state may hold the object with the counts.
  */
 export interface Dialogs {
-  /** Number that the next dialog opened by this side gets. */
+  /** The number that the next dialog opened by this side gets. */
   next: number
   /** Highest number of a dialog that the peer has opened. */
   highest: number
@@ -116,10 +117,10 @@ export interface Dialogs {
 export interface State<E> {
   readonly role: Role
   readonly phase: Phase<E>
-  /** Words that came before the connection had an owner; `undefined` once the connection has one. */
+  /** Words that came before the connection had an owner; `undefined` once the connection has an owner. */
   readonly early: ReadonlyArray<Message> | undefined
   readonly dialogs: Dialogs
-  /** Number of the first dialog that this side opened after the loss of the connection. */
+  /** The number of the first dialog that this side opened after the loss of the connection. */
   readonly lostFrom: number
   /** True when the machine asks its owner for the reason of an unexpected end (`Explain`). */
   readonly explains: boolean
@@ -137,7 +138,7 @@ export interface Config {
 export type Input<E> =
   /** The connection has an owner from now on. */
   | { readonly _tag: "Owned" }
-  /** A word of this side that changes the phase. */
+  /** This side has said a word that changes the phase of the connection. */
   | { readonly _tag: "Said"; readonly word: "Spawn" | "Ready" }
   | { readonly _tag: "End" }
   | { readonly _tag: "Explained"; readonly error: E }
@@ -158,7 +159,7 @@ export type Action =
   /** Hands the word that was heard to the owner of the connection. */
   | { readonly _tag: "Tell" }
   | { readonly _tag: "Replay"; readonly words: ReadonlyArray<Message> }
-  /** Answers the cancel of a dialog that has not begun here. */
+  /** Answers the cancel of a dialog that has not begun on this side. */
   | { readonly _tag: "AnswerCancel"; readonly cancel: Cancel }
   | { readonly _tag: "Greet"; readonly result: Greeted }
   /** Asks the owner why the connection ended. */
@@ -168,16 +169,16 @@ export type Action =
   /** Stops all sending, because the connection accepts no more words. */
   | { readonly _tag: "StopWriting" }
   /**
-   * Stops dialogs of this side from beginning: the peer has said its last word, or the connection is over. A connection has this
-   * action once.
+   * Stops dialogs of this side from beginning: the peer has said its last word, or the connection is over. The action
+   * `StopCalls` occurs once for each connection.
    */
   | { readonly _tag: "StopCalls" }
-  /** Ends all dialogs of this side without an answer, because the peer has said its last word. */
+  /** Ends all open dialogs of this side that have no answer, because the peer has said its last word. */
   | { readonly _tag: "EndCallers" }
   | { readonly _tag: "Report"; readonly violation: Violation }
   /**
-   * Tells all waiters of the end of the connection; the state holds the reason of the end. A connection has this action
-   * once.
+   * Tells all waiters of the end of the connection; the state holds the reason of the end. The action `Settle` occurs
+   * once for each connection.
    */
   | { readonly _tag: "Settle" }
 
@@ -195,8 +196,8 @@ const explain: ReadonlyArray<Action> = [{ _tag: "StopWriting" }, { _tag: "Explai
 // ---- who may say what, now ----------------------------------------------------------------------------------------
 
 /**
- * The judgement of a word in the phase in which it was said: `late` words are dropped; the other two judgements besides
- * `allowed` are violations.
+ * The judgement of a word in the phase in which it was said: `late` words are dropped; `WrongSide` and `HandshakeOrder`
+ * are violations.
  */
 export type Verdict = "allowed" | "WrongSide" | "HandshakeOrder" | "late"
 
@@ -217,7 +218,7 @@ const speakers: { readonly [S in Word["says"]]: ReadonlyArray<Role> } = {
   both: roles
 }
 
-/** The phases, at the side that hears a word, in which this word may be said. */
+/** The phases of the connection in which a word may be said, as the side sees them that hears the word. */
 const times: { readonly [T in Time]: (role: Role) => ReadonlyArray<PhaseName> } = {
   handshake: () => ["Handshaking"],
   open: () => ["Spawning", "Booting", "Serving"],
@@ -231,7 +232,7 @@ const times: { readonly [T in Time]: (role: Role) => ReadonlyArray<PhaseName> } 
 }
 
 /**
- * Judges a word that the actor of this role says while the connection is in this phase.
+ * Judges a word that an actor of the given role says while the connection is in the given phase.
  *
  * @example
  * ```ts
@@ -268,7 +269,7 @@ const table = <A>(make: (role: Role, phase: PhaseName) => A): (role: Role) => Ro
 }
 
 /**
- * The judgements of all words in all phases, for the words that an actor of this role says.
+ * Returns the judgements of all words in all phases, for the words that an actor of the given role says.
  *
  * @example
  * ```ts
@@ -305,8 +306,8 @@ export const delivers = <E>(state: State<E>, side: "caller" | "callee", tag: Tag
 // ---- the machine --------------------------------------------------------------------------------------------------
 
 /**
- * The number of answers that may wait for a peer that sends calls and does not read. One more unread answer is a
- * violation.
+ * The number of answers that may wait for a peer that sends calls and does not read. A peer that leaves more answers
+ * unread commits a violation.
  *
  * @example
  * ```ts
@@ -315,7 +316,7 @@ export const delivers = <E>(state: State<E>, side: "caller" | "callee", tag: Tag
  */
 export const maxUnreadAnswers = 250_000
 
-/** The state of a new connection, with the first words of its handshake as actions. */
+/** Returns the state of a new connection, with the first words of its handshake as actions. */
 export const start = <E>({ explains, handshake, role }: Config): Step<E> => {
   const [greeting, actions] = Handshake.start(handshake)
   return [{
@@ -339,8 +340,8 @@ export const open = <E>({ dialogs }: State<E>): number => {
 export const countServed = <E>({ dialogs }: State<E>, change: 1 | -1): void => void (dialogs.served += change)
 
 /**
- * True when the `Start` of a new dialog goes straight to the owner; the number of the dialog is then taken. For any other
- * `Start` the caller asks `hear`.
+ * True when the `Start` of a new dialog goes straight to the owner; in this case the number of the dialog counts as
+ * used. The runtime passes any other `Start` to `hear`.
  */
 export const takesStart = <E>(state: State<E>, dialog: number, unread: number): boolean => {
   const { dialogs, early, phase, role } = state
@@ -350,7 +351,10 @@ export const takesStart = <E>(state: State<E>, dialog: number, unread: number): 
   return takes
 }
 
-/** True when a new `Start` may have this number: it is the highest so far, or its `Start` is arriving in parts. */
+/**
+ * True when a new `Start` may have this dialog number: the number is the highest so far, or its `Start` is arriving in
+ * parts.
+ */
 const isNew = (dialogs: Dialogs, dialog: number): boolean => dialog > dialogs.highest || dialogs.arriving.has(dialog)
 
 const use = (dialogs: Dialogs, dialog: number): void => {
@@ -378,11 +382,14 @@ export const byeOf = <E>({ phase }: State<E>): Uint8Array | undefined => "bye" i
 export const isOpen = <E>({ phase: { _tag } }: State<E>): boolean =>
   _tag === "Serving" || _tag === "Booting" || _tag === "Spawning"
 
-/** True when no dialog of this side can begin any more. A new dialog is told the reason of the end instead. */
+/**
+ * True when no dialog of this side can begin any more. A dialog that is opened after the end is told the reason of the
+ * end.
+ */
 export const isOver = <E>({ phase: { _tag } }: State<E>): boolean =>
   _tag === "Leaving" || _tag === "Lost" || _tag === "Closed"
 
-/** True when a dialog of this side may still be answered, or is told later why it is not. */
+/** True when a dialog of this side may still be answered, or is told later why no answer comes. */
 export const accepts = <E>({ phase: { _tag } }: State<E>): boolean => _tag !== "Leaving" && _tag !== "Closed"
 
 /** True when this side opened the dialog after the loss of the connection. */
@@ -413,7 +420,7 @@ const lead = <E>(state: State<E>, word: "Spawn" | "Ready"): State<E> => {
   return { ...state, phase: { _tag: word === "Spawn" ? "Booting" : "Serving", peer: phase.peer } }
 }
 
-/** Takes one input; returns the next state and the actions for the runtime. */
+/** Takes one input of a connection; returns the next state and the actions for the runtime. */
 export const step = <E>(state: State<E>, input: Input<E>): Step<E> => {
   switch (input._tag) {
     case "Owned":
@@ -500,8 +507,8 @@ export const hear = <E>(
     case "CancelAck":
     case "Leave":
       return [state, tell]
-    // Between sides that know parts, `Frame` puts a part into its place. A part that reaches the machine is therefore a
-    // violation of a peer that has not agreed on parts.
+    // A part that reaches the machine is a violation, because its peer has not agreed on parts: between sides that
+    // have, `Frame` assembles all parts.
     case "Part":
       return violate(state, { _tag: "Unsupported", word: "Part" })
     case "Cancel":
@@ -570,8 +577,8 @@ const started = <E>(state: State<E>, dialog: number): Step<E> => {
 }
 
 /**
- * Records that the first part of a large word has come. The number of a `Start` is taken from then on, because other
- * dialogs may begin before that `Start` is whole.
+ * Records that the first part of a large word has come. The first part of a `Start` takes the number of its dialog,
+ * because other dialogs may begin before the `Start` is whole.
  */
 export const begun = <E>(state: State<E>, dialog: number, word: number): Step<E> => {
   const verdict = verdicts(state.role)[state.phase._tag].Part

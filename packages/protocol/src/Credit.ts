@@ -6,8 +6,8 @@
  * The credit of a sender is never negative and never exceeds the window. Both sides compute the same price of a chunk,
  * so each side notices when the other side breaks the rules of credit. A chunk larger than half the window, in items or
  * in bytes, costs half the window. A chunk of any size can therefore be sent once the reader has consumed the chunks
- * before it. At most two chunks that are larger than half the window are in flight, or three in a window of three
- * items. The receiver grants credit once the chunks that were read, and not yet granted back, amount to half the
+ * before it. At most two chunks that are larger than half the window are in flight at once, or three if the window has
+ * three items. The receiver grants credit once the chunks that were read, and not yet granted back, amount to half the
  * window. The rule for granting credit and the price of chunks together exclude a state in which both sides wait for
  * each other. A sender that must not exceed the window's items makes no chunk above `largestChunk`.
  *
@@ -44,7 +44,7 @@ export const isWindow = (window: Window): boolean =>
 const half = (n: number): number => Math.max(1, Math.floor(n / 2))
 
 /**
- * The price of a chunk in bytes: its number of bytes, but at most half of the window.
+ * Returns the price of a chunk in bytes: the number of its bytes, but at most half of the bytes of the window.
  *
  * @example
  * ```ts
@@ -57,7 +57,8 @@ const half = (n: number): number => Math.max(1, Math.floor(n / 2))
 export const price = (window: Window, bytes: number): number => Math.min(bytes, half(window.bytes))
 
 /**
- * The largest number of items whose price is their number. A sender that makes no larger chunk never exceeds the window.
+ * The largest number of items in a chunk for which the price in items equals that number. A sender that makes no larger
+ * chunk never exceeds the window.
  *
  * @example
  * ```ts
@@ -69,8 +70,8 @@ export const price = (window: Window, bytes: number): number => Math.min(bytes, 
 export const largestChunk = (window: Window): number => half(window.items)
 
 /**
- * The price of a chunk in items: its number of items, at least 1 because an empty chunk also takes a frame, and at most
- * half of the window.
+ * Returns the price of a chunk in items: the number of its items, but at most half of the window. An empty chunk costs
+ * 1 item, because it also takes a frame.
  *
  * @example
  * ```ts
@@ -83,7 +84,7 @@ export const largestChunk = (window: Window): number => half(window.items)
 export const itemPrice = (window: Window, items: number): number => Math.max(1, Math.min(items, half(window.items)))
 
 /**
- * Credit that the sender of one direction has left.
+ * The credit that the sender of one direction of a dialog has left, in items and bytes.
  *
  * @category models
  * @since 0.1.0
@@ -95,7 +96,7 @@ export interface Sender {
 }
 
 /**
- * The sender's credit before the first chunk is the whole window.
+ * Returns the credit of a sender before its first chunk: the whole window.
  *
  * @example
  * ```ts
@@ -120,8 +121,8 @@ export const canSpend = (state: Sender, items: number, bytes: number): boolean =
   itemPrice(state.window, items) <= state.items && price(state.window, bytes) <= state.bytes
 
 /**
- * Pays the price of a chunk from the sender's credit. Returns `undefined` when the credit does not suffice; `canSpend`
- * tells that before.
+ * Pays the price of a chunk from the sender's credit. Returns `undefined` when the credit does not suffice, for which
+ * `canSpend` returns false.
  *
  * @example
  * ```ts
@@ -164,16 +165,16 @@ export const granted = (state: Sender, items: number, bytes: number): Sender | u
  */
 export interface Receiver {
   readonly window: Window
-  /** Items that were received and not yet granted back, whether consumed or not. */
+  /** The number of items that were received and not yet granted back, whether consumed or not. */
   readonly items: number
   readonly bytes: number
-  /** Items that the reader consumed and that are not yet granted back. */
+  /** The number of items that the reader has consumed and that are not yet granted back. */
   readonly owedItems: number
   readonly owedBytes: number
 }
 
 /**
- * The receiver's state before the sender has sent any chunk.
+ * Returns the state of a receiver before the sender has sent any chunk.
  *
  * @example
  * ```ts
@@ -208,8 +209,8 @@ export const received = (state: Receiver, items: number, bytes: number): Receive
 }
 
 /**
- * Records a chunk that the reader has consumed. The second element of the result is the credit to grant, once half of
- * the window is owed.
+ * Records a chunk that the reader has consumed. The second element of the result is the credit to grant, once the
+ * receiver owes half of the window to the sender.
  *
  * @example
  * ```ts

@@ -9,8 +9,9 @@
  * Words of a dialog keep their order, so later words of a dialog wait behind the dialog's large word. A peer reserves
  * memory for frames under way, and accepts no more bytes under way than `Arrival.maxUnderWay`.
  *
- * Numbers of dialogs grow in the order in which their calls begin to leave. A large `Start` therefore begins with a
- * small part that leaves at once. While a large `Start` waits, a later small `Start` waits as well.
+ * Numbers of dialogs grow in the order in which their calls begin to leave. A large `Start` begins with a small part
+ * that leaves at once, so that later calls need not wait for the whole `Start`. While a large `Start` waits, a later
+ * small `Start` waits as well.
  *
  * @since 0.1.0
  */
@@ -20,8 +21,8 @@ import { binHead, isSmall, putBin, putUint, sizeOfUint } from "./internal/tokens
 import { words } from "./Message.ts"
 
 /**
- * Size of a part in bytes. A reader copies at most 128 KiB for each part, and a writer writes one part in one turn of
- * the event loop.
+ * The size of a part of a large word in bytes. A reader copies at most 128 KiB for each part, and a writer writes one
+ * part in one turn of the event loop.
  *
  * @example
  * ```ts
@@ -31,7 +32,7 @@ import { words } from "./Message.ts"
 export const partBytes = 256 * 1024
 
 /**
- * Size in bytes above which a payload leaves in parts. A payload of 1 MiB is written about as fast as one part, so
+ * The size in bytes above which a payload leaves in parts. A payload of 1 MiB is written about as fast as one part, so
  * parts would gain nothing.
  *
  * @example
@@ -41,7 +42,7 @@ export const partBytes = 256 * 1024
  */
 export const cutAboveBytes = 1024 * 1024 + 64 * 1024
 
-/** A word that waits to leave, and whether the word is a `Start`. */
+/** A word that waits to leave, with a flag that is true for a `Start`. */
 export interface Word {
   readonly parts: Parts
   readonly isStart: boolean
@@ -52,22 +53,22 @@ interface Large {
   readonly head: Uint8Array
   readonly tail: Uint8Array
   readonly isStart: boolean
-  /** Number of bytes of the word's payload that have left. */
+  /** The number of bytes of the large word's payload that have left. */
   readonly at: number
-  /** Words of a dialog that were said after its large word, and wait behind it. */
+  /** Words of the dialog that were said after its large word, and wait behind the large word. */
   readonly behind: ReadonlyArray<Word>
 }
 
 /** The large words of one direction of a connection that have not left as a whole. */
 export interface State {
-  /** Large words under way, whose parts leave by turns. */
+  /** Large words of which parts are leaving: each word sends one part in its turn. */
   readonly leaving: ReadonlyArray<Large>
   /** Calls that have not begun to leave, because the peer's memory for parts is used by other words. */
   readonly waiting: ReadonlyArray<Large>
 }
 
 /**
- * The state of a new connection: no word is leaving or waiting.
+ * The state of departing words on a new connection: no large word is leaving or waiting.
  *
  * @example
  * ```ts
@@ -99,7 +100,7 @@ export const isLarge = ({ tail }: Parts): boolean => tail !== undefined && tail.
  */
 export const isEmpty = ({ leaving, waiting }: State): boolean => leaving.length === 0 && waiting.length === 0
 
-/** The next state, and the frames that leave now in the control lane. */
+/** The result of a step: the next state, and the frames that leave now in the control lane. */
 export type Step = readonly [State, ReadonlyArray<Parts>]
 
 const ofDialog = (dialog: number) => (large: Large): boolean => large.dialog === dialog
@@ -116,7 +117,7 @@ export const has = ({ leaving, waiting }: State, dialog: number): boolean =>
   leaving.some(ofDialog(dialog)) || waiting.some(ofDialog(dialog))
 
 /**
- * Numbers of the dialogs whose `Start` has not left as a whole.
+ * Returns the numbers of the dialogs whose `Start` has not left as a whole.
  *
  * @example
  * ```ts
@@ -152,11 +153,11 @@ const admit = (state: State, maxFrame: number): Step => {
   return [{ leaving, waiting: state.waiting.slice(begun) }, frames]
 }
 
-/** True for a `Start` while another `Start` waits, which must begin to leave first. */
+/** True for a `Start` that must wait, because an earlier `Start` has not begun to leave. */
 export const mustWait = ({ waiting }: State, isStart: boolean): boolean =>
   isStart && waiting.some((large) => large.isStart)
 
-/** Adds a large word of a dialog without a waiting word, or a `Start` that must wait. */
+/** Adds a large word of a dialog that has no waiting word, or adds a `Start` that must wait. */
 export const add = (state: State, dialog: number, { isStart, parts }: Word, maxFrame: number): Step => {
   const large: Large = { dialog, head: parts.head, tail: parts.tail ?? noBytes, isStart, at: 0, behind: [] }
   return admit({ leaving: state.leaving, waiting: [...state.waiting, large] }, maxFrame)
@@ -175,10 +176,13 @@ export const drop = ({ leaving, waiting }: State, dialog: number, maxFrame: numb
   return admit({ leaving: leaving.filter(isOther), waiting: waiting.filter(isOther) }, maxFrame)
 }
 
-/** The frames that leave in one turn, and the payload that has then left as a whole. */
+/** The frames that leave in one turn, and the payload whose last part is among these frames. */
 export interface Next {
   readonly state: State
-  /** Frames that leave now: the next part, and after the last part of a word the words that waited behind that word. */
+  /**
+   * The frames that leave now: the next part of a word, and after a word's last part the words that waited behind the
+   * word.
+   */
   readonly frames: ReadonlyArray<Parts>
   /** The payload whose last part is among `frames`; `undefined` when `frames` ends no large word. */
   readonly gone?: Uint8Array | undefined
@@ -207,7 +211,10 @@ export const next = (state: State, maxFrame: number): Next | undefined => {
   return { state: admitted, frames: [part, ...free.map(({ parts }) => parts), ...begun], gone: first.tail }
 }
 
-/** The large word at index `at` of the words behind another large word of the same dialog. */
+/**
+ * Returns the state of the large word at index `at` among the words that wait behind another large word of their
+ * dialog.
+ */
 const again = ({ behind, dialog }: Large, at: number): Large => {
   const { isStart, parts } = behind[at]!
   return { dialog, head: parts.head, tail: parts.tail!, isStart, at: 0, behind: behind.slice(at + 1) }
@@ -227,7 +234,7 @@ const partOf = (large: Large, end: number): Parts => {
 }
 
 /**
- * True for dialog numbers from 1 to 2^32 - 1. The frame of a `Part` has no room for larger numbers.
+ * True for a dialog number from 1 to 2^32 - 1, because the frame of a `Part` has no room for larger dialog numbers.
  *
  * @example
  * ```ts

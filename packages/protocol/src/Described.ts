@@ -6,8 +6,8 @@
 import { format } from "effect/Formatter"
 
 /**
- * Returns the message of an error. For an error without a message it returns the error's name and fields; any other
- * value is shown itself.
+ * Returns the message of an error. An error without a message is described by its name and fields; any other value is
+ * formatted as text.
  *
  * @example
  * ```ts

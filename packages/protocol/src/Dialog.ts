@@ -1,6 +1,6 @@
 /**
- * The two machines of a dialog, one for each side. The machines of a dialog do no IO: `step` returns the actions, and
- * the runtime does them.
+ * The two machines of a dialog, one for each side. The machines of a dialog do no IO: their step functions return
+ * actions, and the runtime carries these actions out.
  *
  *   caller   Opening --Started | Yield--> Open --Return | Error--> Done
  *               |                          |
@@ -15,9 +15,9 @@
  *              +-- caller lost ----+--> Orphaned ----exit--> Done (no peer to tell)
  *
  * In any order of words a dialog settles at most once and is silent afterwards, and its `Cancel` is sent at most once.
- * Both sides drop words that crossed a cancel on the wire or were overtaken by it, because the reader of these words is
- * gone. A plain call is a dialog without `Started`, and a stream is a dialog whose caller sends no items. Calls,
- * streams and dialogs share one machine and one set of rules for cancels.
+ * Both sides of a dialog drop words that crossed a cancel on the wire or were overtaken by a cancel, because the reader
+ * of these words is gone. A plain call is a dialog without `Started`, and a stream is a dialog whose caller sends no
+ * items. Calls, streams and dialogs share one machine and one set of rules for cancels.
  *
  * @since 0.1.0
  */
@@ -49,7 +49,7 @@ export type CallerState<L = unknown> =
   | { readonly _tag: "Opening"; readonly kind: Message.Kind }
   | { readonly _tag: "Open"; readonly kind: Message.Kind; readonly ours: Half; readonly theirs: Half }
   | { readonly _tag: "Cancelling"; readonly cancel: OurCancel }
-  /** The bound of the cancel has passed, so the dialog is settled, although its last word has not come yet. */
+  /** The dialog is settled although its last word has not come, because the bound of its cancel has passed. */
   | { readonly _tag: "Overdue"; readonly cancel: OurCancel }
   | { readonly _tag: "Done"; readonly outcome: Outcome<L>; readonly cancel: OurCancel | undefined }
 
@@ -71,13 +71,13 @@ export type CallerAction<L = unknown> =
   /** Reports a last word that came after the bound of the cancel, when the caller had already continued. */
   | { readonly _tag: "SettleLate"; readonly outcome: Outcome<L> }
 
-/** The end of a dialog as its caller's side sees it. */
+/** The outcome of a dialog for its caller's side. */
 export type Outcome<L = unknown> =
   | { readonly _tag: "Return"; readonly payload: Uint8Array }
   | { readonly _tag: "Error"; readonly payload: Uint8Array }
   | { readonly _tag: "Lost"; readonly error: L }
   | { readonly _tag: "Violation"; readonly violation: Violation }
-  /** The callee did not answer the cancel of this side within its bound. */
+  /** The callee did not answer the cancel of this side within the bound of the cancel. */
   | { readonly _tag: "Unanswered"; readonly cancellation: Cancellation }
 
 type CallerStep<L> = readonly [CallerState<L>, ReadonlyArray<CallerAction<L>>]
@@ -91,7 +91,7 @@ const openings: { readonly [K in Message.Kind]: CallerState<never> } = {
 }
 
 /**
- * The state of the caller's side when its `Start` is on its way.
+ * Returns the state of the caller's side of a dialog whose `Start` is on its way.
  *
  * @example
  * ```ts
@@ -112,7 +112,8 @@ export const cancelOf = (state: CallerState): OurCancel | undefined =>
   state._tag === "Opening" || state._tag === "Open" ? undefined : state.cancel
 
 /**
- * True when the caller waits for no last word any more: the callee said it, or the bound of the cancel has passed.
+ * True when the caller no longer waits for a last word: the callee has said its last word, or the bound of the cancel
+ * has passed.
  *
  * @example
  * ```ts
@@ -172,7 +173,7 @@ export const callerStep = <L>(state: CallerState<L>, input: CallerInput<L>): Cal
 const callerHeard = <L>(state: Exclude<CallerState<L>, { _tag: "Done" }>, word: Message.FromCallee): CallerStep<L> => {
   if (word._tag === "Error") return settle(state, { _tag: "Error", payload: word.payload })
   if (word._tag === "Return") {
-    // A `Return` before `Started` breaks a rule: a handler that ends without a first value must say `Error`.
+    // A `Return` before `Started` is a violation: a dialog handler that ends without a first value must say `Error`.
     return state._tag === "Opening" && state.kind === "dialog"
       ? settle(state, { _tag: "Violation", violation: order("Return", "Opening") })
       : settle(state, { _tag: "Return", payload: word.payload })
@@ -223,7 +224,7 @@ export type CalleeInput<F = unknown> =
   | { readonly _tag: "Heard"; readonly word: Message.FromCaller }
   | { readonly _tag: "Started" }
   | { readonly _tag: "Stop" }
-  /** The runtime ends the handler with this failure, which replaces the handler's own result. */
+  /** The runtime ends the handler with the field `failure`, which replaces the handler's own result. */
   | { readonly _tag: "Fail"; readonly failure: F; readonly cancellation: Cancellation }
   | { readonly _tag: "Exited" }
   | { readonly _tag: "Lost" }
@@ -240,7 +241,7 @@ export type CalleeAction<F = unknown> =
    * when the last word answers a cancel of the caller.
    */
   | { readonly _tag: "SendLast"; readonly failure: F | undefined; readonly asked: boolean }
-  /** Tells the runtime that the handler has exited when its caller was gone already. */
+  /** Tells the runtime that a handler has exited whose caller was already gone. */
   | { readonly _tag: "Unheard" }
   | { readonly _tag: "Forget" }
   | { readonly _tag: "Violate"; readonly violation: Violation }
@@ -263,7 +264,7 @@ const accepted: { readonly [K in Message.Kind]: CalleeState<never> } = {
 }
 
 /**
- * The state of the callee's side when it has accepted a `Start`.
+ * Returns the state of the callee's side of a dialog after it has accepted a `Start`.
  *
  * @example
  * ```ts
@@ -283,7 +284,7 @@ export const accept = (kind: Message.Kind): CalleeState<never> => accepted[kind]
  */
 export const mayYield = (state: CalleeState): boolean => state._tag === "Open" && state.ours === "open"
 
-/** True when the machine has asked to interrupt the handler, so that a second `Interrupt` is not needed. */
+/** True when the machine has already asked the runtime to interrupt the handler of the dialog. */
 const isInterrupted = (state: CalleeState): boolean => state._tag === "Cancelling" || state._tag === "Failing"
 
 /**

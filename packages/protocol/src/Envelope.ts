@@ -1,11 +1,12 @@
 /**
- * Message <-> the bytes of one frame: a msgpack array `[code, field, ...]` in the order of `Message.words`.
+ * Encodes a message as the bytes of one frame, and decodes it: a msgpack array `[code, field, ...]` in the order of
+ * `Message.words`.
  *
  * The payload of a word is its last field, a msgpack `bin`. The bytes of a payload are appended without a copy when a
  * word is encoded, and decoding returns a view of these bytes. The decoder accepts only plain msgpack, and checks each
- * frame by a walk over its tokens before it parses the frame. Extensions, false lengths and deep nesting therefore
- * never reach the parser. With msgpackr's record extension, for example, a peer could define object shapes by name. An
- * error of the msgpack parser becomes a violation of the peer.
+ * frame by a walk over its tokens before it parses the frame. Extensions, false lengths and deep nesting never reach
+ * the parser, because the walk over the tokens refuses them. With msgpackr's record extension, for example, a peer
+ * could define object shapes by name. An error of the msgpack parser becomes a violation of the peer.
  *
  * @since 0.1.0
  */
@@ -22,8 +23,8 @@ import type { Violation } from "./Violation.ts"
 
 const packr = new Packr({ useRecords: false, int64AsType: "number" })
 const unpackr = new Unpackr({ useRecords: false, int64AsType: "number", structuredClone: false } as object)
-// A second protection against the record extension: a record definition assigns to this list of shapes, and because the
-// list is frozen msgpackr throws.
+// The frozen list of shapes is a second protection against the record extension of msgpackr: a record definition
+// assigns to the list, so msgpackr throws.
 Object.assign(unpackr, { structures: Object.freeze([]) })
 
 const isUint = (v: unknown): v is number => Number.isSafeInteger(v) && (v as number) >= 0
@@ -95,7 +96,7 @@ interface Layout {
   readonly code: number
   readonly names: ReadonlyArray<string>
   readonly checks: ReadonlyArray<(v: unknown) => boolean>
-  /** True when the last field of the word is a payload, which follows the head of the frame unchanged. */
+  /** True when the last field of this word is a payload, which follows the head of the frame unchanged. */
   readonly payload: boolean
 }
 
@@ -156,7 +157,7 @@ export type Decoded =
 
 const violation = (violation: Violation): Decoded => ({ _tag: "Violation", violation })
 
-/** Decodes bytes that hold one value of plain msgpack, or returns the fault in the bytes. */
+/** Decodes bytes that hold one value of plain msgpack; returns the fault of any other bytes. */
 const unpacked = (bytes: Uint8Array): Result<unknown> => {
   const issue = Plain.issue(bytes)
   if (issue !== undefined) return { ok: false, issue }
@@ -177,8 +178,8 @@ export type PlainCodec<A> = Pick<Codec<A>, "encode" | "decode">
 
 /**
  * A codec of the runtime's own words, which are plain data: texts, numbers, booleans, nulls, bytes, lists and records
- * of them. `check` returns the fault of a value, when it is encoded and when it is decoded. Such a codec is made
- * without work, unlike the codec of a schema, which has to be derived.
+ * of them. `check` returns the fault of a value that is encoded or decoded. A plain codec is made without work, while
+ * the codec of a schema has to be derived.
  *
  * @example
  * ```ts
@@ -224,8 +225,8 @@ export const decode = (frame: Uint8Array): Decoded => {
   const layout = byCode.get(array[0])
   if (layout === undefined) return violation({ _tag: "Unsupported", word: String(array[0]) })
   const { checks, names } = layout
-  // Fields that a newer minor version adds stand at the end and are optional by rule, so this version does not read
-  // them.
+  // Fields that a newer minor version adds stand at the end and are optional by rule, so the decoder of this version
+  // ignores such fields.
   if (array.length <= names.length) {
     return violation({ _tag: "Malformed", word: layout.tag, field: names[array.length - 1]! })
   }

@@ -2,9 +2,9 @@
  * Encodes a failure for the wire, as the payload that an `Error` word carries.
  *
  * A Cause crosses to the other side with all its reasons. One reason of the Cause decides the tag of the failure: an
- * endpoint's own error before a defect, and a defect before a cancellation. The field `others` holds the remaining
- * reasons. A value without a schema is boxed: its type, message, stack and causes cross as text, together with its
- * plain data, the actor where it happened and the actors that passed it on.
+ * endpoint's own error before a defect, and a defect before a cancellation. The field `others` of a failure holds the
+ * remaining reasons of its Cause. A value without a schema is boxed: its type, message, stack and causes cross as text,
+ * together with its plain data, the actor where it happened and the actors that passed it on.
  *
  * @since 0.1.0
  */
@@ -25,8 +25,8 @@ export const ActorId = Schema.Struct({ name: Schema.String, uuid: Schema.String,
 
 /**
  * A failure as text. `path` lists the actors that passed the failure on, the nearest last. `properties` holds the
- * failure's own plain data, and `parts` the errors inside an AggregateError. An empty `properties` or `parts` is left
- * out.
+ * failure's own plain data, and `parts` the errors inside an AggregateError. A boxed failure leaves out an empty
+ * `properties` or `parts`.
  */
 export interface Boxed {
   readonly type: string
@@ -52,7 +52,7 @@ export const Boxed: Schema.Codec<Boxed> = Schema.Struct({
 })
 
 /**
- * The schema of whether a lost actor had begun the work of a call: `maybe`, or surely not (`no`).
+ * The schema of the mark that says whether a lost actor had begun the work of a call: `maybe`, or surely not (`no`).
  *
  * @example
  * ```ts
@@ -62,7 +62,7 @@ export const Boxed: Schema.Codec<Boxed> = Schema.Struct({
 export const Began = Schema.Literals(["no", "maybe"])
 
 /**
- * The schema of how an actor was lost, as its parent could see it.
+ * The schema of the way in which an actor was lost, as its parent has seen it.
  *
  * @example
  * ```ts
@@ -72,11 +72,11 @@ export const Began = Schema.Literals(["no", "maybe"])
 export const Lost = Schema.Union([
   Schema.TaggedStruct("Exited", { code: Schema.Int }),
   Schema.TaggedStruct("Signalled", { signal: Schema.String }),
-  /** The owner of the actor sent the signal, for the reason in the fields. */
+  /** The owner of the lost actor killed it by the signal in the field `signal`, for the reason in `reason`. */
   Schema.TaggedStruct("Killed", { signal: Schema.String, reason: Schema.String }),
   /**
-   * The actor was lost because its heap was full. `limit` is the size in MiB to which the heap was limited at the
-   * start.
+   * The actor was lost because its heap was full. `limit` is the size in MiB to which the heap of the lost actor was
+   * limited at its start.
    */
   Schema.TaggedStruct("OutOfMemory", { limit: Schema.optionalKey(Schema.Number) }),
   Schema.TaggedStruct("ConnectionClosed", { reason: Schema.optionalKey(Schema.String) }),
@@ -105,7 +105,9 @@ export const Failure = Schema.Union([
     message: Schema.String,
     others: Schema.Array(Boxed)
   }),
-  /** A defect of the handler of a call, or of an actor. `ending` is true when the defect ends the whole actor. */
+  /**
+   * A defect of the handler of a call, or of an actor. The field `ending` is true when the defect ends the whole actor.
+   */
   Schema.TaggedStruct("Defect", { boxed: Boxed, others: Schema.Array(Boxed), ending: Schema.Boolean }),
   /**
    * The work of a call was cancelled. `ending` is true when the whole of `actor` is cancelled, and not only the work of
@@ -137,15 +139,15 @@ export const Failure = Schema.Union([
   Schema.TaggedStruct("CleanupFailed", { boxed: Boxed }),
   /** An error of dialog 0: a fiber in the background of an actor failed, and the actor goes on. */
   Schema.TaggedStruct("BackgroundFailed", { boxed: Boxed }),
-  /** An actor between caller and callee tells that the callee was lost. */
+  /** An actor between caller and callee reports that the callee was lost. */
   Schema.TaggedStruct("Lost", { actor: ActorId, how: Lost, began: Began })
 ])
-/** A failure, as an `Error` word carries it. */
+/** The type of a failure in the payload of an `Error` word. */
 export type Failure = typeof Failure.Type
 
 /**
- * The codec of failures. The codec is derived for the first failure that needs it, because deriving it takes a tenth of
- * an actor's start.
+ * The codec of failures. The codec is derived for the first failure that needs it, because the derivation takes a tenth
+ * of the time of an actor's start.
  */
 let derived: Payload.Codec<Failure> | undefined
 const codec = (): Payload.Codec<Failure> => derived ??= Payload.codec(Failure)
@@ -185,8 +187,8 @@ export const decode = (payload: Uint8Array): Payload.Result<Failure> => {
 }
 
 /**
- * True when the payload of an `Error` word refuses a call whose work never began. The payload is not decoded for this
- * check.
+ * True when the payload of an `Error` word refuses a call whose work never began. `isRefusal` does not decode the
+ * payload.
  *
  * @example
  * ```ts
@@ -196,21 +198,23 @@ export const decode = (payload: Uint8Array): Payload.Result<Failure> => {
 export const isRefusal = Hot.isRefusal
 
 /**
- * The schema of a farewell: how an actor ended, as its `Bye` tells the peer. `cleanup` holds what failed or was cut off in the
- * actor's finalizers. `taken` is the highest dialog of the peer that the actor has read: later dialogs have not begun.
+ * The schema of a farewell: how an actor ended, as its `Bye` tells the peer. The field `cleanup` holds the failures of
+ * the actor's finalizers. The field `taken` is the number of the peer's last dialog that the actor has read: later
+ * dialogs have not begun.
  */
 export const Farewell = Schema.Struct({
   how: Schema.Union([
     Schema.TaggedStruct("Returned", {}),
     Schema.TaggedStruct("Failed", { boxed: Boxed }),
     Schema.TaggedStruct("Cancelled", { by: ActorId, reason: Schema.String }),
-    // The actor lives: only this connection ends, because neither side uses it.
+    // The farewell `Idle` says that the actor lives: only this connection ends, because neither side uses the
+    // connection.
     Schema.TaggedStruct("Idle", {})
   ]),
   cleanup: Schema.Array(Boxed),
   taken: Schema.optionalKey(Schema.Int)
 })
-/** A farewell of an actor, as a `Bye` word carries it. */
+/** The type of a farewell in the payload of a `Bye` word. */
 export type Farewell = typeof Farewell.Type
 
 /** The codec of farewells, which is derived for the first farewell that needs it. */

@@ -2,12 +2,12 @@
  * Decodes bytes to frames, and encodes frames as bytes. A frame consists of a length, as 32 bits in little-endian
  * order, and of that number of bytes.
  *
- * `decode` takes the chunks that the transport delivers, cut anywhere, and returns the frames that each chunk completes. After
- * a violation `decode` stays failed. A frame above the limit is refused on its length alone: its body is not read, and no
- * memory is reserved for it.
+ * `decode` takes the chunks that the transport delivers, cut anywhere, and returns the frames that each chunk
+ * completes. After a violation every further `decode` fails. A frame above the limit is refused on its length alone:
+ * its body is not read, and no memory is reserved for its body.
  *
- * A frame that lies in one chunk is a view of that chunk, so that a large payload is not copied. Between two sides that know
- * parts, a `Part` is put into its place (`Arrival`), and its last part hands out the whole frame.
+ * A frame that lies in one chunk is a view of that chunk, so that a large payload is not copied. Between two sides that
+ * know parts, `Arrival` collects the parts of a large frame, and the last part hands out the whole frame.
  *
  * @since 0.1.0
  */
@@ -32,15 +32,15 @@ const headerBytes = 4
  */
 const fillThresholdBytes = 64 * 1024
 
-/** The state of one direction of reading: between two frames, in the middle of a large body, or failed. */
+/** The state of reading frames from a connection: between two frames, in the middle of a large body, or failed. */
 export type State =
   | { readonly _tag: "Between"; readonly rest: Uint8Array; readonly arriving: Arrival.State }
   | { readonly _tag: "Filling"; readonly body: Uint8Array; readonly filled: number; readonly done: Filled }
   | { readonly _tag: "Failed"; readonly violation: Violation }
 
 /**
- * The kind of a body that is being filled: `frame` is the frame that is then whole, and `first` the dialog whose first
- * part the body is. Both fields of a body's kind are optional.
+ * The kind of a body that is being filled. `frame` is the large frame that the body completes, and `first` the dialog
+ * whose first part the body is. Both fields are optional.
  */
 interface Filled {
   readonly frame: Uint8Array | undefined
@@ -54,7 +54,7 @@ const between = (rest: Uint8Array, arriving: Arrival.State): State =>
   rest.length === 0 && arriving.length === 0 ? initial : { _tag: "Between", rest, arriving }
 
 /**
- * The state of reading before the first byte of a connection.
+ * The state of reading frames before the first byte of a connection.
  *
  * @example
  * ```ts
@@ -79,7 +79,7 @@ export interface Decoded {
   readonly begun?: ReadonlyArray<Begun> | undefined
 }
 
-/** The limits of reading on one connection. */
+/** The limits of reading frames on one connection. */
 export interface Limits {
   readonly maxFrame: number
   /**
@@ -102,7 +102,7 @@ export const defaultLimits: Limits = { maxFrame: defaultMaxFrame, parts: false }
 const none: ReadonlyArray<Uint8Array> = []
 
 /**
- * The frames in parts of which some parts have come.
+ * Returns the large frames of which some parts, but not all, have come.
  *
  * @example
  * ```ts
@@ -141,9 +141,9 @@ const join = (a: Uint8Array, b: Uint8Array): Uint8Array => {
 
 /**
  * Decodes one chunk of bytes to frames. A state may be used only once, because the memory of an incomplete frame is
- * filled in place. At most `count` frames are taken, and the bytes behind them wait in the state, because the next
- * frame may have other limits. Bytes of a `lent` chunk are copied if they are kept, because the transport uses the
- * chunk again.
+ * filled in place. `decode` takes at most `count` frames, and keeps the bytes behind these frames in the state, because
+ * the next frame may have other limits. `decode` copies the bytes of a `lent` chunk that it keeps, because the
+ * transport uses the chunk again.
  *
  * @example
  * ```ts
@@ -176,7 +176,7 @@ export const decode = (
 const sizeAt = (bytes: Uint8Array, at: number): number =>
   (bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24) >>> 0
 
-/** The smallest number of missing bytes for which a transport reads straight into a body. */
+/** The smallest number of missing bytes for which a transport reads straight into the body of a frame. */
 const minRoomBytes = 4 * 1024
 
 /**
@@ -274,8 +274,8 @@ class Reading {
   }
 
   /**
-   * The end of the whole frames at the beginning of the chunk, up to the first part. A part of a large word is not
-   * copied here, but to its place in the large frame.
+   * The end of the whole frames at the beginning of the chunk, up to the first part. `endOfWhole` leaves out parts of
+   * large words, whose bytes are copied to their place in the large frame.
    */
   private endOfWhole(bytes: Uint8Array): number {
     const { maxFrame, parts } = this.limits
@@ -355,7 +355,8 @@ class Reading {
 }
 
 /**
- * The two pieces of a frame that is to be sent: first `head`, then `tail`. An outbox sends a large tail without a copy.
+ * The two pieces of a frame that is to be sent: `head`, and behind it `tail`. An outbox sends a large tail without a
+ * copy.
  */
 export interface Parts {
   readonly head: Uint8Array
@@ -363,7 +364,7 @@ export interface Parts {
 }
 
 /**
- * The size of a frame in bytes, without the length in front.
+ * Returns the size of a frame in bytes, without the length in front.
  *
  * @example
  * ```ts
@@ -373,7 +374,9 @@ export interface Parts {
 export const sizeOf = (parts: Parts): number => parts.head.length + (parts.tail === undefined ? 0 : parts.tail.length)
 
 const arenaBytes = 64 * 1024
-/** Size in bytes of the largest tail that is copied behind its head, because one write costs less than two writes. */
+/**
+ * The size in bytes of the largest tail that is copied behind its head, because one write costs less than two writes.
+ */
 const maxCopiedBytes = 16 * 1024
 
 /**
@@ -397,8 +400,8 @@ const arena = { bytes: new Uint8Array(0), to: 0 }
 export class Outbox {
   private chunks: Array<Uint8Array> = []
   /**
-   * The memory that holds the frames since the outbox last began a piece, from `from` to `to`: the arena, or memory for
-   * one large frame.
+   * The memory that holds the frames since the outbox last began a piece, at the positions from `from` to `to`: the
+   * arena, or memory for one large frame.
    */
   private bytes = nothing
   private from = 0

@@ -8,12 +8,12 @@
  *
  * An acceptor that holds the secret of its tree challenges the dialler; an acceptor without a secret admits a dialler
  * for its `Hello` alone. Each side proves that it holds the secret, by a mac over both fresh nonces and both actors. A
- * proof is therefore valid for one actor on one connection. The labels of the two proofs differ, so that a proof sent
- * back to its maker proves nothing. The caller of the handshake supplies the function that makes a mac, because this
- * module contains no cryptography.
+ * proof is valid for one actor on one connection, because its mac includes the actors and the nonces. The labels of the
+ * two proofs differ, so that a proof is not accepted by the side that has made it. The caller of the handshake supplies
+ * the function that makes a mac, because this module contains no cryptography.
  *
- * Until a side is `Open`, every word outside the handshake is a violation for this side; once a side is `Open`, a word
- * of the handshake is a violation for this side. An acceptor checks the version, then the proof, and calls its `judge`
+ * A side that is not yet `Open` treats every word outside the handshake as a violation; a side that is `Open` treats
+ * every word of the handshake as a violation. An acceptor checks the version, then the proof, and calls its `judge`
  * last, so that a stranger without proof causes no work in the judge.
  *
  * @since 0.1.0
@@ -31,7 +31,7 @@ export interface Peer {
   readonly actor: ActorId
   readonly version: Version
   readonly capabilities: ReadonlyArray<string>
-  /** Size in bytes of the largest frame that both sides read. */
+  /** The size in bytes of the largest frame that both sides of the connection read. */
   readonly maxFrame: number
 }
 
@@ -84,20 +84,22 @@ export const nonceSize = 32
 export type Config =
   | {
     readonly side: "dialler"
-    /** The greeting of the dialler. The nonce of this `Hello` is that of the authenticator. */
+    /** The greeting of the dialler, whose nonce is the nonce of the authenticator. */
     readonly hello: Hello
     readonly auth?: Authenticator | undefined
-    /** The uuid of the actor that is dialled; without it a proof is made for any actor that answers. */
+    /**
+     * The uuid of the actor that is dialled; a dialler without this uuid makes its proof for any actor that answers.
+     */
     readonly to?: string | undefined
     /**
-     * The dialler's last check, of an acceptor that has proven itself if the tree has a secret: a refusal, or
-     * `undefined` to stay connected.
+     * The dialler's last check of an acceptor, after its proof if the tree has a secret: a refusal, or `undefined` to
+     * stay connected.
      */
     readonly expect?: ((welcome: Welcome) => Refusal | undefined) | undefined
   }
   | {
     readonly side: "acceptor"
-    /** The proof of this `Welcome` is made by the authenticator. */
+    /** The `Welcome` of the acceptor, whose proof the authenticator makes. */
     readonly welcome: Welcome
     /** The acceptor's check of a dialler: a refusal, or `undefined` to admit the dialler. */
     readonly judge: (hello: Hello) => Refusal | undefined
@@ -138,7 +140,7 @@ export type State =
   | { readonly _tag: "Refused"; readonly by: "us" | "peer"; readonly refusal: Refusal }
   | { readonly _tag: "Violated"; readonly violation: Violation }
 
-/** The states in which a dialler waits for an answer. */
+/** The states of a handshake in which a dialler waits for an answer. */
 type Asking = Extract<State, { _tag: "Greeting" | "Proving" }>
 type Challenging = Extract<State, { _tag: "Challenging" }>
 
@@ -153,7 +155,8 @@ export type Action = { readonly _tag: "Send"; readonly message: Message }
 type Step = readonly [State, ReadonlyArray<Action>]
 
 /**
- * The first state of one side of a handshake. A dialler sends `Hello` with its first state, and an acceptor waits.
+ * Returns the first state and the first actions of one side of a handshake: a dialler sends `Hello`, and an acceptor
+ * waits.
  *
  * @example
  * ```ts
@@ -173,7 +176,7 @@ export const start = (config: Config): Step =>
   config.side === "dialler" ? [{ _tag: "Greeting" }, [send(helloOf(config))]] : [{ _tag: "Listening" }, []]
 
 /**
- * Takes one word of the peer; returns the next state and the words that answer the peer.
+ * Takes one word of the peer in a handshake; returns the next state and the words that answer the peer.
  *
  * @example
  * ```ts
@@ -239,8 +242,7 @@ const proofRefusal = (detail: string): Refusal => ({ reason: "proof", detail })
 const helloOf = ({ auth, hello }: Dialler): Hello => ({ ...hello, nonce: auth?.nonce ?? null })
 
 /**
- * Refuses the acceptor without telling it why and closes the connection, because a dialler may say only `Hello` and
- * `Proof`.
+ * Refuses the acceptor without a reason and closes the connection, because a dialler may say only `Hello` and `Proof`.
  */
 const leave = (refusal: Refusal): Step => [{ _tag: "Refused", by: "us", refusal }, []]
 
@@ -348,8 +350,8 @@ const judgeNonce = (side: "dialler" | "acceptor", nonce: Uint8Array): Refusal | 
     : proofRefusal(`the ${side}'s nonce has ${nonce.length} bytes and must have ${nonceSize}`)
 
 /**
- * The bytes over which a proof is the mac: label, nonce of the dialler, nonce of the acceptor, uuid and role of the
- * dialler, uuid of the acceptor, and the binding of an encrypted channel. The length of each part stands before the
+ * Returns the bytes over which a proof is the mac: label, nonce of the dialler, nonce of the acceptor, uuid and role of
+ * the dialler, uuid of the acceptor, and the binding of an encrypted channel. The length of each part stands before the
  * part, as 32 bits, little-endian.
  *
  * @example
@@ -393,7 +395,7 @@ const encoder = new (globalThis as unknown as { TextEncoder: new() => { encode(t
   .TextEncoder()
 const utf8 = (text: string): Uint8Array => encoder.encode(text)
 
-/** Compares in constant time: a wrong byte takes as long to find at the beginning as at the end. */
+/** Compares two proofs in constant time: a wrong byte takes as long to find at the beginning as at the end. */
 const isEqual = (a: Uint8Array, b: Uint8Array): boolean => {
   if (a.length !== b.length) return false
   let difference = 0

@@ -18,9 +18,9 @@
  * @since 0.1.0
  */
 export interface Config {
-  /** Milliseconds of silence after which a `Ping` is sent. */
+  /** The milliseconds of a peer's silence after which a `Ping` is sent. */
   readonly interval: number
-  /** Milliseconds for which any word of the peer is awaited after the `Ping`. */
+  /** The milliseconds after a `Ping` for which any word of the peer is awaited. */
   readonly timeout: number
 }
 
@@ -36,8 +36,8 @@ export type State =
   | { readonly _tag: "Dead" }
 
 /**
- * An input of the machine: the peer said any word, or time has passed. `now` is in milliseconds of a clock that never
- * goes back.
+ * An input of the machine of liveness: the peer said any word, or time has passed. `now` is in milliseconds of a clock
+ * that never goes back.
  *
  * @category models
  * @since 0.1.0
@@ -47,7 +47,7 @@ export type Input =
   | { readonly _tag: "Tick"; readonly now: number }
 
 /**
- * An action of the machine: send a `Ping` to the peer, or take the connection for lost.
+ * An action of the machine of liveness: send a `Ping` to the peer, or take the connection for lost.
  *
  * @category models
  * @since 0.1.0
@@ -55,7 +55,7 @@ export type Input =
 export type Action = { readonly _tag: "SendPing"; readonly n: number } | { readonly _tag: "GiveUp" }
 
 /**
- * The first state of a connection, which begins at the time `now`.
+ * Returns the state of liveness of a new connection, which begins at the time `now` in milliseconds.
  *
  * @example
  * ```ts
@@ -69,7 +69,7 @@ export const start = (now: number): State => ({ _tag: "Quiet", since: now, n: 0 
 const none: ReadonlyArray<Action> = []
 
 /**
- * Takes one input; returns the next state and the actions.
+ * Takes one input of the machine of liveness; returns the next state and the actions.
  *
  * @example
  * ```ts

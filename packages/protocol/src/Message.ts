@@ -14,8 +14,8 @@
  * `Return` or `Error` is always the callee's last word, also after a `Cancel`: the last word acknowledges the cancel.
  * Only `Yield` costs credit. The protocol does not look into payloads, which only the schemas of their endpoint decode.
  *
- * The constant `words` is the language as data: the envelope encodes from it, and a script checks the table in
- * docs/protocol.md against it.
+ * The constant `words` holds the rules of all words as data: the envelope encodes by these rules, and a script checks
+ * the table in docs/protocol.md against `words`.
  *
  * @since 0.1.0
  */
@@ -33,7 +33,7 @@
 export const version: Version = { major: 1, minor: 0 }
 
 /**
- * A version of the protocol; a new minor version only adds to the one before.
+ * A version of the protocol; a new minor version only adds to the previous minor version.
  *
  * @category models
  * @since 0.1.0
@@ -44,7 +44,7 @@ export interface Version {
 }
 
 /**
- * The identity of an actor: Two identities of actors are equal when their `uuid` is; name and pid are for people.
+ * The identity of an actor. Two identities are equal when their `uuid` is the same; name and pid are for people.
  *
  * @category models
  * @since 0.1.0
@@ -101,11 +101,13 @@ export type Hello = {
   readonly actor: ActorId
   readonly role: "child" | "peer" | "probe"
   readonly maxFrame: number
-  /** 32 fresh random bytes, or `null` when the dialler does not hold the secret of its tree. */
+  /**
+   * The nonce of the dialler: 32 fresh random bytes, or `null` when the dialler does not hold the secret of its tree.
+   */
   readonly nonce: Uint8Array | null
 }
 /**
- * The acceptor admits the dialler, and after this word both sides may say words outside the handshake.
+ * The acceptor admits the dialler by `Welcome`, after which both sides may say words outside the handshake.
  *
  * @category words
  * @since 0.1.0
@@ -119,7 +121,7 @@ export type Welcome = {
   readonly proof: Uint8Array | null
 }
 /**
- * The acceptor does not admit the dialler, and closes the connection after this word.
+ * The acceptor does not admit the dialler, and closes the connection after `Refuse`.
  *
  * @category words
  * @since 0.1.0
@@ -203,7 +205,7 @@ export type Yield = {
   readonly payload: Uint8Array
 }
 /**
- * Grants credit for more items and bytes to the sender of a direction, and is said by the receiver of this direction.
+ * Grants credit for more items and bytes to the sender of a direction, and is said by the receiver in this direction.
  *
  * @category words
  * @since 0.1.0
@@ -242,15 +244,15 @@ export type Cancel = {
  */
 export type Return = { readonly _tag: "Return"; readonly dialog: number; readonly payload: Uint8Array }
 /**
- * The last word of a dialog that failed; for dialog 0 it is the failure of the actor.
+ * The last word of a dialog that failed; an `Error` for dialog 0 is the failure of the whole actor.
  *
  * @category words
  * @since 0.1.0
  */
 export type Error = { readonly _tag: "Error"; readonly dialog: number; readonly payload: Uint8Array }
 /**
- * A part of a large word of this dialog; `size` is the size of the whole frame in bytes. A part is sent only to a peer
- * with the capability `parts`. `Arrival` puts parts together, so a dialog hears whole words only.
+ * A part of a large word of the dialog `dialog`; `size` is the size of the whole frame in bytes. A part is sent only to
+ * a peer with the capability `parts`. `Arrival` puts parts together, so a dialog hears whole words only.
  *
  * @category words
  * @since 0.1.0
@@ -262,7 +264,7 @@ export type Part = {
   readonly payload: Uint8Array
 }
 /**
- * Asks the actor that hears the word to end. `deadline` is the time for the actor's finalizers in milliseconds.
+ * Asks the actor that hears `CancelActor` to end. `deadline` is the time for the actor's finalizers in milliseconds.
  *
  * @category words
  * @since 0.1.0
@@ -288,15 +290,15 @@ export type CancelAck = { readonly _tag: "CancelAck" }
  */
 export type Bye = { readonly _tag: "Bye"; readonly payload: Uint8Array }
 /**
- * A child was told from outside to end, for instance by a signal, and asks its parent to end it. The parent first ends
- * all actors that depend on this child.
+ * A child that was told from outside to end, for instance by a signal, asks its parent to end the child. The parent
+ * that hears `Leave` first ends all actors that depend on the child.
  *
  * @category words
  * @since 0.1.0
  */
 export type Leave = { readonly _tag: "Leave"; readonly reason: string }
 /**
- * Asks the peer for a sign of life.
+ * Asks the peer for a sign of life, which the peer gives by a `Pong` with the same number.
  *
  * @category words
  * @since 0.1.0
@@ -310,7 +312,7 @@ export type Ping = { readonly _tag: "Ping"; readonly n: number }
  */
 export type Pong = { readonly _tag: "Pong"; readonly n: number }
 /**
- * Names the rule that the receiver of this word has broken, before the connection closes.
+ * Names the rule that the receiver of the `Violation` has broken, before the connection closes.
  *
  * @category words
  * @since 0.1.0
@@ -390,9 +392,9 @@ export type FieldType =
   | "window?"
 
 /**
- * The phase in which a word may be said: in the handshake alone; from its end on (`open`); before or after the `Spawn`
- * of a child (`spawning`, `started`), and until its `Ready` (`booting`); when the side that hears the word is ready; or
- * always.
+ * The phase in which a word may be said: in the handshake alone; from the end of the handshake on (`open`); before or
+ * after the `Spawn` of a child (`spawning`, `started`), and until its `Ready` (`booting`); when the side that hears the
+ * word is ready; or always.
  *
  * @category models
  * @since 0.1.0
@@ -402,8 +404,8 @@ export type Time = "handshake" | "open" | "spawning" | "booting" | "started" | "
 /**
  * The rules of one word: its number, speaker, time, lane and fields.
  *
- * `Connection` judges each word by its speaker and its time. Words of the `control` lane overtake those of the `data`
- * lane when a connection is full, so that data never holds up a cancel.
+ * `Connection` judges each word by its speaker and its time. When a connection is full, words of the `control` lane
+ * overtake those of the `data` lane, so that data never holds up a cancel.
  *
  * @category models
  * @since 0.1.0
@@ -563,7 +565,7 @@ export const words: { readonly [W in Message["_tag"]]: Word } = {
 }
 
 /**
- * The rules of an `Error` for dialog 0: it is the failure of an actor, and only its parent hears it.
+ * The rules of an `Error` for dialog 0, which is the failure of an actor and is heard only by the actor's parent.
  *
  * @example
  * ```ts

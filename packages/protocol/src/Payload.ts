@@ -30,10 +30,11 @@ import { verbatim } from "./internal/Verbatim.ts"
 /** The result of a codec: a value, or the reason why there is none, as text. */
 export type Result<A> = { readonly ok: true; readonly value: A } | { readonly ok: false; readonly issue: string }
 
-/** A codec encodes the values of one schema as bytes, and decodes them. */
+/** A codec encodes the values of one schema as bytes, and decodes these bytes. */
 export interface Codec<A> {
   /**
-   * Makes a value of an input, with the defaults of the schema. `make` throws when the input does not match the schema.
+   * Makes a value of an input, with the defaults of the codec's schema. `make` throws when the input does not match the
+   * schema.
    */
   readonly make: (input: unknown) => A
   readonly encode: (value: unknown) => Result<Uint8Array>
@@ -50,8 +51,8 @@ type Data = Schema.Top & { readonly DecodingServices: never; readonly EncodingSe
 const codecs = new WeakMap<object, Derived<unknown>>()
 
 /**
- * Returns the codec of a schema, which is the same object for the same schema. The search for a codec never throws. For
- * a schema whose values cannot cross it returns a codec that refuses each value with the reason.
+ * Returns the codec of a schema, which is the same object for the same schema. `codec` never throws. For a schema whose
+ * values cannot cross, `codec` returns a codec that refuses each value with the reason.
  *
  * @example
  * ```ts
@@ -64,7 +65,7 @@ export const codec = <S extends Data>(schema: S): Codec<S["Type"]> => derivedOf(
 
 /**
  * Derives the codec of a schema, its reader and its checks before the first value, so that the first call does not wait
- * for this work. The function never throws.
+ * for the derivation. `prepare` never throws.
  *
  * @example
  * ```ts
@@ -80,7 +81,7 @@ const derivedOf = <S extends Data>(schema: S): Derived<S["Type"]> => {
 
 /**
  * Describes the part of a schema whose values cannot cross, and the place of this part, as text. `undefined` means that
- * no such part is known; a suspended schema that is not defined yet is not looked at.
+ * no such part is known; `refusal` does not look into a suspended schema that is not defined yet.
  *
  * @example
  * ```ts
@@ -107,7 +108,10 @@ const reasonOf = (schema: Schema.Top, cause: unknown): string => {
   return found.value === undefined ? explainRead(cause).replace("Binary layout: ", "") : `it has ${found.value}`
 }
 
-/** A codec that tries to derive the schema's codec anew for each value, because a suspended schema may be defined by then. */
+/**
+ * Makes a codec that tries to derive the schema's codec anew for each value, because a suspended schema may be defined
+ * by then.
+ */
 const refusing = <S extends Data>(schema: S): Derived<S["Type"]> => {
   const use = <A>(f: (codec: Derived<S["Type"]>) => Result<A>): Result<A> => {
     const derived = find(schema)
@@ -132,7 +136,7 @@ const encoderOf = <S extends Data>(schema: S): readonly [SchemaBinary.Encoder, S
     try {
       return [SchemaBinary.encoder(withNegativeZeros(schema)), schema]
     } catch {
-      // When `SchemaBinary` refuses the replaced schema too, the encoder below throws again.
+      // When `SchemaBinary` refuses the replaced schema too, `SchemaBinary.encoder` throws again for the given schema.
     }
   }
   const other = carried(schema)
@@ -140,15 +144,15 @@ const encoderOf = <S extends Data>(schema: S): readonly [SchemaBinary.Encoder, S
 }
 
 /**
- * The bytes of an encoded value. `own` holds its small texts, and `isWhole` says whether its large texts were written
- * unchanged.
+ * The bytes of an encoded value: `own` holds the value's small texts, and `isWhole` says whether its large texts were
+ * written unchanged.
  */
 type Encoded = Large.Written
 
 /** True when no half of a surrogate pair can have been replaced in the bytes. */
 const isFaithful = ({ isWhole, own }: Encoded): boolean => isWhole && !holdsReplacement(own)
 
-/** A codec with what `faithful` and `prepare` need beyond the public interface. */
+/** A codec with the functions that `faithful` and `prepare` need beyond the public interface. */
 interface Derived<A> extends Codec<A> {
   readonly encodeFully: (value: unknown) => Result<Encoded>
   readonly prepare: () => void
@@ -181,13 +185,14 @@ const derive = <S extends Data>(given: S): Derived<S["Type"]> => {
     return { bytes, own: bytes, isWhole: true }
   }
   const encode = (value: unknown): Encoded => {
-    // The form of the schema is checked at the first value, because a suspended schema may be undefined before.
+    // The schema is searched for `Unknown` and `Any` at the first value, because a suspended schema may be undefined
+    // before.
     check ??= jsonCheck(schema)
     check(value)
     const encoded = sendsLarge && Large.holdsLarge(value) ? places().encode(value) : encodeOwn(value)
     recursive ??= isRecursive(schema)
-    // The decoder limits the depth of values, and the encoder does not. Therefore the sender decodes a deep value once,
-    // and so refuses a value that the reader would refuse.
+    // The decoder limits the depth of values, and the encoder does not. The sender decodes each deep value once, to
+    // refuse a value that the reader would refuse.
     if (recursive && mayBeDeep(value, encoded.bytes.length)) decode(encoded.bytes)
     return encoded
   }
@@ -246,7 +251,7 @@ export const minReleasedBytes = Memory.minReleasedBytes
 
 /**
  * Gives back the memory of a large payload that a codec has encoded, when its bytes have left and have no other reader.
- * A payload whose memory was given back is empty from then on. The function has no effect on any other payload.
+ * A payload whose memory was given back is empty from then on. `releaseWritten` has no effect on any other payload.
  */
 export const releaseWritten = Memory.releaseWritten
 
@@ -256,12 +261,15 @@ export const releaseWritten = Memory.releaseWritten
  */
 export const releaseRead = Memory.releaseReceived
 
-/** Describes in words what `Schema` has thrown for a value, also when the value contains itself or is too deep. */
+/**
+ * Describes in words the error that `Schema` has thrown for a value, also when the value contains itself or is too
+ * deep.
+ */
 export const issueOf = explain
 
 /**
- * A codec of payloads of the user, which refuses text that UTF-8 cannot hold. `codec` writes U+FFFD in the place of
- * such text, which is enough for a message or a log.
+ * Returns a codec for payloads of the user, which refuses text that UTF-8 cannot hold. `codec` writes U+FFFD in the
+ * place of such text, which suffices for a message or a log.
  *
  * @example
  * ```ts
@@ -295,7 +303,7 @@ export type Item<A> =
 
 /** The codec of chunks of items. `decodeEach` reads the items one by one when the chunk does not decode as a whole. */
 export interface ChunkCodec<A> extends Codec<ReadonlyArray<A>> {
-  /** Reads each item by itself; `undefined` means that the bytes are no chunk of such items. */
+  /** Reads each item of a chunk by itself; `undefined` means that the bytes are no chunk of items of this codec. */
   readonly decodeEach: (bytes: Uint8Array) => ReadonlyArray<Item<A>> | undefined
 }
 
@@ -327,7 +335,7 @@ class Refused {
   }
 }
 
-/** Makes a reader of chunks that takes the bytes of an array, and lets an item pass that does not match its schema. */
+/** Makes a reader of a chunk's bytes that also returns items which do not match their schema. */
 const eachOf = <S extends Data>(schema: S): (bytes: Uint8Array) => ReadonlyArray<Item<S["Type"]>> => {
   const open = Schema.catchDecoding((issue: SchemaIssue.Issue) =>
     Effect.succeed(Option.some<unknown>(new Refused(refused(issue))))
@@ -392,7 +400,10 @@ const Small = Schema.Struct({ inside: Schema.Boolean })
 
 let small: { readonly encoder: SchemaBinary.Encoder; readonly value: typeof Small["Type"] } | undefined
 
-/** Makes `SchemaBinary` let its arena go: a payload that is written inside another one gets a new arena, which is kept instead. */
+/**
+ * Makes `SchemaBinary` give up its arena: a payload that is written inside another payload gets a new arena, which
+ * `SchemaBinary` keeps instead.
+ */
 const letGo = (): void => {
   if (small === undefined) {
     const encoder = SchemaBinary.encoder(Small)
@@ -415,16 +426,17 @@ const letGo = (): void => {
 const maxKeptParserBytes = 64 * 1024
 
 /**
- * A `SchemaBinary.parser` reads faster than a codec does, but it keeps a cut-off payload and joins that to the next
- * payload. The parser therefore gets only whole payloads, one at a time, and a parser that has failed is not used
- * again. A cut-off payload goes to the codec of its schema, which names the fault.
+ * A `SchemaBinary.parser` reads faster than a codec does, but a parser keeps a cut-off payload and joins it to the next
+ * payload. A parser gets only whole payloads, one at a time, and a parser that has failed is not used again. A cut-off
+ * payload goes to the codec of its schema, which names the fault.
  */
 const decoder = <S extends Data>(schema: S, maxKept = maxKeptParserBytes) => {
   let idle: SchemaBinary.Parser<S["Type"]> | undefined
   let slow: ((bytes: Uint8Array) => S["Type"]) | undefined
   const decode = (bytes: Uint8Array): S["Type"] => {
     if (isWhole(bytes)) {
-      // A parser is reserved while it reads, because the schema of a payload may read another payload of its own kind.
+      // A parser is reserved while it reads, because the schema of a payload may itself read another payload of the
+      // same schema.
       const parser = idle ?? SchemaBinary.parser(schema)
       idle = undefined
       try {
@@ -449,7 +461,10 @@ const decoder = <S extends Data>(schema: S, maxKept = maxKeptParserBytes) => {
 /** True for a payload that is one whole frame of `SchemaBinary`: the length of its body as a varint, and exactly that body. */
 const isWhole = (bytes: Uint8Array): boolean => bytes.length > 0 && ownSize(bytes) === bytes.length
 
-/** Size in bytes of the first frame of a payload, behind which large parts follow. 0 means that the payload has no frame. */
+/**
+ * Returns the size in bytes of the first `SchemaBinary` frame of a payload, behind which large parts follow. The size 0
+ * means that the payload has no such frame.
+ */
 const ownSize = (bytes: Uint8Array): number => {
   let size = 0
   for (let i = 0, scale = 1; i < 6 && i < bytes.length; i++, scale *= 128) {

@@ -1,5 +1,6 @@
 /**
- * The connections of one actor to its peers as a machine: at most one for each pair, in every order of their dials.
+ * The machine of one actor's connections to its peers: each pair of actors has at most one connection, whatever the
+ * order of their dials.
  *
  *   (gone) --wanted--> Dialling --connected--> Greeting --welcome--> Open --end of the connection--> (gone)
  *                         ^                        |--refused as a duplicate--> Duplicate
@@ -13,7 +14,7 @@
  * evicts the oldest. A refused stranger counts as a stranger until it has had time to read the reason of its refusal.
  *
  * `C` is the type of an open connection, `S` of an incoming one, and `E` of the reason why a dial failed. The machine
- * has no clock, because an input tells the machine that a bound has passed.
+ * of a rendezvous has no clock, because an input tells the machine that a bound has passed.
  *
  * @since 0.1.0
  */
@@ -21,7 +22,7 @@ import type { Refusal } from "./Handshake.ts"
 import type { Hello } from "./Message.ts"
 
 /**
- * The largest number of connections that have not proven themselves, at one time.
+ * The largest number of strangers that an actor has at one time.
  *
  * @example
  * ```ts
@@ -41,7 +42,10 @@ export const maxStrangers = 64
 export type Link<C> =
   | { readonly _tag: "Dialling" }
   | { readonly _tag: "Greeting" }
-  /** The peer refused our connection, because its own connection to us is on its way or open. */
+  /**
+   * The peer refused the connection of this actor, because the peer's own connection to this actor is on its way or
+   * open.
+   */
   | { readonly _tag: "Duplicate" }
   | { readonly _tag: "Open"; readonly connection: C }
 
@@ -53,16 +57,19 @@ export type Link<C> =
  */
 export interface State<C, S> {
   readonly self: string
-  /** `ending` means that the actor dials no peer and admits none. `closed` means that no connection is left. */
+  /**
+   * The phase of the actor: `ending` means that the actor dials no peer and admits none, and `closed` that no
+   * connection is left.
+   */
   readonly phase: "open" | "ending" | "closed"
   /** Connections and dials by the uuid of the peer; a peer without an entry has no connection. */
   readonly links: ReadonlyMap<string, Link<C>>
-  /** Connections that have not proven themselves, the oldest first. */
+  /** The strangers of this actor, the oldest first. */
   readonly strangers: ReadonlyMap<S, "unknown" | "refused">
 }
 
 /**
- * An input of the machine: a wish of a caller, news of a dial or of a connection, or a bound that has passed.
+ * An input of the rendezvous: a wish of a caller, news of a dial or of a connection, or a bound that has passed.
  *
  * @category models
  * @since 0.1.0
@@ -79,7 +86,7 @@ export type Input<C, S, E> =
   | { readonly _tag: "Ended"; readonly peer: string; readonly connection: C }
   | { readonly _tag: "StrangerCame"; readonly stranger: S }
   | { readonly _tag: "StrangerAdmitted"; readonly stranger: S; readonly peer: string; readonly connection: C }
-  /** The stranger was told why it is refused; `reason` is undefined for a peer that dialled at the same time. */
+  /** A stranger was told the reason of its refusal; `reason` is undefined for a peer that dialled at the same time. */
   | { readonly _tag: "StrangerRefused"; readonly stranger: S; readonly reason: string | undefined }
   | { readonly _tag: "StrangerEnded"; readonly stranger: S; readonly reason: string }
   | { readonly _tag: "StrangerLate"; readonly stranger: S }
@@ -92,7 +99,7 @@ export type Input<C, S, E> =
   | { readonly _tag: "Close"; readonly how: "leave" | "cut" }
 
 /**
- * An action that the machine asks of its owner.
+ * An action that the machine of a rendezvous asks of its owner.
  *
  * @category models
  * @since 0.1.0
@@ -103,14 +110,14 @@ export type Action<C, S, E> =
   | { readonly _tag: "AwaitRetry"; readonly peer: string }
   /** Interrupts the dial of a peer that is under way. */
   | { readonly _tag: "StopDial"; readonly peer: string }
-  /** Answers every caller that waits for a connection. */
+  /** Answers every caller that waits for a connection to the peer. */
   | { readonly _tag: "Answer"; readonly peer: string; readonly connection: C }
   | { readonly _tag: "Fail"; readonly peer: string; readonly why: "late" | "ending" | { readonly error: E } }
   /** Serves the peer over its new connection. */
   | { readonly _tag: "Serve"; readonly peer: string; readonly connection: C }
   /**
-   * Closes the older connection of a peer that has a new one: the older connection is dead, though its end has not been
-   * seen.
+   * Closes the older connection of a peer that has a new connection: the older connection is dead, though its end has
+   * not been seen.
    */
   | { readonly _tag: "CloseStale"; readonly connection: C }
   | { readonly _tag: "TakeLeave"; readonly connection: C }
@@ -123,7 +130,7 @@ type Step<C, S, E> = readonly [State<C, S>, ReadonlyArray<Action<C, S, E>>]
 const silence: ReadonlyArray<never> = []
 
 /**
- * The state of an actor without any connection; `self` is its uuid.
+ * Returns the state of an actor without any connection; `self` is the uuid of the actor.
  *
  * @example
  * ```ts
@@ -140,7 +147,7 @@ export const initial = <C, S>(self: string): State<C, S> => ({
 })
 
 /**
- * The verdict on a peer that has proven itself: a refusal with its reason, or `undefined` to admit the peer. `usable`
+ * Judges a peer that has proven itself: returns a refusal with its reason, or `undefined` to admit the peer. `usable`
  * says whether an open connection still takes calls.
  *
  * @example
@@ -182,7 +189,7 @@ const without = <C, S>(state: State<C, S>, stranger: S): State<C, S> => {
 }
 
 /**
- * Takes one input; returns the next state and the actions.
+ * Takes one input of the rendezvous; returns the next state and the actions.
  *
  * @example
  * ```ts
@@ -316,7 +323,8 @@ const strangerStep = <C, S, E>(
   const known = state.strangers.get(stranger)
   if (known === undefined) return [state, silence]
   switch (input._tag) {
-    // The refusal is sent before the connection closes: the stranger has the time limit of the handshake to read it.
+    // The refusal is sent before the connection closes: the stranger has the time limit of the handshake to read the
+    // refusal.
     case "StrangerRefused":
       return known === "refused" ? [state, silence] : [
         { ...state, strangers: new Map(state.strangers).set(stranger, "refused") },

@@ -1,9 +1,10 @@
 /**
  * Defines the rules of the protocol that a peer can break. The list of rules is complete: the side that finds a breach
- * names one of the rules, sends it to the peer in a `Violation` word, and closes the connection. No word or bytes of a
- * peer can have a worse effect on this side.
+ * names one of the rules, sends it to the peer in a `Violation` word, and closes the connection. The closing of the
+ * connection is the worst effect that any words or bytes of a peer can have on this side.
  *
- * `Unsupported` alone is no sign of a hostile peer, because it also answers a word of a newer minor version.
+ * The violation `Unsupported` alone is no sign of a hostile peer, because `Unsupported` also answers a word of a newer
+ * minor version.
  *
  * @since 0.1.0
  */
@@ -29,7 +30,7 @@ export type Violation =
   | { readonly _tag: "AnswersUnread"; readonly limit: number }
 
 /**
- * Describes the broken rule in one sentence, for logs and errors.
+ * Describes the rule that a violation has broken in one sentence, for logs and errors.
  *
  * @example
  * ```ts

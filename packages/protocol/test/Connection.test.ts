@@ -137,7 +137,7 @@ describe("The machine of a connection", () => {
     }
   }
 
-  it("a connection treats a greeting after the handshake as a violation", () => {
+  it("a connection treats a word of the handshake after the handshake as a violation", () => {
     for (const role of Connection.roles) {
       for (const phase of ["Booting", "Serving", "Leaving"] as const) {
         assert.strictEqual(Connection.judge({ says: "both", when: "handshake" }, role, phase), "HandshakeOrder")
@@ -146,7 +146,7 @@ describe("The machine of a connection", () => {
     }
   })
 
-  it("a connection reserves the number of a large call at its first part, and accepts the call when it is whole", () => {
+  it("a connection reserves the number of a large call at its first part, and accepts the call when all its parts have come", () => {
     const state = inPhase("peer", "Serving")
     const id = (n: number) => state.dialogs.next % 2 === 1 ? 2 * n : 2 * n - 1
     assert.deepStrictEqual(Connection.begun(state, id(2), words.Start.code), [state, []])
@@ -236,7 +236,7 @@ describe("The machine of a connection", () => {
     }
   })
 
-  it("a connection closes when its peer keeps asking and reads no answers", () => {
+  it("a connection closes when its peer sends calls without end and reads no answers", () => {
     for (const tag of ["Start", "Ping"] as const) {
       const state = inPhase("peer", "Serving")
       const [after] = Connection.hear(state, word(tag, 1), undefined, Connection.maxUnreadAnswers)
@@ -245,7 +245,7 @@ describe("The machine of a connection", () => {
     }
   })
 
-  it("a connection that ends after a Bye counts as left, and without a Bye as cut, for which it asks an owner that knows reasons", () => {
+  it("a connection that ends after a Bye counts as left, and one that ends without a Bye as cut, whose reason the machine asks of its owner", () => {
     const whyOf = (state: State) => {
       const { phase } = apply(state, { _tag: "End" })
       return phase._tag === "Closed" ? phase.why._tag : phase._tag
@@ -416,7 +416,7 @@ describe("The machine of a connection under random events", () => {
   )
 
   it.prop(
-    "a connection accepts only dialogs of the peer's numbers, and only increasing ones, under any order of events",
+    "a connection accepts dialogs of the peer only with the peer's numbers in increasing order, under any order of events",
     Anything,
     (given) => {
       const taken: Array<number> = []

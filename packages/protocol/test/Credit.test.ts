@@ -170,7 +170,7 @@ describe("The credit of one direction of a dialog", () => {
     many
   )
 
-  it("a chunk larger than half the window costs half the window, so two of them are in flight", () => {
+  it("a chunk larger than half the window costs half the window, so two such chunks can be in flight", () => {
     const direction = new Direction({ items: 8, bytes: 100 })
     assert.isTrue(direction.send({ items: 1, bytes: 1_000_000 }))
     assert.isTrue(direction.send({ items: 1, bytes: 51 }))

@@ -114,7 +114,7 @@ describe("The encoding of failures", () => {
     }
   )
 
-  it.prop("the bytes of a failure that are cut off are refused, or are decoded to another error of the endpoint", {
+  it.prop("cut-off bytes of a failure are refused, or are decoded to another error of the endpoint", {
     own,
     cancelled
   }, ({ cancelled, own }) => {
@@ -161,7 +161,7 @@ describe("The encoding of farewells", () => {
     assert.deepStrictEqual(Failure.decodeFarewell(encoded.value), { ok: true, value: farewell })
   })
 
-  it.each(farewells)("G224: the bytes of a farewell that are cut off are refused: %s", (_, farewell) => {
+  it.each(farewells)("G224: cut-off bytes of a farewell are refused: %s", (_, farewell) => {
     const encoded = Failure.encodeFarewell(farewell)
     assert(encoded.ok)
     for (let size = 0; size < encoded.value.length; size++) {

@@ -125,7 +125,7 @@ describe("The decoding of frames", () => {
     assert.deepStrictEqual(state, { _tag: "Failed", violation: { _tag: "FrameTooLarge", size: 41, limit: 40 } })
   })
 
-  it("a frame with a length of four gigabytes is refused, and its length does not count as negative", () => {
+  it("a frame with a length of four gigabytes is refused, because its length counts as unsigned", () => {
     const { state } = feed([Uint8Array.of(255, 255, 255, 255)])
     assert.deepStrictEqual(state, {
       _tag: "Failed",
@@ -144,7 +144,7 @@ describe("The decoding of frames", () => {
     assert.strictEqual(state, failed)
   })
 
-  it("a frame that is announced and arrives slowly reserves its memory once, and not for each chunk", () => {
+  it("a frame that arrives in many chunks reserves its memory once, and not for each chunk", () => {
     let { state } = Frame.decode(Frame.initial, header(1_000_000))
     assert(state._tag === "Filling")
     const { body } = state

@@ -130,7 +130,7 @@ describe("The handshake of a connection without a secret", () => {
     })
   })
 
-  it("a dialler without the secret of the tree is told that it lacks the secret, and from where it may dial", () => {
+  it("a dialler without the secret of the tree is told that it lacks the secret, and to dial from an actor of the tree", () => {
     const { state } = play(dialler, [challenge])
     assert.deepStrictEqual(state, {
       _tag: "Refused",
@@ -143,7 +143,7 @@ describe("The handshake of a connection without a secret", () => {
     })
   })
 
-  it("a handshake without a secret has no nonce and no proof, whatever the greeting held", () => {
+  it("a handshake without a secret sends no nonce and no proof, whatever the Hello contains", () => {
     assert.deepStrictEqual(play({ ...dialler, hello: { ...hello, nonce } }, []).sent, [hello])
     assert.deepStrictEqual(play({ ...acceptor(), welcome: { ...welcome, proof: nonce } }, [hello]).sent, [welcome])
   })
@@ -178,7 +178,7 @@ describe("The handshake of a connection without a secret", () => {
   )
 
   it.prop(
-    "either both sides of a handshake open their connection, or neither does",
+    "after a handshake either both sides have opened their connection, or neither side has",
     { ours: Schema.Literals([1, 2]), theirs: Schema.Literals([1, 2]), judged: Schema.Boolean },
     ({ judged, ours, theirs }) => {
       const greeting = { ...hello, version: { major: ours, minor: 0 } }

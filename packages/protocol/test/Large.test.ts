@@ -131,7 +131,7 @@ describe("A payload with large parts", () => {
     assert.strictEqual(decode(Schema.Uint8Array, payload)[50_000], 1)
   })
 
-  it("G171: a payload with large parts carries small values that look like the place of a large one", () => {
+  it("G171: a payload with large parts carries small texts and bytes that look like the place of a large part", () => {
     const place = Uint8Array.of(0xf7, 0x6c, 0x61, 0x72, 0, 0, 0, 0, 0, 0, 0, 5)
     const value = {
       texts: ["\u0000\u0000large:0:5", "\u0000\u0000large:", large],
@@ -151,7 +151,7 @@ describe("A payload with large parts", () => {
     }
   })
 
-  it("a value that does not match its schema beside a large one is refused with the reason", () => {
+  it("a value with a large text is refused with the reason if another part of the value does not match its schema", () => {
     const schema = Schema.Struct({ n: Schema.Int, text: Text.check(Schema.isMaxLength(10 * large.length)) })
     encode(schema, { n: 1, text: large })
     const refused = Payload.faithful(schema).encode({ n: 0.5, text: large })

@@ -214,7 +214,7 @@ describe("The codec of unions whose members differ neither by a literal nor by t
     )
   }
 
-  it("G115: a value of such a union keeps all fields if one member of the union has all of them", () => {
+  it("G115: a value of a union without literals keeps all its fields if one member of the union has all of them", () => {
     for (const members of [[Some, More], [More, Some]] as const) {
       const schema = Schema.Struct({ of: Schema.Union(members) })
       const value = { of: { a: 1, b: "b" } }
@@ -313,7 +313,7 @@ describe("The codec of a schema whose values cannot cross", () => {
       `no value of it can cross: it has a symbol that no other process knows. Make it with Symbol.for\n  at ["s"]`
     )
   })
-  it("G116: a suspended schema is not inspected before its first use, and its codec then refuses its values", () => {
+  it("G116: a suspended schema is not inspected before its first use, and at its first use its codec refuses the values that cannot cross", () => {
     const Late = Schema.Struct({ of: Schema.suspend((): typeof Opaque => Opaque) })
     assert.isUndefined(Payload.refusal(Late))
     assert.deepStrictEqual(Payload.codec(Late).encode({ of: new Handle() }), {
@@ -462,7 +462,7 @@ describe("The codec of payloads when the contracts of the two sides differ", () 
     assert.deepStrictEqual(received(Old, sent(New, value)), { name, size })
   })
   it.prop(
-    "a decoder accepts a value of an older schema that lacks a new optional field",
+    "a decoder accepts a value without an optional field that only its newer schema has",
     { value: Old },
     ({ value }) => {
       assert.deepStrictEqual(received(New, sent(Old, value)), value)
@@ -723,7 +723,7 @@ const fidelity: ReadonlyArray<readonly [what: string, schema: Data, value: unkno
 ]
 
 describe("The memory into which payloads are encoded", () => {
-  it("G85: the codec gives up a large arena after its payload, so a later small payload does not keep the arena in memory", () => {
+  it("G85: the codec gives up a large arena after its payload, so that no later small payload keeps the arena in memory", () => {
     const bytes = Payload.codec(Schema.Uint8Array)
     const number = Payload.codec(Schema.Int)
     for (const size of [2 * 1024 * 1024, 16 * 1024 * 1024]) {

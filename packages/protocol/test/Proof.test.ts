@@ -201,7 +201,7 @@ describe("The handshake of a tree with a secret", () => {
     })
   })
 
-  it("a dialler that refuses the acceptor's proof says so to its own program, and names the setting that must be equal on both sides", () => {
+  it("a dialler that refuses the acceptor's proof tells its own program of the refusal, and names the setting that must be equal on both sides", () => {
     const forge = (word: Message.Message) => word._tag === "Welcome" ? { ...word, proof: bytes(9) } : word
     const { d: { state } } = converse(dialler(ours), acceptor(ours), forge)
     assert.deepStrictEqual(state._tag === "Refused" ? [state.by, state.refusal] : state._tag, ["us", {
@@ -303,7 +303,7 @@ describe("The handshake of a tree with a secret under attack", () => {
     assert.strictEqual(a.end, "Refused by us: proof")
   })
 
-  it("a proof for one connection is refused on another that is open at the same time", () => {
+  it("a proof for one connection is refused on another connection that is open at the same time", () => {
     const d1 = new Side(dialler(ours))
     const d2 = new Side(dialler(ours))
     const one = asking(find(d1, "Hello"))
@@ -348,7 +348,7 @@ describe("The handshake of a tree with a secret under attack", () => {
     assert.strictEqual(tried((proof) => proof), "Open")
   })
 
-  it("a wrong proof is compared to its end, wherever its first wrong byte is", () => {
+  it("a wrong proof is compared up to its last byte, whatever the position of its first wrong byte is", () => {
     const hello = find(new Side(dialler(ours)), "Hello")
     for (const wrong of [0, 15, 31]) {
       const { a, challenge } = asking(hello)
@@ -438,7 +438,7 @@ const word = (
 
 describe("The handshake of a tree with a secret under random events", () => {
   it.prop(
-    "an acceptor with a secret opens at most once, only after the right proof, and does not call its judge before",
+    "an acceptor with a secret opens at most once and only after the right proof, and calls its judge only after this proof",
     { talk: Talk },
     ({ talk }) => {
       let judged = 0
@@ -547,7 +547,7 @@ describe("The handshake of a tree with a secret under random events", () => {
     )
 
   it.prop(
-    "the bytes under a proof differ for any two handshakes that differ in a nonce, an actor, a role or a binding",
+    "two handshakes with different nonces, actors, roles or bindings have different bytes under their proofs",
     { part: Arbitrary.schema(Part), side: Schema.Literals(["dialler", "acceptor"]) },
     ({ part, side }) => {
       const written = transcript(side, part)

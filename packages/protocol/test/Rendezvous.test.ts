@@ -184,7 +184,7 @@ const Moves = { moves: Arbitrary.array(Arbitrary.schema(Move), { maxLength: 60 }
 
 describe("The machine of an actor's connections to its peers", () => {
   it.prop(
-    "two actors have the same one connection, or none, whatever they dial and lose",
+    "two actors share one connection or have no connection, whatever dials and losses happen between them",
     Moves,
     ({ moves }) => {
       const world = new World()
@@ -224,7 +224,7 @@ describe("The machine of an actor's connections to its peers", () => {
     }
   )
 
-  it.prop("an actor that has closed its connections has none left, and admits no peer", Moves, ({ moves }) => {
+  it.prop("an actor that has closed its connections has no connection left, and admits no peer", Moves, ({ moves }) => {
     const world = new World()
     for (const move of moves) world.move(move)
     const { a } = world.sides
@@ -364,7 +364,7 @@ describe("A dial that fails", () => {
     actions: [{ _tag: "Fail", peer: "b", why: { error: "refused" } }]
   }
 
-  it("the failure of a dial is reported to all that wait for the dial, before and during its greeting", () => {
+  it("the failure of a dial before or during its greeting is reported to all callers that wait for the dial", () => {
     assert.deepStrictEqual(after(wanted, failed), told)
     assert.deepStrictEqual(after(wanted, connected, failed), told)
   })

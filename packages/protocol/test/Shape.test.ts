@@ -4,7 +4,7 @@ import { mayBeDeep, textIssue } from "@furrow/protocol/internal/Shape"
 describe("The search for values that are too deep or contain themselves", () => {
   const objects = (count: number) => Array.from({ length: count }, () => ({}))
 
-  it("a search for deep values takes as many steps as the value has bytes, and then reports the value as possibly deep", () => {
+  it("a search for deep values takes at most as many steps as the value has bytes, and reports a value as possibly deep at this limit", () => {
     // Two steps for each object, and one for the list.
     assert.deepStrictEqual([300, 301].map((count) => mayBeDeep(objects(count), 600)), [false, true])
   })

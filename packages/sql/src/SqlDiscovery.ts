@@ -44,8 +44,8 @@ const schemaNamed = (schema: string | undefined = "furrow"): string => {
  * The statement that creates the tables and functions of the driver, for a program's own migration when its user may
  * not create them. A repeated run of the statement that creates the tables changes nothing.
  *
- * The program's database user then needs `usage` on the schema, all of `select, insert, update, delete` on its tables,
- * and `usage` on its sequence.
+ * The database user of a program that does not create the tables needs `usage` on the schema, all of `select, insert,
+ * update, delete` on its tables, and `usage` on its sequence.
  *
  * @example
  * ```ts
@@ -64,7 +64,7 @@ export const migration = ({ schema }: Pick<SqlOptions, "schema"> = {}): string =
  *
  * The driver of PostgreSQL needs a `PgClient`. The driver sends nothing to PostgreSQL before its first operation, so a
  * program starts even if the server is down. An operation of the driver takes a connection from the client's pool. A
- * program that follows names or waits for them keeps one more connection.
+ * program that follows names or waits for names keeps a second connection.
  *
  * The clock of the PostgreSQL server decides which leases have expired. The tokens of names keep growing even after the
  * loss of a database.

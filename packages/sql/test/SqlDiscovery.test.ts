@@ -16,14 +16,14 @@ import * as Option from "effect/Option"
 const patienceMillis = 120_000
 
 describe("The settings of SqlDiscovery", () => {
-  it("a schema that is no plain name is refused, and so reaches no statement", () => {
+  it("a schema whose name is no plain name is refused, and reaches no statement of PostgreSQL", () => {
     for (const schema of ["Shop", "a-b", "a; drop table b", "", "1a", "x".repeat(51)]) {
       assert.throws(() => SqlDiscovery.layer({ schema }), /is no name of small letters/)
       assert.throws(() => SqlDiscovery.migration({ schema }), /is no name of small letters/)
     }
   })
 
-  it("a hint concerns the keys of its prefix, those of a key that was cut off, and all where it says nothing", () => {
+  it("a hint of PostgreSQL concerns the keys with its prefix, also if its key was cut off, and an empty hint concerns all keys", () => {
     assert.isTrue(concerns("elect/a", "elect/"))
     assert.isFalse(concerns("elect/a", "elect/ab"))
     assert.isFalse(concerns("publish/a", "elect/"))
@@ -61,7 +61,7 @@ suite("PostgreSQL", "PostgreSQL", Postgres.isInstalled, () => {
   )
 
   it.live(
-    "the tables are made once by programs that start at once, and each of them works",
+    "several programs that start at the same time create the tables of PostgreSQL once, and each program works",
     () =>
       Effect.gen(function*() {
         const asked = Effect.scoped(
@@ -79,7 +79,7 @@ suite("PostgreSQL", "PostgreSQL", Postgres.isInstalled, () => {
   )
 
   it.live(
-    "a program that makes no tables fails with a typed error if they are missing, and works with tables that were made before",
+    "a program that must not create tables fails with a typed error if the tables are missing, and works with existing tables",
     () =>
       Effect.gen(function*() {
         const { port } = yield* server
@@ -95,12 +95,16 @@ suite("PostgreSQL", "PostgreSQL", Postgres.isInstalled, () => {
     patienceMillis
   )
 
-  it.live("two schemas of one database hold the same name for two owners", () =>
-    Effect.gen(function*() {
-      const [one, two] = [yield* driverOf({ schema: "one" }), yield* driverOf({ schema: "two" })]
-      for (const driver of [one, two]) {
-        yield* driver.renew(lease)
-        assert.strictEqual((yield* driver.create("shared", "value", lease))._tag, "Granted")
-      }
-    }), patienceMillis)
+  it.live(
+    "two schemas of one PostgreSQL database can hold the same name for different owners",
+    () =>
+      Effect.gen(function*() {
+        const [one, two] = [yield* driverOf({ schema: "one" }), yield* driverOf({ schema: "two" })]
+        for (const driver of [one, two]) {
+          yield* driver.renew(lease)
+          assert.strictEqual((yield* driver.create("shared", "value", lease))._tag, "Granted")
+        }
+      }),
+    patienceMillis
+  )
 })

@@ -15,7 +15,7 @@ suite("PostgreSQL that fails", "PostgreSQL", Postgres.isInstalled, () => {
   }
   for (const { run, title } of failures("owners", engine)) {
     it.live(
-      `G271: a name in PostgreSQL has one owner, and its token refuses those before: ${title}`,
+      `G271: a name in PostgreSQL has one owner, and its token is larger than that of each earlier owner: ${title}`,
       () => run,
       patienceMillis
     )
@@ -24,6 +24,6 @@ suite("PostgreSQL that fails", "PostgreSQL", Postgres.isInstalled, () => {
     it.live(`G272: programs over PostgreSQL outlast an outage: ${title}`, () => run, patienceMillis)
   }
   for (const { run, title } of failures("losses", engine)) {
-    it.live(`G273: tokens of PostgreSQL grow beyond a loss of all data: ${title}`, () => run, patienceMillis)
+    it.live(`G273: tokens of PostgreSQL keep growing after a loss of all data: ${title}`, () => run, patienceMillis)
   }
 })

@@ -15,7 +15,8 @@ import * as Eventually from "./Eventually.ts"
 import { bytes, ended, equal, pattern, received, Recorder, settled } from "./internal/recorder.ts"
 
 /**
- * Makes both ends of one connection, which are not started yet; the Scope removes all that the ends leave behind.
+ * Makes both ends of one connection, neither of which is started; the Scope of the effect removes all that the ends
+ * leave behind.
  *
  * @category models
  * @since 0.1.0
@@ -30,7 +31,7 @@ const nothingElse = (...recorders: ReadonlyArray<Recorder>): Effect.Effect<void>
 /** The largest number of bytes that a transport may accept from a writer whose reader does not read. */
 const mostBytes = 64 * 1024 * 1024
 
-/** Writes chunks until the connection is full, and returns the number of bytes that it took. */
+/** Writes chunks until the connection is full, and returns the number of bytes that the connection took. */
 const fill = (connection: Connection, chunk: Uint8Array): number => {
   let written = 0
   let room = true
@@ -43,8 +44,8 @@ const fill = (connection: Connection, chunk: Uint8Array): number => {
 }
 
 /**
- * Writes until the connection stays full, because a driver may have more room after `write` first answers false.
- * Returns the number of bytes that the connection took.
+ * Writes to a connection until the connection stays full, because a driver may have more room after `write` first
+ * answers false. Returns the number of bytes that the connection took.
  */
 const fillUp = (connection: Connection, writer: Recorder, chunk: Uint8Array): Effect.Effect<number> =>
   Effect.gen(function*() {
@@ -290,7 +291,7 @@ const cases = {
 } satisfies Record<string, Body>
 
 /**
- * The contract of connections, for a transport that makes these pairs.
+ * The contract of connections, for a transport whose connected pairs `make` makes.
  *
  * @example
  * ```ts

@@ -24,7 +24,7 @@ export interface Case {
 }
 
 /**
- * Everything owed.
+ * All cases of a contract: one case for each duty of an implementation.
  *
  * @category models
  * @since 0.1.0

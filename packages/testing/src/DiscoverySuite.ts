@@ -4,9 +4,9 @@
  * costs a bounded amount of memory.
  *
  * To test a new Discovery, pass a function that makes it to this contract. Each case of the contract opens the
- * Discovery for its own tree, with the registrar of that tree below the Discovery. The runtime itself checks that a
- * parent may report about an actor, so no case does. Entries of other trees, which an engine may have, are left out of
- * the comparison.
+ * Discovery for its own tree, with the registrar of that tree below the Discovery. No case of the contract checks that
+ * a parent may report about an actor, because the runtime itself checks this permission. A case compares only the
+ * entries of its own tree, because an engine may hold entries of other trees.
  *
  * @since 0.1.0
  */
@@ -34,8 +34,8 @@ import { equal, settled } from "./internal/recorder.ts"
 import * as Leaks from "./Leaks.ts"
 
 /**
- * Makes a Discovery that is not open yet. The Scope closes parts that all of its trees share, such as a connection to
- * an engine.
+ * Makes a Discovery that is not open yet. The Scope of the effect closes parts that all trees of the Discovery share,
+ * such as a connection to an engine.
  *
  * @category models
  * @since 0.1.0
@@ -63,7 +63,7 @@ class Tree {
   private readonly id = Crypto.randomUUID().slice(0, 8)
   readonly root: Entry = this.entry("root")
   readonly ended = new Set<string>()
-  /** The number of watchers that the registrar of the tree has now. */
+  /** The number of watchers that the registrar of this case's tree has now. */
   watching = 0
   readonly isGone = ({ actor }: Entry) => Effect.sync(() => this.ended.has(actor.uuid))
   readonly registrar: TreeRegistrar
@@ -135,7 +135,7 @@ interface Opened {
 
 let pids = 1000
 
-/** Starts an actor that is ready. */
+/** Adds an actor to the registry of a case's tree, and reports the actor as ready. */
 const come = ({ directory, tree }: Opened, of: string, options: Parameters<Tree["entry"]>[1] = {}) =>
   Effect.gen(function*() {
     const entry = tree.entry(of, options)
@@ -148,7 +148,7 @@ const come = ({ directory, tree }: Opened, of: string, options: Parameters<Tree[
 const listed = ({ directory, tree }: Opened, of?: string) =>
   Effect.map(directory.list(of === undefined ? undefined : tree.name(of)), (entries) => tree.short(entries))
 
-/** Reads a watch without delay; the reading ends with the Scope, or by `stop`. */
+/** Reads the changes of a watch without delay, until the Scope closes or `stop` is called. */
 const reading = ({ directory, tree }: Opened, of?: string) =>
   Effect.gen(function*() {
     const heard: Array<string> = []
@@ -326,7 +326,7 @@ const names: Record<string, Body> = {
     })
 }
 
-/** A number of changes that is larger than the number that any watcher may leave unread. */
+/** A number of registry changes that is larger than the number that any watcher may leave unread. */
 const many = 5000
 
 const watches: Record<string, Body> = {

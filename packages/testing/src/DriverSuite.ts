@@ -23,7 +23,7 @@ import { equal, settled } from "./internal/recorder.ts"
 type Driver = DiscoveryDriver["Service"]
 
 /**
- * Makes a driver of the engine; the Scope closes the driver's connection to the engine.
+ * Makes the driver of an engine; the Scope of the effect closes the driver's connection to the engine.
  *
  * @category models
  * @since 0.2.0
@@ -31,7 +31,8 @@ type Driver = DiscoveryDriver["Service"]
 export type MakeDriver = Effect.Effect<Driver, unknown, Scope.Scope>
 
 /**
- * Makes a driver from its Layer. The effect fails when the Layer of the driver cannot be built.
+ * Makes a `DiscoveryDriver` from its Layer. The effect of `fromLayer` fails when the Layer of the driver cannot be
+ * built.
  *
  * @example
  * ```ts
@@ -47,7 +48,7 @@ export const fromLayer = <E>(layer: Layer.Layer<DiscoveryDriver, E>): MakeDriver
     (scope) => Effect.map(Layer.buildWithScope(layer, scope), (context) => Context.get(context, DiscoveryDriver))
   )
 
-/** Milliseconds of a lease that does not expire during a case. */
+/** The milliseconds for which a lease lives that does not expire during a case. */
 const longMillis = 60_000
 const shortMillis = 300
 
@@ -56,9 +57,9 @@ const patience = { within: "10 seconds" } as const
 
 interface Opened {
   readonly driver: Driver
-  /** Makes a key that only this case has. */
+  /** Makes a key that no other case of the contract uses. */
   readonly key: (name: string) => string
-  /** Begins a lease that only this case uses. */
+  /** Begins a lease that no other case of the contract uses. */
   readonly lease: (ttlMillis?: number) => Effect.Effect<Lease, unknown>
 }
 

@@ -13,8 +13,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 
 /**
- * The time to poll (default: 10 seconds), the interval (default: 20 milliseconds), and the name of the condition in the
- * error.
+ * Options of polling: the time to poll (default: 10 seconds), the interval (default: 20 milliseconds), and the name of
+ * the condition in the error.
  *
  * @category models
  * @since 0.1.0
@@ -22,12 +22,13 @@ import * as Exit from "effect/Exit"
 export interface Options {
   readonly within?: Duration.Input | undefined
   readonly every?: Duration.Input | undefined
-  /** The name of the condition in the error. */
+  /** The name of the awaited condition in the error `NotInTime`. */
   readonly what?: string | undefined
 }
 
 /**
- * The error of a condition that did not become true in time. `last` is the failure of the last attempt.
+ * The error of a condition that did not become true in time. The field `last` of the error is the failure of the last
+ * attempt.
  *
  * @example
  * ```ts
@@ -51,7 +52,7 @@ export class NotInTime extends Data.TaggedError("NotInTime")<{
 }
 
 /**
- * Pauses in real time; an interruption ends the pause.
+ * Pauses the fiber in real time; an interruption of the fiber ends the pause.
  *
  * @example
  * ```ts

@@ -8,7 +8,8 @@
  * of the event loop, and are split and joined anywhere. A write to a faulty connection may be answered with `false`,
  * and the connection may end at any byte, in one direction or both. The same seed causes the same faults in every run.
  *
- * A test can also stop both directions of a link and release them. A cut of the link partitions the actors of the test.
+ * A test can also stop both directions of a faulty connection (`hold`) and release them. A cut of the faulty connection
+ * partitions the actors of the test.
  *
  * @since 0.1.0
  */
@@ -16,8 +17,8 @@ import type { Address, Connection, ConnectionHandlers, TransportDriver } from "@
 import * as Effect from "effect/Effect"
 
 /**
- * The directions of a connection that end; `incoming` is the direction that this end reads. An end in one direction is
- * noticed only by the reader of that direction.
+ * The directions of a connection that a cut ends; `incoming` is the direction that the faulty end reads. Only the
+ * reader of a direction notices the cut of this direction.
  *
  * @category models
  * @since 0.1.0
@@ -43,11 +44,14 @@ export interface Faults {
   readonly seed: number
   /** The largest number of turns of the event loop that a chunk waits. */
   readonly delay?: number | undefined
-  /** The chance that a chunk is split at a random byte; its halves may be split again. */
+  /** The chance that a chunk of bytes is split at a random byte; the halves of a split chunk may be split again. */
   readonly split?: number | undefined
-  /** The chance that a chunk is joined with the next one. */
+  /** The chance that a chunk of bytes is joined with the next chunk. */
   readonly join?: number | undefined
-  /** The chance that a write returns `false` although there is room. `drain` follows at most `delay` turns later. */
+  /**
+   * The chance that a write returns `false` although the connection has room. The callback `drain` follows a refused
+   * write at most `delay` turns of the event loop later.
+   */
   readonly stall?: number | undefined
   /** Ends the connection after `after` bytes of one direction, even in the middle of a frame. */
   readonly cut?: { readonly after: number; readonly counting: "incoming" | "outgoing"; readonly how: Cut } | undefined
@@ -62,14 +66,14 @@ export interface Faults {
 export interface Link {
   readonly connection: Connection
   /**
-   * Ends the faulty connection now. Bytes that wait in the ended directions are lost. A repeated call of this function
-   * has no effect.
+   * Ends the faulty connection now. Bytes that wait in the ended directions are lost. A repeated call of `cut` has no
+   * effect.
    */
   readonly cut: (how?: Cut) => void
-  /** Stops both directions until `release`. */
+  /** Stops both directions of the faulty connection until `release` is called. */
   readonly hold: () => void
   readonly release: () => void
-  /** Makes these methods throw from now on, which a correct driver never does. */
+  /** Makes the named methods of the connection throw from now on, although no method of a correct driver throws. */
   readonly throwIn: (...functions: ReadonlyArray<Throws>) => void
   readonly isCut: boolean
 }
@@ -131,12 +135,15 @@ class Lane {
   constructor(options: {
     readonly faults: Faults
     readonly next: () => number
-    /** Takes a chunk; returns `false` if the next chunk has to wait for `resume`. */
+    /** Takes a chunk from the lane; returns `false` if the next chunk has to wait for `resume`. */
     readonly sink: (chunk: Uint8Array) => boolean
     readonly ended: () => void
     /** A callback for each time at which the queue of the lane has become shorter. */
     readonly moved: () => void
-    /** The number of the byte after which the connection ends, if it is to end. */
+    /**
+     * The number of bytes of this direction after which the connection ends; `undefined` for a connection that is not
+     * cut.
+     */
     readonly after: number | undefined
     readonly cut: () => void
   }) {
@@ -171,7 +178,7 @@ class Lane {
     this.pump()
   }
 
-  /** Drops the waiting bytes, and lets nothing pass any more. */
+  /** Drops the bytes that wait in the lane, and lets no further bytes pass. */
   drop(): void {
     this.queue = []
     this.queued = 0
@@ -196,7 +203,7 @@ class Lane {
     })
   }
 
-  /** Passes the head of the queue on, and the rest when its time comes. */
+  /** Passes the head of the lane's queue on, and each later chunk when the chunk's time comes. */
   private pass(): void {
     while (!this.blocked && !this.held && this.flow !== "ended") {
       const chunk = this.head()
@@ -314,7 +321,8 @@ class FaultyEnd implements Link {
     if (how !== "incoming" && !this.over.outgoing) {
       this.over.outgoing = true
       this.outgoing.drop()
-      // Bytes that have reached the inner connection still arrive, and the peer sees the end after these bytes.
+      // Bytes that have reached the inner connection before a cut still arrive, and the peer sees the end after these
+      // bytes.
       this.inner.end()
     }
     if (how !== "outgoing" && !this.over.incoming) {
@@ -358,7 +366,7 @@ class FaultyEnd implements Link {
     return false
   }
 
-  /** Tells a waiting writer that there is room again. */
+  /** Tells a waiting writer that the connection has room again. */
   private pay(): void {
     if (!this.owed || this.stalled || (!this.over.outgoing && !this.outgoing.isClear)) return
     this.owed = false
@@ -418,7 +426,8 @@ export const pair = (
 
 /**
  * A transport that adds faults to the connections it dials, for peers of a tree in memory. `faults` is called for each
- * connection, and may return different faults. `onLink` gets each link, so that a test can stop or cut it.
+ * dialled connection, and may return different faults for different connections. `onLink` gets each link, so that a
+ * test can stop or cut the connection.
  *
  * @example
  * ```ts

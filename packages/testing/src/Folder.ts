@@ -25,8 +25,8 @@ export const make = (
 ): Effect.Effect<string, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      // The path of the folder is the real one, because modules are known by their path and the temporary folder may be
-      // a symbolic link.
+      // The path of a temporary folder is resolved (`realpath`), because modules are known by their path and the
+      // temporary folder may be a symbolic link.
       const folder = Fs.realpathSync(Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-testing-")))
       for (const [name, text] of Object.entries(files)) {
         const file = Path.join(folder, name)

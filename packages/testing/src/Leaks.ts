@@ -4,9 +4,10 @@
  *
  *   picture: descendants · file descriptors (sockets, pipes, files) · temporary files
  *
- * The comparison is repeated until a deadline, because resources that are just ending may take a moment. The check
- * fails if a process, descriptor or file exists that did not exist before the work, and its error lists all of them.
- * Two pieces of work that run at the same time see each other's resources, so put one check around both pieces.
+ * The comparison of resources is repeated until a deadline, because resources that are just ending may take a moment.
+ * The check for leaks fails if a process, descriptor or file exists that did not exist before the work, and its error
+ * lists all of them. Two pieces of work that run at the same time see each other's resources, so put one check around
+ * both pieces.
  *
  * @since 0.1.0
  */
@@ -45,11 +46,12 @@ export interface Picture {
 export interface Options {
   readonly within?: Eventually.Options["within"]
   /**
-   * Entries of this folder (default: the system's) whose names begin with the prefix (default: `furrow`), except for
-   * the files about dead actors that the runtime keeps for a post-mortem.
+   * The temporary files that a check compares: entries of `folder` (default: the system's folder) whose names begin
+   * with `prefix` (default: `furrow`). Files about dead actors, which the runtime keeps for a post-mortem, are left
+   * out.
    */
   readonly temporary?: { readonly folder?: string; readonly prefix?: string } | undefined
-  /** Processes and descriptors that do not count, by their command line or their target. */
+  /** True for a process or a descriptor that a check for leaks ignores, given by its command line or its target. */
   readonly ignore?: ((description: string) => boolean) | undefined
 }
 
@@ -90,7 +92,8 @@ const descriptors = (): ReadonlyMap<number, string> => {
     try {
       found.set(Number(name), Fs.readlinkSync(`/proc/self/fd/${name}`))
     } catch {
-      // The descriptor by which the folder of descriptors was read is closed by now, so it does not count.
+      // The descriptor by which this function read the folder of descriptors is closed by now, so this descriptor does
+      // not count.
     }
   }
   return found
@@ -98,7 +101,7 @@ const descriptors = (): ReadonlyMap<number, string> => {
 
 /**
  * True for the files that a dead actor leaves on purpose: the record of its calls, or the post-mortem that is made from
- * this record.
+ * such a record.
  */
 const isOfTheDead = (name: string): boolean =>
   name.endsWith(".json") || name.endsWith(".record") && !Processes.isAlive(Number(name.slice(0, -".record".length)))
@@ -116,7 +119,7 @@ const isStories = (path: string): boolean => {
 /**
  * Paths of the files and folders in a folder whose names begin with a prefix. The default prefix and folder are those
  * of Furrow's own temporary files. A folder that contains only records and post-mortems of dead actors is left out,
- * because it is kept on purpose.
+ * because the runtime keeps such a folder on purpose.
  *
  * @example
  * ```ts
@@ -144,7 +147,7 @@ const openNodesOwn = (): void => {
 }
 
 /**
- * Records this process's present resources.
+ * Returns the processes, descriptors and temporary files that this process holds now.
  *
  * @example
  * ```ts
@@ -178,7 +181,7 @@ const difference = (before: Picture, after: Picture, ignore: (description: strin
 }
 
 /**
- * Waits until no resource is left that is missing in `before`; fails with the remaining ones.
+ * Waits until no resource is left that is missing in `before`; fails with the remaining resources at the deadline.
  *
  * @example
  * ```ts

@@ -12,8 +12,8 @@ import * as Fs from "node:fs"
 import * as Eventually from "./Eventually.ts"
 
 /**
- * One process. A process of this machine; `state` is the letter of the kernel: R for running, S for sleeping, T for
- * stopped, Z for dead and not reaped.
+ * A process of this machine; `state` is the letter of the kernel for the state of the process: R for running, S for
+ * sleeping, T for stopped, Z for dead and not reaped.
  *
  * @category models
  * @since 0.1.0
@@ -22,7 +22,7 @@ export interface Process {
   readonly pid: number
   readonly parent: number
   readonly state: string
-  /** The process's command line, or the title that it has set. */
+  /** The process's command line, or the title that the process has set. */
   readonly command: string
 }
 
@@ -32,7 +32,7 @@ const read = (path: string): string | undefined => {
   try {
     return Fs.readFileSync(path, "utf8")
   } catch {
-    // A process may have ended while its files in /proc were being read.
+    // A process whose files in /proc cannot be read may have ended meanwhile.
     return undefined
   }
 }
@@ -84,7 +84,7 @@ export const allFromPs = (): ReadonlyArray<Process> => {
 }
 
 /**
- * Every process.
+ * Returns every process of this machine.
  *
  * @example
  * ```ts
@@ -145,7 +145,7 @@ export const descendants = (root: number = process.pid): ReadonlyArray<Process> 
 }
 
 /**
- * Returns the descendants of `root` whose command line or title contains this text.
+ * Returns the descendants of the process `root` whose command line or title contains `text`.
  *
  * @example
  * ```ts
@@ -198,7 +198,7 @@ export const describe = ({ command, parent, pid, state }: Process): string =>
   `process ${pid} (child of ${parent}, state ${state}): ${command}`
 
 /**
- * Waits until none of these processes is alive; the failure names the remaining ones.
+ * Waits until none of the processes with these pids is alive; the failure names the remaining processes.
  *
  * @example
  * ```ts

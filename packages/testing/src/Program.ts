@@ -25,12 +25,14 @@ export interface Options {
   readonly execArgv?: ReadonlyArray<string> | undefined
   readonly env?: { readonly [name: string]: string } | undefined
   readonly cwd?: string | undefined
-  /** A command that starts the program in turn, such as `nice` or `unshare`. */
+  /**
+   * A command that is started in the place of the program and itself starts the program, such as `nice` or `unshare`.
+   */
   readonly through?: ReadonlyArray<string> | undefined
 }
 
 /**
- * The end of the program: either its exit code or its signal is set.
+ * The end of a program: either its exit code or its signal is set.
  *
  * @category models
  * @since 0.1.0
@@ -41,14 +43,14 @@ export interface Ended {
 }
 
 /**
- * A running program.
+ * A program that runs as a separate process, with functions that observe and signal this process.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Program {
   readonly pid: number
-  /** The output that the program has written until now. */
+  /** Returns the output that the program has written to its stdout until now. */
   readonly stdout: () => string
   readonly stderr: () => string
   /** Waits until the program's stdout matches; the failure shows the output instead. */
@@ -57,10 +59,10 @@ export interface Program {
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
   /** Closes the reading end of the program's output, so that its next write fails with EPIPE. */
   readonly deafen: Effect.Effect<void>
-  /** Waits for the end of the program and of all its output. */
+  /** Waits until the program has ended and all its output has arrived. */
   readonly ended: (options?: Eventually.Options) => Effect.Effect<Ended, Eventually.NotInTime>
   /**
-   * The processes that the program and its descendants have started, which are found by a variable in their
+   * Returns the living processes that the program and its descendants have started, found by a variable in their
    * environment.
    */
   readonly left: () => ReadonlyArray<Processes.Process>
@@ -72,13 +74,13 @@ const kill = (pid: number): void => {
   try {
     process.kill(pid, "SIGKILL")
   } catch {
-    // Already gone.
+    // `kill` throws for a process that has already ended.
   }
 }
 
 /**
- * Starts a file with this process's Node. When the Scope closes, the program is killed with everything that it has
- * started.
+ * Starts a file as a program, with this process's Node. When the Scope closes, the program is killed with everything
+ * that it has started.
  *
  * @example
  * ```ts
@@ -96,7 +98,7 @@ export const start = (file: string, options: Options = {}): Effect.Effect<Progra
     Effect.sync(() => launch(file, options)),
     ([program, child]) =>
       Effect.sync(() => {
-        // A program that has ended gets no signal: another process may have its number by now.
+        // A program that has ended gets no signal: another process may have the pid of the ended program by now.
         child.kill("SIGKILL")
         for (const { pid } of program.left()) kill(pid)
       })

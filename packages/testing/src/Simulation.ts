@@ -1,14 +1,14 @@
 /**
- * Runs whole trees of actors under one seed, which decides which fiber runs next, when bytes arrive, and which actor is
- * killed. The same seed gives the same run, choice by choice. A run of several virtual seconds takes milliseconds of
- * real time.
+ * Runs whole trees of actors under a seed, which decides the fiber that runs next, the time at which bytes arrive, and
+ * the actor that is killed. Two simulated runs with the same seed make the same choices. A simulated run of several
+ * virtual seconds takes milliseconds of real time.
  *
  *     run(program, { seed, faults })               one run, with all that happened in it
  *     explore(program, { seeds, faults, check })   many runs, until one of them is not as it should be
  *
- * The actors are those of `MemoryActor`, each as a process of a simulated machine. A killed actor runs no finalizer,
- * and a stopped actor receives nothing. The resources of a killed actor are closed as a kernel closes them. Real
- * processes, sockets and signals are not simulated.
+ * The actors of a simulation are those of `MemoryActor`, each as a process of a simulated machine. A killed actor of a
+ * simulation runs no finalizer, and a stopped actor receives nothing. The resources of a killed actor are closed as a
+ * kernel closes them. A simulation has no processes, sockets and signals of an operating system.
  *
  * @since 0.1.0
  */
@@ -61,39 +61,39 @@ export interface Peer {
  * @since 0.1.0
  */
 export class World extends Context.Service<World, {
-  /** Writes a line into the history. */
+  /** Writes a line into the history of the run. */
   readonly note: (text: string) => Effect.Effect<void>
   /** Kills an actor, as `kill -9` does: none of its code runs any more. */
   readonly kill: (actor: string) => Effect.Effect<void>
   /** Asks an actor to end, as SIGTERM does, and the parent of the actor ends it in order. */
   readonly terminate: (actor: string) => Effect.Effect<void>
-  /** Stops an actor for a time or until `continue`: it receives nothing, and its time stands still. */
+  /** Stops an actor for a time or until `continue`: a stopped actor receives nothing, and its time stands still. */
   readonly stop: (actor: string, duration?: Duration.Input) => Effect.Effect<void>
   readonly continue: (actor: string) => Effect.Effect<void>
   /**
-   * Cuts the connection between an actor and its parent, or another peer. Only the reader of a direction notices its
-   * cut, and words of the writer are lost. `afterBytes` is the number of bytes that still pass in each direction that
-   * is cut. Default: 0.
+   * Cuts the connection between an actor and its parent, or another peer. Only the reader of a direction notices the
+   * cut of this direction, and words of the writer are lost. `afterBytes` is the number of bytes that still pass in
+   * each direction that is cut. Default: 0.
    */
   readonly cut: (
     actor: string,
     options?: Peer & { readonly direction?: Direction | undefined; readonly afterBytes?: number | undefined }
   ) => Effect.Effect<void>
   /**
-   * Holds the connection between an actor and its parent, or another peer, for a time or until `release`. Nothing
-   * arrives in either direction and nothing is lost, and new connections of the two actors are held too. The death of
-   * one of the two actors ends the hold.
+   * Holds the connection between an actor and its parent, or another peer, for a time or until `release`. A held
+   * connection delivers no bytes in either direction and loses none; new connections of the two actors are held too.
+   * The death of one of the two actors ends the hold of their connection.
    */
   readonly hold: (
     actor: string,
     options?: Peer & { readonly duration?: Duration.Input | undefined }
   ) => Effect.Effect<void>
   readonly release: (actor: string, options?: Peer) => Effect.Effect<void>
-  /** Sets the wall clock of an actor forward, or back by a negative number. */
+  /** Sets the wall clock of an actor forward by `millis` milliseconds, or back if `millis` is negative. */
   readonly setClock: (actor: string, millis: number) => Effect.Effect<void>
-  /** The names of the living processes, in the order of their starts. */
+  /** The names of the simulated processes that live, in the order of their starts. */
   readonly alive: Effect.Effect<ReadonlyArray<string>>
-  /** Virtual milliseconds since the run began. */
+  /** The virtual milliseconds since the simulated run began. */
   readonly now: Effect.Effect<number>
 }>()("@furrow/testing/Simulation/World") {}
 
@@ -107,13 +107,16 @@ export interface Options {
   /** An integer that decides every choice of the run. */
   readonly seed: number
   readonly faults?: Faults | undefined
-  /** The root: `MemoryActor.layer`. */
+  /** The options of the simulated root, as `MemoryActor.layer` takes them. */
   readonly root?: MemoryActor.Options | undefined
-  /** Loggers of the program, called before that of the history; these loggers may throw. Default: none. */
+  /**
+   * Loggers of the simulated program, which may throw and are called before the logger of the history. Default: no
+   * loggers.
+   */
   readonly loggers?: ReadonlyArray<Logger.Logger<unknown, unknown>> | undefined
   /**
-   * Ranges of choices that the seed does not make, each from its first number to the one before its second. In a range
-   * without choices of the seed, the fiber that ran last continues, and no bytes are late. Default: none.
+   * Ranges of choices that the seed does not make: a range includes its first number and excludes its second. In such a
+   * range the fiber that ran last continues, and no bytes are late. Default: no ranges.
    */
   readonly calm?: ReadonlyArray<readonly [from: number, to: number]> | undefined
   /** The number of choices after which a run is `endless`. Default: 1,000,000. */
@@ -129,20 +132,21 @@ export interface Options {
 export interface Run<A = unknown, E = unknown> {
   readonly seed: number
   /**
-   * `stuck` means that nothing could run and no fiber slept, although the program was not done. `restless` means that a
-   * fiber still ran after the program had ended.
+   * The way in which the simulated run ended. `stuck` means that no fiber could run and no fiber slept, although the
+   * program was not done. `restless` means that a fiber still ran after the program had ended.
    */
   readonly end: "done" | "stuck" | "endless" | "restless"
   /**
-   * The exit of the program; undefined if the program did not come to its end, for example because its root was killed.
+   * The exit of the simulated program; `undefined` if the program did not come to its end, for example because its root
+   * was killed.
    */
   readonly exit: Exit.Exit<A, E | RuntimeLayerError> | undefined
   readonly history: ReadonlyArray<Happening>
-  /** Actors that still lived when the run was over. */
+  /** The names of actors that still lived when the simulated run was over. */
   readonly left: ReadonlyArray<string>
-  /** Actors that were killed, stopped, held or cut off, by chance or by the program. */
+  /** The names of actors that were killed, stopped, held or cut off during the run, by chance or by the program. */
   readonly hurt: ReadonlyArray<string>
-  /** The length of the run, in virtual milliseconds and in choices. */
+  /** The length of the simulated run in virtual milliseconds. */
   readonly millis: number
   readonly choices: number
   /** A hash of the run's choices, which is equal for two runs that made the same choices. */
@@ -151,7 +155,7 @@ export interface Run<A = unknown, E = unknown> {
 
 const defaultMaxChoices = 1_000_000
 
-/** Each seed has its own chances of faults, so that some runs are calm and others are not. */
+/** Each seed draws its own chances of delay and preemption, so that some runs are calm and others are not. */
 const temperOf = ({ late, preempt }: Faults) => (next: Next): Temper => {
   const one = (values: ReadonlyArray<number>) => values[Math.floor(next() * values.length)]!
   const chosen = { preempt: one([0, 0.001, 0.01, 0.1]), delay: one([0, 0.05, 0.4]), maxDelayMillis: one([1, 4, 40]) }
@@ -237,7 +241,7 @@ const simulate = async <A, E, R>(
     () =>
       Effect.runForkWith(context)(whole as Effect.Effect<A, E | RuntimeLayerError>).addObserver((done) => {
         exit = done
-        // The program of the root has ended, and the root's process ends with it.
+        // The simulated process of the root ends when the program of the root has ended.
         kernel.end(root)
       })
   )
@@ -330,9 +334,11 @@ export const show = ({ history }: Run): string => {
  * @since 0.1.0
  */
 export interface ExploreOptions<A, E> extends Omit<Options, "seed"> {
-  /** The number of seeds, or a range of them that begins at `from`. `from` is 1 by default. */
+  /**
+   * The number of seeds to explore, or a range of seeds that begins at `from`. The first seed `from` is 1 by default.
+   */
   readonly seeds: number | { readonly from: number; readonly count: number }
-  /** Returns further faults of a run, as a pure function of the run. */
+  /** A pure function of a run that returns faults besides those of `problems`. */
   readonly check?: ((run: Run<A, E>) => ReadonlyArray<string>) | undefined
 }
 
@@ -344,7 +350,7 @@ export interface ExploreOptions<A, E> extends Omit<Options, "seed"> {
  */
 export interface Explored {
   readonly runs: number
-  /** The number of runs that differ in at least one choice. */
+  /** The number of explored runs that differ from each other in at least one choice. */
   readonly different: number
   readonly choices: number
   readonly millis: number

@@ -40,7 +40,7 @@ import * as Processes from "./Processes.ts"
 type Driver = SpawnerDriver["Service"]
 
 /**
- * Makes the spawner to test. The Scope ends parts that all its actors share, such as a warden.
+ * Makes the spawner to test. The Scope of the effect ends parts that all actors of the spawner share, such as a warden.
  *
  * @category models
  * @since 0.1.0
@@ -49,8 +49,8 @@ export type MakeSpawner = Effect.Effect<Driver, unknown, Scope.Scope>
 
 /**
  * Abilities of a spawner in addition to starting actors. `process` means that each actor is a process of this machine,
- * in a group of its own. The other abilities are options of a start that the spawner supports; `stderr` also means that
- * the last lines of stderr are kept.
+ * in a group of its own. The other abilities are options of a start that the spawner supports; the ability `stderr`
+ * also means that the last lines of stderr are kept.
  *
  * @category models
  * @since 0.1.0
@@ -87,13 +87,17 @@ export const everything: ReadonlyArray<Ability> = [
  * @since 0.1.0
  */
 export interface Options {
-  /** Default: `everything`. A spawner whose actors are no processes has none of these abilities. */
+  /**
+   * The abilities of the tested spawner, by default `everything`. A spawner whose actors are no processes has none of
+   * the abilities in `everything`.
+   */
   readonly abilities?: ReadonlyArray<Ability> | undefined
 }
 
 /**
- * Builds the driver of a `Spawner` Layer in the same way as the runtime of a root does: the platform's own, or the
- * program's driver around it. The effect fails when the platform or the program's Layer cannot be built.
+ * Builds the driver of a `Spawner` Layer as the runtime of a root builds it: the platform's own driver, or the
+ * program's driver around the platform's. The effect of `fromLayer` fails when the platform or the program's Layer
+ * cannot be built.
  *
  * @example
  * ```ts
@@ -127,7 +131,7 @@ const request = (name: string, options: SpawnOptions = {}): SpawnRequest => ({
 const ends = ({ code, signal }: ProcessExit, expected: Pick<ProcessExit, "code" | "signal">): void =>
   equal({ code, signal }, expected)
 
-/** Waits for the exit that the spawner reports. */
+/** Waits for the exit of an actor's process that the spawner reports. */
 const exited = (
   handle: ProcessHandle,
   within: Eventually.Options["within"] = "10 seconds"
@@ -161,7 +165,7 @@ const endByForce = (handles: Iterable<ProcessHandle>) =>
     for (const { actor: { pid } } of handles) if (below.has(pid)) process.kill(pid, "SIGKILL")
   })
 
-/** A root over the driver, with the handles of the actors that it starts, by name. */
+/** Runs an effect in a root over the driver, with the handles of the actors that the root starts, by their names. */
 const inTree = <A, E>(
   driver: Driver,
   use: (handle: (name: string) => ProcessHandle) => Effect.Effect<A, E, ActorRuntime.ActorRuntime | Scope.Scope>
@@ -199,13 +203,13 @@ const inTree = <A, E>(
 
 const begin = (name: string, options: SpawnOptions = {}) => Actor.startScoped(name, { expose: Spawned.all, ...options })
 
-/** Asks an actor that was started with these options for its working directory, environment and arguments. */
+/** Starts an actor with the given options, and asks the actor for its working directory, environment and arguments. */
 const surroundings = (driver: Driver, options: SpawnOptions) =>
   inTree(driver, () => Effect.flatMap(begin("asked", options), (portal) => portal.run(Spawned.surroundings())))
 
 /**
  * Compares the resources of this process before and after a case. The first start of a driver may create resources that
- * stay for all later ones.
+ * stay for all later starts.
  */
 const leavesNothing = <A, E>(driver: Driver, effect: Effect.Effect<A, E>) =>
   Effect.andThen(
@@ -231,7 +235,7 @@ const basic: Record<string, Body> = {
       const handles = yield* Effect.forEach(asked, (each) => started(driver, each), { concurrency: "unbounded" })
       equal(new Set(handles.map(({ actor }) => actor.pid)).size, 6)
       const ends = handles.map(({ connection }) => new Recorder(connection).start())
-      // The first word of an actor says which actor it is.
+      // The first word of an actor contains the identity of the actor.
       yield* Effect.forEach(handles, ({ actor }, i) =>
         Eventually.holds(
           `${actor.name} speaks on its connection`,
@@ -369,7 +373,7 @@ const processes: Record<string, Body> = {
           yield* Eventually.pause(millis)
           yield* Fiber.interrupt(starting)
           const exit = yield* Fiber.await(starting)
-          // The process of a failed start may have been started before the failure, and is then ended here.
+          // The process of an actor may have been started before its start was given up; such a process is ended here.
           if (exit._tag === "Success") yield* kill(exit.value)
         }))
     )
@@ -377,7 +381,7 @@ const processes: Record<string, Body> = {
 
 const lines = Array.from({ length: 5 }, (_, i) => `the last words, line ${i}`)
 
-/** The option passes on the bytes that the actor writes to this stream, unchanged. */
+/** The case for an option of a stream, which passes on unchanged all bytes that the actor writes to the stream. */
 const handsOver = (stream: "stdout" | "stderr"): Body => (driver) =>
   inTree(driver, () =>
     Effect.gen(function*() {

@@ -29,7 +29,7 @@ import { credentials } from "./internal/platform.ts"
 import { bytes, equal, received, Recorder, settled } from "./internal/recorder.ts"
 
 /**
- * Makes a transport of one network; the Scope removes what its listeners leave.
+ * Makes a transport of one network; the Scope of the effect removes all that the listeners of the transport leave.
  *
  * @category models
  * @since 0.1.0
@@ -37,8 +37,8 @@ import { bytes, equal, received, Recorder, settled } from "./internal/recorder.t
 export type MakeTransport = Effect.Effect<TransportDriver["Service"], unknown, Scope.Scope>
 
 /**
- * Builds the driver of a `Transport` Layer in the same way as the runtime of a root does, with credentials of its own.
- * The effect fails where the settings cannot be sent to another process, or the driver cannot be built.
+ * Builds the driver of a `Transport` Layer as the runtime of a root builds it, with credentials of its own. The effect
+ * of `fromLayer` fails when the transport's settings cannot be sent to another process, or its driver cannot be built.
  *
  * @example
  * ```ts
@@ -69,7 +69,10 @@ const newActor = (name = "actor"): ActorId => {
   return { name, uuid: `00000000-0000-4000-8000-${String(actors).padStart(12, "0")}`, pid: process.pid }
 }
 
-/** A listener, with the connections that it has accepted. Open connections end with the Scope. */
+/**
+ * A listener of a case, with the connections that the listener has accepted. Open connections of the listener end with
+ * the Scope.
+ */
 class Door {
   readonly guests: Array<Connection> = []
   listener!: Listener
@@ -97,7 +100,7 @@ const door = (transport: TransportDriver["Service"], actor = newActor()) => new 
 const dial = (transport: TransportDriver["Service"], address: string) =>
   Effect.acquireRelease(transport.dial(address), (connection) => Effect.sync(() => connection.destroy()))
 
-/** Checks that bytes which go in at one end come out at the other. */
+/** Checks that the bytes written at one end of a connection arrive at the other end. */
 const carries = (from: Connection, to: Recorder, text: string) =>
   Effect.gen(function*() {
     const before = to.received
@@ -113,7 +116,7 @@ const failure = <A>(effect: Effect.Effect<A, TransportError, Scope.Scope>) =>
   })
 
 /**
- * Makes both ends of one connection of this transport, the dialler's first, for `ConnectionSuite.contract`.
+ * Makes both ends of one connection of a transport, the end of the dialler first, for `ConnectionSuite.contract`.
  *
  * @example
  * ```ts
@@ -237,7 +240,7 @@ const cases = {
         const dialling = yield* Effect.forkChild(transport.dial(here.listener.address), { startImmediately: true })
         yield* Fiber.interrupt(dialling)
         const exit = yield* Fiber.await(dialling)
-        // The connection of an interrupted dial may have been made before the interruption, and is then closed here.
+        // A dial may have made its connection before the interruption of the dial; such a connection is closed here.
         if (exit._tag === "Success") exit.value.destroy()
       }
       yield* settled
@@ -264,8 +267,9 @@ const cases = {
  */
 export interface Options {
   /**
-   * Makes a listener unreachable from outside, for example by deleting the file of its socket. Set this option if
-   * listeners have `isReachable`: the listener must notice, and its actor must be able to listen again.
+   * Makes a listener unreachable from outside, for example by deleting the file of its socket. Set `takeAway` if
+   * listeners have `isReachable`: a listener must notice that it is unreachable, and its actor must be able to listen
+   * again.
    */
   readonly takeAway?: ((address: Address) => void) | undefined
 }

@@ -25,7 +25,7 @@ import * as Eventually from "./Eventually.ts"
 import * as Leaks from "./Leaks.ts"
 
 /**
- * The time that a test may take, and the check for leaks.
+ * Options of a test with actors: the time that the test may take, and the check for leaks.
  *
  * @category models
  * @since 0.1.0
@@ -37,8 +37,8 @@ export interface Options {
    */
   readonly within?: Duration.Input | undefined
   /**
-   * The settings of the check for leaks. `Leaks`. The value must be `false` if other tests use this process at the same
-   * time, as with `it.concurrent`.
+   * The settings of the check for leaks (`Leaks`). The settings of the check must be `false` if other tests use this
+   * process at the same time, as with `it.concurrent`.
    */
   readonly leaks?: Leaks.Options | false | undefined
 }
@@ -51,17 +51,19 @@ export interface Options {
  */
 export interface GroupOptions extends Options {
   /**
-   * `test` (default) uses a TestClock, which all tests of the group share. `live` uses real time, which processes need.
+   * The clock of a group of tests: `test` (default) is a TestClock that all tests of the group share. The clock `live`
+   * is real time, which processes need.
    */
   readonly clock?: "test" | "live" | undefined
   /**
-   * The time within which the platform must be built, and also closed. The default is Vitest's timeout for hooks.
+   * The time within which the group's platform must be built, and also closed. The default of `hooks` is Vitest's
+   * timeout for hooks.
    */
   readonly hooks?: Duration.Input | undefined
 }
 
 /**
- * The error of a test that did not end in time. `tree` is a picture of the test's actors at that moment.
+ * The error of a test that did not end in time. The field `tree` is a picture of the test's actors at the deadline.
  *
  * @example
  * ```ts
@@ -78,7 +80,8 @@ export class Overdue extends Data.TaggedError("Overdue")<{ readonly millis: numb
 }
 
 /**
- * The error of a test that has ended before its actors, which belong to a Scope or a fiber that outlives the test.
+ * The error of a test that has ended before some of its actors, which belong to a Scope or a fiber that outlives the
+ * test.
  *
  * @example
  * ```ts
@@ -104,12 +107,15 @@ const dialogs = ({ dialogs, full, stuck }: ChannelSnapshot): string =>
     full ? ", its connection is full" : ""
   }`
 
-/** The longest time for an answer of the registry. */
+/** The longest time that the picture of a tree waits for an answer of the registry. */
 const asking = "1 second"
 
 const unanswered = { entries: [] as ReadonlyArray<Registry.Entry>, answers: false }
 
-/** Every listed actor; none if the registry does not answer, because this function does not test the registry. */
+/**
+ * Every actor that the registry lists; none if the registry does not answer, because the picture of a tree does not
+ * test the registry.
+ */
 const everybody = Effect.raceFirst(
   Effect.orElseSucceed(Effect.map(Registry.list(), (entries) => ({ entries, answers: true })), () => unanswered),
   Effect.as(Eventually.pause(asking), unanswered)
@@ -173,7 +179,7 @@ export const withDeadline =
     return Effect.raceFirst(program, overdue)
   }
 
-/** The part of a test's own timeout after which its tree is shown. */
+/** The fraction of a test's timeout in Vitest after which the tree of the test is shown. */
 const part = 0.9
 
 const inTime = <A, E, R>(
@@ -188,8 +194,8 @@ const inTime = <A, E, R>(
   })
 
 /**
- * Runs a program with its own runtime and Scope. The program fails with `Overdue` at its deadline, and with `Leaked` if
- * it leaves anything behind.
+ * Runs a program with its own runtime and Scope. A program fails with `Overdue` at its deadline, and with `Leaked` if
+ * the program leaves a process, a descriptor or a file behind.
  *
  * @example
  * ```ts check
@@ -210,8 +216,8 @@ export const provide = <ROut, E2>(platform: Layer.Layer<ROut | ActorRuntime, E2>
 }
 
 /**
- * Returns the actors that did not exist before the test. Actors that a Layer of the group of tests has started are not
- * counted.
+ * Runs a test and fails if the test leaves an actor that did not exist before the test. Actors that a Layer of the
+ * group of tests has started are not counted.
  */
 const leavesNoActor = <A, E, R>(
   program: Effect.Effect<A, E, R>
@@ -269,7 +275,7 @@ const guardedTester = <R>(
         (value, context) => guarded(self(value, context), context, options),
         timeout
       ),
-    // A property test runs many programs, so its deadline is the timeout of Vitest.
+    // A property test runs many programs, so the deadline of a property test is the timeout of Vitest.
     prop: tester.prop
   })
 
@@ -295,7 +301,7 @@ const guardedMethods = <R>(
   })
 }
 
-/** A Layer that is built before the platform, and checks for leaks after everything above it is closed. */
+/** Makes a Layer that is built before the platform, and checks for leaks after the platform is closed. */
 const checked = (leaks: Leaks.Options | undefined): Layer.Layer<never> =>
   Layer.effectDiscard(
     Effect.acquireRelease(Leaks.picture(leaks), (before) => Effect.orDie(Leaks.check(before, leaks)))
@@ -303,8 +309,8 @@ const checked = (leaks: Leaks.Options | undefined): Layer.Layer<never> =>
 
 /**
  * Makes a group of tests that share one runtime, which is built before the first test and closed after the last. A test
- * fails with `Overdue` at its deadline, and with `ActorsLeft` if an actor outlives it. The group fails with `Leaked` if
- * any resource is left when the runtime is closed.
+ * fails with `Overdue` at its deadline, and with `ActorsLeft` if an actor outlives the test. The group fails with
+ * `Leaked` if any resource is left when the runtime is closed.
  *
  * @example
  * ```ts check

@@ -83,7 +83,7 @@ describe("The contract of names", () => {
   it.live("the contract of names notices a unique name with two holders", () =>
     refuted("held alone fails", (kept) => ({ claim: (entry) => kept.claim({ ...entry, unique: false }) })))
 
-  it.live("the contract of names notices a holder that is not named", () =>
+  it.live("the contract of names notices a refused claim that does not name the holder of the name", () =>
     refuted("held alone fails", (kept) => ({
       claim: (entry) =>
         Effect.mapError(
@@ -92,7 +92,7 @@ describe("The contract of names", () => {
         )
     })))
 
-  it.live("the contract of names notices a unique name that others have as well", () =>
+  it.live("the contract of names notices a unique name that other actors have as well", () =>
     refuted("a name alone fails", (kept) => ({ claim: (entry) => kept.claim({ ...entry, unique: false }) })))
 
   it.live("the contract of names notices claims that are checked and made in two steps", () =>
@@ -135,10 +135,10 @@ describe("The contract of names", () => {
       }
     }))
 
-  it.live("the contract of names notices a list that ignores the name it was asked for", () =>
+  it.live("the contract of names notices a list of one name that contains actors of other names", () =>
     refuted("a list of one name", (kept) => ({ list: () => kept.list(undefined) })))
 
-  it.live("the contract of names notices an actor that stays when the one above it has ended", () =>
+  it.live("the contract of names notices an actor that stays listed after its parent has ended", () =>
     refuted("takes everybody below", (kept) => {
       const there = new Map<string, Entry>()
       return {
@@ -152,7 +152,7 @@ describe("The contract of names", () => {
       }
     }))
 
-  it.live("the contract of names notices that a late report is taken for a mistake", () =>
+  it.live("the contract of names notices a Discovery that fails for a late report", () =>
     refuted("changes nothing", (kept) => ({
       gone: (uuid) =>
         Effect.flatMap(
@@ -166,10 +166,10 @@ describe("The contract of names", () => {
       claim: (entry) => kept.claim({ ...entry, path: [...root.path, entry.actor.uuid] })
     })))
 
-  it.live("the contract of names notices an actor that is forgotten alive", () =>
+  it.live("the contract of names notices a living actor that is removed from the list", () =>
     refuted("a stale actor", (kept) => ({ stale: (uuid) => kept.gone(uuid) })))
 
-  it.live("the contract of names notices an actor that is kept although it is gone", () =>
+  it.live("the contract of names notices an actor that stays listed although it is gone", () =>
     refuted("a stale actor", () => ({ stale: () => Effect.void })))
 
   it.live("the contract of names notices names that the registrar of the tree does not know", () =>
@@ -186,7 +186,7 @@ describe("The contract of names", () => {
 })
 
 describe("The contract of watching", () => {
-  it.live("the contract of watching notices a watch that begins with nothing", () =>
+  it.live("the contract of watching notices a watch that begins without a snapshot", () =>
     refuted(
       "begins with every actor",
       withChanges((change) => change._tag === "Snapshot" ? { ...change, entries: [] } : change)
@@ -214,13 +214,13 @@ describe("The contract of watching", () => {
         )
     })))
 
-  it.live("the contract of watching notices a loss that is told as an end", () =>
+  it.live("the contract of watching notices a lost actor that is reported as ended", () =>
     refuted(
       "each change in order",
       withChanges((change) => change._tag === "Down" ? { ...change, why: "ended" } : change)
     ))
 
-  it.live("the contract of watching notices a watch that ignores the name it was asked for", () =>
+  it.live("the contract of watching notices a watch of one name that reports actors of other names", () =>
     refuted("a watch of one name", (kept) => ({ watch: () => kept.watch(undefined) })))
 
   it.live("the contract of watching notices watchers that take each other's changes", () =>

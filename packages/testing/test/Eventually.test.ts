@@ -33,7 +33,7 @@ describe("The module Eventually", () => {
       assert.match(error.message, /the last time: Full \{"shelf":3\}$/)
     }))
 
-  it.effect("Eventually ends at once when it is interrupted", () =>
+  it.effect("Eventually ends at once when its fiber is interrupted", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Eventually.holds("never", () => false, { every: "1 minute" }))
       yield* Effect.yieldNow

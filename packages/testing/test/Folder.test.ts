@@ -5,7 +5,7 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 
 describe("The module Folder", () => {
-  it.effect("Folder holds its files while the Scope is open, and is gone afterwards", () =>
+  it.effect("Folder makes a folder that holds its files while the Scope is open, and is gone afterwards", () =>
     Effect.gen(function*() {
       const folder = yield* Effect.scoped(Effect.gen(function*() {
         const folder = yield* Folder.make({ "a/b.txt": "one\ntwo\n" })

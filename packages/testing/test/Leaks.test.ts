@@ -30,7 +30,7 @@ describe("The module Leaks", () => {
       assert.strictEqual(error._tag, "Success")
     }))
 
-  it.live("Leaks names a process, a socket and a file that were left", () =>
+  it.live("Leaks names in its error the process, the socket and the file that the work has left behind", () =>
     Effect.gen(function*() {
       const folder = yield* Folder.make()
       const before = yield* Leaks.picture({ temporary: { folder } })
@@ -53,7 +53,7 @@ describe("The module Leaks", () => {
       yield* Leaks.check(before, { temporary: { folder } })
     }).pipe(Effect.scoped))
 
-  it.live("Leaks fails with the work's own failure, and with the resources that the work has left", () =>
+  it.live("Leaks fails with the failure of the work, and with the resources that the work has left behind", () =>
     Effect.gen(function*() {
       let child: ChildProcess.ChildProcess | undefined
       const exit = yield* Effect.exit(Leaks.withoutLeaks(

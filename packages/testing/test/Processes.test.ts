@@ -53,7 +53,7 @@ describe("The module Processes", () => {
       assert.deepStrictEqual(members().map(({ pid }) => pid), [found.pid])
     }).pipe(Effect.scoped))
 
-  it.live("Processes names in its error the processes that are still alive although all should be gone", () =>
+  it.live("Processes names, in the error of a wait for the end of processes, the processes that are still alive", () =>
     Effect.gen(function*() {
       const { pid } = yield* family
       const found = yield* sleeper

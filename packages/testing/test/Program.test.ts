@@ -25,7 +25,7 @@ describe("The module Program", () => {
       yield* Processes.gone([left])
     }))
 
-  it.live("Program sends no signal to the number of a program that has ended", () =>
+  it.live("Program sends no signal to the process number of a program that has ended", () =>
     Effect.gen(function*() {
       const signalled: Array<number> = []
       const spy = vi.spyOn(process, "kill").mockImplementation((pid) => {
@@ -43,7 +43,7 @@ describe("The module Program", () => {
       process.kill(sleeper, "SIGKILL")
     }))
 
-  it.live("Program shows the output when it does not match", () =>
+  it.live("Program shows the output of a file in its error when the output does not match", () =>
     Effect.gen(function*() {
       const program = yield* Program.start(file, { args: ["here"] })
       yield* program.says(/ready/)

@@ -37,7 +37,7 @@ describe("A simulation of a tree of actors", () => {
       assert.isAbove(new Set(once.map(({ fingerprint }) => fingerprint)).size, 25)
     }))
 
-  it.live("G199: a simulation repeats a run with imports and promises in it", () =>
+  it.live("G199: a simulation repeats a run of a program that uses imports and promises", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const a = yield* started("a")
@@ -170,7 +170,7 @@ describe("A simulation of a tree of actors", () => {
       assert.deepStrictEqual(run.left, [])
     }))
 
-  it.live("G275: a held connection loses nothing: calls are answered when it is released, both ways in order", () =>
+  it.live("G275: a held connection loses no bytes: calls are answered in order, in both directions, when the connection is released", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const world = yield* Simulation.World
@@ -209,7 +209,7 @@ describe("A simulation of a tree of actors", () => {
       }
     }))
 
-  it.live("G275: a connection that is cut in one direction loses the actor, whichever side hears of it first", () =>
+  it.live("G275: the cut of one direction of a connection loses its actor, whichever side notices the cut first", () =>
     Effect.gen(function*() {
       for (const direction of ["incoming", "outgoing"] as const) {
         const program = Effect.gen(function*() {
@@ -280,7 +280,7 @@ describe("A simulation of a tree of actors", () => {
       }
     }))
 
-  it.live("G276: a connection whose end only one peer has noticed is ended for the other peer as well, which waits no longer", () =>
+  it.live("G276: a connection whose end only one peer has noticed also ends for the other peer, whose calls fail", () =>
     Effect.gen(function*() {
       const ends = (["incoming", "outgoing"] as const).flatMap((direction) =>
         [["a", "b"], ["b", "a"]].map(([actor, peer]) => ({ actor: actor!, peer: peer!, direction }))
@@ -354,7 +354,7 @@ describe("A simulation of a tree of actors", () => {
       assert.isBelow(run.millis, 500)
     }))
 
-  it.live("G202: a simulation explores until a check fails, and the same seed repeats the failure", () =>
+  it.live("G202: a simulation explores seeds until a check fails, and a run with the failing seed repeats the failure", () =>
     Effect.gen(function*() {
       const program = Effect.all(Array.from({ length: 4 }, () => Tickets.calls.draw()), { concurrency: 4 }).pipe(
         Effect.provide(Tickets.layer)
@@ -368,18 +368,17 @@ describe("A simulation of a tree of actors", () => {
       assert.deepStrictEqual(check(again), found.problems)
     }))
 
-  it.live("a simulation holds and severs connections by chance, and leaves no actor", () =>
+  it.live("a simulation with connections that are held and cut at random leaves no actor", () =>
     Effect.gen(function*() {
-      const runs = yield* Effect.forEach(seeds, (seed) =>
-        Simulation.run(Effect.exit(Effect.andThen(three, Effect.sleep("1 second"))), {
-          seed,
-          faults: { hold: 0.4, sever: 0.4 }
-        }))
-      const said = runs.flatMap(({ history }) =>
-        history.map(({ text }) =>
-          text
-        )
+      const runs = yield* Effect.forEach(
+        seeds,
+        (seed) =>
+          Simulation.run(Effect.exit(Effect.andThen(three, Effect.sleep("1 second"))), {
+            seed,
+            faults: { hold: 0.4, sever: 0.4 }
+          })
       )
+      const said = runs.flatMap(({ history }) => history.map(({ text }) => text))
       for (const fault of ["is held off from root for", "hears no more of root", "is heard no more by root"]) {
         assert.isTrue(said.some((text) => text.startsWith(fault)), fault)
       }

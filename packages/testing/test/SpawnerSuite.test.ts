@@ -224,7 +224,7 @@ describe("The contract of starting processes", () => {
         )
     })))
 
-  it.live("the contract of starting processes notices a failed start that leaves something", () =>
+  it.live("the contract of starting processes notices a failed start that leaves a process or a file", () =>
     Effect.gen(function*() {
       const left: Array<ChildProcess.ChildProcess> = []
       yield* Effect.ensuring(
@@ -247,7 +247,7 @@ describe("The contract of starting processes", () => {
 
   for (const word of ["SIGKILL reaches", "ends the processes"]) {
     it.live.skipIf(process.platform !== "linux")(
-      `the contract of starting processes notices that only the actor itself is ended: ${word}`,
+      `the contract of starting processes notices a signal that ends the actor and not its subprocesses: ${word}`,
       () => {
         const id = Crypto.randomUUID()
         const left = () => Processes.withVariable(Naive.mark, id)

@@ -52,7 +52,7 @@ describe("The contract of listening and dialling", () => {
     it.live(`the contract of listening and dialling can be kept: ${title}`, () => run)
   }
 
-  it.live("the contract of listening and dialling notices a listener that says of itself that it cannot be reached", () =>
+  it.live("the contract of listening and dialling notices a reachable listener that reports itself as unreachable", () =>
     refuted(({ listen, ...kept }) => ({
       ...kept,
       listen: (actor, accept) =>
@@ -72,7 +72,7 @@ describe("The contract of listening and dialling", () => {
       }
     }, "address of its own"))
 
-  it.live("the contract of listening and dialling notices a second listener that takes the first one's address", () =>
+  it.live("the contract of listening and dialling notices a second listener that takes the address of the first listener", () =>
     refuted((kept) => {
       const accepts: Array<(guest: Connection) => void> = []
       return {
@@ -113,7 +113,7 @@ describe("The contract of listening and dialling", () => {
       }
     }), "leaves open connections open"))
 
-  it.live("the contract of listening and dialling notices that an actor with a nonsense address is taken for dead", () =>
+  it.live("the contract of listening and dialling notices a transport that reports the actor of a nonsense address as gone", () =>
     refuted(({ dial, ...kept }) => ({
       ...kept,
       dial: (address) =>

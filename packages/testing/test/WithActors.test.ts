@@ -56,12 +56,12 @@ WithActors.layer(MemoryActor.layer({ name: "shared" }), { leaks })("A group of t
   )
 
   it.effect.skip("withActors and skipped tests", () => Effect.die("it ran"))
-  it.effect.skipIf(true)("withActors skips a test when it is told to", () => Effect.die("it ran"))
+  it.effect.skipIf(true)("withActors skips a test that is marked with skip", () => Effect.die("it ran"))
   it.effect.fails("withActors expects a failure", () => Effect.fail("as expected"))
 })
 
 WithActors.layer(NodeActor.layer, { clock: "live", leaks })("A group of tests with processes", (it) => {
-  it.effect("withActors.live has real time, and leaves nothing", () =>
+  it.effect("withActors.live runs its test in real time, and leaves no actor and no resource", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Actor.runInActor(double({ n: 2 })), 4)
     }))
@@ -70,7 +70,7 @@ WithActors.layer(NodeActor.layer, { clock: "live", leaks })("A group of tests wi
 describe("The deadline of a test with actors", () => {
   const inMemory = Effect.provide(MemoryActor.layer)
 
-  it.live("a deadline fails a program with the tree as it was: children, their states and dialogs, and the actors below", () =>
+  it.live("a deadline fails a program with a picture of its tree: children, their states and dialogs, and the actors below", () =>
     printed((lines) =>
       Effect.gen(function*() {
         const program = Actor.nursery(Effect.gen(function*() {
@@ -107,7 +107,7 @@ describe("The deadline of a test with actors", () => {
       })
     ))
 
-  it.live("a deadline does nothing to a program that ends before it", () =>
+  it.live("a deadline has no effect on a program that ends before the deadline", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Effect.succeed(1).pipe(WithActors.withDeadline(50), inMemory), 1)
       assert.strictEqual(yield* Effect.fail(2).pipe(WithActors.withDeadline(50), inMemory, Effect.flip), 2)
@@ -115,7 +115,7 @@ describe("The deadline of a test with actors", () => {
 })
 
 describe("A program with a runtime of its own", () => {
-  it.live("a program with a runtime of its own gets it, with a Scope", () =>
+  it.live("a program with a runtime of its own gets this runtime, and a Scope", () =>
     Effect.gen(function*() {
       const program = Effect.flatMap(Actor.startScoped("a", { expose: [double] }), (a) => a.run(double({ n: 3 })))
       assert.strictEqual(yield* WithActors.provide(NodeActor.layer, { leaks })(program), 6)
@@ -134,7 +134,7 @@ describe("A program with a runtime of its own", () => {
     }))
 
   it.live(
-    "a program with a runtime of its own is overdue before Vitest ends it",
+    "a program with a runtime of its own fails with Overdue before Vitest ends the test",
     () =>
       printed((lines) =>
         Effect.gen(function*() {
@@ -152,7 +152,7 @@ describe("Groups of tests that fail", () => {
   const config = fileURLToPath(new URL("./fixtures/groups/vitest.config.ts", import.meta.url))
 
   it.live(
-    "failing groups say which actors were there, which were left, and what the group has left",
+    "failing groups name the actors of the test, the actors that the test has left, and the resources that the group has left",
     () =>
       Effect.gen(function*() {
         const run = yield* Program.start(vitest, { args: ["run", "--config", config], env: { NO_COLOR: "1" } })

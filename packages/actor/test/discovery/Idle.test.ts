@@ -137,7 +137,7 @@ const opens = ({ asked, asking }: Sides) => Effect.all([asking.open, asked.open]
 
 describe("A connection between machines that neither side uses", () => {
   for (const from of ["asking", "asked"] as const) {
-    it.effect(`G300: a connection that neither side uses is closed after its bound, with no loss told: ${from}`, () =>
+    it.effect(`G300: a connection that neither side uses is closed after its bound, and no watch reports a loss: ${from}`, () =>
       Effect.gen(function*() {
         const sides = yield* two()
         yield* met(sides[from], sides[from === "asking" ? "asked" : "asking"])
@@ -177,7 +177,7 @@ describe("A connection between machines that neither side uses", () => {
       }))
   }
 
-  it.effect("G300: a connection stays open while a dialog is open, where the bound is endless, and where its end always shows", () =>
+  it.effect("G300: an unused connection stays open while a dialog is open, if the bound is endless, or if its end always shows", () =>
     Effect.gen(function*() {
       const [busy, endless, local] = [yield* two(), yield* two(Infinity), yield* two(idleMillis, false)]
       const portal = yield* met(busy.asking, busy.asked)
@@ -240,7 +240,7 @@ describe("Work that crosses the end of a connection", () => {
 })
 
 describe("A portal to a supervised actor of another tree", () => {
-  it.effect("G301: a portal to a supervised actor keeps no connection open, and leads to the successor of one that died meanwhile", () =>
+  it.effect("G301: a portal to a supervised actor keeps no connection open, and leads to the successor of an actor that died meanwhile", () =>
     Effect.gen(function*() {
       const sides = yield* two()
       const { asked, asking } = sides
@@ -267,7 +267,7 @@ describe("A portal to a supervised actor of another tree", () => {
 })
 
 describe("A watch over a connection that neither side uses", () => {
-  it.effect("G303: a connection over which one side watches for the end of the other stays open, and tells the end", () =>
+  it.effect("G303: a connection over which one side watches for the end of the other side stays open, and the watch learns of the end", () =>
     Effect.gen(function*() {
       const sides = yield* two()
       const { asked, asking } = sides
@@ -290,7 +290,7 @@ describe("A watch over a connection that neither side uses", () => {
       yield* until(1_000)(Fiber.join(watching))
     }))
 
-  it.effect("G303: a watch that begins while the connection is closed, or crosses the end, dials again and hears of the death", () =>
+  it.effect("G303: a watch that begins while an idle connection is closed, or crosses its end, dials again and learns of the peer's death", () =>
     Effect.gen(function*() {
       const { portal, release, sides } = yield* crossing
       const { asked, asking } = sides
@@ -320,7 +320,7 @@ describe("A watch over a connection that neither side uses", () => {
 })
 
 describe("A connection whose peer could not be dialled again", () => {
-  it.effect("G303: a connection stays open where a side that has used it could not find the other side again", () =>
+  it.effect("G303: an idle connection stays open if a side that has used it could not find the other side again", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       let isKnown = false

@@ -79,7 +79,7 @@ describe("The connections of an actor to its peers", () => {
       }
     }))
 
-  it.effect("a connection that the other end has lost is made again, even if this end has not noticed its end", () =>
+  it.effect("a connection that the other end has lost is made again, even if this end has not noticed the loss", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       const [a, b] = [add("a"), add("b")]
@@ -100,7 +100,7 @@ describe("The connections of an actor to its peers", () => {
       assert.strictEqual(b.peers.snapshot().length, 1)
     }))
 
-  it.effect("a dial fails as gone where another actor answers, and as unreachable where no actor listens", () =>
+  it.effect("a dial fails as gone if another actor answers, and as unreachable if no actor listens", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       const c = add("c")
@@ -116,7 +116,7 @@ describe("The connections of an actor to its peers", () => {
       assert.deepStrictEqual([a.peers.snapshot(), c.started, open(a)], [[], [], 0])
     }))
 
-  it.effect("an actor that closes the connection in the greeting is unreachable and not refused, with an error of its own", () =>
+  it.effect("an actor that closes the connection in the greeting is reported as unreachable, and not as refusing the dialler", () =>
     Effect.gen(function*() {
       const { add, hub } = yield* mesh
       const door = yield* Effect.orDie(hub.listen(idOf("b"), (connection) => connection.destroy()))
@@ -127,7 +127,7 @@ describe("The connections of an actor to its peers", () => {
       assert.match(error.message, /^b@1 cannot be reached: its connection ended before it had answered/)
     }))
 
-  it.effect("G295: a dial that is driven out in its greeting, as by many strangers, is made again and is let in", () =>
+  it.effect("G295: a dial that many strangers evict during its greeting is made again, and is admitted", () =>
     Effect.gen(function*() {
       const { add, hub } = yield* mesh
       const b = add("b")
@@ -323,7 +323,7 @@ describe("The connections of an actor to its peers", () => {
       assert.isTrue(channel.isOpen)
     }))
 
-  it.effect("an actor begins to listen once, when its address is first requested, and never after its end", () =>
+  it.effect("an actor begins to listen once, when its address is first requested, and does not listen after its end", () =>
     Effect.gen(function*() {
       const { add, hub } = yield* mesh
       const a = add("a")

@@ -19,7 +19,7 @@ const start = (name: string) => Actor.start(name, { expose: N.neighbours })
 const three = Effect.all([start("a"), start("b"), start("c")])
 
 describe("A reference to an actor", () => {
-  it.effect("a reference introduces two actors, which then talk without another actor in between", () =>
+  it.effect("a reference introduces two actors, which talk over a connection of their own", () =>
     Actor.nursery(Effect.gen(function*() {
       const [a, b] = yield* three
       assert.strictEqual(yield* a.run(N.meets({ to: b.ref })), "b")

@@ -62,7 +62,7 @@ describe("The registrar of a tree", () => {
     assert.deepStrictEqual(listed(), ["r"])
   })
 
-  it("the registrar keeps nothing of actors that came and went under the name of one that stays", () => {
+  it("the registrar keeps nothing of ended actors whose name a living actor still has", () => {
     const { claim, gone, listed, ready, state } = registrar()
     claim("r/stays", "twin")
     ready("stays")
@@ -75,7 +75,7 @@ describe("The registrar of a tree", () => {
     assert.isAtMost(linksOf(Option.getOrThrow(HashMap.get(state().names, "twin"))), 2)
   })
 
-  it("G304: a removal among thousands of actors makes the links of one block again, and the list keeps its order", () => {
+  it("G304: a removal among thousands of listed actors rebuilds the links of one block, and the list keeps its order", () => {
     const many = 5_000
     let state = Registrar.initial
     const entryOf = (n: number) => ({
@@ -144,7 +144,7 @@ describe("The registrar of a tree", () => {
     assert.strictEqual(claim("r/q", "r/a/b", true), "")
   })
 
-  it("the registrar adds no actor below one that is gone, was never listed, or has another path", () => {
+  it("the registrar adds no actor whose parent is gone, was never listed, or has another path", () => {
     const { claim, gone, ready } = registrar()
     claim("r/a", "alice")
     ready("a")

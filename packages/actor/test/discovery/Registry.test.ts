@@ -105,7 +105,7 @@ describe("The registry of a tree", () => {
       assert.strictEqual(again.name, "Counter")
     }).pipe(Effect.provide(Counter.layer), inTree))
 
-  it.effect("Registry.find fails with EndpointUnknown for an actor that exposes something else, and lists what it exposes", () =>
+  it.effect("Registry.find fails with EndpointUnknown for an actor that exposes other endpoints, and lists these endpoints", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* Actor.start("a", { expose: [N.poke] })
       for (const look of [Registry.find([N.absent], "a"), Registry.wait([N.absent], "a")]) {
@@ -121,7 +121,7 @@ describe("The registry of a tree", () => {
       assert.strictEqual(yield* twin.run(N.poke()), "twin")
     })).pipe(inTree))
 
-  it.effect("Registry.find finds the actor of a name that became ready last, and an actor of that name finds another one", () =>
+  it.effect("Registry.find finds the actor of a name that became ready last, and an actor of that name finds another actor of the name", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* start("twin")
       const second = yield* start("twin")
@@ -147,7 +147,7 @@ describe("The registry of a tree", () => {
 })
 
 describe("The names of the registry", () => {
-  it.effect("a name that one actor holds alone is refused to all others, and is free afterwards", () =>
+  it.effect("a name that one actor holds alone is refused to all other actors, and is free after the end of its holder", () =>
     Actor.nursery(Effect.gen(function*() {
       const { a, c } = yield* deep
       const holder = yield* Actor.start("x", { expose: [N.poke], unique: true })
@@ -260,7 +260,7 @@ describe("The removal of entries from the registry", () => {
       yield* Fiber.interrupt(watching)
     }).pipe(inTree))
 
-  it.effect("an actor that is still ending is not found, and keeps its name", () =>
+  it.effect("an actor that is ending is not found in the registry, and keeps its name until it is gone", () =>
     Actor.nursery(Effect.gen(function*() {
       const events = yield* collectEvents
       const a = yield* start("a")

@@ -62,7 +62,7 @@ describe("Trees that see each other", () => {
       assert.strictEqual(Option.getOrThrow(seen).tree, "right")
     }))
 
-  it.effect("an actor of another tree is called like one of the same tree: values, typed errors, streams, cancels", () =>
+  it.effect("an actor of another tree is called like an actor of the same tree: values, typed errors, streams, cancels", () =>
     Effect.gen(function*() {
       const { plant } = yield* forest
       const left = yield* plant("left")
@@ -98,7 +98,7 @@ describe("Trees that see each other", () => {
       assert.strictEqual(yield* until(10_000)(deep.run(asks({ whom: ref }))), 4)
     }))
 
-  it.effect("an actor that is listed only for its tree is hidden from other trees, and one listed for its host from other hosts", () =>
+  it.effect("an actor that is listed only for its tree is hidden from other trees, and an actor that is listed for its host is hidden from other hosts", () =>
     Effect.gen(function*() {
       const { plant } = yield* forest
       const left = yield* plant("left", { host: "one" })

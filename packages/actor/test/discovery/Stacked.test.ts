@@ -115,7 +115,7 @@ describe("A tree at two engines", () => {
 })
 
 describe("Trees that share no engine", () => {
-  it.effect("G292: a reference to a tree that is not known is refused with words, and works where the trees share an engine", () =>
+  it.effect("G292: a reference to an actor of an unknown tree is refused with a reason, and opens a portal if the trees share an engine", () =>
     Effect.gen(function*() {
       const { atX, atY, both, plant, y } = yield* bridge
       yield* start(atY, "carl")
@@ -131,7 +131,7 @@ describe("Trees that share no engine", () => {
       assert.strictEqual(yield* until(20_000)(dora.run(calls({ whom: yield* query(both, "carl") }))), 8)
     }))
 
-  it.effect("G292: trees of different engines meet at an address, and list nothing of each other", () =>
+  it.effect("G292: trees of different engines reach each other at an address, and do not list each other's actors", () =>
     Effect.gen(function*() {
       const { atX, atY } = yield* bridge
       yield* start(atY, "carl")
@@ -159,7 +159,7 @@ describe("One engine that is given twice", () => {
       assert.match(error.message, /two Discovery.layerShared of this program stand over one engine/)
     }))
 
-  it.effect("G293: a program whose two drivers lead to one engine is told by a warning and by each unique start, and goes on", () =>
+  it.effect("G293: a program whose two drivers lead to one engine runs, with a warning and a failure of each start with a unique name", () =>
     Effect.gen(function*() {
       const lines: Array<string> = []
       const logger = Logger.make(({ message }) => void lines.push(String(message)))

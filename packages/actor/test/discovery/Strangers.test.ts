@@ -73,7 +73,7 @@ describe("A stranger that dials an actor", () => {
       assert.deepStrictEqual([stranger.said.map(({ _tag }) => _tag), actor.peers.snapshot()], [["Refuse"], []])
     }))
 
-  it.effect("a stranger with an unproven connection is refused a second one", () =>
+  it.effect("a stranger with an unproven connection is refused a second connection", () =>
     Effect.gen(function*() {
       const { actor, knock, stranger } = yield* atTheDoor
       stranger.say(hello("b"))
@@ -96,7 +96,7 @@ describe("A stranger that dials an actor", () => {
       assert.deepStrictEqual(refusals(actor), ["it did not prove itself in time"])
     }))
 
-  it.effect("a stranger that sends byte by byte is admitted in time, and cut off when it is late", () =>
+  it.effect("a stranger that sends its greeting byte by byte is admitted if the greeting is whole in time, and cut off otherwise", () =>
     Effect.gen(function*() {
       const { actor, knock } = yield* atTheDoor
       const slowly = (every: number, name: string) =>
@@ -113,7 +113,7 @@ describe("A stranger that dials an actor", () => {
       assert.deepStrictEqual(actor.peers.snapshot().map(({ actor }) => actor.name), ["b"])
     }))
 
-  it.effect("the 65th unauthenticated connection evicts the oldest one, and never an authenticated peer", () =>
+  it.effect("the 65th unauthenticated connection evicts the oldest unauthenticated connection, and never an authenticated peer", () =>
     Effect.gen(function*() {
       const { actor, knock, stranger: known } = yield* atTheDoor
       known.say(hello("b"))

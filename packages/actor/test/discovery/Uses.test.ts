@@ -25,7 +25,7 @@ describe("An actor whose layers dial other actors", () => {
       assert.strictEqual((yield* hub.statistics).actor.name, "Hub")
     }).pipe(Effect.provide(Tenant.layer.pipe(Layer.provideMerge(Hub.layer))), inTree))
 
-  it.effect("an actor that dials while its layers are built can call what it uses up to its last finalizer", () =>
+  it.effect("an actor that dials while its layers are built can call the Services that it uses until its last finalizer has run", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* Effect.provide(Tenant, Tenant.layer.pipe(Layer.provide(Hub.layer)))
@@ -102,7 +102,7 @@ describe("An actor whose parent is still starting", () => {
 })
 
 describe("A request for an address that the runtime makes itself", () => {
-  it.effect("a request that the runtime itself makes is not recorded in the caller's trace", () => {
+  it.effect("a request for an address that the runtime itself makes is not recorded in the caller's trace", () => {
     const spans: Array<string> = []
     const tracer = Tracer.make({
       span: (options) => {

@@ -121,7 +121,7 @@ describe("An election of one leader among processes", () => {
       yield* Fiber.interrupt(a)
     }))
 
-  it.effect("G238: a leader whose process was stopped writes no more: its token is smaller than one that was seen", () =>
+  it.effect("G238: a leader whose process was stopped writes no more, because its token is smaller than a token that the resource has seen", () =>
     Effect.gen(function*() {
       const driver = yield* make()
       const real = yield* Clock.Clock

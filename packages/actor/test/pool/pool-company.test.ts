@@ -50,7 +50,7 @@ describe("Pools beside and inside other pools", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it("G147: the type of a pool requires what its workers need, and its tasks require nothing", () => {
+  it("G147: the type of a pool requires the services that its workers need, and the type of a task requires no services", () => {
     type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
     const same = <A, B>(_: Same<A, B>): void => {}
     const made = Pool.make({ expose: [half, ticks], size: 1 })
@@ -93,8 +93,8 @@ describe("A burst of tasks in a pool", () => {
       }))))
 })
 
-describe("Two hundred thousand keys", () => {
-  it("G139: two hundred thousand keys of a pool use no more memory than the ten thousand remembered ones", () => {
+describe("A pool with two hundred thousand keys", () => {
+  it("G139: two hundred thousand keys of a pool use no more memory than the ten thousand keys that the pool remembers", () => {
     const table = Table.make({
       min: 1,
       max: 1,
@@ -158,7 +158,7 @@ describe("The end of a pool with tasks in every state", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("G142: a pool that is drained twice and closed in addition leaves no task", () =>
+  it.effect("G142: a pool that is drained twice and then closed leaves no task", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const scope = yield* Scope.make()
@@ -234,7 +234,7 @@ describe("A pool for code without Effect", () => {
         assert.strictEqual(given.listeners.size, 0)
       }))))
 
-  it.effect("G148: a promise pool starts no task for an unread iterable, and frees the worker of an abandoned one", () =>
+  it.effect("G148: a promise pool starts no task for an unread iterable, and frees the worker of an abandoned iterable", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const promises = Pool.toPromises(pool)

@@ -29,7 +29,7 @@ const withPuppets = <A, E>(
   )
 }
 
-describe("A worker that dies", () => {
+describe("A worker of a pool that dies", () => {
   it.effect("G144: a worker that dies fails only its own tasks, with ActorLost, and is replaced", () =>
     withPuppets({ size: 2 }, (pool, theatre) =>
       Effect.gen(function*() {
@@ -228,7 +228,7 @@ describe("A worker that dies", () => {
   })
 })
 
-describe("A worker that is ending", () => {
+describe("A worker of a pool that is ending", () => {
   it.effect("G145: a worker gets no more tasks once its owner ends it, though its connection is open", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
@@ -250,7 +250,7 @@ describe("A worker that is ending", () => {
     }).pipe(inMemory))
 })
 
-describe("A worker that fails to start", () => {
+describe("A worker of a pool that fails to start", () => {
   const withFragile = <A, E>(
     size: Pool.Size,
     program: (pool: Pool.Pool<typeof fragile | typeof work>) => Effect.Effect<A, E, Scope.Scope | Actor.ActorRuntime>

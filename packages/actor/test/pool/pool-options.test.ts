@@ -62,7 +62,7 @@ describe("Options of a pool", () => {
     }).pipe(inMemory))
 })
 
-describe("Options of a task", () => {
+describe("Options of a pool's task", () => {
   it.effect("G166: a task with an option without sense is refused before it asks for a worker", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
@@ -122,7 +122,7 @@ describe("Options of a task", () => {
       }))))
 })
 
-describe("A body that returns no Effect", () => {
+describe("A task of a pool whose body returns no Effect", () => {
   it.effect("G167: a task whose body returns no Effect dies with that reason, and its worker is free", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {

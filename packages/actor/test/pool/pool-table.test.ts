@@ -171,7 +171,7 @@ describe("The table of a pool", () => {
     assert.strictEqual(model.states(), "1:Busy(1) 2:Busy(1) 3:Busy(1)")
   })
 
-  it("a pool refuses a task beyond the bound of its queue, except for a patient one", () => {
+  it("a pool refuses a task beyond the bound of its queue, except for a patient task", () => {
     const model = open({ max: 1, queue: 1 })
     for (let n = 0; n < 3; n++) model.submit()
     assert.deepStrictEqual(model.said(), ["assign 1", "full"])
@@ -276,7 +276,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["assign 1", "assign 2", "full"])
   })
 
-  it("a pool gives tasks of one key to one worker, for which they wait even if another is free", () => {
+  it("a pool gives tasks of one key to one worker, for which the tasks wait even if another worker is free", () => {
     const model = open({ min: 2, max: 2 })
     const first = model.submit("a")
     model.submit("a")
@@ -424,7 +424,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual([tried.number, later.number], numbers)
   })
 
-  it("a pool starts one more worker for each task that comes while all workers are busy", () => {
+  it("a pool starts another worker for each task that comes while all workers are busy", () => {
     const model = open()
     const said = [1, 2, 3].flatMap(() => {
       model.submit()
@@ -434,7 +434,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(said, ["assign 1", "start 2", "assign 2", "start 3", "assign 3"])
   })
 
-  it("a pool counts a worker that waits for its next start as one that will be ready", () => {
+  it("a pool counts a worker that waits for its next start as a worker that will be ready", () => {
     const model = open({ min: 0 })
     model.submit()
     model.input({ _tag: "StartFailed", slot: model.in("Starting")[0]!, error })
@@ -443,7 +443,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["start 3"])
   })
 
-  it("a pool gives up a worker that waits for its next start, but none that is being started", () => {
+  it("a pool gives up a worker that waits for its next start, but no worker that is being started", () => {
     const model = open({ min: 0, max: 1 })
     model.submit()
     model.input({ _tag: "GiveUp", slot: model.in("Starting")[0]!, error })

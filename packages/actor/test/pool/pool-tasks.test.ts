@@ -12,7 +12,7 @@ import { pass, settle, within } from "../support/Time.ts"
 import { begin, beginAll, crew, now, ready, states, withCrew } from "./Pools.ts"
 
 describe("A task of a pool", () => {
-  it.effect("G135: a task of a pool runs on a free worker, and waits its turn if there is none", () =>
+  it.effect("G135: a task of a pool runs on a free worker, and waits its turn if no worker is free", () =>
     inMemory(withCrew({}, (pool) =>
       Effect.gen(function*() {
         const tasks = yield* beginAll(4, pool.run(work({ millis: 100 })))
@@ -133,7 +133,7 @@ describe("A task of a pool", () => {
         }))
     }).pipe(inMemory))
 
-  it.effect("G139: a task with a key goes to the worker of that key, and waits for it even if another is free", () =>
+  it.effect("G139: a task with a key goes to the worker of that key, and waits for this worker even if another worker is free", () =>
     inMemory(withCrew({}, (pool) =>
       Effect.gen(function*() {
         const task = (key: string) => pool.run(work({ millis: 100 }), { key })

@@ -38,7 +38,7 @@ describe("The first value of a dialog", () => {
       assert.match(error.boxed.message, /started was called twice in twice/)
     })))
 
-  it.effect("G40: a handler that ends without a first value fails, instead of letting its caller wait", () =>
+  it.effect("G40: a dialog handler that ends without a first value fails, so that its caller does not wait", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* Effect.flip(bob.open(forgets(), () => Effect.never))
       assert(error._tag === "RemoteActorError")

@@ -52,7 +52,7 @@ describe("The payloads of a dialog", () => {
       assert.strictEqual((yield* bob.statistics).channel.sent.frames, before)
     })))
 
-  it.effect("a wrong message fails its own dialog and no other", () =>
+  it.effect("a message that does not match fails its own dialog and no other dialog", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const [wrong, right] = yield* Effect.all([
         Effect.exit(bob.open(lie({ part: "output" }), () => Effect.never)),
@@ -100,7 +100,7 @@ describe("The payloads of a dialog", () => {
 })
 
 describe("A graph of actors", () => {
-  it.effect("work that others start in an actor's nursery fails the dialog that owns the nursery", () =>
+  it.effect("work that other calls start in a dialog's nursery fails the dialog that owns this nursery", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const exit = yield* Effect.exit(bob.open(keeper(), () =>
         Effect.gen(function*() {
@@ -112,7 +112,7 @@ describe("A graph of actors", () => {
       assert.deepStrictEqual(exit, Exit.fail(new Refused({ why: "a task of mine" })))
     })))
 
-  it.effect("the end of a client leaves what a server started for it running, and the end of the server ends it", () =>
+  it.effect("the end of a client does not end an actor that a server has started for it, and the end of the server ends this actor", () =>
     drained(
       Actor.nursery(Effect.gen(function*() {
         const journal = yield* Journal.fresh

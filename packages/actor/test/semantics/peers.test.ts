@@ -138,7 +138,7 @@ describe("Peers of one tree", () => {
     ).pipe(Effect.provide(layer))
   })
 
-  it.effect("G66: of two actors that claim one name alone, one gets it, no other shares it, and it is free when the holder ends", () =>
+  it.effect("G66: of two actors that claim one name alone, one gets it, no other actor shares the name, and the name is free when its holder ends", () =>
     inMemory(
       Actor.nursery(Effect.gen(function*() {
         const alone = Effect.exit(Actor.start("only", { expose, unique: true }))
@@ -296,7 +296,7 @@ describe("Peers of one tree", () => {
       }).pipe(until(10_000))
     ).pipe(Effect.provide(MemoryActor.layer({ expose: [here] }))))
 
-  it.effect("an actor that has ended is not found any more, and its name is free for another", () =>
+  it.effect("an actor that has ended is no longer found, and its name is free for another actor", () =>
     inMemory(
       Effect.scoped(Actor.nursery(Effect.gen(function*() {
         const first = yield* Actor.start("bro", { expose })
@@ -314,7 +314,7 @@ describe("Peers of one tree", () => {
       }))).pipe(until(10_000))
     ))
 
-  it.effect("G71: a reference that claims more than its actor exposes opens nothing more", () => {
+  it.effect("G71: a reference that claims more endpoints than its actor exposes opens no further endpoints", () => {
     ran.length = 0
     const peek = Actor.fn("peek", { module, payload: { whom: Actor.ref([hidden]) }, success: Schema.String })(
       ({ whom }) =>

@@ -248,7 +248,7 @@ describe("A receiver of payloads", () => {
       assert.deepStrictEqual(seen, [1, 2, 50, 4])
     })))
 
-  it.effect("G131: a receiver decides once for all readers of a stream, and they wait for it", () =>
+  it.effect("G131: a receiver decides once for all readers of a stream, which wait for the decision", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       let asked = 0
       const slow = PayloadReceiver.make(() =>
@@ -353,7 +353,7 @@ describe("A receiver of payloads", () => {
         })))
     })))
 
-  it.effect("G131: a receiver that reads the stream it decides about dies instead of waiting for itself", () =>
+  it.effect("G131: a receiver that reads the stream about which it decides dies, and does not wait for itself", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(picky({ count: 4, size: 4 }), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {
@@ -431,7 +431,7 @@ describe("the decisions of receivers", () => {
       assert.deepStrictEqual(items, ["local", 7])
     })))
 
-  it.effect("G133: answers without credit wait beside the reader and arrive in order, and too many of them fail the reader", () =>
+  it.effect("G133: answers without credit wait beside the reader and arrive in order, and too many waiting answers fail the reader", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const asks = PayloadReceiver.make(({ sent }) =>
         Effect.succeed(PayloadReceiver.answer(String(Option.getOrThrow(sent))))

@@ -297,7 +297,7 @@ describe("Several readers of one stream", () => {
       assert.deepStrictEqual(seen, [numbers(1, 50), numbers(1, 50)])
     })))
 
-  it.effect("a reader that stops reading and leaves frees the others, even in the middle of a message", () =>
+  it.effect("a reader that stops reading and leaves frees the other readers, even in the middle of a message", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(tell({ count: 200 }), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {
@@ -376,7 +376,7 @@ describe("Several readers of one stream", () => {
       assert.deepStrictEqual(rest, [[1], 2, [3, 4, 5]])
     })))
 
-  it.effect("G50: a reader whose stream has ended holds up no other even if its Scope is open, and gets nothing when it reads again", () =>
+  it.effect("G50: a reader whose stream has ended holds up no other reader even if its Scope is open, and gets no item when it reads again", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(tell({ count: 500 }), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {
@@ -388,7 +388,7 @@ describe("Several readers of one stream", () => {
       assert.deepStrictEqual(seen, [numbers(1, 3), numbers(1, 500), []])
     })))
 
-  it.effect("G50: the owner's own receive is one of the readers, holds up no other, and is told once what it lost", () =>
+  it.effect("G50: the owner's own receive is one of the readers, holds up no other reader, and is told once of its lost items", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const [all, told, rest] = yield* bob.open(
         tell({ count: 500, linger: 1000 }),
@@ -407,7 +407,7 @@ describe("Several readers of one stream", () => {
       assert.deepStrictEqual(rest, numbers(437, 500))
     })))
 
-  it.effect("G50: a reader that began alone continues as one of several, and leaves with its stream", () =>
+  it.effect("G50: a reader that began alone continues beside the readers that join later, and leaves with its stream", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(
         tell({ count: 100, every: 10 }),
@@ -426,7 +426,7 @@ describe("Several readers of one stream", () => {
       assert.strictEqual(seen[2], 100)
     })))
 
-  it.effect("G50: a reader whose Scope closes while it waits ends, even if others stay", () =>
+  it.effect("G50: a reader whose Scope closes while it waits ends, even if other readers stay", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(echo(), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {
@@ -445,7 +445,7 @@ describe("Several readers of one stream", () => {
       assert.deepStrictEqual(seen, [[], [1]])
     })))
 
-  it.effect("G50: a stream that is being read while others subscribe misses no item that they read", () =>
+  it.effect("G50: a stream that is read while other readers subscribe misses no item that these readers get", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen: Array<number> = []
       yield* bob.open(echo(), ({ stream }) =>

@@ -100,7 +100,7 @@ describe("Table 26.1, cancels by the opener itself", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("26.1 row 1: a cancel by a fiber of the body fails its reader, and a body that catches it continues", () =>
+  it.effect("26.1 row 1: a cancel by a fiber of the body fails its reader, and a body that catches the cancel continues", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const value = yield* bob.open(
@@ -222,7 +222,7 @@ describe("Table 26.1, cancels of whole actors", () => {
       }).pipe(Effect.provide(graph), until(10_000))
     ))
 
-  it.effect("26.1 row 5: a third actor's cancel that comes before the opener's own fails the dialog, and the own one stays unacknowledged", () =>
+  it.effect("26.1 row 5: a third actor's cancel that comes before the opener's own fails the dialog, and the opener's own cancel stays unacknowledged", () =>
     inMemory(
       Effect.gen(function*() {
         const journal = yield* Journal.fresh
@@ -486,7 +486,7 @@ describe("Table 26.1, several dialogs", () => {
       })).pipe(until(10_000))
     ))
 
-  it.effect("G22, 26.1 row 13: a cancellation that passes through outer dialogs cancels them too, and keeps its author", () =>
+  it.effect("G22, 26.1 row 13: a cancellation that passes through outer dialogs cancels these dialogs too, and keeps its author", () =>
     inMemory(
       Actor.nursery(Effect.gen(function*() {
         const journal = yield* Journal.fresh

@@ -1,6 +1,6 @@
 /**
  * A bucket of NATS KV as the driver needs it: entries with the server's time, and writes that fail if another write
- * came first. The connection to NATS is made at its first use, and again after a loss.
+ * came first. The driver connects to NATS at its first operation, and again after a lost connection.
  */
 import { DiscoveryDriverError } from "@furrow/actor/Discovery"
 import {
@@ -24,7 +24,9 @@ export interface Settings {
   readonly replicas: number
 }
 
-/** An entry of the bucket. Functions return `undefined` for an entry that does not exist or was deleted. */
+/**
+ * An entry of the bucket. The functions of a bucket return `undefined` for an entry that does not exist or was deleted.
+ */
 export interface Entry {
   readonly name: string
   readonly revision: number
@@ -51,40 +53,43 @@ export interface Bucket {
   readonly all: (
     filter: string
   ) => Effect.Effect<ReadonlyArray<Last & { readonly name: string; readonly at: number }>, DiscoveryDriverError>
-  /** Reports each write and deletion, from the beginning of the watch to its end. */
+  /** Reports each write and each deletion in the bucket, from the beginning of the watch to its end. */
   readonly follow: (
     filter: string,
     begun: () => void,
     seen: (name: string, isThere: boolean) => void
   ) => Effect.Effect<void, DiscoveryDriverError>
-  /** Writes an entry of the bucket if `revision` is still its last one; returns the new revision. */
+  /** Writes an entry of the bucket if `revision` is still the entry's last revision; returns the new revision. */
   readonly put: (
     name: string,
     value: unknown,
     revision: number,
     ttlMillis?: number
   ) => Effect.Effect<number | undefined, DiscoveryDriverError>
-  /** Deletes an entry of the bucket if `revision` is still its last one, and leaves a mark that watchers see. */
+  /**
+   * Deletes an entry of the bucket if `revision` is still the entry's last revision, and leaves a mark that watchers
+   * see.
+   */
   readonly drop: (name: string, revision: number) => Effect.Effect<boolean, DiscoveryDriverError>
-  /** Removes the mark that a deletion has left. */
+  /** Removes the mark that the deletion of an entry has left in the bucket. */
   readonly forget: (name: string, revision: number) => Effect.Effect<void, DiscoveryDriverError>
   /** The time of the NATS server in milliseconds, or slightly less. */
   readonly now: Effect.Effect<number, DiscoveryDriverError>
 }
 
 /**
- * Milliseconds after which the driver gives up a request to the server. The runtime's leases give up a request to the
- * driver after a quarter of the lease.
+ * The milliseconds after which the NATS driver gives up a request to its server. The runtime gives up a request to a
+ * driver after a quarter of the time of the lease.
  */
 const requestMillis = 5_000
 
 /**
- * Milliseconds after which a silent server is asked for a sign of life. A connection whose server is silent for twice
- * this time counts as lost.
+ * The milliseconds after which a silent NATS server is asked for a sign of life. A connection whose server is silent
+ * for twice this time counts as lost.
  */
 const pingMillis = 5_000
 
-/** Milliseconds for which the marks of expired leases stay in the bucket. */
+/** The milliseconds for which the marks of expired leases stay in the bucket. */
 const markerMillis = 60_000
 
 /** The number of tokens for one second: more than the writes that a server can do in a second. */
@@ -131,7 +136,7 @@ const bucketOf = (
   about: Pick<Bucket, "server" | "hasMarkers" | "base">
 ): Bucket => {
   const subjectOf = (name: string) => `$KV.${bucket}.${name}`
-  /** Writes an entry; `undefined` means that another write came first. */
+  /** Writes an entry of the bucket; `undefined` means that another write came first. */
   const write = (name: string, text: string, options: Parameters<JetStreamClient["publish"]>[2]) =>
     promised(() =>
       js.publish(subjectOf(name), text, { timeout: requestMillis, ...options }).then(
@@ -201,7 +206,7 @@ const opened = async (connection: NatsConnection, settings: Settings): Promise<B
 
 export interface Connected {
   /**
-   * Returns the open bucket. The first use, and the first use after an outage, connect to the bucket and create it if
+   * Returns the open bucket. The first use, and the first use after an outage, connect to NATS and create the bucket if
    * it does not exist.
    */
   readonly bucket: Effect.Effect<Bucket, DiscoveryDriverError>
@@ -212,7 +217,7 @@ export interface Connected {
   readonly doubt: Effect.Effect<void>
 }
 
-/** `told` is called with each bucket that is opened. */
+/** Makes the connection to NATS, which calls `told` with each bucket that it opens. */
 export const connected = (
   settings: Settings,
   told: (bucket: Bucket) => Effect.Effect<void>
@@ -249,7 +254,8 @@ export const connected = (
       connection = made
       isLost = false
     }
-    // An interrupted operation does not wait for a server that does not answer; the next operation uses the same dial.
+    // An interrupted operation does not wait for a server that does not answer; the next operation waits for the
+    // connection that is already being made.
     const connecting = promised(() =>
       dialling ??= dial().finally(() => {
         dialling = undefined

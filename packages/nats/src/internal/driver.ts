@@ -6,8 +6,8 @@
  *   clock       written to learn the server's time
  *
  * An expired lease begins anew as another run, so that the keys of its earlier run stay free. Each write of the driver
- * names the revision of the entry that the write is based on. An operation whose write came after another write reads
- * the entry again.
+ * names the revision of the entry that the write is based on. An operation reads the entry again if another write of
+ * the entry came before its own write.
  */
 import {
   type Created,
@@ -27,7 +27,7 @@ import * as Bucket_ from "./bucket.ts"
 import * as Keys from "./keys.ts"
 import * as Watch from "./watch.ts"
 
-/** The number of keys in one page of a listing. */
+/** The largest number of keys in a page of a listing. */
 const pageSize = 1_000
 
 /**
@@ -36,7 +36,7 @@ const pageSize = 1_000
  */
 const waitingHints = 1
 
-/** The number of attempts of an operation when another write comes first each time. */
+/** The largest number of attempts of an operation, whose attempt fails when another write comes first. */
 const attempts = 100
 
 type Asked<A> = Effect.Effect<A, DiscoveryDriverError>
@@ -54,7 +54,7 @@ export interface KeyValue {
   readonly base: number
 }
 
-/** True when a lease is still valid at this time of the server. */
+/** True when a lease is still valid at the time `now` of the NATS server. */
 export const lives = (lease: Entry, now: number): boolean => now < lease.at + (lease.value as LeaseValue).ttl
 
 const heldOf = ({ name, revision, value }: Entry): Held => {
@@ -64,7 +64,7 @@ const heldOf = ({ name, revision, value }: Entry): Held => {
 
 const runOf = (lease: Entry): string => (lease.value as LeaseValue).run
 
-/** Repeats an operation as long as it returns `undefined`, which means that it lost against another write. */
+/** Repeats an operation as long as it returns `undefined`, which means that another write of its entry came first. */
 const insist = <A>(operation: Asked<A | undefined>): Asked<A> => {
   const again = (left: number): Asked<A> =>
     Effect.flatMap(operation, (answer) => {

@@ -1,6 +1,6 @@
 /**
- * The names of the driver's entries in a bucket. A name consists of words of a few kinds of characters, separated by
- * dots.
+ * The names of the driver's entries in a bucket. The name of an entry consists of words of a few kinds of characters,
+ * separated by dots.
  */
 
 /**
@@ -12,8 +12,8 @@ const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
 /**
- * A part of a key between slashes as a word of a subject, which is never empty; unusual characters are written as bytes
- * behind `=`.
+ * Encodes a part of a key between slashes as a word of a NATS subject, which is never empty. Unusual characters are
+ * written as bytes behind `=`.
  */
 const wordOf = (part: string): string =>
   part === ""
@@ -38,20 +38,20 @@ const within = (name: string): string => {
 /** The name of the bucket's entry for a key. */
 export const entryOf = (key: string): string => within(`k.${key.split("/").map(wordOf).join(".")}`)
 
-/** The key to which an entry belongs. */
+/** Returns the key to which an entry of the bucket belongs. */
 export const keyOf = (entry: string): string => entry.split(".").slice(1).map(partOf).join("/")
 
-/** A filter that matches the entries of all keys that begin with `prefix`, and perhaps others. */
+/** Returns a filter that matches the entries of all keys that begin with `prefix`, and perhaps other entries. */
 export const filterOf = (prefix: string): string =>
   within(["k", ...prefix.split("/").slice(0, -1).map(wordOf), ">"].join("."))
 
-/** All keys. */
+/** The NATS filter that matches the entries of all keys. */
 export const keys = "k.>"
 
 /** The name of the bucket's entry for a lease. */
 export const leaseOf = (id: string): string => within(`l.${wordOf(id)}`)
 
-/** All leases. */
+/** The NATS filter that matches the entries of all leases. */
 export const leases = "l.>"
 
 /** The name of an entry that is written only to learn the server's time. */

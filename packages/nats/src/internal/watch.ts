@@ -1,5 +1,5 @@
 /**
- * Reports changes of a bucket as hints, and removes expired entries. The driver listens to a server that reports
+ * Reports changes of a NATS bucket as hints, and removes expired entries. The driver listens to a server that reports
  * expired leases, and polls any other server.
  */
 import type { DiscoveryDriverError } from "@furrow/actor/Discovery"
@@ -18,15 +18,15 @@ export const everything = ""
 const pollMillis = { least: 100, most: 1_000 } as const
 
 /**
- * Milliseconds between two sweeps on a server that reports expired leases; a sweep finds those that the server did not
- * report.
+ * Milliseconds between two sweeps on a server that reports expired leases; a sweep finds the expired leases that the
+ * server did not report.
  */
 const sweepMillis = 60_000
 
-/** Milliseconds for which the mark of a deletion stays in the bucket, so that all watchers see the mark. */
+/** The milliseconds for which the mark of a deletion stays in the bucket, so that all watchers see the mark. */
 const marksMillis = 10_000
 
-/** Milliseconds after which a lost watch is started again. */
+/** The milliseconds after which a lost watch of the bucket is started again. */
 const againMillis = 1_000
 
 const untilMillis = (lease: Entry): number => lease.at + (lease.value as LeaseValue).ttl
@@ -42,7 +42,7 @@ const nextExpiry = (bucket: Bucket): Effect.Effect<number, DiscoveryDriverError>
 /** Ends expired leases, deletes their keys, and removes the marks of old deletions. */
 export const sweep = (bucket: Bucket): Effect.Effect<void, DiscoveryDriverError> =>
   Effect.gen(function*() {
-    // Keys are read before leases, because each key was written after its lease.
+    // A sweep reads the keys before the leases, because each key was written after its lease.
     const keys = yield* bucket.all(Keys.keys)
     const leases = yield* bucket.all(Keys.leases)
     const now = yield* bucket.now
@@ -62,7 +62,7 @@ export const sweep = (bucket: Bucket): Effect.Effect<void, DiscoveryDriverError>
     }
   })
 
-/** Sweeps when the server reports an expired lease, and at intervals. */
+/** Sweeps the bucket when the server reports an expired lease, and every `sweepMillis`. */
 const sweepWhenTold = (bucket: Bucket, expired: Latch.Latch) =>
   Effect.forever(Effect.gen(function*() {
     yield* expired.close
@@ -70,7 +70,7 @@ const sweepWhenTold = (bucket: Bucket, expired: Latch.Latch) =>
     yield* Effect.raceFirst(expired.await, Effect.sleep(sweepMillis))
   }))
 
-/** Polls the server for expired leases, and sweeps when a lease has expired, and at intervals. */
+/** Polls the server for expired leases, and sweeps the bucket when a lease has expired, and every `sweepMillis`. */
 const sweepByPolling = (bucket: Bucket) =>
   Effect.forever(Effect.gen(function*() {
     yield* sweep(bucket)
@@ -81,7 +81,7 @@ const sweepByPolling = (bucket: Bucket) =>
     }
   }))
 
-/** The effect begins to watch the bucket at its first run, and continues until the Scope closes. */
+/** Makes an effect that begins to watch the bucket at its first run; the watch continues until the Scope closes. */
 export const make = (
   connected: Connected,
   hints: PubSub.PubSub<string>

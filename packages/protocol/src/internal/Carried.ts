@@ -1,9 +1,10 @@
 /**
- * A schema that `SchemaBinary` refuses -> another one of the same values that it takes, or the place that has none.
+ * Replaces a schema that `SchemaBinary` refuses by another schema of the same values that it accepts, or names the part
+ * for which no such schema exists.
  *
- * `SchemaBinary` writes a value of a union without the number of its member, so it wants members that differ by a
- * literal or by their kind of data. A value of any other union crosses as a pair of its member's number and the value
- * (docs/decisions/0002).
+ * `SchemaBinary` writes a value of a union without the number of its member, so `SchemaBinary` requires members that
+ * differ by a literal or by their kind of data. A value of any other union crosses as a pair of its member's number and
+ * the value (docs/decisions/0002).
  */
 import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Exit from "effect/Exit"
@@ -34,7 +35,7 @@ const carryRefused = (ast: Visitable): SchemaAST.AST => {
   const { context, encoding } = ast
   if (encoding !== undefined) return Object.assign(withLastConversion(keeping(ast), encoding, carry), { context })
   if (ast._tag === "Union") return numbered(ast)
-  // The keys of a record are always written as text, so unions among them stay as they are.
+  // The keys of a record are always written as text, so unions among the keys of a record stay unchanged.
   return ast.recur?.(carry, (parameter) => parameter) ?? ast
 }
 
@@ -46,8 +47,8 @@ const keeping: (ast: SchemaAST.AST) => SchemaAST.AST = onceEach((ast) => {
   const inner = (part: SchemaAST.AST): SchemaAST.AST => part.encoding === undefined ? keeping(part) : part
   if (ast._tag !== "Union") return ast.recur?.(inner, (parameter) => parameter) ?? ast
   const type = SchemaAST.toType(ast)
-  // A union stays unchanged if a member has a conversion of its own, because such a member reads another form than its
-  // values have.
+  // A union stays unchanged if a member has a conversion of its own, because a member with a conversion encodes its
+  // values in another form.
   const hasConversions = ast.types.some((member, i) => member !== type.types[i])
   return hasConversions ? ast : optionalAs(ast, asItIs(type)).ast
 })
@@ -90,7 +91,7 @@ const numbered = (ast: SchemaAST.Union): SchemaAST.AST => {
 interface Members {
   /**
    * The number of the member whose class made the instance, or of the first member that matches the value and knows all
-   * of its fields; -1 for none.
+   * of its fields; -1 if no member matches.
    */
   readonly whole: (value: unknown) => number
   /** The number of the first member of the union that matches the value. */
@@ -174,8 +175,8 @@ const inside = (ast: SchemaAST.AST): Inside => {
 }
 
 /**
- * Names the part of a schema that no codec can carry, and its place. A suspended schema may not be defined yet, so it
- * is only looked into when `isUsed` is true.
+ * Names the part of a schema that no codec can carry, and its place. A suspended schema may not be defined yet, so
+ * `uncarried` looks into it only when `isUsed` is true.
  */
 export const uncarried = (schema: Schema.Top, isUsed: boolean): string | undefined => {
   const seen = new Set<SchemaAST.AST>()

@@ -1,6 +1,6 @@
 /**
- * Finds schemas that a second installed copy of Effect has made. A schema of another copy looks like one of this copy.
- * The parser of this copy still refuses the other copy's schema, with errors such as "Expected a string" for a string.
+ * Finds schemas that a second installed copy of Effect has made. Such a schema looks like a schema of this module's
+ * copy of Effect, whose parser refuses its values with errors such as "Expected a string" for a string.
  */
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
@@ -13,7 +13,8 @@ const ours: object = prototypeOf(prototypeOf(Schema.Unknown.ast))
 export const isForeign = (ast: SchemaAST.AST): boolean => !Object.prototype.isPrototypeOf.call(ours, ast)
 
 /**
- * The folder of the copy of Effect that made a schema, which is read from a stack trace; a bundle has no such folder.
+ * Returns the folder of the copy of Effect that made a schema, read from a stack trace; a bundled copy has no such
+ * folder.
  */
 const folderOf = (schema: Schema.Top): string | undefined => {
   let stack = ""
@@ -34,7 +35,7 @@ function* schemasIn(value: unknown, seen: Set<unknown>): Generator<Schema.Top> {
   for (const [key, part] of Object.entries(value)) if (key !== "ast") yield* schemasIn(part, seen)
 }
 
-/** Names the folders of the second copy of Effect and of this module's copy. */
+/** Names the folders of the second copy of Effect and of the copy that this module uses. */
 export const copies = (schema: Schema.Top): string => {
   const foreign = Array.from(schemasIn(schema, new Set())).find(({ ast }) => isForeign(ast))
   const [theirs, own] = [foreign === undefined ? undefined : folderOf(foreign), folderOf(Schema.Unknown)]

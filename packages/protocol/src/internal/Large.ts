@@ -1,13 +1,13 @@
 /**
- * Writes large texts and bytes behind a payload: the payload holds their places, and the large parts follow it
- * unchanged.
+ * Writes large texts and bytes behind a payload: the payload holds the places of the large parts, and these parts
+ * follow the payload unchanged.
  *
  * `SchemaBinary` alone writes a text letter by letter, moves bytes once for each level of nesting, and copies them
  * again when it reads. A text behind the payload is encoded by the JavaScript engine, and bytes behind the payload are
  * read as a view of their frame.
  *
- * The schema of such a payload has a conversion at each text and each `Uint8Array`. Only values that hold a large text
- * or large bytes use the schema with conversions, because conversions slow down all other values.
+ * The schema of a payload with large parts has a conversion at each text and each `Uint8Array`. Only values that hold a
+ * large text or large bytes use the schema with conversions, because conversions slow down all other values.
  */
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
@@ -57,8 +57,8 @@ interface Writing {
 interface Reading {
   readonly area: Uint8Array
   /**
-   * The number of bytes behind the payload that the decoder may still read. The limit on bytes that are read stops a
-   * peer whose places name the same bytes again and again.
+   * The number of bytes behind the payload that the decoder may still read. The limit stops a peer whose places name
+   * the same bytes behind the payload again and again.
    */
   left: number
   /** True when a decoded value is a view of the area behind the payload. */
@@ -66,8 +66,8 @@ interface Reading {
 }
 
 /**
- * The payload that is being written, and the payload that is being read. One variable for each suffices, because codecs
- * are synchronous.
+ * The payload that is being written, and in `reading` the payload that is being read. One variable for each suffices,
+ * because codecs are synchronous.
  */
 let writing: Writing | undefined
 let reading: Reading | undefined
@@ -181,7 +181,7 @@ export interface Written {
   readonly isWhole: boolean
 }
 
-/** Size in bytes of the number that tells how many bytes of large parts follow. */
+/** The size in bytes of the number behind a payload that says how many bytes of large parts follow. */
 const sizeBytes = 4
 
 /**
@@ -209,7 +209,7 @@ export const write = (encode: () => Uint8Array): Written => {
     for (const part of mine.parts) {
       bytes.set(part, at)
       at += part.length
-      // The JavaScript engine made these bytes from a text, and no other code uses the bytes.
+      // The memory of an encoded text is given back at once, because no other code uses its bytes.
       Memory.releaseWritten(part)
     }
     // A nested payload shares its memory with the payload around it, so only the memory of the outer payload is noted.
@@ -220,7 +220,10 @@ export const write = (encode: () => Uint8Array): Written => {
   }
 }
 
-/** How many times the bytes behind a payload may be read: a union may read them once for each member that it tries. */
+/**
+ * The number of times that the bytes behind a payload may be read: a union may read these bytes once for each member
+ * that it tries.
+ */
 const maxReads = 8
 
 /**

@@ -2,8 +2,8 @@
  * Gives back the memory of large payloads before a garbage collection finds it. V8 collects the whole heap once for
  * about every 32 MiB of memory of payloads, which costs more than the payloads themselves.
  *
- * Only memory with one owner is given back: that of a payload that its encoder wrote alone, or of a frame that shares
- * its memory with no other frame.
+ * Only memory with one owner is given back: the memory of a payload that its encoder wrote alone, or of a frame that
+ * shares its memory with no other frame.
  */
 
 /** The size in bytes from which on the memory of a payload is given back. */
@@ -17,7 +17,7 @@ interface Transferable {
 const written = new WeakSet<Uint8Array>()
 const received = new WeakSet<ArrayBufferLike>()
 
-/** Detaches the memory of these bytes, so that every view of the memory becomes empty. */
+/** Detaches the memory of a payload's bytes, so that every view of this memory becomes empty. */
 const empty = (bytes: Uint8Array): void => void (bytes.buffer as Transferable).transfer?.(0)
 
 /** Notes a payload as one that is alone in its memory, and that its encoder does not keep. */
@@ -33,7 +33,7 @@ export const noteReceived = (frame: Uint8Array): void => {
   if (frame.length >= minReleasedBytes) received.add(frame.buffer)
 }
 
-/** Keeps the memory of a frame, because a decoded value is a view of it. */
+/** Keeps the memory of a frame, because a decoded value is a view of the frame. */
 export const keepReceived = (part: Uint8Array): void => void received.delete(part.buffer)
 
 /**

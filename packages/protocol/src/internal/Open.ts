@@ -12,7 +12,10 @@ export type Visitable = SchemaAST.AST & {
   ) => SchemaAST.AST
 }
 
-/** Makes a change of schema nodes that changes each node once: a node that is met again gets the same result. */
+/**
+ * Makes a change of schema nodes that changes each node once: a schema node that the change meets again gets the result
+ * of the first change.
+ */
 export const onceEach = (change: (ast: Visitable) => SchemaAST.AST): (ast: Visitable) => SchemaAST.AST => {
   const changed = new WeakMap<SchemaAST.AST, SchemaAST.AST>()
   return (ast) => {
@@ -48,7 +51,7 @@ export const contains = (
   return found
 }
 
-/** Makes `schema` optional when the node that it replaces is an optional key. */
+/** Makes `schema` optional when the schema node that `schema` replaces is an optional key. */
 export const optionalAs = (ast: SchemaAST.AST, schema: Schema.Top): Schema.Top =>
   ast.context?.isOptional === true ? Schema.optionalKey(schema) : schema
 
@@ -57,7 +60,7 @@ const isMark = ({ _tag }: SchemaAST.AST): boolean =>
 
 /**
  * True for a union of an open place (a place for any JSON value) and other data. `SchemaBinary` gives a value to the
- * other member by its kind alone, though the value may match only the open place.
+ * other member of such a union by its kind alone, though the value may match only the open place.
  */
 const isOpenUnion = (ast: SchemaAST.AST): boolean =>
   ast._tag === "Union" && ast.types.some(isOpen) && !ast.types.every((type) => isOpen(type) || isMark(type))

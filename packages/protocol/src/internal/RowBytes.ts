@@ -1,7 +1,7 @@
 /**
- * Writes and reads the leaves of a list of rows in the bytes of `SchemaBinary`. A region is encoded as twice its
- * length, and its bytes follow; an odd number stands for an earlier text of the same field. All other values are left
- * to `SchemaBinary`.
+ * Writes and reads the leaves of a list of rows in the bytes of `SchemaBinary`. A region of text or bytes begins with
+ * twice its length; an odd number stands for an earlier text of the same field. `SchemaBinary` writes and reads all
+ * other values.
  */
 
 /** An integer of at most this magnitude is written as a varint of its magnitude and sign. */
@@ -13,16 +13,16 @@ const powers = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_00
 const floatBytes = 8
 const maxVarintBytes = 7
 
-/** Number of bytes that are kept free in front of a payload for its length. */
+/** The number of bytes that are kept free in front of a payload for its length. */
 const headRoomBytes = 5
 const arenaBytes = 64 * 1024
-/** Size in bytes above which an arena is not kept, so that no small payload holds a large arena in memory. */
+/** The size in bytes above which an arena is not kept, so that no small payload holds a large arena in memory. */
 const keptArenaBytes = 1024 * 1024
-/** Number of letters up to which a text is read without the engine's decoder, which costs more for short texts. */
+/** The number of letters up to which a text is read without `TextDecoder`, which costs more for short texts. */
 const shortTextLetters = 32
 /**
- * The number of texts of a field from which on they are looked up in a map. After `differentTexts` without a repetition
- * the field is searched no more.
+ * The number of earlier texts of a field from which on these texts are looked up in a map. A field is searched no more
+ * after `differentTexts` texts without a repetition.
  */
 const mappedTexts = 16
 const differentTexts = 64
@@ -40,7 +40,7 @@ const { TextDecoder, TextEncoder } = globalThis as unknown as {
 const utf8 = new TextEncoder()
 const fromUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-/** The number of decimals of a short decimal number; 0 for any other number. */
+/** Returns the number of decimals of a short decimal number; 0 for any other number. */
 const scaleOf = (n: number): number => {
   for (let scale = 1; scale <= maxScale; scale++) {
     const mantissa = Math.round(n * powers[scale]!)
@@ -91,13 +91,13 @@ export class RowWriter {
   private start = 0
   private at = 0
 
-  /** Begins to write a payload into the arena. */
+  /** Begins to write a payload into the arena of this writer. */
   begin(): void {
     if (this.bytes.length - this.start < arenaBytes / 16) this.renew(arenaBytes)
     this.at = this.start + headRoomBytes
   }
 
-  /** Ends the payload, and returns the payload with its length in front. */
+  /** Ends the payload that is being written, and returns the payload with its length in front. */
   end(): Uint8Array {
     const body = this.start + headRoomBytes
     const size = this.at - body
@@ -152,8 +152,8 @@ export class RowWriter {
   }
 
   /**
-   * Leaves room of one byte for the length of a region. The returned place counts from the beginning of the payload,
-   * because the bytes of the payload may move.
+   * Leaves room of one byte for the length of a region, and returns the position of this room. The position counts from
+   * the beginning of the payload, because the bytes of the payload may move.
    */
   open(): number {
     this.reserve(1)
@@ -234,7 +234,7 @@ const sizeOfVarint = (n: number): number => {
   return size
 }
 
-/** Reads the bytes that `RowWriter` writes, and throws `otherForm` at any others. */
+/** Reads the bytes that `RowWriter` writes, and throws `otherForm` at any other bytes. */
 export class RowReader {
   private bytes: Uint8Array = new Uint8Array(0)
   private view: DataView = new DataView(this.bytes.buffer)
@@ -246,7 +246,7 @@ export class RowReader {
     this.at = 0
   }
 
-  /** Forgets the payload that was read, so that its memory can be collected. */
+  /** Forgets the payload that the reader has read, so that its memory can be collected. */
   end(): void {
     this.begin(new Uint8Array(0))
   }

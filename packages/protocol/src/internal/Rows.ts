@@ -12,9 +12,9 @@ import type * as SchemaAST from "effect/SchemaAST"
 import { otherForm, RowReader, RowWriter, Texts } from "./RowBytes.ts"
 import { isBare } from "./Verbatim.ts"
 
-/** Number of uses of a codec before code is generated for it, in each direction. */
+/** The number of uses of a codec in one direction before code is generated for this direction. */
 const usesBefore = 32
-/** The first byte of the body of a payload of `SchemaBinary`. */
+/** The first byte in the body of each payload that `SchemaBinary` writes. */
 const envelope = 0x20
 
 type Kind = "text" | "number" | "boolean"
@@ -157,14 +157,17 @@ const writer = new RowWriter()
 const reader = new RowReader()
 let isBusy = false
 
-/** Runs `use` unless the writer or the reader is in use: an accessor of a row may encode another value meanwhile. */
+/**
+ * Runs `use` unless the writer or the reader of rows is in use, because an accessor of a row may encode another value
+ * meanwhile.
+ */
 const alone = <A>(use: () => A | undefined): A | undefined => {
   if (isBusy) return undefined
   isBusy = true
   try {
     return use()
   } catch {
-    // `SchemaBinary` then writes the value, or names its fault.
+    // The result `undefined` makes `SchemaBinary` write the value, or name its fault.
     return undefined
   } finally {
     isBusy = false
@@ -221,8 +224,8 @@ const isSame = (a: Uint8Array, b: Uint8Array | undefined): boolean =>
   b !== undefined && a.length === b.length && a.every((byte, i) => byte === b[i])
 
 /**
- * Generates the code of a list of rows. Of the possible orders of fields it takes the one in which a sample has the
- * same bytes as by `SchemaBinary`.
+ * Generates the code of a list of rows. The order of the fields is the one in which a sample has the same bytes as by
+ * `SchemaBinary`.
  */
 const generated = (ast: SchemaAST.AST): Generated | undefined => {
   const form = formOf(ast)
@@ -251,12 +254,12 @@ export class Rows {
     this.ast = ast
   }
 
-  /** Encodes a value, or returns `undefined` to leave it to `SchemaBinary`. */
+  /** Encodes a list of rows, or returns `undefined` to leave the list to `SchemaBinary`. */
   encode(value: unknown): Uint8Array | undefined {
     return this.code === undefined ? this.count() : this.code.encode(value)
   }
 
-  /** Decodes a payload, or returns `undefined` to leave it to `SchemaBinary`. */
+  /** Decodes a payload of rows, or returns `undefined` to leave the payload to `SchemaBinary`. */
   decode(bytes: Uint8Array): unknown {
     return this.code === undefined ? this.count() : this.code.decode(bytes)
   }
@@ -266,7 +269,8 @@ export class Rows {
     try {
       this.code = generated(this.ast)
     } catch {
-      // `SchemaBinary` writes this schema otherwise, or the platform allows no generated code.
+      // No code is generated if `SchemaBinary` writes this schema differently, or the platform allows no generated
+      // code.
     }
     return undefined
   }

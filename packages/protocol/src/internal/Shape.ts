@@ -8,13 +8,16 @@
 import * as Cause from "effect/Cause"
 import { described } from "../Described.ts"
 
-/** Number of nested structs, lists and class instances that `SchemaBinary` reads at most. */
+/** The largest number of nested structs, lists and class instances that `SchemaBinary` reads. */
 const maxLevels = 512
-/** Number of levels below which a value is never refused; each level of a class instance counts several times. */
+/**
+ * The number of nested levels below which a value is never refused as too deep; each level of a class instance counts
+ * several times.
+ */
 const shallowLevels = 100
-/** Number of inner values that are visited in the search for the fault. */
+/** The number of inner values that are visited in the search for the fault of a value. */
 const maxVisited = 1_000_000
-/** Number of steps of the path to a value that an error shows. */
+/** The number of keys that an error shows of the path to a value. */
 const shownSteps = 12
 
 interface Place {
@@ -80,7 +83,7 @@ const path = (steps: ReadonlyArray<string>): string => {
   return `\n  at ${steps.slice(0, shownSteps).join("")}${rest}`
 }
 
-/** Formats the place of a value or a schema by the keys that lead to that place. */
+/** Formats the path to a value or a schema inside another as text, from the keys on the path. */
 export const at = (keys: ReadonlyArray<unknown>): string => path(keys.map(step))
 
 /** Describes the place where a value contains itself or becomes too deep; `undefined` when it does neither. */
@@ -108,7 +111,7 @@ export const mayBeDeep = (value: unknown, bytes: number): boolean =>
 export const textIssue = (value: unknown, read: () => unknown): string | undefined =>
   attempt(() => {
     const broken = brokenTexts({ value })
-    // JSON escapes half of a surrogate pair, so a text inside JSON arrives unchanged and is not reported.
+    // JSON escapes half of a surrogate pair, so a text inside JSON arrives unchanged and is not reported as a fault.
     return broken.length === 0 || brokenTexts({ value: read() }).length >= broken.length
       ? undefined
       : `Expected text without half of a surrogate pair${broken[0]}`
@@ -132,7 +135,7 @@ const brokenTexts = (root: object): ReadonlyArray<string> => {
 const depthIssue = /call stack|Sync adapter|Constructor adapter|acyclic|^Expected JSON value|JSON-serializable/
 const nestingIssue = /^Expected nesting depth at most \d+/
 
-/** Describes the error that a codec has thrown, and names the shape of the value when that is the reason. */
+/** Describes the error that a codec has thrown, and names the shape of the value when its shape is the reason. */
 export const explain = (cause: unknown, value: unknown): string => {
   const message = textOf(cause)
   if (!depthIssue.test(message)) return message

@@ -4,10 +4,10 @@
  */
 import type * as SchemaAST from "effect/SchemaAST"
 
-/** True for a value that `make` would accept and copy. The result false means that `make` must decide. */
+/** True for a value that the schema's `make` would accept and copy; false means that `make` must decide. */
 export type IsVerbatim = (value: unknown) => boolean
 
-/** True for a node without checks, conversions and defaults of its own. */
+/** True for a schema node without checks, conversions and defaults of its own. */
 export const isBare = (ast: SchemaAST.AST): boolean =>
   ast.encoding === undefined && ast.checks === undefined && ast.context?.constructorDefault === undefined &&
   (ast as { readonly encodingChecks?: unknown }).encodingChecks === undefined
@@ -82,14 +82,16 @@ const ofStruct = (ast: SchemaAST.Objects): IsVerbatim | undefined => {
     for (let i = 0; i < fields.length; i++) {
       const { isOptional, isValue, name } = fields[i]!
       const part = (value as Record<string, unknown>)[name]
-      // An inherited field is not written, so an optional field that is only inherited is no match.
+      // An optional field that a value only inherits is no match, because an inherited field is not written.
       if (isOptional ? Object.hasOwn(value, name) ? !isValue(part) : part !== undefined : !isValue(part)) return false
     }
     return true
   }
 }
 
-/** The check for values that are written as they are given; `undefined` when the schema has none. */
+/**
+ * Returns the check for values of a schema that `make` would only copy; `undefined` when the schema has no such values.
+ */
 export const verbatim = (ast: SchemaAST.AST): IsVerbatim | undefined => {
   if (!isBare(ast)) return undefined
   switch (ast._tag) {

@@ -1,6 +1,6 @@
 /**
- * Writes and reads the words of calls, streams and cancels by hand: without a parser, and with no memory allocated but
- * the result.
+ * Writes and reads the words of calls, streams and cancels by hand: without a parser, and without memory besides that
+ * of the result.
  *
  * The words that are written by hand have the same bytes as those that msgpackr would write. Reading returns
  * `undefined` for anything unusual, valid or not; `Envelope.decode` then reads the word, and names its fault.
@@ -49,14 +49,20 @@ const code = {
   error: words.Error.code
 } as const
 
-/** The largest array in bytes that V8 keeps among its objects. A larger one has memory of its own, which takes ten times as long. */
+/**
+ * The largest array in bytes that V8 keeps among its objects. A larger array has memory of its own, whose allocation
+ * takes ten times as long.
+ */
 const smallBytes = 64
 
 const slabBytes = 8192
 let slab = new Uint8Array(0)
 let used = 0
 
-/** Bytes for the head of a word. Larger heads share memory: they are written once, and soon forgotten. */
+/**
+ * Allocates the bytes for the head of a word. Heads above `smallBytes` share memory, because each head is written once
+ * and soon forgotten.
+ */
 const bytesOf = (size: number): Uint8Array => {
   if (size <= smallBytes || size > slabBytes) return new Uint8Array(size)
   if (used + size > slab.length) {
@@ -161,7 +167,10 @@ const encodeLast = (code: number, { dialog, payload }: Return | Error): Parts | 
   return { head, tail: payload }
 }
 
-/** Encodes a message; `undefined` when the message is another word or has an unusual field. */
+/**
+ * Encodes a word of a call, stream or cancel by hand; `undefined` when the message is another word or has an unusual
+ * field.
+ */
 export const encode = (message: Message): Parts | undefined => {
   switch (message._tag) {
     case "Start":
@@ -257,7 +266,10 @@ const decodeError = (cursor: Cursor): Error | undefined => {
   return dialog < 0 ? undefined : payload && { _tag: "Error", dialog, payload }
 }
 
-/** Decodes a frame; `undefined` when the frame is another word, or not written as `encode` writes it. */
+/**
+ * Decodes a frame of a call, stream or cancel by hand; `undefined` when the frame is another word, or not written as
+ * `encode` writes it.
+ */
 export const decode = (frame: Uint8Array): Message | undefined => {
   switch ((frame[0]! << 8 | frame[1]!)) {
     case 0x9800 + code.start:

@@ -63,7 +63,7 @@ const isRefused = (failure: Failure): boolean => {
   }
 }
 
-/** Puts the first byte in front of a failure that the schema has encoded. */
+/** Puts the byte that says "written by the schema" in front of a failure that the schema has encoded. */
 export const general = (failure: Failure, encoded: Uint8Array): Uint8Array => {
   const bytes = new Uint8Array(1 + encoded.length)
   bytes[0] = isRefused(failure) ? form.refused : form.general

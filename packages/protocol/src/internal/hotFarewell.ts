@@ -1,6 +1,6 @@
 /**
  * Writes and reads by hand the ordinary farewells: the actor returned or was cancelled, and its cleanup did not fail.
- * Every actor says one farewell, so deriving a codec of the schema for an ordinary one is not worth its time.
+ * Every actor says one farewell, so an ordinary farewell is not worth the time of deriving a codec from the schema.
  *
  * The first byte of an encoded farewell says whether the other bytes are written by hand or by the schema. A farewell
  * that is not ordinary is written by the schema.
@@ -21,7 +21,7 @@ import {
 
 const form = { general: 0, returned: 1, cancelled: 2 } as const
 
-/** The number of the last dialog that was read, plus one; 0 when the farewell does not tell it. */
+/** Returns the number of the last dialog that was read, plus one; 0 when the farewell does not tell this number. */
 const saidOf = (taken: number | undefined): number => taken === undefined ? 0 : taken + 1
 const takenOf = (said: number): Pick<Farewell, "taken"> => said === 0 ? {} : { taken: said - 1 }
 
@@ -49,7 +49,7 @@ export const encode = ({ cleanup, how, taken }: Farewell): Uint8Array | undefine
   }
 }
 
-/** Puts the first byte in front of a farewell that the schema has encoded. */
+/** Puts the byte that says "written by the schema" in front of a farewell that the schema has encoded. */
 export const general = (encoded: Uint8Array): Uint8Array => {
   const bytes = new Uint8Array(1 + encoded.length)
   bytes[0] = form.general

@@ -1,13 +1,13 @@
 /**
  * Checks that bytes are one value of plain msgpack, by a walk over the tokens that builds nothing and reads no text.
  *
- * The parser of msgpackr trusts its input: it knows a dozen extensions (regular expressions, errors, records), believes
- * a declared length and prints what it read into its error messages. Bytes that pass the walk hold one value of nil,
- * booleans, numbers, text, bytes, arrays and maps with text keys, at most `maxDepth` deep, and no further bytes. A
+ * The parser of msgpackr trusts its input: the parser knows a dozen extensions (regular expressions, errors, records),
+ * believes a declared length and prints its input into its error messages. Bytes that pass the walk hold one value of
+ * nil, booleans, numbers, text, bytes, arrays and maps with text keys, at most `maxDepth` deep, and no further bytes. A
  * hostile frame costs one walk over its tokens, and never reaches the parser.
  */
 
-/** The deepest nesting that is accepted; a `Start` with log annotations has at most 11 levels. */
+/** The deepest nesting of arrays and maps that is accepted; a `Start` with log annotations has at most 11 levels. */
 const maxDepth = 16
 
 const truncated = -1
@@ -22,7 +22,7 @@ const issues: { readonly [code: number]: string } = {
   [badKey]: "a map has a key that is not plain text"
 }
 
-/** Names the fault of the bytes, or returns `undefined` for plain msgpack. */
+/** Names the fault of bytes that are no plain msgpack; returns `undefined` for plain msgpack. */
 export const issue = (bytes: Uint8Array): string | undefined => {
   const end = walk(bytes, 0, 0)
   if (end < 0) return issues[end]
@@ -111,6 +111,7 @@ const walkKey = (b: Uint8Array, at: number): number => {
   const end = walk(b, at, 0)
   if (end < 0) return end
   const text = at + (short ? 1 : token === 0xd9 ? 2 : token === 0xda ? 3 : 5)
-  // The key `__proto__` would change the prototype of the parsed object, so it is refused in every form of its length.
+  // The key `__proto__` would change the prototype of the parsed object, so `__proto__` is refused in every form of its
+  // length.
   return end - text === proto.length && proto.every((byte, i) => b[text + i] === byte) ? badKey : end
 }

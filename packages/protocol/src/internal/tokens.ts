@@ -17,7 +17,7 @@ const no = 0xc2
 const yes = 0xc3
 const text8 = 0xd9
 /**
- * Size in bytes up to which the length of a text is part of its token; up to `maxTextBytes` the length is the next
+ * The size in bytes up to which the length of a text is part of its token; up to `maxTextBytes` the length is the next
  * byte.
  */
 const shortTextBytes = 31
@@ -26,7 +26,7 @@ const maxTextBytes = 255
 export const isSmall = (n: number): boolean => n >>> 0 === n
 export const sizeOfUint = (n: number): number => n < 0x80 ? 1 : n < 0x100 ? 2 : n < 0x10000 ? 3 : 5
 /**
- * Size in bytes of the head of a msgpack `bin`. All lengths of bytes use one form of the head, because one form is
+ * The size in bytes of the head of a msgpack `bin`. All lengths of bytes use one form of the head, because one form is
  * simpler than the shortest form for each length.
  */
 export const binHead = 5
@@ -93,7 +93,7 @@ export const putActor = (b: Uint8Array, at: number, { name, pid, uuid }: ActorId
   return putUint(b, putText(b, afterUuid, "pid"), pid)
 }
 
-/** The tokens of a value that is the same in many words, kept from the last time. */
+/** The tokens of a value that is the same in many words, kept from the last word with this value. */
 interface Kept {
   readonly meta: Meta
   readonly bytes: Uint8Array
@@ -112,7 +112,10 @@ const traceBytes = ([traceId, spanId, sampled]: NonNullable<Meta["trace"]>): Uin
   return bytes
 }
 
-/** The tokens of the data beside a payload, where it is a trace and nothing else. All calls in one span have the same ones. */
+/**
+ * Returns the tokens of the data beside a payload if these data are only a trace. All calls in one span have the same
+ * tokens of their trace.
+ */
 export const metaTokens = (meta: Meta): Uint8Array | undefined => {
   if (meta === written?.meta) return written.bytes
   const { trace } = meta
@@ -124,8 +127,8 @@ export const metaTokens = (meta: Meta): Uint8Array | undefined => {
 // ---- reading ------------------------------------------------------------------------------------------------------
 
 /**
- * Reads tokens from bytes. A read beyond the end of the bytes moves `at` beyond the end, and the caller then refuses
- * the word.
+ * Reads tokens from bytes. A read beyond the end of the bytes moves `at` beyond the end, which makes the caller of the
+ * cursor refuse the word.
  */
 export class Cursor {
   private readonly b: Uint8Array
@@ -145,12 +148,12 @@ export class Cursor {
     return this.at
   }
 
-  /** True when a field was cut off. */
+  /** True when a field of the word was cut off by the end of the bytes. */
   get isPastEnd(): boolean {
     return this.at > this.b.length
   }
 
-  /** Reads an unsigned integer; -1 for any other token. */
+  /** Reads an unsigned integer from its msgpack token; -1 for any other token. */
   uint(): number {
     const { b } = this
     const at = this.at + 1
@@ -204,7 +207,7 @@ export class Cursor {
     return this.b[this.at++] === nil
   }
 
-  /** The data beside a payload: `null`, or a trace and nothing else; `undefined` where it is neither. */
+  /** Reads the data beside a payload if they are `null` or only a trace; `undefined` for any other data. */
   meta(): Meta | null | undefined {
     const start = this.at
     const token = this.b[start]
@@ -232,7 +235,7 @@ export class Cursor {
     return true
   }
 
-  /** A window or `null`; `undefined` where it is neither. */
+  /** Reads a window or `null`; `undefined` for any other token. */
   window(): Window | null | undefined {
     const token = this.b[this.at++]
     if (token === nil) return null
@@ -244,12 +247,12 @@ export class Cursor {
     return isWindow(window) ? window : undefined
   }
 
-  /** A view of all bytes that are left. */
+  /** Returns a view of all bytes that the cursor has not read. */
   rest(): Uint8Array {
     return this.b.subarray(this.at)
   }
 
-  /** Reads the last field as a view; `undefined` when it is no `bin` that fills the frame. */
+  /** Reads the last field of a word as a view; `undefined` when this field is no `bin` that fills the frame. */
   payload(): Uint8Array | undefined {
     const start = this.at + binHead
     if (this.b[this.at] !== bin32 || start + this.u32(this.at + 1) !== this.b.length) return undefined

@@ -1,5 +1,5 @@
 /**
- * The six operations of an engine, each as one statement of PostgreSQL.
+ * The six operations of a `DiscoveryDriver`, each as one statement of PostgreSQL.
  */
 import type * as PgClient from "@effect/sql-pg/PgClient"
 import { type Created, type DiscoveryDriver, DiscoveryDriverError, type Held } from "@furrow/actor/Discovery"
@@ -18,19 +18,19 @@ export interface Settings {
   readonly migrate: boolean
 }
 
-/** The number of keys in one page of a listing. */
+/** The largest number of keys in a page of a listing. */
 const pageSize = 1_000
 
 /**
  * The shortest and the longest time between two sweeps of expired leases, in milliseconds. A watcher notices an expired
- * lease at most the longest time later.
+ * lease at most `sweepMillis.most` milliseconds after its expiry.
  */
 const sweepMillis = { least: 100, most: 1_000 } as const
 
-/** Milliseconds after which a lost connection for notifications is replaced. */
+/** The milliseconds after which a lost connection for PostgreSQL's notifications is replaced. */
 const listenAgainMillis = 1_000
 
-/** Milliseconds for which the end of a driver waits for an unresponsive server. */
+/** The milliseconds for which the end of a driver waits for an unresponsive server. */
 const farewellMillis = 1_000
 
 /**
@@ -61,7 +61,7 @@ const live = (schema: string) =>
 const failed = (error: SqlError): DiscoveryDriverError =>
   new DiscoveryDriverError({ reason: `PostgreSQL: ${error.reason.message ?? error.message}`, cause: error })
 
-/** True when a hint about this key, or about the beginning of a long key, concerns the keys with the prefix. */
+/** True when a hint concerns the keys with the prefix; a hint names a key, or the beginning of a long key. */
 export const concerns = (hint: string, prefix: string): boolean =>
   hint.startsWith(prefix) || (hint === everything || hint.length >= hintChars) && prefix.startsWith(hint)
 

@@ -49,7 +49,9 @@ const hints = (schema: string): string => `
   drop trigger if exists hint on ${schema}.keys;
   create trigger hint after insert or update or delete on ${schema}.keys for each row execute function ${schema}.hint_1();`
 
-/** Locks the lease before reading the clock, because the wait for the lock may take time. */
+/**
+ * Renews a lease: the statement locks the lease before it reads the clock, because the wait for the lock may take time.
+ */
 const renew = (schema: string): string => `
   create or replace function ${schema}.renew_1(lease_id text, millis double precision) returns boolean language plpgsql as $renew$
   declare
@@ -70,7 +72,9 @@ const renew = (schema: string): string => `
     return kept;
   end $renew$;`
 
-/** Claims of one key run one after the other, so that the key's tokens grow in the order of its holders. */
+/**
+ * Grants a key: claims of one key run one after the other, so that the key's tokens grow in the order of its holders.
+ */
 const grant = (schema: string): string => `
   create or replace function ${schema}.grant_1(wanted text, content text, lease_id text)
   returns table (outcome text, held_value text, held_token text, held_lease text) language plpgsql as $grant$
@@ -98,7 +102,7 @@ const grant = (schema: string): string => `
     return query select 'Granted', content, given::text, lease_id;
   end $grant$;`
 
-/** Removes expired leases, and returns the milliseconds until the next lease expires. */
+/** Removes expired leases from the tables, and returns the milliseconds until the next lease expires. */
 const sweep = (schema: string): string => `
   create or replace function ${schema}.sweep_1() returns double precision language plpgsql as $sweep$
   begin

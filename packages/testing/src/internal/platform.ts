@@ -1,10 +1,10 @@
-/** Layers of a platform as the runtime builds them, for suites that test one part of it. */
+/** Layers of a platform as the runtime builds them, for suites that test one part of the platform. */
 import * as Credentials from "@furrow/actor/Credentials"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Crypto from "node:crypto"
 
-/** Credentials for a separate tree. */
+/** The credentials of a tree that belongs to one suite alone. */
 export const credentials: Layer.Layer<Credentials.Credentials> = Layer.effect(
   Credentials.Credentials,
   Effect.sync(() => ({

@@ -1,4 +1,7 @@
-/** Tools for the suites of connections: a recorder at one end, bytes that reveal a gap, and waiting for both ends. */
+/**
+ * Tools for the suites of connections: a recorder at one end of a connection, bytes that reveal a gap, and a wait for
+ * both ends.
+ */
 import type { Connection } from "@furrow/actor/Transport"
 import type * as Effect from "effect/Effect"
 import * as Assert from "node:assert/strict"
@@ -58,5 +61,5 @@ export const ended = (at: Recorder): Effect.Effect<unknown, unknown> =>
   Eventually.holds("the end is said", () => at.ends.length > 0)
 export const equal = (actual: unknown, expected: unknown): void => Assert.deepEqual(actual, expected)
 
-/** Milliseconds after which no more bytes can arrive on a connection within this machine. */
+/** Waits for 50 milliseconds, after which no more bytes can arrive on a connection within this machine. */
 export const settled = Eventually.pause("50 millis")

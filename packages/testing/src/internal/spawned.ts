@@ -37,7 +37,7 @@ export const surroundings = Actor.fn("furrow/testing/surroundings", {
   }))
 )
 
-/** Ends the actor's own process, after writing these lines to stderr. */
+/** Ends the actor's own process, after the actor has written the given lines to stderr. */
 export const exit = Actor.fn("furrow/testing/exit", {
   module,
   payload: { code: Schema.Int, lines: Schema.Array(Schema.String) }

@@ -19,8 +19,8 @@ const byHand = (what: "restart" | "stop" | "start") => (portal: Portal<never>): 
  * death, and waits until the child is up again. A restart by hand does not count as a death of the child.
  *
  * Fails with `ActorUnreachable` when the supervisor gives up or ends first. A failed start of the new actor counts as a
- * death, and the supervisor tries again as after any other death. The portal must belong to the actor in which the
- * supervisor runs; any other portal is a defect.
+ * death, and the supervisor tries again as after any other death. The portal of the child must belong to the actor in
+ * which the supervisor runs; any other portal is a defect.
  *
  * @example
  * ```ts
@@ -38,9 +38,9 @@ const byHand = (what: "restart" | "stop" | "start") => (portal: Portal<never>): 
 export const restart: (portal: Portal<never>) => Effect.Effect<void, ActorError> = byHand("restart")
 
 /**
- * Stops a child of a supervisor and all children that use it, in reverse order, and waits until the child is down. The
- * child stays down until `Supervisor.start`: calls to the child wait for its start, at most `hold`. A stop by hand
- * never ends the supervisor, even if the child is significant.
+ * Stops a child of a supervisor and all children that use it, in reverse order, and waits until the child is down. A
+ * stopped child stays down until `Supervisor.start`: calls to the child wait for its start, at most `hold`. A stop by
+ * hand never ends the supervisor, even if the child is significant.
  *
  * @example
  * ```ts
@@ -58,9 +58,9 @@ export const restart: (portal: Portal<never>) => Effect.Effect<void, ActorError>
 export const stop: (portal: Portal<never>) => Effect.Effect<void, ActorError> = byHand("stop")
 
 /**
- * Starts a child that was stopped by hand or has ended for good, and waits until the child is up. The children that it
- * uses, and the stopped children that use it, are started as well. A child that is up keeps its actor. Fails as
- * `Supervisor.restart` does.
+ * Starts a child that was stopped by hand or has ended for good, and waits until the child is up. The children that the
+ * started child uses, and the stopped children that use it, are started as well. A child that is up keeps its actor.
+ * Fails as `Supervisor.restart` does.
  *
  * @example
  * ```ts

@@ -20,7 +20,7 @@ import { Escalation } from "../supervision/Escalation.ts"
 
 /**
  * Runs a graph of actors until it fails, as `Layer.launch` does, and also notices when an actor of the graph is lost
- * after the graph was built. After such a loss, the other actors of the graph stop in reverse order.
+ * after the graph was built. When an actor of the graph is lost, the other actors of the graph stop in reverse order.
  *
  * Fails with the error of building the graph, with the `ActorError` of the lost actor, or with the `GaveUp` of a
  * supervisor. The launch never succeeds, because an actor or a supervisor that ends in order leaves the graph running.

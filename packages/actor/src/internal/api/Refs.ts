@@ -1,7 +1,7 @@
 /**
  * References to actors: how a reference is sent in a payload, and how a portal is opened with one. Within a tree every
- * actor can open a portal to every actor to which it has a reference, and call the endpoints that this actor exposes,
- * but no others.
+ * actor can open a portal to every actor to which it has a reference, and call only the endpoints that this actor
+ * exposes.
  *
  * A portal from this module is borrowed: it is usable as long as its Scope is open, and owns nothing. `cancel` of a
  * borrowed portal asks the actor to end, without the power to kill it.
@@ -40,7 +40,7 @@ export type Expected = AnyServiceClass | Exposed
 
 export const isExposed = (expected: Expected): expected is Exposed => Array.isArray(expected)
 
-/** The part of a reference that lists these definitions as exposed. */
+/** Returns the part of a reference that lists the given definitions as exposed. */
 const listed = (exposed: Exposed): ActorRefData["exposed"] =>
   exposed.map(({ endpoint, module }) => ({ name: endpoint.name, module: module ?? null }))
 
@@ -76,8 +76,8 @@ export interface RefOf<X> extends Schema.Codec<ActorRef<X>, typeof RefSchema.Enc
 }
 
 /**
- * The schema of a reference to an actor, for contracts that send references. A reference to an actor that is not that
- * Service, or does not expose these definitions, is refused as an invalid payload by the side that sends it.
+ * The schema of a reference to an actor, for contracts that send references. The sender refuses, as an invalid payload,
+ * a reference to an actor that is not the expected Service or does not expose the expected definitions.
  *
  * @example
  * ```ts
@@ -119,8 +119,8 @@ export const portal = <X>(
   })
 
 /**
- * A reference to the calling actor, to send to another actor that should open a portal back. A reference that claims
- * definitions or a Service that the calling actor does not serve is a defect.
+ * Makes a reference to the calling actor, which another actor can use to open a portal back to the calling actor. A
+ * reference that claims definitions or a Service that the calling actor does not serve is a defect.
  *
  * @example
  * ```ts
@@ -158,10 +158,10 @@ export const self: {
   })
 
 /**
- * A portal to the parent of this actor, for the endpoints that the parent exposes. Fails with `ActorUnreachable` in a
- * root, which has no parent.
+ * Opens a portal to the parent of the calling actor, for the endpoints that the parent exposes. Fails with
+ * `ActorUnreachable` in a root, which has no parent.
  *
- * `cancel` of this portal is a defect: a parent outlives its children, so a child cannot end it.
+ * `cancel` of a portal to the parent is a defect: a parent outlives its children, so a child cannot end its parent.
  *
  * @example
  * ```ts
@@ -193,8 +193,8 @@ export const parent = <const X extends Exposed>(
   })
 
 /**
- * A portal to the root of the tree, for the endpoints in `NodeActor.runMain(program, { expose: [...] })`. Fails with
- * `ActorUnreachable` in the root itself.
+ * Opens a portal to the root of the tree, for the endpoints in `NodeActor.runMain(program, { expose: [...] })`. Fails
+ * with `ActorUnreachable` in the root itself.
  *
  * @example
  * ```ts
@@ -229,8 +229,8 @@ export const root = <const X extends Exposed>(
   })
 
 /**
- * A portal to an actor above this actor in the tree. The portal to an actor above this actor needs no release, because
- * an actor above lives longer than this actor.
+ * Makes a portal to an actor above the calling actor in the tree. Such a portal needs no release, because an actor
+ * above lives longer than the calling actor.
  */
 const above = (
   local: LocalActor,

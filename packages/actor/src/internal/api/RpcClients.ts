@@ -1,7 +1,7 @@
 /**
- * Makes Effect's own RpcClient for a group over a portal; each request of the client is one Furrow call or stream. The
- * client sends a request by a Furrow call. An interrupted send therefore waits for the far finalizers, and a lost actor
- * fails the request.
+ * Makes Effect's own RpcClient for a group over a portal; each request of the client is one Furrow call or stream. An
+ * interrupted request waits for the far finalizers, and the loss of the actor fails the request, as with every Furrow
+ * call.
  *
  * @since 0.1.0
  */
@@ -63,7 +63,7 @@ const payloadOf = (session: number, { discard, headers, payload }: Request): Rpc
   discard === true
 ]
 
-/** Gives the last word of a request to its client. */
+/** An effect that gives the last word of a request to the client of the request. */
 type Last = Effect.Effect<void, ActorError>
 
 /** Fails a request at its client with the unchanged Cause of the procedure. */
@@ -97,7 +97,7 @@ const send = (
 ): Effect.Effect<Last, ActorError> => {
   const { id } = request
   const call = callOf(endpoint, payloadOf(session, request)) as never
-  // The last item is written when this effect runs, and not when the effect is made.
+  // The effect writes the last item of a request when it runs, and not when it is made.
   const end = (exit: Exit.Exit<unknown>): Last =>
     Effect.suspend(() => write({ _tag: "Exit", clientId: 0, requestId: id, exit: exit as never }))
   const onFailure = (error: unknown): Effect.Effect<Last, ActorError> =>
@@ -151,7 +151,7 @@ const checked = (actor: ActorId, endpoint: AnyEndpoint, method: Method): Method 
   }
 }
 
-/** Finds the actor that takes a request, with the number of the client's session at that actor. */
+/** A function that finds the actor for a request, with the number of the client's session at that actor. */
 type Route<E> = (
   request: (portal: Portal<any>, session: number) => Effect.Effect<Last, ActorError>
 ) => Effect.Effect<Last, E | ActorError>
@@ -165,7 +165,8 @@ const clientOver = <Rpcs extends Rpc.Any, E>(
 ): Effect.Effect<RpcClient<Rpcs, E | ActorError>, ActorError, Scope.Scope | Rpc.MiddlewareClient<Rpcs>> =>
   Effect.gen(function*() {
     const endpoints: Endpoints = RpcEndpoints.endpointsOf(asked, group as unknown as RpcEndpoints.Group)
-    // RpcClient is imported where a client is made, because every other actor would pay for loading its modules.
+    // The module of RpcClient is imported when a client is made, because otherwise every actor would pay for loading
+    // it.
     const { makeNoSerialization } = yield* Effect.orDie(outside(() => import("effect/rpc/RpcClient")))
     const route = yield* connect
     const made: { readonly client: object; readonly write: Write } = yield* makeNoSerialization<Rpcs, E | ActorError>(
@@ -175,8 +176,8 @@ const clientOver = <Rpcs extends Rpc.Any, E>(
         // The call that carries a request already has a span, so RpcClient makes no span of its own.
         disableTracing: true,
         onFromClient: ({ context, message }) => {
-          // An interrupt word is not needed, because the send itself is interrupted; credit takes the place of
-          // acknowledgements.
+          // RpcClient's words for interrupts and acknowledgements are dropped, because an interrupt ends the Furrow
+          // call, and credit bounds the items.
           if (message._tag !== "Request") return Effect.void
           const request = message as Request
           const endpoint = endpoints.get(request.tag)!
@@ -197,8 +198,8 @@ const clientOver = <Rpcs extends Rpc.Any, E>(
   })
 
 /**
- * A client whose requests are tasks of a pool; `use` gives each request a worker. A client of an RpcGroup over a pool
- * has one session at each worker.
+ * Makes a client whose requests are tasks of a pool; `use` gives each request a worker. A client of an RpcGroup over a
+ * pool has one session at each worker.
  */
 export const overPool = <Rpcs extends Rpc.Any, E>(
   name: string,

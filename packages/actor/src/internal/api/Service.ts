@@ -39,8 +39,8 @@ import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import * as Start from "./StartService.ts"
 
 /**
- * The handler of an endpoint. The handler of a call returns an Effect, and that of a stream a Stream; the handler of a
- * dialog also gets the dialog.
+ * The handler of an endpoint. The handler of a call returns an Effect, and the handler of a stream a Stream; the
+ * handler of a dialog also gets the dialog.
  *
  * @category type-level
  * @since 0.1.0
@@ -56,7 +56,7 @@ export type Handler<Ep, R = any> = Ep extends CallEndpoint<any, infer P, infer A
   : never
 
 /**
- * One handler for every endpoint, under the name of the endpoint.
+ * The handlers of a Service: one handler for every endpoint of its contract, under the name of the endpoint.
  *
  * @category type-level
  * @since 0.1.0
@@ -88,11 +88,14 @@ export interface Served<out Self> {
  * @since 0.1.0
  */
 export interface ServeOptions<L, Uses, R> {
-  /** The services that the implementation needs, built once in the actor before it is ready. */
+  /**
+   * The Layer of the services that the implementation needs, which is built once in the actor before the actor is
+   * ready.
+   */
   readonly layer?: Layer.Layer<L, any, Uses | ActorRuntime> | undefined
   /**
-   * Work of the actor's own, which begins when the actor is ready. The actor ends in the same way as this work:
-   * returned, failed, or interrupted. An actor without a main serves until it is ended.
+   * Work of the actor's own, which begins when the actor is ready. The actor ends in the same way as its main:
+   * returned, failed, or interrupted. An actor without a main serves until its owner ends it.
    */
   readonly main?: Effect.Effect<unknown, unknown, R> | undefined
 }
@@ -105,8 +108,8 @@ export interface ServeOptions<L, Uses, R> {
  */
 export interface ConfiguredServeOptions<L, Uses, R, Config, Needs> extends Pick<ServeOptions<L, Uses, R>, "main"> {
   /**
-   * Services that the implementation needs, or a function from its settings to them. The Layer of a Service with
-   * settings is built like that of a Service without settings.
+   * The Layer of the services that the implementation needs, or a function from the settings to this Layer. The Layer
+   * of a Service with settings is built like that of a Service without settings.
    */
   readonly layer: Closed<L, Uses, Needs> | ((config: Config) => Closed<L, Uses, Needs>)
 }
@@ -141,8 +144,8 @@ type Calls<Eps extends AnyEndpoint, Self> = {
 }
 
 /**
- * A Service with any kind of contract: everything that is needed to start it. The class is also the key of the Service
- * in the context; the value there is a portal to the actor.
+ * The class of a Service with any kind of contract: all data that are needed to start an actor of the Service. The
+ * class of a Service is also its key in the context, whose value is a portal to the actor.
  *
  * @category models
  * @since 0.1.0
@@ -155,15 +158,18 @@ export interface Startable<in out Self, Name extends string, out Uses, in out Co
   readonly endpoints: ReadonlyArray<AnyEndpoint>
   readonly uses: ReadonlyArray<AnyServiceClass>
   /**
-   * The Layer of the actor, which lives as long as the Layer: `Counter.layer`, or
-   * `Counter.layer({ name: "c1", unique: true })`. `Counter.layer` is one value, so a graph that uses the Layer twice
-   * has one actor. Each call of `Counter.layer(options)` makes another actor. A Service with required settings has only
-   * the form of the Layer with options: `Counter.layer({ config: { start: 7 } })`.
+   * The Layer of a Service, whose actor lives as long as the Layer: `Counter.layer`, or `Counter.layer({ name: "c1",
+   * unique: true })`. `Counter.layer` is one value, so a graph that uses the Layer twice has one actor. Each call of
+   * `Counter.layer(options)` makes another actor. A Service with required settings has only the form of the Layer with
+   * options: `Counter.layer({ config: { start: 7 } })`.
    */
   readonly layer: LayerOfService<Self, Uses, Config>
-  /** A phantom field, which exists only for types. */
+  /** A phantom field, which holds no value: the type of the Services that the implementation uses. */
   readonly "~uses": Uses
-  /** A phantom field: the type of the settings that a start takes, `never` where the Service has none. */
+  /**
+   * A phantom field, which holds no value: the type of the settings that a start takes, `never` for a Service without
+   * settings.
+   */
   readonly "~config": Config
 }
 type LayerOfService<Self, Uses, Config> = [Config] extends [never]
@@ -185,8 +191,8 @@ export interface ServiceClass<in out Self, Name extends string, Eps extends AnyE
   /** A call for every endpoint, which runs in the Service of the context. */
   readonly calls: Calls<Eps, Self>
   /**
-   * Implements the Service: `build` makes the handlers once, in the actor, before the actor is ready. `layer` provides
-   * the services that `build`, the handlers and `main` still need.
+   * Implements the Service: `build` makes the handlers once, in the actor, before the actor is ready. The option
+   * `layer` provides the services that `build`, the handlers and `main` need.
    */
   readonly serve: <
     H extends Handlers<Eps, L | Uses | HandlerServices | LeftUnserved<ServicesOf<H>, L | Uses | HandlerServices>>,
@@ -198,7 +204,10 @@ export interface ServiceClass<in out Self, Name extends string, Eps extends AnyE
     build: H | Effect.Effect<H, EX, RX>,
     options?: ServeOptions<L, Uses, RM>
   ) => Served<Self>
-  /** Runs the handlers in this process, behind the same portal and through the codecs, for tests and small programs. */
+  /**
+   * Runs the handlers of the Service in this process, behind the same portal and through the codecs, for tests and
+   * small programs.
+   */
   readonly layerTest: <H extends Handlers<Eps>, EX = never, RX = never>(
     build: H | Effect.Effect<H, EX, RX>
   ) => Layer.Layer<Self, EX, Exclude<RX | ServicesOf<H>, Scope.Scope | ActorRuntime>>
@@ -223,11 +232,11 @@ export interface ConfiguredServiceClass<
   readonly calls: Calls<Eps, Self>
   /**
    * Implements the Service: `build` runs once, in the actor, with the settings of this start. `layer` may also be a
-   * function of the settings; all other parts are as for a Service without settings.
+   * function of the settings; all other options are the same as those of a Service without settings.
    */
   readonly serve: {
-    // The result of a `layer` function is known only after the other types are inferred, so it is checked by its own
-    // overload.
+    // A `layer` function has an overload of its own, because the type of its result is known only after the other types
+    // are inferred.
     <H extends Handlers<Eps>, L, EX = never, RX = never, RM = never>(
       build: (config: SchemaOf<C>["Type"]) => H | Effect.Effect<H, EX, RX>,
       options: ConfiguredServeOptions<L, Uses, RM, SchemaOf<C>["Type"], RX | RM | ServicesOf<H>>
@@ -298,7 +307,10 @@ export interface ConfiguredGroupServiceClass<
   readonly serveRpc: <L>(
     layer: (config: SchemaOf<C>["Type"]) => LayerOf<L, Uses> & LeftUnprovided<Provided<Rpcs>, L>
   ) => Served<Self>
-  /** Runs the Layer in this process behind the same portal. Settings and calls cross through the codecs. */
+  /**
+   * Runs the Layer of the Service's handlers in this process, behind the same portal. Settings and calls cross through
+   * the codecs.
+   */
   readonly layerTest: <L, EX = never, RX = never>(
     layer: (config: SchemaOf<C>["Type"]) => Layer.Layer<L, EX, RX> & LeftUnprovided<Provided<Rpcs>, L>,
     ...options: Settings.Argument<Settings.Configured<Settings.SettingsInput<C>>>
@@ -313,7 +325,7 @@ export interface ConfiguredGroupServiceClass<
  */
 export type SelfOf<C> = C extends { new(_: never): infer I } ? I : never
 /**
- * The class of any Service: everything that is needed to start or find one.
+ * The class of any Service: all data that are needed to start or find an actor of the Service.
  *
  * @category models
  * @since 0.1.0
@@ -401,7 +413,7 @@ const implementedBy = (implementation: Partial<Implementation>): Implementation 
   ...implementation
 })
 
-/** A part of an implementation; a part that is a function is applied to the settings. */
+/** Returns a part of a Service's implementation; a part that is a function is applied to the settings. */
 const madeOf = (part: any, settings: unknown): any =>
   settings !== undefined && typeof part === "function" && !Layer.isLayer(part) ? part(settings) : part
 
@@ -431,12 +443,13 @@ const groupStatics = (service: any, name: string, group: RpcEndpoints.Group) => 
 }
 
 /**
- * Declares a stateful actor: a class that is its key in the context, with `layer` to run it and `serve` to implement
- * it. `endpoints` are definitions or an Effect RpcGroup, `uses` lists the Services that this one calls, and `config` is
- * the schema of the settings that every start must supply: `Counter.layer({ config: { start: 7 } })`.
+ * Declares a stateful actor: a class that is the actor's key in the context, with `layer` to run the actor and `serve`
+ * to implement it. `endpoints` are definitions or an Effect RpcGroup, `uses` lists the Services that the implementation
+ * calls, and `config` is the schema of the settings that every start must supply: `Counter.layer({ config: { start: 7 }
+ * })`.
  *
- * Effect's own RpcServer serves the whole group, so middleware, headers, annotations and wrappers mean the same as
- * elsewhere. A group with `Rpc.ParseOptions` throws here, because the codec of an actor has no parse options.
+ * Effect's own RpcServer serves the whole group, so middleware, headers, annotations and wrappers work as in Effect.
+ * `Actor.Service` throws for a group with `Rpc.ParseOptions`, because the codec of an actor has no parse options.
  *
  * @example
  * ```ts

@@ -37,13 +37,15 @@ export type StartOptions = SpawnOptions & {
    * `NameTaken`. Actors share names by default.
    */
   readonly unique?: boolean | undefined
-  /** The trees that can find the actor, when trees see each other: its own tree, those of its host, or all of them. */
+  /**
+   * The trees that can find the actor, when trees see each other: its own tree, the trees of its host, or all trees.
+   */
   readonly listed?: Listing | undefined
 }
 
 /**
- * The value that makes a module the actor of a Service. If `leads` is set, the implementation comes from another
- * module.
+ * Makes the value whose export makes a module the actor of a Service. If `leads` is set, the implementation comes from
+ * another module.
  */
 export const served = (service: AnyService, load: ServedInside["load"], leads = false): ServedInside => {
   const served: ServedInside = {
@@ -63,14 +65,14 @@ const relayedOf = (portal: Portal.Portal<any>, key: string): Relayed => {
   return relayed
 }
 
-/** The options of a start of any Service; the types of the Service decide which settings it takes. */
+/** The options of a start of any Service; the type of the Service decides which settings a start takes. */
 type GivenOptions = StartOptions & {
   readonly config?: unknown
   readonly role?: Role | undefined
   readonly isBehind?: boolean | undefined
 }
 
-/** The encoded settings of a Service, as its actor gets them. */
+/** Encodes the settings of a Service for its actor. */
 export const encodedConfig = (
   service: AnyService,
   actor: ActorId,
@@ -83,7 +85,8 @@ export const encodedConfig = (
 }
 
 /**
- * Starts the actor of a Service. The Services that it uses are taken from the context, and sent to it as references.
+ * Starts the actor of a Service. The Services that the actor uses are taken from the context, and sent to the actor as
+ * references.
  */
 export const start = (
   local: LocalActor,
@@ -99,7 +102,7 @@ export const start = (
       const portal = fiber.context.mapUnsafe.get(key) as Portal.Portal<any>
       const here = relayedOf(portal, key)
       const ref = Portal.refOf(portal) ?? null
-      // Handlers in this process have no address, so the actor's calls to them are relayed by this process.
+      // Handlers in this process have no address, so this process relays the actor's calls to these handlers.
       if (ref === null) relays.set(key, here)
       uses.push({ key, actor: portal.actor, ref })
     }
@@ -122,7 +125,7 @@ export const start = (
       }, restore))
   })
 
-/** Gives a standby the place of the actor before it in the registry, and begins its main. */
+/** Lists a standby in the registry in the place of the actor that it replaces, and begins the main of the standby. */
 export const takeOver = (
   local: LocalActor,
   { actor }: ChildActor,
@@ -132,7 +135,7 @@ export const takeOver = (
   Effect.flatMap(Timeouts, ({ cancelAck }) =>
     Effect.all([
       local.reach?.directory.ready(actor.uuid, actor.pid, from) ?? Effect.void,
-      // A standby that does not answer is treated as up, because its callers notice if it is lost.
+      // A standby that does not answer its cue counts as up, because its callers notice the loss of a standby.
       Effect.ignore(Effect.timeout(giveCue(local, channel), cancelAck))
     ], { concurrency: "unbounded", discard: true }))
 
@@ -156,7 +159,8 @@ export const layer = (service: AnyService, options: GivenOptions): Layer.Layer<a
         const escalate = yield* Escalation
         const { channel, child } = yield* start(local, service, options, restore)
         const { context } = yield* Effect.withFiber(Effect.succeed)
-        // Without a listener for the loss of the actor, its users learn of the loss only when they call the actor.
+        // The loss of a Layer's actor is logged, because the users of the actor learn of the loss only when they call
+        // the actor.
         const log = ({ message }: ActorError) =>
           void Effect.runForkWith(context)(
             logError(`the Layer of "${service.key}" has lost its actor. ${message}`)

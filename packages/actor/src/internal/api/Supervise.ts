@@ -43,13 +43,13 @@ import * as StartService from "./StartService.ts"
  */
 export interface Policy {
   /**
-   * The children that are stopped and started again after the death of one of them. The default is `"dependants"`,
-   * the dead child and all children that use it.
+   * The children that are stopped and started again after the death of one of them. The default strategy is
+   * `"dependants"`: the dead child and all children that use it.
    */
   readonly strategy?: Machine.Strategy | undefined
   /**
-   * The supervisor gives up at more deaths than `restarts` within the time. The default intensity is 3 deaths within 5
-   * seconds.
+   * The supervisor gives up at more than `restarts` deaths within the time `within`. The default intensity is 3 deaths
+   * within 5 seconds.
    */
   readonly intensity?: { readonly restarts: number; readonly within: Duration.Input } | undefined
   /**
@@ -63,7 +63,10 @@ export interface Policy {
    * long as one start may take.
    */
   readonly hold?: Duration.Input | undefined
-  /** The ends of significant children that make the supervisor end in order: of none, of any, or of all. Default: `"never"`. */
+  /**
+   * The ends of significant children that make the supervisor end in order: the end of any such child, of all, or of
+   * none. Default: `"never"`.
+   */
   readonly autoShutdown?: Machine.AutoShutdown | undefined
 }
 
@@ -75,15 +78,15 @@ export interface Policy {
  */
 export interface ChildOptions {
   /**
-   * The exits after which the child is started again: all, all but a return and a cancel, or none. Default:
+   * The exits after which the child is started again: all exits, all except a return and a cancel, or none. Default:
    * `"permanent"`.
    */
   readonly restart?: Machine.Restart | undefined
   /** True when the final end of this child may end the supervisor (see `Policy.autoShutdown`). Default: false. */
   readonly significant?: boolean | undefined
   /**
-   * The time that the finalizers of this child have when it is stopped. Default: `Timeouts.finalizers`. A Layer without
-   * the option `stopWithin` is waited for without limit, as every Scope is.
+   * The time that the finalizers of this child have when the supervisor stops the child. Default:
+   * `Timeouts.finalizers`. The supervisor waits without limit for a Layer that has no `stopWithin`.
    */
   readonly stopWithin?: Duration.Input | undefined
 }
@@ -96,14 +99,15 @@ export interface ChildOptions {
  */
 export interface StandbyOptions<out Self> {
   /**
-   * The number of standbys: one more actor of the Service is kept ready, and takes over role and name when the actor in
-   * front of it dies. Before its takeover a standby is neither listed nor called, and its `main` waits. Default: 0.
+   * The number of standbys of this child. A standby is an actor of the Service that takes over role and name when the
+   * actor in front of the standby dies. Before its takeover a standby is neither listed nor called, and its `main`
+   * waits. Default: 0.
    */
   readonly standby?: 0 | 1 | undefined
   /**
-   * Keeps the state of a standby up to date: this effect gets the portals of the standby and of the actor in front of
-   * it, begins when the standby is ready, and is interrupted when the standby takes over. A failure of `warm` ends the
-   * standby, and another standby is started. A standby without `warm` has the state of a new actor.
+   * Keeps the state of a standby up to date: `warm` gets the portals of the standby and of the actor in front of it.
+   * The effect begins when the standby is ready, and is interrupted when the standby takes over. A failure of `warm`
+   * ends the standby, and another standby is started. A standby without `warm` has the state of a new actor.
    */
   readonly warm?:
     | ((active: Portal.Portal<Self>, standby: Portal.Portal<Self>) => Effect.Effect<unknown, unknown, ActorRuntime>)
@@ -121,7 +125,7 @@ export interface Supervised<out A, out E, out R> {
 }
 
 /**
- * A child of a supervisor: a Service that needs no settings, or what `Supervisor.of` makes.
+ * A child of a supervisor: a Service that needs no settings, or a value of `Supervisor.of`.
  *
  * @category models
  * @since 0.1.0
@@ -176,7 +180,8 @@ const startService = (service: AnyService, options: StartService.StartOptions) =
   ) as Effect.Effect<Incarnation, ActorError, Scope.Scope>
 
 /**
- * The end of a Layer that is no actor itself: an actor of the Layer was lost, or a supervisor in the Layer has ended.
+ * Starts a Layer as a child of a supervisor. The Layer dies when one of its actors is lost, or a supervisor in the
+ * Layer has ended.
  */
 const startLayer = (name: string, layer: Layer.Layer<unknown, unknown, unknown>) => (_: Part) =>
   Effect.gen(function*() {
@@ -222,15 +227,19 @@ const ofService = (service: AnyService, given: GivenOptions): SupervisedInside =
  */
 export interface LayerOptions extends ChildOptions {
   readonly name: string
-  /** The supervised Services that the Layer calls; the supervisor restarts the Layer when it restarts one of them. */
+  /**
+   * The supervised Services that the Layer calls; the supervisor restarts the Layer when it restarts one of these
+   * Services.
+   */
   readonly uses?: ReadonlyArray<AnyServiceClass> | undefined
 }
 
 /**
  * Makes a child of a supervisor, with its restart type, its settings and the options of its start.
  *
- * A child may also be a Layer in this process, such as a server in front of the Services that it uses, or a supervisor
- * below this one. A Layer as a child provides nothing to the program, and dies when a supervisor in it gives up.
+ * A child may also be a Layer in this process, such as a server in front of the Services that it uses, or another
+ * supervisor below the supervisor. A Layer as a child provides nothing to the program, and dies when a supervisor in it
+ * gives up.
  *
  * @example
  * ```ts
@@ -271,7 +280,7 @@ const policyOf = ({ autoShutdown, intensity, strategy }: Policy, dynamic: boolea
 const planOf = (child: Child): ChildPlan =>
   planOfInside(insides.get(child) ?? ofService(child as unknown as AnyService, {}))
 
-/** The longest time in milliseconds that a timer can wait; a longer bound is cut to it. */
+/** The longest time in milliseconds that a timer can wait, to which a longer `stopWithin` is cut. */
 const maxStopWithinMillis = 2 ** 31 - 1
 
 const planOfInside = (inside: SupervisedInside): ChildPlan => {
@@ -287,7 +296,7 @@ const planOfInside = (inside: SupervisedInside): ChildPlan => {
   }
 }
 
-/** The end of a supervisor as its owner learns it. */
+/** Returns the failure of a supervisor that its owner sees. */
 const escalated = (supervising: Supervising, why: Machine.Why): Exit.Exit<void, any> | undefined => {
   switch (why._tag) {
     case "GaveUp":
@@ -300,16 +309,16 @@ const escalated = (supervising: Supervising, why: Machine.Why): Exit.Exit<void, 
 }
 
 /**
- * A Layer of Services that are started again when they die. The children are sorted by what they use, started in that
- * order, and stopped in reverse.
+ * Makes a Layer of Services that are started again when they die. A child is started after the children that it uses,
+ * and stopped before them.
  *
- * The portals of the Layer survive restarts: a call that begins during a restart waits, at most `hold`, and a call in
- * flight fails with `ActorLost`. A supervisor that sees more deaths than its intensity allows stops all children and
- * fails with `GaveUp`. The failure of a supervisor goes to the supervisor around it, to `Actor.launch`, or to the actor
- * whose `layer` it is.
+ * The portals of a supervisor's Layer survive restarts: a call that begins during a restart waits, at most `hold`, and
+ * a call in flight fails with `ActorLost`. A supervisor that sees more deaths than its intensity allows stops all
+ * children and fails with `GaveUp`. The failure of a supervisor goes to the supervisor around it, to `Actor.launch`, or
+ * to the actor whose `layer` it is.
  *
- * Fails with the error of a first start of a child, after the children that were up have been stopped. Children that
- * use each other in a cycle are defects, and so is a policy that contradicts itself.
+ * The Layer fails if a child's first start fails, after the children that were up have been stopped. Children that use
+ * each other in a cycle are a defect, and a policy that contradicts itself is a defect as well.
  *
  * @example
  * ```ts
@@ -363,8 +372,7 @@ const supervise = (
     const supervising = yield* Effect.sync(() =>
       new Supervising({ local, context, backoff, standbyBackoff, policy: own, holdMillis, children: plans })
     )
-    // The Scope ends this fiber last, because the fiber is forked first: it reports why the supervisor gave up even if
-    // the Scope closes at the same time.
+    // The fiber that reports why the supervisor gave up is forked first, so that a closing Scope ends this fiber last.
     yield* Effect.forkScoped(Effect.flatMap(supervising.ended, (why) => {
       const exit = escalated(supervising, why)
       if (exit === undefined) return Effect.void
@@ -388,8 +396,8 @@ const supervise = (
  */
 export interface RollOptions {
   /**
-   * The time that the open calls of each old actor have to end. When the bound of the drain has passed, the old actor
-   * is stopped, and its open calls are cancelled.
+   * The time that the open calls of each replaced actor have to end. An actor with calls that are open after this time
+   * is stopped, which cancels these calls.
    */
   readonly drain: Duration.Input
   /** The number of children that are replaced at the same time. Default: 1. */
@@ -438,18 +446,18 @@ const rollServices = (
   })
 
 /**
- * Replaces the actors of supervised Services one after another, without a failed call. Each step starts a new actor,
- * gives it the role and the name, drains the old actor within the bound, and ends the old one. Portals to the Services,
- * in this process and in others, follow to the new actors. The roll ends when all old actors are gone.
+ * Replaces the actors of supervised Services one after another, without a failed call. The roll starts a new actor for
+ * each child, gives it the role and the name, and drains and ends the old actor. Portals to the Services, in this
+ * process and in others, follow to the new actors. The roll ends when all old actors are gone.
  *
- * The Services have to be children of supervisors in the context. Services are replaced in the order of their uses;
- * Services that are not named keep their actors. The replacement of an actor by a roll does not count as a death. The
- * new actor of a roll begins with new state.
+ * The Services have to be children of supervisors in the context. The roll replaces a Service after the Services that
+ * it uses; Services that are not named keep their actors. The replacement of an actor by a roll does not count as a
+ * death. The actor that a roll has started begins with new state.
  *
- * A new actor that does not start fails the roll with `RollFailed`: its child keeps the old actor, and no further
- * replacement is begun. A child that dies during the roll is restarted as always, which replaces its actor as well.
- * When two rolls concern the same child, the later roll fails. The interruption of a roll stops the new actors that
- * have not taken over yet.
+ * An actor that does not start fails the roll with `RollFailed`: its child keeps the old actor, and the roll begins no
+ * further replacement. A child that dies during the roll is restarted as always, which replaces its actor as well. When
+ * two rolls concern the same child, the later roll fails. The interruption of a roll stops the new actors that have not
+ * taken over yet.
  *
  * @example
  * ```ts
@@ -491,7 +499,7 @@ export const rollAll = <Service extends AnyServiceClass>(
   rollServices([service], ({ services }) => services, options) as any
 
 /**
- * One child of a supervisor whose children come and go.
+ * One child of a dynamic supervisor, whose children are started and stopped by name.
  *
  * @category models
  * @since 0.1.0
@@ -499,10 +507,10 @@ export const rollAll = <Service extends AnyServiceClass>(
 export interface DynamicChild {
   readonly name: string
   readonly state: ChildState
-  /** The number of times that the child was started so far. */
+  /** The number of times that the dynamic child has been started. */
   readonly incarnation: number
   readonly restart: Machine.Restart
-  /** The actor of the child; `null` while the child has no actor. */
+  /** The actor of the dynamic child; `null` while the child has no actor. */
   readonly actor: ActorId | null
 }
 
@@ -514,8 +522,9 @@ export interface DynamicChild {
  */
 export interface Dynamic<in out Self, in out Config> {
   /**
-   * Starts one more child, and returns its portal, which survives restarts. Fails with the error of the start, with
-   * `NameTaken` when a child of that name exists, or with `ActorUnreachable` when the supervisor has given up.
+   * Starts a child of the dynamic supervisor, and returns the child's portal, which survives restarts. Fails with the
+   * error of the start, with `NameTaken` when a child of that name exists, or with `ActorUnreachable` when the
+   * supervisor has given up.
    */
   readonly start: (
     name: string,
@@ -526,7 +535,10 @@ export interface Dynamic<in out Self, in out Config> {
       & Configured<Config>
     >
   ) => Effect.Effect<Portal.Portal<Self>, ActorError>
-  /** Ends one child for good, and waits until its actor is gone. Stopping a child that has ended already succeeds. */
+  /**
+   * Ends one child of the dynamic supervisor for good, and waits until the child's actor is gone. Stopping a child that
+   * has ended already succeeds.
+   */
   readonly stop: (name: string) => Effect.Effect<void>
   /**
    * Replaces the actors of the named children, or of all present children, one after another and without a failed call,
@@ -545,11 +557,11 @@ export interface Dynamic<in out Self, in out Config> {
 }
 
 /**
- * Makes a supervisor for a varying number of actors of one Service: each is started by a name, and started again when
- * it dies. The death of one child restarts no other child, but all deaths count in one window.
+ * Makes a supervisor for a varying number of actors of one Service: each actor is started by a name, and started again
+ * when it dies. The death of a child restarts no other child, but all deaths count in one window.
  *
- * The supervisor ends with the Scope, and its children end with it. When the supervisor gives up, its `GaveUp` goes to
- * the same owners as that of `Supervisor.layer`.
+ * A dynamic supervisor and its children end with the Scope. When the dynamic supervisor gives up, its `GaveUp` goes to
+ * the same owners as the `GaveUp` of `Supervisor.layer`.
  *
  * @example
  * ```ts

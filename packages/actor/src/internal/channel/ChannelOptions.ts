@@ -12,9 +12,9 @@ import type { Events } from "../inspect/ActorEvent.ts"
 import type { Connection as Transported } from "../transport/Transport.ts"
 
 /**
- * A word for the owner of a connection, or the end of the connection. An `Error` here is the failure of the whole
- * actor: the failure of a dialog goes to the dialog. The machine lets only words through that the peer's role allows:
- * no child sends `CancelActor`, and `Spawn` comes once.
+ * A word for the owner of a connection, or the end of the connection. An `Error` for the owner of a connection is the
+ * failure of the whole actor, because the failure of a dialog goes to the dialog. The machine lets only words through
+ * that the peer's role allows: no child sends `CancelActor`, and `Spawn` comes once.
  */
 export type OwnerEvent =
   | Message.Start
@@ -33,13 +33,15 @@ export interface ChannelOptions {
   readonly role: Connection.Role
   readonly handshake: Handshake.Config
   readonly events: Events
-  /** The context in which the runtime itself takes turns and writes logs. Default: the event loop, and the console. */
+  /**
+   * The context of the connection's own turns and logs. Default: the turns of the event loop, and logs on the console.
+   */
   readonly context?: Context.Context<never> | undefined
   /** The largest frame in bytes that is read before the handshake is over. Default: 1 MiB. */
   readonly greetingLimit?: number | undefined
   /**
-   * Finds out why the connection ended, and calls `done` once, soon. Default: the error of the connection itself is
-   * told.
+   * Finds out why the connection ended, and calls `done` once, soon. By default the channel tells the error of the
+   * connection itself.
    */
   readonly explain?: ((done: (error: ActorError) => void) => void) | undefined
 }

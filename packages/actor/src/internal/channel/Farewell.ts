@@ -29,7 +29,7 @@ export const encodeFarewell = (farewell: Failure.Farewell, limit = Infinity): Ui
   return encodeFarewell({ how: { _tag: "Returned" }, cleanup: [] })
 }
 
-/** Reads from the payload of `Bye` how the actor ended; `undefined` where the payload does not say it. */
+/** Reads from the payload of `Bye` how the actor ended; `undefined` if the payload does not say how. */
 export const exitOf = (payload: Uint8Array, actor: ActorId): ActorExit | undefined => {
   const decoded = Failure.decodeFarewell(payload)
   if (!decoded.ok) return undefined
@@ -39,7 +39,7 @@ export const exitOf = (payload: Uint8Array, actor: ActorId): ActorExit | undefin
       return { _tag: "Returned", cleanup }
     case "Cancelled":
       return { _tag: "Cancelled", by: how.by, reason: how.reason, cleanup }
-    // The actor lives on, and has no exit.
+    // The farewell `Idle` gives no exit, because the actor lives on.
     case "Idle":
       return undefined
     case "Failed": {
@@ -53,15 +53,15 @@ export const exitOf = (payload: Uint8Array, actor: ActorId): ActorExit | undefin
   }
 }
 
-/** True where the payload of a `Bye` ends only the connection, because neither side used it. */
+/** True for the payload of a `Bye` that ends only the connection, because neither side used the connection. */
 export const isIdle = (payload: Uint8Array): boolean => {
   const decoded = Failure.decodeFarewell(payload)
   return decoded.ok && decoded.value.how._tag === "Idle"
 }
 
 /**
- * The number of the last dialog of this side that the ended actor had read; `undefined` where its `Bye` does not say
- * it.
+ * The number of the last dialog of this side that the ended actor had read; `undefined` if its `Bye` does not tell this
+ * number.
  */
 export const takenOf = (payload: Uint8Array): number | undefined => {
   const decoded = Failure.decodeFarewell(payload)

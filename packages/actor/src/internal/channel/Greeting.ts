@@ -11,7 +11,7 @@ import type { ActorId } from "../errors/ActorError.ts"
 
 const common = { version, capabilities: [capability], maxFrame: defaultMaxFrame }
 
-/** The `Hello` of this side. The handshake adds a nonce if the dialler has a secret to prove. */
+/** Makes the `Hello` of a dialler. The handshake adds a nonce if the dialler has a secret to prove. */
 export const hello = (actor: ActorId, role: Hello["role"]): Hello => ({
   _tag: "Hello",
   ...common,
@@ -20,5 +20,5 @@ export const hello = (actor: ActorId, role: Hello["role"]): Hello => ({
   nonce: null
 })
 
-/** The `Welcome` of this side. The handshake adds the proof that the acceptor knows the secret. */
+/** Makes the `Welcome` of an acceptor. The handshake adds the proof that the acceptor knows the secret. */
 export const welcome = (actor: ActorId): Welcome => ({ _tag: "Welcome", ...common, actor, proof: null })

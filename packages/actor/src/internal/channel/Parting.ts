@@ -1,5 +1,5 @@
 /**
- * The end of a connection, for those who wait for it. A connection that was closed because neither side used it has
+ * The end of a connection, for the watches of this end. A connection that was closed because neither side used it has
  * *retired*: its watches move to its successor, because the peer lives.
  *
  * @since 0.2.0
@@ -10,12 +10,12 @@ import type { PeerChannel } from "./PeerChannel.ts"
 import type { Succession } from "./Succession.ts"
 
 export class Parting {
-  /** The way to the connection after this one; `undefined` where this one stays until an actor ends. */
+  /** The way to the successor of this connection; `undefined` for a connection that stays until an actor ends. */
   succession: Succession | undefined
   isRetired = false
   /** True once the peer has asked to close an unused connection, until the next dialog begins. */
   mayRetire = false
-  /** Called when the peer's half of the connection has ended. */
+  /** A callback for the end of the peer's half of the connection. */
   hungUp: (() => void) | undefined
   private readonly callsOver = new Waiters()
   /** Watches that do not keep the connection open. */
@@ -48,7 +48,7 @@ export class Parting {
     return () => {}
   }
 
-  /** Retires the connection as soon as no dialog is open, unless it is in use by then. */
+  /** Retires the connection as soon as no dialog is open, unless the connection is in use by then. */
   retireSoon(channel: PeerChannel): void {
     this.mayRetire = true
     this.retireIfIdle(channel)
@@ -57,11 +57,12 @@ export class Parting {
   retireIfIdle(channel: PeerChannel): void {
     if (!this.mayRetire || channel.hasDialogs) return
     this.mayRetire = false
-    // The last word of a dialog that has just ended is sent in this turn, and has to be in front of the `Bye`.
+    // The connection retires in a later turn, because the last word of a dialog that has just ended must precede the
+    // `Bye`.
     channel.turn.later(() => void (channel.isIdle && channel.retire()), channel)
   }
 
-  /** Takes note that no call can begin any more. `bye` is the last word of the peer, if it has said one. */
+  /** Takes note that no call can begin any more. `bye` is the farewell of the peer, if the peer has said `Bye`. */
   callsEnd(bye: Uint8Array | undefined, guard: (what: string, wake: () => void) => void): void {
     this.isRetired ||= this.succession !== undefined && bye !== undefined && isIdle(bye)
     for (const waiters of [this.resting, this.callsOver]) guard("a waiter failed", () => waiters.wake())

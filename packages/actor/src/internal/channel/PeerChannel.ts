@@ -38,8 +38,8 @@ import { Writer } from "./Writer.ts"
 export type { ChannelOptions, HandshakeResult, OwnerEvent } from "./ChannelOptions.ts"
 
 /**
- * The largest greeting of a peer in bytes. The greeting may come from a stranger, so its size is bounded; words that
- * follow the greeting may share its chunk.
+ * The largest greeting of a peer in bytes. The size of a greeting is bounded, because a greeting may come from a
+ * stranger. Words that follow the greeting may share its chunk.
  */
 const maxGreetingBytes = 1024 * 1024
 
@@ -57,9 +57,9 @@ export class PeerChannel {
   private limits: Frame.Limits
   private readonly ports = new Map<number, Port>()
   private readonly options: ChannelOptions
-  /** The publisher of the events of the actor at this end of the connection, with the actor's counts. */
+  /** The publisher of events of the actor at this end of the connection, with the counts of this actor. */
   readonly events: Events
-  /** The event-loop turns of the process at this end of the connection. */
+  /** The `Turn` of the process at this end of the connection, which gives access to its event loop. */
   readonly turn: Turn
   readonly writer: Writer
   private tell: ((event: OwnerEvent) => void) | undefined
@@ -71,8 +71,8 @@ export class PeerChannel {
   private reason: ActorError | undefined
   private renamed: ActorId | undefined
   /**
-   * The endpoints whose contract this side has already sent over this connection. The set of these endpoints is a
-   * cache: the contract of a missing endpoint is only sent again.
+   * The endpoints whose contract this side has already sent over this connection. The set is a cache: the contract of
+   * an endpoint that is missing in the set is only sent again.
    */
   private readonly digested = new WeakSet<object>()
   private readonly handshakes = new Waiters<HandshakeResult>()
@@ -104,7 +104,7 @@ export class PeerChannel {
     this.run(actions)
   }
 
-  /** Calls `callback` once, when the handshake is over. */
+  /** Calls `callback` once, when the handshake of this connection is over. */
   onHandshake(callback: (result: HandshakeResult) => void): void {
     const peer = Connection.peerOf(this.state)
     const { error } = this
@@ -144,12 +144,12 @@ export class PeerChannel {
     return Connection.isOpen(this.state)
   }
 
-  /** The payload of the peer's `Bye`, in which it says how it ended; `undefined` where none has come. */
+  /** The payload of the peer's `Bye`, which says how the peer ended; `undefined` if no `Bye` has come. */
   get bye(): Uint8Array | undefined {
     return this.parting.isRetired ? undefined : Connection.byeOf(this.state)
   }
 
-  /** The connection to the same peer that is known to be the last one. */
+  /** The latest connection to the same peer that this side knows: this connection, or a successor. */
   get latest(): PeerChannel {
     return this.parting.succession?.latest ?? this
   }
@@ -169,7 +169,7 @@ export class PeerChannel {
       Frame.arrivingOf(this.frames).length === 0 && !this.parting.isWatched
   }
 
-  /** Closes the connection and not the actor. Dialogs of the peer behind the `Bye` have not begun. */
+  /** Retires the connection: both actors live on, and dialogs of the peer that come after the `Bye` have not begun. */
   retire(): void {
     this.guard("a connection could not retire", () => {
       this.parting.isRetired = true
@@ -179,8 +179,9 @@ export class PeerChannel {
   }
 
   /**
-   * Calls `callback` once, when no call can begin here any more: earlier than `whenClosed`, and before any dialog is
-   * told. The connection to a peer is kept open for it, unless the watch `rests` while neither side uses the connection.
+   * Calls `callback` once, when no call can begin on this connection any more: earlier than `whenClosed`, and before
+   * any dialog is told. A watch keeps the connection open, unless the watch `rests` while neither side uses the
+   * connection.
    */
   whenCallsOver(callback: () => void, rests = false): () => void {
     return this.parting.whenCallsOver(Connection.isOver(this.state), callback, rests)
@@ -201,8 +202,8 @@ export class PeerChannel {
     if (Connection.accepts(this.state)) this.ports.set(id, port)
     else {
       this.delivered = true
-      // The dialog is told in a later turn: its opener has set nothing up yet, and one that tries again at once must
-      // not starve the event loop.
+      // The dialog is told of the loss in a later turn, because its opener is not set up yet, and an opener that tries
+      // again at once must not starve the event loop.
       this.turn.rest(() => this.tellLost(port, this.unbegun(this.error ?? this.farewell())), this)
     }
     return id
@@ -240,7 +241,7 @@ export class PeerChannel {
     if (this.parting.mayRetire) this.parting.retireIfIdle(this)
   }
 
-  /** The number of the peer's dialogs that are open, or whose last word the peer has not read. */
+  /** The number of dialogs opened by the peer that are open, or whose last word the peer has not read. */
   get openDialogCount(): number {
     return this.state.dialogs.served + this.writer.unread
   }
@@ -257,7 +258,10 @@ export class PeerChannel {
     this.writer.send(message, inOrder)
   }
 
-  /** Counts a dialog that this side cancelled and that did not end within its bound (1), or that has ended now (-1). */
+  /**
+   * Counts the dialogs that are stuck: `change` is 1 for a cancelled dialog that did not end within its bound, and -1
+   * when such a dialog has ended.
+   */
   countStuck(change: 1 | -1): void {
     this.stuck += change
   }
@@ -282,7 +286,7 @@ export class PeerChannel {
     return this.options.connection.silent === true
   }
 
-  /** A count that grows with every sign of life of the peer: bytes that arrived, or room that the peer made. */
+  /** The number of signs of life of the peer: bytes that arrived, or room that the peer made. */
   get signs(): number {
     return this.received.bytes + this.drains
   }
@@ -307,7 +311,7 @@ export class PeerChannel {
     this.input({ _tag: "Lose", error })
   }
 
-  /** Ends the connection because the peer broke a rule: tells the peer and the dialogs, then closes. */
+  /** Closes the connection because the peer broke a rule, after this side has told the peer and the dialogs. */
   violate(violation: Violation.Violation): void {
     this.input({ _tag: "Violate", violation })
   }
@@ -322,7 +326,7 @@ export class PeerChannel {
     return inspectChannel(to, this.snapshot(), this.writer, this.ports)
   }
 
-  /** The open dialogs as an iterator, because dialogs may begin and end while a caller iterates. */
+  /** Iterates over the open dialogs of this connection; dialogs may begin and end during the iteration. */
   get dialogs(): Iterable<Port> {
     return this.ports.values()
   }
@@ -359,7 +363,7 @@ export class PeerChannel {
     }
   }
 
-  /** Reads the words in these bytes, and returns the number of their frames. */
+  /** Reads the words in the given bytes, and returns the number of their frames. */
   private read(bytes: Uint8Array, lent: boolean, count?: number): number {
     return this.isClosed ? 0 : this.take(Frame.decode(this.frames, bytes, this.limits, count, lent))
   }
@@ -468,7 +472,7 @@ export class PeerChannel {
     if (parts) this.writer.cut(maxFrame)
   }
 
-  /** Changes the identity of the actor at the other end to the one that the handshake presented. */
+  /** Changes the identity of the actor at the other end to the identity that the handshake presented. */
   rename(actor: ActorId): void {
     this.renamed = actor
   }
@@ -490,12 +494,12 @@ export class PeerChannel {
   /** The error of a dialog that was open when the peer said `Bye`. */
   private readonly farewell = (): ActorError => endOf(this.bye ?? noBytes, this.peer)
 
-  /** The error of a dialog that has surely not begun, because of the end of the connection that `error` says. */
+  /** Makes the error of a dialog that has surely not begun, because the connection ended with `error`. */
   private unbegun(error: ActorError): ActorError {
     return this.parting.isRetired ? retirement(this.peer) : notBegun(error)
   }
 
-  /** Ends the dialogs of this side. Those that the peer had not read when it said `Bye` have not begun there. */
+  /** Ends the dialogs of this side. A dialog that the peer had not read when it said `Bye` counts as not begun. */
   private endCallers(): void {
     const callers = Array.from(this.ports).filter(([, port]) => port.side === "caller")
     for (const [id] of callers) this.ports.delete(id)
@@ -548,7 +552,8 @@ export class PeerChannel {
     try {
       this.options.connection.destroy()
     } catch {
-      // The error of a driver that cannot even cut its connection has been reported already.
+      // The error of a driver that throws while it cuts its connection is dropped, because the first error has been
+      // reported.
     }
   }
 }

@@ -8,8 +8,8 @@ import type { ActorError } from "../errors/ActorError.ts"
 import type { Collecting, DialogInspection } from "../inspect/Inspection.ts"
 
 /**
- * A dialog as the channel sees it: a dialog that this side opened gets the callee's words, and one that the peer opened
- * gets the caller's words.
+ * A dialog as the channel sees it: a dialog that this side opened gets the callee's words, and a dialog that the peer
+ * opened gets the caller's words.
  */
 export type Port = CallerPort | CalleePort
 

@@ -1,7 +1,7 @@
 /**
- * Watches connections that can die without an end: a peer that gives no sign of life is asked for one, and is lost
- * where none comes. One fiber looks at all connections of an actor, so that an idle connection costs no more than a
- * look. The same look finds connections that neither side has used for a while.
+ * Watches connections that can die without an end: a silent peer is asked for a sign of life, and counts as lost if no
+ * sign comes. One fiber checks all connections of an actor, so that an idle connection needs no fiber of its own. The
+ * same check finds connections that neither side has used for a while.
  *
  * @since 0.2.0
  */
@@ -19,11 +19,14 @@ import type { PeerChannel } from "./PeerChannel.ts"
  */
 const sliceCount = 40
 const minSliceMillis = 10
-/** Looks by which the second of two peers waits longer for the end of an idle connection, so that both do not ask at once. */
+/**
+ * The number of checks by which the second of two peers waits longer before it ends an idle connection, so that both
+ * peers do not ask at once.
+ */
 const secondLooks = 2
 /**
- * Milliseconds by which a check may be late and still count. A check that is later means that this process was stopped,
- * and could not hear its peers meanwhile.
+ * The milliseconds by which a check of signs of life may be late and still count. A check that is later means that this
+ * process was stopped, and could not hear its peers meanwhile.
  */
 const slackMillis = 50
 
@@ -31,10 +34,12 @@ interface Watched {
   state: Liveness.State
   /** The peer's count of signs of life at the last check of the channel. */
   signs: number
-  /** The number of dialogs at the last look, and the time since when the connection is idle. */
+  /**
+   * The number of dialogs of the connection at the last check, followed by the time since when the connection is idle.
+   */
   begun: number
   idleSince: number
-  /** The number of looks by which this side waits longer than its bound. */
+  /** The number of checks by which this side waits longer than the bound of an idle connection. */
   readonly patience: number
 }
 
@@ -42,21 +47,25 @@ export class SignsOfLife {
   private readonly context: Context.Context<never>
   private readonly watched = new Map<PeerChannel, Watched>()
   /**
-   * Milliseconds that this process has run since the first watch, without the time in which the process was stopped.
+   * The milliseconds that this process has run since the first watch, without the time in which the process was
+   * stopped.
    */
   private now = 0
   private running = false
   private readonly idle: (channel: PeerChannel) => void
 
-  /** Makes a watch. `idle` gets each connection that has been idle for the bound, and again after another bound. */
+  /**
+   * Makes a watch of connections. The callback `idle` gets each connection that has been idle for the bound, and again
+   * after each further bound.
+   */
   constructor(context: Context.Context<never>, idle: (channel: PeerChannel) => void = () => {}) {
     this.context = context
     this.idle = idle
   }
 
   /**
-   * Watches a channel until it is closed. A channel whose peer cannot vanish silently is not watched. Of two peers one is
-   * the second, which finds a connection idle a little later.
+   * Watches a channel until it is closed. A channel whose peer cannot vanish silently is not watched. `isSecond` is
+   * true at one of the two peers, which finds a connection idle a little later than the other peer.
    */
   watch(channel: PeerChannel, isSecond = false): void {
     if (!channel.canDieSilently) return

@@ -1,6 +1,6 @@
 /**
- * The connection that follows one which was closed because neither side used it. The work of its users goes on there:
- * calls that had not begun are made again, and watches move.
+ * The successor of a connection that was closed because neither side used it. The successor takes over calls that had
+ * not begun, and the watches of the closed connection.
  *
  *   open --Bye of an idle peer, or said by this side--> retired --the next use--> the successor
  *
@@ -17,15 +17,15 @@ import type { ActorRefData } from "../settings/ActorRef.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import type { PeerChannel } from "./PeerChannel.ts"
 
-/** The way from a connection to the one that follows it. */
+/** The way from a retired connection to its successor. */
 export class Succession {
   /** The reference by which this side asked for the connection; `undefined` while this side has not asked for it. */
   ref: ActorRefData | undefined
   private next: PeerChannel | undefined
   private readonly context: Context.Context<never>
-  /** Watches that no use has moved to a successor yet. */
+  /** Watches of the retired connection that no use has moved to a successor yet. */
   private readonly resting = new Waiters<PeerChannel | undefined>()
-  /** The connection that follows, which is dialled where there is none. */
+  /** The successor of the retired connection, which is dialled if there is none. */
   readonly successor: Effect.Effect<PeerChannel, ActorError>
 
   constructor(
@@ -36,20 +36,20 @@ export class Succession {
     this.successor = Effect.onExit(Effect.suspend(() => dial(this.ref)), (exit) =>
       Effect.sync(() => {
         if (Exit.isSuccess(exit)) this.next = exit.value
-        // A use that was given up says nothing about the peer.
+        // An interrupted use of the successor says nothing about the peer.
         else if (Cause.hasInterruptsOnly(exit.cause)) return
         this.resting.wake(Exit.isSuccess(exit) ? exit.value : undefined)
       }))
   }
 
-  /** The last connection that is known to follow. */
+  /** The latest successor that is known; `undefined` while there is none. */
   get latest(): PeerChannel | undefined {
     return this.next?.latest
   }
 
   /**
-   * Calls `callback` once, when no call can begin at the successor any more, or when there is none. A watch is a use: the
-   * successor is dialled for it. A watch that `rests` waits for another use.
+   * Calls `callback` once, when no call can begin on the successor any more, or when the successor cannot be dialled. A
+   * watch dials the successor, unless the watch `rests`, in which case it waits for another use.
    */
   watch(callback: () => void, rests: boolean): () => void {
     let isOver = false
@@ -69,7 +69,10 @@ export class Succession {
 /** The errors of dialogs that had not begun when their connection retired. */
 const retirements = new WeakSet<object>()
 
-/** The error of a dialog that has not begun because its connection retired. Only code without a successor shows it. */
+/**
+ * Makes the error of a dialog that has not begun because its connection retired. Only code that uses no successor shows
+ * this error.
+ */
 export const retirement = (actor: ActorId): ActorError => {
   const how = { _tag: "ConnectionClosed", reason: "its connection was closed, because neither side used it" } as const
   const error = withoutStack(() => new ActorLost({ actor, how, began: "no", stderr: [], failure: null }))
@@ -79,7 +82,10 @@ export const retirement = (actor: ActorId): ActorError => {
 
 const isRetirement = (error: unknown): boolean => typeof error === "object" && error !== null && retirements.has(error)
 
-/** Uses a connection, or the one that follows it: work that has surely not begun on a retired one is begun again. */
+/**
+ * Uses a connection or its successor: work that has surely not begun on a retired connection is begun again on the
+ * successor.
+ */
 export const following = <A, E, R>(
   channel: PeerChannel,
   use: (channel: PeerChannel) => Effect.Effect<A, E, R>
@@ -92,7 +98,10 @@ export const following = <A, E, R>(
   )
 }
 
-/** Reads from a connection as `following` uses one: a stream that has not begun is opened at the successor. */
+/**
+ * Reads a stream from a connection or its successor: a stream that has not begun on a retired connection is opened on
+ * the successor.
+ */
 export const followingStream = <A, E, R>(
   channel: PeerChannel,
   read: (channel: PeerChannel) => Stream.Stream<A, E, R>

@@ -1,13 +1,14 @@
 /**
- * The writer of a connection: the words of one turn of the event loop are sent in one write at the end of the turn.
- * Many words in one turn are written before the turn ends, so that the peer reads while this side still speaks.
+ * The writer of a connection: the words of one turn of the event loop are sent in one write at the end of the turn. If
+ * one turn has many words, the writer writes some of them before the turn ends, so that the peer reads meanwhile.
  *
  * The writer has two lanes, for control and for data. While the connection accepts data, words of both lanes leave at
  * once, in order. Once the connection is full, words wait in their lanes, and the control lane leaves first: data never
  * holds up a cancel. Senders and new dialogs wait until the connection has room, so the lanes are bounded.
  *
  * A large word leaves in parts if the peer reads parts (`Departure`): one part each time the connection has room, after
- * the words that waited for that room. Control words and small words of other dialogs therefore pass between the parts.
+ * the words that waited for that room. Control words and small words of other dialogs pass between the parts of a large
+ * word.
  *
  * @since 0.1.0
  */
@@ -20,11 +21,14 @@ import { eventLoop, type Turn } from "../settings/Turn.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import type { Connection } from "../transport/Transport.ts"
 
-/** Number of bytes after which writing begins before the turn ends: a dozen calls, or two chunks of small items. */
+/**
+ * The number of bytes in one turn after which writing begins before the turn ends: a dozen calls, or two chunks of
+ * small items.
+ */
 const flushThresholdBytes = 1024
 
 /**
- * Number of bytes that may wait until the connection has room. Above this number of waiting bytes no dialog begins,
+ * The number of bytes that may wait until the connection has room. Above this number of waiting bytes no dialog begins,
  * because the dialog's payload would only wait as well.
  */
 const maxQueuedBytes = 256 * 1024
@@ -32,7 +36,7 @@ const maxQueuedBytes = 256 * 1024
 type Flow = "room" | "full" | "closed"
 type Lane = "control" | "data"
 
-/** The words with which this side answers the peer, and whose number the peer decides. */
+/** The words with which this side answers words of the peer, so that the peer decides how many of them are sent. */
 const answers: ReadonlySet<Message["_tag"]> = new Set(["Return", "Error", "Pong", "CancelAck"])
 
 export class Writer {
@@ -49,15 +53,15 @@ export class Writer {
   private readonly data: Array<Parts> = []
   private readonly waiting = new Waiters()
   private readonly waitingStarts = new Waiters()
-  /** Number of bytes that wait in both lanes together. */
+  /** The number of bytes that wait in both lanes of the writer together. */
   private queued = 0
   /** Numbers of dialogs whose `Start` has not been handed to the connection yet. */
   private readonly unsentStarts: Array<number> = []
   private scheduled = false
-  /** Number of bytes that wait for the write at the end of this turn. */
+  /** The number of bytes that wait for the write at the end of this turn. */
   private pending = 0
   private departure = Departure.initial
-  /** The largest frame in bytes of a peer that reads parts; `undefined` where the peer reads whole words only. */
+  /** The largest frame in bytes of a peer that reads parts; `undefined` for a peer that reads whole words only. */
   private cutFor: number | undefined
   /** Large payloads that were handed to the connection, which may still be reading their memory. */
   private readonly given: Array<Uint8Array> = []
@@ -65,8 +69,8 @@ export class Writer {
   private bye: Parts | undefined
 
   /**
-   * Makes the writer of `connection`. `fault` is called with an error that the connection throws; after that nothing is
-   * written.
+   * Makes the writer of `connection`. The writer calls `fault` with an error that the connection throws, and writes
+   * nothing afterwards.
    */
   constructor(connection: Connection, fault: (error: unknown) => void, turn: Turn = eventLoop) {
     this.connection = connection
@@ -84,7 +88,9 @@ export class Writer {
       this.waitingStarts.isEmpty
   }
 
-  /** From now on large words leave in parts of at most `maxFrame` bytes, because the peer reads parts. */
+  /**
+   * Makes large words leave in parts from now on, because the peer reads parts and frames of at most `maxFrame` bytes.
+   */
   cut(maxFrame: number): void {
     this.cutFor = maxFrame
   }
@@ -94,7 +100,10 @@ export class Writer {
     return new Set([...this.unsentStarts, ...Departure.startsOf(this.departure)])
   }
 
-  /** Takes back the words of a dialog; true if none of them has left, so that the peer never hears of the dialog. */
+  /**
+   * Takes back the waiting words of a dialog; true if no word of the dialog has left, so that the peer never hears of
+   * the dialog.
+   */
   withdraw(dialog: number): boolean {
     if (!Departure.isUnbegun(this.departure, dialog)) return false
     this.follow(Departure.drop(this.departure, dialog, this.cutFor!))
@@ -145,8 +154,8 @@ export class Writer {
   }
 
   /**
-   * Writes the frames of large words that leave now. Frames that begin a word take the control lane, as every `Start`
-   * does.
+   * Writes the frames of large words that leave now. A frame that begins a large word takes the control lane, as every
+   * `Start` does.
    */
   private follow([departure, frames]: Departure.Step): void {
     this.departure = departure
@@ -178,7 +187,7 @@ export class Writer {
     if (payload.length >= Payload.minReleasedBytes && this.connection.hasLeft !== undefined) this.given.push(payload)
   }
 
-  /** Gives back the memory of payloads that have left. */
+  /** Gives back the memory of large payloads that have left. */
   private release(): void {
     if (this.given.length === 0 || !this.connection.hasLeft!()) return
     for (const payload of this.given) Payload.releaseWritten(payload)

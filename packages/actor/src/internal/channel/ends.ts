@@ -1,5 +1,5 @@
 /**
- * The errors with which dialogs end when their connection ends, or when they end before their connection.
+ * The errors of dialogs that end with their connection, or that end before their connection.
  */
 import type * as Connection from "@furrow/protocol/Connection"
 import * as Failure from "@furrow/protocol/Failure"
@@ -26,7 +26,7 @@ export const connectionLost = (actor: ActorId, reason?: string): ActorLost =>
     })
   )
 
-/** The error of a call to a peer that was asked for a sign of life and gave none. */
+/** The error of a call to a peer that was asked for a sign of life and did not give a sign. */
 export const peerSilent = (actor: ActorId, millis: number): ActorLost =>
   withoutStack(() =>
     new ActorLost({ actor, how: { _tag: "Silent", millis }, began: "maybe", stderr: [], failure: null })

@@ -9,7 +9,7 @@ import { type ChannelInspection, maxListedDialogs } from "../inspect/Inspection.
 import type { ChannelSnapshot } from "../inspect/Snapshot.ts"
 import type { Port } from "./Port.ts"
 
-/** The counts and the state of one connection. */
+/** Returns a snapshot of one connection: its counts and its state. */
 export const snapshotChannel = (
   state: Connection.State<unknown>,
   { bytes, frames, isFull }: { readonly bytes: number; readonly frames: number; readonly isFull: boolean },

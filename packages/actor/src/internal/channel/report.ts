@@ -10,8 +10,8 @@ import type { Events } from "../inspect/ActorEvent.ts"
 import { logError } from "../settings/Log.ts"
 
 /**
- * Reports that a connection failed inside the runtime. The function never throws, because no caller of it could handle
- * the error.
+ * Reports that a connection failed inside the runtime. `report` never throws, because no caller of `report` could
+ * handle the error.
  */
 export const report = (
   { context, events }: { readonly events: Events; readonly context?: Context.Context<never> | undefined },
@@ -23,6 +23,7 @@ export const report = (
     events.publish({ _tag: "ConnectionFailed", actor, text })
     Effect.runForkWith(context ?? Context.empty())(logError(text, thrown))
   } catch {
-    // An error of the report itself is dropped, because the open dialogs still have to be ended.
+    // An error that the report itself throws is dropped, because the open dialogs of the connection still have to be
+    // ended.
   }
 }

@@ -4,7 +4,7 @@
  * handler's `layer`. Building a call never throws: the payload is checked when the call is run or sent.
  *
  * A stream call is also a Stream, which runs in this process. A bare contract (`endpoint`) builds calls that are only
- * data: they can run nowhere but in an actor.
+ * data: these calls can run only in an actor.
  *
  * @since 0.1.0
  */
@@ -42,7 +42,7 @@ import type { LeftOpen } from "./Mistake.ts"
  * @since 0.1.0
  */
 export type HandlerServices = ActorRuntime | Scope.Scope
-/** The services that a caller must provide for a call in this process, which makes its Scope itself. */
+/** The services that a caller must provide for a call in this process; the call makes its Scope itself. */
 type Local<R> = Exclude<R, Scope.Scope>
 
 const CallTypeId = "~furrow/Call"
@@ -57,7 +57,7 @@ const CallTypeId = "~furrow/Call"
 export interface Call<out Ep extends AnyEndpoint> {
   readonly [CallTypeId]: typeof CallTypeId
   readonly endpoint: Ep
-  /** The file that implements the endpoint; `undefined` where it is not known. */
+  /** The module that implements the endpoint of the call; `undefined` if the module is not known. */
   readonly module: string | undefined
   readonly input: unknown
 }
@@ -102,7 +102,7 @@ export type Success<C> = C extends Call<infer Ep> ? Type<Ep["success"]> : never
 export type Failure<C> = C extends Call<infer Ep> ? Type<Ep["error"]> : never
 
 /**
- * A contract without an implementation: it builds calls, and they can run only in an actor.
+ * The contract of a call or a stream without an implementation: it builds calls that can run only in an actor.
  *
  * @category models
  * @since 0.1.0
@@ -113,7 +113,7 @@ export interface Def<Ep extends AnyEndpoint> {
 }
 
 /**
- * An endpoint with its handler: what an actor can expose.
+ * An endpoint with its handler, which an actor can expose.
  *
  * @category models
  * @since 0.1.0
@@ -127,8 +127,8 @@ export interface Implemented<out Ep extends AnyEndpoint> {
 }
 
 /**
- * A call endpoint with its handler. Calling the endpoint with a payload makes a call; `R` is what that call needs to
- * run in this process.
+ * A call endpoint with its handler. Calling the endpoint with a payload makes a call; `R` holds the services that a run
+ * of the call in this process needs.
  *
  * @category models
  * @since 0.1.0
@@ -138,8 +138,8 @@ export interface Fn<Ep extends AnyCallEndpoint, out R> extends Implemented<Ep> {
 }
 
 /**
- * A stream endpoint with its handler. Calling the endpoint with a payload makes a stream call; `R` is what that call
- * needs to run in this process.
+ * A stream endpoint with its handler. Calling the endpoint with a payload makes a stream call; `R` holds the services
+ * that a run of the stream call in this process needs.
  *
  * @category models
  * @since 0.1.0
@@ -150,7 +150,7 @@ export interface StreamFn<Ep extends AnyStreamEndpoint, out R> extends Implement
 
 /** The module of a handler, and the Layer of its services. */
 export interface Home<L> {
-  /** `import.meta.url` of the file with this definition: the actor imports that file. */
+  /** `import.meta.url` of the file with the definition, which the actor imports. */
   readonly module: string
   /** The Layer of the handlers' services, built once per actor before it is ready. */
   readonly layer?: Layer.Layer<L, any, ActorRuntime> | undefined
@@ -186,8 +186,8 @@ const EffectCallProto: object = Object.assign(
 const formatIssue = SchemaIssue.makeFormatterDefault()
 
 /**
- * Describes why the `make` of a schema refused an input. The message of Effect's own error names neither the mismatch
- * nor its place.
+ * Describes why the `make` of a schema refused an input. The message of Effect's own error for a refused input names
+ * neither the mismatch nor its place.
  */
 export const issueOf = (error: unknown, input: unknown): string => {
   const issue: unknown = error instanceof Error ? error.cause : undefined
@@ -195,7 +195,8 @@ export const issueOf = (error: unknown, input: unknown): string => {
 }
 
 /**
- * Applies the schema's defaults and checks the value. The check throws an error that names the mismatch and its place.
+ * Applies the defaults of a payload's schema and checks the payload. A payload that does not match throws an error that
+ * names the mismatch and its place.
  */
 export const makeInput = (endpoint: AnyEndpoint, input: unknown): unknown => {
   try {
@@ -205,7 +206,7 @@ export const makeInput = (endpoint: AnyEndpoint, input: unknown): unknown => {
   }
 }
 
-/** The encoded payload of a call, or the issue for which it cannot be encoded. */
+/** Encodes the payload of a call, or returns the issue for which the payload cannot be encoded. */
 export const encodeInput = (endpoint: AnyEndpoint, input: unknown): Payload.Result<Uint8Array> => {
   const { payload } = Endpoint.codecs(endpoint)
   let value: unknown
@@ -295,9 +296,9 @@ export const fn = <
   ) as Fn<CallEndpoint<Name, SchemaOf<P>, A, E>, Local<R>>
 
 /**
- * Defines a stream that an actor can produce: one payload as its input, many answers as its result. The stream of a
- * definition stops when its reader stops. The options are those of `Actor.fn`, and `success` is the schema of one
- * answer.
+ * Defines a stream that an actor can produce: one payload as its input, many answers as its result. The producer of the
+ * stream stops when the reader stops. The options of `Actor.stream` are those of `Actor.fn`, and `success` is the
+ * schema of one answer.
  *
  * @example
  * ```ts
@@ -389,8 +390,8 @@ export const streamEndpoint = <
   bare(Endpoint.make("stream", name, contract)) as Def<StreamEndpoint<Name, SchemaOf<P>, A, E>>
 
 /**
- * True for a definition that an actor can serve. A child process finds its definitions among a module's exports by this
- * check.
+ * True for a definition that an actor can serve. An actor finds its definitions among a module's exports by
+ * `isImplemented`.
  *
  * @example
  * ```ts

@@ -7,11 +7,11 @@
 import * as Context from "effect/Context"
 import * as Redacted from "effect/Redacted"
 
-/** The number of random bytes in a secret, so that it cannot be guessed. */
+/** The number of random bytes in the secret of a tree, so that the secret cannot be guessed. */
 const secretBytes = 32
 
 /**
- * Loads Web Crypto at its first use, because the start of an actor does not need it. The first use makes Node load Web
+ * Makes random bytes by Web Crypto, which Node loads at its first use, because the start of an actor does not need Web
  * Crypto.
  */
 const random = (size: number): Uint8Array =>
@@ -35,7 +35,7 @@ export interface TreeCredentials {
  * the credentials, in the root and in every actor.
  *
  * A Layer of the program never provides the credentials, so that two trees never share a secret by accident. `run`
- * names this run of the tree: each start of a root makes a new one, and all actors of the tree share it.
+ * names this run of the tree: each start of a root makes a new `run`, which all actors of the tree share.
  *
  * @example
  * ```ts

@@ -62,11 +62,11 @@ export interface MsgStream<in Send, out Receive, out E = never> {
    * with the failure of the dialog.
    */
   readonly receive: Effect.Effect<Receive, E | ActorError | Cause.Done>
-  /** Receives the next message if there is one now. */
+  /** Receives the next message of the dialog if a message has already come. */
   readonly receiveNow: Effect.Effect<Option.Option<Receive>, E | ActorError | Cause.Done>
-  /** The messages that are still to come, as a Stream. */
+  /** The remaining messages of the dialog as a Stream. */
   readonly toStream: Stream.Stream<Receive, E | ActorError>
-  /** A Sink that sends its input, and then ends this side's half. */
+  /** A Sink that sends its input to the peer, and ends this side's half of the dialog after the last message. */
   readonly toSink: Sink.Sink<void, Send, never, E | ActorError>
   /**
    * The stream as one Channel: the input of the Channel is sent, its end ends this side's half, and the received
@@ -83,22 +83,25 @@ export interface MsgStream<in Send, out Receive, out E = never> {
   >
   /**
    * All unread messages, shared with the other readers, until the stream or the Scope ends. Each message is read once
-   * from the connection, whatever the number of readers. While subscribers exist, `receive` is one more reader: it
-   * delays no subscriber, and fails once with `StreamOverrun` when it is 64 messages behind.
+   * from the connection, whatever the number of readers. While subscribers exist, `receive` is a reader beside them:
+   * `receive` delays no subscriber, and fails once with `StreamOverrun` when it is 64 messages behind.
    */
   readonly subscribe: (
     options?: SubscribeOptions
   ) => Effect.Effect<Stream.Stream<Receive, E | ActorError>, never, Scope.Scope>
   /**
-   * Ends this side's half, so that the peer's `receive` ends. A repeated call has no effect, and the other direction of
-   * the dialog stays open.
+   * Ends this side's half of the dialog, so that the peer's `receive` ends. A repeated `end` has no effect, and the
+   * other direction of the dialog stays open.
    */
   readonly end: Effect.Effect<void>
-  /** Ends this side's half and stops reading; returns the messages that stay unread. A repeated call has no effect. */
+  /**
+   * Ends this side's half of the dialog and stops reading; returns the messages that stay unread. A repeated `close`
+   * has no effect.
+   */
   readonly close: Effect.Effect<ReadonlyArray<Receive>>
   /**
-   * Narrows the stream to items that also match `schema`, until the Scope closes. Any other item fails its reader once
-   * with `PayloadInvalid`, and the messages around it arrive.
+   * Narrows the stream to items that also match `schema`, until the Scope closes. An item that does not match `schema`
+   * fails its reader once with `PayloadInvalid`, and the messages around this item arrive.
    */
   readonly narrow: <S extends Schema.Top & { readonly Type: Receive; readonly DecodingServices: never }>(
     schema: S
@@ -111,7 +114,7 @@ export interface MsgStream<in Send, out Receive, out E = never> {
   readonly receiving: <Item extends Receive = never, Answer extends Send = never, R = never>(
     receiver: PayloadReceiver<Item, Answer, R>
   ) => Effect.Effect<MsgStream<Send, Receive, E>, never, R | Scope.Scope>
-  /** The numbers of messages so far that did not match their schema, by their fate. */
+  /** The numbers of messages of this stream so far that did not match their schema, by their fate. */
   readonly refusals: Effect.Effect<Refusals>
   /** True when no more messages can be received. */
   readonly closed: Effect.Effect<boolean>
@@ -125,8 +128,8 @@ export interface MsgStream<in Send, out Receive, out E = never> {
  */
 export interface StreamOptions {
   /**
-   * The window of this direction: how many messages may be on their way. The default window has room for 1024 items and
-   * 1 MiB.
+   * The window of the receiving direction: the number of messages that may be on their way. The default window has room
+   * for 1024 items and 1 MiB.
    */
   readonly window?: { readonly items?: number | undefined; readonly bytes?: number | undefined } | undefined
   /** The policy for a reader of the stream that is too slow. Default: `wait`. */
@@ -134,8 +137,8 @@ export interface StreamOptions {
 }
 
 /**
- * A dialog in the hands of its callee. Sending before the first value is impossible by the types, because only
- * `started` returns the stream.
+ * A dialog in the hands of its callee. The types forbid sending before the first value, because only `started` returns
+ * the stream.
  *
  * @category models
  * @since 0.1.0
@@ -157,9 +160,9 @@ export interface DialogHandle<in First, in Send, out Receive> {
  */
 export interface DialogState {
   readonly state: "open" | "cancelling" | "returned" | "failed" | "cancelled"
-  /** The caller has asked for the cancel. */
+  /** True when the caller has asked for the cancel of the dialog. */
   readonly cancelCalled: boolean
-  /** The callee has answered the cancel with its last word. */
+  /** True when the callee has answered the cancel of the dialog with its last word. */
   readonly cancelAcknowledged: boolean
 }
 
@@ -170,19 +173,19 @@ export interface DialogState {
  * @since 0.1.0
  */
 export interface Dialog<out First, in Send, out Receive, out A, out E> {
-  /** The first value that the callee has sent. */
+  /** The first value that the callee of the dialog has sent. */
   readonly first: First
   readonly stream: MsgStream<Send, Receive, E>
   /**
-   * The result of the callee, which can be read many times. After a cancel by the caller the result fails with the
-   * `ContextCancelled` of that cancel.
+   * The result of the callee, which can be read many times. The result of a dialog that its caller has cancelled fails
+   * with the `ContextCancelled` of this cancel.
    */
   readonly result: Effect.Effect<A, E | ActorError>
   /** The end of the dialog, or `None` while the dialog is open. Reading `outcome` never waits and never fails. */
   readonly outcome: Effect.Effect<Option.Option<Exit.Exit<A, E | ActorError>>>
   /**
-   * Asks the callee to stop, and waits for the last word within a bound. The cancel does not interrupt the caller's own
-   * body.
+   * Cancels the dialog: asks the callee to stop, and waits for its last word within a bound. The cancel does not
+   * interrupt the caller's own body.
    */
   readonly cancel: (reason?: string) => Effect.Effect<void>
   readonly state: Effect.Effect<DialogState>
@@ -212,7 +215,7 @@ export interface DialogFn<Ep extends AnyDialogEndpoint, out R> extends Implement
 }
 
 /**
- * The contract of a dialog without its handler: it builds calls that only an actor can answer.
+ * The contract of a dialog without its handler, which builds calls that only an actor can answer.
  *
  * @category models
  * @since 0.1.0

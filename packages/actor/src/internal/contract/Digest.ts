@@ -51,7 +51,7 @@ const short = (value: unknown): string => {
 const names = (properties: ReadonlyArray<{ readonly name?: unknown }>): ReadonlyArray<string> =>
   properties.map(({ name }) => String(name))
 
-/** The first place where two representations differ, in the terms of the schemas. */
+/** Returns the first place where the representations of two contracts differ, in the terms of their schemas. */
 const difference = (ours: any, theirs: any, path: string): string | undefined => {
   if (typeof ours !== "object" || ours === null || typeof theirs !== "object" || theirs === null) {
     return ours === theirs ? undefined : `${path}: ${short(ours)} here, ${short(theirs)} there`

@@ -8,7 +8,7 @@ import * as Payload from "@furrow/protocol/Payload"
 import * as Schema from "effect/Schema"
 
 /**
- * A schema that can cross a process border, because it needs no services on either side.
+ * A schema whose values can cross to another process, because the schema needs no services on either side.
  *
  * @category models
  * @since 0.1.0
@@ -37,7 +37,7 @@ export interface AnyEndpoint {
   readonly payload: Schema.Top
   readonly success: Schema.Top
   readonly error: Schema.Top
-  /** True when running the endpoint twice has the same effect as running it once. */
+  /** True when running the endpoint of a call twice has the same effect as running it once. */
   readonly idempotent?: boolean
   /** The schemas of a dialog's first value, of its messages to the actor, and of its messages from the actor. */
   readonly started?: Schema.Top
@@ -84,8 +84,8 @@ export interface StreamEndpoint<
 }
 
 /**
- * A linked pair of tasks: a payload, a first value, messages both ways, a result. `input` is the stream from the caller
- * to the actor, and `output` the stream from the actor to the caller.
+ * An endpoint that holds a dialog: a payload, a first value, messages both ways, and a result. `input` is the stream
+ * from the caller to the actor, and `output` the stream from the actor to the caller.
  *
  * @category models
  * @since 0.1.0
@@ -160,7 +160,7 @@ export interface Contract<P, A, E> {
   readonly success?: A
   readonly error?: E
   /**
-   * True when running the endpoint twice has the same effect as running it once: a pool may then repeat a task whose
+   * True when running the endpoint twice has the same effect as running it once, so that a pool may repeat a task whose
    * worker was lost in the middle of it. The contracts of both sides have to declare an endpoint `idempotent`. Default:
    * false.
    */
@@ -214,8 +214,8 @@ export const make = (
 }
 
 /**
- * The codecs of one endpoint. `items` is the codec of the chunks of a stream, or of the messages from a dialog's callee
- * to its caller.
+ * The codecs of one endpoint. The codec `items` is for the chunks of a stream, or for the messages from a dialog's
+ * callee to its caller.
  */
 export interface Codecs {
   readonly payload: Payload.Codec<unknown>

@@ -2,12 +2,15 @@
  * Types whose names are sentences: the compiler then explains a mistake with the next step, instead of a list of
  * missing members.
  *
- * A bound of a type parameter is written as `Valid | Mistake<T>`. The mistake is `never` for a valid `T`, so valid
- * programs, generic ones included, are inferred as if the bound were not there.
+ * A bound of a type parameter is written as `Valid | Mistake<T>`. The mistake is `never` for a valid `T`, so the types
+ * of valid programs, generic programs included, are inferred as without the bound.
  */
 import type { AnyEndpoint } from "./Endpoint.ts"
 
-/** The literal keys of `T`: an index signature would allow the key of the sentence, too. */
+/**
+ * The literal keys of `T`, without index signatures, because an index signature would also allow the key that is the
+ * sentence.
+ */
 type Known<T> = string extends keyof T ? never : keyof T
 
 /**
@@ -18,8 +21,8 @@ type Known<T> = string extends keyof T ? never : keyof T
 export type Wrong<Says extends string, T> = { readonly [K in `~furrow: ${Says}` | Known<T>]: unknown }
 
 /**
- * `Name` if it is a literal type, otherwise the second parameter. A service's name of the type `string` would turn the
- * key with the sentence into an index signature.
+ * Gives `Name` if `Name` is a literal type, and `Otherwise` if it is not. A service's name of the type `string` would
+ * turn the key with the sentence into an index signature.
  */
 type Literal<Name extends string, Otherwise extends string> = {} extends { readonly [K in Name]: 1 } ? Otherwise : Name
 
@@ -33,7 +36,7 @@ type UnusedService<Key extends string> =
 type UnservedService<Key extends string> =
   `the implementation needs ${Key}, and its \`layer\` does not close it. Pass its Layer to \`serve\`: { layer }`
 
-/** The services of a handler that no Layer provides. */
+/** The mistake of a handler with services that no Layer provides. */
 export type Unclosed<R> = Wrong<OpenService<KeyOf<R>>, R>
 export type LeftOpen<R, Closed> = [R] extends [Closed] ? never : Unclosed<Exclude<R, Closed>>
 
@@ -136,8 +139,8 @@ type NotExposed<D> = D extends { readonly handler: unknown } ? never
 export type Unexposed<X> = [X] extends [ReadonlyArray<infer D>] ? NotExposed<D> : never
 
 /**
- * The mistakes with a Service and its options. The compiler explains the last overload of a function, which here takes
- * a name.
+ * The mistakes with a Service and its options. The compiler explains the last overload of `Actor.start`, the overload
+ * that takes a name.
  */
 export type Unnamed<W> = [W] extends [{ readonly key: string; readonly endpoints: unknown }]
   ? Wrong<ServiceOptions<KeyOf<W>, ConfigOf<W>>, W>

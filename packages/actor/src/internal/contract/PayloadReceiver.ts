@@ -24,7 +24,7 @@ export interface Refused {
    * form. The value is `None` when the bytes of the payload hold no list of items.
    */
   readonly sent: Option.Option<unknown>
-  /** The number of items that the payload stands for: one, or a whole chunk whose items cannot be told apart. */
+  /** The number of items in the refused payload: one, or all items of a chunk whose items cannot be told apart. */
   readonly count: number
 }
 
@@ -71,8 +71,8 @@ const types = { item: phantom, answer: phantom, services: phantom }
 const decision = (decided: Decided): Decision<never, never> => ({ [typeId]: types, "~decision": decided })
 
 /**
- * Fails the reader once with `PayloadInvalid`; the messages around the payload arrive. A stream without a receiver
- * fails its reader in this way; inside another receiver the decision `fail` restores this default.
+ * Fails the reader once with `PayloadInvalid`; the messages around the payload arrive. The decision `fail` is the
+ * default of a stream without a receiver, and restores this default inside another receiver.
  *
  * @example
  * ```ts
@@ -91,8 +91,8 @@ const decision = (decided: Decided): Decision<never, never> => ({ [typeId]: type
 export const fail: Decision<never, never> = decision({ _tag: "Fail" })
 
 /**
- * Drops and counts the payload, and the reader goes on. The sender gets credit back for a dropped payload as for a
- * payload that was read.
+ * Drops and counts the refused payload, and its reader goes on. The sender gets credit back for a dropped payload as
+ * for a payload that was read.
  *
  * @example
  * ```ts
@@ -110,8 +110,8 @@ export const fail: Decision<never, never> = decision({ _tag: "Fail" })
 export const drop: Decision<never, never> = decision({ _tag: "Drop" })
 
 /**
- * Replaces the payload by this item. The replacing item is checked as well: an item that does not match its schema
- * fails the reader with `PayloadInvalid { part: "repair" }`.
+ * Replaces the refused payload by the given item. The replacing item is checked as well: an item that does not match
+ * its schema fails the reader with `PayloadInvalid { part: "repair" }`.
  *
  * @example
  * ```ts
@@ -128,9 +128,10 @@ export const drop: Decision<never, never> = decision({ _tag: "Drop" })
 export const repair = <const Item>(item: Item): Decision<Item, never> => decision({ _tag: "Repair", item })
 
 /**
- * Sends this message back to the sender of the payload, in a dialog, and the reader goes on. The reader never waits for
- * the answer: without credit the answer is kept until there is some. With 64 unsent answers the reader fails with the
- * payload's `PayloadInvalid`, and with the error of `send` if an answer cannot be sent.
+ * Sends the given message back to the sender of a refused payload in a dialog, and the reader goes on. The reader never
+ * waits for the answer to leave: an answer without credit is kept until the sender grants credit. With 64 unsent
+ * answers the reader fails with the payload's `PayloadInvalid`, and with the error of `send` if an answer cannot be
+ * sent.
  *
  * @example
  * ```ts
@@ -148,8 +149,8 @@ export const repair = <const Item>(item: Item): Decision<Item, never> => decisio
 export const answer = <const Answer>(message: Answer): Decision<never, Answer> => decision({ _tag: "Answer", message })
 
 /**
- * Cancels the dialog or stream with this reason, in the name of this actor. The reader fails with this actor's own
- * `ContextCancelled` when the other side has ended, or the bound of the cancel has passed.
+ * Cancels the dialog or stream of a refused payload with the given reason, in the name of the reading actor. The reader
+ * fails with this actor's own `ContextCancelled` when the other side has ended, or the bound of the cancel has passed.
  *
  * @example
  * ```ts
@@ -170,7 +171,8 @@ export const cancel = (reason: string): Decision<never, never> => decision({ _ta
  * Lets a handler decide each payload, in the fiber of the reader that reads the payload first; other readers wait for
  * the decision. A handler that dies fails that reader; an interrupted handler leaves the payload to the next reader.
  *
- * The handler must not read the stream about which it decides: such a read dies, because it would wait for itself.
+ * The handler must not read the stream about which it decides: a read of its own stream dies, because the handler would
+ * wait for itself.
  *
  * @example
  * ```ts
@@ -194,7 +196,7 @@ export const make = <Item = never, Answer = never, R = never>(
   handler: (refused: Refused) => Effect.Effect<Decision<Item, Answer>, never, R>
 ): PayloadReceiver<Item, Answer, R> => ({ [typeId]: types, handler }) as PayloadReceiver<Item, Answer, R>
 
-/** The decisions of a receiver in the form that the runtime reads; its handler runs in the given context. */
+/** Turns a receiver into the rule that the runtime reads; the handler of the receiver runs in the given context. */
 export const ruleOf = (
   receiver: PayloadReceiver<unknown, unknown, unknown>,
   context: Context.Context<never> = Context.empty()

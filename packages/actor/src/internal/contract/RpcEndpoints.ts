@@ -15,8 +15,8 @@ import * as Schema from "effect/Schema"
 import * as Endpoint from "./Endpoint.ts"
 
 /**
- * The names with which Effect marks its RPC values. The names are copied here, because an import of effect/rpc at run
- * time would load its modules into every actor.
+ * The names with which Effect marks its RPC values. The names are copied into this module, because an import of
+ * effect/rpc at run time would load its modules into every actor.
  */
 export const marks = {
   streamSchema: "~effect/rpc/RpcSchema/StreamSchema",
@@ -55,14 +55,15 @@ export type Failure =
   | { readonly _tag: "RpcNoSession" }
 
 /**
- * The dialog of one client, open as long as the client lives. The first value of this dialog is the client's number.
+ * The dialog of one client of an RpcGroup, open as long as the client lives. The first value of this dialog is the
+ * client's number.
  */
 export const session: Endpoint.AnyEndpoint = Endpoint.make("dialog", "furrow/rpc/session", { started: Schema.Int })
 
 const isStream = (schema: object): schema is { readonly success: Endpoint.Wire; readonly error: Endpoint.Wire } =>
   marks.streamSchema in schema
 
-/** The Cause of a failed request, with every error that its schemas declare. */
+/** The schema of the Cause of a failed request, with every error that the procedure's schemas declare. */
 export const causeOf = ({ defectSchema, errorSchema, middlewares, successSchema }: Rpc.AnyWithProps): Endpoint.Wire => {
   const failures = new Set<Schema.Top>([errorSchema])
   if (isStream(successSchema)) failures.add(successSchema.error)
@@ -100,7 +101,10 @@ const endpointOf = (rpc: Rpc.AnyWithProps): Endpoint.AnyEndpoint => {
 
 const known = new WeakMap<Rpc.AnyWithProps, Endpoint.AnyEndpoint>()
 
-/** The endpoint of a procedure. Each procedure has one endpoint value, because its codecs are cached by that value. */
+/**
+ * Returns the endpoint of a procedure. Each procedure has one endpoint value, because the codecs are cached by the
+ * endpoint value.
+ */
 const knownEndpointOf = (rpc: Rpc.AnyWithProps): Endpoint.AnyEndpoint => {
   const found = known.get(rpc)
   if (found !== undefined) return found

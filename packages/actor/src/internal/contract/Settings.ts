@@ -1,6 +1,6 @@
 /**
- * The settings of a Service: values of a schema that each start supplies. Settings cross with the start as the payload
- * of a call does, so the same defaults, checks and bounds hold.
+ * The settings of a Service: values of a schema that each start supplies. Settings cross with the start like the
+ * payload of a call, with the same defaults, checks and bounds.
  *
  * @since 0.1.0
  */
@@ -71,8 +71,8 @@ export const encode = (
 }
 
 /**
- * Reads the settings in the actor, with the schema that its Service has there. Throws an error that names
- * the Service and the mismatch.
+ * Decodes the settings of a start in the actor, with the Service's schema there. Settings that do not match throw an
+ * error that names the Service and the mismatch.
  */
 export const decode = (settings: Endpoint.AnyEndpoint | undefined, bytes: Uint8Array | null): unknown => {
   if (settings === undefined) return undefined

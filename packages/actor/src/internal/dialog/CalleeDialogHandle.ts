@@ -1,8 +1,8 @@
 /**
  * A dialog as its callee holds it: what a handler of `Actor.dialog` gets besides the payload.
  *
- * The handler opens the dialog with its first value, and gets the stream for further messages only then. A dialog ends
- * when its handler ends.
+ * The handler opens the dialog with its first value, which gives the handler the stream for further messages. A dialog
+ * ends when its handler ends.
  *
  * @since 0.1.0
  */
@@ -34,7 +34,7 @@ export interface CalleeDialogOptions {
     readonly started: () => void
     readonly stop: () => void
     readonly interrupt: (cancellation: Cancellation) => void
-    /** Ends the handler with this failure, whatever its code makes of the interruption. */
+    /** Ends the handler with the given failure, whatever its code makes of the interruption. */
     readonly failWith: (error: unknown) => void
     /** True once the callee has ended its half of the dialog. */
     readonly isStopped: () => boolean
@@ -79,7 +79,7 @@ export class CalleeDialogHandle {
     into.hold(this.outlet.waiters, "Write", place)
   }
 
-  /** Receives the caller's words that the machine lets through. */
+  /** Receives the words of the caller that the machine of the dialog lets through. */
   hear(word: Message.Yield | Message.Credit | Message.Stop): void {
     switch (word._tag) {
       case "Yield":

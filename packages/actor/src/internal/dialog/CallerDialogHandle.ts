@@ -46,7 +46,7 @@ import {
   whenAdmitted
 } from "./OutgoingDialog.ts"
 
-/** The call that opens a dialog, and its actor. */
+/** The call that opens a dialog, and the actor that answers the call. */
 export interface Opening {
   readonly channel: PeerChannel
   readonly env: DialogContext
@@ -117,8 +117,8 @@ class OpenDialog {
   }
 
   /**
-   * Runs the body, and marks its code as inside this dialog. The exit of the body is kept, because the race with the
-   * callee may replace this exit.
+   * Runs the body of the dialog, and marks its code as inside this dialog. The exit of the body is kept, because the
+   * race with the callee may replace this exit.
    */
   inside<A, E>(body: Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.withFiber((fiber) =>
@@ -129,7 +129,7 @@ class OpenDialog {
     )
   }
 
-  /** The first value of the callee, or the failure that the callee sent instead. */
+  /** Waits for the first value of the callee, or fails with the failure that the callee sent in its place. */
   get first(): Effect.Effect<unknown, unknown> {
     return Deferred.await(this.firstValue)
   }
@@ -142,7 +142,7 @@ class OpenDialog {
     return Deferred.await(this.last)
   }
 
-  /** The cancellation in this cause, if it is the caller's own cancel of this dialog. */
+  /** Returns the cancellation in a cause, if the cause is the caller's own cancel of this dialog. */
   ownCancelOf(cause: Cause.Cause<unknown>): ContextCancelled | undefined {
     const own = cancelOf(this.dialog.state)
     if (own?.byUs !== true) return undefined
@@ -203,7 +203,7 @@ class OpenDialog {
       const outside = !fiber.getRef(CurrentBodies).includes(this.info)
       return Effect.andThen(
         // Failed finalizers are part of the dialog's outcome, which `result` shows, so the exit of the cancel is
-        // dropped here.
+        // dropped.
         Effect.exit(this.cancelFor({ by, reason, deadline })),
         Effect.sync(() => {
           if (outside) Deferred.doneUnsafe(this.woken, Exit.fail(this.ownCancel(by, reason)))
@@ -357,7 +357,7 @@ class OpenDialog {
     return Effect.failCause(Cause.annotate(cause, Context.make(OtherFailures, others) as Context.Context<never>))
   }
 
-  /** The failures of the body that are missing in `told`, because the race with the far end dropped them. */
+  /** Returns the failures of the body that are missing in `told`, because the race with the callee dropped them. */
   private unsaid(told: Cause.Cause<unknown>): Cause.Cause<never> | undefined {
     if (this.bodyExit === undefined || Exit.isSuccess(this.bodyExit)) return undefined
     const known = new Set(told.reasons.map(raisedBy))
@@ -380,7 +380,7 @@ const begin = (opening: Opening, fiber: Fiber.Fiber<unknown, unknown>): OpenDial
   return prepared instanceof PayloadInvalid ? prepared : new OpenDialog(opening, prepared, fiber.context)
 }
 
-/** The author, reason and bound with which a caller that leaves early cancels its dialog. */
+/** Makes the cancellation with which a caller that leaves early cancels its dialog: its author, reason and bound. */
 const leaving = (env: DialogContext, exit: Exit.Exit<unknown, unknown>): Effect.Effect<Protocol.Cancellation> =>
   Effect.withFiber((fiber) => {
     const inherited = cancellationOf(fiber, env, cancelBoundOf(fiber, env))
@@ -390,7 +390,7 @@ const leaving = (env: DialogContext, exit: Exit.Exit<unknown, unknown>): Effect.
     )
   })
 
-/** Cancels the dialog of a caller that leaves; its exit says how the far finalizers ended. */
+/** Cancels the dialog of a caller that leaves; the exit of the cancel says how the far finalizers ended. */
 const cancelled = (
   dialog: OpenDialog,
   env: DialogContext,
@@ -432,8 +432,8 @@ const openOn = (
   )
 
 /**
- * Ends the caller's half after its body returned, and waits for the callee's result. A cancel that the body itself
- * asked for does not fail the dialog.
+ * Ends the caller's half of the dialog after the body has returned, and waits for the callee's result. A cancel that
+ * the body itself asked for does not fail the dialog.
  */
 const joined = (dialog: OpenDialog): Effect.Effect<void, unknown> =>
   Effect.andThen(

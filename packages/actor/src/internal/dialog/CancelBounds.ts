@@ -1,6 +1,6 @@
 /**
  * The bounds of all cancels of one connection. One fiber sleeps for all bounds: nearly every cancel is acknowledged
- * long before its bound, and one timer for each would cost more than the cancel.
+ * long before its bound, and a timer for each cancel would cost more than the cancel.
  *
  * @since 0.1.0
  */
@@ -35,8 +35,8 @@ class CancelBounds {
   }
 
   /**
-   * Sleeps until the next bound of a cancel. The fiber sleeps on when all cancels are acknowledged, because the next
-   * one is likely to need it; it ends with the connection.
+   * Sleeps until the next bound of a cancel. The fiber of the bounds sleeps on when all cancels are acknowledged,
+   * because a later cancel may need it; the fiber ends with the connection.
    */
   private sleepUntil(until: number, context: Context.Context<never>): void {
     this.stop()

@@ -30,15 +30,15 @@ export interface DialogContext {
    */
   readonly level: LogLevel.LogLevel
   /**
-   * The cancellation of the whole actor, once there is one: the actor's own calls are then cancelled in the name of the
-   * same author.
+   * Returns the cancellation of the whole actor, in whose author's name the actor's own calls are cancelled;
+   * `undefined` while the actor is not cancelled.
    */
   readonly cancellation: () => Cancellation | undefined
   /** True while the actor is drained, so that it begins no new call for other actors. */
   readonly isDraining?: (() => boolean) | undefined
   /** The bound of a cancel in milliseconds. The default is `Timeouts.cancel` of the caller. */
   readonly cancelBound?: number | undefined
-  /** The record of the calls that this actor serves, if one is kept. */
+  /** The record of the calls that this actor serves, if the actor keeps a record. */
   readonly recorder?: Recorder | undefined
 }
 
@@ -139,16 +139,18 @@ export const withoutCaller: <R>(context: Context.Context<R>) => Context.Context<
 export const onOwnAccount = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.updateContext(effect, withoutCaller as (context: Context.Context<R>) => Context.Context<R>)
 
-/** The author in whose name the calls of an interrupted fiber are cancelled. */
+/** Returns the cancellation with which the calls of an interrupted fiber are cancelled: its author and its reason. */
 export const cancellationOf = (fiber: Fiber.Fiber<unknown, unknown>, env: DialogContext, bound: number): Cancellation =>
   fiber.getRef(CurrentDialog)?.cancellation ?? env.cancellation() ??
     { by: env.self, reason: "interrupted", deadline: bound }
 
-/** The milliseconds for which a caller waits for the answer to its cancel. */
+/** Returns the milliseconds for which a caller waits for the answer to its cancel. */
 export const cancelBoundOf = (fiber: Fiber.Fiber<unknown, unknown>, env: DialogContext): number =>
   env.cancelBound ?? fiber.getRef(Timeouts).cancel
 
-/** Milliseconds as the protocol carries them: a whole number that is neither negative nor infinite. */
+/**
+ * Converts milliseconds to the form that the protocol carries: a whole number that is neither negative nor infinite.
+ */
 export const wireMillis = (millis: number): number => Math.min(Math.max(0, Math.ceil(millis)), Number.MAX_SAFE_INTEGER)
 
 /** Log annotations that mean the same in another process stay unchanged; all others become text. */
@@ -164,8 +166,8 @@ const portable = (value: unknown): unknown => {
 }
 
 /**
- * The innermost span around a fiber that may have a reader. Spans of Effect's default tracer have none, but may stand
- * below one of another process.
+ * The innermost span around a fiber that may have a reader. Spans of Effect's default tracer have no reader, but may
+ * stand below a span of another process.
  */
 const readSpanOf = ({ cache: { span, tracer } }: Fiber.Fiber<unknown, unknown>): Tracer.AnySpan | undefined => {
   if (tracer !== undefined && tracer !== Tracer.nativeTracer) return span
@@ -201,7 +203,7 @@ export const metaOf = (
   }
 }
 
-/** The data for the span of the last call: a program makes many calls in one span. */
+/** The data for the span of the last call, which are kept because a program makes many calls in one span. */
 let traced: Meta & { readonly trace: NonNullable<Meta["trace"]> } = { trace: ["", "", false] }
 
 const traceOf = ({ sampled, spanId, traceId }: Tracer.AnySpan): Meta => {
@@ -216,17 +218,22 @@ const now = (fiber: Fiber.Fiber<unknown, unknown>): number => monotonicMillis(fi
 
 const levels: ReadonlyArray<string> = ["All", "Fatal", "Error", "Warn", "Info", "Debug", "Trace", "None"]
 
-/** The context of the last handler whose call came with a trace: most calls of one span have the same handler. */
+/**
+ * The context of the last handler whose call came with a trace, which is kept because most calls of one span have the
+ * same handler.
+ */
 let last:
   | { readonly base: Context.Context<any>; readonly meta: Meta; readonly context: Context.Context<any> }
   | undefined
 
-/** The context in which a handler runs: the context of its actor, with what came beside the payload of the call. */
+/**
+ * Makes the context in which a handler runs: the context of its actor, with the data beside the payload of the call.
+ */
 export const withMeta = <R>(base: Context.Context<R>, meta: Meta | null): Context.Context<R> => {
   if (meta === null) return base
   if (last !== undefined && meta === last.meta && base === last.base) return last.context
   const context = contextOf(base, meta)
-  // A deadline counts from now, and is another one for each call.
+  // A context with a deadline is not kept, because each call has a deadline of its own.
   if (meta.deadline === undefined) last = { base, meta, context }
   return context
 }

@@ -25,7 +25,7 @@ import { relay } from "./Relay.ts"
 /** An endpoint as an actor serves it: its handler with everything the handler needs. */
 export interface Handler {
   readonly endpoint: AnyEndpoint
-  /** The function that answers: for a call it returns an Effect, and for a stream a Stream. */
+  /** The function of the handler: for a call it returns an Effect, and for a stream a Stream. */
   readonly handler: (payload: any, dialog?: any) => unknown
   readonly context: Context.Context<never>
 }
@@ -70,7 +70,7 @@ const refused = (failure: Protocol.Failure): Accepted => ({ ok: false, failure }
 
 const noRelays: ReadonlyMap<string, Relayed> = new Map()
 
-/** Everything one actor serves over one channel. */
+/** The calls of one channel that an actor serves. */
 export class Dispatcher {
   private readonly channel: PeerChannel
   private readonly env: DialogContext
@@ -124,8 +124,8 @@ export class Dispatcher {
   }
 
   /**
-   * The decoded payload of a call, or the reason why the call is refused. A contract that has no codecs refuses every
-   * call.
+   * Decodes the payload of a call, or returns the reason why the call is refused. A contract that has no codecs refuses
+   * every call.
    */
   private accept(start: Message.Start, handler: Handler | undefined): Accepted {
     try {
@@ -140,7 +140,9 @@ export class Dispatcher {
     }
   }
 
-  /** Interrupts every handler, and refuses new dialogs in the name of the same author. */
+  /**
+   * Interrupts every handler on this channel, and refuses new dialogs, both in the name of the cancellation's author.
+   */
   cancelAll(cancellation: Dialog.Cancellation): void {
     this.closing ??= cancellation
     for (const dialog of Array.from(this.running)) dialog.interrupt(cancellation)
@@ -152,7 +154,7 @@ export class Dispatcher {
     for (const dialog of Array.from(this.running)) dialog.failWith(error, cancellation)
   }
 
-  /** Resolves when the last handler has ended. */
+  /** Resolves when the last handler on this channel has ended. */
   readonly awaitIdle: Effect.Effect<void> = Effect.callback<void>((resume) => {
     if (this.running.size === 0) return resume(Effect.void)
     return Effect.sync(this.idle.add(() => resume(Effect.void)))

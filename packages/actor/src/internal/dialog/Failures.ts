@@ -83,8 +83,8 @@ export const cancelledWith = (cause: Cause.Cause<unknown>, self: ActorId, ending
 }
 
 /**
- * Describes the failure of a handler as the handler's own actor sees the failure. `ending` is true where that actor
- * serves no more calls.
+ * Makes the failure of a handler in the form in which it crosses, as the handler's own actor sees the failure. `ending`
+ * is true where that actor serves no more calls.
  */
 export const failureOf = (
   cause: Cause.Cause<unknown>,
@@ -130,7 +130,7 @@ const defectOf = (
   ending: boolean
 ): Protocol.Failure => {
   // A cancellation that came from another actor keeps its author on every hop, and its `ending` is about the actor that
-  // it names.
+  // this cancellation names.
   if (isA(defect, ContextCancelled)) {
     const { actor, by, reason } = defect
     return { _tag: "Cancelled", by, reason, actor, path: [self], others, ending: defect.ending }
@@ -138,7 +138,7 @@ const defectOf = (
   return { _tag: "Defect", boxed: box(defect, self), others, ending }
 }
 
-/** Turns the payload of an `Error` word into the failure of the call. */
+/** Turns the payload of an `Error` word into the failure of its call. */
 export const toEffect = (
   payload: Uint8Array,
   endpoint: AnyEndpoint,
@@ -207,8 +207,8 @@ export const cleanupFailureOf = (
     case "Fail": {
       const error = codecs(endpoint).error.decode(failure.error)
       return error.ok
-        // The error type of an interrupted call does not include failures of finalizers. A failed far finalizer is
-        // added to the interruption all the same, as Effect adds a local one.
+        // The error type of an interrupted call does not include failures of finalizers. The failure of a far finalizer
+        // is added to the interruption all the same, as Effect adds the failure of a local finalizer.
         ? Cause.fail(error.value) as Cause.Cause<never>
         : Cause.die(unreadable(failure, peer))
     }
@@ -217,7 +217,7 @@ export const cleanupFailureOf = (
   }
 }
 
-/** The error of a call whose endpoint's error cannot be decoded here. */
+/** Makes the error of a call whose endpoint's error the caller cannot decode. */
 const unreadable = (
   { message, others, type }: Extract<Protocol.Failure, { readonly _tag: "Fail" }>,
   peer: ActorId

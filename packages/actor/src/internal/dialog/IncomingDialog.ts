@@ -113,7 +113,7 @@ export class IncomingDialog implements CalleePort {
       effect = Effect.withSpan(effect, handler.endpoint.name, {
         kind: "server",
         parent,
-        // The stack here is that of the runtime for every call.
+        // The span of a call records no stack, because the stack would be that of the runtime for every call.
         captureStackTrace: false,
         attributes: attributesOf(opened.endpoint, env.self, channel.peer)
       })
@@ -123,7 +123,7 @@ export class IncomingDialog implements CalleePort {
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) return this.exited(exit)
     this.fiber = fiber
-    // The handler of a dialog is interrupted here if a cancel arrived while the handler was starting.
+    // A cancel that arrived while the handler of a dialog was starting interrupts the handler at once.
     if (this.running.cancellation !== undefined) fiber.interruptUnsafe(undefined, annotation(this.running.cancellation))
     fiber.addObserver((exit) => this.exited(exit))
   }
@@ -158,8 +158,8 @@ export class IncomingDialog implements CalleePort {
   }
 
   /**
-   * Interrupts the handler of the dialog. Only the first author of an interruption counts; a second call of this
-   * function only repeats the interruption.
+   * Interrupts the handler of the dialog. Only the first author of an interruption counts; a second call of `interrupt`
+   * only repeats the interruption.
    */
   interrupt(cancellation: Dialog.Cancellation): void {
     this.running.cancellation ??= cancellation
@@ -295,8 +295,8 @@ export class IncomingDialog implements CalleePort {
       const exit = failure === undefined ? this.exit! : withCleanup(failure, this.exit!)
       return this.say(exit, limit, asked)
     } catch (defect) {
-      // A contract whose errors have no codec cannot encode the handler's error, so the caller gets this failure
-      // instead.
+      // A contract whose errors have no codec cannot encode the handler's error, so the caller gets a failure that
+      // names the missing codec.
       const said: Protocol.Failure = {
         _tag: "Defect",
         boxed: box(defect, this.env.self),
@@ -331,8 +331,8 @@ export class IncomingDialog implements CalleePort {
   private failure(exit: Exit.Failure<unknown, unknown>, asked: boolean): Protocol.Failure {
     const { endpoint } = this.handler
     const ending = this.env.cancellation() !== undefined
-    // The producer of a stream runs ahead of its reader, so only a failure after the interruption is one of its
-    // finalizers, and the last word says so.
+    // The producer of a stream runs ahead of its reader, so the last word says whether a failure came after the
+    // interruption, from a finalizer.
     if (asked && endpoint.kind === "stream" && Cause.hasInterrupts(exit.cause)) {
       return cancelledWith(exit.cause, this.env.self, ending)
     }
@@ -363,7 +363,10 @@ const neverStarted = (endpoint: string): Error =>
     `the handler of ${endpoint} ended without calling started: its caller was still waiting for the first value`
   )
 
-/** The error of a handler whose value does not match its schema: it ends the handler, and becomes `PayloadInvalid`. */
+/**
+ * The error of a handler whose value does not match its schema: the error ends the handler, and becomes
+ * `PayloadInvalid` for the caller.
+ */
 class InvalidResult {
   readonly part: string
   readonly issue: string

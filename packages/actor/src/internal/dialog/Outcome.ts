@@ -1,5 +1,5 @@
 /**
- * The last word of a dialog as its caller gets it: the value, the endpoint's own error, or an `ActorError`.
+ * The last word of a dialog in the form for its caller: the value, the endpoint's own error, or an `ActorError`.
  *
  * @since 0.1.0
  */
@@ -35,7 +35,9 @@ export const introduceAgain = (payload: Uint8Array, endpoint: AnyEndpoint, chann
   if (Failure.isRefusal(payload)) channel.sendDigestAgain(endpoint)
 }
 
-/** The meaning of a dialog's last word for its caller: the value, the endpoint's own error, or an `ActorError`. */
+/**
+ * Turns the last word of a dialog into its caller's result: the value, the endpoint's own error, or an `ActorError`.
+ */
 export const outcome = (
   settled: Settled,
   endpoint: AnyEndpoint,

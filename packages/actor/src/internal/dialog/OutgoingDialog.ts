@@ -3,11 +3,13 @@
  *
  *   run      Start -> one answer                         stream   Start -> chunks, paid for by credit -> the end
  *
- * An interrupted caller sends one Cancel and waits for the callee's last word: it resumes when the far finalizers have
- * run, or the bound has passed. A dialog whose cancel has passed its bound is listed as stuck, and the owner of the
- * actor continues with the shutdown ladder. A far finalizer that failed is part of the caller's cause.
+ * An interrupted caller sends one Cancel and waits for the callee's last word: the caller resumes when the far
+ * finalizers have run, or the bound of the cancel has passed. A dialog whose cancel has passed its bound is listed as
+ * stuck, and the owner of the actor continues with the shutdown ladder. A far finalizer that failed is part of the
+ * caller's cause.
  *
- * A call is checked and encoded before its dialog is registered, so that no step in between can throw.
+ * A call is checked and encoded before its dialog is registered, so that no step between the registration and the
+ * `Start` can throw.
  *
  * @since 0.1.0
  */
@@ -49,7 +51,7 @@ import * as Spans from "./Spans.ts"
 
 export type Delivered = Extract<Dialog.CallerAction, { readonly _tag: "Deliver" }>["word"]
 
-/** The owner of a dialog, which gets the dialog's words, and once its outcome. */
+/** The code that opened a dialog, which gets the dialog's words, and once its outcome. */
 export interface Listener {
   readonly delivered: (word: Delivered) => void
   readonly settled: (settled: Settled) => void
@@ -138,7 +140,10 @@ export class OutgoingDialog implements CallerPort {
     listener.collect?.(into, place)
   }
 
-  /** True when no last word is awaited: it has come, or the bound of the caller's cancel has passed. */
+  /**
+   * True when no last word of this dialog is awaited: the last word has come, or the bound of the caller's cancel has
+   * passed.
+   */
   get isSettled(): boolean {
     return Dialog.isSettled(this.state)
   }
@@ -170,7 +175,7 @@ export class OutgoingDialog implements CallerPort {
     this.waiting.add(callback)
   }
 
-  /** Ends this side's half of the dialog. */
+  /** Says `Stop`, which ends this side's half of the dialog. */
   stop(): void {
     this.input({ _tag: "Stop" })
   }
@@ -234,10 +239,11 @@ export const cancelAndWait = (
     const { context } = fiber
     const unheard = (failure: Cause.Cause<unknown>) => reportUnread(env, context, channel.peer, endpoint, failure)
     return Effect.callback<void>((resume) => {
-      // The state is checked again in the step that registers the callback, because the fiber may have been preempted
-      // before.
+      // The step that registers the callback checks the state of the dialog again, because the fiber may have been
+      // preempted before.
       if (dialog.isSettled) return resume(Effect.void)
-      // The bound runs outside this fiber: the fiber is being interrupted, so a sleep in it would end at once.
+      // The bound of the cancel runs outside the caller's fiber, which is being interrupted, so that a sleep in this
+      // fiber would end at once.
       const forget = within(channel, context, bound, () => {
         if (dialog.isSettled) return
         dialog.elapsed((settled) => {
@@ -254,7 +260,7 @@ export const cancelAndWait = (
     })
   })
 
-/** Cancels the dialog for this reason. A failure of the far cleanup becomes the outcome of the dialog. */
+/** Cancels the dialog for the given reason. A failure of the far cleanup becomes the outcome of the dialog. */
 const cancelAs = (
   dialog: OutgoingDialog,
   channel: PeerChannel,
@@ -269,7 +275,7 @@ const cancelAs = (
 
 /**
  * The failure of the callee's cleanup after a cancel. `unheard` gets a failure that arrived while the cancel was under
- * way: a local call would not have such a failure, so the caller does not fail with it.
+ * way: the caller does not fail with a late failure, because a local call would not have one.
  */
 const cleanupOf = (
   settled: Settled,
@@ -349,7 +355,7 @@ export const whenAdmitted = <A, E, R>(channel: PeerChannel, begin: Effect.Effect
     if (writer.admitsStart) return begin
     // The caller resumes within the callback, so that its dialog has begun before the next waiting caller is asked.
     const turn = Effect.callback<void>((resume) => {
-      // The code asks the writer again, because the fiber may have been preempted since the first check.
+      // The caller asks the writer again, because its fiber may have been preempted since the first check.
       if (writer.admitsStart) return resume(Effect.void)
       const stopWaiting = writer.whenAdmitted(() => resume(Effect.void))
       return Effect.sync(stopWaiting)

@@ -15,7 +15,10 @@ import type { CalleePort, CallerPort } from "../channel/Port.ts"
 import { type ActorError, type ActorId, ActorLost } from "../errors/ActorError.ts"
 import { box } from "../errors/Boxing.ts"
 
-/** The state of a relayed dialog. In `cancelled` the caller has asked for the end; a second cancel is not passed on. */
+/**
+ * The state of a relayed dialog. A relay in the state `cancelled` passes on no second cancel, because the caller has
+ * already asked for the end.
+ */
 type Phase = "open" | "cancelled" | "caller-gone" | "over"
 
 class Relay {

@@ -32,11 +32,14 @@ export const attributesOf = (endpoint: string, self: ActorId, peer: ActorId): Re
 const isTraced = ({ cache }: Fiber.Fiber<unknown, unknown>): boolean =>
   cache.span !== undefined && cache.tracer !== undefined && cache.tracer !== Tracer.nativeTracer && cache.tracerEnabled
 
-/** The last context that was asked, and its answer: most handlers of an actor have one context. */
+/**
+ * The last context that `areRead` was asked about, and the answer, which are kept because most handlers of an actor
+ * have one context.
+ */
 let asked: Context.Context<never> | undefined
 let answer = false
 
-/** True in a context whose spans are read: those of Effect's default tracer never are. */
+/** True for a context whose spans are read; the spans of Effect's default tracer are never read. */
 export const areRead = (context: Context.Context<never>): boolean => {
   if (context === asked) return answer
   asked = context
@@ -54,7 +57,7 @@ const begun = (
   clock: fiber.getRef(Clock.Clock)
 })
 
-/** The span of a call that is about to begin; `undefined` for the runtime's own calls. */
+/** Begins the span of a call that is about to begin; `undefined` for the runtime's own calls. */
 export const ofCall = (
   fiber: Fiber.Fiber<unknown, unknown>,
   endpoint: string,
@@ -65,13 +68,13 @@ export const ofCall = (
     ? undefined
     : begun(fiber, endpoint, "client", attributesOf(endpoint, self, peer))
 
-/** The span of a start, whose steps are events of the span. */
+/** Begins the span of an actor's start, whose steps become events of the span. */
 export const ofStart = (fiber: Fiber.Fiber<unknown, unknown>, name: string, self: ActorId): Begun | undefined =>
   isTraced(fiber)
     ? begun(fiber, "furrow.start", "internal", { "furrow.actor": formatActor(self), "furrow.child": name })
     : undefined
 
-/** Notes a step in a span. */
+/** Adds a step to a span as an event. */
 export const note = (begun: Begun | undefined, step: string): void =>
   begun?.span.event(step, begun.clock.currentTimeNanosUnsafe())
 

@@ -1,10 +1,10 @@
 /**
  * The questions of an actor to the registrar of its tree: their contract, and a client for it. The root serves the
- * contract like any endpoint of its own (`RegistrarService`). An actor right below the root asks over the connection to
- * its parent; a deeper actor asks over a connection that it dials to the root.
+ * contract like any endpoint of its own (`RegistrarService`). An actor whose parent is the root asks over the
+ * connection to its parent; any other actor asks over a connection that it dials to the root.
  *
  * Parents register their children, because a parent knows when a child is ready and when it has ended. A parent learns
- * of the end from the exit of the process, and not from a lease.
+ * of the end of a child from the exit of its process, and not from a lease.
  *
  * @since 0.1.0
  */
@@ -74,8 +74,9 @@ export interface Directory {
    */
   readonly claim: (entry: Entry) => Effect.Effect<void, ActorError>
   /**
-   * Lists an actor, once its process number is known. An actor that takes over the role of another actor is listed in
-   * the place of that actor, in the same step: `replaces` is the uuid of the earlier actor, which may be gone already.
+   * Lists an actor that is ready, with its process number. An actor that takes over the role of another actor is listed
+   * in the place of that actor, in the same step: `replaces` is the uuid of the earlier actor, which may be gone
+   * already.
    */
   readonly ready: (uuid: string, pid: number, replaces?: string) => Effect.Effect<void, ActorError>
   /** Reports the end of an actor. The report never fails, because a tree whose registrar is gone has ended. */
@@ -109,7 +110,7 @@ export interface RootAddress {
   readonly addresses: ReadonlyArray<Address>
 }
 
-/** The largest number of entries in one piece; reading more at once would hold up the event loop. */
+/** The largest number of entries in one piece of a list; reading more entries at once would hold up the event loop. */
 const pieceEntries = 256
 
 /** Cuts entries into pieces, so that the event loop runs other work between two pieces. */
@@ -133,7 +134,7 @@ export const pieces = <E>(changes: Stream.Stream<Change, E>): Stream.Stream<Piec
       )
   )
 
-/** Joins the pieces that crossed to whole changes. */
+/** Joins the pieces of changes that crossed to whole changes. */
 const whole = <E>(changes: Stream.Stream<Piece, E>): Stream.Stream<Change, E> =>
   Stream.suspend(() => {
     let before: Array<Entry> = []
@@ -147,7 +148,10 @@ const whole = <E>(changes: Stream.Stream<Piece, E>): Stream.Stream<Change, E> =>
     })
   })
 
-/** Derives what the first report of an end needs, so that the report itself takes no time when its actor is gone. */
+/**
+ * Derives the codecs of the report of an actor's end in advance, so that the first report costs no time for the
+ * derivation.
+ */
 export const prepareGone = (): void => {
   const { endpoint } = contract.gone
   codecs(endpoint).payload.encode({ uuid: "" })
@@ -162,7 +166,7 @@ export const silent = (asked: string, bound: number): ActorUnreachable =>
     reason: `${asked} did not answer within ${bound} ms (Timeouts.connect)`
   })
 
-/** The client of a registrar at the other end of a connection; the connection is made at the first question. */
+/** The client of a registrar at the other end of a connection; the client connects at its first question. */
 export const remote = (connect: Effect.Effect<PeerChannel, ActorError>, env: DialogContext): Directory => {
   const ask = (call: Call<AnyEndpoint>): Effect.Effect<any, any> =>
     onOwnAccount(Effect.flatMap(connect, (channel) => Caller.run(channel, env, call)))

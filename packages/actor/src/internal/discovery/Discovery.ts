@@ -25,13 +25,13 @@ export interface DiscoveryTree {
   /** The entry of the root in the registry. */
   readonly root: Entry
   /**
-   * The own registrar of the tree for which the Discovery is opened. The registrar decides about the names of the tree,
-   * so a Discovery asks, follows or wraps the registrar: parents and children do not know a name that was not claimed
-   * in the registrar. The Discovery lists actors of other trees in this registrar, too.
+   * The registrar of the tree for which the Discovery is opened. The registrar decides about the names of the tree, so
+   * a Discovery asks, follows or wraps the registrar: parents and children do not know a name that was not claimed in
+   * the registrar. The Discovery lists actors of other trees in this registrar, too.
    */
   readonly registrar: TreeRegistrar
   /**
-   * True when an actor of this tree has ended. The question goes to the actor's own ancestors, and takes no longer than
+   * True when an actor of this tree has ended. The check asks the actor's own ancestors, and takes no longer than
    * `Timeouts.connect`.
    */
   readonly isGone: (entry: Entry) => Effect.Effect<boolean>
@@ -65,7 +65,7 @@ export interface DiscoveryTree {
  * @since 0.1.0
  */
 export class Discovery extends Context.Service<Discovery, {
-  /** Opens a Discovery for a tree; it is closed with the Scope, after the last actor. */
+  /** Opens the Discovery for a tree; the Discovery is closed with the Scope, after the last actor of the tree. */
   readonly open: (tree: DiscoveryTree) => Effect.Effect<Directory, RuntimeLayerError, Scope.Scope>
 }>()("@furrow/actor/Discovery") {}
 

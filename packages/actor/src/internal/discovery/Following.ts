@@ -1,6 +1,6 @@
 /**
- * Follows the other trees of an engine: reads what the engine lists at each hint, and at least four times in each
- * lease, and tells its reader, which is the registrar of a tree or a tool.
+ * Follows the other trees of an engine: reads the list of the engine at each hint, and at least four times in each
+ * lease, and tells the registrar of a tree or a tool.
  *
  * An outage of the engine leaves the list of actors unchanged. Every watcher of the registry gets a snapshot when the
  * engine answers again after an outage.
@@ -122,7 +122,7 @@ export class Follower {
       yield* latch.close
       const hasFailed = yield* Effect.match(this.look, { onFailure: () => true, onSuccess: () => false })
       if (hasFailed) this.failing.add(this)
-      // The watchers get one new snapshot when all engines of this reader answer again.
+      // The watchers of the registry get one new snapshot when all engines of this reader answer again.
       else if (this.failing.delete(this) && this.failing.size === 0) this.reader.registrar.gap()
       const pause = leases.lease.ttlMillis * (hasFailed ? part.afterFailure : part.again)
       yield* Effect.raceFirst(latch.await, Effect.sleep(pause))

@@ -26,7 +26,9 @@ export type State = ReadonlyMap<string, Tree>
 
 export const initial: State = new Map()
 
-/** A key of a tree as the engine listed it; `head` is `undefined` when its value cannot be understood. */
+/**
+ * The key of a tree in the list of the engine; `head` is `undefined` when the value of the key cannot be understood.
+ */
 export interface Seen {
   readonly root: string
   readonly token: Token
@@ -34,9 +36,9 @@ export interface Seen {
 }
 
 export type Input =
-  /** All trees that the engine lists now. */
+  /** The engine has listed all its trees, which are in `seen`. */
   | { readonly _tag: "Listed"; readonly seen: ReadonlyArray<Seen> }
-  /** A page was read; `page` is `undefined` when the key is missing, or its value is no page. */
+  /** A page was read; `page` is `undefined` when the key of the page is missing, or its value is no page. */
   | { readonly _tag: "Read"; readonly root: string; readonly number: number; readonly page: Page | undefined }
 
 export interface Outcome {
@@ -60,7 +62,7 @@ const listed = (state: State, seen: ReadonlyArray<Seen>): readonly [State, Outco
   for (const { head, root, token } of seen) {
     const before = state.get(root)
     if (head !== undefined) next.set(root, { head, token, pages: before?.pages ?? HashMap.empty() })
-    // A head of a newer version cannot be read, so the known one before it stays.
+    // A head of a newer version cannot be read, so the previously known head of the tree stays.
     else if (before !== undefined) next.set(root, before)
   }
   const gone = Array.from(state).filter(([root]) => !next.has(root))
@@ -83,7 +85,7 @@ export const step = (state: State, input: Input): readonly [State, Outcome] =>
     ? listed(state, input.seen)
     : read(state, input.root, input.number, input.page)
 
-/** The numbers of the pages of a tree that have to be read. */
+/** Returns the numbers of the pages of a tree that have to be read. */
 export const wanted = (state: State, root: string): ReadonlyArray<number> => {
   const tree = state.get(root)
   return tree === undefined ? [] : tree.head.pages.flatMap((revision, number) => {

@@ -6,13 +6,16 @@
 import type { HandshakeResult } from "../channel/PeerChannel.ts"
 import { type ActorError, ActorLost } from "../errors/ActorError.ts"
 
-/** The mark that the peer refused this connection because the pair has another one, or is about to have it. */
+/**
+ * The mark that the peer refused this connection because the two actors have another connection, or are about to have
+ * it.
+ */
 export class Duplicate {}
 
 export const isDuplicate = (result: HandshakeResult): boolean =>
   result._tag === "Refused" && result.refusal.reason === "duplicate"
 
-/** The connection ended in its greeting. The peer has no name yet, so the usual error of a loss would name no actor. */
+/** The mark that a connection ended in its greeting, before the peer had a name that an `ActorLost` could contain. */
 export class HungUp {
   readonly hungUp: string
   constructor(error: ActorError) {

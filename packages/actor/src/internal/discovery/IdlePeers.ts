@@ -1,8 +1,8 @@
 /**
- * The end of connections between machines that neither side uses. One side asks, and the other one closes the connection
- * where it does not use the connection either.
+ * The end of connections between machines that neither side uses. One side asks for the end, and the other side closes
+ * the connection if it does not use the connection either.
  *
- * A connection of which this side holds portals is closed only while its peer can be found again.
+ * An idle connection under portals of this side is closed only while its peer can be found again.
  *
  * @since 0.2.0
  */
@@ -16,7 +16,7 @@ import type { ActorRefData } from "../settings/ActorRef.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import type { PeersOptions } from "./Peers.ts"
 
-/** The connections of the actor, as far as they are needed here. */
+/** The functions on the connections of the actor that the closing of idle connections needs. */
 interface Connections {
   readonly connect: (ref: ActorRefData) => Effect.Effect<PeerChannel, ActorError>
   readonly isEnding: () => boolean
@@ -25,13 +25,13 @@ interface Connections {
 
 type Options = Pick<PeersOptions, "context" | "locate" | "rest">
 
-/** The reference of an actor of which nothing but its identity is known. */
+/** Makes the reference of an actor of which only the identity is known. */
 const alone = (actor: ActorId): ActorRefData => ({ actor, path: [actor.uuid], service: null, exposed: [] })
 
 export class IdlePeers {
   private readonly options: Options
   private readonly connections: Connections
-  /** Connections that have retired here, and whose peers have not hung up yet. */
+  /** Connections that this side has retired, and whose peers have not hung up yet. */
   private readonly leaving = new Map<PeerChannel, Fiber.Fiber<unknown>>()
 
   constructor(options: Options, connections: Connections) {
@@ -47,7 +47,7 @@ export class IdlePeers {
     return Effect.runForkWith(this.options.context)(effect)
   }
 
-  /** Gives a connection that may retire the way to its successor. */
+  /** Sets, for a connection that may retire, the way to its successor. */
   opened(channel: PeerChannel): void {
     if (!channel.canDieSilently) return
     const again = (ref: ActorRefData | undefined) => this.connections.connect(ref ?? alone(channel.peer))
@@ -61,7 +61,7 @@ export class IdlePeers {
     this.fork(Effect.flatMap(this.canRest(channel), (can) => can ? Effect.ignore(rest(channel)) : Effect.void))
   }
 
-  /** Answers a peer that wants to close its connection to this actor, because it does not use the connection. */
+  /** Answers a peer that asks to close its connection to this actor, because the peer does not use the connection. */
   agree(peer: string): Effect.Effect<void> {
     return Effect.suspend(() => {
       const channel = this.connections.channelTo(peer)
@@ -71,8 +71,8 @@ export class IdlePeers {
   }
 
   /**
-   * True where a connection may be closed that neither side uses. A peer that this side has asked for a connection has to
-   * be found again.
+   * True for an idle connection that may be closed: a peer that this side has dialled must be found again at the next
+   * use.
    */
   private canRest({ parting: { succession } }: PeerChannel): Effect.Effect<boolean> {
     const { connect, idle } = this.timeouts
@@ -86,7 +86,10 @@ export class IdlePeers {
     return Effect.match(located, { onFailure: () => false, onSuccess: (addresses) => addresses.length > 0 })
   }
 
-  /** Keeps a retired connection until its peer has read the last word, and hangs up: a cut could overtake the word. */
+  /**
+   * Keeps a retired connection until its peer has read the last word, and hangs up, because a cut could overtake the
+   * last word.
+   */
   leaveLast(channel: PeerChannel): void {
     const cut = () => {
       this.leaving.get(channel)?.interruptUnsafe()

@@ -1,7 +1,7 @@
 /**
  * The connections of an actor to actors that are neither its parent nor its children. Each pair of actors has one
- * connection, which is made when it is first needed and carries the dialogs of both sides. The machine `Rendezvous`
- * decides, and this module carries out its actions.
+ * connection, which is made at its first use and carries the dialogs of both sides. The machine `Rendezvous` decides,
+ * and this module carries out its actions.
  *
  * An actor begins to listen when its address is first requested. An actor that dials in is a stranger until it has
  * proven that it knows the secret of the tree. The greeting of a stranger has a limited size and time, and no handler
@@ -43,8 +43,8 @@ import { IdlePeers } from "./IdlePeers.ts"
 const maxStrangerGreetingBytes = 16 * 1024
 
 /**
- * Milliseconds before a refused duplicate is dialled again: one side may not have noticed yet that an older connection
- * ended.
+ * Milliseconds before a refused duplicate is dialled again: one of the two sides may not have noticed yet that their
+ * older connection ended.
  */
 const duplicateRetryMillis = 50
 
@@ -72,7 +72,10 @@ export interface PeersOptions {
   /** The existing connection to this actor's parent or to one of its children. */
   readonly relative: (uuid: string) => PeerChannel | undefined
   readonly serve: (channel: PeerChannel) => PeerRouter
-  /** Asks a peer to close a connection that this side does not use. Absent where connections stay. */
+  /**
+   * Asks a peer to close a connection that this side does not use. The function is absent in an actor whose idle
+   * connections stay open.
+   */
   readonly rest?: ((channel: PeerChannel) => Effect.Effect<unknown, unknown>) | undefined
   /** Handles the request of a peer to end this actor. */
   readonly cancelActor: (message: CancelActor, channel: PeerChannel) => void
@@ -94,7 +97,7 @@ export interface NotThere {
   readonly reason: string
 }
 
-/** A dial for which callers wait, with the fiber to interrupt when the dial is called off. */
+/** A dial under way, with the callers that wait for the connection, and with the fiber of the dial. */
 interface Dial {
   readonly ref: ActorRefData
   readonly done: Deferred.Deferred<PeerChannel, Unreachable>
@@ -126,7 +129,7 @@ export class Peers {
   /** The timer of each stranger, which bounds its greeting. */
   private readonly bounds = new Map<Connection, Running>()
   private readonly signsOfLife: SignsOfLife
-  /** The end of connections that neither side uses. */
+  /** The part of this module that closes connections which neither side uses. */
   readonly idle: IdlePeers
   private farewell: Farewell = { how: { _tag: "Returned" }, cleanup: [] }
   private listener: Deferred.Deferred<Doors, NotThere> | undefined
@@ -325,7 +328,7 @@ export class Peers {
       this.dials.set(uuid, dial)
       this.input({ _tag: "Wanted", peer: uuid, usable })
       return Effect.map(Deferred.await(dial.done), (channel) => {
-        // The peer is dialled again by the reference with which it was asked for.
+        // The successor of a retired connection is dialled by the reference with which this side asked for the peer.
         if (channel.parting.succession !== undefined) channel.parting.succession.ref = ref
         return channel
       })
@@ -443,7 +446,7 @@ export class Peers {
     })
   }
 
-  /** Resolves when the connection to a peer has ended; true where the peer had said `Bye`. */
+  /** Resolves when the connection to a peer has ended, with true if the peer had said `Bye`. */
   ended(channel: PeerChannel): Effect.Effect<boolean> {
     return Effect.callback((resume) =>
       Effect.sync(channel.whenClosed(() => resume(Effect.sync(() => channel.bye !== undefined))))
@@ -461,8 +464,8 @@ export class Peers {
   }
 
   /**
-   * Says `Bye` to every peer and closes all connections. Dialogs of a peer that are still open end as the farewell
-   * says.
+   * Says `Bye` to every peer of the actor and closes all their connections. Dialogs of a peer that are still open end
+   * as the farewell says.
    */
   close(farewell?: Farewell): void {
     this.farewell = farewell ?? this.farewell
@@ -495,7 +498,8 @@ const quietly = (f: () => void): void => {
   try {
     f()
   } catch {
-    // The error of closing the connection is dropped, because the connection is not used any more.
+    // The error of a driver that throws while it closes a connection is dropped, because the connection is not used any
+    // more.
   }
 }
 
@@ -511,7 +515,9 @@ export const authOf = ({ authenticator }: Network, connection: Connection): Auth
   return auth === undefined || binding === undefined ? auth : { ...auth, binding }
 }
 
-/** True for an error that speaks of an address, and not of the actor that listened there. */
+/**
+ * True for the error of an address at which nothing listens, which says nothing about the actor that listened there.
+ */
 const isNobodyThere = (why: NotThere | TransportError): why is TransportError =>
   why instanceof TransportError && why.gone
 

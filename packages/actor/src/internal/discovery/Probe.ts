@@ -1,6 +1,6 @@
 /**
- * Asks which actor listens at an address; both sides prove themselves as other peers do. No call crosses the connection
- * of a probe, because calls to the actor use another connection.
+ * A probe asks which actor listens at an address; both sides of the probe prove themselves as other peers do. Calls to
+ * the found actor use another connection than the probe.
  *
  * @since 0.2.0
  */

@@ -3,17 +3,17 @@
  *
  *   (absent) --Claim--> starting --Ready--> ready --Transfer--> replaced     Gone, from each: absent, and all below it too
  *
- * Names are shared unless an actor claims a name alone: no other actor may then have that name, whichever came first. A
- * claim holds a name before the actor's process exists. Only one of two actors that claim one name alone is therefore
- * started. An actor that is starting is not listed. An actor whose parent is not registered cannot be added, because
- * the report about the actor came after the parent's end.
+ * Names are shared unless an actor claims a name alone: no other actor may have a name that an actor holds alone,
+ * whichever of the two actors came first. A claim holds a name before the actor's process exists. Of two actors that
+ * claim one name alone, only one is started. An actor that is starting is not listed. An actor whose parent is not
+ * registered cannot be added, because its parent had ended before the report about the actor came.
  *
- * Actors that play one role hold a unique name together, and one of these actors is listed. A transfer lists another
- * player of the role in the same step, so the name is never free in between. The earlier player of a role holds the
- * name of the role until this player is gone.
+ * Actors that play one role hold a unique name together, and one of these actors is listed. A transfer lists the new
+ * player of a role in the step that unlists the old player, so the name is never free in between. The replaced player
+ * of a role holds the name of the role until it is gone.
  *
- * Actors of other trees are listed behind the actors of this tree, as their own trees report them (`Found`, `Lost`). An
- * actor of another tree holds no name in this registrar, so a claim does not look at it.
+ * Actors of other trees are listed behind the actors of this tree, as their own trees report them (`Found`, `Lost`). A
+ * claim ignores actors of other trees, because these hold no name in this registrar.
  *
  * Indexes replace scans and sorts: actors of one name are kept in the order in which they became ready, and children
  * below their parents.
@@ -27,8 +27,9 @@ import type { Entry } from "../settings/ActorRef.ts"
 import { isBelow } from "../settings/ActorRef.ts"
 
 /**
- * The news that a watcher gets: first all actors that are listed, then each change. `why` is `ended`, or `stale` if the
- * actor was found gone before its parent reported it, or `replaced` if another actor took over its role.
+ * The news that a watcher of the registry gets: all listed actors at first, and each later change. The reason `why` of
+ * a removal is `ended`, `stale` if the actor was found gone before its parent reported its end, or `replaced` if
+ * another actor took over its role.
  *
  * @category models
  * @since 0.1.0
@@ -50,11 +51,16 @@ interface Held {
   readonly tier: Tier
   /** The number of engines that list an actor of another tree. */
   readonly sources: number
-  /** The position in the order of becoming ready: of two actors with one name the later one is found first. */
+  /**
+   * The position of the actor in the order of becoming ready; a search for a name finds the latest ready actor first.
+   */
   readonly order: number
 }
 
-/** A link in a block of actors that became ready, the last one first. A walk passes over links of actors that are gone. */
+/**
+ * A link in a block of actors that became ready, the latest actor first. A walk over the list skips links of actors
+ * that are gone.
+ */
 interface Link {
   readonly uuid: string
   readonly order: number
@@ -62,28 +68,28 @@ interface Link {
 }
 
 /**
- * Actors that became ready one after the other. A list is a chain of blocks, the last one first: links of actors that are
- * gone are dropped block by block, so that no removal costs more than the links of one block.
+ * A block of actors that became ready one after the other. A list of actors is a chain of blocks, the latest block
+ * first. Links of gone actors are dropped block by block, so that a removal costs at most the links of one block.
  */
 interface Block {
-  /** The order of the first actor that the block has held. */
+  /** The position, in the order of becoming ready, of the first actor in the block. */
   readonly since: number
   readonly head: Link | undefined
-  /** The number of links, with those of actors that are gone. */
+  /** The number of links in the block, including links of actors that are gone. */
   readonly links: number
-  /** The number of links whose actors are not gone. */
+  /** The number of links in the block whose actors are not gone. */
   readonly alive: number
   readonly older: Block | undefined
 }
 
-/** The most links in one block: looking at all of them takes a fraction of a millisecond. */
+/** The largest number of links in one block, so that a look at all its links takes a fraction of a millisecond. */
 const blockLinks = 512
 
 /** The listed actors, either of one name or of all names. */
 interface Listed {
   /** One chain of blocks for each tier. */
   readonly chains: readonly [Block | undefined, Block | undefined, Block | undefined]
-  /** The number of actors that are listed or hold a name here. */
+  /** The number of actors that this list counts, because they are listed or hold a name. */
   readonly held: number
 }
 
@@ -91,14 +97,14 @@ interface Listed {
 interface Named extends Listed {
   /** The uuids of the actors of this tree that hold the name. */
   readonly uuids: HashSet.HashSet<string>
-  /** The number of actors that hold this name alone. */
+  /** The number of actors that hold this name alone, as players of one role. */
   readonly unique: number
 }
 
 export interface State {
   readonly held: HashMap.HashMap<string, Held>
   readonly names: HashMap.HashMap<string, Named>
-  /** The children of each parent that has at least one. */
+  /** The children of each registered actor that has at least one child. */
   readonly children: HashMap.HashMap<string, HashSet.HashSet<string>>
   readonly all: Listed
   readonly order: number
@@ -111,9 +117,9 @@ export type Input =
   /** The actor is ready, and takes over the role of `from`, an actor that may be gone already. */
   | { readonly _tag: "Transfer"; readonly uuid: string; readonly pid: number; readonly from: string }
   | { readonly _tag: "Gone"; readonly uuid: string; readonly why: "ended" | "stale" }
-  /** An engine reports actors of other trees that are listed there. */
+  /** An engine reports actors of other trees that the engine lists. */
   | { readonly _tag: "Found"; readonly entries: ReadonlyArray<Entry>; readonly tier: 1 | 2 }
-  /** An engine does not list these actors any more. */
+  /** An engine no longer lists the actors in `uuids`. */
   | { readonly _tag: "Lost"; readonly uuids: ReadonlyArray<string>; readonly why: "ended" | "stale" }
 
 export type Outcome =
@@ -162,7 +168,7 @@ const isSameRole = (a: Entry, b: Entry): boolean =>
 const claim = (state: State, entry: Entry): readonly [State, Outcome] => {
   const { name, uuid } = entry.actor
   const known = heldOf(state, uuid)?.entry
-  // A claim of a name that the same actor repeats counts once.
+  // A repeated claim of a name by the same actor counts once.
   if (known !== undefined) {
     return [state, known.actor.name === name && isSame(known.path, entry.path) ? nothing : orphan]
   }
@@ -211,7 +217,7 @@ const withChain = <L extends Listed>(
   return { ...listed, chains }
 }
 
-/** Makes the links of a block again: those whose actors are not gone, in front of the links `behind`. */
+/** Rebuilds the links of a block without the actors that are gone, in front of the links `behind`. */
 const relinked = (state: State, head: Link | undefined, behind: Link | undefined): Link | undefined => {
   const kept: Array<Link> = []
   for (let link = head; link !== undefined; link = link.next) {
@@ -220,7 +226,10 @@ const relinked = (state: State, head: Link | undefined, behind: Link | undefined
   return kept.reduceRight<Link | undefined>((next, { order, uuid }) => ({ uuid, order, next }), behind)
 }
 
-/** A block with one actor less. Its links are made again once more than half of them belong to actors that are gone. */
+/**
+ * Removes one actor from a block. The links of the block are rebuilt once more than half of them belong to actors that
+ * are gone.
+ */
 const reduced = (state: State, block: Block): Block | undefined => {
   const { head, older } = block
   const alive = block.alive - 1
@@ -234,7 +243,7 @@ const reduced = (state: State, block: Block): Block | undefined => {
     : { ...block, head: relinked(state, head, undefined), links: alive, alive }
 }
 
-/** The chain of blocks without the actor that became ready in this order. */
+/** Returns the chain of blocks without the actor at the given position in the order of becoming ready. */
 const unlinked = (state: State, newest: Block | undefined, order: number): Block | undefined => {
   const newer: Array<Block> = []
   let block = newest
@@ -244,7 +253,7 @@ const unlinked = (state: State, newest: Block | undefined, order: number): Block
     : newer.reduceRight<Block | undefined>((older, block) => ({ ...block, older }), reduced(state, block))
 }
 
-/** Counts one actor less, and takes it from its list where it was listed. */
+/** Counts one actor less under a name, and removes the actor from the list if it was listed. */
 const fewer = <L extends Listed>(state: State, before: L, { order, phase, tier }: Held): L => {
   const listed = { ...before, held: before.held - 1 }
   return phase === "starting" ? listed : withChain(listed, tier, (newest) => unlinked(state, newest, order))
@@ -297,7 +306,7 @@ const gone = (state: State, uuid: string, why: "ended" | "stale"): readonly [Sta
   // No parent in this tree reports the end of an actor of another tree.
   if (held.tier > 0) return why === "ended" ? [state, nothing] : lost(state, [uuid], why, Infinity)
   const ending = family(state, uuid)
-  // The deepest actors are removed first, so that no actor is listed whose parent is not.
+  // The deepest actors of a family are removed first, so that no actor is listed whose parent is not listed.
   ending.sort((a, b) => b.entry.path.length - a.entry.path.length || b.order - a.order)
   return [ending.reduce(remove, state), {
     _tag: "Changed",
@@ -402,7 +411,7 @@ export const step = (state: State, input: Input): readonly [State, Outcome] => {
   }
 }
 
-/** The listed actors of these blocks. */
+/** Iterates over the listed actors of a chain of blocks. */
 function* linked(state: State, newest: Block | undefined): Generator<Held> {
   for (let block = newest; block !== undefined; block = block.older) {
     for (let link = block.head; link !== undefined; link = link.next) {
@@ -413,8 +422,8 @@ function* linked(state: State, newest: Block | undefined): Generator<Held> {
 }
 
 /**
- * Walks over the ready actors of one name, or of all names: those of this tree first, and in each tier the latest
- * first.
+ * Walks over the ready actors of one name, or of all names: the walk gives actors of this tree first, and in each tier
+ * the latest ready actor first.
  */
 export function* walk(state: State, name: string | undefined, tiers: number | undefined): Generator<Entry> {
   const { chains } = name === undefined ? state.all : named(state, name)
@@ -431,7 +440,7 @@ export const entries = (state: State, name?: string, most = Infinity, own = fals
   return found
 }
 
-/** The actor with this uuid, if it is listed. */
+/** Returns the registry entry of the actor with the given uuid, if the actor is listed. */
 export const entryOf = (state: State, uuid: string): Entry | undefined => {
   const held = heldOf(state, uuid)
   return held?.phase === "ready" ? held.entry : undefined

@@ -17,7 +17,7 @@ import type { Entry } from "../settings/ActorRef.ts"
 import { contract, type Directory, inPieces, pieces } from "./Directory.ts"
 import * as Registrar from "./Registrar.ts"
 
-/** The number of changes that may wait for one watcher. */
+/** The number of changes of the registry that may wait for one watcher. */
 const maxPendingChanges = 1024
 
 class Watcher {
@@ -77,7 +77,9 @@ class Watcher {
 /** The number of entries that are gathered in one turn of the event loop. */
 const entriesAtOnce = 2_048
 
-/** Gathers all entries of a walk over one state, and gives other work a turn of the event loop in between. */
+/**
+ * Gathers all entries of a walk over the registrar's state, and lets other work run after each `entriesAtOnce` entries.
+ */
 const gathered = (walk: Iterator<Entry>): Effect.Effect<ReadonlyArray<Entry>> => {
   const entries: Array<Entry> = []
   const more: Effect.Effect<ReadonlyArray<Entry>> = Effect.suspend(() => {
@@ -110,8 +112,8 @@ export interface TreeRegistrar extends Directory {
   /** Gives the actors of this tree, without those of other trees: first a snapshot, then each change. */
   readonly own: Stream.Stream<Registrar.Change>
   /**
-   * Lists actors of other trees; `tier` is 1 on this host, 2 elsewhere. An actor that two engines list stays listed
-   * until both have lost it.
+   * Lists actors of other trees; `tier` is 1 for trees on this host and 2 for trees on other hosts. An actor that two
+   * engines list stays listed until both have lost it.
    */
   readonly found: (entries: ReadonlyArray<Entry>, tier: 1 | 2) => void
   /** Removes actors of other trees from the list. */
@@ -124,7 +126,7 @@ export class RegistrarService implements Directory {
   private state: Registrar.State = Registrar.initial
   private readonly watchers = new Set<Watcher>()
   private readonly options: RegistrarOptions
-  /** The directory as plain functions, so that a Discovery may copy it and replace single functions. */
+  /** The directory as plain functions, so that a Discovery may copy the directory and replace single functions. */
   readonly directory: TreeRegistrar = {
     claim: (entry) => this.claim(entry),
     ready: (uuid, pid, replaces) => this.ready(uuid, pid, replaces),
@@ -279,7 +281,7 @@ export const serveDirectory = (
   ])
 }
 
-/** True for failures that the contract declares: those of an engine, and a name that is taken. */
+/** True for failures that the contract of the directory declares: failures of an engine, and a name that is taken. */
 const crosses = (error: ActorError): boolean => error._tag === "ActorUnreachable" || error._tag === "NameTaken"
 
 const answered = <A>(effect: Effect.Effect<A, ActorError>): Effect.Effect<A, ActorError> =>

@@ -31,7 +31,7 @@ import * as TreePages from "./TreePages.ts"
 import { twice, WideNames } from "./WideNames.ts"
 
 /**
- * Settings of a tree at a shared engine: which trees see its actors, how long its lease lasts, and its host.
+ * Settings of a tree at a shared engine: the trees that see its actors, the duration of its lease, and its host.
  *
  * @category models
  * @since 0.2.0
@@ -56,7 +56,7 @@ export interface SharedOptions {
 
 type Service = Leases["Service"]
 
-/** The engines of the Discoverys that stand over this one for the same tree. */
+/** The key under which a Discovery finds the engines of the Discoverys that stand over it for the same tree. */
 const above = Symbol("engines above")
 
 interface Stacked extends DiscoveryTree {
@@ -72,23 +72,23 @@ const stackedTwice = () =>
     reason: twice
   })
 
-/** Milliseconds for which changes are collected before they are sent. */
+/** The milliseconds for which changes of a tree are collected before they are sent to the engine. */
 const batchMillis = 20
 
 /** The number of changes that are handled in one turn of the event loop. */
 const changesAtOnce = 128
 
-/** The limits of one turn: 4096 entries, and 64 pages. */
+/** The limits of one turn of the event loop: 4096 entries, and 64 pages. */
 const entriesAtOnce = 4_096
 const pagesAtOnce = 64
 
 /** Publishes the entries of one tree for the trees within one reach: a host, or everyone. */
 class Publisher {
   state = TreePages.initial
-  /** The revisions of the pages that the engine holds; `head` is the token under which the engine holds the head. */
+  /** The revisions of the pages that the engine holds; the field `head` holds the token of the published head. */
   private written: Array<number> = []
   private head: Token | undefined
-  /** The time since which another lease has a key of this tree; `Infinity` once a warning has said so. */
+  /** The time since which another lease has a key of this tree; `Infinity` once this has been logged as a warning. */
   private takenSince: number | undefined
   private readonly dirty = Latch.makeUnsafe(true)
   private readonly leases: Service
@@ -117,7 +117,7 @@ class Publisher {
     return this.reach === "everyone" || this.state.pages.length > 0
   }
 
-  /** Writes a key of this tree; `undefined` where the engine did not take it. */
+  /** Writes a key of this tree; `undefined` if the engine did not accept the key. */
   private put(key: string, value: string): Effect.Effect<Token | undefined> {
     return Effect.gen({ self: this }, function*() {
       const created = yield* this.leases.create(key, value)
@@ -127,7 +127,7 @@ class Publisher {
     })
   }
 
-  /** Sends the changes that the engine does not hold yet; false where the engine did not take them. */
+  /** Sends the changes that the engine does not hold yet; false if the engine did not accept them. */
   private readonly send: Effect.Effect<boolean> = Effect.gen({ self: this }, function*() {
     if (!this.isNeeded) return true
     const { host, root, tree } = this.tree
@@ -150,7 +150,10 @@ class Publisher {
     return true
   })
 
-  /** The tree's own lease before this one may have the key for a while. A lease that lives longer is another Discovery's. */
+  /**
+   * Handles a key that another lease holds. An earlier lease of this tree may hold the key for a while; a lease that
+   * holds it longer belongs to another Discovery.
+   */
   private readonly taken: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
     const now = yield* Clock.currentTimeMillis
     this.takenSince ??= now
@@ -159,7 +162,7 @@ class Publisher {
     yield* logWarning(`this tree is not published, because ${twice}`)
   })
 
-  /** Publishes as long as a lease lasts: everything is sent again under a new one. */
+  /** Publishes the tree as long as its lease lasts, and sends all pages again under a new lease. */
   readonly run: Effect.Effect<never> = Effect.gen({ self: this }, function*() {
     const { leases } = this
     const epoch = yield* leases.held
@@ -193,14 +196,16 @@ const reachOf = ({ listed }: Entry, usual: Listing, host: string): TreePages.Rea
   return seenBy === "tree" ? undefined : seenBy === "host" ? `host/${host}` : "everyone"
 }
 
-/** The engine knows the holder of a name from before its start, so the number of its process is looked up. */
+/**
+ * Looks up the process number of a name's holder, because the engine learned of the holder before its process existed.
+ */
 const withPid = (below: Directory) => ({ actor, wanted }: NameTaken) =>
   Effect.flatMap(below.list(wanted), (entries) => {
     const known = entries.find((entry) => entry.actor.uuid === actor.uuid)
     return new NameTaken({ wanted, actor: known?.actor ?? actor })
   })
 
-/** Finds the published entries that a snapshot does not hold, with turns for other work in between. */
+/** Finds the published entries that a snapshot does not hold, and lets other work run during the search. */
 const missing = (publishers: ReadonlyArray<Publisher>, entries: ReadonlyArray<Entry>) =>
   Effect.gen(function*() {
     const ended: Array<TreePages.One> = []
@@ -319,8 +324,8 @@ const share = (
  * Only `unique: true` asks the engine: a start fails with `NameTaken` when an actor of another tree has the name, and
  * with `ActorUnreachable` when the engine does not answer.
  *
- * It stands over a Discovery of the context, so that a tree can be listed by several engines. Without one that is
- * `Discovery.layerTree`. Each engine is given once: a second Discovery over the same one fails with `RuntimeLayerError`.
+ * `layerShared` stands over the Discovery of the context (default: `Discovery.layerTree`), so that several engines can
+ * list a tree. Each engine is given once: a second Discovery over the same engine fails with `RuntimeLayerError`.
  *
  * @example
  * ```ts

@@ -20,7 +20,7 @@ import { ActorId } from "../errors/ActorError.ts"
 import { Entry } from "../settings/ActorRef.ts"
 import type { Change } from "./Registrar.ts"
 
-/** The number of entries in one page: together some ten thousand bytes, which every engine holds in one value. */
+/** The number of entries in one page: together about ten thousand bytes, which every engine holds in one value. */
 export const pageEntries = 64
 
 export interface Page {
@@ -43,7 +43,7 @@ export interface State {
 
 export const initial: State = { revision: 0, pages: [], places: HashMap.empty(), room: undefined }
 
-/** The next state of the pages, while one batch of changes is applied. */
+/** The pages of a tree while one batch of changes is applied. */
 interface Draft {
   readonly pages: Array<Page>
   places: State["places"]
@@ -82,12 +82,14 @@ const drop = (draft: Draft, uuid: string): void => {
 /** A change that concerns one entry. */
 export type One = Exclude<Change, { readonly _tag: "Snapshot" }>
 
-/** The changes that end the entries of a page which a snapshot does not hold any more. */
+/** Returns the changes that end those entries of a page which a snapshot does not hold any more. */
 export const ended = ({ entries }: Page, there: ReadonlySet<string>): ReadonlyArray<One> =>
   Array.from(entries.values()).filter(({ actor }) => !there.has(actor.uuid))
     .map((entry) => ({ _tag: "Down", entry, why: "ended" }) as const)
 
-/** Applies changes of the tree. `shows` says which entries the trees within this reach may see. */
+/**
+ * Applies changes of the tree to its pages. `shows` says which entries the trees within the reach of the pages may see.
+ */
 export const step = (state: State, changes: ReadonlyArray<One>, shows: (entry: Entry) => boolean): State => {
   const draft: Draft = { ...state, pages: [...state.pages], revision: state.revision + 1 }
   for (const change of changes) {
@@ -133,7 +135,7 @@ const shown = ({ listed: _, ...entry }: Entry): Entry => ({
 export const encodePage = ({ entries, revision }: Page): string =>
   JSON.stringify({ revision, entries: Array.from(entries.values(), shown) })
 
-/** Reads a page; `undefined` when the value is no page. Entries that belong to another tree are left out. */
+/** Reads a page; `undefined` when the value is no page. Entries of a page that belong to another tree are left out. */
 export const decodePage = (value: string, root: string): Page | undefined => {
   const page = Option.getOrUndefined(Schema.decodeUnknownOption(pageJson)(value))
   if (page === undefined) return undefined
@@ -141,7 +143,7 @@ export const decodePage = (value: string, root: string): Page | undefined => {
   return { revision: page.revision, entries: new Map(own.map((entry) => [entry.actor.uuid, entry])) }
 }
 
-/** The trees that see the published actors: all trees of an engine, or those of one host. */
+/** The trees that see the published actors: all trees of an engine, or the trees of one host. */
 export type Reach = "everyone" | `host/${string}`
 
 export const headsOf = (reach: Reach): string => `trees/${reach}/`

@@ -32,15 +32,15 @@ const holderJson = Schema.fromJsonString(ActorId)
 const encodeHolder = Schema.encodeSync(holderJson)
 const decodeHolder = Schema.decodeUnknownOption(holderJson)
 
-/** The mistake of a program that stacks one engine twice. */
+/** The text for a program that gives one engine to two Discoverys of a tree. */
 export const twice = "two Discovery.layerShared of this program stand over one engine: give each an engine of its own"
 
-/** Milliseconds for which the end of an actor waits until its name is free at the engine. */
+/** The milliseconds for which the end of an actor waits until its name is free at the engine. */
 const releaseMillis = 1_000
 
 export class WideNames {
   private readonly names = new Map<string, Name>()
-  /** The keys that are being given back. */
+  /** The keys that the tree is giving back to the engine. */
   private readonly leaving = new Set<string>()
   private readonly leases: Leases["Service"]
   private readonly scope: Scope.Scope
@@ -85,7 +85,7 @@ export class WideNames {
             if (by?.uuid === actor.uuid) return yield* heldTwice(actor.name)
             return yield* new NameTaken({ wanted: actor.name, actor: by ?? actor })
           }
-          // The engine may have granted the name although the answer failed, so the key is given back.
+          // The engine may have granted a name although its answer failed, so the key of the name is given back.
           yield* this.leave(key)
           return yield* unknown(actor.name)
         })
@@ -94,8 +94,8 @@ export class WideNames {
   }
 
   /**
-   * Asks the engine for a key under the tree's lease. If the lease has expired, a new lease is begun and the engine is
-   * asked once more.
+   * Asks the engine for a key under the tree's lease. If the lease has expired, a new lease begins and the engine is
+   * asked a second time.
    */
   private ask(
     key: string,
@@ -164,7 +164,7 @@ export class WideNames {
     return this.leases.alone(key)(again)
   }
 
-  /** Gives back a key, beside whatever else happens. It is tried until the engine answers, or the tree ends. */
+  /** Gives back a key in the background, and tries again until the engine answers or the tree ends. */
   private leave(key: string): Effect.Effect<Fiber.Fiber<void>> {
     this.leaving.add(key)
     const gone = Effect.sync(() => void this.leaving.delete(key))
@@ -172,8 +172,7 @@ export class WideNames {
   }
 
   /**
-   * Gives back all names of the tree, which ends. The Scope has interrupted those that were being given back, so they are
-   * given back here.
+   * Gives back all names of an ending tree, including the names whose return the closing Scope has interrupted.
    */
   readonly end: Effect.Effect<void> = Effect.suspend(() => {
     const keys = new Set([...this.leaving, ...this.names.keys()])
@@ -207,7 +206,7 @@ export class WideNames {
   }
 }
 
-/** The actor itself has the name, under a lease of another Discovery of this program. */
+/** Fails for a name that the actor already holds under a lease of another Discovery of this program. */
 const heldTwice = (wanted: string): Effect.Effect<never, ActorUnreachable> =>
   Effect.fail(
     new ActorUnreachable({

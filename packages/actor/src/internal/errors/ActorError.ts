@@ -1,9 +1,8 @@
 /**
  * The failures between two actors, as a closed union of tagged errors.
  *
- * Three tiers of errors never mix: an endpoint's own error keeps its type, an error of the runtime is one member of
- * `ActorError`, and a local defect stays a local defect. Every error names the side that caused it, the thing that it
- * concerns, and the next step.
+ * An endpoint's own error keeps its type, an error of the runtime is one member of `ActorError`, and a local defect
+ * stays a local defect. Every error names the side that caused it, the thing that it concerns, and the next step.
  *
  * @since 0.1.0
  */
@@ -66,8 +65,8 @@ const tail = (stderr: ReadonlyArray<string>): string =>
   stderr.length === 0 ? "" : `\nits last lines on stderr:\n${stderr.map((line) => `  | ${line}`).join("\n")}`
 
 /**
- * Another actor cancelled the work: `by` asked first for the cancel, for `reason`. `acknowledged` is false when the far
- * finalizers did not end within their bound (`Timeouts.cancel`).
+ * Another actor cancelled the work: the actor `by` asked first for the cancel, for `reason`. `acknowledged` is false
+ * when the far finalizers did not end within their bound (`Timeouts.cancel`).
  *
  * `ending` is true when the whole of `actor` is being ended, so that it answers no more calls. `began` is `"no"` when
  * the actor refused the call because of the cancel, so that no part of the call has run.
@@ -152,7 +151,8 @@ export const formatLost = (how: Lost): string => {
  * its parent alone. `failure` is the actor's own report of an uncaught error.
  *
  * `doing` lists the calls that the actor served when it died. `hint` says why the actor died and what to do next; null
- * when nothing tells it. The parent of the actor knows `doing` and `hint`; for other actors these fields are empty.
+ * when the reason is not known. The parent of the actor knows `doing` and `hint`; for other actors these fields are
+ * empty.
  *
  * @example
  * ```ts
@@ -187,7 +187,7 @@ export class ActorLost extends Schema.TaggedError<ActorLost>()("ActorLost", {
     const why = sentence(formatDoing(this.doing)) + sentence(this.hint?.text ?? "")
     return `${formatActor(this.actor)} is lost: ${formatLost(this.how)}${failure}${began}${why}${tail(this.stderr)}`
   }
-  /** The actor's last report as an `Error`, with the stack frames of the actor's own code. */
+  /** The lost actor's own report of its failure as an `Error`, with the stack frames of the actor's code. */
   override get cause(): Error | undefined {
     return this.failure === null ? undefined : unbox(this.failure)
   }
@@ -218,8 +218,8 @@ export const Unreachability = Schema.Literals(["gone", "timeout", "refused", "tr
 export type Unreachability = typeof Unreachability.Type
 
 /**
- * The error of an actor that cannot be reached by the calling actor. A program decides by `why`; `reason` explains it
- * to people.
+ * The error of an actor that cannot be reached by the calling actor. A program decides by `why`; `reason` explains the
+ * failure to people.
  *
  * `actor` is null when only a name is known. `target` names the wanted actor in words.
  *
@@ -402,9 +402,9 @@ export const SpawnStep = Schema.Literals(["process", "handshake", "import", "lay
 export type SpawnStep = typeof SpawnStep.Type
 
 /**
- * A start has failed: the actor did not become ready. `step` is the step that the start had reached, `reason` what
- * stopped it, and `stderr` the last lines of its output. `hint` says why the process died, or why the module could not
- * be used, and what to do next; null when nothing tells it.
+ * A start has failed: the actor did not become ready. `step` is the step that the start had reached, `reason` the cause
+ * of the failure, and `stderr` the last lines of the actor's stderr. `hint` says why the process died, or why the
+ * module could not be used, and what to do next; null when the reason is not known.
  *
  * The pid of `actor` is 0 when no process existed yet.
  *
@@ -470,8 +470,8 @@ export class StreamOverrun extends Schema.TaggedError<StreamOverrun>()("StreamOv
 }
 
 /**
- * Another actor holds this name, and one of the two has asked to hold it alone (`unique: true`). `actor` is the holder
- * of the name; its pid is 0 while the holder is starting.
+ * Another actor holds the wanted name, and one of the two actors has asked to hold this name alone (`unique: true`).
+ * `actor` is the holder of the name; its pid is 0 while the holder is starting.
  *
  * @example
  * ```ts
@@ -558,11 +558,11 @@ export class RemoteActorError extends Schema.TaggedError<RemoteActorError>()("Re
     const relays = boxed.path.length === 0 ? "" : ` (passed on by ${boxed.path.map(formatActor).join(", ")})`
     return `${boxed.type} in ${formatActor(boxed.origin)}${relays}: ${boxed.message}`
   }
-  /** The actor in which the failure happened. */
+  /** The actor in which the boxed failure happened. */
   get origin(): ActorId {
     return this.boxed.origin
   }
-  /** The actors that passed the failure on, the nearest last. */
+  /** The actors that passed the boxed failure on, the nearest last. */
   get path(): ReadonlyArray<ActorId> {
     return this.boxed.path
   }

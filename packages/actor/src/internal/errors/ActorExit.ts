@@ -10,7 +10,8 @@ import type { ActorError, ActorId, RemoteActorError } from "./ActorError.ts"
  * The end of an actor, seen by its owner or by another actor that waits for it. The exit of an actor is a value, and
  * never an exception.
  *
- * `cleanup` holds what failed or was cut off while the actor's finalizers ran; it is empty after a clean end.
+ * `cleanup` holds the failures of the actor's finalizers, and names a cleanup that was cut off; it is empty after a
+ * clean end.
  *
  * @category models
  * @since 0.1.0
@@ -35,7 +36,7 @@ export const cleanupUnfinished = "CleanupUnfinished"
 
 /**
  * The failures of an actor's cleanup. A cleanup that was cut off is left out, because it raised no error; the exit and
- * the events show it.
+ * the events show the cut-off.
  */
 export const cleanupFailures = (exit: ActorExit): ReadonlyArray<Boxed> =>
   exit.cleanup.filter(({ type }) => type !== cleanupUnfinished)

@@ -12,7 +12,8 @@ import { reservedProperties } from "./unbox.ts"
 /** The number of causes after which a chain is cut, because errors can refer to themselves. */
 const maxDepth = 8
 /**
- * The number of characters after which a text of an error or a log line is cut, so that it stays below the frame limit.
+ * The number of characters after which a text of an error or a log line is cut, so that the text stays below the frame
+ * limit.
  */
 const maxTextChars = 64 * 1024
 
@@ -28,7 +29,9 @@ const read = (f: () => unknown, otherwise: string): string => {
   }
 }
 
-/** True where a value is an error. `instanceof` runs code of the value, and a proxy may throw in it. */
+/**
+ * True for an instance of `type`. `instanceof` is guarded, because it runs code of the value, and a proxy may throw.
+ */
 export const isA = <A>(value: unknown, type: abstract new(...args: ReadonlyArray<any>) => A): value is A => {
   try {
     return value instanceof type
@@ -46,7 +49,9 @@ const typeOf = (value: unknown): string => {
   }, "Object")
 }
 
-/** The message of an error that has only fields: the text of these fields. */
+/**
+ * Returns the message of an error; an error without a message but with fields is described by the text of its fields.
+ */
 const messageOf = (error: Error): string =>
   error.message === "" && Object.keys(error).length > 0 ? plainText({ ...error }) : error.message
 
@@ -61,7 +66,10 @@ export const summaryOf = (value: unknown): Pick<Boxed, "type" | "message"> => ({
   message: isA(value, Error) ? read(() => messageOf(value), "(its message cannot be read)") : plainText(value)
 })
 
-/** Boxes a value where it was thrown. A value that is boxed already gets this actor added to its path. */
+/**
+ * Boxes a thrown value in the actor where it was thrown. A value that is already boxed gets the boxing actor added to
+ * its path.
+ */
 export const box = (value: unknown, origin: ActorId): Boxed => boxWithin(value, origin, 0, { parts: maxParts })
 
 const boxWithin = (value: unknown, origin: ActorId, depth: number, left: { parts: number }): Boxed => {
@@ -158,8 +166,8 @@ const propertiesOf = (error: Error, hasParts: boolean): Record<string, Schema.Js
 }
 
 /**
- * Returns a property's value in the form of JSON; `undefined` when it has none, is too deep, or is larger than the
- * remaining budget.
+ * Returns a property's value in the form of JSON; `undefined` for a value that has no such form, is too deep, or is
+ * larger than the remaining budget.
  */
 const plain = (get: () => unknown, budget: { text: number }): Schema.Json | undefined => {
   try {

@@ -1,5 +1,5 @@
 /**
- * The error of a supervisor that stops restarting: it has a tier of its own, and is no `ActorError`.
+ * The error of a supervisor that stops restarting: `GaveUp` is no member of `ActorError`.
  *
  * @since 0.1.0
  */

@@ -12,8 +12,8 @@ import * as Schema from "effect/Schema"
  *   short
  * - `abort` says that the actor aborted, and `crash` that native code in the actor crashed
  * - `signal` says that a process outside of the tree sent the actor a signal
- * - `owner`, `release` and `blocked` say that the owner killed the actor: because the actor did not answer, because a
- *   finalizer did not end, or while the actor was in a call of the kernel
+ * - `owner`, `release` and `blocked` say that the owner killed the actor: `owner` because the actor did not answer,
+ *   `release` because a finalizer did not end, `blocked` while the actor was in a call of the kernel
  * - `exception` and `rejection` say that the actor died of an uncaught exception, or of an unhandled rejection
  * - `exit` says that code of the actor called `process.exit`
  * - `import` says that the module of the actor threw while it was imported, and `layer` that a Layer of the actor
@@ -46,8 +46,7 @@ export const Death = Schema.Literals([
 export type Death = typeof Death.Type
 
 /**
- * The reason why an actor died, as far as its parent can tell: the kind of the death, and a sentence with the next
- * step.
+ * The reason why an actor died, as far as its parent knows: the kind of the death, and a sentence with the next step.
  *
  * @example
  * ```ts

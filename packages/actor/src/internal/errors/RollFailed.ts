@@ -1,6 +1,5 @@
 /**
- * The error of a rolling restart that did not replace all of its children. `RollFailed` has a tier of its own, and is
- * no `ActorError`.
+ * The error of a rolling restart that did not replace all of its children. `RollFailed` is no member of `ActorError`.
  *
  * @since 0.1.0
  */

@@ -12,6 +12,6 @@ import type * as Cause from "effect/Cause"
 export const raisedBy = (reason: Cause.Reason<unknown>): unknown =>
   reason._tag === "Fail" ? reason.error : reason._tag === "Die" ? reason.defect : reason
 
-/** Every failure and defect of a cause, in order; an interruption is neither. */
+/** Every failure and defect of a cause, in order; an interruption is neither a failure nor a defect. */
 export const raisedIn = (cause: Cause.Cause<unknown>): ReadonlyArray<unknown> =>
   cause.reasons.filter((reason) => reason._tag !== "Interrupt").map(raisedBy)

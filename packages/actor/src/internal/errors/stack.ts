@@ -1,15 +1,15 @@
 /**
- * Errors from another actor are built deep inside the runtime, in no fiber of the user, so a stack of the runtime's
- * frames would tell nothing. An error that this module builds has no stack of its own. Errors from another actor show
- * the far stack (as `cause`), and the frames that Effect adds for the fiber that fails.
+ * Errors from another actor are built deep inside the runtime, in no fiber of the user, so their stack would hold only
+ * frames of the runtime. An error that this module builds has no stack of its own. Errors from another actor show the
+ * far stack (as `cause`), and the frames that Effect adds for the fiber that fails.
  *
  * @since 0.1.0
  */
 const limited = Error as unknown as { stackTraceLimit?: number }
 
 /**
- * Runs `f` without recording stacks, for errors of another actor: a stack of the runtime's own frames tells nothing. On
- * a platform without a stack limit `f` runs unchanged.
+ * Runs `f` without recording stacks, for errors of another actor: the stack would hold only frames of the runtime. On a
+ * platform without a stack limit `f` runs unchanged.
  *
  * @example
  * ```ts

@@ -5,7 +5,7 @@
  */
 import type { Boxed } from "@furrow/protocol/Failure"
 
-/** The fields that every error has: they cross as fields of their own, and not as properties. */
+/** The fields that every error has, which cross as fields of a boxed error and not among its properties. */
 export const reservedProperties: ReadonlySet<string> = new Set(["name", "message", "stack", "cause", "__proto__"])
 
 export const unbox = (boxed: Boxed): Error => {
@@ -26,8 +26,8 @@ export const unbox = (boxed: Boxed): Error => {
 }
 
 /**
- * `Cause.pretty` shows only the stack and the cause of an error, and the stack only up to Effect's first frame. The
- * parts are therefore written into the stack, without the lines that it would not show.
+ * `Cause.pretty` shows only the stack and the cause of an error, and the stack only up to Effect's first frame.
+ * `withParts` writes the parts of an error into its stack, without the lines that `Cause.pretty` would not show.
  */
 const withParts = (stack: string, parts: ReadonlyArray<Error>): string =>
   parts.reduce(

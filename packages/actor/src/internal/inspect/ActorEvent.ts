@@ -49,13 +49,16 @@ export type ActorEvent =
   /** This actor now has a connection to an actor that is neither its parent nor its child. */
   | { readonly _tag: "PeerConnected"; readonly actor: ActorId }
   | { readonly _tag: "PeerLost"; readonly actor: ActorId; readonly error: ActorError }
-  /** The connection to a peer was closed, because neither side used it. The next use makes another one. */
+  /**
+   * The connection to a peer was closed, because neither side used it. The next call to this peer dials a new
+   * connection.
+   */
   | { readonly _tag: "PeerIdle"; readonly actor: ActorId }
-  /** An actor that dialled this one was refused. */
+  /** This actor refused an actor that had dialled it. */
   | { readonly _tag: "StrangerRefused"; readonly reason: string }
   /** The registry listed an actor that was gone. */
   | { readonly _tag: "RegistryStale"; readonly actor: ActorId }
-  /** A transport, or the runtime itself, threw where it must not, so the connection was cut. */
+  /** A transport or the runtime itself threw an error in the handling of a connection, so the connection was cut. */
   | { readonly _tag: "ConnectionFailed"; readonly actor: ActorId; readonly text: string }
   /**
    * A child of a supervisor in this actor has died. The supervisor starts the child again, together with the children
@@ -66,7 +69,7 @@ export type ActorEvent =
     readonly child: string
     readonly exit: ActorExit
     readonly affected: ReadonlyArray<string>
-    /** The number of deaths in the window of the supervisor, including this one. */
+    /** The number of deaths in the window of the supervisor, including the death of this event. */
     readonly deaths: number
   }
   /** A child of a supervisor is up again; `incarnation` is the number of its new actor. */
@@ -120,7 +123,7 @@ export type TrafficEvent =
     readonly end: string
     readonly millis: number
   }
-  /** A writer of the dialog waits for credit. */
+  /** A writer of the dialog has begun to wait for credit. */
   | { readonly _tag: "CreditStalled"; readonly peer: ActorId; readonly id: number }
 
 /** The publisher of one actor's events, with its counts. */

@@ -44,7 +44,7 @@ export interface DialogInspection {
   readonly id: number
   readonly endpoint: string
   readonly kind: "call" | "stream" | "dialog"
-  /** The state of the dialog's machine. */
+  /** The name of the state in which the dialog's machine is. */
   readonly state: string
   readonly ageMillis: number
   /** The served dialog whose work has opened this dialog; null for the actor's own work, and on the callee's side. */
@@ -117,7 +117,7 @@ export interface PoolInspection {
 }
 
 /**
- * A place in a source file, as far as it is known.
+ * The place in a source file at which a stack frame stands, as far as the place is known.
  *
  * @category models
  * @since 0.2.0
@@ -237,7 +237,7 @@ export interface Works {
   readonly holds: ReadonlyMap<object, WaitInspection>
 }
 
-/** Collects `Works`, dialog by dialog. */
+/** The functions with which dialogs add their fibers to `Works`. */
 export interface Collecting {
   readonly fiber: (fiber: Fiber.Fiber<unknown, unknown> | undefined) => void
   readonly call: (fiber: Fiber.Fiber<unknown, unknown>, dialog: WaitInspection["dialog"]) => void
@@ -245,14 +245,14 @@ export interface Collecting {
 }
 
 /**
- * The process of an actor, as it measures itself. Times of a process are in milliseconds, and sizes are in bytes.
+ * The measurements that the process of an actor makes of itself: times in milliseconds, and sizes in bytes.
  *
  * @category models
  * @since 0.2.0
  */
 export interface ProcessInspection {
   readonly uptimeMillis: number
-  /** Milliseconds of processor time since the start of the process. */
+  /** The processor time of the process since its start, in milliseconds. */
   readonly cpuMillis: number
   readonly rssBytes: number
   readonly heapUsedBytes: number
@@ -260,7 +260,7 @@ export interface ProcessInspection {
   readonly externalBytes: number
   /** The share of the time since the start of the process in which the event loop had work, from 0 to 1. */
   readonly loopUtilization: number
-  /** Milliseconds by which the last measured turn of the event loop was late. */
+  /** The milliseconds by which the last measured turn of the event loop was late. */
   readonly loopDelayMillis: number
 }
 
@@ -276,13 +276,13 @@ export interface ActorInspection {
   readonly ancestors: ReadonlyArray<ActorId>
   readonly service: string | null
   readonly observe: Observe
-  /** True while the actor is being ended. */
+  /** True while the inspected actor is being ended. */
   readonly ending: boolean
   /** True while a main runs in the actor. The main of a root is the program. */
   readonly hasMain: boolean
   readonly channels: ReadonlyArray<ChannelInspection>
   readonly children: ReadonlyArray<ChildInspection>
-  /** The starts that have no process yet. */
+  /** The starts of actors that have no process yet. */
   readonly starting: ReadonlyArray<NameInspection>
   /** The names that work waits for in the registry, and that no actor has. */
   readonly names: ReadonlyArray<NameInspection>
@@ -294,5 +294,5 @@ export interface ActorInspection {
 /** The number of dialogs of one connection that are listed, the oldest first. */
 export const maxListedDialogs = 20_000
 
-/** The age of something that began at `since`, in whole milliseconds; both times are of `Turn.now`. */
+/** Returns the milliseconds between `since` and `now` as a whole number; both are times of `Turn.now`. */
 export const ageOf = (since: number, now: number): number => Math.max(0, Math.round(now - since))

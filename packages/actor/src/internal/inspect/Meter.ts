@@ -11,7 +11,7 @@ export const boundariesMillis: ReadonlyArray<number> = [1, 2, 5, 10, 20, 50, 100
 
 /** A duration that was measured many times, in milliseconds. */
 export class Durations {
-  /** The number of durations in each bucket. The last bucket has no upper bound. */
+  /** The number of durations in each bucket; the last bucket has no upper bound. */
   readonly buckets = new Uint32Array(boundariesMillis.length + 1)
   count = 0
   sum = 0
@@ -42,7 +42,7 @@ export interface Calls {
   readonly millis: Durations
 }
 
-/** The events that are counted, each with the name that a metric gives it. */
+/** The events that a meter counts, each with the name of its metric. */
 const counted = {
   ActorSpawnFailed: "startsFailed",
   ActorLost: "lost",

@@ -1,12 +1,12 @@
 /**
- * The record of the calls that an actor serves, kept in a place that outlives the actor.
+ * The record of the calls that an actor serves, in a file that outlives the actor.
  *
  * @since 0.2.0
  */
 import type { ActorId } from "../errors/ActorError.ts"
 
 /**
- * Writes the record of one actor's calls into a place that outlives the actor's process.
+ * Writes the record of one actor's calls into a file that outlives the actor's process.
  *
  * @category models
  * @since 0.2.0

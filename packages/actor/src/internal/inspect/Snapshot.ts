@@ -68,7 +68,7 @@ export interface ChildSnapshot {
 }
 
 /**
- * A connection to an actor that is neither the parent nor a child of this one.
+ * The connection of this actor to a peer, which is neither its parent nor its child.
  *
  * @category models
  * @since 0.1.0
@@ -112,7 +112,7 @@ export interface SupervisorSnapshot {
   readonly state: string
   readonly strategy: string
   readonly deaths: number
-  /** The number of rolling restarts under way. */
+  /** The number of rolling restarts of this supervisor that are under way. */
   readonly rolls: number
   readonly children: ReadonlyArray<{
     readonly child: string
@@ -122,7 +122,7 @@ export interface SupervisorSnapshot {
     readonly restart: "permanent" | "transient" | "temporary"
     /** The actor that plays the child's role now; null for a Layer, and for a child that is down. */
     readonly actor: ActorId | null
-    /** The state of the child's standby, or of the new actor of a roll; null when there is neither. */
+    /** The state of the child's standby, or of the actor that a roll has started; null when the child has neither. */
     readonly behind: string | null
     /** The number of replaced actors whose calls are still open. */
     readonly draining: number

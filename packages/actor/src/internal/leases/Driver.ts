@@ -12,7 +12,7 @@ import type * as Stream from "effect/Stream"
 
 /**
  * A number that grows with every key that an engine grants, as long as the engine keeps its data. A resource that a
- * name protects refuses a smaller token than the largest that it has seen.
+ * name protects refuses every token that is smaller than the largest token that the resource has seen.
  *
  * @category models
  * @since 0.2.0
@@ -110,13 +110,13 @@ type Asked<A> = Effect.Effect<A, DiscoveryDriverError>
  */
 export class DiscoveryDriver extends Context.Service<DiscoveryDriver, {
   /**
-   * Holds a key under a lease, if no other lease holds the key; for a key of the same lease the answer is a new token.
-   * The lease must exist: `create` begins no lease.
+   * Holds a key under a lease, if no other lease holds the key; a key that the same lease already holds gets a new
+   * token. The lease must exist: `create` begins no lease.
    */
   readonly create: (key: string, value: string, lease: Lease) => Asked<Created>
   /**
-   * Renews a lease and its keys. Answers false when the lease had expired or never existed; the lease then begins now,
-   * without any key.
+   * Renews a lease and its keys. Answers false when the lease had expired or never existed; in this case the lease
+   * begins now, without any key.
    */
   readonly renew: (lease: Lease) => Asked<boolean>
   /** Releases a key, if it is still held with this token. */

@@ -14,8 +14,8 @@ import { Leases } from "./Leases.ts"
 
 /**
  * The leadership under which the elected process works. A process that was frozen does not know that it has lost the
- * leadership. The resources to which the work writes should therefore get the token, and refuse a smaller token than
- * the largest that they have seen.
+ * leadership. The resources to which the work writes should get the token, and refuse every token that is smaller than
+ * the largest token that they have seen.
  *
  * @example
  * ```ts
@@ -37,8 +37,8 @@ const keyOf = (name: string) => `elect/${name}`
 
 /**
  * Waits until this process is elected, and then runs the work. A lost leadership interrupts the work before another
- * process can be elected; the process then waits again, and begins the work anew. The election ends when the work ends,
- * and its name is free at once.
+ * process can be elected; the interrupted process waits again, and begins the work anew. The election ends when the
+ * work ends, which frees the name of the election at once.
  *
  * An election waits while the engine does not answer. The work finds its `Leadership` in its context.
  *

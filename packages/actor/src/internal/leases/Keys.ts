@@ -13,7 +13,7 @@ export interface Keys {
   readonly leases: ReadonlyMap<string, number>
   readonly held: HashMap.HashMap<string, Held>
   readonly last: Token
-  /** The keys that differ from the state before. */
+  /** The keys that the last step has changed. */
   readonly changed: ReadonlyArray<string>
 }
 
@@ -21,7 +21,7 @@ const unchanged: ReadonlyArray<string> = []
 
 export const start = (last: Token = 0): Keys => ({ leases: new Map(), held: HashMap.empty(), last, changed: unchanged })
 
-/** The key as it is held; `undefined` where it is free. */
+/** Returns a key with its holder; `undefined` for a free key. */
 export const get = ({ held }: Keys, key: string): Held | undefined => Option.getOrUndefined(HashMap.get(held, key))
 
 const nothingSaved = { last: 0, leases: [], held: [] }
@@ -33,7 +33,10 @@ interface Saved {
   readonly held: ReadonlyArray<Held>
 }
 
-/** The state as text; with `isApart` without the keys, which are saved each by itself. */
+/**
+ * Returns the state of an engine as text. With `isApart` the text leaves out the keys, because each key is saved by
+ * itself.
+ */
 export const save = ({ held, last, leases }: Keys, now: number, isApart = false): string =>
   JSON.stringify(
     {
@@ -44,15 +47,15 @@ export const save = ({ held, last, leases }: Keys, now: number, isApart = false)
     } satisfies Saved
   )
 
-/** A key as text, for a state whose keys are saved each by itself; `undefined` where the key is free. */
+/** Returns a key as text, for an engine that saves each key by itself; `undefined` for a free key. */
 export const saveKey = (keys: Keys, key: string): string | undefined => {
   const held = get(keys, key)
   return held && JSON.stringify(held)
 }
 
 /**
- * Reads a saved state, and keys that were saved each by itself: `changed` names those of them that are free by now. If the clock has
- * begun again since, only the tokens are kept. Throws where a text is none of these.
+ * Reads a saved state, and keys that were saved by themselves; `changed` names the saved keys that are free by now. If
+ * the clock has begun again since, only the tokens are kept. A text that is neither a state nor a key throws.
  */
 export const restore = (text: string | undefined, now: number, apart: Iterable<string> = []): Keys => {
   const alone = Array.from(apart, (one) => JSON.parse(one) as Held)
@@ -118,7 +121,7 @@ export const pageSize = 1_000
 
 const inOrder = (a: Held, b: Held): number => a.key < b.key ? -1 : 1
 
-/** Lists a page of the keys with a prefix. Only keys that may stand on the page are sorted. */
+/** Lists a page of the keys with a prefix. `list` sorts only the keys that may stand on the page. */
 export const list = ({ held }: Keys, prefix: string, after: string | undefined): Page => {
   let found: Array<Held> = []
   let last: string | undefined

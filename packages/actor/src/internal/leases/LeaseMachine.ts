@@ -5,8 +5,8 @@
  *                     |--Renewed, but the engine had forgotten it--> Held (Fence, then Restore)
  *
  * The time is an input of the machine, in milliseconds of a clock that no change of the wall clock moves. A renewal
- * counts from the moment before it was sent, because the engine cannot have begun to count earlier. A holder therefore
- * stops a quarter of the lease before another process can take over.
+ * counts from the moment before it was sent, because the engine cannot have begun to count earlier. A holder stops a
+ * quarter of the lease before another process can take over.
  *
  * @since 0.2.0
  */
@@ -28,10 +28,10 @@ export interface State {
 
 export type Input =
   | { readonly _tag: "Tick"; readonly now: number }
-  /** The input says that time has passed. Unlike a tick, this input never causes a renewal. */
+  /** Says that time has passed, like `Tick`, but causes no renewal. */
   | { readonly _tag: "Look"; readonly now: number }
   /**
-   * The engine has answered a renewal of the lease. `kept` is false when the lease had expired, and a new one has
+   * The engine has answered a renewal of the lease. `kept` is false when the lease had expired, and a new lease has
    * begun.
    */
   | { readonly _tag: "Renewed"; readonly kept: boolean; readonly now: number }
@@ -41,9 +41,9 @@ export type Input =
 
 export type Action =
   | { readonly _tag: "Renew" }
-  /** All work that began under the lease has to stop. */
+  /** Stops all work that began under the lease. */
   | { readonly _tag: "Fence" }
-  /** All keys have to be registered again, because the lease is held and has no key. */
+  /** Registers all keys again, because the lease is held and has no key. */
   | { readonly _tag: "Restore" }
 
 type Step = readonly [State, ReadonlyArray<Action>]
@@ -64,7 +64,7 @@ export const nextTick = ({ dueAt, fenceAt, sentAt }: State): number | undefined 
 
 const fenced = (state: State): State => ({ ...state, fenceAt: undefined, epoch: state.epoch + 1 })
 
-/** Fences a lease that is not relied on any longer. */
+/** Fences a lease on which its holder no longer relies. */
 const passed = (state: State, now: number): Step =>
   state.fenceAt !== undefined && now >= state.fenceAt ? [fenced(state), [{ _tag: "Fence" }]] : [state, []]
 

@@ -1,6 +1,6 @@
 /**
- * The lease of this process at an engine: it is renewed while the process runs, and given up before another process can
- * take over.
+ * The lease of this process at an engine: the process renews the lease while it runs, and stops relying on it before
+ * another process can take over.
  *
  * @since 0.2.0
  */
@@ -18,7 +18,7 @@ import { type Created, DiscoveryDriver, type Lease } from "./Driver.ts"
 import * as Machine from "./LeaseMachine.ts"
 
 /**
- * Settings of a process's lease: its duration, and its name at the engine.
+ * Settings of a process's lease: the duration of the lease, and its id at the engine.
  *
  * @category models
  * @since 0.2.0
@@ -53,8 +53,8 @@ export class Leases extends Context.Service<Leases, {
   /** Waits until the lease is held, and returns the number of the lease, which changes whenever the lease is lost. */
   readonly held: Effect.Effect<number>
   /**
-   * Ends when work that began under this number must stop: at the latest three quarters of the lease after its last
-   * renewal.
+   * Ends when work that began under the lease's number `epoch` must stop: at the latest three quarters of the lease
+   * after its last renewal.
    */
   readonly fenced: (epoch: number) => Effect.Effect<void>
   /** Asks the engine for a key; returns `undefined` when the engine does not answer within a quarter of the lease. */
@@ -67,7 +67,7 @@ export class Leases extends Context.Service<Leases, {
 class Keeper {
   private state: Machine.State
   private readonly clock: Clock.Clock
-  /** Resolved when the lease is held or a fence has passed, and then replaced by a new one. */
+  /** A Deferred that resolves when the lease is held or a fence has passed; a new Deferred then replaces it. */
   private held = Deferred.makeUnsafe<void>()
   private fence = Deferred.makeUnsafe<void>()
   private changed = Deferred.makeUnsafe<void>()
@@ -87,7 +87,7 @@ class Keeper {
     return this.state.epoch
   }
 
-  /** Gives the machine an input; true when a renewal has to be sent. */
+  /** Gives the machine of the lease an input; true when a renewal has to be sent. */
   input(input: Machine.Input): boolean {
     const [state, actions] = Machine.step(this.state, input)
     this.state = state
@@ -124,7 +124,7 @@ class Keeper {
     })
   )
 
-  /** Gives the machine the time, whenever the machine needs it. */
+  /** Gives the machine of the lease the time, whenever the machine needs the time. */
   readonly run = (scope: Scope.Scope): Effect.Effect<never> =>
     Effect.forever(Effect.suspend(() => {
       this.changed = Deferred.makeUnsafe()

@@ -15,7 +15,10 @@ import { monotonicMillis } from "../settings/Timeouts.ts"
 import { DiscoveryDriver, DiscoveryDriverError } from "./Driver.ts"
 import * as Keys from "./Keys.ts"
 
-/** The number of hints that wait for a slow watcher: one hint is as good as many. */
+/**
+ * The number of hints that wait for a slow watcher: one hint suffices, because a watcher reads all its keys again at a
+ * hint.
+ */
 const waitingHints = 1
 
 /**
@@ -26,21 +29,22 @@ const waitingHints = 1
  */
 export interface DriverOptions {
   /**
-   * Called with the whole state before each answer that depends on the state. When `save` throws, the state stays
-   * unchanged. Without `save` the state of the engine is lost with the process.
+   * A callback that gets the whole state of the engine before each answer that depends on the state. When `save`
+   * throws, the state stays unchanged. Without `save` the state of the engine is lost with the process.
    */
   readonly save?: ((state: string) => void) | undefined
   /**
-   * Gets each key that an answer has changed, as text, or `undefined` where the key is free now. The state that `save` gets has no
-   * keys then, so that a change costs the same however many keys there are. Default: `save` gets all keys each time.
+   * A callback that gets each changed key with its text, or `undefined` for a key that has become free. With `saveKey`
+   * the state of `save` has no keys, so that a change costs the same for any number of keys. By default `save` gets all
+   * keys each time.
    */
   readonly saveKey?: ((key: string, held: string | undefined) => void) | undefined
   /**
-   * The state that was saved last. Its leases continue, unless the clock has begun again since. Default: an empty
-   * state.
+   * The text that `save` got last. The leases of the restored state continue, unless the clock has begun again since.
+   * Default: an empty state.
    */
   readonly restored?: string | undefined
-  /** The texts that `saveKey` got last for each key. Default: none. */
+  /** The last text that `saveKey` got for each key that is held. Default: no texts. */
   readonly restoredKeys?: ReadonlyArray<string> | undefined
   /**
    * The time in milliseconds of a clock that only goes forward, and that all processes share which save and restore the
@@ -79,7 +83,7 @@ export const make = (options: DriverOptions = {}): Effect.Effect<DiscoveryDriver
     for (const key of keys.changed) saveKey?.(key, undefined)
     const save = (next: Keys.Keys) => {
       const isFree = (key: string) => Keys.get(next, key) === undefined
-      // A free key goes before the state, and a held one comes behind it: no key is restored that was not granted.
+      // A free key is saved before the state, and a held key after it, so that no key is restored that was not granted.
       for (const key of next.changed) if (isFree(key)) saveKey?.(key, undefined)
       options.save?.(Keys.save(next, now(), saveKey !== undefined))
       for (const key of next.changed) if (!isFree(key)) saveKey?.(key, Keys.saveKey(next, key))
@@ -121,8 +125,8 @@ export const make = (options: DriverOptions = {}): Effect.Effect<DiscoveryDriver
   })
 
 /**
- * Milliseconds after which the sweep looks again when no lease exists, so that it notices a lease that begins during
- * the pause.
+ * The milliseconds after which the sweep of expired leases looks again when no lease exists, so that it notices a lease
+ * that begins during the pause.
  */
 const idleMillis = 1_000
 

@@ -1,6 +1,6 @@
 /**
- * Publishes keys of this process at an engine, as long as the program wants them, and follows the keys of all
- * processes.
+ * Publishes names of this process at an engine, as long as the program keeps the Scope open, and follows the names of
+ * all processes.
  *
  * A lost key, for example after an outage of the engine, fails no work. The name is published again when the engine
  * answers, and each follower gets the differences.
@@ -94,7 +94,7 @@ export const differences = (
     .map((published) => ({ _tag: "Put", published }) as const)
 ]
 
-/** All pages of the keys with a prefix; empty when one page did not come in time. */
+/** Reads all pages of the keys with a prefix; the result is empty when a page did not come in time. */
 const listed = ({ driver, lease }: Leases["Service"], prefix: string) => {
   const found = new Map<string, Published>()
   const from = (after: string | undefined): Effect.Effect<ReadonlyMap<string, Published> | undefined> =>
@@ -110,7 +110,7 @@ const listed = ({ driver, lease }: Leases["Service"], prefix: string) => {
 
 /**
  * Follows the names of all processes that begin with `prefix`: first a snapshot, then each difference. The follower
- * looks when the engine hints at a change, and at least four times in each lease, which bounds the delay of a
+ * reads the names when the engine hints at a change, and at least four times in each lease, which bounds the delay of a
  * difference.
  *
  * @example

@@ -1,5 +1,5 @@
 /**
- * Decides when a key is looked at again: at a hint of the engine, or after a part of the lease without a hint.
+ * Decides when a key is read again: at a hint of the engine, or after a part of the lease without a hint.
  *
  * @since 0.2.0
  */
@@ -10,14 +10,14 @@ import * as Stream from "effect/Stream"
 import type { Leases } from "./Leases.ts"
 
 /**
- * Parts of a lease: `again` is the time until a taken key is looked at without a hint, and `afterFailure` the time
- * until a failed engine is asked again.
+ * Times as parts of a lease: `again` until a taken key is read without a hint, and `afterFailure` until a failed engine
+ * is asked again.
  */
 export const part = { again: 0.25, afterFailure: 0.125 } as const
 
 /**
- * A latch that opens when a key with this prefix may have changed. A lost hint delays the opening by a part of the
- * lease.
+ * Makes a latch that opens when a key with the given prefix may have changed. A lost hint delays the opening by a part
+ * of the lease.
  */
 export const hinted = (
   { driver, lease }: Pick<Leases["Service"], "driver" | "lease">,

@@ -21,7 +21,7 @@ import type { LocalActor } from "./LocalActor.ts"
 import { monitorRef } from "./Monitor.ts"
 import { endAsOwner, ownerCancellation } from "./Owner.ts"
 
-/** Connects to an actor; the failure names the reason. */
+/** Connects to the actor of a reference; a failed connection names the reason. */
 export const connect = (local: LocalActor, ref: ActorRefData): Effect.Effect<PeerChannel, Unreachable> => {
   if (local.reach !== undefined) return local.reach.peers.connect(ref)
   const reason = "handlers that run here reach no peer"
@@ -30,14 +30,14 @@ export const connect = (local: LocalActor, ref: ActorRefData): Effect.Effect<Pee
   )
 }
 
-/** Makes a portal over a connection; the portal works as long as the Scope and the connection are open. */
+/** Makes a borrowed portal over a connection, which works as long as the Scope and the connection are open. */
 export const borrowed = (
   local: LocalActor,
   ref: ActorRefData,
   channel: PeerChannel,
   scope: Scope.Scope | undefined
 ): Effect.Effect<Portal.Portal<any>> => {
-  // The child is looked up now, because the child may have ended when a question about it comes later.
+  // A portal to a child keeps the child's entry, because the child may have ended when a later question about it comes.
   const child = local.child(ref.actor.uuid)
   let closed: ActorError | undefined
   const portal = Portal.make({
@@ -78,7 +78,7 @@ const wait = (local: LocalActor, ref: ActorRefData, channel: PeerChannel): Effec
       ? Effect.never
       : endOfPeer(local, channel))
 
-/** Waits for the end of a peer by its connection, and by the connections that follow an idle one. */
+/** Waits for the end of a peer by its connection, and by the successors of a retired connection. */
 const endOfPeer = (local: LocalActor, channel: PeerChannel): Effect.Effect<ActorExit> =>
   Effect.flatMap(local.reach!.peers.ended(channel), () =>
     !channel.parting.isRetired
@@ -96,7 +96,7 @@ const exitOfPeer = (channel: PeerChannel): ActorExit => {
   return { _tag: "Lost", error, cleanup: [] }
 }
 
-/** Asks the actor to end, and waits no longer than its owner would need to force the end. */
+/** Asks the actor of a borrowed portal to end, and waits no longer than the owner would need to force the end. */
 const cancel = (
   local: LocalActor,
   ref: ActorRefData,
@@ -117,7 +117,7 @@ const cancel = (
     if (channel.parting.isRetired) return again(channel)
     if (channel.error !== undefined || local.reach === undefined) return Effect.void
     channel.send({ _tag: "CancelActor", by, reason, deadline: wireMillis(finalizers) })
-    // A connection that retires meanwhile has not carried the word.
+    // A connection that retired meanwhile has not carried the request to end, which is repeated on its successor.
     const ended = Effect.flatMap(
       local.reach.peers.ended(channel),
       () => channel.parting.isRetired ? again(channel) : Effect.void

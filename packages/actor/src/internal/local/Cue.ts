@@ -1,6 +1,6 @@
 /**
- * The cue of an actor that was started behind another one: its main waits until its parent says that the actor takes
- * over.
+ * The cue of a standby: the main of an actor that was started behind another actor waits until its parent says that it
+ * takes over.
  *
  * @since 0.1.0
  */
@@ -19,7 +19,7 @@ const cue = endpoint("furrow/cue")
 
 /**
  * Makes the effect in which a main waits for its cue, and the endpoint that ends this wait. An actor serves the
- * endpoint for its cue only to its parent.
+ * endpoint of its cue only to its parent.
  */
 export const makeCue = (
   context: Context.Context<never>

@@ -37,7 +37,7 @@ export const drainHandlers = (local: LocalActor, context: Context.Context<never>
     handler: ({ within }: { readonly within: number }) => drainWithin(local.drained, () => local.openCalls, within)
   }]])
 
-/** Drains a child. Fails soon after the bound if the child does not answer. */
+/** Drains a child; fails soon after the bound of the drain if the child does not answer. */
 export const drainChild =
   (local: LocalActor, actor: ActorId, channel: PeerChannel) =>
   (within: Duration.Input): Effect.Effect<number, ActorError> =>

@@ -1,6 +1,5 @@
 /**
- * The end of an actor: its own end, when its code asks for it, and the end of another actor, as this actor can learn of
- * it.
+ * Ends the calling actor (`exit`), and waits for the exit of another actor (`monitor`).
  *
  * @since 0.1.0
  */
@@ -43,8 +42,8 @@ export const exit = (reason = "it ended itself"): Effect.Effect<void, never, Act
   Effect.flatMap(current, (local) => {
     const { exit } = local
     if (exit === undefined) return Effect.die(new Error(rootHasNoExit))
-    // The end of the actor begins in a later turn, because it interrupts the asking fiber, which must not be running at
-    // that moment.
+    // The end of the actor begins in a later turn, because this end interrupts the asking fiber, which must not be
+    // running when it is interrupted.
     return Effect.flatMap(Turn, (turn) =>
       Effect.callback<void>((resume) => {
         turn.rest(() => {
@@ -59,9 +58,9 @@ export const exit = (reason = "it ended itself"): Effect.Effect<void, never, Act
  * owner gets, because the actor's parent is asked. Every actor of the tree may monitor any other, without power over it
  * and without a connection to it.
  *
- * The monitor of an owner handles the end: the end then fails neither the nursery nor the Layer of the actor.
- * `portal.wait` only waits, and handles nothing. A parent keeps the last 100 exits of its children; asking for an
- * earlier exit fails with `ActorUnreachable`.
+ * A monitor of an actor's owner handles the end of the actor, which then fails neither the nursery nor the Layer of the
+ * actor. `portal.wait` only waits, and handles nothing. A parent keeps the last 100 exits of its children; asking for
+ * an earlier exit fails with `ActorUnreachable`.
  *
  * @example
  * ```ts

@@ -64,7 +64,7 @@ export interface Ending {
   readonly until: number
 }
 
-/** The part of an actor's life that the things it owns have to know. */
+/** The part of an actor's life that its children, connections and handlers have to know. */
 export interface Life {
   /** The end of the actor, once the actor serves no more calls. */
   readonly ending: () => Ending | undefined
@@ -91,17 +91,20 @@ export interface PeerNetwork {
   readonly peers: Peers
   /** The roots of other trees whose addresses the program has told this actor, by their uuids. */
   readonly roots: Map<string, RootAddress>
-  /** Asks which actor listens at the first of these addresses that answers. */
+  /** Asks for the identity of the actor that listens at the first of several addresses that answers. */
   readonly identify: (addresses: ReadonlyArray<string>) => Effect.Effect<ActorId, NotThere>
   readonly directory: Directory
-  /** The client of the keeper, which owns the shared actors of the tree. */
+  /** The client of the keeper in the root, which owns the shared actors of the tree. */
   readonly shared: Shared
   /** The endpoints of the runtime itself that parent and children may call. */
   readonly toRelatives: BoundHandlers
   readonly toPeers: BoundHandlers
-  /** Removes what an actor below this one has left behind when it is gone. */
+  /** Removes the files that an actor below this actor has left behind when it is gone. */
   readonly forget: (actor: ActorId) => void
-  /** Prepares the report to the registrar that a child is gone. It is called while the process of the child exits. */
+  /**
+   * Prepares the report to the registrar that a child is gone. `prepareGone` is called while the process of the child
+   * exits.
+   */
   readonly prepareGone: () => void
 }
 
@@ -122,7 +125,7 @@ export interface Control {
   readonly beginEnd: () => void
 }
 
-/** A name for which work waits, and the time since when it waits. */
+/** A name for which work waits, and the time since when the work waits. */
 interface Wanted {
   readonly name: string
   readonly since: number
@@ -144,8 +147,8 @@ export class LocalActor {
   readonly env: DialogContext
   readonly children = new Set<ChildEntry>()
   /**
-   * The roles of this actor's supervised children by their names. Each function waits for a player of the role other
-   * than `except`.
+   * The roles of this actor's supervised children by their names. Each function of the map waits for a player of the
+   * role other than `except`.
    */
   readonly roles = new Map<string, (except: string | undefined) => Effect.Effect<ActorRefData, ActorError>>()
   /** The supervisors that run in this actor, for snapshots and observers. */
@@ -176,7 +179,10 @@ export class LocalActor {
   private readonly dispatchers = new Set<Dispatcher>()
   private built: BoundHandlers | undefined
   private early: Array<Map<string, Handler>> = []
-  /** The handlers that connections of one kind share, by what they serve besides those of this actor. */
+  /**
+   * The handlers that connections of one kind share, by the handlers that these connections serve besides those of this
+   * actor.
+   */
   private shared = new WeakMap<BoundHandlers, BoundHandlers>()
   private readonly drainListeners = new Set<() => void>()
   /** The reason why this actor can never start actors; `undefined` when it can. */
@@ -222,7 +228,10 @@ export class LocalActor {
     return Effect.forEach(this.serving, (dispatcher) => dispatcher.awaitQuiet, { discard: true })
   })
 
-  /** Calls `listener` when no further call begins here, so that work which would wait for ever can end. */
+  /**
+   * Calls `listener` when this actor is drained and begins no further call, so that work which would wait for ever can
+   * end.
+   */
   whenDrained(listener: () => void): void {
     this.drainListeners.add(listener)
   }
@@ -384,7 +393,7 @@ export class LocalActor {
   }
 }
 
-/** The actor in which the current work runs. */
+/** An effect that gives the actor in which the current work runs. */
 export const current: Effect.Effect<LocalActor, never, ActorRuntime> = Effect.map(
   ActorRuntime,
   (runtime) => runtime.inside as LocalActor

@@ -42,8 +42,8 @@ const Exit = Schema.Union([
 ])
 
 /**
- * The exit of an actor, as its parent or another actor tells it. `seen` is true when the actor's own parent saw the
- * exit, and false when the parent was gone before.
+ * The answer to a question for the exit of an actor. The field `seen` is true when the actor's own parent saw the exit,
+ * and false when the parent was gone before.
  */
 interface Told {
   readonly exit: ActorExit
@@ -103,12 +103,12 @@ const below = (local: LocalActor, child: ChildEntry, target: Target): Effect.Eff
       : Effect.catchIf(ask(local, channel, target), isEnd, () => goneWithIt))
 }
 
-/** True for an error that means that the asked actor answers no more questions. */
+/** True for an error which means that the asked actor answers no more questions. */
 const isEnd = (error: NotKnown | ActorError): boolean =>
   error._tag === "ActorLost" || error._tag === "ChannelClosed" ||
   (error._tag === "ContextCancelled" || error._tag === "RemoteActorError") && error.ending
 
-/** The exit of an actor whose parent ended first: both have ended for the same reason. */
+/** Makes the exit of an actor whose parent ended first: both actors have ended for the same reason. */
 const endedWith = (actor: ActorId, above: ActorId, exit: ActorExit): ActorExit => {
   const reason = `${formatActor(above)} above it has ended`
   switch (exit._tag) {
@@ -149,7 +149,7 @@ export const monitorHandlers = (local: LocalActor, context: Context.Context<neve
       )
   }]])
 
-/** The answer to a peer that asks about an actor of another tree than this one. */
+/** Makes the answer to a peer that asks for the exit of an actor of another tree. */
 export const foreignEnd = () => new NotKnown({ gone: false, reason: "this root answers for its own tree alone" })
 
 /**

@@ -51,14 +51,14 @@ import { watch } from "./Watching.ts"
  */
 const maxGreetingBytes = 16 * 1024
 
-/** The longest profile in milliseconds. */
+/** The longest time of a profile of the processor, in milliseconds. */
 const maxProfileMillis = 60_000
 
 const Millis = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: maxProfileMillis }))
 
 const makeContract = () => ({
-  // The values are plain data, and both sides have the same version, so types describe the values and no schema checks
-  // them.
+  // Types describe the values of the observers' endpoints and no schema checks them, because both sides have the same
+  // version.
   snapshot: streamEndpoint("furrow/inspect/snapshot", { success: Schema.Unknown }),
   fibers: streamEndpoint("furrow/inspect/fibers", { success: Schema.Unknown }),
   metrics: endpoint("furrow/inspect/metrics", { success: Schema.Unknown }),
@@ -203,8 +203,8 @@ const serve = (
 }
 
 /**
- * Offers an actor to observers, if its tree allows that and its platform supports it. The returned function closes the
- * actor's door.
+ * Offers an actor to observers, if its tree allows observers and its platform supports them. The returned function
+ * closes the actor's door.
  */
 export const offer = (
   local: LocalActor,
@@ -238,8 +238,8 @@ export interface Observer {
   /** The metrics of the actor: those of Furrow, and those of its program. */
   readonly metrics: Effect.Effect<ReadonlyArray<MetricInspection>, ActorError>
   /**
-   * The stream of the actor's events from now on. A tool that reads slowly loses some events, and gets their number:
-   * the actor never waits for the tool.
+   * The stream of the actor's events from now on. A tool that reads slowly loses some events and gets the number of
+   * lost events, because the actor never waits for the tool.
    */
   readonly events: Stream.Stream<EventBatch, ActorError>
   /**
@@ -248,8 +248,8 @@ export interface Observer {
    */
   readonly stack: (pid: number) => Effect.Effect<StackInspection, ActorError | string>
   /**
-   * Profiles the processor time of the actor for that many milliseconds, at most 60 000. Only an actor at the level
-   * `debug` allows a profile.
+   * Profiles the processor time of the actor for the given number of milliseconds, at most 60 000. Only an actor at the
+   * level `debug` allows a profile.
    */
   readonly profile: (millis: number) => Effect.Effect<unknown, ActorError>
   /**

@@ -10,7 +10,7 @@ import type { RootAddress } from "../discovery/Directory.ts"
 import type { NotThere } from "../discovery/Peers.ts"
 import type { LocalActor } from "./LocalActor.ts"
 
-/** True when the question for this path goes to the parent, and not to the root of another tree. */
+/** True when the question for an actor's path goes to the parent of this actor, and not to the root of another tree. */
 export const isForParent = ({ parent, path: own, reach }: LocalActor, path: ReadonlyArray<string>): boolean =>
   parent !== undefined && (path[0] === own[0] || reach?.roots.has(path[0]!) !== true)
 
@@ -32,7 +32,7 @@ const unknown: NotThere = {
     "it belongs to another tree, which has ended or is not known here: trees see each other by Discovery.layerShared"
 }
 
-/** The connection to the root of the tree to which a path belongs; the connection is made if there is none. */
+/** The connection to the root of the tree to which a path belongs; `connect` makes this connection if there is none. */
 export const connect = (local: LocalActor, path: ReadonlyArray<string>): Effect.Effect<PeerChannel, NotThere> =>
   Effect.flatMap(rootOf(local, path), ({ actor }) =>
     Effect.mapError(

@@ -31,11 +31,11 @@ export const ownerCancellation = (local: LocalActor, reason: string): Effect.Eff
     return Effect.succeed(inherited.reason === "interrupted" ? { ...inherited, reason } : inherited)
   })
 
-/** Ends a child as its owner, and waits until it is gone. */
+/** Ends a child in the name of its owner, and waits until the child is gone. */
 export const endAsOwner = (local: LocalActor, child: ChildEntry, reason: string): Effect.Effect<void> =>
   Effect.flatMap(ownerCancellation(local, reason), (cancellation) => child.end(cancellation))
 
-/** Adds failures to a failed exit, as data beside the first failure. */
+/** Adds failures to a failed exit, as data beside the exit's first failure. */
 export const withOthers = <A>(exit: Exit.Exit<A, unknown>, others: ReadonlyArray<Boxed>): Exit.Exit<A, unknown> => {
   if (others.length === 0 || Exit.isSuccess(exit)) return exit
   const known = Context.getOption(Cause.annotations(exit.cause) as Context.Context<OtherFailures>, OtherFailures)
@@ -54,7 +54,8 @@ export const withCleanupFailures = <A>(
 ): Exit.Exit<A, unknown> => {
   const [first, ...rest] = cleanup
   if (first === undefined) return exit
-  // The last actor on the path is the actor that ended: the failure may have come to it from an actor below.
+  // The last actor on the path of a failure is the actor that ended, although the failure may have come from an actor
+  // below it.
   const actor = first.path.at(-1) ?? first.origin
   const error = withoutStack(() => new RemoteActorError({ actor, boxed: first, others: rest, ending: true }))
   if (Exit.isSuccess(exit)) return withOthers(Exit.fail(error), rest)

@@ -1,6 +1,6 @@
 /**
- * Answers an observer in pages, and lets the event loop do other work between two pages. The observed actor therefore
- * continues its work, however long the answer to the observer is.
+ * Answers an observer in pages, and lets the event loop do other work between two pages. Between two pages the observed
+ * actor continues its work, however long the answer to the observer is.
  *
  * @since 0.2.0
  */
@@ -51,15 +51,15 @@ const slowly = <A>(pages: Iterable<A>): Stream.Stream<A> =>
   Stream.mapEffect(Stream.fromIterable(pages, { chunkSize: 1 }), (page) => Effect.as(rest, page))
 
 /**
- * Cuts a snapshot into pages: `head`, which has no dialogs, and then the dialogs of these channels. Dialogs that end
- * during the paging are left out.
+ * Cuts a snapshot into pages: `head`, which has no dialogs, and behind it the dialogs of the given channels. Dialogs
+ * that end during the paging are left out.
  */
 export const snapshot = (
   head: ActorInspection,
   channels: ReadonlyArray<PeerChannel>
 ): Stream.Stream<SnapshotPage> => slowly(pagesOf(head, channels))
 
-/** Cuts a list into pages. */
+/** Cuts a list into the pages of an answer to an observer. */
 export const list = <A>(items: ReadonlyArray<A>): Stream.Stream<ReadonlyArray<A>> => {
   const pages = Array.from(
     { length: Math.ceil(items.length / pageItems) },

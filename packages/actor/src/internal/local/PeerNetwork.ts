@@ -1,10 +1,10 @@
 /**
  * Reaches any other actor of the tree, because each actor on the path to that actor knows the next actor of the path.
  *
- * An actor that wants to dial another asks its parent or a child for the address. The question goes up to their common
- * ancestor, and down to the wanted actor, which begins to listen when it is first asked. Two actors that have dialled
- * have a connection of their own, and no actor between them takes part. A parent answers that it has no such child any
- * more, and this answer proves that the actor is gone.
+ * An actor that wants to dial another asks its parent or a child for the address. The question for an address goes up
+ * to their common ancestor, and down to the wanted actor, which begins to listen when it is first asked. Two actors
+ * that have dialled have a connection of their own, and no actor between them takes part. The answer of a parent that
+ * it no longer has the wanted child proves that the wanted actor is gone.
  *
  * @since 0.1.0
  */
@@ -51,7 +51,9 @@ const locate = endpoint("furrow/locate", {
   error: NotLocated
 })
 
-/** Asks a peer to close the connection that asks, because this side does not use it. */
+/**
+ * The request to a peer to close the connection of the request, because the asking side does not use this connection.
+ */
 const rest = endpoint("furrow/rest", {})
 
 /** Finds the addresses of the actor at `path`. */
@@ -108,7 +110,7 @@ export const isGone = (local: LocalActor, entry: Entry): Effect.Effect<boolean> 
   )
 
 export interface ReachOptions {
-  /** The description of the platform that is sent to every actor that is started here. */
+  /** The description of the platform that this actor sends to every actor that it starts. */
   readonly platform: PlatformSpec
   readonly network: Network
   /** The context of work of the runtime that has no caller. */
@@ -195,7 +197,7 @@ export const attachPeers = (local: LocalActor, options: ReachOptions): Peers => 
   return peers
 }
 
-/** Handlers that answer only for actors of this tree. */
+/** Restricts handlers to questions about actors of this tree. */
 const ofThisTree = (
   local: LocalActor,
   handlers: BoundHandlers,
@@ -235,7 +237,7 @@ export const rootAddresses = (local: LocalActor): Effect.Effect<ReadonlyArray<Ad
   )
 }
 
-/** The registrar of another tree, whose root listens at one of these addresses. */
+/** Returns the directory of another tree, whose root listens at one of the given addresses. */
 export const directoryAt = (
   local: LocalActor,
   addresses: ReadonlyArray<Address>
@@ -273,8 +275,8 @@ export const directoryAt = (
   })
 
 /**
- * An entry of another tree as this tree shows it, without modules, because these are paths on one host. The entry is
- * `undefined` when only its own tree lists the actor.
+ * An entry of another tree as this tree shows it, without modules, because these are paths on one host. `undefined` for
+ * an actor that is listed only for its own tree.
  */
 const ofTree = (entry: Entry, root: string): Entry | undefined =>
   entry.listed === "tree" || entry.path[0] !== root

@@ -1,7 +1,7 @@
 /**
  * Finds actors by role. A successor of a supervised actor plays the same role, and the reference to the actor names the
- * role. The actor of the supervisor is asked for the present player; the question travels over the tree as a search for
- * an address does.
+ * role. The question for the present player of a role goes to the actor of its supervisor, over the tree as a search
+ * for an address does.
  *
  * @since 0.1.0
  */
@@ -34,7 +34,7 @@ const resolved = endpoint("furrow/resolve", {
   payload: {
     parent: Schema.Array(Schema.String),
     role: Schema.String,
-    /** The uuid of an actor that is known not to play the role any more. */
+    /** The uuid of an actor that is known to play the role no longer. */
     except: Schema.optionalKey(Schema.String)
   },
   success: ActorRefData,
@@ -88,7 +88,7 @@ const ask = (local: LocalActor, channel: PeerChannel, question: Question): Effec
         : new NotPlayed({ gone: error._tag === "ActorLost" || error._tag === "ChannelClosed", reason: error.message })
   )
 
-/** The answer to a peer that asks about a role in another tree than this one. */
+/** Makes the answer to a peer that asks about a role of another tree. */
 export const foreignRole = () => new NotPlayed({ gone: false, reason: "this root answers for its own tree alone" })
 
 /** The handlers that answer a relative's questions about roles. */
@@ -101,7 +101,7 @@ export const roleHandlers = (local: LocalActor, context: Context.Context<never>)
 
 // ---- the portal to a role -------------------------------------------------------------------------------------------
 
-/** Milliseconds before the question for a successor is repeated, when the first question had no answer. */
+/** The milliseconds before an unanswered question for the successor of a role's player is repeated. */
 const askAgainMillis = 1000
 
 type State =
@@ -122,7 +122,7 @@ type State =
     readonly error: ActorError
   }
 
-/** A portal to the player of a role, which dials the successor when its actor is gone. */
+/** A portal to the player of a role, which dials the successor when the actor of the player is gone. */
 class Player {
   private state: State
   private readonly local: LocalActor
@@ -244,7 +244,10 @@ const successor = (
       )
   )
 
-/** The actor of a reference or, if it is gone, the player of its role; fails with `gone` when no player will come. */
+/**
+ * Connects to the actor of a reference or, if this actor is gone, to the player of its role; fails with `gone` when no
+ * player will come.
+ */
 const firstOf = (
   local: LocalActor,
   ref: ActorRefData,

@@ -2,7 +2,7 @@
  * The questions of an actor to the root for a shared actor: their contract, and a client of the keeper of such actors.
  *
  * A share is a stream that is open as long as its holder needs the actor. The share ends with its stream, even if its
- * holder dies, so no program has to count shares.
+ * holder dies, so no program has to count shares of an actor.
  *
  * @since 0.1.0
  */
@@ -23,7 +23,7 @@ export const Wanted = Schema.Struct({
   name: Schema.String,
   module: Schema.String,
   key: Schema.String,
-  /** The encoded settings of the actor, by the schema of its Service; null when the Service has none. */
+  /** The encoded settings of the actor, by the schema of its Service; null for a Service without settings. */
   config: Schema.NullOr(Schema.Uint8Array),
   endpoints: Schema.Array(Schema.String),
   restart: Schema.Literals(["permanent", "transient", "temporary"]),
@@ -43,7 +43,7 @@ export const share = streamEndpoint("furrow/share", {
   error: AnyActorError
 })
 
-/** The client of a keeper at the other end of a connection; the connection is made when it is first needed. */
+/** Makes the client of a keeper at the other end of a connection, which is made at the first request. */
 export const remote = (connect: Effect.Effect<PeerChannel, ActorError>, env: DialogContext): Shared => ({
   share: (wanted) =>
     Effect.gen(function*() {

@@ -16,7 +16,7 @@ import type { EventBatch, EventInspection } from "../inspect/Inspection.ts"
 /** The number of events in one batch; further events are dropped, and counted. */
 const maxEvents = 500
 
-/** Milliseconds between two batches of events. */
+/** The milliseconds between two batches of events for an observer. */
 const everyMillis = 100
 
 /** The number of characters of one text in an event; longer texts are cut. */

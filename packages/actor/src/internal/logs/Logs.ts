@@ -1,10 +1,11 @@
 /**
  * Sends the logs of an actor to its parent: level, message, annotations and cause, in order.
  *
- * The actor's logger queues records, and sends them as calls of an endpoint that every actor serves to its children.
- * One batch is on its way at a time, so a slow parent slows the sending; records that do not fit are counted and
- * dropped. The parent logs each record with its own loggers, annotated with the actor that wrote it. Each parent passes
- * the records of its children on to its own parent, so the root's loggers get the records of all actors.
+ * The actor's logger queues log records, and sends them as calls of an endpoint that every actor serves to its
+ * children. One batch is on its way at a time, so a slow parent slows the sending; log records above `maxQueuedRecords`
+ * are counted and dropped. The parent logs each log record with its own loggers, annotated with the actor that wrote
+ * the log record. Each parent passes the records of its children on to its own parent, so the root's loggers get the
+ * records of all actors.
  *
  * @since 0.1.0
  */
@@ -59,15 +60,15 @@ const sizeOf = ({ annotations, cause, message }: LogRecord): number => {
   return size
 }
 
-/** The number of records that wait for a slow parent; further ones are dropped and counted. */
+/** The number of log records that wait for a slow parent; further log records are dropped and counted. */
 const maxQueuedRecords = 4096
-/** The largest number of records in one batch, and of their characters. */
+/** The largest number of log records in one batch, followed by the largest number of their characters. */
 const maxBatchRecords = 256
 const maxBatchChars = 1024 * 1024
 
 export interface LogForwarder {
   readonly logger: Logger.Logger<unknown, void>
-  /** Sends the remaining records, and waits until they are sent. */
+  /** Sends the remaining log records, and waits until all of them are sent. */
   readonly flush: Effect.Effect<void>
 }
 
@@ -117,7 +118,7 @@ export const makeForwarder = (
     })
     if (sending) return
     sending = true
-    // The records of one turn of the event loop travel together.
+    // The log records of one turn of the event loop are sent together.
     channel.turn.later(next, idle)
   })
   const flush = Effect.callback<void>((resume) => {
@@ -159,7 +160,8 @@ export const handler = (context: Context.Context<never>, channel: PeerChannel): 
         const lines = cause === null ? message : [...message, cause]
         const log = logWithLevel(level)(...lines)
         return (span === undefined ? log : Effect.withParentSpan(log, spanOf(span))).pipe(
-          // The level of the record was checked by its own actor, so no minimum level applies here.
+          // No minimum level applies to a log record of another actor, because that actor has checked the level of the
+          // log record.
           Effect.provideService(References.MinimumLogLevel, "All" as LogLevel.LogLevel),
           Effect.provideService(Clock.Clock, stoppedAt(clock, millis)),
           Effect.annotateLogs({ [actorAnnotation]: actor, ...annotations })
@@ -169,7 +171,7 @@ export const handler = (context: Context.Context<never>, channel: PeerChannel): 
   }
 })
 
-/** Returns a copy of a context in which the loggers are replaced. */
+/** Returns a copy of a context in which the given logger replaces all loggers. */
 export const withLogger = <R>(
   context: Context.Context<R>,
   logger: Logger.Logger<unknown, void>

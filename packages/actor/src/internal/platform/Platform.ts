@@ -61,8 +61,8 @@ export interface NativeProcess {
 }
 
 /**
- * The key of a proof in a tree that trusts certificates; every process knows this key. A proof with this key shows only
- * that both sides accept certificates as membership.
+ * The key of a proof in a tree that trusts certificates; every process knows this key. A proof with the public key
+ * shows only that both sides accept certificates as membership.
  */
 const publicKey = new Uint8Array(32)
 
@@ -81,8 +81,8 @@ export const authenticator = (
 }
 
 /**
- * The plans of a tree in this process. A root takes the plans from its Layers; any other actor makes them from the
- * description that it got.
+ * The plans of a tree in this process. A root takes the plans from its Layers; any other actor makes the plans from the
+ * description that its parent sent.
  */
 export interface Plans {
   readonly ambient: ReadonlyArray<Named & { readonly layer: Layer.Layer<never, unknown, Credentials> }>

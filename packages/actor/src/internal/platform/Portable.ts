@@ -1,7 +1,7 @@
 /**
  * Layers that every actor of a tree can build. A process cannot send a Layer to another process, so a tree describes
  * the Layer by a *plan*: data (module, key, settings), and the function that builds the Layer from the data. An actor
- * imports the module, finds the plan in it by kind and key, and builds the same Layer.
+ * imports the module of a plan, finds the plan there by kind and key, and builds the same Layer.
  *
  * @since 0.1.0
  */
@@ -60,7 +60,7 @@ const noSettings = "null"
 
 /**
  * Defines the plan of a Layer. With a schema of settings the result is a function from settings to a plan; without a
- * schema it is the plan itself. An actor finds a plan in its module both as a value and as a function.
+ * schema the result is the plan itself. An actor finds a plan in its module both as a value and as a function.
  */
 export const define = <Layered, Out extends object>(
   kind: Kind,
@@ -115,8 +115,8 @@ export const build = <I, S, E, R>(
   })
 
 /**
- * The part of a start's time limit within which one Layer of the platform must be built, so that a late Layer can still
- * be named in time.
+ * The fraction of a start's time limit within which one Layer of the platform must be built, so that an error can name
+ * a late Layer in time.
  */
 const share = 0.75
 

@@ -15,8 +15,8 @@ export const Self: Context.Reference<ActorInfo> = Context.Reference<ActorInfo>("
 })
 
 /**
- * The actor for which an ambient Layer is being built. An ambient Layer can use this value to set other values in the
- * actors of one subsystem. Outside of the build of a platform's Layer the value is an actor called `none`.
+ * The actor for which an ambient Layer is being built. An ambient Layer can use `self` to set other values in the
+ * actors of one subsystem. Outside of the build of a platform's Layer `self` is an actor called `none`.
  *
  * @example
  * ```ts

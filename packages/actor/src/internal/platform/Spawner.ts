@@ -52,7 +52,7 @@ export interface NativeControl {
   readonly pid: number
   /** The name of the host, by which trees find out that they run on one host. Default: `localhost`. */
   readonly host?: string | undefined
-  /** The reason why no actor may be started here now; `undefined` when actors may be started. */
+  /** The reason why this process may start no actor now; `undefined` when the process may start actors. */
   readonly refusal: string | undefined
   /**
    * Makes the authenticator with which members prove the secret of their tree; `undefined` when no other process can
@@ -99,7 +99,7 @@ export interface SpawnerPlan {
   readonly native: (residue: ReadonlyArray<string>) => Effect.Effect<NativeControl, RuntimeLayerError, Scope.Scope>
 }
 
-/** Defines a spawner around the platform's own; a spawner with settings is a function of them. */
+/** Defines a spawner around the platform's own; a spawner with settings is a function of its settings. */
 export interface Portable {
   <const Key extends string, C extends Settings>(
     key: Key,
@@ -114,7 +114,7 @@ export interface Portable {
 }
 
 /**
- * The plan by which the actors of a tree are started; every process builds its spawner from it.
+ * The plan by which the actors of a tree are started; every process builds its spawner from this plan.
  *
  * @example
  * ```ts

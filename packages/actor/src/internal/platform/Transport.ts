@@ -28,7 +28,7 @@ export interface TransportPlan {
   readonly parts: ReadonlyArray<Plan<DriverLayer>>
 }
 
-/** Defines a transport; a transport with settings is a function of them. */
+/** Defines a transport; a transport with settings is a function of its settings. */
 export interface Portable {
   <const Key extends string, C extends Settings>(
     key: Key,
@@ -45,8 +45,8 @@ export interface Portable {
 type Given = readonly [Layer.Layer<Transport, any, any>, ...Array<Layer.Layer<Transport, any, any>>]
 
 /**
- * The transports by which the actors of a tree reach each other. The service holds plans and not live transports,
- * because every actor builds its own.
+ * The transports by which the actors of a tree reach each other. The service `Transport` holds plans and not live
+ * transports, because every actor builds its own transports.
  *
  * @example
  * ```ts

@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import * as Metric from "effect/Metric"
 import { reasons } from "./Table.ts"
 
-/** Upper bounds of a histogram's buckets, in milliseconds; the last bucket has no upper bound. */
+/** The upper bounds of the buckets of a pool's durations, in milliseconds; the last bucket has no upper bound. */
 export const boundaries: ReadonlyArray<number> = [
   1,
   2,
@@ -37,8 +37,8 @@ export interface Durations {
   readonly sum: number
   readonly max: number
   /**
-   * Pairs of a bucket's upper bound and the number of durations in the bucket, which lie above the previous bound and
-   * up to this one. The upper bound of the last pair is `Infinity`.
+   * Pairs of a bucket's upper bound and the number of durations in the bucket, which lie above the bound of the
+   * previous bucket and up to the bound of the bucket. The upper bound of the last pair is `Infinity`.
    */
   readonly buckets: ReadonlyArray<readonly [number, number]>
 }
@@ -96,7 +96,7 @@ export class Counts {
   readonly replaced = zeros(reasons)
   started = 0
   retried = 0
-  /** Times that tasks waited for a worker, and times that tasks spent with a worker. */
+  /** The milliseconds that tasks waited for a worker; `run` holds the milliseconds that tasks spent with a worker. */
   readonly wait = new Histogram()
   readonly run = new Histogram()
 }

@@ -11,7 +11,7 @@ export interface Linked {
   behind: Linked | undefined
 }
 
-/** True while the member is in a line. */
+/** True while the given member is in a line. */
 export const isInLine = (member: Linked): boolean => member.behind !== undefined
 
 /** Takes the member out of the line in which it stands. */
@@ -59,7 +59,7 @@ export class Line<A extends Linked> {
     return first
   }
 
-  /** Moves all members of another line to the front of this one, in their order. */
+  /** Moves all members of another line to the front of this line, in their order. */
   precede(other: Line<A>): void {
     if (other.isEmpty) return
     const first = other.ends.behind!

@@ -31,10 +31,10 @@ import * as Table from "./Table.ts"
 export interface Settings {
   readonly name: string
   readonly table: Table.Options
-  /** Milliseconds within which a worker must let go of a task whose caller has given it up. */
+  /** The milliseconds within which a worker must let go of a task whose caller has given the task up. */
   readonly letGo: number
   readonly backoff: Schedule.Schedule<unknown, ActorError>
-  /** Starts a worker, which the current Scope owns. */
+  /** Starts a worker of the pool, which the current Scope owns. */
   readonly start: (name: string) => Effect.Effect<Portal.Portal<any>, ActorError, Scope.Scope>
 }
 
@@ -46,7 +46,7 @@ interface Worker {
   measuredAt: number
 }
 
-/** A task, for which its caller waits. */
+/** A task of a pool, for which the task's caller waits. */
 export class Task implements Table.Ticket {
   number = -1
   holder: Table.Ticket["holder"]
@@ -64,12 +64,12 @@ export class Task implements Table.Ticket {
    * worker again.
    */
   worker: Worker | undefined
-  /** The failure of a task that no worker will have. */
+  /** The failure of a task that no worker will run. */
   failure: Cause.Cause<ActorError | PoolFull> | undefined
   wake: (() => void) | undefined
   /** The time at which the task began to wait, or to run; negative while it asks for a worker. */
   since = 0
-  /** True when the task has been counted as ended. */
+  /** True when the task has been counted as ended in the pool's numbers. */
   isOver = false
   /** True when the task's worker was lost, and the pool is to give the task to another worker. */
   isRepeated = false
@@ -100,7 +100,7 @@ const closedError = (pool: string): ActorUnreachable =>
     })
   )
 
-/** The reason that a worker is given for its end, for each reason of the pool. */
+/** The texts that a worker gets as the reason of its end, by the reasons of the pool. */
 const endings: Readonly<Record<Exclude<Table.Reason, "lost" | "left">, string>> = {
   stuck: "it did not let go of a task",
   tasks: "it has done its number of tasks",
@@ -153,7 +153,7 @@ export class OpenPool {
     ]
   }
 
-  /** The actor of the worker in a slot, if there is one. */
+  /** Returns the actor of the worker in a slot; `undefined` if the slot has no ready worker. */
   actorOf(slot: Table.Slot): ActorId | undefined {
     return this.workers.get(slot)?.actor
   }
@@ -183,8 +183,8 @@ export class OpenPool {
   // ---- tasks ------------------------------------------------------------------------------------------------------
 
   /**
-   * Asks for a worker for a task. The task then has a worker or a failure at once, or the pool wakes the task later
-   * with one of the two.
+   * Asks for a worker for a task. The task gets a worker or a failure at once, or the pool wakes the task later with
+   * one of the two.
    */
   submit(task: Task): void {
     const isAgain = task.number >= 0
@@ -198,7 +198,8 @@ export class OpenPool {
   /** Ends a task: its work is over, or its caller no longer waits. */
   leave(task: Task, exit: Exit.Exit<unknown, unknown>): void {
     if (task.holder === undefined) return this.input({ _tag: "Withdraw", ticket: task })
-    // A task may be given a worker and be given up by its caller before the task learns of the worker.
+    // The caller of a task may give the task up after the table has given it a worker, and before the task learns of
+    // this worker.
     if (task.worker !== undefined) {
       this.counts.run.observe(Math.max(0, this.clock.currentTimeMillisUnsafe() - task.since))
     }
@@ -216,7 +217,7 @@ export class OpenPool {
       worker.measuredAt = this.now
       if (typeof bytes === "number") this.input({ _tag: "Measured", slot, bytes })
     })
-    // A worker that cannot answer is lost or ending, of which other events inform the pool.
+    // The failure of a measurement is dropped, because other events tell the pool of a worker that is lost or ending.
     this.fork(Effect.ignore(asked))
   }
 
@@ -381,7 +382,7 @@ export class OpenPool {
 
   private end(slot: Table.Slot, why: Table.Reason): void {
     // A `lost` or `left` worker is already ending, and the callers of its tasks get the reason of this end. A cancel by
-    // the pool would replace the reason that the callers get.
+    // the pool would replace the reason that these callers get.
     if (why === "lost" || why === "left") return
     const worker = this.workers.get(slot)
     if (worker !== undefined) return void this.fork(worker.portal.cancel(endings[why]))
@@ -428,7 +429,7 @@ export class OpenPool {
 /** The rungs of the shutdown ladder on which an actor can no longer be asked to end. */
 const lostRungs: ReadonlySet<string> = new Set(["Terminating", "Killed", "Gone"])
 
-/** The error of tasks that no other worker can run. */
+/** Makes the error of tasks whose worker died, and that no other worker can run. */
 const fruitless = (pool: string, actor: ActorId): Cause.Cause<ActorUnreachable> =>
   Cause.fail(withoutStack(() =>
     new ActorUnreachable({
@@ -439,7 +440,7 @@ const fruitless = (pool: string, actor: ActorId): Cause.Cause<ActorUnreachable> 
     })
   ))
 
-/** The fault that makes a worker useless after a task; `undefined` when there is none. */
+/** Returns the fault that makes a worker useless after a task; `undefined` for a worker without fault. */
 const faultOf = (pool: string, worker: Worker, exit: Exit.Exit<unknown, unknown>): Table.Fault | undefined => {
   if (Portal.isStuck(worker.portal)) return { why: "stuck", error: undefined }
   if (Exit.isSuccess(exit)) return undefined

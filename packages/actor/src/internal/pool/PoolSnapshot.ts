@@ -50,12 +50,12 @@ export interface PoolSnapshot {
     readonly failed: number
     readonly interrupted: number
     readonly timedOut: number
-    /** `PoolFull`. */
+    /** The number of tasks that the pool refused with `PoolFull`. */
     readonly refused: number
   }
   /** The number of tasks that were given to another worker after the loss of their worker. */
   readonly retried: number
-  /** The number of workers that became ready. */
+  /** The number of workers of the pool that have become ready. */
   readonly started: number
   /**
    * Numbers of workers that were replaced, by reason. A `spare` worker gets no successor, and neither do the workers of
@@ -67,7 +67,10 @@ export interface PoolSnapshot {
    * - `tasks`, `age` and `memory` count workers that reached this limit of `recycle`
    */
   readonly replaced: { readonly [Why in Reason]: number }
-  /** Times that tasks waited for their worker; `run` has the times that tasks spent with a worker. */
+  /**
+   * The durations in milliseconds for which tasks waited for a worker; `run` has the durations for which tasks were
+   * with a worker.
+   */
   readonly wait: Durations
   readonly run: Durations
 }

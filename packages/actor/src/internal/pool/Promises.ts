@@ -54,12 +54,15 @@ export const iterable = <A>(
     ? Stream.toAsyncIterableWith(stream, context)
     : { [Symbol.asyncIterator]: () => untilAborted(context, stream, signal) }
 
-/** The states of an iterator. In the state `aborted` the signal was aborted, and the reader has not been told yet. */
+/**
+ * The states of an iterator. In the state `aborted` the signal was aborted, and the reader has not learned of the abort
+ * yet.
+ */
 type Reading = "new" | "open" | "aborted" | "over"
 
 const done = { done: true, value: undefined } as const
 
-/** Ends an iterable when a signal is aborted. Ends an iterable when its signal is aborted. */
+/** Ends an iterable when the iterable's signal is aborted. */
 const untilAborted = <A>(
   context: Context.Context<never>,
   stream: Stream.Stream<A, unknown>,
@@ -74,7 +77,7 @@ const untilAborted = <A>(
   }
   const abort = () => {
     leave("aborted")
-    // The reader of the iterable waits for the end of the closing stream, and gets the stream's failure.
+    // The failure of the closing stream is dropped in this place, because the reader of the iterable gets this failure.
     items.return!().catch(() => {})
   }
   const over = () => leave("over")

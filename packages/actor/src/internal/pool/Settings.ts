@@ -24,7 +24,7 @@ export interface Size {
 
 /**
  * The limits after which a worker that has not failed is replaced. A worker that reaches a limit first completes the
- * tasks that it has. Default: never.
+ * tasks that it has. By default no limit replaces a worker.
  *
  * @category models
  * @since 0.1.0
@@ -64,9 +64,9 @@ export interface PoolOptions {
   readonly letGo?: Duration.Input | undefined
   readonly recycle?: Recycle | undefined
   /**
-   * The delays before the next start, after workers that failed to start or died before their first task had ended.
-   * When the schedule of delays ends, or after `startAttempts` failures in a row, tasks that no other worker can run
-   * fail with the error of the start. The default delay is 100 ms, and doubles after each failure.
+   * The delays before the next start of a worker, after workers that failed to start or died before their first task
+   * had ended. When the schedule of delays ends, or after `startAttempts` failures in a row, tasks that no other worker
+   * can run fail with the error of the start. The default delay is 100 ms, and doubles after each failure.
    */
   readonly backoff?: Schedule.Schedule<unknown, ActorError> | undefined
   /**
@@ -131,8 +131,8 @@ const whole = (of: string, what: string, value: number, least: number, most = In
 }
 
 /**
- * Milliseconds that a worker has to let go of a task. The time to let go must be finite, so that every wait for a
- * worker ends.
+ * Returns the milliseconds that a worker has to let go of a task. The time to let go must be finite, so that every wait
+ * for a worker ends.
  */
 export const letGoMillis = (name: string, { letGo }: PoolOptions): number => {
   const known = millis(`the pool "${name}"`, "letGo", letGo, defaultLetGoMillis)
@@ -160,7 +160,10 @@ export const tableOf = (name: string, options: PoolOptions): Table.Options => {
 
 const defaultRetries = 1
 
-/** Checks the options of one task; throws when they make no sense. The remaining time of a deadline may be negative. */
+/**
+ * Checks the options of one task; an option without sense throws. The time `within` may be negative, as the remaining
+ * time of a passed deadline is.
+ */
 export const taskOf = (
   pool: string,
   { retries, within }: { readonly retries?: number | undefined; readonly within?: Duration.Input | undefined }
@@ -176,6 +179,6 @@ export const taskOf = (
 export const mapConcurrency = (pool: string, concurrency: number): number =>
   Math.min(whole(`a map of the pool "${pool}"`, "concurrency", concurrency, 1), Number.MAX_SAFE_INTEGER)
 
-/** Milliseconds that a pool may take to drain. */
+/** Returns the milliseconds that a pool may take to drain. */
 export const drainMillis = (pool: string, within: Duration.Input): number =>
   Math.max(0, millisOf(`the end of the pool "${pool}"`, "within", within))

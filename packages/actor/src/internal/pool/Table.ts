@@ -110,8 +110,8 @@ const hasRoom = ({ phase }: Slot, { concurrency }: Options): boolean =>
   phase._tag === "Idle" || phase._tag === "Busy" && phase.active < concurrency
 
 /**
- * Chooses the least busy free worker. Of several idle workers the table chooses the one that worked last, so that the
- * others stay idle long enough to end.
+ * Chooses the least busy free worker. Of several idle workers the table chooses the worker that worked last, so that
+ * the other workers stay idle long enough to end.
  */
 const leastBusy = ({ options, slots }: Table): Slot | undefined => {
   let best: Slot | undefined
@@ -229,7 +229,7 @@ const count = ({ slots }: Table, is: (slot: Slot) => boolean): number => {
 
 const isReady = ({ phase }: Slot): boolean => phase._tag === "Idle" || phase._tag === "Busy"
 
-/** True for a worker that gets no more tasks, and still has tasks to complete. */
+/** True for a worker that gets no more tasks, but still has tasks to complete. */
 const isLeaving = ({ phase }: Slot): boolean => phase._tag === "Condemned" && !phase.isEnding && phase.active > 0
 
 const isComing = ({ phase }: Slot): boolean => phase._tag === "Starting" || phase._tag === "Backing"
@@ -245,7 +245,7 @@ const start = (table: Table, failures: number, actions: Actions): void =>
 
 /**
  * Starts a worker again after a delay. The delays before starts grow with each failure, up to the number of attempts.
- * The attempts to start a worker continue while another worker lives.
+ * The limit of attempts does not apply while another worker of the pool lives.
  */
 const backOff = (table: Table, { error, failures }: Row, actions: Actions): void => {
   const slot = open(table, { _tag: "Backing" }, failures)
@@ -306,15 +306,15 @@ const startFailed = (table: Table, slot: Slot, error: Failure, actions: Actions)
 }
 
 /**
- * Lets the successor of a failed worker wait before its start. A failed worker gets no successor if nothing suggests
- * that a successor would do better.
+ * Lets the successor of a failed worker wait before its start. A failed worker gets no successor if the allowed number
+ * of starts has failed.
  */
 const succeedFailed = (table: Table, row: Row, actions: Actions): void => {
   if (isHopeless(table, row)) giveUp(table, row.error, actions)
   else if (isWanting(table)) backOff(table, row, actions)
 }
 
-/** True when the allowed number of starts has failed, and no other worker exists or is starting. */
+/** True when the allowed number of starts has failed, and the pool has no other worker that is ready or starting. */
 const isHopeless = ({ options, slots, stage }: Table, row: Row): boolean => {
   if (stage === "opening") return true
   if (row.failures < options.attempts) return false
@@ -326,7 +326,7 @@ const isWanting = (table: Table): boolean => size(table) < floor(table) || table
 
 const retry = (table: Table, slot: Slot, actions: Actions): void => {
   if (slot.phase._tag !== "Backing" || !table.slots.delete(slot)) return
-  // During the delay another worker may have become ready, or no task may wait any more.
+  // No worker is started if another worker has become ready during the delay, or no task waits any more.
   if (!isWanting(table)) return
   table.slots.add(slot)
   slot.phase = { _tag: "Starting" }
@@ -385,8 +385,8 @@ const part = (
 }
 
 /**
- * Counts one more worker that died before its first task had ended. The next start of a worker waits as long as after
- * the longest row of failures.
+ * Counts a worker that died before its first task had ended. The next start of a worker waits as long as after the
+ * longest row of failures.
  */
 const join = (table: Table, row: Row): void => {
   if (table.row === undefined || table.row.failures < row.failures) table.row = row
@@ -445,7 +445,7 @@ const ask = (table: Table, at: number, actions: Actions): void => {
   actions.push({ _tag: "Wake", at })
 }
 
-/** Asks for a later tick, because an idle worker may have to end then. */
+/** Asks the pool for a later tick, at which an idle worker may have to end. */
 const watch = (table: Table, { since }: { readonly since: number }, actions: Actions): void => {
   const { idle, max, min } = table.options
   if (idle < Infinity && max > min && size(table) > min) ask(table, since + idle, actions)

@@ -36,8 +36,8 @@ export interface Slot extends Waiting.Holder {
   readonly id: number
   phase: Phase
   /**
-   * The number of starts of this slot that failed in a row. The number of failed starts is 0 again when the first task
-   * of a worker of this slot has ended.
+   * The number of starts of this slot that failed in a row. The number is 0 again when the first task of a worker of
+   * this slot has ended.
    */
   failures: number
   /** True when a task of the worker has ended without the loss of the worker. */
@@ -53,7 +53,10 @@ export interface Fault {
   readonly error: Failure | undefined
 }
 
-/** Workers in a row that died before their first task had ended: their number, and the error of the last one. */
+/**
+ * Workers in a row that died before their first task had ended: the number of these workers, and the error of the last
+ * one.
+ */
 export interface Row {
   readonly failures: number
   readonly error: Failure
@@ -62,13 +65,16 @@ export interface Row {
 export interface Options {
   readonly min: number
   readonly max: number
-  /** The number of tasks that a worker may have at once. */
+  /** The number of tasks that a worker of the pool may have at once. */
   readonly concurrency: number
-  /** The number of tasks that may wait. */
+  /** The number of tasks that may wait in the queue of the pool. */
   readonly queue: number
-  /** Milliseconds after which an idle worker beyond `min` ends. */
+  /** The milliseconds after which an idle worker beyond `min` ends. */
   readonly idle: number
-  /** The number of tasks, milliseconds, or bytes of resident memory after which a worker is replaced. */
+  /**
+   * The number of tasks after which a worker is replaced; `age` is in milliseconds, and `memory` in bytes of resident
+   * memory.
+   */
   readonly tasks: number
   readonly age: number
   readonly memory: number
@@ -77,8 +83,8 @@ export interface Options {
 }
 
 /**
- * `opening`: the first workers start. `draining`: the pool refuses new tasks. `closing`: the pool has no tasks, and its
- * workers end.
+ * The stage of a pool. In `opening` the first workers start, in `draining` the pool refuses new tasks, and in `closing`
+ * the pool has no tasks and its workers end.
  */
 export type Stage = "opening" | "open" | "draining" | "closing" | "closed"
 
@@ -89,7 +95,7 @@ export interface Table {
   stage: Stage
   /**
    * The error that is set when the allowed number of starts of workers has failed. New tasks fail with the error of the
-   * failed starts, and each of them starts at most one worker.
+   * failed starts, and each new task starts at most one worker.
    */
   failure: Failure | undefined
   /**
@@ -137,9 +143,9 @@ export type Action =
   | { readonly _tag: "BackOff"; readonly slot: Slot; readonly failures: number; readonly error: Failure }
   | { readonly _tag: "End"; readonly slot: Slot; readonly why: Reason }
   | { readonly _tag: "Condemned"; readonly why: Reason }
-  /** Asks the pool for a `Tick` at this time. */
+  /** Asks the pool for a `Tick` at the time `at`. */
   | { readonly _tag: "Wake"; readonly at: number }
   | { readonly _tag: "Opened" }
   | { readonly _tag: "OpenFailed"; readonly error: Failure }
-  /** Tells that the last worker of the pool is gone. */
+  /** Tells the pool that its last worker is gone. */
   | { readonly _tag: "Closed" }

@@ -124,7 +124,7 @@ export const run = (
 const timeout = (pool: OpenPool, millis: number, phase: TaskTimeout["phase"]): TaskTimeout =>
   withoutStack(() => new TaskTimeout({ pool: pool.name, millis, phase }))
 
-/** The failure of a task whose deadline has passed before it asks for a worker. */
+/** Makes the failure of a task whose deadline has passed before the task asks for a worker. */
 const late = (pool: OpenPool, task: Task, millis: number): Effect.Effect<never, TaskTimeout> => {
   count(pool, task, "timedOut")
   return Effect.fail(timeout(pool, Math.max(0, millis), "waiting"))
@@ -179,7 +179,7 @@ const interrupted = (working: Fiber.Fiber<unknown, unknown>): Effect.Effect<void
     working.interruptUnsafe()
   })
 
-/** Logs a failure that came after the caller had continued. */
+/** Logs a failure of a task that came after the task's caller had continued. */
 const reportLate = (pool: OpenPool, exit: Exit.Exit<unknown, unknown>): void => {
   if (Exit.isSuccess(exit) || !exit.cause.reasons.some(Cause.isDieReason)) return
   const line = `a task of the pool "${pool.name}" that was out of time could not clean up`

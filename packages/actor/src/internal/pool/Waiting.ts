@@ -1,16 +1,16 @@
 /**
  * The waiting tasks of a pool, and the workers to which keys are bound.
  *
- * A task without a key waits in one line for any worker. Tasks of one key wait together in a line of their key. While
- * their key is bound to no worker, these tasks are one member of the line for any worker; afterwards they stand in the
- * line of their worker. Joining and leaving a line cost the same for one task as for a hundred thousand, even in the
+ * A task without a key waits in one line for any worker. Tasks of one key wait together in a line of their key. A key
+ * that is bound to no worker is, with all its tasks, one member of the line for any worker; a bound key stands in the
+ * line of its worker. Joining and leaving a line cost the same for one task as for a hundred thousand, even in the
  * middle.
  *
  * @since 0.1.0
  */
 import { isInLine, leave, Line, type Linked } from "./Line.ts"
 
-/** A waiting or running task, from when its caller asks until it has ended. */
+/** A waiting or running task, from the request of its caller until the end of the task. */
 export interface Ticket extends Linked {
   readonly key: string | undefined
   /**
@@ -58,8 +58,8 @@ export interface Binding extends Linked {
 }
 
 /**
- * The number of keys without a task that stay bound to their workers; beyond it, the key that was used longest ago is
- * forgotten.
+ * The number of keys without a task that stay bound to their workers; above this number, the key that was used longest
+ * ago is forgotten.
  */
 export const maxRememberedKeys = 10_000
 
@@ -69,7 +69,7 @@ export interface Waiting {
   readonly keys: Map<string, Binding>
   readonly remembered: Line<Binding>
   rememberedCount: number
-  /** The number of all waiting tasks of the pool. */
+  /** The number of tasks that wait in the pool. */
   count: number
   /** The number of members of the line for any worker. */
   forAnybody: number
@@ -130,7 +130,10 @@ const settle = (waiting: Waiting, binding: Binding): void => {
   }
 }
 
-/** Numbers a new task, and returns which worker may run it: any worker, a given one, or none yet. */
+/**
+ * Numbers a new task, and returns the worker that may run the task: any worker, the worker of its key, or no worker
+ * yet.
+ */
 export const admit = (waiting: Waiting, ticket: Ticket): "any" | "none" | Holder => {
   if (ticket.number < 0) ticket.number = waiting.next++
   if (ticket.key === undefined) return waiting.anybody.isEmpty ? "any" : "none"
@@ -216,8 +219,8 @@ export const release = (waiting: Waiting, ticket: Ticket): void => {
 }
 
 /**
- * Returns the next task for a slot: the oldest among those bound to the slot and those for any worker. The slot holds
- * the returned task from then on.
+ * Returns the next task for a slot: the oldest of the tasks that are bound to the slot or that any worker may run. The
+ * slot holds the returned task.
  */
 export const callFor = (waiting: Waiting, holder: Holder): Ticket | undefined => {
   const bound = holder.own.first

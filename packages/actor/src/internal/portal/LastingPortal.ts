@@ -31,7 +31,7 @@ export interface Target {
   readonly latest: () => { readonly portal: AnyPortal; readonly incarnation: number }
   /** Calls `callback` after every change of the role, until the returned function is called. */
   readonly changed: (callback: () => void) => () => void
-  /** Makes the error of a call that has waited for the role as long as it may. */
+  /** Makes the error of a call that has waited for the role for `holdMillis`. */
   readonly late: () => ActorError
   /**
    * Reports that an actor begins no more calls, because it is drained or ends. The portal asks the supervisor for a
@@ -43,11 +43,11 @@ export interface Target {
 const isExcept = (portal: AnyPortal, except: string | undefined): boolean =>
   except !== undefined && portal.actor.uuid === except
 
-/** Waits until an actor other than `except` plays the role, or until it is certain that none will. */
+/** Waits until an actor other than `except` plays the role, or until it is certain that no actor will play the role. */
 const played = (target: Target, except: string | undefined): Effect.Effect<AnyPortal, ActorError> =>
   Effect.callback((resume) => {
-    // The finalizer of a callback runs only when the callback is interrupted, and not when it resumes, so the listener
-    // is removed here.
+    // The finalizer of a callback runs only when the callback is interrupted, and not when the callback resumes, so the
+    // callback itself removes its listener.
     const look = () => {
       const now = target.now()
       if (now._tag === "Restarting" || now._tag === "Up" && isExcept(now.portal, except)) return
@@ -74,8 +74,7 @@ export const reach = (target: Target, except?: string): Effect.Effect<AnyPortal,
 const maxRepeats = 1
 
 /**
- * True when a call that failed at `portal` may reach a successor. The failed call stays failed if no successor can
- * come.
+ * True when a call that failed at `portal` may reach a successor. A call stays failed if no successor can come.
  */
 const hasSuccessor = (target: Target, portal: AnyPortal, isEnding: boolean): boolean => {
   if (isEnding) target.refused?.(portal)
@@ -176,7 +175,8 @@ export const make = (target: Target): AnyPortal => {
     stream,
     open,
     openScoped,
-    // A cancel ends only the present incarnation, because its caller did not mean the successor.
+    // A cancel through a portal to a role ends only the present incarnation, because its caller did not mean the
+    // successor.
     cancel: (reason?: string) => Effect.suspend(() => latest().cancel(reason)),
     wait: Effect.suspend(() => latest().wait),
     closed: Effect.suspend(() => latest().closed),

@@ -3,9 +3,9 @@
  * no actor. A portal works as long as its actor and the connection live; afterwards its calls fail with an error that
  * names the reason.
  *
- * The type of a portal lists the endpoints that the actor exposes, so calling any other is a compile error. At run time
- * the portal checks the module as well as the name, because two modules may each have an endpoint of one name and
- * shape.
+ * The type of a portal lists the endpoints that the actor exposes, so calling any other endpoint is a compile error. At
+ * run time the portal checks the module as well as the name, because two modules may each have an endpoint of one name
+ * and shape.
  *
  * @since 0.1.0
  */
@@ -74,7 +74,7 @@ export type Opened<C> = DialogOf<DialogEndpointOf<C>>
  */
 export interface Portal<in X> {
   readonly "~furrow/Portal": (_: X) => void
-  /** The actor at the other end of the portal. */
+  /** The identity of the actor behind the portal. */
   readonly actor: ActorId
   readonly name: string
   /**
@@ -127,17 +127,17 @@ export interface Portal<in X> {
    * caller with an open call to the actor. The shutdown ladder bounds the wait; repeated calls wait for the same end.
    */
   readonly cancel: (reason?: string) => Effect.Effect<void>
-  /** Waits until the actor has ended, however it ends. Never fails. */
+  /** Waits until the actor behind the portal has ended, and returns its exit; `wait` never fails. */
   readonly wait: Effect.Effect<ActorExit>
   /**
    * Waits until no further call can begin at the actor: it has said its last word, or its connection has ended.
-   * `closed` resolves earlier than `wait`, which also learns how the actor ended, and before any open call is told.
-   * Never fails.
+   * `closed` resolves earlier than `wait`, which also learns how the actor ended, and before any open call is told;
+   * `closed` never fails.
    */
   readonly closed: Effect.Effect<void>
   /**
-   * Counts the actors behind this portal: 1, and one more after each restart by a supervisor. `actor`, `ref`, `cancel`,
-   * `wait` and `closed` are those of the present actor.
+   * The number of actors that have been behind this portal: 1 at first, and one more after each restart by a
+   * supervisor. The fields `actor`, `ref`, `cancel`, `wait` and `closed` of the portal are those of its present actor.
    */
   readonly incarnation: number
   /**
@@ -165,7 +165,10 @@ export interface PortalOptions {
   readonly exposed: ReadonlyMap<string, string | undefined>
   readonly cancel: (reason: string) => Effect.Effect<void>
   readonly wait: Effect.Effect<ActorExit>
-  /** Waits for the end as `wait` does, and handles the end; fails when the exit cannot be known. Default: `wait`. */
+  /**
+   * Waits for the end of the actor as `wait` does, and handles the end; fails when the exit cannot be known. Default:
+   * `wait`.
+   */
   readonly monitor?: Effect.Effect<ActorExit, ActorError> | undefined
   /**
    * Lets no further call begin at the actor; returns the number of calls that are still open at the bound. The function
@@ -182,7 +185,7 @@ export interface PortalOptions {
 
 const insides = new WeakMap<object, PortalOptions>()
 
-/** Makes a portal stand for others: it has the internals of the portal that `latest` returns. */
+/** Makes a portal stand for the portal that `latest` returns, whose internals it uses. */
 export const standsFor = (portal: Portal<any>, latest: () => Portal<any>): void => {
   const inside = () => insides.get(latest())!
   const names = [
@@ -224,7 +227,10 @@ export const refOf = (portal: Portal<any>): ActorRefData | undefined => insides.
  */
 export const whenClosed = (portal: Portal<any>, callback: () => void): () => void => watched(portal, callback, false)
 
-/** Calls back as `whenClosed` does, but keeps no connection open. Without a connection the next use finds the end. */
+/**
+ * Calls back as `whenClosed` does, but keeps no connection open. If the connection has retired, only its next use finds
+ * the end of the actor.
+ */
 export const whenFoundClosed = (portal: Portal<any>, callback: () => void): () => void =>
   watched(portal, callback, true)
 
@@ -238,9 +244,10 @@ const watched = (portal: Portal<any>, callback: () => void, rests: boolean): () 
  * open call has ended, or at the bound, with the number of calls that are still open: 0 means that the actor is
  * drained.
  *
- * All further calls of the drained actor fail with `ActorBusy`, whose `isDraining` is true: these calls have not begun,
- * and may be repeated elsewhere. Children of a draining actor may still call the actor. A drain cannot be undone,
- * because the end of the actor follows. Only the portal of the owner can drain an actor; any other portal is a defect.
+ * All further calls of the drained actor fail with `ActorBusy`, whose `isDraining` is true: a call that fails with this
+ * error has not begun, and may be repeated elsewhere. Children of a draining actor may still call the actor. A drain
+ * cannot be undone, because the owner ends a drained actor. Only the portal of the owner can drain an actor; any other
+ * portal is a defect.
  *
  * @example
  * ```ts
@@ -263,7 +270,7 @@ export const monitor = (portal: Portal<never>): Effect.Effect<ActorExit, ActorEr
 }
 
 /**
- * Returns the portal with its own bound for the cancels of its callers, in milliseconds, instead of `Timeouts.cancel`.
+ * Returns the portal with another bound than `Timeouts.cancel` for the cancels of its callers, in milliseconds.
  */
 export const withCancelBound = (portal: Portal<any>, millis: number): Portal<any> => {
   const options = insides.get(portal)!
@@ -285,7 +292,10 @@ export const askRuntime = (portal: Portal<any>, call: Call<AnyEndpoint>): Effect
 /** True while a dialog that this side cancelled is open beyond the bound of its cancel. */
 export const isStuck = (portal: Portal<any>): boolean => insides.get(portal)!.channel.isStuck
 
-/** The route of a portal's calls, by which another actor's calls are relayed; `undefined` when there is none. */
+/**
+ * Returns the route of a portal's calls, by which another actor's calls are relayed; `undefined` for a portal without a
+ * route.
+ */
 export const relayed = (portal: Portal<any>): Relayed | undefined => {
   const options = insides.get(portal)
   return options === undefined
@@ -310,7 +320,7 @@ const addressing = (prefix: string | undefined) => {
   }
 }
 
-/** The error for a program without type checks that passes a value that is no such call. */
+/** Makes the error for a program without type checks that passes a value which is no call of the wanted kind. */
 const noCall = (kind: AnyEndpoint["kind"]): TypeError =>
   new TypeError(
     `an actor is asked with a ${kind} as data: the return value of an endpoint, as in \`isPrime({ n: 7 })\`. A plain ` +
@@ -355,7 +365,7 @@ const unknown = (
 const noReference = (name: string): string =>
   `"${name}" runs in this process and has no reference: no other process could open a portal to it. Start it as an actor`
 
-/** Builds a portal over an open channel. */
+/** Makes a portal to an actor over an open channel. */
 export const make = (options: PortalOptions): Portal<any> => {
   const { actor, channel, env } = options
   const address = addressing(options.prefix)

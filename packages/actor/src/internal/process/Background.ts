@@ -4,7 +4,7 @@
  * the owner.
  *
  * Effect does not report how a background fiber exits, but the fiber's Scope lists the fiber among its finalizers. The
- * Scope that layers and `build` get therefore watches its own list.
+ * Scope that layers and `build` get watches its own list of finalizers.
  *
  * @since 0.1.0
  */
@@ -27,8 +27,8 @@ type Failed = (cause: Cause.Cause<unknown>) => void
 const keep = {}
 
 /**
- * The finalizers of an open Scope, each under the object to which it belongs: a fiber, a Scope below, or an unknown
- * object.
+ * The finalizers of an open Scope, each finalizer under the object to which it belongs: a fiber, a Scope below, or an
+ * unknown object.
  */
 class Finalizers extends Map<{}, Finalizer> {
   private readonly failed: Failed
@@ -36,7 +36,7 @@ class Finalizers extends Map<{}, Finalizer> {
   constructor(failed: Failed) {
     super()
     this.failed = failed
-    // A Scope replaces an empty list of finalizers, so one permanent entry keeps this list in its place.
+    // A Scope replaces an empty list of finalizers, so a permanent entry keeps the watching list in its place.
     super.set(keep, () => Effect.void)
   }
 
@@ -107,7 +107,7 @@ const tell = (local: LocalActor, context: Context.Context<never>, cause: Cause.C
   }
 }
 
-/** Runs a main in a Scope of its own, whose background failures are reported as well. */
+/** Runs the main of an actor in a Scope of its own, whose background failures are reported as well. */
 export const scoped = <A, E>(
   main: Effect.Effect<A, E, never>,
   local: LocalActor,

@@ -51,7 +51,7 @@ export interface Started {
   /** Ends the actor because of an error that no code in it has caught. */
   readonly uncaught: (error: unknown) => void
   /**
-   * Called at a signal from outside: the actor asks its parent to end it in order. `code` is the exit code of the
+   * Handles a signal from outside: the actor asks its parent to end the actor in order. `code` is the exit code of the
    * process if no owner ended the actor.
    */
   readonly end: (reason: string, code: number) => void
@@ -72,14 +72,14 @@ export interface ActorMainOptions {
    * next step.
    */
   readonly load: (exposed: ReadonlyArray<Exposed>) => Promise<ReadonlyArray<Implemented<AnyEndpoint>>>
-  /** Imports a module whose export serves a Service. */
+  /** Imports the module whose export implements the actor's Service. */
   readonly loadModule: (module: string) => Promise<Record<string, unknown>>
   /**
    * Builds the platform of this actor as its parent described it. The platform is closed with the Scope, after all
    * other parts of the actor.
    */
   readonly platform: (spec: PlatformSpec) => Effect.Effect<Platform, RuntimeLayerError, Scope.Scope>
-  /** Opens a door for observers, when one of them knocks. The actor cannot be observed by default. */
+  /** Opens the door of the actor when an observer knocks. The actor cannot be observed by default. */
   readonly observe?: Offer | undefined
   /**
    * Opens the record of the actor's calls, before any module of it is imported. The actor keeps no record of its calls
@@ -110,7 +110,7 @@ export interface ActorMainOptions {
   readonly written?: (() => Promise<void>) | undefined
 }
 
-/** A failed start: the step that the start had reached, and its failure. */
+/** A failed start of an actor: the step that the start had reached, and its failure. */
 export class BootFailed {
   readonly step: SpawnStep
   readonly error: unknown
@@ -179,7 +179,7 @@ export const bootUp = (
         outside(() => loaded(options, spec)),
         (error) => new BootFailed("import", error)
       )
-      // The step `building` is reported only if there are layers to build, because only they take time.
+      // The actor reports the step `building` only if it has layers to build, because only layers take time.
       if (hasLayers(definitions)) yield* sayBuilding(channel, options.actor, events)
       const { handlers, main } = yield* Effect.mapError(
         "served" in definitions
@@ -234,8 +234,8 @@ const platformOf = (
   scope: Scope.Closeable
 ): Effect.Effect<Platform, BootFailed> =>
   Effect.gen(function*() {
-    // The step is reported only if building the layers takes time. The parent can tell from the reported step how far a
-    // late start has come.
+    // The actor reports the building of its platform's layers, from which the parent of a late start can tell how far
+    // the start has come.
     if (platform.ambient.length > 0 || platform.spawner !== null) yield* sayBuilding(channel, options.actor, events)
     return yield* options.platform(platform).pipe(
       Effect.provideService(Self, infoOf(options, ancestors)),
@@ -285,7 +285,8 @@ const loaded = async (options: ActorMainOptions, spec: SpawnSpec) => {
   const { service } = spec
   if (service === null) return options.load(spec.expose)
   const served = ServiceImplementation.find(service.module, await options.loadModule(service.module), service.key)
-  // A module that takes its implementation from another one is loaded now, so that its errors are import errors.
+  // A module that leads to another module loads the implementation from there now, so that its errors are import
+  // errors.
   const implementation = await served.load()
   return {
     served: { ...served, service: served.service, load: () => Promise.resolve(implementation) },
@@ -295,8 +296,8 @@ const loaded = async (options: ActorMainOptions, spec: SpawnSpec) => {
 }
 
 /**
- * A portal for each Service that this one uses: to the actor itself, or through the parent where the parent runs the
- * handlers. The portals to used Services work until the actor's last finalizer has run.
+ * Makes a portal for each used Service: to the Service's actor, or through the parent if the parent runs the handlers.
+ * The portals to used Services work until the actor's last finalizer has run.
  */
 const usedPortals = (
   served: ServiceImplementation.ServedInside,

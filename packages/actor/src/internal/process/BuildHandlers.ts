@@ -15,7 +15,7 @@ import { current } from "../local/LocalActor.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import * as Background from "./Background.ts"
 
-/** The error for two endpoints of one name in `expose`, found before any actor is started. */
+/** Returns the error for two endpoints of one name in `expose`, before any actor is started. */
 export const duplicate = (definitions: ReadonlyArray<Implemented<AnyEndpoint>>): Error | undefined => {
   const seen = new Map<string, Implemented<AnyEndpoint>>()
   for (const definition of definitions) {

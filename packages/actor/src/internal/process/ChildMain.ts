@@ -73,7 +73,7 @@ export const run = (options: ActorMainOptions): Effect.Effect<Life.Ended> =>
 
 type Failed = Cause.Cause<unknown>
 
-/** The life of one actor: the table decides its state, and this class holds its resources. */
+/** The life of one actor: the table in Life.ts decides the state of the life, and `Living` holds its resources. */
 class Living {
   readonly ended = Deferred.makeUnsafe<Life.Ended>()
   private state: Life.State<Failed> = Life.initial
@@ -111,7 +111,7 @@ class Living {
   kill(): void {
     this.isKilled = true
     this.release()
-    // An actor without a process of its own cuts its connections here, because no operating system does it.
+    // An actor without a process of its own cuts its connections itself, because no operating system closes them.
     this.booted?.local.reach?.peers.destroy()
   }
 
@@ -212,7 +212,10 @@ class Living {
     this.input({ _tag: "Spec" })
   }
 
-  /** Takes the name and the uuid that the parent sends, because a process may have greeted before it had a name. */
+  /**
+   * Gives the actor the name and the uuid that its parent has sent, because the process may have greeted before it had
+   * a name.
+   */
   private name({ name, uuid }: ActorId): void {
     const actor = { ...this.options.actor, name, uuid }
     this.options = { ...this.options, actor }
@@ -383,7 +386,7 @@ const bootErrorOf = (cause: Failed, why: Life.Why | undefined): BootFailed => {
     : new BootFailed("layer", reason?._tag === "Die" ? reason.defect : new Error("interrupted"))
 }
 
-/** The text that says why a start was given up. */
+/** Returns the text that says why the start of an actor was given up. */
 const endedEarly = (why: Life.Why): string => {
   switch (why._tag) {
     case "Self":

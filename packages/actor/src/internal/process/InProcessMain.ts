@@ -1,7 +1,7 @@
 /**
- * Serves a Service or a dialog in this process, for tests and small programs: the handlers are at one end of a memory
- * connection, the portal at the other. Every value of handlers in this process passes through the codecs, and no actor
- * is started.
+ * Serves a Service or a dialog in this process, for tests and small programs: the handlers are at one end of a
+ * connection in memory, and the portal is at its other end. Every value of handlers in this process passes through the
+ * codecs, and no actor is started.
  *
  * @since 0.1.0
  */
@@ -52,7 +52,7 @@ const channels = (
               undefined
           },
           events,
-          // A connection within one process cannot be lost, so it ends only because a side closes it.
+          // A connection within one process cannot be lost, and ends only because one of its sides closes it.
           explain: (done) => done(new ChannelClosed({ side: "peer", actor: far }))
         })
         const dialler = new PeerChannel({

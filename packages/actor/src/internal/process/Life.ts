@@ -40,9 +40,9 @@ export type Why =
    * received.
    */
   | { readonly _tag: "Cancelled"; readonly cancellation: Cancellation; readonly signal: Signal | undefined }
-  /** The actor cancels itself. */
+  /** The actor ends in its own name. */
   | { readonly _tag: "Self"; readonly reason: string; readonly signal: Signal | undefined }
-  /** An uncaught error, or the failure of the actor's main. */
+  /** An error in the actor was not caught, or the actor's main failed. */
   | { readonly _tag: "Failed"; readonly error: unknown; readonly of: "actor" | "main" }
   /** The actor's main returned, or code of the actor called `Actor.exit`. */
   | { readonly _tag: "Returned"; readonly reason: string }
@@ -84,7 +84,9 @@ export type Input<F> =
    */
   | { readonly _tag: "Cancel"; readonly cancellation: Cancellation; readonly own: boolean }
   | { readonly _tag: "Signal"; readonly signal: Signal }
-  /** No code in the actor caught this error. `cause` is the same error in the form of a failure of the cleanup. */
+  /**
+   * An error was not caught in the actor. The field `cause` holds this error in the form of a failure of the cleanup.
+   */
   | { readonly _tag: "Uncaught"; readonly error: unknown; readonly cause: F }
   | { readonly _tag: "MainReturned" }
   | { readonly _tag: "MainFailed"; readonly error: unknown }
@@ -96,7 +98,7 @@ export type Input<F> =
   | { readonly _tag: "ParentLost" }
   /** The parent did not answer `Leave` in time. */
   | { readonly _tag: "Elapsed" }
-  /** The running part of the end is done, or was cut off. */
+  /** The part of the end that was running is done, or was cut off. */
   | { readonly _tag: "Settled"; readonly failed: F | undefined }
 
 export type Action<F> =
@@ -130,7 +132,7 @@ export const mainEnded = "its main has ended"
 
 export const initial: State<never> = { _tag: "Greeting" }
 
-/** The end of an actor for a given reason. */
+/** Returns the end of a ready actor for a given reason. */
 export const endedBy = (why: Why): Ended => {
   switch (why._tag) {
     case "Cancelled":
@@ -145,15 +147,15 @@ export const endedBy = (why: Why): Ended => {
   }
 }
 
-/** The end of an actor that ends before it is ready. */
+/** Returns the end of an actor that ends before it is ready. */
 const bootEnded = (why: Why | undefined): Ended => ({
   how: "boot-failed",
   code: why?._tag === "Self" ? why.signal?.code ?? lostCode : lostCode
 })
 
 /**
- * The reason to end that an input brings; `undefined` when it brings none. `leaving` is the signal that came before the
- * input.
+ * The reason to end that an input brings; `undefined` for an input that brings no reason. `leaving` is the signal that
+ * came before the input.
  */
 const reasonOf = <F>(input: Input<F>, leaving: Signal | undefined): Why | undefined => {
   switch (input._tag) {
@@ -198,8 +200,8 @@ const bootFailed = <F>(cause: F, why: Why | undefined): Step<F> => [
 ]
 
 /**
- * The next part of an end. Failures of the cleanup are reported before the logs are sent. Failures of closing the
- * platform are reported at once.
+ * Returns the next part of an actor's end. Failures of the cleanup are reported before the logs are sent. Failures of
+ * closing the platform are reported at once.
  */
 const settled = <F>(state: Extract<State<F>, { readonly _tag: "Ending" }>, failed: F | undefined): Step<F> => {
   const { part, why } = state

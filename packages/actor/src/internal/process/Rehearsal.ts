@@ -68,7 +68,7 @@ const compare = function*(endpoint: Endpoint.AnyEndpoint): Generator<void, void>
   yield
 }
 
-/** Goes through a call, from the bytes of its payload to the bytes of its answer. */
+/** Rehearses a call, from the bytes of its payload to the bytes of its answer. */
 const call = function*(env: DialogContext, context: Context.Context<never>): Generator<void, void> {
   const endpoint = Endpoint.make("call", name, { payload: Line, success: Line })
   yield* prepare(endpoint)
@@ -93,14 +93,14 @@ const call = function*(env: DialogContext, context: Context.Context<never>): Gen
 }
 
 /**
- * Runs the pieces of the rehearsal until one piece throws. A contract without codecs fails again with its first call,
- * and the failure of this call explains the error.
+ * Runs the pieces of the rehearsal until one piece throws. The error of a contract without codecs is dropped, because
+ * the first call of the contract fails with the same error.
  */
 const attempted = function*(pieces: Iterable<void>): Generator<void, void> {
   try {
     yield* pieces
   } catch {
-    // The error is dropped, because the first call that needs the codec gets it again.
+    // The error of a rehearsal is dropped, because the first call that needs the codec gets the error again.
   }
 }
 

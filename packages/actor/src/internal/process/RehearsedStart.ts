@@ -31,7 +31,7 @@ export interface StartToRehearse extends Pick<ActorMainOptions, "load" | "loadMo
   readonly transports: SpawnSpec["platform"]["transports"]
 }
 
-/** The bytes of the rehearsal's secret, which protects nothing. */
+/** The number of bytes of the secret in a rehearsal, which protects no data. */
 const secretBytes = 32
 
 const self = { name: "rehearsal", uuid: "rehearsal", pid: 0 }
@@ -57,7 +57,7 @@ const specOf = ({ expose, transports }: StartToRehearse): SpawnSpec => ({
 })
 
 /**
- * Starts an actor in this process that nothing else reaches, and ends it, so that the next start runs compiled code.
+ * Starts and ends an actor in this process that no other actor can reach, so that the next start runs compiled code.
  * The rehearsal fails as the rehearsed start does.
  *
  * @example

@@ -61,7 +61,8 @@ export interface RootOptions {
   /** The name and the secret of the tree. Every runtime has a new secret by default. */
   readonly credentials?: TreeCredentials | undefined
   /**
-   * The Layers that every actor of the tree builds, in this order, before the modules that it serves. Default: nothing.
+   * The Layers that every actor of the tree builds, in this order, before the modules that the actor serves. Default:
+   * no Layers.
    */
   readonly ambient?: Ambient | ReadonlyArray<Ambient> | undefined
   /**
@@ -141,8 +142,8 @@ const platformOf = (
   })
 
 /**
- * A directory that forwards to another one, which is looked up at each call. An error that the lookup throws is a
- * defect of that call alone, and the end of an actor is reported in spite of the error.
+ * Makes a directory that forwards to the directory which is found at each call. An error that the search for the
+ * directory throws is a defect of its call alone; the report of an actor's end does not fail.
  */
 const deferred = (directory: () => Directory): Directory => ({
   claim: (entry) => Effect.suspend(() => directory().claim(entry)),
@@ -190,7 +191,7 @@ const openDiscovery = (
 const cannotListen = ({ reason }: NotThere) =>
   new RuntimeLayerError({ what: "transport", key: "listen", module: "the root's program", step: "layer", reason })
 
-/** The farewell with which a root says `Bye` to its peers when its program has ended. */
+/** Makes the farewell with which a root says `Bye` to its peers when its program has ended. */
 const farewellOf = (exit: Exit.Exit<unknown, unknown>, self: ActorId): Farewell => {
   if (Exit.isSuccess(exit)) return { how: { _tag: "Returned" }, cleanup: [] }
   const reason = exit.cause.reasons.find((reason) => reason._tag !== "Interrupt")
@@ -230,8 +231,8 @@ const runtimeOn = (
       unique: false
     }
     const registrar = new RegistrarService({ root, events: local.events, isGone: (entry) => isGone(local, entry) })
-    // The directory of the root may ask whether an actor has ended. The root's connections answer whether an actor has
-    // ended, so the connections are made first.
+    // The root makes its connections before its directory, because the directory asks the connections whether an actor
+    // has ended.
     let directory: Directory = registrar
     const opened = deferred(() => directory)
     const keeper = new Keeper(local, context)

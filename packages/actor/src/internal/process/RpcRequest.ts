@@ -1,7 +1,7 @@
 /**
  * One request of an RpcGroup in its actor, from its arrival until no work of the request runs any more. Effect's
  * RpcServer answers a request before its Scope is closed, and a handler may leave its answer to a Deferred. A request
- * is therefore over when it has its answer and its fiber has ended.
+ * is over when the request has its answer and its fiber has ended.
  *
  *   Waiting --Begun--> Running --Answered--> Closing --Ended--> Settled
  *      |                  |                                        ^
@@ -24,7 +24,10 @@ export type State =
   | { readonly _tag: "Running"; readonly fiber: AnyFiber }
   /** The request's handler has ended with a Deferred, whose value is the answer. */
   | { readonly _tag: "Deferring" }
-  /** The request is answered, and its Scope is being closed; a request that discards its answer may have just begun. */
+  /**
+   * The request is answered and its Scope is closing. A request that discards its answer is in this state from its
+   * beginning.
+   */
   | { readonly _tag: "Closing"; readonly fiber: AnyFiber; readonly exit: AnyExit }
   | { readonly _tag: "Settled"; readonly exit: AnyExit }
 

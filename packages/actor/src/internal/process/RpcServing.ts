@@ -5,7 +5,8 @@
  *   a client's session opens -> its id            a request -> RpcServer -> its answer, after its Scope is closed
  *   the session ends -> its requests are interrupted and waited for, and no other request of it is let in
  *
- * RpcServer is imported only where a group is served, because every other actor would pay for loading its modules.
+ * RpcServer is imported only where a group is served, because otherwise every actor would pay for loading the modules
+ * of RpcServer.
  *
  * @since 0.1.0
  */
@@ -69,7 +70,7 @@ class Serving {
   }
 
   /**
-   * Handles a message of RpcServer to a client. The function runs in the fiber of the request, or in the fiber that
+   * Handles a message of RpcServer to a client. `onFromServer` runs in the fiber of the request, or in the fiber that
    * wrote the request.
    */
   readonly onFromServer = (message: FromServer<Rpc.Any>): Effect.Effect<void> => {
@@ -107,7 +108,7 @@ class Serving {
     return found?.caller === fiber.getRef(CurrentDialog)?.info.peer.uuid ? found : undefined
   }
 
-  /** Adds a request to its session, to which it belongs until it is over. */
+  /** Adds a request to its session, to which the request belongs until it is over. */
   request(session: Session, endpoint: AnyEndpoint, discard: boolean, writer: AnyFiber): Request {
     const id = this.requests++ as RequestId
     const over = () => {
@@ -120,7 +121,7 @@ class Serving {
     return request
   }
 
-  /** Hands a request to RpcServer, which begins it at once: most requests are over when this returns. */
+  /** Hands a request to RpcServer, which begins the request at once: most requests are over when `write` returns. */
   write(request: Request, [, value, headers]: RpcEndpoints.RequestPayload): void {
     const message = {
       _tag: "Request",
@@ -179,7 +180,7 @@ class Serving {
   }
 }
 
-/** The references whose values each call carries. */
+/** The references of the context whose values come with each call. */
 const ofCall: ReadonlyArray<Context.Key<any, any>> = [
   CurrentDialog,
   Deadline,
@@ -188,7 +189,7 @@ const ofCall: ReadonlyArray<Context.Key<any, any>> = [
   References.CurrentLogAnnotations
 ]
 
-/** The context of a handler, with the values that came with its call. */
+/** Returns the context of a handler with the values that came with its call. */
 const withCall = <R>(context: Context.Context<R>, call: Context.Context<never>): Context.Context<R> => {
   let own = context
   for (const key of ofCall) {
@@ -209,7 +210,7 @@ const cancellationOf = (fiber: AnyFiber): Cancellation | undefined => fiber.getR
 /** The session of one client of the group. */
 class Session {
   readonly id: number
-  /** The uuid of the actor that opened the session: no other actor may use it. */
+  /** The uuid of the actor that opened the session: no other actor may use the session. */
   readonly caller: string
   readonly requests = new Set<Request>()
   private readonly idlers = new Waiters()
@@ -320,7 +321,8 @@ class Request {
   readonly crossing = (exit: RpcRequest.AnyExit): Exit.Exit<RpcEndpoints.Answer, RpcEndpoints.Failure> => {
     if (Exit.isSuccess(exit)) return Exit.succeed(this.discard ? [] : [exit.value])
     const { cause } = exit
-    // The caller learns who cancelled the request, because a plain interruption would look like the caller's own.
+    // The caller learns the author of the cancel, because a plain interruption would look like the caller's own
+    // interruption.
     return this.cancellation !== undefined && Cause.hasInterruptsOnly(cause)
       ? Exit.failCause(Cause.annotate(Cause.interrupt(), annotation(this.cancellation)))
       : Exit.fail(failureOf(this.endpoint, cause))
@@ -335,7 +337,7 @@ const failureOf = (endpoint: AnyEndpoint, cause: Cause.Cause<unknown>): RpcEndpo
 
 const noSession: RpcEndpoints.Failure = { _tag: "RpcNoSession" }
 
-/** Makes the handler of a call. */
+/** Makes the handler for a procedure of a group that is a call. */
 const call = (serving: Serving, endpoint: AnyEndpoint) => (payload: RpcEndpoints.RequestPayload) =>
   Effect.withFiber<RpcEndpoints.Answer, unknown>((fiber) => {
     const session = serving.sessionOf(fiber, payload)
@@ -347,7 +349,7 @@ const call = (serving: Serving, endpoint: AnyEndpoint) => (payload: RpcEndpoints
       : Effect.onInterrupt(Effect.flatMap(request.settled, request.crossing), () => serving.leave(request, fiber))
   })
 
-/** Makes the handler of a stream. */
+/** Makes the handler for a procedure of a group that is a stream. */
 const stream = (serving: Serving, endpoint: AnyEndpoint) => (payload: RpcEndpoints.RequestPayload) =>
   Stream.unwrap(Effect.withFiber<Stream.Stream<unknown, unknown>, unknown, Scope.Scope>((fiber) => {
     const session = serving.sessionOf(fiber, payload)

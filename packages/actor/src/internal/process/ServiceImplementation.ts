@@ -35,7 +35,7 @@ export interface Implementation {
   readonly main?: Effect.Effect<unknown, unknown, never> | undefined
 }
 
-/** The handlers of an actor, and its main, if it has one. */
+/** The built implementation of a Service: the handlers of the actor, and its main, if the Service has a main. */
 export interface Built {
   readonly handlers: BoundHandlers
   readonly main: Effect.Effect<unknown, unknown> | undefined
@@ -46,7 +46,7 @@ export interface AnyService {
   readonly key: string
   readonly module: string
   readonly endpoints: ReadonlyArray<AnyEndpoint>
-  /** The schema of the settings that each start of the Service supplies; `undefined` when it has none. */
+  /** The schema of the settings that each start of the Service supplies; `undefined` for a Service without settings. */
   readonly "~settings": AnyEndpoint | undefined
   /** The RpcGroup that is the contract of the Service; absent for a Service with endpoints. */
   readonly group?: RpcEndpoints.Group | undefined
@@ -65,7 +65,10 @@ export interface ServedInside {
 
 export const isServed = (u: unknown): u is ServedInside => typeof u === "object" && u !== null && "~furrow/Served" in u
 
-/** Finds the implementation of a Service in a module; the error for a module without one names the mistake. */
+/**
+ * Finds the implementation of a Service in a module; the error for a module without an implementation names the
+ * mistake.
+ */
 export const find = (module: string, exported: Readonly<Record<string, unknown>>, key: string): ServedInside => {
   const made = definitionOf({ kind: "service", module, name: key })
   if (made !== undefined) return made as ServedInside

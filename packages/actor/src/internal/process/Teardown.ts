@@ -34,8 +34,8 @@ export const marginMillis = 250
 export const cleanupBound = (deadline: number): number => deadline - Math.min(marginMillis, deadline / 2)
 
 /**
- * Waits for an effect no longer than the bound, even if the effect cannot be interrupted. A late finalizer is
- * interrupted and waited for no longer; the result is then `undefined`.
+ * Waits for an effect no longer than the bound, even if the effect cannot be interrupted. The result is `undefined`
+ * when the bound has passed: the effect is interrupted, and no code waits for it any longer.
  */
 export const settled = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
@@ -45,7 +45,7 @@ export const settled = <A, E, R>(
     Effect.callback((resume) => {
       const context = fiber.context as Context.Context<R>
       const work = Effect.runForkWith(context)(effect)
-      // Most parts of an end have nothing to wait for, and need no timer.
+      // Work that ends at once needs no timer, as most parts of an actor's end do.
       const ended = work.pollUnsafe()
       if (ended !== undefined) return resume(Effect.succeed(ended))
       const timer = Effect.runForkWith(context)(elapsed(millis))
@@ -66,7 +66,7 @@ export const settled = <A, E, R>(
     })
   )
 
-/** The error of a cleanup that was cut off, made here because a cut-off has no stack of its own. */
+/** Makes the error of a cleanup that was cut off, which has no stack of its own. */
 const unfinished = (what: string, millis: number): Error =>
   withoutStack(() => {
     const error = new Error(
@@ -77,8 +77,8 @@ const unfinished = (what: string, millis: number): Error =>
   })
 
 /**
- * The failures of an actor's cleanup, and its work that was cut off. The owner of the actor gets the first failure, and
- * all failures are logged.
+ * The failures of an actor's cleanup, or the name of work that was cut off. The owner of the actor gets the first
+ * failure, and all failures are logged.
  */
 export type Failed = Cause.Cause<unknown> | undefined
 
@@ -97,7 +97,7 @@ export const awaitHandlers = (
     const ended = yield* settled(idle, millis)
     if (ended === undefined) return Cause.die(unfinished(running(serving), millis))
     const exit = main?.pollUnsafe()
-    // The main was interrupted, so any other failure in its exit comes from a finalizer.
+    // The main was interrupted, so a failure besides the interruption in its exit comes from a finalizer.
     return exit === undefined || Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? undefined : exit.cause
   })
 

@@ -1,7 +1,7 @@
 /**
- * The place of an actor as data, with which a portal can be opened. A reference can be sent where a portal cannot. A
- * reference says who the actor is, where it stands in its tree, and what it serves. A reference grants nothing: callers
- * reach only the endpoints that the actor exposes.
+ * The place of an actor as data, with which a portal can be opened. A reference can cross in a payload, where a portal
+ * cannot. A reference holds the identity of the actor, its path in the tree, and the endpoints that it serves. A
+ * reference grants nothing: callers reach only the endpoints that the actor exposes.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import { ActorId } from "../errors/ActorError.ts"
 
 /**
- * The role of a supervised actor: its name in the actor that holds the supervisor, and how long calls wait for a
+ * The role of a supervised actor: the name of the role in the supervisor's actor, and the time that calls wait for a
  * successor.
  */
 const Role = Schema.Struct({ name: Schema.String, holdMillis: Schema.Number })
@@ -48,7 +48,7 @@ export interface ActorRef<in X> extends ActorRefData {
 }
 
 /**
- * One actor as the registry lists it: a reference to it, and whether its name is unique.
+ * One actor in the list of the registry: a reference to the actor, and a mark that its name is unique.
  *
  * @category models
  * @since 0.1.0
@@ -67,7 +67,7 @@ export const Entry = Schema.Struct({
   host: Schema.optionalKey(Schema.String)
 })
 /**
- * The trees that see an actor: its own, those of its host, or all that share an engine with its tree.
+ * The trees that see an actor: its own tree, the trees of its host, or all trees that share an engine with its tree.
  *
  * @category models
  * @since 0.2.0
@@ -75,6 +75,6 @@ export const Entry = Schema.Struct({
 export type Listing = "tree" | "host" | "everyone"
 export type Entry = typeof Entry.Type
 
-/** True when `path` leads to the actor at `root`, or to a descendant of it. */
+/** True when `path` leads to the actor at `root`, or to a descendant of this actor. */
 export const isBelow = (path: ReadonlyArray<string>, root: ReadonlyArray<string>): boolean =>
   path.length >= root.length && root.every((uuid, i) => path[i] === uuid)

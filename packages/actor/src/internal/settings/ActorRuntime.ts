@@ -20,7 +20,7 @@ import type { ActorId } from "../errors/ActorError.ts"
 export interface ActorInfo {
   readonly id: ActorId
   readonly name: string
-  /** The actors above this one, the root first. */
+  /** The actors above this actor, the root first. */
   readonly ancestors: ReadonlyArray<ActorId>
   readonly isRoot: boolean
 }

@@ -34,12 +34,12 @@ const argv = (globalThis as { readonly process?: { readonly argv?: Array<string>
  */
 export const isBundledActor: boolean = argv?.[2] === mark
 
-/** The number of arguments that the runtime gives an actor, in front of the program's own. */
+/** The number of command-line arguments that the runtime gives an actor, in front of the program's own arguments. */
 const ownArguments = 7
 
 /**
- * Takes the runtime's arguments off the command line, from the index `at` on, and returns them. The program's own
- * arguments stay, so that its modules see the same arguments as in the root.
+ * Takes the runtime's arguments off the command line, from the index `at` on, and returns these arguments. The
+ * program's arguments stay, so that the program's modules see the same arguments as in the root.
  *
  * @example
  * ```ts
@@ -96,15 +96,15 @@ interface Definition extends DefinitionName {
    * implementations of the same name.
    */
   readonly leads: boolean
-  /** An Error made where the definition was made. The stack of this Error is read only for an error message. */
+  /** An Error whose stack shows where the definition was made; the stack is read only for an error message. */
   readonly made: Error
 }
 
 let recorded: Array<Definition> | undefined = isBundledActor ? [] : undefined
 
 /**
- * Begins to record the definitions of this process. With a record, an actor finds by name the definitions of modules
- * that it imports, exported or not. An actor of a bundle begins the record in its first line.
+ * Begins to record the definitions of this process. An actor that records definitions finds by name the definitions of
+ * modules that it imports, exported or not. An actor of a bundle begins the record in its first line.
  *
  * @example
  * ```ts
@@ -119,7 +119,7 @@ export const recordDefinitions = (): void => {
 }
 
 /**
- * Ends the record and drops its contents, once the actor has found what it serves.
+ * Ends the record of definitions and drops its contents, once the actor has found the definitions that it serves.
  *
  * @example
  * ```ts
@@ -165,8 +165,8 @@ const placeOf = ({ made }: Definition): string => {
 }
 
 /**
- * Returns the definition that was made under this name in this process; `undefined` when there is none, or no record is
- * kept. Throws an error that names both places when two definitions have the name.
+ * Returns the definition that was made under this name in this process; `undefined` when no such definition was made,
+ * or no record is kept. Throws an error that names both places when two definitions have the name.
  *
  * @example
  * ```ts

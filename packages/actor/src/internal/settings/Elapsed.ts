@@ -2,8 +2,8 @@
  * Timeouts that count only the time in which this process ran.
  *
  * A stopped process (Ctrl-Z, SIGSTOP) receives nothing, so the time in which it is stopped counts against none of its
- * timeouts. No clock can tell a running process from a stopped process. A timeout therefore sleeps in slices, and a
- * slice that took much too long counts as its planned length.
+ * timeouts. No clock can tell a running process from a stopped process. A timeout of the runtime sleeps in slices, and
+ * a slice that took much too long counts as its planned length.
  *
  * @since 0.1.0
  */
@@ -16,11 +16,14 @@ import { monotonicMillis } from "./Timeouts.ts"
 const sliceCount = 10
 const minSliceMillis = 25
 const maxSliceMillis = 500
-/** Milliseconds by which a slice may be late. A slice that is later means that the process was stopped. */
+/**
+ * The milliseconds by which a slice of a timeout may be late. A slice that is later by more milliseconds means that the
+ * process was stopped.
+ */
 const slackMillis = 50
 
 /**
- * A countdown of a timeout. Time passes only while `run` runs, and `left` can be read at any time.
+ * A countdown of a timeout, whose time passes only while `run` runs. The remaining time `left` can be read at any time.
  */
 export class Countdown {
   private readonly clock: Clock.Clock
@@ -51,7 +54,7 @@ export class Countdown {
   })
 }
 
-/** Sleeps until this process has run for this number of milliseconds. */
+/** Sleeps until this process has run for the given number of milliseconds. */
 export const elapsed = (millis: number): Effect.Effect<void> =>
   Effect.suspend(() =>
     Number.isFinite(millis) ? Effect.clockWith((clock) => new Countdown(clock, millis).run) : Effect.never

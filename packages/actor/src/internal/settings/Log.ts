@@ -1,5 +1,5 @@
 /**
- * Log lines that the runtime writes: its own, and those that it forwards from other actors. A logger of the program
+ * Writes log lines of the runtime: its own lines, and lines of other actors that it forwards. A logger of the program
  * that throws loses its own line and affects neither the runtime nor another logger.
  *
  * @since 0.2.0
@@ -17,7 +17,7 @@ const guarded = (loggers: Loggers): Loggers =>
         try {
           logger.log(options)
         } catch {
-          // The error of a throwing logger is dropped, because the other loggers have the line.
+          // The error of a logger that throws is dropped, because the other loggers have the log line.
         }
       }))
   )
@@ -26,12 +26,12 @@ const guarded = (loggers: Loggers): Loggers =>
 const guard = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.updateService(self, Logger.CurrentLoggers, guarded)
 
-/** Writes a line of another actor, which no logger of the program can fail. */
+/** Writes a log line of another actor; a logger of the program that throws does not fail this effect. */
 export const logWithLevel = (level: LogLevel.Severity) => (...message: ReadonlyArray<unknown>): Effect.Effect<void> =>
   guard(Effect.logWithLevel(level)(...message))
 
 /**
- * Writes an Error line of the runtime, which no logger of the program can fail.
+ * Writes an Error line of the runtime; a logger of the program that throws does not fail `logError`.
  *
  * @example
  * ```ts
@@ -46,7 +46,7 @@ export const logWithLevel = (level: LogLevel.Severity) => (...message: ReadonlyA
 export const logError = (...message: ReadonlyArray<unknown>): Effect.Effect<void> => guard(Effect.logError(...message))
 
 /**
- * Writes a Warning line of the runtime, which no logger of the program can fail.
+ * Writes a Warning line of the runtime; a logger of the program that throws does not fail `logWarning`.
  *
  * @example
  * ```ts
@@ -59,7 +59,7 @@ export const logWarning = (...message: ReadonlyArray<unknown>): Effect.Effect<vo
   guard(Effect.logWarning(...message))
 
 /**
- * Writes an Info line of the runtime, which no logger of the program can fail.
+ * Writes an Info line of the runtime; a logger of the program that throws does not fail `logInfo`.
  *
  * @example
  * ```ts

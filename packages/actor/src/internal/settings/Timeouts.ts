@@ -36,7 +36,7 @@ export interface Timeouts {
   readonly terminate: number
   /** The time from the end of an actor's connection until its exit status and its last lines on stderr are known. */
   readonly explain: number
-  /** The time in which the last logs of an actor must be sent. */
+  /** The time within which an ending actor must send its last logs. */
   readonly logs: number
   /**
    * The time from the request for a portal to an open connection: the actor's address is found, and the connection is
@@ -52,8 +52,9 @@ export interface Timeouts {
    */
   readonly silence: number
   /**
-   * From the last use of a connection between machines until it is closed. A call, a stream or a watch that follows dials
-   * again. It holds for connections that can die without an end. `Infinity` closes none.
+   * The time from the last use of a connection between machines until the connection is closed; `Infinity` closes no
+   * connection. The timeout `idle` applies to connections that can be cut without an end. A later call, stream or watch
+   * dials a new connection.
    */
   readonly idle: number
 }

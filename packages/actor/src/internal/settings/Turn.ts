@@ -2,8 +2,8 @@
  * The resources of a process's event loop that the runtime uses, apart from Effect's Scheduler, Clock and Random. The
  * resources are turns, ids, the time for ages, promises of the outside world, and the end of the process.
  *
- * The runtime takes these resources from nowhere else, so a simulation that supplies this reference decides every order
- * of events.
+ * The runtime takes the resources of its event loop only from `Turn`, so a simulation that supplies `Turn` decides
+ * every order of events.
  *
  * @since 0.1.0
  */
@@ -20,7 +20,7 @@ import type { ActorId } from "../errors/ActorError.ts"
  * @since 0.2.0
  */
 export interface Wire {
-  /** Stops the wire until `release`: the bytes wait, and so does the end of the wire. */
+  /** Stops the wire until `release`: its bytes and its end wait. */
   readonly hold: () => void
   readonly release: () => void
   /**
@@ -38,7 +38,10 @@ export interface Wire {
  * @since 0.1.0
  */
 export interface Turn {
-  /** Runs the job when the running code has finished. Jobs of one lane run in the order in which they were given. */
+  /**
+   * Runs a job when the running code of the process has finished. Jobs of one lane run in the order in which they were
+   * given.
+   */
   readonly later: (job: () => void, lane: object) => void
   /** Runs a job as `later` does, but after timers and other connections have had their turn. */
   readonly rest: (job: () => void, lane: object) => void
@@ -63,7 +66,7 @@ export interface Turn {
    * milliseconds.
    */
   readonly now: () => number
-  /** A new version 4 uuid. */
+  /** Returns a new uuid of version 4. */
   readonly uuid: () => string
   /** Records a resource that must be closed if the process ends before its owner has closed it. */
   readonly hold: (close: () => void) => void
@@ -132,6 +135,6 @@ export const eventLoop: Turn = {
  */
 export const Turn: Context.Reference<Turn> = Context.Reference("@furrow/actor/Turn", { defaultValue: () => eventLoop })
 
-/** Waits for a promise of the outside world; its rejection is the error. */
+/** Waits for a promise from outside the program, whose rejection becomes the error of the effect. */
 export const outside = <A>(promise: () => PromiseLike<A>): Effect.Effect<A, unknown> =>
   Effect.withFiber((fiber) => fiber.getRef(Turn).outside(promise))

@@ -45,7 +45,7 @@ export class Waiters<A = void> {
 
   /**
    * Waits for the next `wake` after this call. A fiber may be preempted between the check that makes it wait and the
-   * wait itself. A `wake` between the two counts as well.
+   * wait itself. A `wake` between this check and the wait counts as well.
    */
   next(): Effect.Effect<void> {
     const { wakes } = this
@@ -75,7 +75,7 @@ export class Waiters<A = void> {
     if (waiting === undefined || waiting.size === 0) return
     const thrown: Array<unknown> = []
     for (const waiter of Array.from(waiting)) {
-      // An earlier callback may have removed this one.
+      // A callback that was called earlier in this `wake` may have removed the next callback.
       if (!waiting.delete(waiter)) continue
       try {
         waiter.callback(value)

@@ -1,8 +1,8 @@
 /**
  * Takes a started process through the handshake, `Spawn` and `Ready`, until it is a ready actor.
  *
- * The word `Ready`, the exit of the process and the deadline race with each other. The parent therefore learns of every
- * end of a booting child, and the error names the step that the child had reached.
+ * The word `Ready`, the exit of the process and the deadline race with each other. The parent learns of every end of a
+ * booting child, and the error of a failed start names the step that the child had reached.
  *
  * @since 0.1.0
  */
@@ -52,7 +52,8 @@ interface StartFailure {
 
 const lostDuring = (error: ActorError): Omit<StartFailure, "step"> => ({
   reason: error instanceof ActorLost && error.stderr.length > 0
-    // The message leaves out the last lines of stderr, because they are shown below the message.
+    // The message of a failed start leaves out the last lines of stderr, because the error shows these lines below its
+    // message.
     ? error.message.split("\nits last lines")[0]!
     : error.message,
   failure: error instanceof ActorLost ? error.failure : null,

@@ -41,9 +41,9 @@ export interface RecordedCall extends Doing {
  * @since 0.2.0
  */
 export interface Evidence {
-  /** The calls in the record of the dead actor; absent when it kept no record. */
+  /** The calls in the record of the dead actor; absent when the actor kept no record. */
   readonly calls: ReadonlyArray<RecordedCall> | undefined
-  /** The heap of the process as it was last measured, in bytes. */
+  /** The last measurement of the heap of the dead process, in bytes. */
   readonly heap?: { readonly used: number; readonly limit: number } | undefined
   /**
    * The process's own report of its end, with the line of its code if the line is known. In the phase `release` the

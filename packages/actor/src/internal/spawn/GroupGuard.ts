@@ -14,14 +14,16 @@
 export interface GroupGuard {
   /**
    * The command and arguments to put before the command line of a guarded process; `undefined` when this platform
-   * guards none. The function throws when no process can be started.
+   * guards no processes. `prefix` throws when no process can be started.
    */
   readonly prefix: () => ReadonlyArray<string> | undefined
   /**
-   * Records that the process with this number leads a process group of its own. The caller runs the returned function
-   * once this process is reaped, which kills the processes that remain in the process's group.
+   * Records that the process with the number `group` leads a process group of its own. The caller runs the returned
+   * function once this process is reaped, which kills the processes that remain in the process's group.
    */
   readonly enter: (group: number) => () => void
-  /** Sends a signal that the kernel does not let this process send, if another process of the tree can send it. */
+  /**
+   * Sends a signal that the kernel forbids this process to send, through another process of the tree that may send it.
+   */
   readonly signal: (group: number, signal: "SIGTERM" | "SIGKILL") => void
 }

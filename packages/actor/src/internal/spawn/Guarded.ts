@@ -59,7 +59,7 @@ export const spawn = (
   return Effect.uninterruptible(
     Effect.flatMap(
       Effect.forkDetach(Effect.interruptible(asked), { startImmediately: true }),
-      // Most spawners answer at once, so the request needs no wait.
+      // A request that its spawner has answered at once needs no wait.
       (fiber) => fiber.pollUnsafe() ?? awaited(fiber)
     )
   )

@@ -29,7 +29,7 @@ export interface Means {
    * cannot be read.
    */
   readonly stack: (pid: number) => Promise<StackInspection>
-  /** Profiles the processor time of this process for that many milliseconds, in the format of V8. */
+  /** Profiles the processor time of this process for the given number of milliseconds, in the format of V8. */
   readonly profile: (millis: number) => Promise<unknown>
   /** A snapshot of the heap of this process, in pieces of text. */
   readonly heap: () => AsyncIterable<string>
@@ -45,7 +45,7 @@ export interface Observed {
   readonly actor: ActorId
   readonly level: Observe
   /**
-   * Serves one observer, once it has proven that it holds the key. The function that serving an observer returns
+   * Serves one observer, once the observer has proven that it holds the key. The function that `serve` returns
    * disconnects this observer.
    */
   readonly serve: (connection: Connection, means: Means) => () => void

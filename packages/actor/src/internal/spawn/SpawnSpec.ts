@@ -1,8 +1,9 @@
 /**
- * The payloads of `Spawn`, with which a parent tells a new actor what to be, and of `Ready`, the actor's answer.
+ * The payload of `Spawn`, with which a parent tells a new actor its identity and its definitions, and the payload of
+ * `Ready`, the actor's answer.
  *
- * Code checks each field by hand at both ends, which always run the same version of this package. The codec of a schema
- * would be derived for a single use in every process, which would take a tenth of an actor's start.
+ * Code checks each field of these payloads by hand, because deriving the codec of a schema in each process would take a
+ * tenth of an actor's start. Both ends always run the same version of this package.
  *
  * @since 0.1.0
  */
@@ -31,7 +32,7 @@ export interface Exposed {
 export interface ServiceSpec {
   readonly module: string
   readonly key: string
-  /** The settings, encoded by the schema of the Service; null when the Service has none. */
+  /** The settings of the start, encoded by the schema of the Service; null for a Service without settings. */
   readonly config: Uint8Array | null
   readonly uses: ReadonlyArray<{ readonly key: string; readonly actor: ActorId; readonly ref: ActorRefData | null }>
 }
@@ -67,7 +68,7 @@ export const concealed = (platform: PlatformSpec): PlatformSpec => {
 
 export interface SpawnSpec {
   readonly actor: ActorId
-  /** The actors above the new one, the root first; the last one is its parent. */
+  /** The actors above the new actor, the root first and its parent last. */
   readonly ancestors: ReadonlyArray<ActorId>
   readonly expose: ReadonlyArray<Exposed>
   readonly service: ServiceSpec | null

@@ -22,8 +22,8 @@ import type { Evidence, PostMortem } from "./Evidence.ts"
  * - `log` makes the parent log each line of the actor with the annotation `actor`, stdout as Info and stderr as
  *   Warning.
  * - `ignore` drops the output of the actor.
- * - `inherit` lets the actor's process write to the parent's stream itself. Lines of several actors may then be mixed,
- *   and the last lines of stderr are not kept.
+ * - `inherit` lets the actor's process write to the parent's stream itself. With `inherit`, lines of several actors may
+ *   be mixed, and the last lines of stderr are not kept.
  * - A function is called with the bytes of the actor's output, in pieces of any size. If the function returns a
  *   promise, more bytes are read when the promise is fulfilled. A function that throws or rejects gets no more bytes,
  *   and its parent logs a warning.
@@ -72,7 +72,9 @@ export interface SpawnOptions {
    * debugger appear only in the actor's stderr, because a program that knows the id can run code in the actor.
    */
   readonly inspect?: boolean | number | undefined
-  /** The actor's `process.argv` behind the path of the program. The default is the arguments of the actor's parent. */
+  /**
+   * The actor's `process.argv` behind the path of the program. The default arguments are those of the actor's parent.
+   */
   readonly argv?: ReadonlyArray<string> | undefined
   /**
    * More arguments for the JavaScript runtime, after those that the actor inherits. A relative path in these arguments
@@ -104,14 +106,14 @@ export interface SpawnRequest {
   readonly actor: { readonly name: string; readonly uuid: string }
   /** The definitions that the actor serves, for spawners that need not import the definitions' modules. */
   readonly definitions: ReadonlyArray<Implemented<AnyEndpoint>>
-  /** The module of the Service that the actor runs; absent when it runs none. */
+  /** The module of the Service that the actor runs; absent for an actor that runs no Service. */
   readonly module: string | undefined
   readonly options: SpawnOptions
 }
 
 /**
  * The exit of a process: either its code or its signal is set. Code and signal are both null when the process could not
- * be killed and still exists; its owner continues all the same.
+ * be killed and still exists, in which case its owner continues.
  *
  * @category models
  * @since 0.1.0
@@ -145,8 +147,8 @@ export interface ProcessHandle {
 }
 
 /**
- * The part of a platform that starts processes: the runtime asks it for each actor that this process starts. `spawn`
- * fails with `SpawnFailed` at the step `process` when no process can be started.
+ * The part of a platform that starts processes: the runtime asks the driver for each actor that this process starts.
+ * `spawn` fails with `SpawnFailed` at the step `process` when no process can be started.
  *
  * @example
  * ```ts
@@ -163,8 +165,8 @@ export interface ProcessHandle {
 export class SpawnerDriver extends Context.Service<SpawnerDriver, {
   readonly spawn: (request: SpawnRequest) => Effect.Effect<ProcessHandle, SpawnFailed>
   /**
-   * The number of actors that a parent starts at the same time. Starts above this number wait for their turn. The
-   * number of starts has no limit by default.
+   * The number of actors that a parent starts at the same time. A start above the number `atOnce` waits for an earlier
+   * start to end. The number of starts has no limit by default.
    */
   readonly atOnce?: number | undefined
 }>()("@furrow/actor/SpawnerDriver") {}

@@ -1,8 +1,8 @@
 /**
  * Collects the items that a producer emits, so that single items travel as chunks.
  *
- * A batch never waits for more items: it is sent as soon as the producer pauses in the same turn of the event loop, the
- * batch is large enough, or the reader's credit is used up. An item in a batch is therefore sent no later than a single
+ * A batch never waits for more items: a batch is sent as soon as the producer pauses in the same turn of the event
+ * loop, the batch is large enough, or the reader's credit is used up. An item in a batch is sent no later than a single
  * item, and the producer stays within the window.
  *
  * @since 0.1.0
@@ -19,7 +19,10 @@ const maxBatchItems = 64
 
 export interface BatchOptions {
   readonly outlet: Outlet
-  /** The context of the producer's fiber: a flush on behalf of the producer runs with these services. */
+  /**
+   * The context of the producer's fiber: the batch sends items on behalf of the producer with the services of this
+   * context.
+   */
   readonly context: Context.Context<never>
   /** Reports that an item did not match its schema, while its producer was busy with other work. */
   readonly failed: (exit: Exit.Exit<unknown, unknown>) => void
@@ -78,7 +81,10 @@ export class Batch {
     this.turn.later(this.paused, this)
   }
 
-  /** Sends the collected items, now or as soon as there is credit, because the producer has turned to other work. */
+  /**
+   * Sends the collected items now, or as soon as the reader grants credit, because the producer has turned to other
+   * work.
+   */
   private readonly paused = (): void => {
     const { failed, outlet } = this.options
     this.state = "open"

@@ -1,17 +1,17 @@
 /**
- * The machine of a fan-out knows how far each member has read its stream, and which member holds back the other
- * members. The machine of a fan-out does no IO.
+ * The machine of a fan-out knows the position of each member in the stream, and the member that holds back the other
+ * members. This machine does no IO.
  *
  *   items      base ........ delivered ........ head         what was read of the dialog, and not yet by every member
  *                 ^ slowest member     ^ the first unread item
  *
  * A member of a fan-out begins with the oldest unread item, and takes items in order. A member with the policy `wait`
- * stops the reading of the stream once it is as many items behind as its capacity. A member with another policy loses
- * its oldest items instead, and learns of the loss unless its policy is `drop`. When the last member leaves, the unread
- * items go to the next reader of the stream, so no item is lost.
+ * stops the reading of the stream once it is as many items behind as its capacity. A member with the policy `lag` or
+ * `drop` loses its oldest items instead; a member with `lag` learns of its loss. When the last member leaves, the
+ * unread items go to the next reader of the stream, so no item is lost.
  *
- * The policy `owner` is that of the stream's own `receive` while there are subscribers: it holds back no member, learns
- * of its loss, and alone causes no reading.
+ * The policy `owner` is that of the stream's own `receive` while there are subscribers: `receive` holds back no member,
+ * learns of its loss, and by itself causes no reading.
  *
  * A stream made by `toStream` reads alone until another reader joins; from then on `toStream` is a member of the
  * fan-out with the policy `wait`.
@@ -32,7 +32,7 @@ export interface Member {
 }
 
 export interface State {
-  /** The number of the oldest item that is kept. */
+  /** The number of the oldest item that the fan-out keeps. */
   readonly base: number
   readonly items: ReadonlyArray<unknown>
   /** The number of the first item that no member has taken. */
@@ -54,7 +54,7 @@ export type Input =
   | { readonly _tag: "Leave"; readonly id: number }
   | { readonly _tag: "Take"; readonly id: number }
   | { readonly _tag: "Push"; readonly items: ReadonlyArray<unknown> }
-  /** From now on `item` replaces the item with this number. */
+  /** The item `item` replaces the item with the number `at` from now on. */
   | { readonly _tag: "Replace"; readonly at: number; readonly item: unknown }
 
 export type Outcome =
@@ -67,8 +67,8 @@ export type Outcome =
   /** The id belongs to no member, or to a member that has left. */
   | { readonly _tag: "Gone" }
   /**
-   * The last member has left, and these items go back to the reader. `lagged` is true if the owner has not yet learned
-   * of its loss.
+   * The last member of the fan-out has left, and the unread items go back to the reader. `lagged` is true if the owner
+   * has not yet learned of its loss.
    */
   | { readonly _tag: "GiveBack"; readonly items: ReadonlyArray<unknown>; readonly lagged: boolean }
 
@@ -90,7 +90,7 @@ const lagged: Outcome = { _tag: "Lagged" }
 
 const headOf = (state: State): number => state.base + state.items.length
 
-/** True when the stream has subscribers: its own `receive` is then only one of the members. */
+/** True when the stream has subscribers: `receive` of a shared stream is only one of the members. */
 export const isShared = (state: State): boolean => state.members.size > 0
 
 /** The number of items that must be read from the dialog now. */
@@ -112,7 +112,8 @@ export const unreadBy = (state: State, id: number): number => {
 }
 
 /**
- * The next item of a member and its number; `undefined` when none has come, or the member must first learn of a loss.
+ * Returns the next item of a member with its number; `undefined` when no item has come, or the member must first learn
+ * of a loss.
  */
 export const next = (state: State, id: number): { readonly at: number; readonly item: unknown } | undefined => {
   const member = state.members.get(id)
@@ -202,7 +203,8 @@ const left = (state: State, id: number): Step => {
   members.delete(id)
   const others = Array.from(members.values())
   if (others.some(({ policy }) => policy !== "owner")) return [trimmed({ ...state, members }), nothing]
-  // The owner gets back all items that it has not read, including those that it would have lost as a member.
+  // The owner of the stream gets back all items that it has not read, including items that it would have lost as a
+  // member.
   const owner = others[0]
   const from = Math.max(state.base, Math.min(state.delivered, owner === undefined ? Infinity : oldestFor(state, owner)))
   const items = state.items.slice(from - state.base)

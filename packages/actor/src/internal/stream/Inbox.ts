@@ -19,8 +19,9 @@ export const windowOf = (options: StreamOptions | undefined): Window => ({
 })
 
 /**
- * The policy for a slow reader (docs/dialogs.md). `wait`: the writer waits, and no item is lost. The other three
- * policies of overflow never slow the writer: `error` ends the dialog, and the two `drop` policies lose items.
+ * The policy for a slow reader (docs/dialogs.md). With the policy `wait` the writer waits, and no item is lost. The
+ * policies `error`, `drop-oldest` and `drop-newest` never slow the writer: `error` ends the dialog, and the two `drop`
+ * policies lose items.
  *
  * @since 0.1.0
  */
@@ -88,8 +89,8 @@ export class Inbox {
   }
 
   /**
-   * Ends the reading: present and future chunks are dropped, and their credit is granted back so that the sender can
-   * finish.
+   * Ends the reading of the inbox: present and future chunks are dropped, and their credit is granted back so that the
+   * sender can finish.
    */
   discard(): Window | undefined {
     this.discarding = true
@@ -121,7 +122,7 @@ export class Inbox {
     this.waiting.wake()
   }
 
-  /** Waits for the next change of the inbox after this moment. */
+  /** Waits for the next change of the inbox after the call of `changed`. */
   get changed(): Effect.Effect<void> {
     return this.waiting.next()
   }

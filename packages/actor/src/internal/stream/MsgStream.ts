@@ -48,7 +48,7 @@ export interface MsgStreamOptions {
 /** The number of the member that stands for the stream's own `receive`. */
 const owner = 0
 
-/** The default number of items by which a subscriber may be behind. */
+/** The default number of items by which a subscriber may be behind the newest item. */
 const defaultCapacityItems = 64
 
 /** Carries out what `FanOut.step` decides: reads for the members, and wakes them. */
@@ -84,8 +84,8 @@ class Shared {
   }
 
   /**
-   * Lets a stream made by `toStream` read without other members; at the first `join` of another reader it becomes a
-   * member.
+   * Lets a stream made by `toStream` read without other members; at the first `join` of another reader the stream
+   * becomes a member.
    */
   attach(capacity: number): number {
     const id = ++this.lastId
@@ -176,7 +176,7 @@ class Shared {
     return outcome
   }
 
-  /** Reads more in a later turn, so that all members of this turn first take the present items and none runs ahead. */
+  /** Reads more items in a later turn, so that all members first take the present items and no member runs ahead. */
   private schedule(): void {
     if (this.isScheduled) return
     this.isScheduled = true
@@ -187,7 +187,7 @@ class Shared {
     }, this)
   }
 
-  /** Reads, chunk by chunk, as many items as the members have room for; true if there was one. */
+  /** Reads, chunk by chunk, as many items as the members have room for; true if at least one item was read. */
   private readonly read = (): boolean => {
     let found = false
     for (let room = FanOut.wanted(this.state); room > 0; room = FanOut.wanted(this.state)) {
@@ -333,7 +333,9 @@ class MsgStreamLive {
     return Effect.sync(() => this.options.reader.receiving.refusals)
   }
 
-  /** Reads without other members until the first `subscribe`, and then as a member like any other, until it leaves. */
+  /**
+   * Makes a reader that reads alone until the first `subscribe`, and as a member of the fan-out after this `subscribe`.
+   */
   private plainOrMember(): { readonly pull: Pull; readonly leave: Effect.Effect<void> } {
     const { shared } = this
     let id: number | undefined

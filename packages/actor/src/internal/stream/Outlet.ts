@@ -1,9 +1,9 @@
 /**
- * The sending end of one direction of a stream: spends credit, and makes its writer wait when there is none.
+ * The sending end of one direction of a stream: spends credit, and makes its writer wait when it has no credit left.
  *
  * The sending end estimates the size of items before it encodes them. A chunk holds about `chunkBytes`; a larger item
- * is a chunk of its own, and is encoded only once the reader has granted credit for it. A writer of a stream therefore
- * holds at most one chunk or one item in encoded form.
+ * is a chunk of its own, and is encoded only once the reader has granted credit for it. A writer of a stream holds at
+ * most one chunk or one item in encoded form.
  *
  * @since 0.1.0
  */
@@ -22,7 +22,7 @@ export const chunkBytes = 64 * 1024
 /** The number of answers that may wait for credit; a further answer is refused. */
 const maxWaitingAnswers = 64
 
-/** Number of bytes of a frame that are kept free for the envelope around the items. */
+/** The number of bytes of a frame that are kept free for the envelope around the items. */
 const envelopeBytes = 64
 
 export interface OutletOptions {
@@ -72,7 +72,7 @@ export class Outlet {
     return true
   }
 
-  /** Wakes the writers that wait for credit, so that they find the dialog over. */
+  /** Wakes the writers that wait for credit, which then find that the dialog is over. */
   release(): void {
     this.over = true
     this.waiting.wake()
@@ -84,7 +84,7 @@ export class Outlet {
     return weight >= Math.min(chunkBytes, bytes) || count >= Math.min(items, Credit.largestChunk(window))
   }
 
-  /** Calls `callback` once, when there may be more credit, or the dialog is over. */
+  /** Calls `callback` once, when the peer may have granted more credit, or the dialog is over. */
   whenGranted(callback: () => void): void {
     this.waiting.add(callback)
   }
@@ -128,8 +128,8 @@ export class Outlet {
   }
 
   /**
-   * Sends the items from `start` on. With `admitted` the connection had room, and one chunk may be sent even if the
-   * connection has become full since.
+   * Sends the items from `start` on. `admitted` is true if the connection had room, so that a chunk may be sent even if
+   * the connection has become full since.
    */
   private from(items: ReadonlyArray<unknown>, start: number, admitted: boolean): Effect.Effect<void, unknown> {
     let at = start

@@ -40,9 +40,9 @@ export interface ReceivingOptions {
   readonly answer?: ((message: unknown) => "sent" | "full" | Effect.Effect<never, unknown>) | undefined
   /** Cancels the dialog, and returns when the readers of the stream have their failure. */
   readonly cancel: (reason: string) => Effect.Effect<void>
-  /** Ends the reading: present and future items are dropped. */
+  /** Ends the reading of the stream: present and future items are dropped. */
   readonly abandon: () => void
-  /** True once the readers learn of the failure of the stream, ahead of unread items. */
+  /** True once the stream has a failure that its readers get ahead of unread items. */
   readonly isFailed: () => boolean
   /** True once no more items of the stream come. */
   readonly isEnded: () => boolean
@@ -72,7 +72,10 @@ export class Slot {
   }
 }
 
-/** Stands at a position where no item can be read: its reader fails once, and the next item follows. */
+/**
+ * The value at a position of a stream where no item can be read: the reader of this position fails once, and continues
+ * with the next item.
+ */
 export class Unreadable {
   readonly error: () => unknown
   constructor(error: () => unknown) {
@@ -87,7 +90,7 @@ export class Unreadable {
 export type Look =
   | { readonly _tag: "Item"; readonly place: unknown; readonly item: unknown }
   | { readonly _tag: "Skip"; readonly place: unknown }
-  /** `refused` is the number of payloads at this position that end without a decision. */
+  /** The finding in which `refused` is the number of payloads at the position that end without a decision. */
   | {
     readonly _tag: "Fail"
     readonly place: unknown
@@ -130,7 +133,7 @@ export class Receiving {
     }
   }
 
-  /** Decides about items that do not match by this rule, until the returned function is called. */
+  /** Applies a rule to items that do not match, until the returned function is called. */
   receive(rule: Rule): () => void {
     const entry = { rule }
     this.rules = [...this.rules, entry]
@@ -139,7 +142,7 @@ export class Receiving {
     }
   }
 
-  /** The finding at this position of the stream. A decision that needs no handler is made at once. */
+  /** Returns the finding at a position of the stream. A decision that needs no handler is made at once. */
   look(place: unknown): Look {
     if (place instanceof Unreadable) return { _tag: "Fail", place, failure: Effect.fail(place.error()), refused: 0 }
     const slot = this.slotOf(place)
@@ -171,8 +174,8 @@ export class Receiving {
   }
 
   /**
-   * The item that can be read at this position, or `otherwise`. The function makes no decision about a payload that
-   * does not match.
+   * The item that can be read at this position, or `otherwise`. `itemOf` makes no decision about a payload that does
+   * not match.
    */
   itemOf(place: unknown, otherwise: unknown): unknown {
     if (place instanceof Unreadable) return otherwise

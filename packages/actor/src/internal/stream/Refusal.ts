@@ -1,12 +1,12 @@
 /**
- * The machine of one payload that does not match its schema, from the reader that finds the payload to its fate. The
- * machine of a refused payload does no IO.
+ * The machine of one payload that does not match its schema, from the reader that finds the payload to its fate. This
+ * machine does no IO.
  *
  *   Open -> Deciding (a handler runs, other readers wait) -> Skipped | Repaired | Failed | Cancelled
  *     ^________| the handler was interrupted: the next reader asks again
  *
- * A refused payload keeps its position among the items of its stream. The order of items is therefore kept, and one
- * decision about the payload is made for any number of readers.
+ * A refused payload keeps its position among the items of its stream. The items of the stream keep their order, and one
+ * decision about the refused payload is made for any number of readers.
  *
  * @since 0.1.0
  */
@@ -18,7 +18,7 @@ export type Fate =
   | { readonly _tag: "Skipped" }
   | { readonly _tag: "Repaired"; readonly item: unknown }
   | { readonly _tag: "Failed"; readonly failure: Effect.Effect<never, unknown> }
-  /** The dialog is being cancelled, and readers get its end. */
+  /** The dialog of the payload is being cancelled, and readers get the end of the dialog. */
   | { readonly _tag: "Cancelled" }
 
 export type State = { readonly _tag: "Open" } | { readonly _tag: "Deciding" } | Fate

@@ -56,7 +56,7 @@ export interface ReaderOptions {
 /** The state of the stream as its reader sees it. */
 type End =
   | { readonly _tag: "Open" }
-  /** No further items come, and unread items can still be read. */
+  /** No further items of the stream come, and unread items can still be read. */
   | { readonly _tag: "Done" }
   | { readonly _tag: "Failed"; readonly failure: Effect.Effect<never, unknown> }
 
@@ -90,14 +90,14 @@ const done: Effect.Effect<never, Cause.Done> = Cause.done()
 /** The side that reads the items of the given side. */
 const readerOf = { caller: "callee", callee: "caller" } as const
 
-/** The result of a read when no item has come yet. */
+/** The value that a read returns when no item has come yet. */
 export const none: unique symbol = Symbol("none")
 
 export class StreamReader {
   private readonly options: ReaderOptions
   private readonly inbox: Inbox
   private end: End = { _tag: "Open" }
-  /** The chunk that is being read, decoded; `next` is the index of its first unread item. */
+  /** The decoded items of the chunk that is being read; `next` is the index of the first unread item. */
   private decoded: ReadonlyArray<unknown> = []
   private next = 0
   /** True when the chunk may hold slots of payloads that do not match, besides items. */
@@ -179,7 +179,8 @@ export class StreamReader {
   }
 
   /**
-   * Ends the reading: later items are dropped, and their credit is granted back. Returns the unread items that match.
+   * Ends the reading of the stream: later items are dropped, and their credit is granted back. Returns the unread items
+   * that match.
    */
   close(): ReadonlyArray<unknown> {
     const unread: Array<unknown> = []
@@ -203,7 +204,10 @@ export class StreamReader {
 
   // ---- one reader -------------------------------------------------------------------------------------------------
 
-  /** Reads the next chunk: the items before one that cannot be read, which fails the first reader that reaches it. */
+  /**
+   * Reads the next chunk, up to an item that cannot be read. An item that cannot be read fails the first reader that
+   * reaches this item.
+   */
   readonly pull: Pull = this.pullOr(() => this.pull)
 
   /** Reads a chunk once; `again` is the next step of a reader that had to wait. */
@@ -292,7 +296,7 @@ export class StreamReader {
   }
 
   /**
-   * Takes an item, or the value that fails each reader that reaches it. `none` means that there is no item, or that a
+   * Takes an item, or the value that fails each reader that reaches it. `none` means that no item has come, or that a
    * receiver must decide first.
    */
   poll(): unknown {
@@ -348,7 +352,7 @@ export class StreamReader {
     return this.options.channel.turn
   }
 
-  /** Waits for the next change of the stream after this moment. */
+  /** Waits for the next change of the stream after the call of `changed`. */
   get changed(): Effect.Effect<void> {
     return this.inbox.changed
   }
@@ -373,7 +377,7 @@ export class StreamReader {
   /** Looks at the first unread position, and returns what a reader finds there without moving on. */
   private look(): Look {
     const found = this.receiving.look(this.decoded[this.next])
-    // The reader passes a failure or a skipped item at once, so this is not stored at its position.
+    // A failure or a skipped item is not stored at its position, because the reader passes it at once.
     if (found._tag !== "Fail" && found._tag !== "Skip" && found.place !== this.decoded[this.next]) {
       this.decoded = this.decoded.with(this.next, found.place)
       this.mixed = true

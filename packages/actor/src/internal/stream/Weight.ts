@@ -1,6 +1,6 @@
 /**
- * Estimates the encoded size of a value from below, before it is encoded: the length of its texts and bytes, and one
- * byte for everything else.
+ * Estimates the encoded size of a value from below, before the value is encoded: the length of its texts and bytes, and
+ * one byte for everything else.
  *
  * Values that cross to another actor are data, so all their parts can be visited. The estimate stops at `limit`, above
  * which a value counts as large; its exact size matters only for a single text or block of bytes.
@@ -11,7 +11,7 @@
 /** The depth down to which a value is visited; each deeper part counts as one byte. */
 const maxDepth = 32
 
-/** The estimated size of a value in bytes. The estimate ends early once it is above `limit`. */
+/** Returns the estimated size of a value in bytes. The estimate ends early once it is above `limit`. */
 export const weigh = (value: unknown, limit: number): number => {
   switch (typeof value) {
     case "string":

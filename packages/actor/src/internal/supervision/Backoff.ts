@@ -34,8 +34,8 @@ export const defaultFor = ({ restarts, withinMillis }: Policy["intensity"]): Wai
 }
 
 /**
- * The default delays before new standbys. The delays before standbys may grow, because ends of standbys never make a
- * supervisor give up.
+ * The default delays before new standbys. The delays before new standbys may grow without limit, because ends of
+ * standbys never make a supervisor give up.
  */
 export const defaultForStandbys: Waits = Schedule.jittered(Schedule.exponential(firstMillis))
 
@@ -43,7 +43,7 @@ export const defaultForStandbys: Waits = Schedule.jittered(Schedule.exponential(
 export class Backoff {
   private readonly schedule: Waits
   private delays: Delays | undefined
-  /** The time at which the present delay ends, or the last one ended. */
+  /** The time at which the present delay ends, or at which the last delay ended. */
   until = 0
 
   constructor(schedule: Waits) {
@@ -64,7 +64,7 @@ export class Backoff {
     })
   }
 
-  /** Waits for the next delay; returns false when there is none. */
+  /** Waits for the next delay; returns false when the schedule has no further delay. */
   wait(isFresh: boolean, exit: ActorExit, now: () => number): Effect.Effect<boolean> {
     return Effect.flatMap(this.next(isFresh, exit), (millis) => {
       if (millis === undefined) return Effect.succeed(false)
@@ -74,18 +74,18 @@ export class Backoff {
   }
 }
 
-/** Random numbers that make every jittered delay as short as possible. */
+/** A source of random numbers that makes every jittered delay as short as possible. */
 const lowest: Random.Random = { ...Random.Random.defaultValue(), nextDoubleUnsafe: () => 0 }
 
 /**
- * The number of delays to check. If this many delays are short enough, so are those of an intensity that allows more
- * restarts.
+ * The largest number of delays that are checked against the intensity. If these delays are short enough, all further
+ * delays are short enough as well.
  */
 const maxChecked = 10_000
 
 /**
- * Returns why the delays are too long for the intensity: its window could never hold enough deaths. The check of the
- * delays uses the shortest possible delays.
+ * Returns why the delays are too long for the intensity: the window of the intensity could never hold enough deaths.
+ * The check assumes the shortest possible delays.
  */
 export const problemOf = (
   { restarts, withinMillis }: Policy["intensity"],

@@ -2,9 +2,9 @@
  * One child of this actor, from the start of its process until the process is reaped. A child carries out the actions
  * that `OwnedActor` decides.
  *
- * The child belongs to the actor or fiber that started it. `end` may be called several times, and at the same time. The
- * shutdown ladder is climbed once for each child, and all callers of `end` wait for the same end. `end` never fails,
- * and its time is always bounded.
+ * The child belongs to the actor or fiber that started it. `end` may be called repeatedly, also by several callers at
+ * once. The shutdown ladder is climbed once for each child, and all callers of `end` wait for the same end. `end` never
+ * fails, and its time is always bounded.
  *
  * @since 0.1.0
  */
@@ -43,7 +43,7 @@ import * as Ladder from "./ShutdownLadder.ts"
 
 /**
  * Milliseconds by which an actor's own deadline is later than the deadline of its children. The children of an actor
- * are therefore gone before its own cleanup is cut off, and the actor has time for its last words.
+ * are gone before its own cleanup is cut off, and the actor has time for its last words.
  */
 const deadlineMarginMillis = 500
 
@@ -56,7 +56,7 @@ export interface BootReport {
 export class ChildActor {
   readonly actor: ActorId
   readonly ref: ActorRefData
-  /** The time of `Turn.now` at which its process was there. */
+  /** The time of `Turn.now` at which the process of the child existed. */
   readonly since: number
   private readonly local: LocalActor
   private readonly process: ChildProcess
@@ -86,14 +86,15 @@ export class ChildActor {
     this.context = context
     this.state = OwnedActor.initial(handle.actor, local.info.id, memoryLimit)
     const process = this.process = new ChildProcess(handle, context)
-    // The name is freed by the first listener, because a later one may at once start an actor of the same name.
+    // The first listener for the end of the process frees the name of the child, because a later listener may start an
+    // actor of the same name.
     process.whenEnded(() => this.freeName())
     process.whenEnded(({ end, evidence }) => {
       this.noteOpen()
       this.input({ _tag: "ProcessEnded", end, evidence, lines: process.lastLines() })
     })
-    // The child is listed before it can learn of an exit, which may have happened already. A child is therefore also
-    // removed from the list only once.
+    // The child is listed before it can learn of an exit, which may have happened already, so that the exit removes the
+    // child from the list.
     local.children.add(this)
     process.watch()
   }
@@ -124,7 +125,7 @@ export class ChildActor {
     return this.dispatching = new Dispatcher(channel, this.local.env, this.local.served(besides), relays)
   }
 
-  /** Takes over the connection when the actor says that it is ready. */
+  /** Takes over the connection to the child when the child has said `Ready`. */
   attachChannel(channel: PeerChannel, relays: ReadonlyMap<string, Relayed> | undefined): void {
     this.channel = channel
     Deferred.doneUnsafe(this.opened, Exit.succeed(channel))
@@ -225,7 +226,7 @@ export class ChildActor {
     })
   }
 
-  /** Begins to end the actor, without waiting. */
+  /** Begins to end the child, without waiting for its end. */
   beginEnd(cancellation: Cancellation): void {
     this.input({ _tag: "End", cancellation })
   }
@@ -245,7 +246,7 @@ export class ChildActor {
     return this.gone
   })
 
-  /** Waits until the actor is reaped, and returns its exit. */
+  /** Waits until the child's process is reaped, and returns the exit of the child. */
   readonly wait: Effect.Effect<ActorExit> = Effect.callback<ActorExit>((resume) => {
     const forget = this.whenGone((exit) => resume(Effect.succeed(exit)))
     return Effect.sync(forget)
@@ -255,7 +256,7 @@ export class ChildActor {
   readonly monitor: Effect.Effect<ActorExit> = Effect.callback<ActorExit>((resume) => {
     this.input({ _tag: "Monitored", change: 1 })
     const forget = this.whenGone((exit) => resume(Effect.succeed(exit)))
-    // An interrupted monitor does not count, unless it has heard the end.
+    // An interrupted monitor does not handle the end of the actor, unless the monitor has heard this end.
     return Effect.sync(() => {
       forget()
       this.input({ _tag: "Monitored", change: -1 })
@@ -284,7 +285,10 @@ export class ChildActor {
     return () => {}
   }
 
-  /** The state changes before its actions are carried out, so that a failing action cannot keep it from changing. */
+  /**
+   * The state of the child changes before the actions of a step are carried out, so that a failing action cannot
+   * prevent the change.
+   */
   private input(input: OwnedActor.Input): void {
     const { rung } = this.state
     const [next, actions] = OwnedActor.step(this.state, input)

@@ -1,5 +1,6 @@
 /**
- * A child as its supervisor sees it: how one incarnation is built, what it reports, and what it can do.
+ * The plan of a supervised child: the effect that builds one incarnation, the reports of an incarnation, and the
+ * functions on it.
  *
  * @since 0.1.0
  */
@@ -22,7 +23,7 @@ export interface Told {
 /** An incarnation of a child that is up. A child that is a plain Layer, and no actor, has no portal. */
 export interface Incarnation {
   readonly portal: AnyPortal | undefined
-  /** Registers callbacks for the end of the actor, which are called even if it has ended already. */
+  /** Registers callbacks for the end of the actor, which are called even if the actor has ended already. */
   readonly watch: (told: Told) => void
   /** Makes an incarnation that started behind another actor take over that actor's name, and begin its own main. */
   readonly takeOver?: ((from: string | undefined) => Effect.Effect<void, ActorError>) | undefined
@@ -38,10 +39,13 @@ export interface Part {
 /** A child of a supervisor, and the effect that builds one incarnation of it in a Scope. */
 export interface ChildPlan {
   readonly spec: ChildSpec
-  /** Milliseconds that the child's finalizers may take. The default is the bound in the context. */
+  /** The milliseconds that the child's finalizers may take. The default is `Timeouts.finalizers` of the context. */
   readonly stopWithinMillis: number | undefined
   readonly isService: boolean
   readonly start: (part: Part) => Effect.Effect<Incarnation, unknown, Scope.Scope>
-  /** Runs beside a standby, which follows the actor in front of it until the standby takes over. */
+  /**
+   * The effect that runs beside a standby and keeps its state up to date with the actor in front, until the standby
+   * takes over.
+   */
   readonly warm: ((active: AnyPortal, standby: AnyPortal) => Effect.Effect<unknown, unknown>) | undefined
 }

@@ -79,8 +79,7 @@ export class ChildProcess {
   }
 
   /**
-   * Runs code that may belong to the program. An error that the program's code throws is logged, and the result is then
-   * `undefined`.
+   * Runs code that may belong to the program. The result of code that throws is `undefined`, and its error is logged.
    */
   attempt<A>(what: string, f: () => A): A | undefined {
     try {
@@ -98,7 +97,7 @@ export class ChildProcess {
   }
 }
 
-/** A spawner of the program may return anything, so the value is checked. */
+/** A spawner of the program may return anything, so the value of the evidence is checked. */
 const evidenceOf = (exit: ProcessExit | undefined): Evidence | undefined =>
   typeof exit?.evidence === "object" && exit.evidence !== null ? exit.evidence : undefined
 

@@ -1,6 +1,6 @@
 /**
- * Reports the end of a built Layer of actors to the code around the Layer. A Layer that is already built can no longer
- * fail by itself.
+ * Reports the end of a built Layer of actors to the code around the Layer, because a built Layer can no longer fail by
+ * itself.
  *
  * @since 0.1.0
  */

@@ -30,15 +30,15 @@ import type * as Machine from "./SupervisorMachine.ts"
 const policy: Machine.Policy = {
   strategy: "one-for-one",
   intensity: { restarts: 3, withinMillis: 5000 },
-  // When a shared actor has ended for good, its supervisor ends with it. The next share starts a new actor.
+  // The supervisor of a shared actor that has ended for good ends as well, so that the next share starts a new actor.
   autoShutdown: "any-significant",
   dynamic: false
 }
 
-/** Milliseconds between two searches for a name that an actor of another owner is about to get. */
+/** The milliseconds between two searches for a name that an actor of another owner is about to get. */
 const lookAgainMillis = 50
 
-/** A name, with the request that first asked for it. Two keys are equal when their names are. */
+/** A name of the keeper, with the first request for this name. Two keys are equal when their names are equal. */
 class Key implements Equal.Equal {
   readonly wanted: Wanted
 
@@ -102,8 +102,9 @@ export class Keeper implements Shared {
   }
 
   /**
-   * Gets a share that lives as long as the Scope. A failed start is not kept, because the next request would get the
-   * same failure. An actor of another Service is not kept either, because it would live for a caller that was refused.
+   * Gets a share that lives as long as the Scope. The keeper forgets a failed start, because otherwise the next request
+   * would get the same failure. It also ends an actor of another Service than the wanted one, because its caller was
+   * refused.
    */
   private got(wanted: Wanted): Effect.Effect<Held, ActorError, Scope.Scope> {
     return Effect.gen({ self: this }, function*() {
@@ -205,7 +206,10 @@ export class Keeper implements Shared {
     )
   }
 
-  /** One incarnation. The name may still belong to an earlier actor of the keeper, which is ending. */
+  /**
+   * Starts one incarnation of a shared actor, whose name may still belong to an earlier actor of the keeper that is
+   * ending.
+   */
   private start(wanted: Wanted, part: Part): Effect.Effect<Incarnation, ActorError, Scope.Scope> {
     const { config, endpoints, key, module, name, options } = wanted
     const { local } = this

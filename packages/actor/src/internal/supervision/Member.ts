@@ -32,7 +32,7 @@ export interface Running {
   leaving: Fiber.Fiber<void> | undefined
 }
 
-/** A child in a supervisor's list. A later child of the same name is another member. */
+/** A child in a supervisor's list. A child that is added later under the same name is another member. */
 export interface Member {
   readonly plan: ChildPlan
   readonly role: Role
@@ -40,7 +40,7 @@ export interface Member {
   /** The result of the first start of a dynamic child. */
   readonly answer: Deferred.Deferred<AnyPortal, unknown>
   readonly running: Map<number, Running>
-  /** The incarnation that plays the role, or played it last. */
+  /** The incarnation that plays the role of the child, or played the role last. */
   playing: { readonly portal: AnyPortal; readonly incarnation: number } | undefined
   /** The delays before new standbys of this child. */
   standbys: { readonly backoff: Backoff; fiber: Fiber.Fiber<boolean> | undefined } | undefined
@@ -82,7 +82,7 @@ type Fork = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
 
 /**
  * Ends an incarnation once, however many callers ask for its end. A failed start and a stop may both end one
- * incarnation, and then both wait for the same end.
+ * incarnation, in which case both wait for the same end.
  */
 export const end = (
   { plan }: Member,
@@ -114,7 +114,7 @@ export const end = (
   return running.leaving = fork(bounded)
 }
 
-/** Makes another incarnation play the role. */
+/** Makes another incarnation play the role of the child. */
 export const play = (member: Member, incarnation: number): void => {
   const next = member.running.get(incarnation)!
   next.replaced = member.playing!.portal

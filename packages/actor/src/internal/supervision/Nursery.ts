@@ -33,7 +33,7 @@ import type { ChildActor } from "./ChildActor.ts"
 import * as Machine from "./NurseryMachine.ts"
 
 /**
- * Marks the error of a background job in the type R, until `Actor.nursery` moves it to its own E.
+ * Marks the error of a background job in the type R, until `Actor.nursery` moves the error to its own E.
  *
  * @category type-level
  * @since 0.1.0
@@ -84,7 +84,7 @@ export class OpenNursery {
     return Machine.isOpen(this.state)
   }
 
-  /** The effect fails as soon as an actor or a job of the nursery fails. */
+  /** An effect that fails as soon as an actor or a job of the nursery fails. */
   get failed(): Effect.Effect<never, unknown> {
     return Deferred.await(this.failure)
   }
@@ -240,8 +240,8 @@ export class Nursery extends Context.Service<Nursery, {
 /**
  * Runs `body` as a region that owns the actors that it starts. The region ends only after every process is reaped.
  *
- * The first failure ends all actors of the region and becomes its failure, whether the body, an actor or a job failed.
- * `ActorError.OtherFailures`, an annotation of its cause, holds the later failures.
+ * The first failure of the body, an actor or a job ends all actors of the region, and becomes the failure of the
+ * region. `ActorError.OtherFailures`, an annotation on the cause of the nursery's failure, holds the later failures.
  *
  * @example
  * ```ts
@@ -283,8 +283,8 @@ export const nursery = <A, E, R>(
  * Several readers share the ends of the nursery's actors: each end goes to one reader.
  *
  * An end that is unread when the readers stop, or when the nursery ends, counts as it would without a reader. The
- * failure of a job (`Actor.forkInActor`) stays a failure of the nursery. 1,000 ends may wait for a reader; one more
- * fails the nursery with `StreamOverrun`.
+ * failure of a job (`Actor.forkInActor`) stays a failure of the nursery. At most 1,000 ends may wait for a reader; a
+ * further end fails the nursery with `StreamOverrun`.
  *
  * @example
  * ```ts
@@ -316,8 +316,8 @@ const watched = <A>(work: Effect.Effect<A, unknown>, state: OpenNursery): Effect
   const noticed = Effect.onExit(work, (exit) =>
     Effect.withFiber((fiber) => {
       ended = true
-      // Fibers that the body forked are interrupted only after this call. The waits of forked fibers end together with
-      // the actors for which they wait.
+      // The nursery learns of the body's failure before the fibers that the body forked are interrupted, so that waits
+      // of these fibers end with their actors.
       if (Exit.isFailure(exit)) state.bodyFailed(exit.cause, fiber)
       return Effect.void
     }))

@@ -7,10 +7,10 @@
  *
  * The first failure is the failure of the region, and interrupts the body of the region. Later failures of the region
  * are kept as data. Failures that only answer the region's own cancel are dropped. A failed cleanup is the region's
- * failure if there is no other failure, as a dying finalizer is in a Scope.
+ * failure if the region has no other failure, as a dying finalizer is the failure of a Scope.
  *
- * While a stream reads the ends of the region's actors, an end is no failure, and waits for its reader. An unread end
- * counts as a failure after all when its readers have stopped, or when the region ends.
+ * While a stream reads the ends of the region's actors, an end is no failure, and waits for its reader. An end that is
+ * unread when the readers have stopped, or when the region ends, counts as a failure.
  *
  * @since 0.1.0
  */
@@ -30,7 +30,10 @@ const maxCleanupFailures = 100
 /** The number of ends of actors that may wait for a reader. */
 export const maxUnreadEnds = 1000
 
-/** The reason why the region's actors and jobs end, and the actor in whose name, if not the region's own. */
+/**
+ * The reason why the region's actors and jobs end, and the actor in whose name they end, if it is not the region's own
+ * actor.
+ */
 export interface Closing {
   readonly reason: string
   readonly author: Cancellation | undefined
@@ -67,7 +70,7 @@ export interface State<Child, Job> {
 export interface End<Child> {
   readonly child: Child
   readonly exit: ActorExit
-  /** Failures in an actor's cleanup after the region had ended the actor. */
+  /** The failures in the actor's cleanup after the region had ended the actor. */
   readonly raised: ReadonlyArray<Boxed>
 }
 
@@ -88,8 +91,8 @@ export type Input<Child, Job> =
   /** An actor is ready, and belongs to the region from now on. */
   | { readonly _tag: "ChildReady"; readonly child: Child; readonly awaited: boolean }
   /**
-   * An actor of the region has ended. `raised` holds the failures of its cleanup after the region had ended it.
-   * `handled` is true when a monitor has heard the actor's end.
+   * An actor of the region has ended. `raised` holds the failures of its cleanup after the region had ended it. The
+   * field `handled` is true when a monitor has heard the actor's end.
    */
   | {
     readonly _tag: "ChildGone"
@@ -125,11 +128,11 @@ export type Action<Child> =
   | { readonly _tag: "Discard"; readonly child: Child }
   /** An actor or job of the region has failed, so the body is interrupted. */
   | { readonly _tag: "InterruptBody"; readonly cause: Cause.Cause<unknown> }
-  /** Reports that the actor failed after the first failure, by an event. */
+  /** Reports by an event that an actor of the region failed after the first failure. */
   | { readonly _tag: "TellSuppressed"; readonly failure: unknown }
-  /** All work for which the region waits before it ends its daemons is over. */
+  /** Tells the region that its jobs and awaited actors have ended, after which it ends its daemons. */
   | { readonly _tag: "Joined" }
-  /** All actors and jobs of the region are gone. */
+  /** Tells the region that all its actors and jobs are gone. */
   | { readonly _tag: "Reaped" }
 
 export type Step<Child, Job> = readonly [State<Child, Job>, ReadonlyArray<Action<Child>>]

@@ -60,7 +60,7 @@ export interface State {
   readonly end: End
   /** The reason of the actor's end, and its author: the owner, or the actor itself if it asked to leave. */
   readonly cancellation: Cancellation | undefined
-  /** The reason that the actor gave when it asked to leave; `undefined` if it did not. */
+  /** The reason that the actor gave when it asked to leave; `undefined` for an actor that did not ask to leave. */
   readonly leave: string | undefined
   /** True when CancelActor was sent, so that the actor's finalizers were to run. */
   readonly asked: boolean
@@ -72,11 +72,11 @@ export interface State {
   readonly cleanup: ReadonlyArray<Boxed>
   /** The loss of the actor, which is set when the actor ended before its owner wanted its end. */
   readonly loss: ActorError | undefined
-  /** The last signal that the owner sent to the actor, and the reason for the signal. */
+  /** The last signal that the owner sent to the actor's process, and the reason for the signal. */
   readonly forced: { readonly signal: string; readonly reason: string; readonly rung: Ladder.Rung } | undefined
   /** The step of its start that the actor reported as failed. */
   readonly failedStep: SpawnStep | undefined
-  /** The owner's dialogs with the actor that were open when the connection ended. */
+  /** The owner's dialogs with the actor that were open when their connection ended. */
   readonly open: ReadonlyArray<Asked>
   /** The evidence about the actor's end, once its process has ended. */
   readonly evidence: Evidence | undefined
@@ -112,7 +112,7 @@ export const initial = (actor: ActorId, owner: ActorId, memoryLimit?: number): S
 })
 
 export type Input =
-  /** The actor's owner wants it to end. */
+  /** The owner of the actor wants the actor to end. */
   | { readonly _tag: "End"; readonly cancellation: Cancellation }
   /** The actor has said Ready to its owner. */
   | { readonly _tag: "Ready" }
@@ -120,7 +120,7 @@ export type Input =
   | { readonly _tag: "Discard"; readonly cancellation: Cancellation }
   /** The actor was told from outside to end, for example by a signal. */
   | { readonly _tag: "Leave"; readonly reason: string }
-  /** A monitor begins to wait for the actor's end, or stops. */
+  /** A monitor begins or stops to wait for the actor's end. */
   | { readonly _tag: "Monitored"; readonly change: 1 | -1 }
   | { readonly _tag: "Ack" }
   | { readonly _tag: "Bye"; readonly farewell: ActorExit }
@@ -247,7 +247,7 @@ const ended = (state: State, end: End, lines: ReadonlyArray<string>): Step => {
   return [{ ...next, exit: exitOf(lost, lines) }, [...told, ...actions]]
 }
 
-/** Describes the end of the process, in the words of an error. */
+/** Describes the end of the owned actor's process, as errors name it. */
 const howOf = ({ end, forced, memoryLimit }: State, lines: ReadonlyArray<string>): Lost => {
   if (end._tag === "Running" || end._tag === "Disconnected") return { _tag: "ConnectionClosed" }
   if (isAbort(end) && lines.some((line) => outOfMemory.test(line))) {
@@ -307,12 +307,12 @@ const killedIn = ({ forced }: State): Known["killedIn"] => {
 /** The actor itself stopped waiting for a finalizer, so its process was not killed because of that finalizer. */
 const isUnfinished = ({ cleanup }: ActorExit): boolean => cleanup.some(({ type }) => type === cleanupUnfinished)
 
-/** True for the end of a process that was meant to end otherwise. */
+/** True for an owned actor whose process ended in another way than it should. */
 const isUnusual = ({ end, exit, farewell, forced, ready }: State): boolean => {
   if (exit === undefined) return false
   if (exit._tag === "Lost" || exit._tag === "Failed" || isUnfinished(exit)) return true
   if (exit._tag === "Returned") return false
-  // A start that is given up is ended by a signal, which is then the expected end.
+  // An end by a signal is the expected end of an actor whose start was given up.
   return end._tag === "Signalled" && (ready || forced === undefined || farewell !== undefined)
 }
 
@@ -380,7 +380,7 @@ export const raisedBy = ({ actor, cancellation, exit }: State): ReadonlyArray<Bo
 /** True when a monitor has heard the actor's end. The answer is fixed at the moment of the actor's end. */
 export const isHandled = ({ exit, monitors }: State): boolean => exit !== undefined && monitors > 0
 
-/** Decides how the actor ended, from everything that its owner knows of the end. */
+/** Decides the exit of the actor from all facts that its owner knows of the end. */
 export const exitOf = (state: State, lines: ReadonlyArray<string>): ActorExit => {
   const { actor, cancellation, cleanup, end, failure, farewell, loss } = state
   if (end._tag === "Unreported") return { _tag: "Lost", error: lostOf(state, lines), cleanup }

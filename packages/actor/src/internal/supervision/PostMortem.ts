@@ -15,12 +15,12 @@ export interface Asked {
   readonly millis: number
 }
 
-/** The number of calls of a dead actor that are kept. */
+/** The number of calls of a dead actor that its post-mortem keeps. */
 const maxDoing = 16
 
 /**
- * The calls that an actor served when it died. The parent knows which of its own calls are over. Only the actor's
- * record tells of the calls of other actors.
+ * Returns the calls that an actor served when it died. The parent knows which of its own calls are over. Only the
+ * actor's record tells of the calls of other actors.
  */
 export const doingOf = (
   calls: Evidence["calls"],
@@ -60,7 +60,7 @@ export interface Known {
 
 const mebibytes = (bytes: number): number => Math.round(bytes / 2 ** 20)
 
-/** The share of its limit from which on the heap of an aborted process counts as full. */
+/** The fraction of the heap's limit from which on the heap of an aborted process counts as full. */
 const fullShare = 0.9
 
 const isFull = ({ heap }: Evidence): boolean => heap !== undefined && heap.used >= heap.limit * fullShare
@@ -73,7 +73,10 @@ const crashes: ReadonlySet<string> = new Set(["SIGSEGV", "SIGBUS", "SIGILL", "SI
 /** The kernel functions in which an idle event loop waits. */
 const idleIn = /epoll|ep_poll/
 
-/** True for an actor that did not answer although it was asleep, or that sleeps elsewhere than in its event loop. */
+/**
+ * True for an actor whose process was asleep when it was killed, and either gave no answer or waited in a kernel
+ * function outside of its event loop.
+ */
 const isBlocked = ({ evidence, killedIn }: Known): boolean => {
   const state = evidence?.state
   if (state?.is !== "asleep") return false
@@ -86,7 +89,7 @@ const killed = (known: Known): Death => {
   return known.killedIn === "finalizers" || known.evidence?.last?.what === "release" ? "release" : "owner"
 }
 
-/** The kind of an actor's death; `undefined` when no fact tells it. */
+/** Returns the kind of an actor's death; `undefined` when no fact tells the kind. */
 export const deathOf = (known: Known): Death | undefined => {
   const { evidence, failure, how, step } = known
   if (step === "import" || step === "layer") return step
@@ -99,7 +102,7 @@ export const deathOf = (known: Known): Death | undefined => {
       return killed(known)
     case "Signalled":
     case "Exited":
-      // A spawner that gathers no evidence tells how a process ended, but not why.
+      // The end of a process without evidence gives no kind of death, because the end alone does not say why.
       if (evidence === undefined && failure === undefined) return undefined
       // A signal of the owner may end the process in order, so the reason for the signal counts.
       if (how._tag === "Exited" && known.killedIn !== undefined) return killed(known)
@@ -190,7 +193,7 @@ const texts: { readonly [K in Exclude<Death, "parent">]: (known: Known) => strin
   layer: () => "A Layer of it failed before it was ready: `cause` has the error of that Layer"
 }
 
-/** The kind of an actor's death, and the next step; null when no fact tells it. */
+/** Returns the kind of an actor's death, and the next step; null when no fact tells the kind. */
 export const hintOf = (known: Known): Hint | null => {
   const death = deathOf(known)
   return death === undefined || death === "parent" ? null : { death, text: texts[death](known) }

@@ -25,7 +25,7 @@ export interface RosterOptions {
   readonly holdMillis: number
   readonly state: () => Machine.State
   readonly view: (key: string) => Machine.View
-  /** Milliseconds until the next start of a child. */
+  /** Returns the milliseconds until the next start of a child. */
   readonly waitMillis: () => number
 }
 
@@ -46,7 +46,7 @@ export class Roster {
   }
 
   /**
-   * The portals of the supervisor's Services by their keys. The portals of the supervisor's Services survive restarts.
+   * The portals of the supervisor's Services by the keys of the Services; these portals survive restarts.
    */
   get portals(): Context.Context<never> {
     const services = this.all.filter(({ portal }) => portal !== undefined)

@@ -58,13 +58,16 @@ export type Input =
 
 export type Bound = "leave" | "cancelAck" | "finalizers" | "terminate" | "reap"
 
-/** Milliseconds within which the owner may still end, in its own order, an actor that asks to leave. */
+/** The milliseconds within which an owner may end an actor that asks to leave, in the order of the owner. */
 export const leaveGraceMillis = 1_000
 
-/** Milliseconds from a SIGKILL to the exit that the spawner reports: far longer than any system needs. */
+/**
+ * The milliseconds from a SIGKILL until the spawner must have reported the exit, which are far more than any system
+ * needs.
+ */
 export const reapBoundMillis = 30_000
 
-/** The longest time that a rung waits, in milliseconds. */
+/** Returns the longest time that a rung of the ladder waits, in milliseconds. */
 export const boundOf = (timeouts: Timeouts, bound: Bound): number =>
   bound === "leave" ? leaveGraceMillis : bound === "reap" ? reapBoundMillis : timeouts[bound]
 
@@ -88,11 +91,12 @@ const kill: Step = ["Killed", [{ _tag: "Signal", signal: "SIGKILL" }, wait("reap
 const gone: Step = ["Gone", [{ _tag: "Done" }]]
 
 /**
- * Closes the actor's connection, so that a later use of the actor's portal fails with this reason and not with a loss.
+ * Closes the actor's connection, so that a later use of the actor's portal fails with this reason and not with
+ * `ActorLost`.
  */
 const leaving: Step = ["Leaving", [{ _tag: "CloseChannel" }, wait("terminate")]]
 
-/** The actor ended by itself, so everything that it has sent is still read. */
+/** The step for an actor that ended by itself, from which this side still reads all that the actor has sent. */
 const tookLeave: Step = ["Leaving", [wait("terminate")]]
 
 export const step = (rung: Rung, input: Input): Step => {

@@ -30,11 +30,11 @@ const levelOf = (fiber: Fiber.Fiber<unknown, unknown>): string => fiber.cache.mi
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 /**
- * Starts an actor and waits until it is ready. A started actor has its owner from the moment its process exists. If the
- * start fails or is interrupted, the actor is reaped before the start returns.
+ * Starts an actor and waits until it is ready. A starting actor has its owner from the moment its process exists. If
+ * the start fails or is interrupted, the actor is reaped before the start returns.
  *
  * The start runs inside the caller's uninterruptible region and waits with the caller's `restore`. No interruption can
- * therefore lose the actor between ready and owned.
+ * lose the actor after it is ready and before its owner has it.
  */
 export const start = (
   local: LocalActor,
@@ -67,7 +67,7 @@ const startIn = (
       actor: { name: spec.name, uuid },
       definitions: spec.definitions,
       // The key is converted to a string, because a JavaScript program or a bundler may have left it out, and a request
-      // without a module would ask for no Service.
+      // without a module would start an actor without its Service.
       module: spec.service && String(spec.service.module),
       options: spec.options
     }
@@ -109,7 +109,7 @@ const startIn = (
 /**
  * Takes a place among the actors that start at the same time. Too many starting processes would slow each other down
  * until no process is ready in time. A starting actor that makes a request gives its place to the next start, because
- * its request may wait for an actor that has not started yet.
+ * this request may wait for an actor that has not started yet.
  */
 class Turn {
   private readonly starts: Semaphore.Semaphore

@@ -30,7 +30,7 @@ export interface StartSpec {
   readonly relays?: ReadonlyMap<string, Relayed> | undefined
 }
 
-/** The registry entry of a new actor below this one; the pid of the new actor is not known yet. */
+/** Makes the registry entry of a new child of this actor, whose pid is not known yet. */
 export const entryOf = (
   local: LocalActor,
   uuid: string,

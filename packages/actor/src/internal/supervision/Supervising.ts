@@ -36,7 +36,7 @@ export interface SupervisingOptions {
   readonly context: Context.Context<never>
   readonly policy: Machine.Policy
   readonly backoff: Schedule.Schedule<unknown, ActorExit>
-  /** The delays before a new standby after one has ended. Default: `backoff`. */
+  /** The delays before the start of a new standby after a standby has ended. Default: `backoff`. */
   readonly standbyBackoff?: Schedule.Schedule<unknown, ActorExit> | undefined
   readonly holdMillis: number
   readonly children: ReadonlyArray<ChildPlan>
@@ -53,7 +53,7 @@ const operators = new WeakMap<object, ByHand>()
 
 /**
  * Returns the operations by hand (restart, stop, start) for the child behind a portal; `undefined` if no supervisor of
- * this process has it.
+ * this process has the child.
  */
 export const byHandOf = (portal: Portal.Portal<never>): ByHand | undefined => operators.get(portal)
 
@@ -111,7 +111,7 @@ export class Supervising {
     return Deferred.await(this.booted)
   })
 
-  /** Waits until all children of the supervisor are gone, and returns why it ended. */
+  /** Waits until all children of the supervisor are gone, and returns why the supervisor ended. */
   readonly ended: Effect.Effect<Machine.Why> = Effect.suspend(() => Deferred.await(this.closed))
 
   /**
@@ -128,7 +128,7 @@ export class Supervising {
   })
 
   /**
-   * The portals of the supervisor's Services by their keys. The portals of the supervisor's Services survive restarts.
+   * The portals of the supervisor's Services by the keys of the Services; these portals survive restarts.
    */
   get context(): Context.Context<never> {
     return this.options.policy.dynamic ? Context.empty() : this.roster.portals
@@ -173,8 +173,8 @@ export class Supervising {
 
   /**
    * The state and the players of the roles change before any action is carried out, so that portals already wait or
-   * pass calls. An action of the supervisor may cause another step. The actions of this other step are carried out
-   * after those of the present step.
+   * pass calls. An action of the supervisor may cause another step. The actions of such a step are carried out after
+   * those of the present step.
    */
   private took([state, actions]: Machine.Step): void {
     const { views } = this
@@ -192,7 +192,7 @@ export class Supervising {
     Members.wake(this.lookers)
   }
 
-  /** The action that is being carried out stays at the front until it is done. */
+  /** Carries out the waiting actions; the action that is being carried out stays at the front until it is done. */
   private executeAll(): void {
     for (let action = this.todo[0]; action !== undefined; action = this.todo[0]) {
       try {
@@ -261,8 +261,8 @@ export class Supervising {
   // ---- children that come and go --------------------------------------------------------------------------------------
 
   /**
-   * Adds one more child to the supervisor, and starts the child. The addition of a child whose first start fails has
-   * the same failure, and the child does not exist then.
+   * Adds a child to the supervisor, and starts the child. A failed first start fails the addition, and the child does
+   * not exist.
    */
   add(plan: ChildPlan): Effect.Effect<AnyPortal, unknown> {
     const { key } = plan.spec
@@ -279,7 +279,7 @@ export class Supervising {
     })
   }
 
-  /** Ends one child for good, and waits until it is gone. */
+  /** Ends one child for good, and waits until all incarnations of the child are gone. */
   removed(key: string, only?: Member): Effect.Effect<void> {
     return Effect.callback((resume) => {
       const member = this.roster.get(key)
@@ -431,7 +431,7 @@ export class Supervising {
 
   // ---- rolls and standbys -------------------------------------------------------------------------------------------
 
-  /** Replaces the actors of these children, and waits until the replaced ones are gone. */
+  /** Replaces the actors of the given children, and waits until the replaced actors are gone. */
   roll(children: ReadonlyArray<string>, atOnce: number, drainMillis: number): Effect.Effect<void, RollFailed> {
     return Effect.callback((resume) => {
       const id = ++this.rollCount
@@ -446,7 +446,7 @@ export class Supervising {
     })
   }
 
-  /** The keys of all children that are actors, dynamic ones included. */
+  /** The keys of all children that are actors, dynamic children included. */
   get services(): ReadonlyArray<string> {
     return Array.from(this.roster.portals.mapUnsafe.keys())
   }

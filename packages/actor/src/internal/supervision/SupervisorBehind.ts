@@ -1,8 +1,8 @@
 /**
- * Incarnations beside the one that plays a role: standbys, the replacements of rolls, and retired ones.
+ * Incarnations beside the incarnation that plays a role: standbys, the replacements of rolls, and retired incarnations.
  *
- * A takeover follows from the state alone: an incarnation is ready behind another one, and the incarnation in front has
- * died or must be replaced by a roll. The machine therefore needs no special rules for a death during a roll, a roll
+ * A takeover follows from the state alone: an incarnation is ready behind another incarnation, and the incarnation in
+ * front has died or must be replaced by a roll. The machine needs no special rules for a death during a roll, a roll
  * during a restart, or a standby that is still starting.
  *
  * @since 0.1.0
@@ -202,8 +202,7 @@ export const retiredTold = (state: State, { key, retired }: Child, input: Told):
       return one.status === "Stopping"
         ? [update(state, [key], () => ({ retired: retired.filter((other) => other !== one) })), []]
         : [state, []]
-    // Another incarnation already plays the child's role. The end of a draining actor is therefore no death of the
-    // child.
+    // The end of a draining actor is no death of its child, because another incarnation already plays the child's role.
     case "Died":
       return one.status === "Draining" ? stop() : [state, []]
     case "Drained": {
@@ -267,8 +266,8 @@ export const isLeaving = (state: State) => (child: Child): boolean => {
 }
 
 /**
- * Stops the incarnation behind the role's player when this incarnation must end and its child stays. An incarnation
- * behind is stopped at once, because it has no callers.
+ * Stops the incarnation behind the role's player when it must end although its child stays. A standby or a replacement
+ * is stopped at once, because it has no callers.
  */
 export const settleBehindStops = (state: State): Step => {
   if (isOver(state)) return [state, []]

@@ -1,5 +1,5 @@
 /**
- * The results of the end of a supervisor or a child, as callers and users get them.
+ * Makes the results of the end of a supervisor or a child for its callers and users.
  *
  * @since 0.1.0
  */

@@ -10,8 +10,8 @@
  *   ready behind a dead one       -> takes its role over
  *
  * A death during a restart, the death of a child that is being stopped, a failed start, a roll, and a close in between
- * therefore need no rules of their own. The only table of the supervisor is in `decide`: the meaning of an exit for a
- * child of each restart type.
+ * need no rules of their own. The only table of the supervisor is in `decide`: the meaning of an exit for a child of
+ * each restart type.
  *
  * @since 0.1.0
  */
@@ -56,7 +56,7 @@ export const begin = (policy: Policy, state: State): Step => settle(policy, stat
  * supervisor that is ending ignores operations by hand.
  */
 const byHand = (policy: Policy, given: State, { goal, key }: Child, what: "restart" | "stop" | "start"): Step => {
-  // A child that is leaving the list cannot be started again.
+  // A child that is leaving the supervisor's list cannot be started again.
   if (given.phase._tag !== "Running" || goal === "Removed") return [given, []]
   const state = withoutIdleWait(given)
   const { children } = state
@@ -83,8 +83,8 @@ const withoutIdleWait = (state: State): State =>
     : state
 
 /**
- * Makes children restart because of another child, except for temporary children. The incarnation behind that of
- * `first` succeeds it. The incarnations behind all other children end with their children.
+ * Makes children restart because of another child, except for temporary children. The incarnation behind the player of
+ * the child `first` takes over its role. The incarnations behind all other children end with their children.
  */
 const goingWith = (state: State, keys: ReadonlyArray<string>, first: string, own?: string): Step => {
   const marked = update(state, keys, ({ goal, key, restart, status }) => ({
@@ -187,8 +187,8 @@ const died = (
   if (decide(child.restart, exit._tag) === "drop") {
     const dropped = drop(policy, dead, child)
     if (isOver(dropped) || state.phase._tag === "Booting" || !isAwaited(state, key)) return [dropped, []]
-    // A child that uses the dead child waits for its own start. The child that died is therefore started again at once,
-    // and its end counts as a death.
+    // A child that uses the dead child waits for its own start. The dead child is started again at once, and its end
+    // counts as a death.
   }
   if (state.phase._tag === "Booting") return [closing(dead, { _tag: "EndedEarly", child: key, exit }), []]
   const { restarts, withinMillis } = policy.intensity
@@ -216,13 +216,13 @@ const isAwaited = ({ children }: State, key: string): boolean => {
   )
 }
 
-/** Drops the exits of older deaths, to make room for the exit of one more. */
+/** Drops the exits of older deaths, to make room for the exit of a further death. */
 const lighter = (deaths: ReadonlyArray<Death>): ReadonlyArray<Death> => {
   const oldest = deaths.length - maxExits
   return oldest < 0 ? deaths : deaths.map((death, i) => i === oldest ? { ...death, exit: undefined } : death)
 }
 
-/** The supervisor gives up: all its children stop, and the deaths in the window are the reason. */
+/** Makes the supervisor give up: all its children stop, and the deaths in the window are the reason. */
 const giveUp = (state: State, reason: GivenUp["reason"]): Step => {
   const { deaths } = state
   const last = { child: deaths.at(-1)!.child, deaths, reason }
@@ -251,7 +251,7 @@ const settle = (policy: Policy, given: State): Step => {
     settleRemovals,
     Behind.settleTakeovers,
     Behind.settleRolls,
-    // For the next child of a roll, a newer incarnation may be ready already.
+    // Takeovers are settled again, because a newer incarnation of a roll's next child may be ready already.
     Behind.settleTakeovers,
     Behind.settleBehindStops,
     (state) => settleStops(policy, state),
@@ -324,7 +324,7 @@ const settleStarts = (policy: Policy, state: State): Step => {
       children.some((child) => child.key === used && child.status === "Down" && isUsable(child.behind))
     )
   )
-  // The first child in order that is down and must come up: every child that it uses is up.
+  // The next start is that of the first child in order that is down, must come up, and uses only children that are up.
   const next = policy.dynamic ? ready : isStarting(revived) ? [] : ready.slice(0, 1)
   const keys = next.map(({ key }) => key)
   const starting = update(revived, keys, ({ started }) => ({

@@ -28,8 +28,8 @@ export interface News {
 }
 
 /**
- * Returns the event that an action causes; `undefined` if it causes none. `deaths` is the number of deaths in the
- * window.
+ * Returns the event that an action causes; `undefined` for an action without an event. `deaths` is the number of deaths
+ * in the window.
  */
 export const newsOf = (
   action: Action,

@@ -1,13 +1,13 @@
 /**
- * The policy of a supervisor and what follows from it alone: the order of its children, which of them restart after a
- * death, and what an exit means to each restart type.
+ * The policy of a supervisor, and the decisions that follow from the policy alone: the order of children, the children
+ * that restart after a death, and the meaning of an exit for each restart type.
  *
  * @since 0.1.0
  */
 import type { ActorExit } from "../errors/ActorExit.ts"
 
 /**
- * The ends of a child that lead to a restart: all of them (`permanent`), all but a return and a cancel (`transient`),
+ * The exits of a child that lead to a restart: all exits (`permanent`), all except a return and a cancel (`transient`),
  * or none (`temporary`).
  *
  * @category models
@@ -25,8 +25,8 @@ export type Restart = "permanent" | "transient" | "temporary"
 export type Strategy = "dependants" | "one-for-one" | "rest-for-one" | "one-for-all"
 
 /**
- * The ends of significant children that make the supervisor end in order: none, the end of any, or the end of the last
- * one.
+ * The ends of significant children that make the supervisor end in order: no end, the end of any such child, or the end
+ * of the last such child.
  *
  * @category models
  * @since 0.1.0
@@ -35,11 +35,11 @@ export type AutoShutdown = "never" | "any-significant" | "all-significant"
 
 export interface ChildSpec {
   readonly key: string
-  /** The keys of the children that this child calls. */
+  /** The keys of the children that this child uses. */
   readonly uses: ReadonlyArray<string>
   readonly restart: Restart
   readonly significant: boolean
-  /** True when one more incarnation is kept ready, which takes over the role when the first one dies. */
+  /** True when a standby of this child is kept ready, which takes over the role when the incarnation in front dies. */
   readonly standby: boolean
 }
 
@@ -80,7 +80,9 @@ export const ordered = <C extends Pick<ChildSpec, "key" | "uses">>(specs: Readon
   return Array.from(sorted)
 }
 
-/** Returns the children that end with the given one, in order: the child itself, and those that the strategy names. */
+/**
+ * Returns the children that end with the given child, in order: the child itself, and those that the strategy names.
+ */
 export const affectedBy = (
   strategy: Strategy,
   children: ReadonlyArray<Pick<ChildSpec, "key" | "uses">>,

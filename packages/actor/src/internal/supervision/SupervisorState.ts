@@ -14,7 +14,7 @@ import { affectedBy, type ChildSpec, goingFor, ordered, type Policy } from "./Su
 
 export type Status = "Down" | "Starting" | "Up" | "Stopping"
 
-/** The incarnation behind the one that plays the role. */
+/** The incarnation behind the incarnation that plays the role: a standby, or the replacement of a roll. */
 export interface Behind {
   readonly incarnation: number
   readonly status: "Starting" | "Ready" | "Stopping"
@@ -37,8 +37,8 @@ export interface Setback {
   readonly count: number
   readonly exit: ActorExit
   /**
-   * `Ended` means that the schedule has no more delays, and the child gets no standby until another incarnation plays
-   * the role.
+   * The state of the delay. `Ended` means that the schedule has no more delays, and the child gets no standby until
+   * another incarnation plays the role.
    */
   readonly wait: "Due" | "Waiting" | "Over" | "Ended"
 }
@@ -47,7 +47,7 @@ export interface Child extends ChildSpec {
   readonly status: Status
   /** The number of the incarnation that plays the role, or will play it. */
   readonly incarnation: number
-  /** The number of times that the child was started so far. */
+  /** The number of times that this child has been started. */
   readonly started: number
   /**
    * `Up` means that the child should be up. The other goals mean that the child has ended for good, was stopped by
@@ -83,12 +83,12 @@ export interface Roll {
 export type RollOutcome =
   | { readonly _tag: "Done" }
   | { readonly _tag: "NotStarted"; readonly child: string; readonly exit: ActorExit }
-  /** Another roll already replaces this child. */
+  /** The roll was refused, because another roll already replaces this child. */
   | { readonly _tag: "Busy"; readonly child: string }
   | { readonly _tag: "Unknown"; readonly child: string }
   | { readonly _tag: "Closed"; readonly child: string }
 
-/** A death that counts for the intensity, and its time. */
+/** A death that counts for the intensity, with its time in milliseconds. */
 export interface Death {
   readonly child: string
   /**
@@ -132,10 +132,11 @@ export interface State {
   readonly phase: Phase
   /** The children in order: each comes after all children that it uses. */
   readonly children: ReadonlyArray<Child>
-  /** The deaths that count, none of which is older than the window. */
+  /** The deaths within the window of the intensity, which count. */
   readonly deaths: ReadonlyArray<Death>
   /**
-   * The delay before the next start of a child. Every death makes a delay due, and deaths during the delay share it.
+   * The state of the delay before the next start of a child. Every death makes a delay due, and deaths during a delay
+   * share this delay.
    */
   readonly backoff: "Due" | "Waiting" | "Over"
   /** True when the window held no death when the delay became due, so that the schedule begins anew. */
@@ -231,7 +232,7 @@ export type Action =
     readonly outcome: RollOutcome
     readonly replaced: ReadonlyArray<string>
   }
-  /** Tells that all children are up for the first time. */
+  /** Tells the owner of the supervisor that all children are up for the first time. */
   | { readonly _tag: "Ready" }
   /** Tells of a death that leads to restarts, with all the children that restart. */
   | {
@@ -308,7 +309,7 @@ export const stateOf = (state: State, { goal, incarnation, status }: Child): Chi
 /** True when the child serves, and is not about to be stopped. */
 export const isLive = ({ stale, status }: Child): boolean => status === "Up" && !stale
 
-/** True when a child that this one uses, at any depth, no longer serves and its exit is not known yet. */
+/** True when a child that the given child uses, at any depth, no longer serves and its exit is not known yet. */
 export const usesSilent = ({ children }: State, { key, uses }: Child): boolean =>
   uses.length > 0 &&
   children.some((dying) =>

@@ -1,6 +1,6 @@
 /**
- * Builds the exporters of one actor. Effect's modules for exporters are loaded when an exporter is built, and in no
- * other actor.
+ * Builds the exporters of one actor. Effect's modules for exporters are loaded when an exporter is built, so that an
+ * actor without an exporter does not load them.
  *
  * @since 0.2.0
  */
@@ -37,7 +37,7 @@ const resourceOf = ({ ancestors, id }: ActorInfo, { attributes, service }: OtlpS
   }
 })
 
-/** Makes the actor's numbers metrics in the registry of the Layer's context. */
+/** Registers the counts of the actor as metrics in the metric registry of the Layer's context. */
 export const metrics: Layer.Layer<never> = Layer.effectContext(
   Effect.contextWith((context: Context.Context<never>) =>
     Effect.succeed(
@@ -90,7 +90,7 @@ const loadDevtools = async ({ url }: { readonly url?: string }): Promise<Layer.L
   return Layer.merge(metrics, DevTools.layer(url))
 }
 
-/** A Layer whose module is loaded when the Layer is built. */
+/** Makes a Layer whose module is loaded when the Layer is built. */
 const loaded = (load: () => Promise<Layer.Layer<never>>): Layer.Layer<never> =>
   Layer.unwrap(Effect.orDie(outside(load)))
 

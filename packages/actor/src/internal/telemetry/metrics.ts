@@ -1,6 +1,6 @@
 /**
- * Makes the counts of an actor available as Effect's metrics. An exporter reads the plain numbers when it exports, so a
- * call costs one addition and no metric.
+ * Makes the counts of an actor available as Effect's metrics. An exporter reads the plain numbers when it exports, so
+ * that a call costs only the addition to a count.
  *
  * @since 0.2.0
  */
@@ -12,7 +12,7 @@ import type { Metered } from "../inspect/Metered.ts"
 
 type Attributes = Readonly<Record<string, string>>
 
-/** One metric whose value is read from present numbers. */
+/** One metric whose value an exporter reads from the actor's counts. */
 interface Series {
   readonly metric: Metric.Metric<any, any>
   readonly read: () => unknown
@@ -97,7 +97,7 @@ const attributesOf = ({ actor }: Metered): Attributes => ({ actor: actor.name })
 
 const endpointsOf = (meter: Meter): ReadonlyArray<Calls> => Array.from(meter.endpoints.values())
 
-/** Registers the metrics of an actor, and those of each endpoint and each pool that appears later. */
+/** Registers the metrics of an actor, and the metrics of each endpoint and each pool that appears later. */
 export const attach = (metered: Metered, context: Context.Context<never>): void => {
   const actor = attributesOf(metered)
   const { meter } = metered
@@ -127,7 +127,7 @@ const inspectOne = ({ attributes, description, id, state, type }: Metric.Metric.
   state: plain(state)
 })
 
-/** All metrics of an actor at this moment: its own counts, and the metrics of the program that runs in this context. */
+/** Returns all present metrics of an actor: its own counts, and the metrics of the program in the given context. */
 export const inspect = (metered: Metered, context: Context.Context<never>): ReadonlyArray<MetricInspection> => {
   const actor = attributesOf(metered)
   const own = Context.make(Metric.MetricRegistry, new Map()) as unknown as Context.Context<never>

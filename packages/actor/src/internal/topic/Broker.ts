@@ -49,7 +49,8 @@ const itemsOf = ({ dropped, messages }: Taken): readonly [Item, ...ReadonlyArray
 }
 
 /**
- * Copies small messages, because an arriving message is a view of a larger read, which would stay in memory with it.
+ * Copies small messages, because an arriving message is a view of a larger read, which would stay in memory as long as
+ * the message.
  */
 const owned = (message: Message): Message =>
   message.bytes.buffer.byteLength <= 2 * message.bytes.length
@@ -71,10 +72,13 @@ export const handlers = (name: string, bounds: Bounds, whenDrained: (listener: (
         resume?.()
       }
     }
-    // When the actor is drained, a successor already plays the role. Subscribers change to the successor, and do not
-    // delay the end of this actor.
+    // A drained topic ends its subscriptions, so that subscribers change to the successor that already plays the role,
+    // and do not delay the end of this actor.
     whenDrained(() => execute(hub.drain()))
-    /** Attempts an input now, and again whenever an action names this id, until the attempt has an answer. */
+    /**
+     * Attempts an input of the hub now, and again whenever an action of the hub names `id`, until the attempt has an
+     * answer.
+     */
     const answered = <A, E>(id: number, attempt: () => Effect.Effect<A, E> | undefined, otherwise = () => {}) =>
       Effect.callback<A, E>((resume) => {
         const look = () => {
@@ -109,7 +113,7 @@ export const handlers = (name: string, bounds: Bounds, whenDrained: (listener: (
       )
     /**
      * Publishes messages. The first attempt of a publisher gives its messages to the hub; the second attempt comes when
-     * the hub has taken all of them.
+     * the hub has taken all these messages.
      */
     const published = (messages: ReadonlyArray<Message>) =>
       Effect.suspend(() => {

@@ -1,6 +1,6 @@
 /**
- * The subscribers of a topic and its waiting publishers: which messages each subscriber still has to get, and which
- * publisher may go on.
+ * The hub of a topic holds the subscribers, the messages that each subscriber still has to get, and the publishers that
+ * wait.
  *
  * | a subscriber has no room | the message                         | the subscriber                  |
  * | block                    | waits, and later ones of its key too | keeps what it has               |
@@ -44,7 +44,9 @@ export type Action =
   | { readonly _tag: "Published"; readonly id: number }
   | { readonly _tag: "Wake"; readonly id: number }
 
-/** Messages that a subscriber gets at once, and the number of messages that the subscriber lost before these. */
+/**
+ * Messages that a subscriber gets at once, and the number of messages that the subscriber lost before these messages.
+ */
 export interface Taken {
   readonly dropped: number
   readonly messages: ReadonlyArray<Message>
@@ -77,7 +79,7 @@ interface Publisher {
  */
 export const maxHeldBytes = 8 * 1024 * 1024
 
-/** The largest number of messages that are delivered at once. */
+/** The largest number of messages that a subscriber gets at once. */
 export const maxTaken = 64
 
 export class Hub {
@@ -151,8 +153,8 @@ export class Hub {
   }
 
   /**
-   * Returns the next messages for a subscriber; `"overrun"` if it was too slow for its policy, and `"over"` if no
-   * further message will come.
+   * Returns the next messages for a subscriber; `"overrun"` if the subscriber was too slow for its policy, and `"over"`
+   * if no further message will come.
    */
   take(id: number): readonly [Taken | "overrun" | "over" | undefined, ReadonlyArray<Action>] {
     const subscriber = this.subscribers.get(id)
@@ -199,7 +201,7 @@ export class Hub {
 
   /**
    * Takes as many waiting messages as subscribers have room for, in the order in which the messages came. No subscriber
-   * gets new room while waiting messages are taken. A key that waits at one publisher therefore also waits at all later
+   * gets new room while waiting messages are taken. A key that waits at one publisher also waits at all later
    * publishers.
    */
   private goOn(actions: Array<Action>): void {

@@ -23,7 +23,7 @@ class Pipe implements Wire {
   private deliveries = 0
   private wasFull = false
   private held = false
-  /** The number of bytes that may still pass before the wire is cut. */
+  /** The number of bytes that may still pass on the wire before its cut. */
   private leftBytes = Infinity
   private state: "open" | "ending" | "ended" = "open"
   private reader: ConnectionHandlers | undefined
@@ -114,7 +114,7 @@ export const pair = (left: Turn = eventLoop, right: Turn = eventLoop): readonly 
   const handlers: [ConnectionHandlers | undefined, ConnectionHandlers | undefined] = [undefined, undefined]
   const leftToRight = new Pipe(right, () => left.enter(() => handlers[0]?.drain()))
   const rightToLeft = new Pipe(left, () => right.enter(() => handlers[1]?.drain()))
-  // Bytes that a process wrote before its end still arrive; bytes that it had not read are lost.
+  // Bytes that a process wrote before its end still arrive at the peer; bytes that the process had not read are lost.
   const over = (out: Pipe, back: Pipe) => () => {
     out.end()
     back.cut()
@@ -138,7 +138,7 @@ export const pair = (left: Turn = eventLoop, right: Turn = eventLoop): readonly 
   return [end(0, leftToRight, rightToLeft), end(1, rightToLeft, leftToRight)]
 }
 
-/** A transport between actors of one tree that live in this process. */
+/** Makes a transport between actors of one tree that live in this process. */
 export const hub = (): TransportDriver["Service"] => {
   const listening = new Map<string, { readonly accept: (connection: Connection) => void; readonly turn: Turn }>()
   let last = 0
@@ -155,7 +155,7 @@ export const hub = (): TransportDriver["Service"] => {
       Effect.flatMap(Turn, (turn) => {
         const listener = listening.get(address)
         if (listener === undefined) {
-          // A text that is no address does not prove that an actor is gone.
+          // A dial of a text that is no address does not prove that an actor is gone.
           const gone = /^\/memory\/\d+$/.test(address)
           return Effect.fail(new TransportError({ gone, reason: `no actor listens at ${address}` }))
         }

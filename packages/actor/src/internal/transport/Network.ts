@@ -14,7 +14,7 @@ import { type Address, type Connection, type Listener, type TransportDriver, Tra
 /** The open listeners of one actor. */
 export interface Doors {
   /**
-   * The addresses of the actor's listeners. A listener that cannot be reached any more is first replaced by a new one.
+   * The addresses of the actor's listeners. The actor first replaces a listener that cannot be reached any more.
    */
   readonly addresses: Effect.Effect<ReadonlyArray<Address>, TransportError>
   readonly close: () => void
@@ -22,10 +22,11 @@ export interface Doors {
 
 export interface Network {
   readonly listen: (actor: ActorId, accept: (connection: Connection) => void) => Effect.Effect<Doors, TransportError>
-  /** Connects to the first of these addresses that can be dialled. */
+  /** Connects to the first of several addresses that can be dialled. */
   readonly dial: (addresses: ReadonlyArray<Address>) => Effect.Effect<Connection, TransportError>
   /**
-   * Makes the authenticator of one connection; `undefined` when no other process can dial, so that no proof is needed.
+   * Makes the authenticator of one connection; `undefined` when no other process can dial, so that members need no
+   * proof.
    */
   readonly authenticator: ((connection: Connection) => Authenticator) | undefined
   readonly forget: (actor: ActorId) => void
@@ -59,7 +60,7 @@ const isListener = (u: Partial<Listener> | undefined) => typeof u?.address === "
 const isConnection = (u: Partial<Connection> | undefined) =>
   typeof u?.start === "function" && typeof u.destroy === "function"
 
-/** Calls each function, even after one has thrown; the first error is thrown afterwards. */
+/** Calls a function for each element, even after a call has thrown, and throws the first error after the last call. */
 const each = <A>(all: ReadonlyArray<A>, act: (one: A) => void): void => {
   const thrown: Array<unknown> = []
   for (const one of all) {
@@ -114,7 +115,8 @@ const listenAll = (
     const listening = Effect.suspend(() =>
       Effect.forEach(closed ? [] : drivers.filter((driver) => !isOpen(driver)), listen, { discard: true })
     )
-    // Callers at the same time find the same unreachable listener, so one permit makes them open it again only once.
+    // Callers at the same time find the same unreachable listener, so a permit lets only one of them replace this
+    // listener.
     const oneAtATime = Semaphore.makeUnsafe(1).withPermits(1)
     const addresses = Effect.suspend(() => {
       const all = Effect.sync(() => Array.from(drivers, (driver) => open.get(driver)?.address ?? []).flat())
@@ -124,7 +126,7 @@ const listenAll = (
   })
 
 /**
- * Dials the addresses in the order of the transports, which is the order of preference. The transport to which an
+ * Dials the addresses in the order of the transports, which is the order of preference. The first transport to which an
  * address belongs dials this address.
  */
 const dialFirst = (
@@ -154,7 +156,9 @@ const dialFirst = (
   )
 }
 
-/** Makes one network from these drivers, whose members prove themselves with these authenticators. */
+/**
+ * Makes one network from several drivers; the members of the network prove themselves with the given authenticators.
+ */
 export const make = (drivers: ReadonlyArray<Driver>, authenticator: Network["authenticator"]): Network => ({
   listen: (actor, accept) => listenAll(drivers, actor, accept),
   dial: (addresses) =>

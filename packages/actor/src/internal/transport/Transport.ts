@@ -30,7 +30,7 @@ export interface ConnectionHandlers {
    */
   readonly end: (reason: string | undefined) => void
   /**
-   * Gives memory to a connection that can read bytes straight into this memory. A connection without this ability
+   * Callbacks for a connection that can read bytes straight into memory of its user. A connection without this ability
    * delivers its own chunks by `data`.
    */
   readonly direct?: DirectHandlers | undefined
@@ -62,11 +62,11 @@ export interface DirectHandlers {
  * @since 0.1.0
  */
 export interface Connection {
-  /** Starts reading. The user of the connection calls `start` once. */
+  /** Starts the reading of the connection. The user of the connection calls `start` once. */
   readonly start: (handlers: ConnectionHandlers) => void
   /**
-   * Queues the chunks in order; `false` when the connection is full. The connection owns the written bytes from this
-   * call on.
+   * Queues the chunks in order; `false` when the connection is full. The connection owns the written bytes from the
+   * call of `write` on.
    */
   readonly write: (chunks: ReadonlyArray<Uint8Array>) => boolean
   /**
@@ -75,7 +75,7 @@ export interface Connection {
    * and keeps chunks must leave `hasLeft` out.
    */
   readonly hasLeft?: (() => boolean) | undefined
-  /** Sends the queued bytes of the connection, then ends this side's half of it. */
+  /** Sends the queued bytes of the connection, and ends this side's half after them. */
   readonly end: () => void
   /** Ends both halves of the connection at once, so queued bytes are lost. */
   readonly destroy: () => void
@@ -123,8 +123,8 @@ export interface Listener {
   /**
    * True when a dial of the address still reaches this listener, for a listener that can be removed from outside, such
    * as a deleted socket file. The actor calls `isReachable` each time it gives out the address, so the check must be
-   * cheap, and must never throw. The actor closes this listener and listens again when the result is false. Default:
-   * yes.
+   * cheap, and must never throw. The actor closes this listener and listens again when the result is false. By default
+   * a listener counts as reachable.
    */
   readonly isReachable?: (() => boolean) | undefined
 }
@@ -144,8 +144,8 @@ export interface Listener {
  */
 export class TransportError extends Data.TaggedError("TransportError")<{
   /**
-   * True when nothing listens at the address any more: its actor has ended, or listens elsewhere. The parent of the
-   * actor knows whether the actor has ended or listens elsewhere.
+   * True when nothing listens at the address any more: its actor has ended, or listens elsewhere. Only the parent of
+   * the actor knows whether the actor has ended.
    */
   readonly gone: boolean
   readonly reason: string
@@ -179,7 +179,7 @@ export class TransportDriver extends Context.Service<TransportDriver, {
   ) => Effect.Effect<Listener, TransportError>
   /** Dials an address of an actor. The interruption of a dial closes its connection. */
   readonly dial: (address: Address) => Effect.Effect<Connection, TransportError>
-  /** Removes what an actor below this one left behind when it died. `forget` never throws. */
+  /** Removes the files that an actor below this actor left behind when it died. `forget` never throws. */
   readonly forget?: ((actor: ActorId) => void) | undefined
   /** The folders that live as long as the tree; the guard of the root removes them, however the tree ends. */
   readonly residue?: ReadonlyArray<string> | undefined

@@ -2,8 +2,9 @@
  * The simulated machine: processes, their lanes, and one virtual clock. A seed decides which job of the simulated
  * machine runs next.
  *
- * A lane is one fiber, one direction of a connection, or a sleep. Jobs of one lane run in order, and jobs of different
- * lanes run in any order. A killed process has no lanes; the lanes of a stopped process wait until it continues.
+ * A lane of the simulated machine is one fiber, one direction of a connection, or a sleep. Jobs of one lane run in
+ * order, and jobs of different lanes run in any order. A killed process has no lanes; the lanes of a stopped process
+ * wait until it continues.
  *
  * @since 0.1.0
  */
@@ -12,7 +13,7 @@ import { Sleepers } from "./Sleepers.ts"
 
 export type Job = () => void
 
-/** A lane: jobs that run one after the other. */
+/** A lane of the simulated machine: jobs that run one after the other. */
 export interface Lane {
   readonly process: Process
   readonly jobs: Array<Job>
@@ -26,13 +27,13 @@ export interface Process {
   readonly pid: number
   readonly parent: Process | undefined
   state: "running" | "stopped" | "over"
-  /** The lanes of a stopped process. */
+  /** The lanes of this process that wait while the process is stopped. */
   readonly held: Array<Lane>
   /** Resources that the kernel closes when the process ends. */
   readonly holds: Array<Job>
   /** The lane of each connection, stream or fiber that has its own. */
   readonly lanes: WeakMap<object, Lane>
-  /** Milliseconds by which the process's wall clock is ahead of the virtual clock. */
+  /** The milliseconds by which the wall clock of a simulated process is ahead of the virtual clock. */
   skew: number
 }
 
@@ -45,10 +46,10 @@ export interface Temper {
   readonly maxDelayMillis: number
 }
 
-/** Ranges of choices, from the first number of each pair to the one before its second. */
+/** Ranges of choices: a range includes the first number of its pair and excludes the second. */
 export type Ranges = ReadonlyArray<readonly [from: number, to: number]>
 
-/** The ways in which a run ends; `stuck` means that nothing can run and no fiber sleeps. */
+/** The ways in which a simulated run ends; `stuck` means that no fiber can run and no fiber sleeps. */
 export type End = "done" | "stuck" | "endless"
 
 /**
@@ -63,16 +64,18 @@ const maxOperations = 2048
  */
 const choicesPerPromises = 64
 
-/** Resolves when all promise jobs of the program are done, however many there are. */
+/** Returns a promise that resolves when all promise jobs of the program are done. */
 const promisesDone = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
-/** Separates the random numbers for lanes from all other random numbers. */
+/** A salt of the seed that separates the random numbers for lanes from all other random numbers. */
 const laneSalt = 0x5bd1e995
 
 export class Kernel {
   now = 0
   choices = 0
-  /** A fingerprint of every choice, so that two runs are compared step by step, and not only by their output. */
+  /**
+   * A hash of every choice of the run, so that two runs are compared by their choices, and not only by their output.
+   */
   fingerprint = 0
   readonly next: Seed.Next
   /** Random numbers only for lanes, so that numbers which a program draws do not change which lane runs. */
@@ -85,9 +88,9 @@ export class Kernel {
   private readonly sleepers = new Sleepers()
   /** The number of operations until the next preemption. */
   private untilPreempt: number
-  /** Jobs that run after a number of choices; the last job is the next. */
+  /** Jobs that run after a number of choices; the last job of this list is the next to run. */
   private readonly dooms: Array<{ readonly at: number; readonly job: Job }> = []
-  /** Imports and other promises of the outside world, for which the whole machine waits. */
+  /** Imports and other promises from outside the simulation, for which the whole simulated machine waits. */
   private outside: Array<Promise<() => void>> = []
 
   constructor(seed: number, temper: (next: Seed.Next) => Temper, calm: Ranges = []) {
@@ -157,7 +160,10 @@ export class Kernel {
     if (lane.state === "idle") this.ready(lane)
   }
 
-  /** Adds a job as `push` does, but over the network: the job may be late, and later jobs of its lane wait for it. */
+  /**
+   * Adds a job as `push` does, but over the network: the job may be late, and later jobs of its lane wait for a late
+   * job.
+   */
   send(lane: Lane, job: Job): void {
     if (lane.process.state === "over") return
     lane.jobs.push(job)
@@ -168,7 +174,7 @@ export class Kernel {
     this.at(1 + this.choose(maxDelayMillis), () => this.ready(lane))
   }
 
-  /** Runs the job when this much virtual time has passed. */
+  /** Runs a job when `millis` milliseconds of virtual time have passed. */
   at(millis: number, job: Job): () => void {
     return this.sleepers.add(this.now + millis, job)
   }
@@ -180,7 +186,7 @@ export class Kernel {
     this.dooms.splice(i < 0 ? this.dooms.length : i, 0, { at, job })
   }
 
-  /** Stops the machine until the promise is settled, so that no choice depends on how long it takes. */
+  /** Stops the machine until the promise is settled, so that no choice depends on the time that the promise takes. */
   await<A>(process: Process, promise: PromiseLike<A>, done: (settled: PromiseSettledResult<A>) => void): void {
     const settled = Promise.allSettled([promise]).then(([result]) => () =>
       this.push(this.lane(process), () => done(result))
@@ -188,7 +194,7 @@ export class Kernel {
     this.outside.push(settled)
   }
 
-  /** True if a fiber of the process must not continue now. */
+  /** True if a fiber of this simulated process is preempted now. */
   preempts(process: Process, operations: number): boolean {
     if (process.state !== "running" || operations >= maxOperations) return true
     if (--this.untilPreempt > 0 || this.isCalm) return false
@@ -226,7 +232,7 @@ export class Kernel {
 
   // ---- running ----------------------------------------------------------------------------------------------------
 
-  /** Runs one job of the lane that the seed picks; returns `false` if there is none. */
+  /** Runs one job of the lane that the seed picks; returns `false` if no lane has a job. */
   private step(): boolean {
     const { lanes } = this
     while (lanes.length > 0) {
@@ -260,7 +266,7 @@ export class Kernel {
     this.sleepers.pass(to)
   }
 
-  /** Runs until `isDone` and nothing can run, or until nothing can run at all. */
+  /** Runs jobs of the simulated machine until `isDone` is true and no job can run, or until no job can run at all. */
   async drive(
     isDone: () => boolean,
     options: { readonly maxChoices: number; readonly signal: AbortSignal }

@@ -1,5 +1,6 @@
 /**
- * The processes of one run by their names, actions on them from outside, and the history of the run.
+ * The processes of one simulated run by their names, actions on these processes from outside, and the history of the
+ * run.
  *
  * @since 0.1.0
  */
@@ -9,7 +10,7 @@ import type { Kernel, Process } from "./Kernel.ts"
 import type { Watcher } from "./Outside.ts"
 
 /**
- * An event of the history: its virtual time in milliseconds, its actor, and what happened.
+ * An event in the history of a simulated run: its virtual time in milliseconds, its actor, and a description.
  *
  * @category models
  * @since 0.1.0
@@ -84,7 +85,7 @@ export class Machine implements Watcher {
   private readonly handles = new Map<Process, ProcessHandle>()
   private readonly byUuid = new Map<string, Process>()
   private wires: Array<Wired> = []
-  /** Pairs of processes whose connections are held. */
+  /** Pairs of simulated processes whose connections are held. */
   private readonly apart = new Set<string>()
 
   constructor(kernel: Kernel, faults: Faults) {
@@ -101,7 +102,8 @@ export class Machine implements Watcher {
   readonly wired = (wire: Wire, from: Process, to: Process): void => {
     this.wires.push({ wire, from, to })
     if (this.apart.has(pairOf(from, to))) wire.hold()
-    // The kernel reports the end of a process whatever the network does, so a hold ends with either process.
+    // The kernel reports the end of a process even over a held connection, so the hold of a connection ends with either
+    // process.
     to.holds.push(() => {
       for (const one of this.wires) if (one.from === to || one.to === to) one.wire.release()
       this.wires = this.wires.filter((one) => one.from !== to && one.to !== to)
@@ -137,7 +139,9 @@ export class Machine implements Watcher {
     return this.kernel.processes.findLast((process) => process.name === name && process.state !== "over")
   }
 
-  /** The two ends of a connection; the second end is by default the parent. */
+  /**
+   * Returns the two processes at the ends of a connection; the second process is by default the parent of the first.
+   */
   ends(actor: string, peer: string | undefined): [Process | undefined, Process | undefined] {
     const process = this.find(actor)
     return [process, peer === undefined ? process?.parent : this.find(peer)]
@@ -157,7 +161,9 @@ export class Machine implements Watcher {
     else handle.signal("SIGKILL")
   }
 
-  /** SIGTERM is a request and does no harm, so calls that are lost because of it are a fault of the program. */
+  /**
+   * The signal SIGTERM is a request and does no harm, so calls that are lost after SIGTERM are a fault of the program.
+   */
   terminate(process: Process | undefined): void {
     const handle = process && this.handles.get(process)
     if (handle === undefined || process!.state === "over") return
@@ -165,7 +171,7 @@ export class Machine implements Watcher {
     handle.signal("SIGTERM")
   }
 
-  /** A process without a duration is stopped until `continue`. */
+  /** A process that is stopped without a duration stays stopped until `continue`. */
   stop(process: Process | undefined, millis = Infinity): void {
     if (!this.befalls(process, `stands still${Number.isFinite(millis) ? ` for ${millis} ms` : ""}`)) return
     this.kernel.stop(process)
@@ -178,7 +184,7 @@ export class Machine implements Watcher {
     this.kernel.continue(process)
   }
 
-  /** The wires between two processes, as the first one sees them. */
+  /** The wires of the connections between two processes, as the first process sees them. */
   private wiresOf(process: Process, other: Process, direction: Direction): ReadonlyArray<Wire> {
     return this.wires.flatMap(({ from, to, wire }) =>
       direction !== "outgoing" && from === other && to === process ||
@@ -208,7 +214,7 @@ export class Machine implements Watcher {
     this.cut(process, other, direction, isLater ? 1 + this.kernel.choose(maxSeveredBytes) : 0)
   }
 
-  /** Without a duration no bytes arrive on the held connection until `release`. */
+  /** A connection that is held without a duration delivers no bytes until `release`. */
   hold(process: Process | undefined, other: Process | undefined, millis = Infinity): void {
     if (process === undefined || other === undefined || other.state === "over") return
     const text = `is held off from ${other.name}${Number.isFinite(millis) ? ` for ${millis} ms` : ""}`

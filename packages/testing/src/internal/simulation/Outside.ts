@@ -1,5 +1,5 @@
 /**
- * The parts that a simulated process uses in the place of its event loop: its own Scheduler, Clock, Random and Turn.
+ * The services that a simulated process uses in the place of its event loop: a Scheduler, a Clock, a Random and a Turn.
  *
  * @since 0.1.0
  */
@@ -12,7 +12,7 @@ import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import type { Kernel, Process } from "./Kernel.ts"
 
-/** The wall-clock time at which every run begins: 2026-01-01. */
+/** The wall-clock time at which every simulated run begins, in milliseconds since 1970: 2026-01-01. */
 const epochMillis = 1_767_225_600_000
 
 const schedulerOf = (kernel: Kernel, process: Process): Scheduler.Scheduler => ({
@@ -54,7 +54,7 @@ const randomOf = ({ next }: Kernel): typeof Random.Random.Service => ({
 const hex = (kernel: Kernel, digits: number): string =>
   Math.floor(kernel.next() * 16 ** digits).toString(16).padStart(digits, "0")
 
-/** The functions by which a machine learns of its processes, and of the wires between them. */
+/** The functions by which the simulated machine learns of its processes, and of the wires between these processes. */
 export interface Watcher {
   readonly started: (process: Process, uuid: string) => void
   readonly wired: (wire: Wire, from: Process, to: Process) => void
@@ -90,7 +90,7 @@ const turnOf = (kernel: Kernel, process: Process, watcher: Watcher): Turn => {
   }
 }
 
-/** The context in which a simulated process runs. */
+/** Makes the Effect context in which a simulated process runs. */
 export const contextOf = (kernel: Kernel, process: Process, watcher: Watcher): Context.Context<never> =>
   Context.mergeAll(
     Context.make(Scheduler.Scheduler, schedulerOf(kernel, process)),

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 
-/** A number from 0 (inclusive) to 1 (exclusive). */
+/** Returns the next pseudorandom number, from 0 (inclusive) to 1 (exclusive). */
 export type Next = () => number
 
 /** Uses Mulberry32, a generator with one integer of state, which is good enough for choices. */

@@ -16,7 +16,7 @@ export class Sleepers {
   private readonly heap: Array<Sleeper> = []
   private order = 0
 
-  /** Adds a job, and returns a function that removes it. */
+  /** Adds a job that runs at a moment of virtual time, and returns a function that removes the job. */
   add(at: number, job: () => void): () => void {
     const { heap } = this
     const sleeper: Sleeper = { at, order: this.order++, job }
@@ -30,7 +30,7 @@ export class Sleepers {
     return () => void (sleeper.job = undefined)
   }
 
-  /** The moment of the first waiting job. */
+  /** The virtual time in milliseconds at which the first waiting job runs. */
   get first(): number | undefined {
     while (this.heap.length > 0 && this.heap[0]!.job === undefined) this.shift()
     return this.heap[0]?.at
