@@ -308,8 +308,8 @@ const layerOf = (options: Options): Layer.Layer<ActorRuntime, RuntimeLayerError>
 /**
  * The runtime of a root whose actors live in this process: `MemoryActor.layer`, or
  * `MemoryActor.layer({ name: "shop" })`. A Transport or a Discovery in the context is used; without them the tree
- * exists only in memory. A Spawner in the context is used only for the program's own part (`Spawner.portable`), which
- * then wraps the spawner in memory: no process is started.
+ * exists only in memory. Of a Spawner in the context only the wrapper is used that a program wrote with
+ * `Spawner.portable`: the wrapper is put around the spawner in memory, and no process is started.
  *
  * @example
  * ```ts

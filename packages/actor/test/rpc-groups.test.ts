@@ -206,7 +206,7 @@ describe("The session of a client of an RpcGroup", () => {
 })
 
 describe("The endpoints of an RpcGroup", () => {
-  it("endpoints of a group declare the failures of Effect's own exit of a procedure", () => {
+  it("the endpoint of an Rpc declares the same typed failures as the exit schema that Effect gives the Rpc", () => {
     const group = RpcGroup.make(
       Rpc.make("Call", { success: Schema.Int, error: Schema.String }).middleware(Auth),
       Rpc.make("Stream", { success: Schema.Int, error: Schema.String, stream: true, defect: Schema.Unknown })

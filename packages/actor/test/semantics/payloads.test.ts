@@ -100,7 +100,7 @@ describe("The payloads of a dialog", () => {
 })
 
 describe("A graph of actors", () => {
-  it.effect("work that other calls start in a dialog's nursery fails the dialog that owns this nursery", () =>
+  it.effect("work that fails in a dialog's nursery fails the dialog that owns the nursery, also when another call started the work", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const exit = yield* Effect.exit(bob.open(keeper(), () =>
         Effect.gen(function*() {

@@ -13,7 +13,7 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as Builtins from "./builtins.ts"
 
-/** The number of files of held keys that are read in one turn of the event loop. */
+/** The number of files, each for one registered name, that are read in one turn of the event loop. */
 const filesAtOnce = 64
 
 export interface HostFiles {

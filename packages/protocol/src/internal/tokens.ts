@@ -1,8 +1,8 @@
 /**
  * Writes and reads some tokens of msgpack by hand: small integers, short plain text, bytes and actor ids.
  *
- * The bytes of these tokens are those that msgpackr would write. Any other value (a long text, letters beyond ASCII, a
- * large number) is left to msgpackr.
+ * The bytes of these tokens are those that msgpackr would write. The package msgpackr itself writes long texts, letters
+ * beyond ASCII, and large numbers.
  */
 import { isWindow } from "../Credit.ts"
 import type { ActorId, Meta, Window } from "../Message.ts"

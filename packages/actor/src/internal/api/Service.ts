@@ -494,8 +494,8 @@ export const Service = <Self>(): Make<Self> =>
 
 /**
  * Serves a Service by an implementation in another module, so that callers who import the contract do not load what the
- * implementation imports. The actor does not start (`SpawnFailed`) if the default export of that module serves another
- * Service.
+ * implementation imports. The actor does not start (`SpawnFailed`) if the default export of the implementing module
+ * serves a Service with another key.
  *
  * @example
  * ```ts

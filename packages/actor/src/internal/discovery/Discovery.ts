@@ -27,7 +27,7 @@ export interface DiscoveryTree {
   /**
    * The registrar of the tree for which the Discovery is opened. The registrar decides about the names of the tree, so
    * a Discovery asks, follows or wraps the registrar: parents and children do not know a name that was not claimed in
-   * the registrar. The Discovery lists actors of other trees in this registrar, too.
+   * the registrar. A Discovery also enters the actors of other trees into the registrar of its own tree.
    */
   readonly registrar: TreeRegistrar
   /**

@@ -92,8 +92,8 @@ export interface DefinitionName {
 interface Definition extends DefinitionName {
   readonly value: unknown
   /**
-   * True where the definition names the module of its implementation. A definition that leads is used before other
-   * implementations of the same name.
+   * True where the definition names the module of its implementation. Of several definitions with one name, one with
+   * this mark is used first.
    */
   readonly leads: boolean
   /** An Error whose stack shows where the definition was made; the stack is read only for an error message. */
