@@ -7,7 +7,7 @@ import * as ChildProcess from "node:child_process"
 import * as Readline from "node:readline"
 import { fileURLToPath } from "node:url"
 import type { Case, Field, Outcome } from "../verdict.ts"
-import { asRoot, stranger } from "./folders.ts"
+import { asStranger, stranger } from "./folders.ts"
 
 const program = fileURLToPath(new URL("../tree/inspected.ts", import.meta.url))
 
@@ -76,5 +76,5 @@ const look = async (_: Field): Promise<Outcome> => {
 }
 
 export const debuggers: ReadonlyArray<Case> = [
-  { name: "another user looks for the debugger of an actor", over: "unix", run: asRoot(look) }
+  { name: "another user looks for the debugger of an actor", over: "unix", run: asStranger(look) }
 ]

@@ -9,7 +9,7 @@ import * as Path from "node:path"
 import { pause, until } from "../processes.ts"
 import type { Case, Field, Outcome } from "../verdict.ts"
 import { Client, enter, framed, greet, hello, nobody, random, type Target } from "../wire.ts"
-import { asRoot, stranger } from "./folders.ts"
+import { asStranger, stranger } from "./folders.ts"
 import { refusal, shut, start } from "./strangers.ts"
 
 /** Milliseconds in which a busy actor has to open its door. */
@@ -168,5 +168,5 @@ export const observers: ReadonlyArray<Case> = [
   { name: "an observer wants more than to look", over: "unix", run: wantsMore },
   { name: "an observer that never reads", over: "unix", run: deaf },
   { name: "a crowd at the door for observers", over: "unix", run: crowd },
-  { name: "another user at the door for observers", over: "unix", run: asRoot(otherUser) }
+  { name: "another user at the door for observers", over: "unix", run: asStranger(otherUser) }
 ]
