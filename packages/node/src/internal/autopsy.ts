@@ -7,26 +7,15 @@ import type { Evidence, PostMortem } from "@furrow/actor/Spawner"
 import * as Fs from "node:fs"
 import * as Graves from "./graves.ts"
 import { MemoryKills } from "./memoryKills.ts"
+import { childrenOf, commandOf, statFields, textOf } from "./proc.ts"
 import { type Record, recordPath } from "./recordFile.ts"
-
-const textOf = (path: string): string => {
-  try {
-    return Fs.readFileSync(path, "latin1")
-  } catch {
-    return ""
-  }
-}
-
-const commandOf = (pid: string): string => textOf(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim()
 
 /**
  * Returns the state of a process according to `/proc`. The state of a process lists child processes that are programs,
  * and leaves out actors.
  */
 export const stateOf = (pid: number): Evidence["state"] => {
-  const stat = textOf(`/proc/${pid}/stat`)
-  const state = stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3)
-  switch (state) {
+  switch (statFields(pid)?.[0]) {
     case "R":
       return { is: "busy" }
     case "T":
@@ -35,8 +24,7 @@ export const stateOf = (pid: number): Evidence["state"] => {
     case "S":
     case "D": {
       const at = textOf(`/proc/${pid}/wchan`).trim()
-      const children = textOf(`/proc/${pid}/task/${pid}/children`).split(" ").filter((child) => child !== "")
-      const command = children.map(commandOf).find((line) => line !== "" && !line.startsWith("furrow"))
+      const command = childrenOf(pid).map(commandOf).find((line) => line !== "" && !line.startsWith("furrow"))
       return { is: "asleep", at: at === "0" ? "" : at, ...(command === undefined ? {} : { command }) }
     }
     default:

@@ -1,5 +1,5 @@
 /** Reads a process from /proc, which only Linux has. */
-import * as Fs from "node:fs"
+import { statFields } from "./proc.ts"
 import { send } from "./signals.ts"
 
 interface Stat {
@@ -14,14 +14,8 @@ interface Stat {
 
 const statOf = (pid: number): Stat | undefined => {
   if (process.platform !== "linux") return undefined
-  try {
-    const stat = Fs.readFileSync(`/proc/${pid}/stat`, "latin1")
-    // The name of a process in /proc/PID/stat may hold brackets, so fields are counted from the last closing bracket.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
-    return { state: fields[0] ?? "", start: fields[19] ?? "-" }
-  } catch {
-    return undefined
-  }
+  const fields = statFields(pid)
+  return fields && { state: fields[0] ?? "", start: fields[19] ?? "-" }
 }
 
 /** Returns the time at which a process was started, in the kernel's ticks; `-` where the system does not tell it. */

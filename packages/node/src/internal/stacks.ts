@@ -6,11 +6,11 @@
  * The parent reads the frames of the stack and shuts the inspector, so that no observer gets the address.
  */
 import type { FrameInspection, StackInspection } from "@furrow/actor/Inspect"
-import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Inspector from "./inspectorLines.ts"
 import { open, type Session } from "./inspectorSession.ts"
 import { Origins, type Script } from "./origins.ts"
+import { statFields, textOf } from "./proc.ts"
 
 /** Milliseconds that each answer of an inspector may take, because the answers of a host under load are late. */
 export const stepMillis = 3000
@@ -130,23 +130,13 @@ const samples = 5
 /** Milliseconds between two samples of the state of a busy actor's process. */
 const betweenMillis = 20
 
-const read = (path: string): string => {
-  try {
-    return Fs.readFileSync(path, "latin1")
-  } catch {
-    return ""
-  }
-}
-
 /**
  * Returns the state of a process and the processor time that it has used; undefined where the kernel does not tell
  * them.
  */
 const sampleOf = (pid: number): { readonly state: string; readonly ticks: number } | undefined => {
-  const stat = read(`/proc/${pid}/stat`)
-  // The name in /proc/PID/stat may hold brackets, so fields are counted behind the last closing bracket.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
-  return stat === "" ? undefined : { state: fields[0]!, ticks: Number(fields[11]) + Number(fields[12]) }
+  const fields = statFields(pid)
+  return fields && { state: fields[0]!, ticks: Number(fields[11]) + Number(fields[12]) }
 }
 
 /**
@@ -172,7 +162,7 @@ const openBit = 1n << 9n
  * signal.
  */
 export const deafness = (pid: number): string | undefined => {
-  const [, mask] = /^SigCgt:\s*([0-9a-f]+)$/m.exec(read(`/proc/${pid}/status`)) ?? []
+  const [, mask] = /^SigCgt:\s*([0-9a-f]+)$/m.exec(textOf(`/proc/${pid}/status`)) ?? []
   return mask === undefined || (BigInt(`0x${mask}`) & openBit) !== 0n
     ? undefined
     : "its Node was started with --disable-sigusr1, so its inspector stays shut"

@@ -3,17 +3,9 @@
  * Linux; on other systems nothing is known from outside.
  */
 import * as Effect from "effect/Effect"
-import * as Fs from "node:fs"
 import type { Candidate } from "../../NodeInspect.ts"
+import { childrenOf, commandOf, statFields, textOf } from "../proc.ts"
 import type { Outside } from "./Seen.ts"
-
-const read = (path: string): string => {
-  try {
-    return Fs.readFileSync(path, "latin1")
-  } catch {
-    return ""
-  }
-}
 
 /** The kernel's ticks in a second, a constant of the kernel's interface. */
 const ticksPerSecond = 100
@@ -23,13 +15,9 @@ interface Sample {
   readonly ticks: number
 }
 
-/**
- * Reads a process's state and times. Fields of /proc/PID/stat are counted from the last closing bracket, because the
- * process's name in brackets may hold brackets.
- */
+/** Reads a process's state and the processor time that it has used. */
 const sampleOf = (pid: number): Sample => {
-  const stat = read(`/proc/${pid}/stat`)
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+  const fields = statFields(pid) ?? []
   return { state: fields[0] ?? "", ticks: Number(fields[11] ?? 0) + Number(fields[12] ?? 0) }
 }
 
@@ -38,18 +26,16 @@ const sampleOf = (pid: number): Sample => {
  * empty where this user may not trace the process.
  */
 const syscallOf = (pid: number): string => {
-  const [call = ""] = read(`/proc/${pid}/syscall`).split(" ")
-  const stack = read(`/proc/${pid}/stack`).split("\n").flatMap((line) => /^\[<[^>]*>\] (\w+)/.exec(line)?.[1] ?? [])
+  const [call = ""] = textOf(`/proc/${pid}/syscall`).split(" ")
+  const stack = textOf(`/proc/${pid}/stack`).split("\n").flatMap((line) => /^\[<[^>]*>\] (\w+)/.exec(line)?.[1] ?? [])
   const named = /^\d+$/.test(call) ? [`system call ${call}`] : []
   return [...named, ...stack.slice(0, maxKernelFrames)].join(" < ")
 }
 
 const maxKernelFrames = 4
 
-const commandOf = (pid: string): string => read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim()
-
 const commandsOf = (pid: number): ReadonlyArray<string> =>
-  read(`/proc/${pid}/task/${pid}/children`).split(" ").filter((child) => child !== "").map(commandOf)
+  childrenOf(pid).map(commandOf)
     .filter((command) => command !== "" && !command.startsWith("furrow") && !command.startsWith("/bin/sh -c trap "))
 
 const samples = 5
@@ -78,7 +64,7 @@ export const look = ({ name, parent, pid }: Candidate): Effect.Effect<Outside> =
       name,
       states,
       cpu,
-      wchan: read(`/proc/${pid}/wchan`),
+      wchan: textOf(`/proc/${pid}/wchan`),
       syscall: syscallOf(pid),
       commands: commandsOf(pid)
     }
