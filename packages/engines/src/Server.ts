@@ -2,6 +2,7 @@
  * Runs a server of its own for a test, on a free port of the loopback and with its data in a temporary folder. The
  * server of a test ends with the Scope. A test may kill its server, freeze the server, and delete the server's data.
  */
+import { isOpen } from "@furrow/orphans/privileged"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Processes from "@furrow/testing/Processes"
 import * as Effect from "effect/Effect"
@@ -75,10 +76,6 @@ const otherUser = (): User | undefined => {
   }
   throw new Error("a server that must not run as root needs the user postgres or the user without rights")
 }
-
-/** True where every user may pass through these folders, because the folder of temporary files may be private. */
-const isOpen = (folder: string): boolean =>
-  (Fs.statSync(folder).mode & 0o001) !== 0 && (Path.dirname(folder) === folder || isOpen(Path.dirname(folder)))
 
 /** Makes a folder for the data of a server, owned by the user that the server runs as. */
 const folderFor = (user: User | undefined): Effect.Effect<string, Error, Scope.Scope> =>

@@ -30,7 +30,7 @@ const found = (name: string): string | undefined =>
  * True where every user may enter a folder and all folders above it, because the folder of temporary files may be
  * private.
  */
-const isOpen = (folder: string): boolean =>
+export const isOpen = (folder: string): boolean =>
   (Fs.statSync(folder).mode & 0o001) !== 0 && (Path.dirname(folder) === folder || isOpen(Path.dirname(folder)))
 
 /** A folder that every user may enter, apart from the folders of the tests. */

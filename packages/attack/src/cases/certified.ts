@@ -4,10 +4,10 @@
  */
 import type * as Net from "node:net"
 import * as Tls from "node:tls"
-import { pause, until } from "../processes.ts"
+import { pause } from "../processes.ts"
 import type { Case, Field, Outcome } from "../verdict.ts"
 import { Client, Ear, enter, framed, greet, hello, nobody, random, type Target } from "../wire.ts"
-import { doors, refusal, shut, start } from "./strangers.ts"
+import { crowdGoes, doors, refusal, shut, start } from "./strangers.ts"
 
 type Door = Extract<Target, { readonly port: number }>
 
@@ -50,7 +50,6 @@ const patience = 8_000
 /** Opens connections that never greet with TLS, and checks that a member still gets in and is served. */
 const silent = async (field: Field): Promise<Outcome> => {
   const { scale, victim } = field
-  const problems: Array<string> = []
   const target = victim.target("anvil") as Door
   const begin = performance.now()
   const clients = await Promise.all(
@@ -59,14 +58,7 @@ const silent = async (field: Field): Promise<Outcome> => {
   for (const client of clients) client.raw(random(1).fill(0x16))
   const member = await enter(target, victim.secret)
   member.destroy()
-  const newcomer = await victim.newcomer("anvil")
-  if (newcomer.error !== null) problems.push(`a newcomer: ${newcomer.error}`)
-  await until(() => clients.every(({ ended }) => ended), patience - (performance.now() - begin))
-  const gone = (performance.now() - begin) / 1_000
-  const left = clients.filter(({ ended }) => !ended).length
-  for (const client of clients) client.destroy()
-  if (left > 0) problems.push(`${left} are still there after ${patience} ms`)
-  return { figures: `${clients.length} at once, gone after ${gone.toFixed(1)} s`, problems }
+  return crowdGoes(field, clients, begin, patience)
 }
 
 /** Lets a server listen at a port of its own while a function runs. */

@@ -2,6 +2,7 @@
  * Attacks on folders that are not safe for sockets. The tree either refuses an unsafe folder, with a sentence that says
  * what to do, or makes it safe. Each case about a folder starts a small tree of its own.
  */
+import { isOpen, nobody } from "@furrow/orphans/privileged"
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
@@ -12,7 +13,7 @@ import type { Case, Field, Outcome } from "../verdict.ts"
 const program = fileURLToPath(new URL("../tree/brief.ts", import.meta.url))
 
 /** The number of a user that is neither the user of the tree nor root. */
-export const stranger = 65_534
+export const stranger = nobody
 
 const isRoot = process.getuid?.() === 0
 
@@ -47,10 +48,6 @@ const within =
 /** Runs a case of an attack that needs the right to change its user. */
 export const asRoot = (run: (field: Field) => Promise<Outcome>) => (field: Field): Promise<Outcome> =>
   isRoot ? run(field) : Promise.resolve({ figures: "left out: only root can give files away", problems: [] })
-
-/** True where every user may enter a folder and all folders above it. */
-const isOpen = (folder: string): boolean =>
-  (Fs.statSync(folder).mode & 0o001) !== 0 && (Path.dirname(folder) === folder || isOpen(Path.dirname(folder)))
 
 /** Runs a case of an attack by another user, who has to be able to run the Node of this checkout. */
 export const asStranger = (run: (field: Field) => Promise<Outcome>) => (field: Field): Promise<Outcome> =>

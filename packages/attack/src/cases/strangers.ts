@@ -76,31 +76,37 @@ const many = async (n: number, target: Target, act: (client: Client, i: number) 
 /** Milliseconds until a stranger must be disconnected: two seconds after it was accepted, and more for a busy host. */
 const patience = 5_000
 
+/** Checks that a newcomer is served beside a crowd, and that the crowd is gone within a bound, which begins at `begin`. */
+export const crowdGoes = async (
+  { victim }: Field,
+  clients: ReadonlyArray<Client>,
+  begin: number,
+  patience: number
+): Promise<Outcome> => {
+  const problems: Array<string> = []
+  const newcomer = await victim.newcomer("anvil")
+  if (newcomer.error !== null) problems.push(`a newcomer: ${newcomer.error}`)
+  await until(() => clients.every(({ ended }) => ended), patience - (performance.now() - begin))
+  const gone = (performance.now() - begin) / 1_000
+  const left = clients.filter(({ ended }) => !ended).length
+  for (const client of clients) client.destroy()
+  if (left > 0) problems.push(`${left} strangers are still there after ${patience} ms`)
+  return { figures: `${clients.length} at once, gone after ${gone.toFixed(1)} s`, problems }
+}
+
 /** Keeps `n` strangers connected to an actor, and checks that a member still gets in and is served. */
 const lingering =
   (full: number, quick: number, linger: (client: Client) => Promise<void> | void) =>
   async (field: Field): Promise<Outcome> => {
     const { scale, victim } = field
-    const problems: Array<string> = []
     const target = victim.target("anvil")
     const clients = await many(scale(full, quick), target, linger)
     const begin = performance.now()
     const member = await enter(target, victim.secret)
     const entered = performance.now() - begin
     member.destroy()
-    const newcomer = await victim.newcomer("anvil")
-    if (newcomer.error !== null) problems.push(`a newcomer: ${newcomer.error}`)
-    await until(() => clients.every(({ ended }) => ended), patience - (performance.now() - begin))
-    const gone = (performance.now() - begin) / 1_000
-    const left = clients.filter(({ ended }) => !ended).length
-    for (const client of clients) client.destroy()
-    if (left > 0) problems.push(`${left} strangers are still there after ${patience} ms`)
-    return {
-      figures: `${clients.length} at once, gone after ${gone.toFixed(1)} s; a member was in after ${
-        Math.ceil(entered)
-      } ms`,
-      problems
-    }
+    const { figures, problems } = await crowdGoes(field, clients, begin, patience)
+    return { figures: `${figures}; a member was in after ${Math.ceil(entered)} ms`, problems }
   }
 
 const cut = async (field: Field): Promise<Outcome> => {
