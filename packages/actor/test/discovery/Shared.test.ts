@@ -7,7 +7,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { forest } from "../support/Forest.ts"
+import { forest, type Tree } from "../support/Forest.ts"
 import { pass, settle, until } from "../support/Time.ts"
 
 class Odd extends Schema.TaggedError<Odd>()("Odd", { n: Schema.Int }) {}
@@ -44,6 +44,9 @@ const finds = Actor.fn("finds", {
 
 const names = (tree: { readonly run: any }): Effect.Effect<ReadonlyArray<string>> =>
   tree.run(Effect.map(Registry.list(), (entries) => entries.map(({ actor }) => actor.name)))
+
+/** Starts an actor in a tree with a name that no other actor of any tree may have. */
+const startOnly = (tree: Tree) => until(10_000)(tree.run(Actor.startScoped("only", { expose: [half], unique: true })))
 
 describe("Trees that see each other", () => {
   it.effect("two trees that share an engine list each other's actors, each tree its own actors first", () =>
@@ -136,14 +139,12 @@ describe("Trees that see each other", () => {
       const { plant } = yield* forest
       const left = yield* plant("left")
       const right = yield* plant("right")
-      const start = (tree: typeof left) =>
-        until(10_000)(tree.run(Actor.startScoped("only", { expose: [half], unique: true })))
-      const first = yield* start(left)
-      const taken = yield* Effect.flip(start(right))
+      const first = yield* startOnly(left)
+      const taken = yield* Effect.flip(startOnly(right))
       assert.instanceOf(taken, NameTaken)
       assert.strictEqual((taken as NameTaken).actor.uuid, first.actor.uuid)
       yield* until(10_000)(first.cancel("enough"))
-      const second = yield* start(right)
+      const second = yield* startOnly(right)
       assert.strictEqual(yield* until(5_000)(second.run(half({ n: 2 }))), 1)
     }))
 
@@ -152,13 +153,11 @@ describe("Trees that see each other", () => {
       const { plant } = yield* forest
       const left = yield* plant("left")
       const right = yield* plant("right")
-      const start = (tree: typeof left) =>
-        until(10_000)(tree.run(Actor.startScoped("only", { expose: [half], unique: true })))
-      const first = yield* start(left)
+      const first = yield* startOnly(left)
       yield* pass(500)
-      const taken = yield* Effect.flip(start(right))
+      const taken = yield* Effect.flip(startOnly(right))
       assert.include(taken.message, `taken by only@${first.actor.pid}`)
       yield* until(5_000)(left.end)
-      yield* start(right)
+      yield* startOnly(right)
     }))
 })

@@ -19,6 +19,7 @@ import type { ActorId } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 import type { Recorder } from "../inspect/Recorder.ts"
 import { monotonicMillis, Timeouts } from "../settings/Timeouts.ts"
+import { isPrograms } from "./Spans.ts"
 
 /** The actor in which a dialog runs, with its settings for dialogs. */
 export interface DialogContext {
@@ -170,7 +171,7 @@ const portable = (value: unknown): unknown => {
  * stand below a span of another process.
  */
 const readSpanOf = ({ cache: { span, tracer } }: Fiber.Fiber<unknown, unknown>): Tracer.AnySpan | undefined => {
-  if (tracer !== undefined && tracer !== Tracer.nativeTracer) return span
+  if (isPrograms(tracer)) return span
   let read: Tracer.AnySpan | undefined = span
   while (read?._tag === "Span") read = Option.getOrUndefined(read.parent)
   return read

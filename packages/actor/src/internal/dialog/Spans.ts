@@ -29,8 +29,12 @@ export const attributesOf = (endpoint: string, self: ActorId, peer: ActorId): Re
   "furrow.peer": formatActor(peer)
 })
 
+/** True for a tracer of the program; the spans of Effect's default tracer are never read. */
+export const isPrograms = (tracer: Tracer.Tracer | undefined): boolean =>
+  tracer !== undefined && tracer !== Tracer.nativeTracer
+
 const isTraced = ({ cache }: Fiber.Fiber<unknown, unknown>): boolean =>
-  cache.span !== undefined && cache.tracer !== undefined && cache.tracer !== Tracer.nativeTracer && cache.tracerEnabled
+  cache.span !== undefined && isPrograms(cache.tracer) && cache.tracerEnabled
 
 /**
  * The last context that `areRead` was asked about, and the answer, which are kept because most handlers of an actor
@@ -43,7 +47,7 @@ let answer = false
 export const areRead = (context: Context.Context<never>): boolean => {
   if (context === asked) return answer
   asked = context
-  answer = Context.get(context, Tracer.Tracer) !== Tracer.nativeTracer && Context.get(context, References.TracerEnabled)
+  answer = isPrograms(Context.get(context, Tracer.Tracer)) && Context.get(context, References.TracerEnabled)
   return answer
 }
 

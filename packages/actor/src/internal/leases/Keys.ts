@@ -71,6 +71,9 @@ export const restore = (text: string | undefined, now: number, apart: Iterable<s
   return { ...expire({ last, leases: known, held: kept, changed }, now), changed }
 }
 
+/** Returns the keys that a drop of expired leases has changed; none where the drop changed nothing. */
+const expiredIn = (before: Keys, keys: Keys): ReadonlyArray<string> => keys === before ? unchanged : keys.changed
+
 /** Drops the leases that have expired, with their keys. */
 export const expire = (keys: Keys, now: number): Keys => {
   let isSame = true
@@ -88,8 +91,10 @@ export const nextExpiry = ({ leases }: Keys): number | undefined =>
 
 export const renew = (before: Keys, { id, ttlMillis }: Lease, now: number): readonly [Keys, boolean] => {
   const keys = expire(before, now)
-  const changed = keys === before ? unchanged : keys.changed
-  return [{ ...keys, leases: new Map(keys.leases).set(id, now + ttlMillis), changed }, keys.leases.has(id)]
+  return [
+    { ...keys, leases: new Map(keys.leases).set(id, now + ttlMillis), changed: expiredIn(before, keys) },
+    keys.leases.has(id)
+  ]
 }
 
 export const create = (
@@ -105,15 +110,13 @@ export const create = (
   if (holder !== undefined && holder.lease !== id) return [keys, { _tag: "Taken", by: holder }]
   const token = keys.last + 1
   const held = HashMap.set(keys.held, key, { key, value, token, lease: id })
-  const expired = keys === before ? unchanged : keys.changed
-  return [{ ...keys, held, last: token, changed: [...expired, key] }, { _tag: "Granted", token }]
+  return [{ ...keys, held, last: token, changed: [...expiredIn(before, keys), key] }, { _tag: "Granted", token }]
 }
 
 export const remove = (before: Keys, key: string, token: Token, now: number): Keys => {
   const keys = expire(before, now)
   if (get(keys, key)?.token !== token) return keys
-  const expired = keys === before ? unchanged : keys.changed
-  return { ...keys, held: HashMap.remove(keys.held, key), changed: [...expired, key] }
+  return { ...keys, held: HashMap.remove(keys.held, key), changed: [...expiredIn(before, keys), key] }
 }
 
 /** The number of keys in one page of a listing. */
