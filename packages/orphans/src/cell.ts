@@ -53,13 +53,16 @@ type Tagged<Tag extends Report["_tag"]> = Extract<Report, { readonly _tag: Tag }
 class Scene {
   readonly cell: Cell
   readonly mark = Crypto.randomUUID()
-  readonly folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-orphans-"))
+  readonly folder: string
   readonly child: ChildProcess.ChildProcess
   private stderr = ""
   exit: { readonly code: number | null; readonly signal: string | null; readonly at: number } | undefined
 
   constructor(cell: Cell) {
     this.cell = cell
+    // Another user needs a folder that every user may enter, and the folder of temporary files may be private.
+    const temporary = cell.rights === "usual" ? Os.tmpdir() : Privileged.everybodys ?? Os.tmpdir()
+    this.folder = Fs.mkdtempSync(Path.join(temporary, "furrow-orphans-"))
     const flags = cell.who === "root" && cell.how === "oom" ? [`--max-old-space-size=${smallHeap}`] : []
     const argv = [
       ...process.execArgv,
@@ -75,7 +78,7 @@ class Scene {
     if (cell.rights === "capable") Fs.chownSync(this.folder, Privileged.nobody, Privileged.nobody)
     this.child = ChildProcess.spawn(file!, [...args, ...argv], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, [variable]: this.mark }
+      env: { ...process.env, TMPDIR: temporary, [variable]: this.mark }
     })
     this.child.stdout!.resume()
     this.child.stderr!.setEncoding("utf8").on("data", (text: string) => {

@@ -34,7 +34,7 @@ export const isOpen = (folder: string): boolean =>
   (Fs.statSync(folder).mode & 0o001) !== 0 && (Path.dirname(folder) === folder || isOpen(Path.dirname(folder)))
 
 /** A folder that every user may enter, apart from the folders of the tests. */
-const everybodys = ["/tmp", "/var/tmp", "/dev/shm"].find((folder) => Fs.existsSync(folder) && isOpen(folder))
+export const everybodys = ["/tmp", "/var/tmp", "/dev/shm"].find((folder) => Fs.existsSync(folder) && isOpen(folder))
 
 /**
  * True when a file system keeps capabilities, and the kernel heeds them, which is tried with a copy of a small program.

@@ -89,7 +89,7 @@ describe("A fiber that is preempted between a check and the wait that follows", 
         const answers = yield* Effect.forEach([0, 10, 20], tasks, { concurrency: 3 })
         assert.deepStrictEqual(answers, [[1, 2, 3, 4], [11, 12, 13, 14], [21, 22, 23, 24]])
       }),
-      60
+      600
     ))
 
   it.live("G230: a pool closes although a fiber is interrupted between a check and its wait, before the start of a worker has begun", () =>
