@@ -133,6 +133,33 @@ describe("The short path for words of calls, streams and cancels", () => {
   }
 })
 
+/** Actor ids that differ in one field, more than the codec keeps. */
+const Alike = Schema.Struct({
+  name: Schema.Literals(["a", "ab"]),
+  uuid: Schema.Literals(["u", "u-1"]),
+  pid: Schema.Literals([1, 2, 200])
+})
+
+describe("The kept tokens of actor ids", () => {
+  it.prop(
+    "each word of a series keeps its own actor id, although the codec keeps the tokens of earlier ids",
+    {
+      messages: Arbitrary.array(
+        word("Cancel", { dialog: Whole, by: Alike, reason: Schema.Literal("r"), deadline: Whole }),
+        { minLength: 2, maxLength: 30 }
+      )
+    },
+    ({ messages }) => {
+      const frames = messages.map(frame)
+      assert.deepStrictEqual(
+        frames.map((bytes) => Envelope.decode(bytes)),
+        messages.map((message) => ({ _tag: "Message" as const, message }))
+      )
+    },
+    { arbitrary: { runs: 500, size: 40 } }
+  )
+})
+
 /** Numbers and texts that the shortcut takes, at each of its bounds. */
 const numbers = [0, 127, 128, 255, 256, 65535, 65536, 2 ** 32 - 1]
 const texts = ["", "echo", "a".repeat(31), "a".repeat(32), "a".repeat(255), "a\u007f"]

@@ -21,19 +21,18 @@ import {
   type Yield
 } from "../Message.ts"
 import {
+  actorTokens,
   binHead,
   Cursor,
   isAscii,
-  isOrdinary,
   isSmall,
   map2,
   metaTokens,
   nil,
-  putActor,
   putBin,
   putText,
+  putTokens,
   putUint,
-  sizeOfActor,
   sizeOfText,
   sizeOfUint
 } from "./tokens.ts"
@@ -86,10 +85,7 @@ const encodeStart = ({ dialog, digest, endpoint, kind, meta, payload, window }: 
   let at = putText(head, putText(head, putUint(head, 2, dialog), kind), endpoint)
   head[at++] = nil
   if (tokens === undefined) head[at++] = nil
-  else {
-    head.set(tokens, at)
-    at += tokens.length
-  }
+  else at = putTokens(head, at, tokens)
   putBin(head, putWindow(head, at, window), payload.length)
   return { head, tail: payload }
 }
@@ -147,13 +143,13 @@ const encodeCredit = ({ bytes, dialog, items }: Credit): Parts | undefined => {
 }
 
 const encodeCancel = ({ by, deadline, dialog, reason }: Cancel): Parts | undefined => {
-  if (!isSmall(dialog) || !isSmall(deadline) || !isAscii(reason) || !isOrdinary(by)) return undefined
-  const head = new Uint8Array(
-    2 + sizeOfUint(dialog) + sizeOfActor(by) + sizeOfText(reason) + sizeOfUint(deadline)
-  )
+  if (!isSmall(dialog) || !isSmall(deadline) || !isAscii(reason)) return undefined
+  const tokens = actorTokens(by)
+  if (tokens === undefined) return undefined
+  const head = new Uint8Array(2 + sizeOfUint(dialog) + tokens.length + sizeOfText(reason) + sizeOfUint(deadline))
   head[0] = 0x95
   head[1] = code.cancel
-  putUint(head, putText(head, putActor(head, putUint(head, 2, dialog), by), reason), deadline)
+  putUint(head, putText(head, putTokens(head, putUint(head, 2, dialog), tokens), reason), deadline)
   return { head, tail: undefined }
 }
 

@@ -7,7 +7,7 @@
  * encoded by the schema, as all other failures are.
  */
 import type { Failure } from "../Failure.ts"
-import { Cursor, isAscii, isOrdinary, putActor, putText, sizeOfActor, sizeOfText } from "./tokens.ts"
+import { actorTokens, Cursor, isAscii, putText, putTokens, sizeOfText } from "./tokens.ts"
 
 const form = { general: 0, fail: 1, cancelled: 2, cancelledEnding: 3, refused: 4 } as const
 
@@ -40,10 +40,12 @@ const encodeCancelled = (
   { actor, began, by, ending, others, path, reason }: Extract<Failure, { readonly _tag: "Cancelled" }>
 ): Uint8Array | undefined => {
   if (others.length > 0 || path.length > 0 || began !== undefined || !isAscii(reason)) return undefined
-  if (!isOrdinary(by) || !isOrdinary(actor)) return undefined
-  const bytes = new Uint8Array(1 + sizeOfActor(by) + sizeOfActor(actor) + sizeOfText(reason))
+  const ofCanceller = actorTokens(by)
+  const ofActor = actorTokens(actor)
+  if (ofCanceller === undefined || ofActor === undefined) return undefined
+  const bytes = new Uint8Array(1 + ofCanceller.length + ofActor.length + sizeOfText(reason))
   bytes[0] = ending ? form.cancelledEnding : form.cancelled
-  putText(bytes, putActor(bytes, putActor(bytes, 1, by), actor), reason)
+  putText(bytes, putTokens(bytes, putTokens(bytes, 1, ofCanceller), ofActor), reason)
   return bytes
 }
 

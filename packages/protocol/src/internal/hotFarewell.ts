@@ -6,18 +6,7 @@
  * that is not ordinary is written by the schema.
  */
 import type { Farewell } from "../Failure.ts"
-import {
-  Cursor,
-  isAscii,
-  isOrdinary,
-  isSmall,
-  putActor,
-  putText,
-  putUint,
-  sizeOfActor,
-  sizeOfText,
-  sizeOfUint
-} from "./tokens.ts"
+import { actorTokens, Cursor, isAscii, isSmall, putText, putTokens, putUint, sizeOfText, sizeOfUint } from "./tokens.ts"
 
 const form = { general: 0, returned: 1, cancelled: 2 } as const
 
@@ -38,10 +27,11 @@ export const encode = ({ cleanup, how, taken }: Farewell): Uint8Array | undefine
     }
     case "Cancelled": {
       const { by, reason } = how
-      if (!isOrdinary(by) || !isAscii(reason)) return undefined
-      const bytes = new Uint8Array(start + sizeOfActor(by) + sizeOfText(reason))
+      const tokens = actorTokens(by)
+      if (tokens === undefined || !isAscii(reason)) return undefined
+      const bytes = new Uint8Array(start + tokens.length + sizeOfText(reason))
       bytes[0] = form.cancelled
-      putText(bytes, putActor(bytes, putUint(bytes, 1, said), by), reason)
+      putText(bytes, putTokens(bytes, putUint(bytes, 1, said), tokens), reason)
       return bytes
     }
     default:

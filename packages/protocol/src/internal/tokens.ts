@@ -81,26 +81,46 @@ export const isAscii = (text: string): boolean => {
   return true
 }
 
-export const isOrdinary = ({ name, pid, uuid }: ActorId): boolean => isAscii(name) && isAscii(uuid) && isSmall(pid)
-
-export const sizeOfActor = ({ name, pid, uuid }: ActorId): number =>
-  1 + 5 + sizeOfText(name) + 5 + sizeOfText(uuid) + 4 + sizeOfUint(pid)
-
-export const putActor = (b: Uint8Array, at: number, { name, pid, uuid }: ActorId): number => {
-  b[at] = map3
-  const afterName = putText(b, putText(b, at + 1, "name"), name)
-  const afterUuid = putText(b, putText(b, afterName, "uuid"), uuid)
-  return putUint(b, putText(b, afterUuid, "pid"), pid)
-}
-
 /** The tokens of a value that is the same in many words, kept from the last word with this value. */
-interface Kept {
-  readonly meta: Meta
+interface Kept<A> {
+  readonly value: A
   readonly bytes: Uint8Array
 }
 
-let written: Kept | undefined
-let read: Kept | undefined
+/** The number of actor ids whose tokens are kept for each direction: both ends of a connection, and two more. */
+const keptActors = 4
+
+type KeptActors = ReadonlyArray<Kept<ActorId>>
+
+let writtenActors: KeptActors = []
+let readActors: KeptActors = []
+
+const keep = (actors: KeptActors, kept: Kept<ActorId>): KeptActors => [kept, ...actors.slice(0, keptActors - 1)]
+
+const isSame = (a: ActorId, b: ActorId): boolean => a === b || a.uuid === b.uuid && a.name === b.name && a.pid === b.pid
+
+/** Returns the tokens of an actor id, unless one of its fields is unusual. Most words name one of the same few actors. */
+export const actorTokens = (actor: ActorId): Uint8Array | undefined => {
+  for (const { bytes, value } of writtenActors) if (isSame(value, actor)) return bytes
+  const { name, pid, uuid } = actor
+  if (!isAscii(name) || !isAscii(uuid) || !isSmall(pid)) return undefined
+  const bytes = new Uint8Array(1 + 5 + sizeOfText(name) + 5 + sizeOfText(uuid) + 4 + sizeOfUint(pid))
+  bytes[0] = map3
+  const afterName = putText(bytes, putText(bytes, 1, "name"), name)
+  const afterUuid = putText(bytes, putText(bytes, afterName, "uuid"), uuid)
+  putUint(bytes, putText(bytes, afterUuid, "pid"), pid)
+  writtenActors = keep(writtenActors, { value: { name, uuid, pid }, bytes })
+  return bytes
+}
+
+/** Writes tokens that were made before. */
+export const putTokens = (b: Uint8Array, at: number, tokens: Uint8Array): number => {
+  b.set(tokens, at)
+  return at + tokens.length
+}
+
+let written: Kept<Meta> | undefined
+let read: Kept<Meta> | undefined
 
 const traceBytes = ([traceId, spanId, sampled]: NonNullable<Meta["trace"]>): Uint8Array => {
   const bytes = new Uint8Array(1 + sizeOfText("trace") + 1 + sizeOfText(traceId) + sizeOfText(spanId) + 1)
@@ -117,10 +137,10 @@ const traceBytes = ([traceId, spanId, sampled]: NonNullable<Meta["trace"]>): Uin
  * tokens of their trace.
  */
 export const metaTokens = (meta: Meta): Uint8Array | undefined => {
-  if (meta === written?.meta) return written.bytes
+  if (meta === written?.value) return written.bytes
   const { trace } = meta
   if (trace === undefined || Object.keys(meta).length > 1 || !isAscii(trace[0]) || !isAscii(trace[1])) return undefined
-  written = { meta, bytes: traceBytes(trace) }
+  written = { value: meta, bytes: traceBytes(trace) }
   return written.bytes
 }
 
@@ -193,7 +213,23 @@ export class Cursor {
     return text
   }
 
+  /** Reads an actor id. Words with the same id share one value, because making its texts takes longer than comparing. */
   actor(): ActorId | undefined {
+    for (const { bytes, value } of readActors) {
+      if (this.goesOnWith(bytes)) {
+        this.at += bytes.length
+        return value
+      }
+    }
+    const start = this.at
+    const actor = this.newActor()
+    if (actor !== undefined && !this.isPastEnd) {
+      readActors = keep(readActors, { value: actor, bytes: this.b.slice(start, this.at) })
+    }
+    return actor
+  }
+
+  private newActor(): ActorId | undefined {
     if (this.b[this.at++] !== map3 || this.text() !== "name") return undefined
     const name = this.text()
     if (name === undefined || this.text() !== "uuid") return undefined
@@ -217,7 +253,7 @@ export class Cursor {
     }
     if (read !== undefined && this.goesOnWith(read.bytes)) {
       this.at += read.bytes.length
-      return read.meta
+      return read.value
     }
     this.at++
     if (token !== map1 || this.text() !== "trace" || this.b[this.at++] !== array3) return undefined
@@ -225,8 +261,8 @@ export class Cursor {
     const spanId = traceId === undefined ? undefined : this.text()
     const sampled = this.b[this.at++]
     if (traceId === undefined || spanId === undefined || sampled !== yes && sampled !== no) return undefined
-    read = { meta: { trace: [traceId, spanId, sampled === yes] }, bytes: this.b.slice(start, this.at) }
-    return read.meta
+    read = { value: { trace: [traceId, spanId, sampled === yes] }, bytes: this.b.slice(start, this.at) }
+    return read.value
   }
 
   private goesOnWith(bytes: Uint8Array): boolean {
