@@ -20,6 +20,7 @@ import * as Endpoint from "../contract/Endpoint.ts"
 import type { DialogContext } from "../dialog/DialogContext.ts"
 import { type BoundHandlers, Dispatcher } from "../dialog/Dispatcher.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
+import { eventLoop } from "../settings/Turn.ts"
 
 /**
  * The number of endpoints whose codecs are derived in advance; the codecs of further endpoints are derived with their
@@ -41,14 +42,18 @@ const received = (word: Message): Envelope.Decoded => {
   return Envelope.decode(frame!)
 }
 
-/** A connection that leads nowhere: the rehearsal writes the words of a call to it, and they are dropped. */
-const nowhere = (peer: DialogContext["self"]): PeerChannel => {
+/** A connection that leads nowhere: the rehearsal writes the words of a call to it, and only `said` gets them. */
+const nowhere = (peer: DialogContext["self"], said: (word: Message) => void): PeerChannel => {
   const channel: Partial<PeerChannel> = {
     peer,
     events: makeEvents(),
+    turn: eventLoop,
     openDialogCount: 0,
     maxFrame: 1024 * 1024,
-    send: (message: Message) => void Envelope.encode(message),
+    send: (message: Message) => {
+      Envelope.encode(message)
+      said(message)
+    },
     registerCallee: () => {},
     forget: () => {},
     violate: () => {}
@@ -68,15 +73,19 @@ const compare = function*(endpoint: Endpoint.AnyEndpoint): Generator<void, void>
   yield
 }
 
-/** Rehearses a call, from the bytes of its payload to the bytes of its answer. */
-const call = function*(env: DialogContext, context: Context.Context<never>): Generator<void, void> {
+/** Rehearses a call, from the bytes of its payload to the bytes of its answer, and returns whether it was answered. */
+const call = function*(env: DialogContext, context: Context.Context<never>): Generator<void, boolean> {
   const endpoint = Endpoint.make("call", name, { payload: Line, success: Line })
   yield* prepare(endpoint)
   const payload = Endpoint.codecs(endpoint).payload.encode(line)
-  if (!payload.ok) return
+  if (!payload.ok) return false
   yield
   const handlers = new Map([[name, { endpoint, context, handler: (value: unknown) => Effect.succeed(value) }]])
-  const dispatcher = new Dispatcher(nowhere(env.self), { ...env, cancellation: () => undefined }, handlers)
+  let isAnswered = false
+  const channel = nowhere(env.self, ({ _tag }) => {
+    isAnswered ||= _tag === "Return"
+  })
+  const dispatcher = new Dispatcher(channel, { ...env, cancellation: () => undefined }, handlers)
   const word = received({
     _tag: "Start",
     dialog: 1,
@@ -90,29 +99,35 @@ const call = function*(env: DialogContext, context: Context.Context<never>): Gen
   yield
   if (word._tag === "Message" && word.message._tag === "Start") dispatcher.start(word.message)
   yield
+  return isAnswered
 }
 
 /**
  * Runs the pieces of the rehearsal until one piece throws. The error of a contract without codecs is dropped, because
  * the first call of the contract fails with the same error.
  */
-const attempted = function*(pieces: Iterable<void>): Generator<void, void> {
+const attempted = function*<A>(pieces: Generator<void, A>): Generator<void, A | undefined> {
   try {
-    yield* pieces
+    return yield* pieces
   } catch {
     // The error of a rehearsal is dropped, because the first call that needs the codec gets the error again.
+    return undefined
   }
 }
 
-/** The pieces of the rehearsal of an actor's first call. Each piece takes a millisecond or two, and no piece throws. */
+/**
+ * The pieces of the rehearsal of an actor's first call. Each piece takes a millisecond or two, and no piece throws. The
+ * result is true if the rehearsed call was answered.
+ */
 export const pieces = function*(
   handlers: BoundHandlers,
   env: DialogContext,
   context: Context.Context<never>
-): Generator<void, void> {
-  yield* attempted(call(env, context))
+): Generator<void, boolean> {
+  const isAnswered = yield* attempted(call(env, context))
   for (const { endpoint } of Array.from(handlers.values()).slice(0, maxPrepared)) {
     yield* attempted(prepare(endpoint))
     yield* attempted(compare(endpoint))
   }
+  return isAnswered === true
 }
