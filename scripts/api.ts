@@ -27,7 +27,7 @@ interface Declarations {
    * one after the other.
    */
   readonly texts: ReadonlyMap<string, ReadonlyArray<string>>
-  /** The text of each exported or local name of a file, including the comments inside. */
+  /** The text of each exported or local name of a file, including the comments inside the text. */
   readonly whole: ReadonlyMap<string, ReadonlyArray<string>>
   /** The doc comment above each exported or local name of a file, without the comment's stars. */
   readonly docs: ReadonlyMap<string, string>
@@ -44,7 +44,7 @@ const namesOf = (node: Node): ReadonlyArray<string> =>
     ? []
     : [node.id.name as string]
 
-/** Returns a piece of source without its comments, its lines trimmed at the end. */
+/** Returns a piece of source without its comments, and without spaces at the ends of its lines. */
 const textOf = (source: string, node: Node, comments: ReadonlyArray<Node>): string => {
   let text = ""
   let at = node.start
@@ -130,8 +130,8 @@ export const docOf = (path: string, name: string): string | undefined => {
 }
 
 /**
- * Returns the declarations of an exported name, in whatever file they are; the option `whole` keeps the comments
- * inside.
+ * Returns the declarations of an exported name, in whatever file they are; the option `whole` keeps the comments inside
+ * the declarations.
  */
 export const signature = (path: string, name: string, kind: "texts" | "whole" = "texts"): ReadonlyArray<string> => {
   const { exports, [kind]: texts } = read(path)
@@ -143,7 +143,7 @@ export const signature = (path: string, name: string, kind: "texts" | "whole" = 
   }
   const own = texts.get(exported?.name ?? name)
   if (own === undefined) throw new Error(`${path} exports ${name}, and nothing declares it`)
-  // The fields of an error are in the constant that its class extends.
+  // The fields of an error are declared in the constant that its class extends.
   const [, base] = /\bextends (\w+_base)\b/.exec(own[0]!) ?? []
   return base === undefined ? own : [...texts.get(base) ?? [], ...own]
 }
@@ -164,7 +164,7 @@ const modulesOf = (name: string): ReadonlyArray<string> => {
   const { exports } = JSON.parse(Fs.readFileSync(Path.join(root, "packages", name, "package.json"), "utf8")) as {
     readonly exports: Readonly<Record<string, unknown>>
   }
-  // The names of the modules come from the sources, because an older build may have left other files.
+  // The names of public modules come from the sources, because an older build may have left other files.
   return Fs.readdirSync(Path.join(root, "packages", name, "src")).filter((entry) => entry.endsWith(".ts"))
     .map((entry) => entry.slice(0, -".ts".length))
     .filter((module) => exports[`./${module}`] !== null)

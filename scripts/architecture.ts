@@ -13,7 +13,7 @@ import * as Section from "./lib/section.ts"
 export const root = Path.join(import.meta.dirname, "..")
 export const file = Path.join(root, "docs", "architecture.md")
 
-/** Returns the layers that a layer imports, without those that it reaches through other layers anyway. */
+/** Returns the layers that a layer imports, without the layers that it also reaches through other layers. */
 const direct = (from: string): ReadonlyArray<string> => {
   const imports = layers[from]!.imports.filter((name) => !leaves.includes(name))
   return imports.filter((name) => !imports.some((other) => other !== name && layers[other]!.imports.includes(name)))

@@ -1,8 +1,8 @@
 /**
- * Builds the command `furrow` from the output of the compiler, with the chunks that the command loads on demand: The
+ * Builds the command `furrow` from the output of the compiler, with the chunks that the command loads on demand. The
  * file `packages/devtools/dist/furrow.js` sets up the compile cache and loads `main.js` beside it. The command `furrow`
  * is bundled, because loading each module of Effect separately would take longer than the command's work. The bundle of
- * `furrow` contains all its dependencies, so the package has none.
+ * `furrow` contains all its dependencies, so its package has no dependencies.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"

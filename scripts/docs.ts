@@ -83,7 +83,7 @@ export const page = (title: string, head: string, path: string): string => {
   ].filter((part) => part !== "").join("\n\n") + "\n"
 }
 
-/** Returns all pages of the reference by their path below the folder; the first page lists the others. */
+/** Returns all pages of the reference by their path below the folder; the first page lists the other pages. */
 export const pages = (): ReadonlyMap<string, string> => {
   const made = new Map<string, string>()
   const index = [

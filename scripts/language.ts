@@ -66,7 +66,9 @@ const patterns = [
   "scripts/mutants/README.md"
 ]
 
-/** True for a page that a script writes from comments, because the check reads these comments in their sources. */
+/**
+ * True for a page that a script writes from comments, because the language check reads these comments in their sources.
+ */
 const isWritten = (file: string): boolean => file.startsWith("docs/api/")
 
 /** Returns every file that the language check reads, with its text. */
@@ -78,20 +80,20 @@ const files = (root: string): ReadonlyArray<readonly [file: string, text: string
 export const faults = (root: string): ReadonlyArray<Fault> =>
   files(root).flatMap(([file, text]) => faultsOf(file, text))
 
-/** A sentence that was drawn for a reader, with the sentence's file. */
+/** A sentence that was drawn for a reader, with the file of the sentence. */
 export interface Drawn extends Sentence {
   readonly file: string
 }
 
 /**
- * Sentences of up to four words and texts of the code are not drawn, because they are names of groups or parts of
+ * Sentences of up to four words and texts of the code are not drawn, because these are names of groups or parts of
  * sentences.
  */
 const isDrawable = ({ place, text }: Sentence) => place !== "text" && text.split(" ").length > 4
 
 /**
- * Draws sentences for a reader by a seed. When a sentence is rewritten, a draw keeps all other sentences in their
- * order.
+ * Draws sentences for a reader by a seed. When a sentence is rewritten, a draw of sentences keeps all other sentences
+ * in their order.
  */
 export const draw = (all: ReadonlyArray<Drawn>, seed: string, size: number): ReadonlyArray<Drawn> => {
   const rank = ({ file, written }: Drawn) =>

@@ -1,8 +1,8 @@
 /**
  * Checks the layers of the runtime, which scripts/lib/picture.ts describes. The check of the layers fails for an import
- * that goes up, or sideways where nothing is listed, and for an import that a package may not have. The check also
- * fails for a cycle, for a file or function above its budget, and for a call that gets a turn, a clock or a random
- * number without the context (`lib/seams.ts`).
+ * of a higher layer, an unlisted import of a neighbour layer, or an import of a forbidden package. The check of the
+ * layers also fails for a cycle, and for a file or function above its budget. A call that gets a turn, a clock or a
+ * random number without the context also fails the check (`lib/seams.ts`).
  *
  * The file `lib/picture.ts` holds the picture of the layers, and docs/architecture.md shows it (scripts/architecture.ts
  * draws it).
@@ -14,19 +14,19 @@ import * as Seams from "./lib/seams.ts"
 import type { Import, Source } from "./lib/source.ts"
 import * as SourceFile from "./lib/source.ts"
 
-/** Private packages that consist only of tests. */
+/** Private packages of this repository that consist only of tests. */
 const tests: ReadonlySet<string> = new Set(["engines", "faults", "hosts", "simulation"])
 
 /**
- * Programs whose hosts show certificates to each other. Each run makes new certificates, so that the repository holds
- * no key.
+ * Programs whose hosts show certificates to each other. Each run of a program with certificates makes new certificates,
+ * so that the repository holds no key.
  */
 const certified: ReadonlySet<string> = new Set(["attack", "examples"])
 
 /** The module that makes certificates, which imports only Node: a program that imports it runs no code of a test. */
 const certificates = "@furrow/testing/Certificates"
 
-/** The packages that each published package may import. Private packages may import anything but testing. */
+/** The packages that each published package may import. Private packages may import any package except testing. */
 const published: Readonly<Record<string, ReadonlyArray<string>>> = {
   protocol: ["effect", "msgpackr"],
   actor: ["effect", "@furrow/protocol"],
@@ -115,7 +115,10 @@ const cycles = (root: string, modules: ReadonlyArray<Module>): ReadonlyArray<Rea
   return found
 }
 
-/** Published packages may import only each other's public modules, because an installed package exports no others. */
+/**
+ * Published packages may import only each other's public modules, because an installed package exports no other
+ * modules.
+ */
 const reachesIn = (module: Module, specifier: string): string | undefined =>
   published[module.package] !== undefined && /^@furrow\/[^/]+\/(.*\/)?internal\//.test(specifier)
     ? `${specifier} is closed where the package is installed: use its public modules`

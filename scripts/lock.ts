@@ -47,8 +47,8 @@ const platformOf = (name: string) => {
 }
 
 /**
- * Returns where the package at `from` finds `name`: in the same folder, or inside of `from` if that folder has another
- * version.
+ * Returns where the package at `from` finds its dependency `name`: in the same folder, or inside of `from` if that
+ * folder has another version.
  */
 const placeFor = (lock: Lock, name: string, from: string): string => {
   const beside = `${/^(.*\/)?node_modules\//.exec(from)?.[0] ?? "node_modules/"}${name}`
@@ -57,7 +57,7 @@ const placeFor = (lock: Lock, name: string, from: string): string => {
 
 /**
  * Returns the package that Node finds as `name` from the package at `from`; undefined for another version than the
- * requested one.
+ * requested version.
  */
 const found = (lock: Lock, name: string, from: string): Entry | undefined => {
   const here = lock.packages[Path.posix.join(from, "node_modules", name)]
@@ -104,7 +104,7 @@ export const resolved = (lock: Lock): ReadonlyArray<string> =>
     return entry.resolved !== undefined && entry.link !== true
   })
 
-/** The lock files: that of the repository, and that of Stryker, which only `npm run mutate` installs. */
+/** The lock files of the repository and of Stryker, which only `npm run mutate` installs. */
 const files = ["package-lock.json", "scripts/mutation/package-lock.json"]
 
 if (import.meta.main) {

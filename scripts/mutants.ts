@@ -10,8 +10,8 @@
  *
  * A mutant is a file in the folder scripts/mutants; scripts/lib/mutants.ts describes the file's fields. Mutants are
  * applied in a copy of the repository, never in this checkout (scripts/lib/lanes.ts). The test of a mutant must pass
- * without the mutant and fail with it. For any other result of a mutant the exit code is 1, and the last lines of the
- * output name the mutant.
+ * without the mutant and fail with it. If the test of a mutant has another result, the script ends with exit code 1,
+ * and its last lines name the mutant.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -30,7 +30,7 @@ export interface Ready {
   readonly named: Named
 }
 
-/** Reads the mutants of the folder scripts/mutants, and returns the problems of those that cannot be used. */
+/** Reads the mutants of the folder scripts/mutants, and returns the problems of the mutants that cannot be used. */
 export const prepare = (
   texts: ReadonlyMap<string, string>,
   sources: Mutants.Files,
@@ -105,7 +105,9 @@ const runWith = async (lane: Lane, { changed, named }: Ready): Promise<Shown> =>
   }
 }
 
-/** Tries every mutant in lanes, which are copies of the checkout. Calls `tell` with the verdict on each mutant. */
+/**
+ * Tries every mutant in lanes of tests, which are copies of the checkout. Calls `tell` with the verdict on each mutant.
+ */
 export const hunt = async (
   root: string,
   ready: ReadonlyArray<Ready>,
@@ -131,7 +133,7 @@ export const hunt = async (
 }
 
 /**
- * Returns a filter that selects a part of the mutants: The filter `2/3` selects every third mutant, beginning with the
+ * Returns a filter that selects a part of the mutants. The filter `2/3` selects every third mutant, beginning with the
  * second.
  */
 export const partOf = (text: string): (place: number) => boolean => {

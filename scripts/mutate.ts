@@ -86,7 +86,8 @@ const refusals = (at: string, changes: ReadonlyArray<Mutation.Change>): Readonly
       const message = messages.get(change.file)
       if (message !== undefined) refused.set(change, message)
     }
-    // A message about another file is caused by one of the simultaneous changes, so each change is tried alone.
+    // A compiler's message about another file is caused by one of the simultaneous changes, so each change is tried
+    // alone.
     const elsewhere = Array.from(messages).find(([file]) => !round.some((change) => change.file === file))
     if (elsewhere === undefined) return
     if (round.length === 1) refused.set(round[0]!, elsewhere[1])

@@ -3,7 +3,7 @@
  * (arethetypeswrong) over each, as `npm run build` made it. The script pack-lint.ts fails for any message of publint,
  * including suggestions.
  *
- * The published packages contain only ESM: Only Node's own `require` can load the published packages, so attw runs with
+ * The published packages contain only ESM. Only Node's own `require` can load the published packages, so attw runs with
  * the profile `esm-only`.
  */
 import * as Fs from "node:fs"

@@ -1,8 +1,8 @@
 /**
- * Tests the packages as a user gets them: builds and packs them, installs the tarballs in a project outside of the
- * repository, and type-checks the programs of scripts/pack-test there. The script then runs the test programs as plain
- * JavaScript, on this Node and on Node 22. Actors of the test programs must run on the runtime bundle. Actors of the
- * test programs must run on separate modules as soon as a file differs from the bundle's sources.
+ * Tests the packages as a user gets them: packs the packages, installs them in a project outside of the repository, and
+ * type-checks programs of scripts/pack-test. The script pack-test.ts then runs the test programs as plain JavaScript,
+ * on this Node and on Node 22. Actors of the test programs must run on the runtime bundle. Actors of the test programs
+ * must run on separate modules as soon as a file differs from the bundle's sources.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -32,7 +32,7 @@ const test = (project: string) => {
 
   const node22 = Path.join(project, "node_modules", "node", "bin", "node")
   const tsc = Path.join(root, "node_modules", ".bin", "tsc")
-  // This module of the test program throws when an actor imports it.
+  // The module of the test program that throws when an actor imports it.
   Fs.mkdirSync(Path.join(project, "out"), { recursive: true })
   Fs.writeFileSync(Path.join(project, "out", "thrower.mjs"), `throw new Error("license expired")\n`)
   run(project, tsc, "-p", ".", "--typeRoots", Path.join(root, "node_modules", "@types"))

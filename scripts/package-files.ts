@@ -18,7 +18,7 @@ interface Package {
   readonly apart: ReadonlyArray<string>
   /**
    * Files that an actor imports as it imports a user's module. Files that an actor imports like a user's module contain
-   * no code of others, and import the same public modules as users.
+   * no code of other files, and import the same public modules as users.
    */
   readonly asUsers: ReadonlyArray<string>
 }
@@ -78,7 +78,10 @@ const build = async (
   return output.filter((chunk) => chunk.type === "chunk").filter(({ moduleIds }) => moduleIds.length > 0)
 }
 
-/** A plugin for files that load an actor's runtime only when they know which one it is. */
+/**
+ * A plugin for files that load an actor's runtime only when they know whether it is the runtime bundle or separate
+ * modules.
+ */
 const runtimeLater: Plugin = {
   name: "runtime-later",
   resolveId: (source) =>
@@ -95,8 +98,8 @@ const write = async (it: Package): Promise<void> => {
   if (strange.length > 0) throw new Error(`${name} is not one file: ${strange.join(", ")}`)
   if (asUsers.length > 0) await build(it, asUsers, [], undefined)
   if (apart.length === 0) return
-  // The files that run first in an actor are built apart from all others, which they must not import. An import of any
-  // other module by one of these files would load the whole package, and Effect with it, before the runtime bundle is
+  // The files that run first in an actor are built apart from all other files, which they must not import. An import of
+  // another module by a file that runs first would load the whole package and Effect before the runtime bundle is
   // found.
   for (const { fileName, imports } of await build(it, apart, [runtimeLater], undefined)) {
     const early = imports.filter((id) => !id.startsWith("node:"))

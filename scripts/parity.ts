@@ -1,11 +1,12 @@
 /**
- * Checks docs/parity.md: it must have every row of the specification once, each with a fate, and tests that exist for
- * rows that are kept or changed.
+ * Checks docs/parity.md: every row of the specification stands there once, each with a fate, and names existing tests
+ * if it is kept or changed.
  *
  *     node scripts/parity.ts
  *
  * A row is `| ID | fate | what | test |`. A test in docs/parity.md is written as `file: fragment of a title`, and
- * several are separated by `;`. The file's name in docs/parity.md may be shortened as long as it is unambiguous.
+ * several tests are separated by `;`. The file's name in a test of docs/parity.md may be shortened as long as the name
+ * is unambiguous.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -67,7 +68,7 @@ const idOf = (area: string, number: number): string => area.startsWith("W-") ? `
 /** Matches a sentence of docs/parity.md that begins without a noun, which a reader of a table cannot understand. */
 const headless = /(?:^|[.;:!?] )(Who|Whoever|What|Whatever|Where|Nobody|So many)\b/
 
-/** The ids of the acceptance scenarios, from which some numbers are missing on purpose. */
+/** The ids of the acceptance scenarios in docs/parity.md, from which some numbers are missing on purpose. */
 export const scenarios: ReadonlyArray<string> = (
   "001 002 004 005 007 008 010 011 012 014 015 017 018 020 021 022 024 025 027 028 030 031 032 034 035 037 038 040 041 " +
   "042 044 045 047 048 050 051 052 054 055 057 058 060 061 062 064 065 067 068 070 071 072 074 075 077 078 080 081 082 " +

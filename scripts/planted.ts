@@ -1,12 +1,13 @@
 /**
- * Runs the simulation with faults planted in the runtime, one at a time, and checks that it finds each.
+ * Runs the simulation with faults planted in the runtime, one at a time, and checks that the simulation finds each
+ * fault.
  *
  *     npm run planted                      every fault of scripts/planted.json
  *     npm run planted -- --only parts      those whose name holds a text
  *
  * The planted faults are mutants, which a named test finds as well (`npm run mutants`). Each planted fault has one or
- * several lists of the kinds of steps that are tried. A fault without a list is tried with all kinds of steps. The
- * output lines of the script are rows of the table in docs/simulation.md.
+ * several lists of the kinds of steps that the simulation tries. A planted fault without a list is tried with all kinds
+ * of steps. The output lines of the script planted.ts are rows of the table in docs/simulation.md.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"

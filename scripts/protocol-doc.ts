@@ -17,7 +17,7 @@ const marks = {
 
 export const file = Path.join(import.meta.dirname, "..", "docs", "protocol.md")
 
-/** Writes one row of the table for each word, in the order of the words' codes. */
+/** Writes one row of the table of words in docs/protocol.md for each word, in the order of the words' codes. */
 export const table = (): string => {
   const rows = Object.entries(words).map(([name, { code, fields, lane, says, when }]) => [
     String(code),
@@ -37,7 +37,10 @@ export const table = (): string => {
 const drawn = (rows: ReadonlyArray<ReadonlyArray<string>>): string =>
   rows.map((cells) => `| ${cells.join(" | ")} |`).join("\n")
 
-/** Writes one row for each word after the handshake, with the phases in which each role may send the word. */
+/**
+ * Writes one row of a table in docs/protocol.md for each word after the handshake, with the phases in which each role
+ * may send the word.
+ */
 export const law = (): string => {
   const allowed = (judge: (role: Connection.Role, phase: Connection.PhaseName) => Connection.Verdict) =>
     Connection.roles.map((role) => {

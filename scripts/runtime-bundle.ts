@@ -22,8 +22,8 @@ import { lean } from "./lib/lean.ts"
 const root = Path.resolve(import.meta.dirname, "..")
 const at = (...path: ReadonlyArray<string>): string => Path.join(root, ...path)
 /**
- * The folder of the runtime bundle's own file, and not that of its small files, because other files are found relative
- * to the bundle.
+ * The folder of the file runtime.js, and not the folder of its small files, because other files are found relative to
+ * runtime.js.
  */
 const dist = at("packages/node/dist")
 const folder = Path.join(dist, "runtime")
@@ -42,7 +42,7 @@ const sources: ReadonlyArray<Source> = [
   { name: "@furrow/node", folder: at("packages/node"), probe: ["@furrow/node", "dist/index.js"] }
 ]
 
-/** The public modules of a package, except those that run before the runtime bundle is found. */
+/** The public modules of a package, except the modules that run before the runtime bundle is found. */
 const publicOf = (name: string): ReadonlyArray<string> =>
   Fs.readdirSync(at("packages", name, "dist"))
     .filter((file) => file.endsWith(".js") && !["childMain.js", "runtime.js"].includes(file))
@@ -76,8 +76,8 @@ const ascii = (code: string): string =>
   code.replace(/[^\p{ASCII}]/gv, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 
 /**
- * Matches modules that are left out of the runtime bundle, because only few actors use them: those for RpcGroups and
- * exporters. The modules for RpcGroups, and those for exporters, would each be a sixth of the runtime bundle.
+ * Matches modules that are left out of the runtime bundle, because only few actors use them: modules for RpcGroups and
+ * for exporters. The modules for RpcGroups, and those for exporters, would each be a sixth of the runtime bundle.
  */
 const rare = /^effect\/(?:rpc|observability|devtools)\/|^effect\/http\/FetchHttpClient$/
 
@@ -107,7 +107,7 @@ const reachable = async (): Promise<ReadonlyArray<Module>> => {
   const { output } = await build.generate({ format: "esm" })
   await build.close()
   const ids = output.flatMap((chunk) => chunk.type === "chunk" ? chunk.moduleIds : [])
-  // The order of the bundle's entries is the order in which they are evaluated.
+  // The order of the entries in the runtime bundle is the order in which they are evaluated.
   return [...new Set([roots[0]!, ...ids])].flatMap(locate)
 }
 
@@ -126,9 +126,10 @@ const beginnings = (node: unknown, into: Set<number> = new Set()): ReadonlySet<n
 }
 
 /**
- * Removes text from the bundle that Node would read and keep for no use: spaces, and the names of local variables of
- * functions. The names of functions and classes stay in the bundle for stacks, and each statement keeps its own line:
- * Node prints the source line of the bundle that threw an error.
+ * Removes text from the runtime bundle that Node would read and keep for no use: spaces, and the names of local
+ * variables of functions. The names of functions and classes stay in the runtime bundle, because stacks show them. Each
+ * statement in the runtime bundle keeps its own line, because Node prints the source line of the bundle that threw an
+ * error.
  */
 const shrunk = async (code: string): Promise<string> => {
   const { code: short, errors } = await minify("runtime.js", code, {

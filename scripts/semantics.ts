@@ -1,6 +1,6 @@
 /**
- * Checks docs/semantics.md against the tests: each guarantee and each row of the table of cancellation is named by a
- * test's title, and no title names another.
+ * Checks docs/semantics.md against the tests: their titles name each guarantee and each row of the table of
+ * cancellation, and no missing guarantee.
  *
  *     node scripts/semantics.ts
  *
@@ -15,7 +15,7 @@ export const document = "docs/semantics.md"
 /** The number of rows in the table of docs/semantics.md that says which side sees which outcome. */
 const rows = 17
 
-/** Returns the numbers of the guarantees in the order of docs/semantics.md, where each begins a line. */
+/** Returns the numbers of the guarantees in the order of docs/semantics.md, where each guarantee begins a line. */
 export const guarantees = (text: string): ReadonlyArray<number> =>
   Array.from(text.matchAll(/^- \*\*G(\d+)\*\* /gm), ([, number]) => Number(number))
 

@@ -7,13 +7,15 @@
  */
 import { parseSync } from "oxc-parser"
 
-/** The place of a function in its file: the offset of its first character, and the offset behind its last character. */
+/**
+ * The position of a function in its file: the offset of its first character, and the offset behind its last character.
+ */
 export interface Range {
   readonly start: number
   readonly end: number
 }
 
-/** One function in a coverage report of V8. The first range of the function covers the whole function. */
+/** One function in a coverage report of V8. The first range of a function in the report covers the whole function. */
 interface Covered {
   readonly ranges: ReadonlyArray<{ readonly startOffset: number; readonly endOffset: number; readonly count: number }>
 }
@@ -51,7 +53,7 @@ const isMethod = (owner: Node): boolean => {
 }
 
 interface Marked {
-  /** The functions of a file that get parentheses in the place where they stand. */
+  /** The functions of a file that get parentheses without being moved. */
   readonly wrapped: ReadonlyArray<Node>
   /**
    * The declarations of functions at the top level of the file. A declared function of the top level becomes a value at
@@ -76,7 +78,7 @@ const markedIn = (program: Node, hot: ReadonlySet<string>): Marked => {
 }
 
 /**
- * Returns the code of a file, changed so that V8 compiles these functions together with the file, where their form
+ * Returns the code of a file, changed so that V8 compiles the given functions together with the file, where their form
  * allows it.
  */
 export const eager = (code: string, functions: ReadonlyArray<Range>): string => {

@@ -2,14 +2,14 @@
  * Keeps one Vitest running in a process, which starts once and then runs one test after another while files change in
  * between.
  *
- * The script scripts/lib/lanes.ts starts this script in a copy of the checkout, and talks to it over IPC. The script
- * lane.ts ends when its parent process is gone.
+ * The script scripts/lib/lanes.ts starts the script lane.ts in a copy of the checkout, and talks to it over IPC. The
+ * script lane.ts ends when its parent process is gone.
  */
 import { createVitest, type TestCase, type TestSpecification } from "vitest/node"
 
 /**
  * An order to run test files with a pattern of test names, after the files `changed` have been edited. All paths in an
- * order are absolute.
+ * order to run tests are absolute.
  */
 export interface Order {
   readonly files: ReadonlyArray<string>
@@ -17,7 +17,7 @@ export interface Order {
   readonly changed: ReadonlyArray<string>
 }
 
-/** The result of one test that a lane ran. */
+/** The result of one test that ran in a lane of tests. */
 export interface Result {
   /** The absolute path of the test file. */
   readonly file: string
@@ -26,8 +26,8 @@ export interface Result {
 }
 
 /**
- * A message of a lane to its parent: a `Result` as soon as a test has ended, and `end` when the worker process has
- * ended as well.
+ * A message of a lane of tests to its parent: a `Result` when a test has ended, and `end` when the worker process has
+ * ended.
  */
 export type Told = "ready" | "end" | Result
 
@@ -59,7 +59,7 @@ const main = async (): Promise<void> => {
     for (const file of changed) vitest.invalidateFile(file)
     vitest.setGlobalTestNamePattern(pattern)
     const wanted = files.flatMap((file) => specifications.get(file) ?? [])
-    // A run of Vitest that fails sends no results, and the lane's parent notices that no results came.
+    // A run of Vitest that fails sends no results, and the parent of the lane of tests notices that no results came.
     vitest.runTestSpecifications(wanted).catch(() => undefined).finally(() => tell("end"))
   })
   tell("ready")

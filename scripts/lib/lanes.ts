@@ -1,8 +1,9 @@
 /**
- * Lanes are copies of the checkout, each with a Vitest that stays alive, so that a test costs only its own time.
+ * Lanes of tests are copies of the checkout, each with a Vitest that stays alive, so that a test costs only its own
+ * time.
  *
- * Two lanes share only files of the checkout that never change. If a test hangs in a lane, the lane is killed with
- * every process of its group, and starts again.
+ * Two lanes of tests share only files of the checkout that never change. If a test hangs in a lane of tests, the lane
+ * is killed with every process of its group, and starts again.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -13,8 +14,8 @@ import * as Mutants from "./mutants.ts"
 import type { Named } from "./tests.ts"
 
 /**
- * The longest milliseconds of one test in a lane, including the test's start. A test that hangs in a lane counts as
- * having noticed the fault.
+ * The longest milliseconds of one test in a lane of tests, including the test's start. A test that hangs in a lane of
+ * tests counts as having noticed the fault.
  */
 const testLimitMillis = 120_000
 
@@ -24,7 +25,7 @@ const testLimitMillis = 120_000
  */
 const graceMillis = 1_000
 
-/** The outcome of one test that a lane has run. */
+/** The outcome of one test that a lane of tests has run. */
 export type Shown = "passed" | "failed" | "hung" | "not run" | "broken"
 
 /**
@@ -56,15 +57,15 @@ export const copy = (root: string): string => {
   return to
 }
 
-/** The report of a lane about a run of tests: their results, and how the run ended. */
+/** The report of a lane of tests about a run of tests: their results, and how the run ended. */
 interface Report {
   readonly results: ReadonlyArray<Result>
   readonly end: "end" | "hung" | "broken"
 }
 
 /**
- * Returns the result of one test in a lane's run; the test may have several names. A test file that does not load has
- * no results of tests at all.
+ * Returns the result of one test from the run of a lane of tests; the test may have several names. A test file that
+ * does not load has no results of tests at all.
  */
 const shownBy = ({ end, results }: Report, { file, fragment }: Named): Shown => {
   const pattern = new RegExp(Mutants.namePattern(fragment))
@@ -79,18 +80,18 @@ const shownBy = ({ end, results }: Report, { file, fragment }: Named): Shown => 
 const unique = (texts: ReadonlyArray<string>): ReadonlyArray<string> => Array.from(new Set(texts))
 
 export interface Lane {
-  /** The path of the lane's copy of the checkout. */
+  /** The path of the copy of the checkout in which a lane of tests runs. */
   readonly at: string
-  /** Runs one test in a lane, and returns the test's outcome. */
+  /** Runs one test in a lane of tests, and returns the test's outcome. */
   readonly runOne: (test: Named) => Promise<Shown>
-  /** Tells a lane's Vitest to read changed files again, by their paths below the copy of the checkout. */
+  /** Tells the Vitest of a lane of tests to read changed files again, by their paths below the copy of the checkout. */
   readonly forget: (files: ReadonlyArray<string>) => void
   /**
-   * Runs several tests of one file together in a lane. A test that fails together with others is run again alone,
-   * because it may only have been late.
+   * Runs several tests of one file together in a lane of tests. A test that fails together with others is run again
+   * alone, because it may only have been late.
    */
   readonly runSound: (tests: ReadonlyArray<Named>) => Promise<ReadonlyArray<Shown>>
-  /** Kills the Vitest of a lane and removes the lane's copy of the checkout. */
+  /** Kills the Vitest of a lane of tests, and removes the lane's copy of the checkout. */
   readonly close: () => void
 }
 
@@ -107,12 +108,12 @@ export const open = (root: string, limitMillis = testLimitMillis): Lane => {
     try {
       process.kill(-pid, "SIGKILL")
     } catch {
-      // The process of the lane has already ended.
+      // The process of the lane of tests has already ended.
     }
   }
 
   /**
-   * Waits until a lane's process sends a message for which `decide` returns a value, for at most a number of
+   * Waits until the process of a lane of tests sends a message for which `decide` returns a value, up to a number of
    * milliseconds.
    */
   const wait = <A>(from: ChildProcess.ChildProcess, millis: number, decide: (told: Told) => A | undefined) =>
@@ -135,7 +136,7 @@ export const open = (root: string, limitMillis = testLimitMillis): Lane => {
     if (child !== undefined) return child
     const started = ChildProcess.fork(Path.join(import.meta.dirname, "lane.ts"), [], {
       cwd: at,
-      // The process of a lane leads its own process group, which includes the workers of Vitest.
+      // The process of a lane of tests leads its own process group, which includes the workers of Vitest.
       detached: true,
       stdio: ["ignore", "ignore", "ignore", "ipc"]
     })
@@ -191,7 +192,7 @@ export const open = (root: string, limitMillis = testLimitMillis): Lane => {
   }
 }
 
-/** Carries out each piece of work in the next lane that is free. */
+/** Carries out each piece of work in the next free lane of tests. */
 export const share = async <A>(
   lanes: ReadonlyArray<Lane>,
   work: ReadonlyArray<A>,

@@ -22,10 +22,7 @@ export interface Mutant {
   readonly name: string
   /** A sentence that describes the fault of a mutant. */
   readonly title: string
-  /**
-   * The promise that a mutant breaks: a row of docs/parity.md, a guarantee of docs/semantics.md, or a row of the table
-   * there.
-   */
+  /** The promise that a mutant breaks: a row of docs/parity.md, or a guarantee or a table row of docs/semantics.md. */
   readonly violates: string
   readonly edits: ReadonlyArray<Edit>
   /** The test that must find a mutant, as `file: fragment of a title` in the form of docs/parity.md. */
@@ -127,7 +124,7 @@ export const apply = (mutant: Mutant, files: Files): Files | string => {
   return different.length === 0 ? `${mutant.name}: changes nothing` : new Map(different)
 }
 
-/** Returns the ids of the rows of docs/parity.md, except those of its scenarios. */
+/** Returns the ids of the rows of docs/parity.md, except the rows of its scenarios. */
 const isRow = (id: string): boolean => /^(?:[A-Z]+-\d+|W-[A-Z]\d+)$/.test(id)
 
 /** Checks that a mutant's test covers the broken promise, by the row of docs/parity.md or by the title of the test. */

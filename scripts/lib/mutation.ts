@@ -1,13 +1,13 @@
 /**
  * Describes the small changes of code that Stryker makes: the changed files, the changes to try, how to show them, and
- * those without effect.
+ * the changes without effect.
  */
 import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { machines } from "../architecture.ts"
 
-/** Pure files of the runtime: machines, and other code that only computes a result from its arguments. */
+/** Pure files of the runtime, which are machines, and other code that only computes a result from its arguments. */
 const pure = [
   "packages/actor/src/internal/pool/Line.ts",
   "packages/actor/src/internal/pool/Waiting.ts",
@@ -29,7 +29,7 @@ export const changedFiles = (root: string): ReadonlyArray<string> =>
 
 /**
  * The tests that cover the files that Stryker changes, by package. All tests of files that Stryker changes run in one
- * process, and without a runtime around the machine.
+ * process, and without an actor's runtime around the tested machine.
  */
 export const seeingTests: Readonly<Record<"protocol" | "actor", ReadonlyArray<string>>> = {
   protocol: ["packages/protocol/test/**/*.test.ts"],
@@ -115,7 +115,7 @@ const maxShown = 160
 const shortened = (text: string): string =>
   text.length > maxShown ? `${text.slice(0, maxShown / 2)} … ${text.slice(-maxShown / 2 + 3)}` : text
 
-/** Shows a change of code with the lines around it: `before → after`. */
+/** Shows a change of code with the lines around it, as `before → after`. */
 export const shown = (text: string, change: Change): string => {
   const { end, start } = change.location
   const lines = text.split("\n")

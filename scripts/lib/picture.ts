@@ -4,13 +4,13 @@
  */
 
 export interface Layer {
-  /** The contents of a layer, as the table of docs/architecture.md describes them. */
+  /** The contents of a layer of the runtime, as the table of docs/architecture.md describes them. */
   readonly holds: string
-  /** The layers that a layer may import, in values and in types. */
+  /** The layers of the runtime that a layer may import, in values and in types. */
   readonly imports: ReadonlyArray<string>
 }
 
-/** Layers that every layer may import. */
+/** Layers of the runtime that every layer may import. */
 export const leaves: ReadonlyArray<string> = ["contract", "settings", "inspect", "errors"]
 
 /** The layers of packages/actor/src/internal, from the top. */

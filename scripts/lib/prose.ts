@@ -1,8 +1,7 @@
 /**
  * Finds the sentences of this repository: in comments, pages, test titles and the texts that sources write.
  *
- * Pictures, tables, headings and code are left out of the sentences, because pictures, tables, headings and code hold
- * no sentences.
+ * Pictures, tables, headings and code are left out, because they hold no sentences.
  */
 import { parseSync } from "oxc-parser"
 
@@ -19,12 +18,12 @@ export interface Sentence {
   readonly before?: string
 }
 
-/** A border between two sentences: the end of one followed by a capital letter, an empty line, or a list item. */
+/** A border between two sentences is the end of a sentence before a capital letter, an empty line, or a list item. */
 const borders = /(?<=[.:?!](?:\*\*|\))?)\s+(?=[A-Z`[*])|\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )/g
 
 const minWords = 3
 
-/** A code span within a line names a thing, and the language check does not read it as language. */
+/** A code span within a line names a thing, and the language check does not read the span as language. */
 const spans = /`[^`\n]+`/g
 
 const wordsOf = (text: string) => text.split(/\s+/).filter((word) => word !== "")

@@ -41,7 +41,7 @@ interface Table {
   readonly rows: ReadonlyArray<ReadonlyArray<string>>
 }
 
-/** Returns the tables of docs/reference.md below a mark, with the cells of their rows. */
+/** Returns the tables of docs/reference.md below a comment that names a type, with the cells of their rows. */
 export const tables = (page: string): ReadonlyArray<Table> =>
   Array.from(
     page.matchAll(/^<!-- (members|events) of (\S+) -->\n((?:\|.*\n)+)/gm),

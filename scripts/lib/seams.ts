@@ -9,8 +9,8 @@ import type { Call } from "./source.ts"
 const exempt: ReadonlySet<string> = new Set(["actor/internal/settings/Turn.ts", "actor/internal/settings/Log.ts"])
 
 /**
- * The packages to which all rules about forbidden calls apply; packages of platforms follow only the rules that are
- * marked so.
+ * The packages to which all rules about forbidden calls apply; packages of platforms follow only the rules with
+ * `platforms: true`.
  */
 const bound: ReadonlySet<string> = new Set(["protocol", "actor"])
 const platforms: ReadonlySet<string> = new Set(["node"])

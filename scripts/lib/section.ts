@@ -9,7 +9,7 @@ export interface Section {
   readonly text: string
 }
 
-/** Returns the document with this text in the section; throws if the document has no section of this name. */
+/** Returns the document with the given text in its section; throws if the document has no section of this name. */
 export const fill = (document: string, { begin, end, text }: Section): string => {
   const from = document.indexOf(begin)
   const to = document.indexOf(end)
@@ -18,8 +18,8 @@ export const fill = (document: string, { begin, end, text }: Section): string =>
 }
 
 /**
- * Writes a document with the sections that the code describes. With the option `--check` the function only compares,
- * and fails with the given problem if the document differs.
+ * Writes a document with the sections that the code describes. With the option `--check` the script only compares the
+ * document, and fails with the given problem if the document differs.
  */
 export const writeOrCheck = (file: string, complete: (document: string) => string, problem: string): boolean => {
   const document = Fs.readFileSync(file, "utf8")

@@ -45,8 +45,8 @@ interface Node {
 const isNode = (u: unknown): u is Node => typeof u === "object" && u !== null && typeof (u as Node).type === "string"
 
 /**
- * Walks the syntax tree depth first, and passes on the nearest name above, because many functions have no name of their
- * own.
+ * Walks the syntax tree depth first, and passes on the nearest name above a node, because many functions have no name
+ * of their own.
  */
 const walk = (node: Node, name: string, visit: (node: Node, name: string) => void): void => {
   visit(node, name)

@@ -11,7 +11,7 @@ export const published = ["protocol", "actor", "node", "testing", "sql", "nats"]
 export const commands: ReadonlyArray<string> = ["devtools"]
 
 // The command `npm run` passes its own project to child processes by variables. The variables of `npm run` are removed,
-// because the npm that is started here works in another project.
+// because the command `npm` that is started here works in another project.
 const { npm_config_local_prefix: _, NODE_OPTIONS: __, ...rest } = process.env
 export const env: NodeJS.ProcessEnv = rest
 

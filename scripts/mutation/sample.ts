@@ -7,7 +7,7 @@ import type { Mutant, MutantResult } from "./stryker.ts"
 
 type CheckResult = { readonly status: "passed" } | { readonly status: "compileError"; readonly reason: string }
 
-/** The part of Stryker's interface for checkers that this plugin implements. */
+/** The methods of Stryker's interface for checkers that this plugin implements. */
 interface Checker {
   readonly init: () => Promise<void>
   readonly group: (mutants: ReadonlyArray<Mutant>) => Promise<ReadonlyArray<ReadonlyArray<string>>>
@@ -26,13 +26,16 @@ const checker = (): Checker => {
     init: async () => {
       chosen = new Set(readSample().keys)
     },
-    // All changes are checked at once: a checker without groups would be asked for each change separately.
+    // All changes of code are checked at once, because Stryker would ask a checker without groups for each change
+    // separately.
     group: async (mutants) => [mutants.map(({ id }) => id)],
     check: async (mutants) => Object.fromEntries(mutants.map((mutant) => [mutant.id, check(mutant)]))
   }
 }
 
-/** Prints a dot for each change that was noticed, and the place of each that was not. */
+/**
+ * Prints a dot for each change of code that a test has noticed, and the place of each change that no test has noticed.
+ */
 const reporter = {
   onMutantTested: (result: MutantResult): void => {
     const { location: { start }, replacement, status } = result

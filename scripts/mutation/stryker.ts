@@ -1,7 +1,8 @@
 /**
- * Describes the use of Stryker: its instrumenter finds the changes, and its runner for Vitest tries those of a sample.
+ * Describes the use of Stryker: its instrumenter finds the changes of code, and its runner for Vitest tries the changes
+ * of a sample.
  *
- * Only `npm run mutate` installs Stryker, so the types of its interface that are used are declared here.
+ * Only `npm run mutate` installs Stryker, so the types of its interface are declared in this file.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -9,13 +10,13 @@ import { fileURLToPath } from "node:url"
 import * as Mutation from "../lib/mutation.ts"
 
 /**
- * Milliseconds by which the tests may take longer with a change of code than without. An endless loop is found by the
- * number of its rounds, so that this limit is only for code that waits. The limit of a changed test is long, so that a
- * busy host does not look like a fault.
+ * Milliseconds by which the tests may take longer with a change of code than without a change. Stryker finds an endless
+ * loop by the number of its rounds, so that the time limit is only for code that waits. The time limit of a test for
+ * changed code is long, so that a busy host does not look like a fault.
  */
 const timeLimitMillis = 30_000
 
-/** Minutes that all tests without a change may take, which is more than they ever need. */
+/** Minutes that all tests without a change of code may take, which is more than the tests ever need. */
 const soundLimitMinutes = 30
 
 export interface Mutant extends Pick<Mutation.Change, "location" | "mutatorName" | "replacement"> {
@@ -49,7 +50,7 @@ const instance = async <A>(name: string, of: string, argument: object): Promise<
 /** A logger that prints nothing: its methods say whether a level is on, or accept a line. */
 const silent = new Proxy({}, { get: () => () => false })
 
-/** Returns all changes that Stryker can make in these files. */
+/** Returns all changes that Stryker can make in the given files. */
 export const changesOf = async (
   root: string,
   files: ReadonlyArray<string>
@@ -67,7 +68,7 @@ export const changesOf = async (
   }))
 }
 
-/** Stryker's result for one change: whether a test has noticed it, and which test. */
+/** Stryker's result for one change of code: whether a test has noticed the change, and which test has noticed it. */
 export interface Tried {
   readonly noticed: boolean
   /** False if no test runs the code that Stryker has changed. */
@@ -77,8 +78,8 @@ export interface Tried {
 }
 
 /**
- * Tries the chosen changes, which are named by `Mutation.keyOf`. `at` is the path of a copy of the checkout, whose
- * files are changed.
+ * Tries the chosen changes of code, which are named by `Mutation.keyOf`. The parameter `at` is the path of a copy of
+ * the checkout, whose files are changed.
  */
 export const tryAll = async (
   at: string,

@@ -27,7 +27,7 @@ describe("The functions of a bundle that are compiled with their file", () => {
     assert.isAbove(both, one + 300)
   })
 
-  it("functions that are marked to be compiled early keep their results and names, also where one is called above its declaration", () => {
+  it("functions that are marked to be compiled early keep their results and names, also if a function is called above its declaration", () => {
     const inner = "(x) => x + 1"
     const outer = `function outer(xs) {\nreturn xs.map(${inner}) }`
     const named = "function (x) { return x * 2 }"

@@ -154,7 +154,7 @@ Whatever is drawn comes from the sources.
     assert.deepStrictEqual(Prose.ofPage("# A\n\nOne two three.\nFour five six.\n").map(({ line }) => line), [3, 4])
   })
 
-  it("a seed decides which sentences the language check draws, and rewriting one keeps the others in their order", () => {
+  it("a seed decides which sentences the language check draws, and a rewritten sentence keeps the other sentences in their order", () => {
     const sentence = (n: number, written = `Sentence ${n} has five words.`): Language.Drawn => ({
       file: "a.md",
       line: n,

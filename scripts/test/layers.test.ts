@@ -26,7 +26,7 @@ const check = (files: Readonly<Record<string, string>>) => {
 const lines = (count: number) => Array.from({ length: count }, (_, i) => `  f(${i})`).join("\n")
 
 describe("The layers check", () => {
-  it("an import of a lower layer of the runtime is accepted, for values and types", () => {
+  it("the layers check accepts an import of a lower layer of the runtime, for values and types", () => {
     assert.deepStrictEqual(
       check({
         "actor/src/index.ts": `export * as Portal from "./internal/portal/Portal.ts"`,
@@ -39,7 +39,7 @@ describe("The layers check", () => {
     )
   })
 
-  it("an import of a higher layer of the runtime fails, even of a type", () => {
+  it("the layers check fails for an import of a higher layer of the runtime, even of a type", () => {
     assert.deepStrictEqual(
       check({
         "actor/src/internal/portal/Portal.ts": `export type P = 1`,
@@ -58,14 +58,14 @@ describe("The layers check", () => {
     )
   })
 
-  it("a folder of the runtime that the picture of the layers does not contain fails", () => {
+  it("the layers check fails for a folder of the runtime that the picture of the layers does not contain", () => {
     assert.lengthOf(
       check({ "actor/src/internal/utils/a.ts": `import * as Effect from "effect/Effect"\nexport default Effect` }),
       1
     )
   })
 
-  it("a package fails that imports a package which it may not import", () => {
+  it("the layers check fails for a package that imports a package which it may not import", () => {
     assert.deepStrictEqual(
       check({
         "protocol/src/A.ts": `import { Effect } from "effect"\nimport * as Fs from "node:fs"\nexport { Effect, Fs }`,
@@ -86,7 +86,7 @@ describe("The layers check", () => {
     )
   })
 
-  it("a cycle of value imports fails, while a cycle through a type does not", () => {
+  it("the layers check fails for a cycle of value imports, and not for a cycle through a type", () => {
     assert.deepStrictEqual(
       check({
         "node/src/A.ts": `import { b } from "./B.ts"\nexport const a = b`,
@@ -99,7 +99,7 @@ describe("The layers check", () => {
     )
   })
 
-  it("comments and blank lines do not count as code, and a source file over the budget of lines fails", () => {
+  it("the layers check does not count comments and blank lines as code, and fails for a file over its budget of lines", () => {
     assert.deepStrictEqual(
       check({
         "node/src/A.ts": `export const full = () => {\n  // free\n\n${lines(80)}\n}`,
@@ -114,7 +114,7 @@ describe("The layers check", () => {
     )
   })
 
-  it("an internal folder is closed where only the sources may import it, and open otherwise", () => {
+  it("the layers check finds an internal folder closed if only the sources may import it, and open otherwise", () => {
     const withExport = (target: unknown) =>
       check({
         "actor/package.json": JSON.stringify({ exports: { "./*": "./dist/*.js", "./internal/*": target } }),
@@ -139,7 +139,7 @@ describe("The layers check", () => {
     ])
   })
 
-  it("a call of the runtime that bypasses its context fails, and the problem names the alternative", () => {
+  it("the layers check fails for a call of the runtime that bypasses its context, and the problem names the alternative", () => {
     const calls = `import * as Effect from "effect/Effect"
 export const a = () => Promise.resolve().then(() => 1)
 export const b = () => { queueMicrotask(a); globalThis.setImmediate(a); setTimeout(a, 0) }

@@ -77,7 +77,7 @@ describe("A mutant of the code", () => {
     assert.match(broken({ violates: "everything" })[0]!, /is no row of docs\/parity.md, no guarantee/)
   })
 
-  it("a mutant must have every field and no other, and must change something", () => {
+  it("a mutant must have every field and no other field, and must change something", () => {
     assert.deepStrictEqual(prepare(new Map([["m", "{"]]), sources, tests, parity).problems.length, 1)
     assert.deepStrictEqual(prepared({ ...mutant }).problems, ["m: needs edits, a list of { in, find, replace }"])
     assert.deepStrictEqual(prepared({ ...mutant, edits: [edit], file: "x" }).problems, ["m: has unknown fields: file"])
@@ -148,7 +148,7 @@ const isGone = async (pid: number): Promise<boolean> => {
   return false
 }
 
-describe("A part of the mutants", () => {
+describe("A part of the mutants that a run selects", () => {
   it("the parts of the mutants contain each mutant once, and an impossible part is refused", () => {
     const places = Array.from({ length: 10 }, (_, place) => place)
     const parts = [1, 2, 3].map((part) => places.filter(partOf(`${part}/3`)))
@@ -158,46 +158,50 @@ describe("A part of the mutants", () => {
 })
 
 describe("The run of all mutants", () => {
-  it("the run of all mutants applies each in a copy, where packages import each other's copies, and leaves no files", {
-    timeout: 120_000
-  }, async () => {
-    const at = checkout()
-    const temporary = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-mutants-test-"))
-    const { TMPDIR } = process.env
-    process.env.TMPDIR = temporary
-    try {
-      const given = (find: string, replace: string, fragment = "G1: more is one more") =>
-        JSON.stringify({
-          title: "t",
-          violates: "G1",
-          edits: [{ in: "packages/a/src", find, replace }],
-          test: `more: ${fragment}`
-        })
-      const texts = new Map([
-        ["killed", given("number => a + 1", "number => a + 2")],
-        ["survives", given("=> a - 1", "=> a - 2")],
-        ["no-code", given("=> a - 1", "=> a -")]
-      ])
-      const sources = Mutants.sources(at)
-      const { problems, ready } = prepare(texts, sources, read(at), "")
-      assert.deepStrictEqual(problems, [])
-      const told: Array<string> = []
-      const verdicts = await hunt(at, ready, ({ name }, verdict, why) => void told.push(`${name} ${verdict}: ${why}`))
-      assert.deepStrictEqual(verdicts, ["killed", "SURVIVED", "BROKEN"])
-      assert.deepStrictEqual(told.sort(), [
-        "killed killed: passed without it, failed with it",
-        "no-code BROKEN: passed without it, not run with it",
-        "survives SURVIVED: passed without it, passed with it"
-      ])
-      assert.deepStrictEqual(Mutants.sources(at), sources)
-      assert.deepStrictEqual(Fs.readdirSync(temporary), [])
-    } finally {
-      if (TMPDIR === undefined) delete process.env.TMPDIR
-      else process.env.TMPDIR = TMPDIR
-      Fs.rmSync(temporary, { recursive: true })
-      Fs.rmSync(at, { recursive: true })
+  it(
+    "the run of all mutants applies each mutant in a copy, where packages import each other's copies, and leaves no files",
+    {
+      timeout: 120_000
+    },
+    async () => {
+      const at = checkout()
+      const temporary = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-mutants-test-"))
+      const { TMPDIR } = process.env
+      process.env.TMPDIR = temporary
+      try {
+        const given = (find: string, replace: string, fragment = "G1: more is one more") =>
+          JSON.stringify({
+            title: "t",
+            violates: "G1",
+            edits: [{ in: "packages/a/src", find, replace }],
+            test: `more: ${fragment}`
+          })
+        const texts = new Map([
+          ["killed", given("number => a + 1", "number => a + 2")],
+          ["survives", given("=> a - 1", "=> a - 2")],
+          ["no-code", given("=> a - 1", "=> a -")]
+        ])
+        const sources = Mutants.sources(at)
+        const { problems, ready } = prepare(texts, sources, read(at), "")
+        assert.deepStrictEqual(problems, [])
+        const told: Array<string> = []
+        const verdicts = await hunt(at, ready, ({ name }, verdict, why) => void told.push(`${name} ${verdict}: ${why}`))
+        assert.deepStrictEqual(verdicts, ["killed", "SURVIVED", "BROKEN"])
+        assert.deepStrictEqual(told.sort(), [
+          "killed killed: passed without it, failed with it",
+          "no-code BROKEN: passed without it, not run with it",
+          "survives SURVIVED: passed without it, passed with it"
+        ])
+        assert.deepStrictEqual(Mutants.sources(at), sources)
+        assert.deepStrictEqual(Fs.readdirSync(temporary), [])
+      } finally {
+        if (TMPDIR === undefined) delete process.env.TMPDIR
+        else process.env.TMPDIR = TMPDIR
+        Fs.rmSync(temporary, { recursive: true })
+        Fs.rmSync(at, { recursive: true })
+      }
     }
-  })
+  )
 
   it("the run of all mutants counts a test that never ends as killed, ends its worker, and goes on", {
     timeout: 120_000

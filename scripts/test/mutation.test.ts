@@ -94,7 +94,7 @@ describe("The page docs/mutation.md", () => {
     }
   })
 
-  it("the mutation runs name tests that exist", () => {
+  it("each run of the mutation test names tests that exist", () => {
     for (const glob of Mutation.testsOf(Mutation.changedFiles(root))) {
       assert.isAbove(Fs.globSync(glob, { cwd: root }).length, 0, glob)
     }

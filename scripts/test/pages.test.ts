@@ -82,7 +82,7 @@ describe("The page docs/README.md", () => {
     assert.deepStrictEqual(Pages.unlisted(pages), [])
   })
 
-  it("the check of docs/README.md reports a page in no group, and one in two groups", () => {
+  it("the check of docs/README.md reports a page in no group, and a page in two groups", () => {
     const index =
       "# All\n\n## Tutorials\n\n- [A](a.md): first.\n\n## Reference\n\n- [A](a.md): again.\n- [C](c): all of c.\n"
     assert.deepStrictEqual(unlisted(index, "docs/a.md", "docs/b.md", "docs/c/d.md"), [

@@ -13,7 +13,7 @@ describe("The guarantees of docs/semantics.md", () => {
   it("each guarantee of docs/semantics.md has a test, and each guarantee that a test names exists", () =>
     assert.deepStrictEqual(problems(Fs.readFileSync(Path.join(root, document), "utf8"), read(root)), []))
 
-  it("the check of docs/semantics.md reports a guarantee without a test, a missing guarantee, and one out of order", () => {
+  it("the check of docs/semantics.md reports a guarantee without a test, a missing guarantee, and a guarantee out of order", () => {
     const text = `- **G1** one\n- **G3** three\n\n${table}`
     const titles = [...rows, "26.1 rows 16 and 17: a", "G1, D2: shown", `${"G"}9: not there`, "not before a colon G3"]
     assert.deepStrictEqual(problems(text, [{ file, titles }]), [

@@ -44,18 +44,18 @@ import type { ChildActor } from "./internal/supervision/ChildActor.ts"
 import { type Job, Nursery, type Raises } from "./internal/supervision/Nursery.ts"
 import * as StartChild from "./internal/supervision/StartChild.ts"
 
-// ---- defining what an actor can do ----------------------------------------------------------------------------------
+// ---- functions that define what actors do ---------------------------------------------------------------------------
 export { serveFrom, Service } from "./internal/api/Service.ts"
 export { endpoint, fn, stream, streamEndpoint } from "./internal/contract/Call.ts"
 export { dialog, dialogEndpoint } from "./internal/contract/DialogCall.ts"
 
-// ---- owning and reaching actors -------------------------------------------------------------------------------------
+// ---- functions that own and reach actors ----------------------------------------------------------------------------
 export { launch, openTest } from "./internal/api/Compose.ts"
 export { parent, portal, ref, root, self } from "./internal/api/Refs.ts"
 export { rpcClient } from "./internal/api/RpcClients.ts"
 export { nursery } from "./internal/supervision/Nursery.ts"
 
-// ---- errors and cancellation ----------------------------------------------------------------------------------------
+// ---- functions for errors and for cancellation ----------------------------------------------------------------------
 export { isActorError } from "./internal/errors/ActorError.ts"
 export { cancelledBy } from "./internal/errors/CancelledBy.ts"
 export { exit } from "./internal/local/Ends.ts"
@@ -91,14 +91,14 @@ export interface StartOptions<X extends ReadonlyArray<unknown>> extends SpawnOpt
    */
   readonly unique?: boolean | undefined
   /**
-   * The trees that can find the actor, when trees see each other (`Discovery.layerShared`): its own tree, those of its
-   * host, or everyone. A `unique` name is unique among all trees that can find the actor. The default is the option
-   * `listed` of that Layer, which is `everyone` by default.
+   * The trees that can find the actor, if trees share names (`Discovery.layerShared`): the actor's own tree, the trees
+   * of its host, or all trees. A `unique` name is unique among all trees that can find the actor. The default of an
+   * actor's `listed` is the option `listed` of `Discovery.layerShared`, which is `everyone` by default.
    */
   readonly listed?: Listing | undefined
 }
 
-/** The part of an actor's start that is the same for every kind of owner. */
+/** Starts a child of the calling actor, which is the same work for every kind of owner. */
 const startChild = (
   local: LocalActor,
   name: string,
@@ -135,7 +135,8 @@ const portalOfAny = (
 
 /**
  * Starts an actor in the nursery of the context. The start of the actor resolves when the actor is ready to serve, and
- * otherwise fails with `SpawnFailed` or `NameTaken`. The nursery fails if the actor is lost later.
+ * otherwise fails with `SpawnFailed` or `NameTaken`. The nursery of an actor fails if the actor is lost after its
+ * start.
  *
  * The nursery cancels the actor when the body of the nursery returns. With `await: true` the nursery waits for the
  * actor instead: the actor must end by itself or be cancelled through its portal.
@@ -173,17 +174,18 @@ export const start: {
   )
 
 /**
- * A nursery that began to close while the actor was starting has not told the actor to end, so the start of the actor
- * discards it.
+ * If a nursery began to close while an actor was starting, the nursery has not told the actor to end, so the actor's
+ * start ends the actor.
  */
 const ownedOrGone = (open: boolean, child: ChildActor): Effect.Effect<void> => open ? Effect.void : child.discard
 
 /**
  * Starts an actor in the Scope of the context. The start of the actor resolves when the actor is ready to serve, and
- * the actor ends when the Scope closes. Fails with `SpawnFailed` or `NameTaken` if the actor does not start.
+ * the actor ends when the Scope closes. `startScoped` fails with `SpawnFailed` or `NameTaken` if the actor does not
+ * start.
  *
- * The death of the actor interrupts no fiber: calls to the actor fail with `ActorLost`, and `portal.wait` returns its
- * exit. A death that no call and no wait has seen is logged when the Scope closes.
+ * The death of an actor in a Scope interrupts no fiber: calls to the actor fail with `ActorLost`, and `portal.wait`
+ * returns the actor's exit. An actor's death that no call and no wait has seen is logged when the actor's Scope closes.
  *
  * @example
  * ```ts
@@ -228,11 +230,12 @@ export const startScoped: {
     })
   )
 
-/** A call together with its definition, which can run it. */
+/** A call together with the definition of its endpoint, whose handler can run the call. */
 type OwnCall = Call<AnyEndpoint> & { readonly definition: AnyImplemented }
 
 /**
- * Starts an actor for one purpose, and ends the actor whatever the result is; an interruption ends the actor at once.
+ * Starts an actor that only `use` needs, and ends the actor whatever the result of `use` is. An interruption of the
+ * caller ends the actor at once.
  */
 const inOwnActor = <A>(
   local: LocalActor,
@@ -258,8 +261,8 @@ const inOwnActor = <A>(
  * Runs a call in an actor of its own: starts the actor, waits for the answer, and ends the actor. Interrupting the call
  * interrupts the far fiber and waits for its finalizers, bounded by the shutdown ladder.
  *
- * Fails with the error of the endpoint, or with an `ActorError`. `name` is the name of the actor, which defaults to the
- * name of the endpoint.
+ * `runInActor` fails with the error of the call's endpoint, or with an `ActorError`. The option `name` is the name of
+ * the actor, which defaults to the name of the call's endpoint.
  *
  * @example
  * ```ts
@@ -279,9 +282,9 @@ export const runInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint> 
   }) as Effect.Effect<Success<C>, Failure<C> | ActorError, ActorRuntime>
 
 /**
- * Reads a stream from an actor of its own, which lives as long as the stream is read. `name` is the name of the actor
- * (default: the name of the endpoint), and `receiver` decides about items that do not match, which otherwise fail the
- * stream.
+ * Reads a stream from an actor of its own, which lives as long as the stream is read. The option `name` is the name of
+ * the actor (default: the name of the endpoint). The option `receiver` decides about items that do not match the
+ * stream's schema, which otherwise fail the stream.
  *
  * @example
  * ```ts
@@ -319,8 +322,8 @@ export const streamInActor = <C extends StreamCall<any, any, any, AnyStreamEndpo
  */
 export interface Running<out A, out E> {
   /**
-   * The answer of the job. A job that fails also fails its nursery, even if the program catches the failure of
-   * `result`.
+   * The answer of the call that the job runs. A job that fails also fails its nursery, even if the program catches the
+   * failure of `result`.
    */
   readonly result: Effect.Effect<A, E | ActorError>
   /** Waits for the end of the job, and never fails. */
@@ -330,8 +333,8 @@ export interface Running<out A, out E> {
 }
 
 /**
- * Runs a call in an actor of its own, in the background. The nursery waits for the job before it ends, and a failure of
- * the job is a typed failure of the nursery.
+ * Runs a call in an actor of its own, in the background. A nursery waits for its jobs before the nursery ends, and a
+ * failure of a job is a typed failure of the nursery.
  *
  * @example
  * ```ts
@@ -362,8 +365,8 @@ export const forkInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint>
         const end = (reason: string) => endAsOwner(local, child, reason)
         const work = Effect.onExit(Caller.run(channel, local.env, call as OwnCall, () => child.gone), (exit) => {
           const tell = () => void Deferred.doneUnsafe(result, exit)
-          // The nursery learns of the failure before the actor is gone, so that all its other actors end in parallel
-          // with the actor of the failed job.
+          // A nursery learns of a job's failure before the job's actor is gone, so that all actors of the nursery end
+          // in parallel.
           if (Exit.isFailure(exit)) inside.jobFailed(job, exit.cause, tell)
           else tell()
           return Effect.andThen(end("done"), Effect.sync(() => inside.jobEnded(job)))
@@ -417,8 +420,8 @@ export const statistics: Effect.Effect<ActorSnapshot, never, ActorRuntime> = Eff
 )
 
 /**
- * Events of the calling actor and of its children, from the moment the stream is read. The stream of events never ends
- * by itself.
+ * A stream of the events of the calling actor and of its children, from the moment the stream is read. The stream of
+ * events never ends by itself.
  *
  * @example
  * ```ts
@@ -441,8 +444,8 @@ export const events: Stream.Stream<ActorEvent, never, ActorRuntime> = Stream.unw
 )
 
 /**
- * Turns every `ActorError` into a defect, and keeps the endpoint's own errors. A handler that calls another actor needs
- * `orDie`, because `ActorError` is not part of the handler's own contract.
+ * Turns every `ActorError` of an effect into a defect, and keeps the effect's other errors. A handler that calls
+ * another actor needs `orDie`, because `ActorError` is not part of the handler's own contract.
  *
  * @example
  * ```ts
@@ -462,8 +465,9 @@ export const orDie = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E
  * Bounds an effect as `Effect.timeout` does, which fails with `TimeoutError` when the time is up. A duration that is a
  * number counts milliseconds.
  *
- * Every call inside the effect carries the remaining time, so an actor three hops away knows its deadline
- * (`Timeouts.Deadline`). An earlier deadline around the effect stays in force.
+ * Every call inside the effect of `Actor.timeout` carries the remaining time, so an actor three hops away knows its
+ * deadline (`Timeouts.Deadline`). A deadline that is already in force stays in force if it passes before the new
+ * deadline.
  *
  * @example
  * ```ts

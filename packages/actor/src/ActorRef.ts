@@ -1,5 +1,5 @@
 /**
- * A reference says as data where an actor is, and can cross in a payload, where a portal cannot. A reference grants
+ * A reference says as data where an actor is; a payload can contain a reference, but no portal. A reference grants
  * nothing: its holder can call only the endpoints that the actor exposes. `Actor.ref` is the schema of a reference,
  * `Actor.portal` opens a portal with a reference, and `Actor.self` makes a reference to the calling actor.
  *

@@ -1,7 +1,7 @@
 /**
  * The environment of an actor program, as one service: the identity of the actor, and the means to start other actors.
- * `layer` makes the service from a transport, a discovery and a spawner; `NodeActor.layer` and `MemoryActor.layer` do
- * the same with defaults. Every actor provides the service of its runtime to its handlers.
+ * `ActorRuntime.layer` makes the service from a transport, a discovery and a spawner, for which `NodeActor.layer` and
+ * `MemoryActor.layer` supply defaults. Every actor provides the service `ActorRuntime` to its handlers.
  *
  * @since 0.1.0
  */

@@ -1,6 +1,6 @@
 /**
- * Layers that every actor of a tree builds around its handlers: telemetry, configuration, references. Ambient Layers
- * are an option of the runtime.
+ * Layers that every actor of a tree builds around its handlers, for telemetry, configuration or values of Effect's
+ * references. Ambient Layers are an option of the runtime.
  *
  * @since 0.1.0
  */

@@ -1,9 +1,10 @@
 /**
- * Finds actors by name: `Registry` asks the Discovery from every actor, and parents report their children to it.
+ * Finds actors by name: the functions of `Registry` ask the tree's Discovery from every actor, and parents report their
+ * children to the Discovery.
  *
- * The default Discovery is the tree's own registrar (`layerTree`). A program supplies another Discovery by a Layer,
- * which wraps or follows the tree's own registrar: the registrar still decides about the names of its tree. A Discovery
- * lives only in the root, and actors ask the root.
+ * The default Discovery is the tree's own registrar (`layerTree`). A Discovery that a program supplies by a Layer uses
+ * the tree's own registrar, which still decides about the names of its tree. A Discovery lives only in the root, and
+ * actors ask the root for names.
  *
  * @since 0.1.0
  */

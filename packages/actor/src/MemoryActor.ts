@@ -50,7 +50,10 @@ const find = (request: SpawnRequest) => (exposed: ReadonlyArray<Exposed>): Reado
     return found
   })
 
-/** The exit code of an actor in memory that SIGTERM has ended: the exit code of a process that SIGTERM has ended. */
+/**
+ * The exit code of an actor in memory that SIGTERM has ended, which is also the exit code of a process that SIGTERM has
+ * ended.
+ */
 const terminatedCode = 143
 
 class MemoryProcess implements ProcessHandle {
@@ -101,7 +104,7 @@ class MemoryProcess implements ProcessHandle {
   private observe(fiber: Fiber.Fiber<ChildMain.Ended>): void {
     this.fiber = fiber
     fiber.addObserver((exit) => {
-      // The actor's last word is still on its way, so the actor's end of the connection closes after the last word. A
+      // An actor in memory closes its end of the connection only after its last word, which may still be on its way. A
       // killed actor sends and receives nothing more: its handlers are interrupted, and no new handler starts.
       if (this.killed === undefined) this.far.end()
       else this.far.destroy()
@@ -117,14 +120,16 @@ class MemoryProcess implements ProcessHandle {
     this.tellExit()
   }
 
-  /** Reports the exit when all words of the actor have been read, as for a process. */
+  /**
+   * Reports the exit of an actor in memory when all words of the actor have been read, as a process's exit is reported.
+   */
   private tellExit(): void {
     const { exit, reading } = this
     if (exit !== undefined && reading !== "open") this.parent.later(() => this.exits.wake(exit), this)
   }
 
-  // The functions of a handle are its own properties, because a program's spawner may copy the handle and replace some
-  // functions.
+  // The functions of a process handle are its own properties, because a program's spawner may copy the handle and
+  // replace some functions.
   readonly whenExited = (callback: (exit: ProcessExit) => void): void => {
     if (this.exit !== undefined && this.reading !== "open") callback(this.exit)
     else this.exits.add(callback)
@@ -135,7 +140,7 @@ class MemoryProcess implements ProcessHandle {
   readonly signal = (signal: "SIGTERM" | "SIGKILL"): void => {
     if (signal === "SIGTERM") return this.turn.enter(() => this.leave?.(signal, terminatedCode))
     this.killed ??= signal
-    // The connection is cut when the process has ended, so no later word of the actor is read.
+    // The connection of a killed actor is cut before its finalizers run, so no later word of the actor is read.
     if (!this.turn.exit()) this.far.destroy()
     this.turn.enter(() => this.fiber?.interruptUnsafe())
     // A kill does not wait for finalizers, because a finalizer that never ends would keep the actor for ever.
@@ -149,7 +154,7 @@ class MemoryProcess implements ProcessHandle {
 const firstPid = 10_000_000
 
 /**
- * A function between every parent of the tree and its actors, for tests: the parent uses its result instead of
+ * A function of a test that changes the process handle of each child: the parent uses the function's result instead of
  * `process`.
  *
  * @category models
@@ -158,7 +163,8 @@ const firstPid = 10_000_000
 export type Between = (process: ProcessHandle) => ProcessHandle
 
 /**
- * A function between actors that dial each other, for tests: the whole tree uses its result instead of `transport`.
+ * A function of a test that changes the transport between actors that dial each other: the whole tree uses the
+ * function's result instead of `transport`.
  *
  * @category models
  * @since 0.1.0
@@ -175,8 +181,8 @@ export interface Options extends RootOptions {
   readonly between?: Between | undefined
   readonly betweenPeers?: BetweenPeers | undefined
   /**
-   * The way in which members prove themselves to each other. By default members need no proof, because no other process
-   * can dial an actor in memory.
+   * The way in which the members of a tree prove to each other that they belong to the tree. By default the members of
+   * a tree in memory need no proof, because no other process can dial an actor in memory.
    */
   readonly authenticator?: NativeControl["authenticator"]
 }
@@ -222,7 +228,7 @@ const proofOf = (
     return Effect.fail(new RuntimeLayerError({ what: "transport", key, module, step: "layer", reason }))
   })
 
-/** Starts actors as fibers of the calling program; each actor builds its platform from the plans. */
+/** Starts actors as fibers of the calling program; each actor builds its platform from the plans of its tree. */
 const makeSpawner = (
   plans: Plans,
   native: NativeControl["authenticator"],
@@ -285,7 +291,7 @@ const layerOf = (options: Options): Layer.Layer<ActorRuntime, RuntimeLayerError>
   Layer.unwrap(Effect.map(Effect.context<never>(), (context) => {
     const given = Context.getOption(context, Transport)
     const transport = Option.getOrElse(given, () => memoryTransport(options.betweenPeers))
-    // The program's own spawner wraps the spawner in memory, and the platform's spawner is not used.
+    // A spawner of the program wraps the spawner in memory, and the platform's own spawner is not used.
     const plan = Option.getOrUndefined(Context.getOption(context, Spawner))?.plan
     const plans: Plans = {
       ambient: ambientsOf(options),
@@ -306,10 +312,10 @@ const layerOf = (options: Options): Layer.Layer<ActorRuntime, RuntimeLayerError>
   }))
 
 /**
- * The runtime of a root whose actors live in this process: `MemoryActor.layer`, or
- * `MemoryActor.layer({ name: "shop" })`. A Transport or a Discovery in the context is used; without them the tree
- * exists only in memory. Of a Spawner in the context only the wrapper is used that a program wrote with
- * `Spawner.portable`: the wrapper is put around the spawner in memory, and no process is started.
+ * The runtime of a root whose actors are fibers of the calling process, such as `MemoryActor.layer({ name: "shop" })`.
+ * The runtime of `MemoryActor.layer` uses a Transport or a Discovery from the context, and keeps the whole tree in
+ * memory without them. From a Spawner in the context `MemoryActor.layer` uses only the wrapper that a program wrote
+ * with `Spawner.portable`. The wrapper of a program is put around the spawner in memory, and no process is started.
  *
  * @example
  * ```ts

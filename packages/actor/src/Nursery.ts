@@ -1,7 +1,7 @@
 /**
  * A nursery is a region that owns the actors started in it. One failure ends all actors of the region, and the region
  * ends only after every process is reaped. `Actor.nursery` opens a nursery; `Actor.start` and `Actor.forkInActor` need
- * one in their context.
+ * a nursery in their context.
  *
  * @since 0.1.0
  */

@@ -4,7 +4,8 @@
  *
  * `stream.receiving(receiver)` puts a receiver in force on a stream until the Scope closes, as `narrow` does with a
  * schema; the innermost receiver decides. `portal.stream(call, { receiver })` gives a receiver to a one-way stream. A
- * receiver does not decide about a first value or a result: these fail their dialog if they do not match.
+ * receiver does not decide about a first value or a result: these values fail their dialog if they do not match their
+ * schema.
  *
  * @since 0.1.0
  */

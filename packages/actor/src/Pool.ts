@@ -51,14 +51,14 @@ export type { PoolOptions, Recycle, Size } from "./internal/pool/Settings.ts"
 type AnyImplemented = Implemented<AnyEndpoint>
 
 /**
- * The options of one task.
+ * The options of one task of a pool.
  *
  * @category models
  * @since 0.1.0
  */
 export interface TaskOptions {
   /**
-   * The time that a task may take, including the task's wait for a worker. At the deadline the caller of the task
+   * The time that a task may take, including the task's wait for a worker. At the deadline of a task its caller
    * continues with `TaskTimeout`, whatever the worker does. A worker that does not let go of the overdue task is
    * replaced. A task has no deadline by default.
    */
@@ -76,20 +76,20 @@ export interface TaskOptions {
 }
 
 /**
- * The options of the tasks for many items.
+ * The options of a pool's `map`, which runs one task for each item.
  *
  * @category models
  * @since 0.1.0
  */
 export interface MapOptions<in I> extends Omit<TaskOptions, "key"> {
   /**
-   * True when the answers of a map come in the order of their items. If false, each answer comes when its task is
-   * completed. Default: true.
+   * True when the answers of a map come in the order of their items. If `ordered` is false, each answer comes when its
+   * task is completed. Default: true.
    */
   readonly ordered?: boolean | undefined
   /**
-   * The number of tasks of a map that run at the same time. The default is the number of tasks for which all workers
-   * have room.
+   * The number of tasks of a map that run at the same time. By default a map runs as many tasks at the same time as all
+   * workers have room for.
    */
   readonly concurrency?: number | undefined
   /** Returns, for an item of a map, the key of the item's task. */
@@ -111,7 +111,7 @@ export interface Pool<in X> {
   readonly name: string
   /**
    * Runs a call on a worker. Interrupting the call interrupts the far fiber and waits for its finalizers, no longer
-   * than `letGo`.
+   * than the pool's option `letGo`.
    */
   readonly run: <C extends Call<Extract<EndpointsOf<X>, AnyCallEndpoint>> | Misused<C, "call", "portal">>(
     call: C,
@@ -122,7 +122,7 @@ export interface Pool<in X> {
     call: C,
     options?: Pick<TaskOptions, "key"> & Pick<StreamOptions, "window">
   ) => Stream.Stream<Success<C>, Failure<C> | ActorError | PoolFull>
-  /** Opens a dialog with a worker; the dialog is a task of the worker until the body has ended. */
+  /** Opens a dialog with a worker; the dialog is a task of the worker until the dialog's body has ended. */
   readonly open: <
     C extends Call<Extract<EndpointsOf<X>, AnyDialogEndpoint>> | Misused<C, "dialog", "portal">,
     B,
@@ -140,8 +140,8 @@ export interface Pool<in X> {
   ) => Effect.Effect<A, E | ActorError | PoolFull | TaskTimeout, R>
   /**
    * Runs a call for each item; as many of these calls run at the same time as the workers have room for. The tasks of a
-   * map may wait even when the queue is full, because the stream reads no more items than it works on. The first
-   * failure of a task fails the stream.
+   * map may wait even when the queue is full, because a map reads no more items than it works on. The first task of a
+   * map that fails also fails the map's stream of answers.
    */
   readonly map: <
     I,
@@ -156,8 +156,9 @@ export interface Pool<in X> {
   /** A snapshot of the pool: workers, tasks, durations, and the replaced workers by reason. */
   readonly statistics: Effect.Effect<Snapshot.PoolSnapshot>
   /**
-   * Accepts no more tasks, and waits until the accepted tasks are over and the workers are gone. The tasks that remain
-   * after `within` are interrupted. The drain of a pool waits without a limit by default.
+   * Makes the pool accept no more tasks, and waits until the accepted tasks are over and the workers are gone. A drain
+   * with the option `within` interrupts the tasks that are not over within this time. The drain of a pool waits without
+   * a limit by default.
    */
   readonly drain: (within?: Duration.Input) => Effect.Effect<void>
 }
@@ -292,8 +293,8 @@ const makePool = (
 
 /**
  * Makes a pool in the Scope of the context. `make` returns the pool when its first workers are ready, and fails if one
- * of these workers does not start. The workers end when the Scope closes, and tasks that still wait for a worker fail
- * with `ActorUnreachable`.
+ * of these workers does not start. The workers of a pool end when its Scope closes, and tasks that still wait for a
+ * worker fail with `ActorUnreachable`.
  *
  * The workers of a pool are called `name-1`, `name-2` and so on; `name` defaults to the name of the first endpoint.
  *
@@ -353,8 +354,8 @@ export interface PoolClass<in out Self, Name extends string, X, out Uses> extend
   new(_: never): Context.ServiceClass.Shape<Name, Pool<X>>
   readonly key: Name
   /**
-   * The Layer of the pool: `Hashing.layer`, or with other limits `Hashing.layer({ size: 8 })`. `Hashing.layer` is one
-   * value, so a graph that uses the Layer twice has one pool.
+   * The Layer of the pool, such as `Hashing.layer`, or `Hashing.layer({ size: 8 })` with other limits. `Hashing.layer`
+   * is one value, so a graph of Layers that uses it twice has one pool.
    */
   readonly layer: OptionalLayer<Partial<ServiceOptions>, Self, ActorError, ActorRuntime | Uses>
 }
@@ -404,8 +405,8 @@ export const Service = <Self>(): MakeService<Self> =>
 
 /**
  * Makes a client of an Effect RpcGroup over a pool whose Service serves the group: each request is a task of the pool
- * with the given options. The client is like that of `Actor.rpcClient`, but its requests may also fail with `PoolFull`
- * and `TaskTimeout`.
+ * with the given options. A client over a pool is like a client of `Actor.rpcClient`, but its requests may also fail
+ * with `PoolFull` and `TaskTimeout`.
  *
  * The handlers of a group are built once in each worker, and each worker sees the client as one client.
  *
@@ -429,8 +430,8 @@ export const rpcClient = <Self, Rpcs extends Rpc.Any>(
 > => overPool(pool.name, group, (body) => pool.use(body, options))
 
 /**
- * A pool for code without Effect. A promise of such a pool is rejected with the error itself, an instance of the
- * error's class.
+ * A pool for code without Effect. A promise of a `PromisePool` is rejected with the error of its task, which is an
+ * instance of the error's class.
  *
  * @category models
  * @since 0.1.0
@@ -438,8 +439,8 @@ export const rpcClient = <Self, Rpcs extends Rpc.Any>(
 export interface PromisePool<in X> {
   readonly "~furrow/PromisePool": (_: X) => void
   /**
-   * Runs a call on a worker of the pool. Aborting the signal interrupts the call; the promise is rejected with the
-   * signal's reason, once the worker has let go of the task.
+   * Runs a call on a worker of the pool. Aborting the `signal` of a call interrupts the call. The promise of the call
+   * is rejected with the signal's reason once the worker has let go of the task.
    */
   readonly run: <C extends Call<Extract<EndpointsOf<X>, AnyCallEndpoint>> | Misused<C, "call", "portal">>(
     call: C,
@@ -461,8 +462,8 @@ export interface PromisePool<in X> {
 }
 
 /**
- * Gives a pool in the form of promises and async iterables. The result uses the given pool with its clock and loggers,
- * and ends with the Scope of this pool.
+ * Gives a pool in the form of promises and async iterables. A pool of promises uses the clock and the loggers of the
+ * given pool, and ends with the Scope of this pool.
  *
  * @example
  * ```ts

@@ -3,8 +3,8 @@
  * moment it is ready until it ends. Names are shared unless an actor asks for a name of its own
  * (`Actor.start(name, { unique: true })`).
  *
- * The root serves the registry like any other Service. The registry only lists actors; a portal that it helps to open
- * has a connection between the two actors alone.
+ * The root serves the registry like any other Service. The registry only lists actors: each portal that the registry
+ * helps to open has a connection between its two actors alone.
  *
  * @since 0.1.0
  */
@@ -91,9 +91,9 @@ const open = (
   })
 
 /**
- * Opens a portal to the first of the entries that is the expected actor and is alive. `first` tries the entries one
- * after the other, because each attempt costs a connection. When no entry leads to a living actor, the result is the
- * reason why the actor of the first entry could not be reached.
+ * Opens a portal to the first actor of the registry entries that is alive and is what the search expects. `first` tries
+ * the registry entries one after the other, because each attempt costs a connection. When no registry entry leads to a
+ * living actor, `first` fails with the reason why the actor of the first entry was not reached.
  */
 const first = (
   local: LocalActor,
@@ -105,8 +105,8 @@ const first = (
     let failure: ActorError | undefined
     for (const entry of entries) {
       if (mismatch(entry, expected) !== undefined) {
-        // An actor of another Service may share the name, while a search by endpoints means exactly the actors of this
-        // name.
+        // A search by endpoints fails at an actor without these endpoints, while a search for a Service passes over
+        // actors of other Services.
         if (isExposed(expected)) failure ??= wrongEndpointError(entry, expected)
         continue
       }
@@ -121,8 +121,8 @@ const first = (
  * Finds an actor by name: a portal to the actor that has the name now, or none. Of several actors with the name, the
  * search finds the actor that became ready last.
  *
- * A Service is found by its class, and by default under its own key. Other actors are found by the endpoints that they
- * should expose: the search fails with `EndpointUnknown` if the actor of that name does not expose them.
+ * A Service is found by its class, and by default under its own key. An actor without a Service is found by the
+ * endpoints that it should expose: the search fails with `EndpointUnknown` if the actor does not expose them.
  *
  * @example
  * ```ts
@@ -163,7 +163,7 @@ const mostTried = 8
 
 /**
  * Waits until an actor has the name, no longer than `within` (default: for ever), and returns a portal to the actor as
- * `find` does. Fails with `ActorUnreachable` when `within` has passed.
+ * `find` does. `wait` fails with `ActorUnreachable` when the time `within` has passed.
  *
  * @example
  * ```ts
@@ -235,30 +235,32 @@ const waitBy = (
  * @since 0.1.0
  */
 export interface FindOrStartOptions extends Pick<SpawnOptions, "memoryLimit"> {
-  /** The name of the actor. The default name is the key of the actor's Service. */
+  /** The name of the shared actor. The default name of a shared actor is the key of its Service. */
   readonly name?: string | undefined
   /**
-   * The exits of the shared actor after which the actor is started again while it has a user. The default is
-   * `"permanent"`: all exits.
+   * The exits of the shared actor after which the actor is started again while it has a user. The default of the option
+   * `restart` is `"permanent"`: every exit starts the shared actor again.
    */
   readonly restart?: Restart | undefined
 }
 
 /**
- * Returns a portal to the shared actor of a Service and a name, which is started if no such actor exists. All actors
- * that ask at the same time get a portal to the same actor.
+ * Returns a portal to the shared actor of a Service and a name, which is started if no such actor exists. All callers
+ * that ask for one shared actor at the same time get portals to the same actor.
  *
- * The root of the tree owns the shared actor, whichever actor asks. The shared actor lives until the Scope of its last
- * user is closed, or that user has died. The Scope that closes last waits until the shared actor is gone, no longer
- * than `Timeouts.cancel`. A shared actor with users is started again when it dies, at most 3 times within 5 seconds.
- * Portals to a shared actor survive a restart as those of a supervisor do.
+ * The root of the tree owns the shared actor, whichever actor asks for the shared actor. The shared actor lives until
+ * the Scope of its last user is closed, or that user has died. When the Scope of a shared actor's last user closes, the
+ * closing waits until the shared actor is gone, no longer than `Timeouts.cancel`. A shared actor with users is started
+ * again when it dies, at most 3 times within 5 seconds. Portals to a shared actor survive a restart as portals to a
+ * supervised actor do.
  *
  * An actor of the same Service and name that another owner has started is also found. A shared actor that another owner
  * has started ends when this owner ends it.
  *
  * A failed start of a shared actor fails with the same error for all callers that wait for the actor, and the next
- * caller tries again. `NameTaken` says that an actor of another Service has the name. A Service that `uses` others
- * cannot be shared; its `build` can find them by `findOrStart`.
+ * caller tries again. The error `NameTaken` of `findOrStart` says that an actor of another Service has the name. A
+ * Service that `uses` other Services cannot be a shared actor; its `build` can find the other Services by
+ * `findOrStart`.
  *
  * @example
  * ```ts
@@ -298,8 +300,8 @@ export const findOrStart = <Self, Name extends string, Config>(
 const askAgainMillis = 50
 
 /**
- * Opens a portal to a shared actor, with a share that ends with the Scope. The root is asked again if the actor turns
- * out to be ending.
+ * Opens a portal to a shared actor, with a share that ends with the Scope. The root is asked for the actor again if the
+ * shared actor turns out to be ending.
  */
 const opened = (
   local: LocalActor,
@@ -315,7 +317,7 @@ const opened = (
       () => Scope.close(own, Exit.void)
     )
     if (Option.isSome(found)) return found.value
-    // The shared actor has just ended for good, so a share of the actor is useless.
+    // A share of a shared actor that has ended for good is useless, so `opened` gives the share back and asks again.
     yield* Scope.close(own, Exit.void)
     yield* directory.stale(ref.actor.uuid)
     yield* Effect.sleep(askAgainMillis)
@@ -334,8 +336,8 @@ const nobody = (
 
 /**
  * Returns the registry entry of the actor with this name, without connecting to the actor: a reference for
- * `Actor.portal`, and the endpoints that the actor exposes. Of several actors with the name, the entry is that of the
- * one that became ready last.
+ * `Actor.portal`, and the endpoints that the actor exposes. If several actors have the name, `query` returns the entry
+ * of the actor that became ready last.
  *
  * @example
  * ```ts
@@ -353,8 +355,8 @@ const firstOf = (directory: Directory, name: string) =>
   Effect.map(directory.list(name, 1), (entries) => Option.fromUndefinedOr(entries[0]))
 
 /**
- * Lists every ready actor, including the root, or every ready actor of one name. The actor that became ready last comes
- * first in the list.
+ * Lists every ready actor of the tree, including the root, or every ready actor of one name. The list of
+ * `Registry.list` begins with the actor that became ready last.
  *
  * @example
  * ```ts
@@ -402,7 +404,7 @@ export const watch = (
  * @since 0.2.0
  */
 export interface TreeRegistry {
-  /** The identity of the root of the other tree. */
+  /** The identity of the root of the tree that this registry describes. */
   readonly root: ActorId
   readonly find: typeof find
   readonly wait: typeof wait
@@ -412,13 +414,13 @@ export interface TreeRegistry {
 }
 
 /**
- * Returns the registry of the tree whose root listens at the given address, or at one of several addresses. The root of
- * the other tree needs no relation to this tree and no engine. The other root listens at a known place
- * (`NodeTransport.layerTls({ host, ports })`) from its start on (`listen: true`), and both trees have one secret
- * (`credentials`).
+ * Returns the registry of the tree whose root listens at the given address, or at one of several addresses. The root
+ * that `Registry.at` asks needs no relation to the calling actor's tree and no engine. A root that `Registry.at` can
+ * reach listens at a known place (`NodeTransport.layerTls({ host, ports })`) from its start on (`listen: true`). The
+ * tree that calls `Registry.at` and the tree that it asks have one secret (`credentials`).
  *
- * Fails with `ActorUnreachable` if no root with the same secret answers at the address within `Timeouts.connect`. The
- * registry of another tree leaves out actors that are listed only for their own tree.
+ * `Registry.at` fails with `ActorUnreachable` if no root with the same secret answers at the address within
+ * `Timeouts.connect`. The registry of another tree leaves out actors that are listed only for their own tree.
  *
  * @example
  * ```ts
@@ -449,8 +451,9 @@ export const at = (
   )
 
 /**
- * The addresses of the root of this tree, which `Registry.at` takes in another tree. The root begins to listen when its
- * addresses are first asked for. Fails with `ActorUnreachable` if the root cannot listen.
+ * The addresses of the root of this tree, which `Registry.at` takes in another tree. The root of a tree begins to
+ * listen when its addresses are first asked for. `Registry.addresses` fails with `ActorUnreachable` if the root cannot
+ * listen.
  *
  * @example
  * ```ts

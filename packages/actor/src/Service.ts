@@ -1,7 +1,7 @@
 /**
  * A Service is an actor as a Layer: the program has its contract, and its implementation is built only in the actor.
- * The actor lives as long as its Layer, and Layers compose actors. `Actor.Service` declares a Service, and the `serve`
- * of the class implements it.
+ * The actor of a Service lives as long as its Layer lives, and a graph of Layers composes actors. `Actor.Service`
+ * declares a Service, and the `serve` of the class implements it.
  *
  * @since 0.1.0
  */

@@ -1,9 +1,9 @@
 /**
- * The plan by which the actors of a tree are started, in the root and in every actor.
+ * The plan of a spawner, by which the root and every actor of a tree start actors.
  *
  * A platform supplies its own spawner (`NodeSpawner.layer` starts processes). A program may wrap the platform's spawner
- * with a spawner of its own (`Spawner.portable`), which sees every start and asks the `NativeSpawner` of its process to
- * carry the start out.
+ * with a spawner of its own (`Spawner.portable`), which sees every start. The program's spawner asks the
+ * `NativeSpawner` of its process to carry the start out.
  *
  * @since 0.1.0
  */

@@ -2,7 +2,7 @@
  * Traces, metrics and logs of a whole tree: ambient Layers over Effect's own exporters. Each actor sends its own spans
  * and metrics, and the root sends the logs of all actors, so nothing is sent twice.
  *
- * An actor loads an exporter only if its tree has one. In a tree without an exporter, calls make no spans.
+ * An actor loads an exporter only if its tree has an exporter. In a tree without an exporter, calls make no spans.
  *
  * @since 0.2.0
  */
@@ -37,8 +37,8 @@ export interface OtlpOptions {
    */
   readonly url: string
   /**
-   * Headers of each request, such as the key of a collector. Every actor of the tree gets these headers, and sends them
-   * to the collector. By default a request has no such headers.
+   * Headers of each request, such as the key of a collector. Every actor of the tree gets the option `headers`, and
+   * sends these headers to the collector. By default a request to the collector has no additional headers.
    */
   readonly headers?: { readonly [name: string]: string }
   /**
@@ -63,7 +63,7 @@ export interface OtlpOptions {
 
 /**
  * Sends the spans, metrics and logs of a tree to a collector, by OTLP over HTTP. Each actor is an instance of one OTLP
- * service, with its name and its path as attributes of the resource.
+ * service; the actor's name and path are attributes of its resource.
  *
  * A collector that does not answer causes no failure: the data for the collector are dropped, and the end of an actor
  * takes at most `shutdownMillis` longer. A killed actor loses the spans that it has not exported, those of its last
@@ -94,15 +94,15 @@ const DevToolsSettings = Schema.Struct({ url: Schema.optionalKey(Schema.String) 
  */
 export interface DevToolsOptions {
   /**
-   * The address of the developer tool's WebSocket. The default address is `ws://localhost:34437`, where Effect's
-   * extension for editors listens.
+   * The address of the developer tool's WebSocket. The default address of the developer tool is `ws://localhost:34437`,
+   * where Effect's extension for editors listens.
    */
   readonly url?: string
 }
 
 /**
  * Shows the spans and metrics of a tree in Effect's own developer tools. Each actor has its own connection to the
- * developer tools. The start of an actor takes a second longer if no developer tool listens at the address.
+ * developer tools. The start of an actor takes a second longer if no developer tool listens at the given address.
  *
  * @example
  * ```ts

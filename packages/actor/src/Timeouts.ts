@@ -1,6 +1,6 @@
 /**
- * Every timeout of the runtime: how long a start, a cancel, a cleanup or a kill may take. `provide` sets some timeouts
- * for an effect and every actor that it starts; actors inherit the timeouts of their starter.
+ * Every timeout of the runtime: how long a start, a cancel, a cleanup or a kill may take. `Timeouts.provide` sets some
+ * timeouts for an effect and for every actor that the effect starts; actors inherit the timeouts of their starter.
  *
  * @since 0.1.0
  */

@@ -1,6 +1,6 @@
 /**
  * A topic is an actor that passes published messages on to its subscribers. A topic is a Service: it lives as long as
- * its Layer, actors that publish or subscribe `use` it, and a supervisor can restart it.
+ * its Layer lives, actors that publish or subscribe `use` it, and a supervisor can restart it.
  *
  * The publisher of a message encodes the message once, and the topic's actor passes the bytes on. Messages of one key
  * reach every subscriber in the order in which they were published.
@@ -27,9 +27,8 @@ export type { Overflow } from "./internal/topic/Hub.ts"
  * An element of a subscription: a message, or a notice that messages are missing.
  *
  * - `Message` is a published message with its key
- * - `Dropped` is the number of messages that the subscriber lost at this point, because the subscriber was too slow
- * - `Gap` means that the topic's actor was lost or replaced at this point, and that an unknown number of messages may
- *   be missing
+ * - `Dropped` is the number of messages that a slow subscriber lost at this point of the stream
+ * - `Gap` means that the topic's actor was lost or replaced, so that an unknown number of messages may be missing
  *
  * @category models
  * @since 0.1.0
@@ -46,7 +45,7 @@ export type Element<A, K extends string = string> =
  * @since 0.1.0
  */
 export interface Options<S extends Endpoint.Wire, K extends string> {
-  /** The module that exports the result of the topic's `serve`, as `import.meta.url`. */
+  /** The `import.meta.url` of the module that exports the result of the topic's `serve`. */
   readonly module: string
   /** The schema of the topic's messages. */
   readonly message: S
@@ -109,8 +108,8 @@ export interface TopicClass<in out Self, Name extends string, A, K extends strin
    */
   readonly publish: (message: A) => Effect.Effect<void, ActorError, Self>
   /**
-   * Publishes several messages to the topic in one call. A message that a slow subscriber delays also delays the
-   * messages behind it.
+   * Publishes several messages to the topic in one call. If a slow subscriber delays a message of `publishAll`, all
+   * later messages of the call are delayed as well.
    */
   readonly publishAll: (messages: Iterable<A>) => Effect.Effect<void, ActorError, Self>
   /**
@@ -131,12 +130,13 @@ export interface TopicClass<in out Self, Name extends string, A, K extends strin
 }
 
 /**
- * The number of losses in a row, without a subscription in between, after which a subscriber fails. A subscriber fails
- * at more losses, because restarts of the topic do not explain them.
+ * The number of times in a row that a subscriber may lose the topic's actor without a new subscription in between. A
+ * subscriber that loses the topic's actor more than `maxLosses` times in a row fails, because restarts of the topic do
+ * not explain more losses.
  */
 const maxLosses = 3
 
-/** True when the topic's actor has ended, and a successor may come. */
+/** True for an error which says that the topic's actor has ended, so that a successor may come. */
 const isLoss = (error: ActorError): boolean =>
   error._tag === "ActorLost" || error._tag === "ContextCancelled" && error.ending ||
   error._tag === "ChannelClosed" || error._tag === "RemoteActorError" && error.ending
@@ -215,8 +215,8 @@ const follow = <A, K extends string>(
     }
     const attempt = Effect.sync(() => {
       stands = false
-      // The subscriber asks the successor of the topic's actor for the messages that this successor has kept, because
-      // the subscriber has not read these messages.
+      // A subscriber asks the successor of the topic's actor for the messages that this successor has kept, because the
+      // subscriber has not read these messages.
       const call = Broker.subscribe({ keys: keys ?? null, overflow, replay: isFirst ? replay : kept } as never)
       return (portal.stream(call as never, { window: { items: window } }) as Stream.Stream<Broker.Item, ActorError>)
         .pipe(

@@ -8,7 +8,7 @@
 export * as Actor from "./Actor.ts"
 export * as Endpoint from "./Endpoint.ts"
 
-// ---- owning actors, and talking to them
+// ---- modules to own actors, and to talk to them
 export * as Dialog from "./Dialog.ts"
 export * as Nursery from "./Nursery.ts"
 export * as PayloadReceiver from "./PayloadReceiver.ts"
@@ -18,7 +18,7 @@ export * as Service from "./Service.ts"
 export * as Supervisor from "./Supervisor.ts"
 export * as Topic from "./Topic.ts"
 
-// ---- failures, bounds, events and statistics
+// ---- modules for failures, bounds, events and statistics
 export * as ActorError from "./ActorError.ts"
 export * as ActorEvent from "./ActorEvent.ts"
 export * as Timeouts from "./Timeouts.ts"
@@ -27,7 +27,7 @@ export * as Timeouts from "./Timeouts.ts"
 export * as ActorRef from "./ActorRef.ts"
 export * as Registry from "./Registry.ts"
 
-// ---- the platform of a tree
+// ---- modules for the platform of a tree
 export * as ActorRuntime from "./ActorRuntime.ts"
 export * as Ambient from "./Ambient.ts"
 export * as Credentials from "./Credentials.ts"

@@ -19,7 +19,7 @@ const read = (portal: Actor.Portal<typeof oneByOne>, call: ReturnType<typeof one
   })
 
 describe("A stream whose source emits one item at a time", () => {
-  it.effect("single items of a stream are sent in chunks, in order", () =>
+  it.effect("a stream sends items that its source emits one at a time in chunks, and in order", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [oneByOne] })
       const { received } = (yield* frank.statistics).channel

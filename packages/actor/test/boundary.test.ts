@@ -92,7 +92,7 @@ describe("The checks of payloads on both sides of a connection", () => {
       assert.strictEqual(yield* frank.run(times({ n: 2 })), 4)
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a call that runs in its own process does not check its result, because no codec runs", () =>
+  it.effect("a call that runs in the caller's own process does not check its result, because no codec runs", () =>
     Effect.gen(function*() {
       const answer: unknown = yield* lie()
       assert.strictEqual(answer, "ten")

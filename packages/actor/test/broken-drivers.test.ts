@@ -65,7 +65,7 @@ describe("A spawner that breaks its duties", () => {
     "that answers with nonsense": [() => Effect.succeed({ pid: 4 }), /the spawner answered with no handle/]
   }
   for (const [title, [does, expected]] of Object.entries(ways)) {
-    it.live(`${title} is SpawnFailed at the step process`, () =>
+    it.live(`a spawner ${title} fails the start of an actor with SpawnFailed at the step \`process\``, () =>
       Effect.gen(function*() {
         answer = does
         assert.match(yield* messageOf(start, around), expected)
@@ -95,7 +95,7 @@ export const unbuildable = Actor.fn("unbuildable", {
   layer: Layer.effectDiscard(Effect.die(new Error("no configuration")))
 })(() => Effect.void)
 
-it.live("a failed start carries the last lines of stderr, even lines that were read after the failure", () =>
+it.live("a failed start of an actor carries the last lines of stderr, even lines that were read after the failure", () =>
   inTime(Effect.gen(function*() {
     const layer = MemoryActor.layer.pipe(Layer.provide(Reading.pipe(Layer.provide(native))))
     const error = yield* Effect.flip(Effect.provide(Actor.runInActor(unbuildable()), layer))
@@ -127,14 +127,14 @@ describe("A transport that breaks its duties", () => {
     "whose dials throws": [{ dials: thrown }, /a transport threw when asked whether it dials: out of luck/]
   }
   for (const [title, [change, expected]] of Object.entries(ways)) {
-    it.live(`a transport ${title} fails each dial with its reason`, () =>
+    it.live(`a transport ${title} fails each dial with an error that names the reason`, () =>
       inTime(Effect.gen(function*() {
         doing = change
         assert.match(yield* Effect.provide(call, layer), expected)
       })))
   }
 
-  it.live("a transport that cannot remove what an actor left delays the end of no actor", () =>
+  it.live("a transport that throws while it cleans up after an actor does not delay the end of any actor", () =>
     inTime(Effect.gen(function*() {
       doing = { forget: thrown }
       assert.strictEqual(yield* Effect.provide(call, layer), "nowhere")
@@ -155,13 +155,13 @@ describe("A Discovery of a root that does not answer", () => {
     MemoryActor.layer.pipe(Layer.provide(Layer.succeed(Discovery.Discovery, { open })))
   const silent = /its Discovery did not answer within 300 ms \(Timeouts\.connect\)/
 
-  it.live("a claim that the root's Discovery never answers fails with ActorUnreachable", () =>
+  it.live("a claim of a name that the root's Discovery never answers fails with ActorUnreachable", () =>
     Effect.gen(function*() {
       const layer = over((below) => ({ ...below, claim: () => Effect.never }))
       assert.match(yield* messageOf(start, layer), silent)
     }))
 
-  it.live("a list that the root's Discovery never answers fails with ActorUnreachable", () =>
+  it.live("a Registry.list that the root's Discovery never answers fails with ActorUnreachable", () =>
     Effect.gen(function*() {
       const layer = over((below) => ({ ...below, list: () => Effect.never }))
       assert.match(yield* messageOf(Registry.list(), layer), silent)
@@ -173,7 +173,7 @@ describe("A Discovery of a root that does not answer", () => {
     "opens nothing": [() => Effect.succeed(undefined), /it opened no directory/]
   }
   for (const [title, [open, expected]] of Object.entries(ways)) {
-    it.live(`a driver whose open  ${title} is RuntimeLayerError`, () =>
+    it.live(`a Discovery whose \`open\` ${title} fails each use of the registry with RuntimeLayerError`, () =>
       Effect.gen(function*() {
         assert.match(yield* messageOf(Registry.list(), opening(open)), expected)
       }))
@@ -187,7 +187,7 @@ describe("An ambient Layer that cannot be built", () => {
       assert.match(message, /the ambient "failing" of .* cannot be built \(step: layer\): DbDown .*db1/)
     }))
 
-  it.live("an ambient Layer that is never built is reported by name within the timeout", () =>
+  it.live("an ambient Layer that is never built is reported by its name after Timeouts.spawn", () =>
     Effect.gen(function*() {
       const message = yield* messageOf(Registry.list(), MemoryActor.layer({ ambient: Silent }))
       assert.match(message, /the ambient "silent" of .*: it was not built within 300 ms: raise Timeouts\.spawn/)

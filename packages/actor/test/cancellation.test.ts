@@ -196,7 +196,7 @@ describe("The author and the reason of a cancel of an actor", () => {
       assert.deepInclude(yield* frank.wait, { _tag: "Cancelled", reason: "first", cleanup: [] })
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("26.1 row 6: a handler that interrupts itself ends its call as cancelled by itself", () =>
+  it.effect("26.1 row 6: a handler that interrupts itself fails its call with a cancellation whose author is the handler's actor", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(quits()))
       assert.instanceOf(error, ActorError.ContextCancelled)
@@ -245,7 +245,7 @@ describe("The author and the reason of a cancel of an actor", () => {
       assert.strictEqual(error.reason, "the budget is spent")
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("26.1 row 5 and 14: a cancellation that comes from an actor below keeps its author on its way up", () =>
+  it.effect("26.1 row 5 and 14: a cancellation that comes from a deeper actor keeps its author while callers pass it up", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.flip(Actor.runInActor(relay({ millis: 500 }))))

@@ -164,7 +164,7 @@ describe("The numbers of dialogs on one connection", () => {
 })
 
 describe("A peer whose words come late", () => {
-  it.effect("a word for an ended dialog is dropped, and a word for a dialog that never existed breaks a rule", () =>
+  it.effect("a word for an ended dialog is dropped, and a word for a dialog that never existed is a violation", () =>
     Effect.gen(function*() {
       const [left, right] = yield* crowded
       left.channel.forget(1)
@@ -206,7 +206,7 @@ describe("A peer whose words come late", () => {
 })
 
 describe("The end of a connection", () => {
-  it.effect("the end of a connection fails every open call once with ActorLost, even in the middle of a word", () =>
+  it.effect("the end of a connection fails every open call once with ActorLost, even if it splits a word", () =>
     Effect.gen(function*() {
       for (const rest of [nothing, framed(start(2)).subarray(0, 9)]) {
         const peer = raw(dialler("left"))
@@ -227,7 +227,7 @@ describe("The end of a connection", () => {
       }
     }))
 
-  it.effect("a connection that is closed behind a Bye ends with ChannelClosed on both sides, and queued words arrive", () =>
+  it.effect("a connection that is closed after a Bye ends with ChannelClosed on both sides, and queued words arrive", () =>
     Effect.gen(function*() {
       const [left, right] = yield* crowded
       left.channel.send({ _tag: "Bye", payload: new Uint8Array() })
@@ -275,8 +275,8 @@ describe("A peer that says Bye", () => {
   )
 })
 
-describe("Calls that cross a Bye", () => {
-  it.effect("G210: calls that the peer had not read before its Bye have not begun, and earlier calls may have", () =>
+describe("Calls that are on their way when the peer says Bye", () => {
+  it.effect("G210: calls that the peer had not read before its Bye have not begun, and earlier calls may have begun", () =>
     Effect.gen(function*() {
       const [left, right] = yield* crowded
       const how: Farewell["how"] = { _tag: "Cancelled", by: idOf("boss"), reason: "replaced" }
@@ -383,7 +383,7 @@ describe("The handshake of a channel", () => {
       assert.strictEqual(peer.end.closed?._tag, "ActorLost")
     }))
 
-  it.effect("words right behind the greeting wait until the connection has its owner", () =>
+  it.effect("words that arrive together with the greeting wait until the connection has an owner that reads them", () =>
     Effect.gen(function*() {
       const peer = raw(acceptor("right"), "late")
       peer.send(framed(diallerWord()), framed(start(1)), framed(cancel(1)))

@@ -23,7 +23,7 @@ describe("An actor whose cleanup fails or hangs", () => {
       ["never ends", releaseHangs, cutOff, 4750]
     ] as const
   ) {
-    it.effect(`G72: portal.cancel returns even if a release ${how}, and the owner gets that failure`, () => {
+    it.effect(`G72: portal.cancel returns even if a release in the actor ${how}, and the owner gets the failure of the release`, () => {
       const { layer, lines } = captureLogs()
       return Effect.gen(function*() {
         const events = yield* collectEvents
@@ -50,7 +50,7 @@ describe("An actor whose cleanup fails or hangs", () => {
       }).pipe(drained, Effect.provide(MemoryActor.layer), Effect.provide(layer))
     })
 
-    it.effect(`G72: an uncaught error ends an actor even if a release ${how}, and fails its nursery`, () => {
+    it.effect(`G72: an uncaught error ends an actor even if a release in the actor ${how}, and fails the nursery of the actor`, () => {
       const theatre = Puppets.make()
       return Effect.gen(function*() {
         const events = yield* collectEvents
@@ -110,7 +110,7 @@ describe("An actor whose cleanup fails or hangs", () => {
       ])
     }).pipe(drained, Effect.provide(MemoryActor.layer)))
 
-  it.effect("G4: an interrupted start of an actor whose layer is never built ends within the bounds of the ladder", () =>
+  it.effect("G4: an interrupted start of an actor whose layer is never built ends within the bounds of the shutdown ladder", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Actor.runInActor(acquireHangs()))
       yield* settle
@@ -129,7 +129,7 @@ describe("An actor whose cleanup fails or hangs", () => {
       assert.deepStrictEqual(failures(events), ["the release broke"])
     }).pipe(drained, Effect.provide(MemoryActor.layer)))
 
-  it.effect("G13: a parent waits for a child that cleans up too long, and ends within its own bound", () =>
+  it.effect("G13: a parent waits for a child that cleans up too long, and ends within the parent's own bound", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Actor.runInActor(above()))
       yield* settle

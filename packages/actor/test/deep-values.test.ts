@@ -15,9 +15,9 @@ const invalid = (error: unknown): ActorError.PayloadInvalid => {
   return error as ActorError.PayloadInvalid
 }
 
-describe("A value that is too deep, or contains itself", () => {
+describe("A value that is nested too deep, or contains itself", () => {
   for (const shape of ["deep", "round"] as const) {
-    it.effect(`G105: a payload that is too deep fails at the caller with PayloadInvalid and its place (${shape})`, () =>
+    it.effect(`G105: a payload that is nested too deep fails at the caller with PayloadInvalid, which names the faulty field (${shape})`, () =>
       Actor.nursery(Effect.gen(function*() {
         const frank = yield* Actor.start("frank", { expose: [measure] })
         const tree = shape === "deep" ? deep(1000) : round()
@@ -27,7 +27,7 @@ describe("A value that is too deep, or contains itself", () => {
         assert.strictEqual(yield* frank.run(measure({ tree: deep(100) })), 100)
       })).pipe(inMemory))
 
-    it.effect(`G105: an answer that is too deep fails at the callee with PayloadInvalid and its place (${shape})`, () =>
+    it.effect(`G105: an answer that is nested too deep fails at the callee with PayloadInvalid, which names the faulty field (${shape})`, () =>
       Actor.nursery(Effect.gen(function*() {
         const frank = yield* Actor.start("frank", { expose: [grow] })
         const error = invalid(yield* Effect.flip(frank.run(grow({ shape }))))
@@ -36,14 +36,14 @@ describe("A value that is too deep, or contains itself", () => {
         assert.deepStrictEqual(yield* frank.run(grow({ shape: "fine" })), deep(100))
       })).pipe(inMemory))
 
-    it.effect(`G105: a stream item that is too deep fails at the callee with PayloadInvalid and its place (${shape})`, () =>
+    it.effect(`G105: a stream item that is nested too deep fails at the callee with PayloadInvalid, which names the faulty field (${shape})`, () =>
       Effect.gen(function*() {
         const error = invalid(yield* Effect.flip(Stream.runDrain(Actor.streamInActor(growAll({ shape })))))
         assert.deepInclude(error, { side: "callee", endpoint: "growAll" })
         assert.match(error.issue, expected[shape])
       }).pipe(inMemory))
 
-    it.effect(`G105: a value that is too deep in a declared error arrives as text with the reason (${shape})`, () =>
+    it.effect(`G105: a value that is nested too deep in a declared error arrives as text with the reason (${shape})`, () =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(Actor.runInActor(tangle({ shape })))
         assert.instanceOf(error, ActorError.RemoteActorError)
@@ -59,7 +59,7 @@ describe("A value that is too deep, or contains itself", () => {
 })
 
 describe("A text with half of a surrogate pair", () => {
-  it.effect("G108: text with half of a surrogate pair fails at its sender with PayloadInvalid and its place, and other text arrives whole", () =>
+  it.effect("G108: text with half of a surrogate pair fails at its sender with PayloadInvalid, which names the field, and other text arrives whole", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [echo] })
       const sent = invalid(yield* Effect.flip(frank.run(echo({ text: "a\ud83db", json: null, breaks: false }))))

@@ -16,13 +16,13 @@ const store = { kind: "service", module, name: "Store" } as const
 
 afterEach(forgetDefinitions)
 
-describe("The definitions of a process", () => {
-  it("a root does not record the definitions of its process, and may make them for as long as it lives", () => {
+describe("The definitions of endpoints and Services in a process", () => {
+  it("a root's process does not record its definitions of endpoints, and may make them at any time", () => {
     make("run")
     assert.isUndefined(definitionOf(run))
   })
 
-  it("an actor's process finds its definitions by kind, module and name while it records them", () => {
+  it("an actor's process finds its definitions of endpoints by kind, module and name while it records them", () => {
     recordDefinitions()
     const definition = make("run")
     make("walk")
@@ -37,7 +37,7 @@ describe("The definitions of a process", () => {
     assert.isUndefined(definitionOf(run))
   })
 
-  it("two definitions of one kind, module and name are refused, and the error names both places", () => {
+  it("two definitions of endpoints with one kind, module and name are refused, and the error names both source positions", () => {
     recordDefinitions()
     make("run")
     make("run")
@@ -55,7 +55,7 @@ describe("The definitions of a process", () => {
     assert.throws(() => definitionOf(store), /makes 2 implementations of the Service "Store"/)
   })
 
-  it("two copies of Furrow in one process have separate definitions", async () => {
+  it("two copies of Furrow in one process have separate definitions of endpoints", async () => {
     const copy = await import("../src/internal/settings/Definitions.ts?copy" as string) as typeof Definitions
     copy.recordDefinitions()
     define("ours", run)

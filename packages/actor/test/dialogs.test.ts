@@ -33,7 +33,7 @@ describe("The life of a dialog", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("a failing callee of a dialog interrupts the body, and the dialog fails with its error", () =>
+  it.effect("a failing callee of a dialog interrupts the body, and the dialog fails with the callee's error", () =>
     withActor(Effect.fnUntraced(function*(bob) {
       const error = yield* Effect.flip(bob.open(
         chat({ room: "a" }),

@@ -255,7 +255,7 @@ describe("A caller that breaks rules of the protocol", () => {
       assert.strictEqual(dispatcher.size, 0)
     }).pipe(drained))
 
-  it.effect("a call above the limit of open dialogs fails with ActorBusy, whose message names the next step", () =>
+  it.effect("a call above the limit of open dialogs fails with ActorBusy, whose message names a remedy", () =>
     Effect.gen(function*() {
       const { cut, fibers, said, say } = yield* caller
       say({ _tag: "Error", dialog: 3, payload: Failure.encode({ _tag: "Busy", limit: 10_000 }) })

@@ -82,7 +82,7 @@ describe("A timeout that counts only running time", () => {
       assert.isDefined(fiber.pollUnsafe())
     }))
 
-  it.effect("G92: a timeout counts a stop of the process as at most one slice", () =>
+  it.effect("G92: a timeout that counts in slices counts a stop of the process as one slice at most", () =>
     Effect.gen(function*() {
       const { clock, now } = stoppedClock(3, 35_000)
       yield* Effect.provideService(elapsed(30_000), Clock.Clock, clock)
@@ -109,7 +109,7 @@ describe("A timeout that counts only running time", () => {
       assert.strictEqual((yield* Fiber.join(start)).actor.name, "frank")
     }))
 
-  it.effect("a countdown shows its remaining time", () =>
+  it.effect("a Countdown shows the time that it has left", () =>
     Effect.gen(function*() {
       const countdown = new Countdown(yield* Clock.Clock, 1000)
       const fiber = yield* Effect.forkChild(countdown.run)

@@ -203,7 +203,7 @@ describe("The origin and the path of an error", () => {
     }).pipe(inMemory))
 })
 
-describe("a cause crosses with all its reasons", () => {
+describe("a Cause that a handler fails with arrives at the caller with all its reasons", () => {
   const othersOf = (exit: Exit.Exit<unknown, unknown>) => {
     assert(Exit.isFailure(exit))
     assert.deepStrictEqual(exit.cause.reasons.map(({ _tag }) => _tag), ["Fail"])

@@ -102,7 +102,7 @@ describe("The events of an actor", () => {
 })
 
 describe("The statistics of an actor", () => {
-  it.effect("G63: Actor.statistics shows the actor's identity, what it serves, its children and their rungs", () =>
+  it.effect("G63: Actor.statistics shows the actor's identity, what it serves, its children and their rungs of the shutdown ladder", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Actor.nursery(Effect.gen(function*() {
@@ -144,7 +144,7 @@ describe("The statistics of an actor", () => {
       assert.isFalse((yield* frank.statistics).channel.full)
     })).pipe(inMemory))
 
-  it.effect("the statistics of both sides keep nothing of a thousand ended calls, however they ended", () =>
+  it.effect("the statistics of both sides of a connection keep nothing of a thousand ended calls, however they ended", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime, hang, reports] })
       // Downwards this side calls, upwards it is called.

@@ -33,7 +33,7 @@ const lossOf = (exit: Exit.Exit<unknown, unknown>): string => {
 }
 
 describe("The exits that Nursery.exits gives", () => {
-  it.effect("G122: Nursery.exits gives every end of the nursery's actors, and a failed actor does not fail the nursery while exits are read", () =>
+  it.effect("G122: Nursery.exits gives every exit of the nursery's actors, and a failed actor does not fail the nursery while exits are read", () =>
     stage(
       (theatre) =>
         Effect.gen(function*() {
@@ -61,7 +61,7 @@ describe("The exits that Nursery.exits gives", () => {
         ])
     ))
 
-  it.effect("G122: Nursery.exits loses no end while its reader is busy, and includes actors that the reader starts", () =>
+  it.effect("G122: Nursery.exits loses no exit while its reader is busy, and includes actors that the reader starts", () =>
     stage(
       (theatre) =>
         Effect.gen(function*() {
@@ -92,7 +92,7 @@ describe("The exits that Nursery.exits gives", () => {
   for (
     const [when, expected] of [["while nobody reads", "late"], ["and is not read before the reader has enough", "b"]]
   ) {
-    it.effect(`G122: Nursery.exits leaves to the nursery a loss that comes ${when}`, () =>
+    it.effect(`G122: Nursery.exits leaves to the nursery the loss of an actor that comes ${when}`, () =>
       stage(
         (theatre) =>
           Effect.gen(function*() {
@@ -114,7 +114,7 @@ describe("The exits that Nursery.exits gives", () => {
       ))
   }
 
-  it.effect("G122: Nursery.exits ends with the failure of its reader, which comes before unread ends", () =>
+  it.effect("G122: Nursery.exits ends with the failure of its reader, which takes precedence over unread exits", () =>
     stage(
       (theatre) =>
         Effect.gen(function*() {

@@ -61,7 +61,7 @@ describe("The exit of an actor", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("G93: the exit of handlers in this process is reported like that of an actor", () =>
+  it.effect("G93: the exit of handlers in this process is reported like the exit of an actor", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const counter = Counter.layerTest(Effect.succeed({

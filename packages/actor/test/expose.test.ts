@@ -76,7 +76,7 @@ describe("An actor and the endpoints that it exposes", () => {
       assert.isTrue(yield* frank.run(isPrime({ n: 7 })))
     })).pipe(inMemory))
 
-  it.effect("a bare contract is found by its name, and the actor itself refuses endpoints that it does not serve", () =>
+  it.effect("a contract without an implementation is found by its name, and the actor itself refuses endpoints that it does not serve", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime] })
       const missing = Actor.endpoint("missing")
@@ -106,7 +106,7 @@ describe("An actor and the endpoints that it exposes", () => {
       assert.match(String(Cause.squash(exit.cause)), /"isPrime" stands twice in one `expose` .*: list it once$/)
     }).pipe(inMemory))
 
-  it.effect("an endpoint whose name is not callable is refused before its actor is started", () =>
+  it.effect("an actor whose name contains NUL or half of a surrogate pair, or is too long, is refused before its start", () =>
     Effect.gen(function*() {
       for (
         const [name, problem] of [

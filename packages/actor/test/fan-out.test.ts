@@ -75,7 +75,7 @@ describe("The machine of a fan-out", () => {
     assert.isFalse(FanOut.isShared(world.state))
   })
 
-  it("a `wait` member of a fan-out holds back the other members once it is its capacity behind, and only while it is a member", () => {
+  it("a `wait` member of a fan-out holds back other members while its unread items fill its capacity, until it leaves", () => {
     const world = new World()
     const slow = world.join("wait", 2)
     const quick = world.join("wait")

@@ -86,7 +86,7 @@ describe("A finalizer of a callee that dies after a cancel", () => {
       assert.deepStrictEqual(yield* first(Actor.streamInActor(untidyCount())), [`Die ${broke}`])
     })))
 
-  it.effect("G82, G83: a failed finalizer differs from a producer that failed ahead of its reader, whose failure is logged", () =>
+  it.effect("G82, G83: a producer that fails ahead of its reader does not fail the reader as a failed finalizer does, and is logged", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const logs = captureLogs()
       const first = <R>(stream: Stream.Stream<number, unknown, R>) =>
@@ -120,7 +120,7 @@ describe("A finalizer of a callee that dies after a cancel", () => {
       assert.deepStrictEqual(Option.map(others, (all) => all.map(({ message }) => message)), Option.some(["here"]))
     })))
 
-  it.effect("G82: a dying finalizer of an interrupted call is in the cause of its nursery, in either order of ends", () =>
+  it.effect("G82: a dying finalizer of an interrupted call is in the cause of the nursery around the call, for an own and a borrowed actor", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const nursery = Actor.nursery(Effect.gen(function*() {
         const own = yield* Actor.start("own", { expose: [untidy] })

@@ -51,7 +51,7 @@ describe("Foreign code in a handler", () => {
       yield* noticed(["aborted", "closed", "aborted", "closed"])
     })))
 
-  it.effect("the first failure of a handler's fiber or promise fails the call, and ends the other of the two", () =>
+  it.effect("the first failure of a handler's fiber or promise fails the call, and ends the fiber or promise that still runs", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       assert.deepInclude(yield* Effect.flip(bob.run(both({ first: "promise" }))), { why: "promise" })
       assert.deepStrictEqual(notes, ["interrupted"])

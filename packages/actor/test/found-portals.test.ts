@@ -30,7 +30,7 @@ describe("A portal that was found by name", () => {
     ))
 })
 
-describe("A role with endless `hold`", () => {
+describe("A role whose supervisor holds calls without a limit", () => {
   it.effect("G217: other actors can use a role whose calls wait without a limit", () =>
     supervised(
       Supervisor.layer({ hold: "Infinity" }, [Store, Counter]),

@@ -58,12 +58,15 @@ const lies: ReadonlyArray<readonly [title: string, what: "claim" | "ready" | "go
 ]
 
 describe("Reports about an actor to the registry", () => {
-  it.effect.each(lies)("a member that claims that $0 changes nothing", ([, what, payload]) =>
-    Effect.gen(function*() {
-      const { listed, says } = yield* registrar
-      assert.isFalse(yield* says("b", what, payload))
-      assert.deepStrictEqual(yield* listed, ["a", "b", "deep", "root"])
-    }))
+  it.effect.each(lies)(
+    "an actor that claims that $0 changes nothing in the registry",
+    ([, what, payload]) =>
+      Effect.gen(function*() {
+        const { listed, says } = yield* registrar
+        assert.isFalse(yield* says("b", what, payload))
+        assert.deepStrictEqual(yield* listed, ["a", "b", "deep", "root"])
+      })
+  )
 
   it.effect("a parent reports on its own children", () =>
     Effect.gen(function*() {

@@ -168,7 +168,7 @@ describe("The shutdown ladder under random events", () => {
     assert.deepStrictEqual(heights, heights.toSorted((a, b) => a - b))
   })
 
-  it.prop("the shutdown ladder reports an exit once, and does nothing after it", {
+  it.prop("the shutdown ladder reports an exit once, and does nothing after the exit", {
     before: anyInputs,
     after: anyInputs
   }, ({
@@ -194,7 +194,7 @@ describe("The shutdown ladder under random events", () => {
     }
   )
 
-  it.prop("the shutdown ladder asks an actor at most once, and never after its channel was closed", {
+  it.prop("the shutdown ladder asks an actor to end at most once, and never after its channel was closed", {
     given: anyInputs
   }, ({ given }) => {
     const done = climb(given).actions.map(spell)
@@ -203,13 +203,17 @@ describe("The shutdown ladder under random events", () => {
     if (done.includes("ask") && done.includes("close")) assert.isBelow(done.indexOf("ask"), done.indexOf("close"))
   })
 
-  it.prop("time alone takes the shutdown ladder to its end from every rung but the first", { given: anyInputs }, ({
-    given
-  }) => {
-    const rung = climb(given).visited.at(-1)!
-    const left = ["elapsed", "elapsed", "elapsed", "elapsed"] as const
-    if (rung !== "Running") assert.strictEqual(climb(left, rung).visited.at(-1), "Gone")
-  })
+  it.prop(
+    "time alone takes the shutdown ladder to its last rung from every rung but the first",
+    { given: anyInputs },
+    ({
+      given
+    }) => {
+      const rung = climb(given).visited.at(-1)!
+      const left = ["elapsed", "elapsed", "elapsed", "elapsed"] as const
+      if (rung !== "Running") assert.strictEqual(climb(left, rung).visited.at(-1), "Gone")
+    }
+  )
 })
 
 describe("The time that a climb of the shutdown ladder takes", () => {
@@ -255,8 +259,8 @@ describe("The time that a climb of the shutdown ladder takes", () => {
   })
 })
 
-describe("A tree deeper than the ladder has bounds for", () => {
-  it.effect("a tree deeper than its bounds ends in order: actors that answer have time for their finalizers", () => {
+describe("A tree of more levels than the shutdown ladder has bounds for", () => {
+  it.effect("a tree of more levels than the shutdown ladder has bounds for ends in order: actors that answer have time for their finalizers", () => {
     const theatre = Puppets.make()
     const levels = [7, 6, 5, 4, 3, 2, 1, 0]
     return Effect.gen(function*() {

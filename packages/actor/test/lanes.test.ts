@@ -44,7 +44,7 @@ const cancel: Message = { _tag: "Cancel", dialog: 1, by: idOf("me"), reason: "no
 const tags = (words: ReadonlyArray<Message>) =>
   words.map((word) => "dialog" in word ? `${word._tag} ${word.dialog}` : word._tag)
 
-describe("The two lanes of a writer", () => {
+describe("The control lane and the data lane of a writer", () => {
   it.effect("G17: a Cancel overtakes the Yields that wait while the connection is full", () =>
     Effect.gen(function*() {
       const { drain, fill, words, writer } = pipe()
@@ -77,7 +77,7 @@ describe("The two lanes of a writer", () => {
       assert.deepStrictEqual(tags(words), ["Yield 2", "Error 6", "Yield 4", "Error 4"])
     }))
 
-  it.effect("words of both lanes are sent in the order in which they were said while the connection has room", () =>
+  it.effect("words of both lanes of a writer are sent in the order in which they were said while the connection has room", () =>
     Effect.gen(function*() {
       const { words, writer } = pipe()
       writer.send(item(2))
@@ -137,7 +137,7 @@ describe("The two lanes of a writer", () => {
       assert.strictEqual(told, 101)
     }))
 
-  it.effect("a writer whose connection ends sends the waiting words, the control lane first, and no words afterwards", () =>
+  it.effect("a writer whose connection ends sends the waiting words, the control lane first, and sends no words afterwards", () =>
     Effect.gen(function*() {
       const { ended, fill, words, writer } = pipe()
       fill()

@@ -75,7 +75,7 @@ describe("A callback of a dialog or an owner that throws", () => {
     throw new Error("out of luck")
   }
 
-  it.effect("G79: a dialog whose callback throws loses the connection, and each other dialog ends once", () =>
+  it.effect("G79: a dialog whose callback throws loses the connection, and every other dialog ends once", () =>
     Effect.gen(function*() {
       const [left, right] = pair()
       yield* settle
@@ -91,7 +91,7 @@ describe("A callback of a dialog or an owner that throws", () => {
       assert.isDefined(right.closed)
     }))
 
-  it.effect("G79: a listener that throws when it is told of a loss does not keep other listeners from being told", () =>
+  it.effect("G79: a listener that throws when it is told of a lost connection does not keep other listeners from being told", () =>
     Effect.gen(function*() {
       const [left, right] = pair()
       yield* settle
@@ -117,7 +117,7 @@ describe("A callback of a dialog or an owner that throws", () => {
       assert.strictEqual(right.lost.length, 1)
     }))
 
-  it.effect("G79: a callback that throws while the end of a connection is explained leaves every dialog its loss", () =>
+  it.effect("G79: a callback that throws while a connection's end is explained does not keep any dialog from its loss", () =>
     Effect.gen(function*() {
       const [near, far] = MemoryTransport.pair()
       const left = new End(near, dialler("left"), "ready", { explain: broken })
@@ -164,8 +164,8 @@ describe("A callback of a dialog or an owner that throws", () => {
   })
 })
 
-describe("A program that has frozen Error", () => {
-  it("a program that has frozen Error still gets errors, with unchanged stacks", () => {
+describe("A program that has frozen the constructor Error", () => {
+  it("a program that has frozen the constructor Error still gets errors, with unchanged stacks", () => {
     const limit = Object.getOwnPropertyDescriptor(Error, "stackTraceLimit")!
     Object.defineProperty(Error, "stackTraceLimit", { ...limit, writable: false })
     try {
@@ -179,7 +179,7 @@ describe("A program that has frozen Error", () => {
     }
   })
 
-  it.effect("G79: a program that has frozen Error still learns of a lost actor", () =>
+  it.effect("G79: a program that has frozen the constructor Error still learns of a lost actor", () =>
     Effect.gen(function*() {
       const [left, right] = pair()
       yield* settle
@@ -200,7 +200,7 @@ describe("A program that has frozen Error", () => {
 describe("A lost connection and the calls that may have begun", () => {
   const beganOf = (error: ActorError.ActorError | undefined) => error?._tag === "ActorLost" ? error.began : undefined
 
-  it.effect("G80: a lost call may have begun if its Start was handed to the connection, and has not begun if its Start still waited or came later", () =>
+  it.effect("G80: a lost call may have begun if its Start was handed to the connection, and has not begun otherwise", () =>
     Effect.gen(function*() {
       const [near, far] = MemoryTransport.pair()
       let room = true
@@ -224,7 +224,7 @@ describe("A lost connection and the calls that may have begun", () => {
       assert.match(left.lost[2]!.message, /its connection closed; this call had not begun/)
     }))
 
-  it.effect("G80: a call that is opened while a loss is being explained has not begun", () =>
+  it.effect("G80: a call that is opened while the reason of a lost connection is being determined has not begun", () =>
     Effect.gen(function*() {
       const [near, far] = MemoryTransport.pair()
       let done: ((error: ActorError.ActorError) => void) | undefined
@@ -247,7 +247,7 @@ describe("A lost connection and the calls that may have begun", () => {
 })
 
 describe("A dialog that is opened on a closed channel", () => {
-  it.live("G81: a dialog on a closed channel takes one turn of the event loop, so retries hold up no timer", () =>
+  it.live("G81: a dialog on a closed channel fails after one turn of the event loop, so that endless retries block no timer", () =>
     Effect.gen(function*() {
       const [left] = pair()
       yield* settle

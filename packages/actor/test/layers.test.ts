@@ -107,7 +107,7 @@ describe("The layers of an actor", () => {
       ])
     }).pipe(inMemory))
 
-  it.effect("G4: a layer that fails makes its start fail with SpawnFailed at the step layer and the error as text, and nothing is left", () => {
+  it.effect("G4: a layer that fails makes its start fail with SpawnFailed at the step layer and the error as text, and leaves no actor", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh
@@ -175,7 +175,7 @@ describe("The layers of an actor", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("a layer may start an actor of its own, which is gone when the layer's actor is gone", () =>
+  it.effect("a layer may start an actor of its own, which is gone when the actor that has built the layer is gone", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* Actor.runInActor(helped({ n: 7 })), { helper: "helper", prime: true })
       assert.deepStrictEqual((yield* Actor.statistics).children, [])

@@ -22,7 +22,7 @@ const layer = MemoryActor.layer({
 })
 
 describe("the end of a tree of several levels", () => {
-  it.effect("G294: a finalizer behind the end of an actor waits for the exit of its process, also in an actor that ends itself", () =>
+  it.effect("G294: a finalizer of a Scope that runs after an actor's end waits for the exit of the actor's process, in any actor", () =>
     Effect.gen(function*() {
       happened.length = 0
       held.clear()
@@ -43,7 +43,7 @@ describe("the end of a tree of several levels", () => {
       yield* Fiber.join(ending)
     }).pipe(drained, Effect.provide(layer)))
 
-  it.effect("a parent prepares the report of an end between the last word of the actor and the exit of its process", () =>
+  it.effect("a parent prepares the report of an actor's end between the last word of the actor and the exit of its process", () =>
     Effect.gen(function*() {
       happened.length = 0
       held.clear()

@@ -193,7 +193,7 @@ describe("The life of an actor", () => {
     })
   }
 
-  it("an actor ends part by part, and says Bye last", () => {
+  it("an actor ends the parts of its runtime one after the other, and says Bye last", () => {
     const [state, said] = after(...serving, "cancel", ...whole)
     assert.strictEqual(spellState(state), "Ended(cancelled 0)")
     assert.deepStrictEqual(said.slice(2), [
@@ -262,7 +262,7 @@ describe("The life of an actor", () => {
     [["signal", "lost"], { _tag: "ParentLost", signal: sigterm }]
   ]
   for (const [path, why] of ended) {
-    it(`the handlers and the owner of an actor get the reason of its end after ${path.join(" and ")}`, () => {
+    it(`the handlers and the owner of an actor get the reason of the actor's end after ${path.join(" and ")}`, () => {
       const [state] = after(...serving, ...path)
       const [, actions] = Life.step<string>(state, inputs.settled)
       assert.deepStrictEqual(state, { _tag: "Ending", why, part: "handlers", cleanup: [] })
@@ -295,7 +295,7 @@ describe("The life of an actor", () => {
   )
 
   it.prop(
-    "an actor ends from any state once its parent is lost and the parts of its end are done",
+    "an actor ends from any state once its parent is lost and its own steps of the end are done",
     { path: AnyOrder },
     ({ path }) => {
       const [state] = after("spec", ...path, "lost", "bootFailed", ...whole)

@@ -36,7 +36,7 @@ describe("an actor that cannot listen", () => {
     ["at once", Effect.void],
     ["after a while", Effect.yieldNow]
   ])(
-    "an actor that cannot listen answers a question for its address with the reason, if known $0",
+    "an actor that cannot listen answers a request for its address with the reason, if the failure comes $0",
     ([, first]) =>
       Effect.gen(function*() {
         let attempts = 0
@@ -83,7 +83,7 @@ describe("An actor whose listener was removed from outside", () => {
       assert.deepStrictEqual(closed, ["/door/1"])
     }))
 
-  it.effect("an actor whose transport reports every listener as unreachable opens one new listener per question", () =>
+  it.effect("an actor whose transport reports every listener as unreachable opens one new listener per request for its address", () =>
     Effect.gen(function*() {
       const { away, listen } = doors()
       for (let n = 1; n <= 3; n++) away.add(`/door/${n}`)

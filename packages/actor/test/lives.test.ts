@@ -123,7 +123,7 @@ describe("A background fiber of an actor", () => {
   const places = [["build", "build"], ["layer", "layer"], ["main", "beside"], ["handler", "handler"]] as const
   for (const [where, string] of places) {
     for (const [how, message] of [["dies", "out of ink"], ["fails", "no paper"]] as const) {
-      it.effect(`G89: a failed fiber that its ${where} forked is logged once, and causes an event of its owner, where it ${how}`, () => {
+      it.effect(`G89: a background fiber that an actor's ${where} has forked and that ${how} is logged once, and causes an event of its owner`, () => {
         const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
           const events = yield* collectEvents
           const actor = yield* until(1000)(Actor.startScoped(Background))
@@ -141,7 +141,7 @@ describe("A background fiber of an actor", () => {
     }
 
     for (const how of ["is interrupted", "returns"] as const) {
-      it.effect(`G89: a fiber that its ${where} forked does not fail the nursery where it ${how}`, () => {
+      it.effect(`G89: a background fiber that an actor's ${where} has forked and that ${how} does not fail the nursery`, () => {
         const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
           const events = yield* collectEvents
           const actor = yield* until(1000)(Actor.startScoped(Background))

@@ -58,7 +58,7 @@ describe("logs of an actor reach the root's loggers", () => {
       assert.deepStrictEqual(silent.lines, [])
     }))
 
-  it.effect("G164: a log record keeps its time over two actors, however late it arrives", () => {
+  it.effect("G164: a log line keeps its time over two actors, however late it arrives", () => {
     const links = new Map<string, FaultyTransport.Link>()
     const memory = MemoryActor.layer({
       between: (process) => {
@@ -82,7 +82,7 @@ describe("logs of an actor reach the root's loggers", () => {
     }).pipe(drained, Effect.provide(Layer.mergeAll(Layer.orDie(memory), logs.layer)))
   })
 
-  it.effect("a log record below its level is not made into text, and is not sent", () =>
+  it.effect("a log line below the log level is not made into text, and is not sent", () =>
     Effect.gen(function*() {
       shown.clear()
       const { lines } = yield* logged(Actor.runInActor(costly()))

@@ -150,7 +150,7 @@ describe("An actor that is lost", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("a call's error whose caller is gone is dropped, and affects no other call", () => {
+  it.effect("the error of a call whose caller is gone is dropped, and affects no other call", () => {
     const theatre = Puppets.make({ stubborn: ["frank"] })
     return Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Effect.exit(Actor.nursery(Effect.gen(function*() {

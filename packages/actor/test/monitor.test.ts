@@ -53,7 +53,7 @@ const ends: ReadonlyArray<
 
 describe("The end of an actor", () => {
   for (const [how, end, expected] of ends) {
-    it.effect(`G120: an actor that ${how} has the same exit for its owner, its peers, and monitors near and far`, () => {
+    it.effect(`G120: an actor that ${how} has the same exit for its owner, its peers, and monitors in this and in other processes`, () => {
       const theatre = Puppets.make()
       return Effect.map(
         inTheatre(
@@ -169,15 +169,17 @@ describe("A monitor of an actor", () => {
     )
   }
 
-  it.effect("G121: a monitor of the owner handles a loss, which does not fail the nursery", () => hears("owner", true))
-  it.effect("G121: a monitor of the owner by a reference handles a loss, which does not fail the nursery", () =>
+  it.effect("G121: a monitor of the owner handles the loss of an actor, which does not fail the nursery", () =>
+    hears("owner", true))
+  it.effect("G121: a monitor of the owner by a reference handles the loss of an actor, which does not fail the nursery", () =>
     hears("owner by a reference", true))
-  it.effect("G121: a monitor of a peer handles no loss, which fails the nursery", () => hears("peer", false))
-  it.effect("G121: an interrupted monitor handles no loss, which fails the nursery", () =>
+  it.effect("G121: a monitor of a peer does not handle the loss of an actor, which fails the nursery", () =>
+    hears("peer", false))
+  it.effect("G121: an interrupted monitor does not handle the loss of an actor, which fails the nursery", () =>
     hears("owner that left", false))
 
   for (const monitored of [true, false]) {
-    it.effect(`G121: a monitor of a Service's owner ${monitored ? "keeps" : "that only waits does not keep"} its failure from Actor.launch`, () =>
+    it.effect(`G121: a monitor by the owner of a Service ${monitored ? "keeps" : "that only waits does not keep"} the Service's failure from Actor.launch`, () =>
       Effect.gen(function*() {
         const journal = yield* Journal.fresh
         const heard: Array<string> = []

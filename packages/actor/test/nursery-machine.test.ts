@@ -214,7 +214,7 @@ describe("The ends of a nursery's actors", () => {
 
   const lostOnes = (count: number) => ["reader came", ...Array<string>(count).fill("a lost")]
 
-  it("G122: unread exits wait for their reader up to a bound, and one further exit fails the nursery", () => {
+  it("G122: unread exits wait for their reader up to a bound, and one exit beyond the bound fails the nursery", () => {
     const { state } = run(lostOnes(Machine.maxUnreadEnds))
     assert.deepStrictEqual([state.phase._tag, state.unread.length], ["Open", Machine.maxUnreadEnds])
     const [over] = Machine.step(state, inputs["a gone"]!)
@@ -258,7 +258,7 @@ describe("The machine of a nursery under random events", () => {
     }
   )
 
-  it.prop("the loss of an actor in a nursery is read as an exit, heard by a monitor, or fails the nursery", {
+  it.prop("the loss of an actor in a nursery is read as an exit, is heard by a monitor, or fails the nursery", {
     given: any
   }, ({ given }) => {
     const { state, states } = run([...given, "returned", "over", "j over", "a gone", "b gone"])

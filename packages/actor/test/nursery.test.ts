@@ -162,7 +162,7 @@ describe("A nursery and its actors", () => {
       ])
     }).pipe(inMemory))
 
-  it.effect("G56: a nursery works in any actor, and its actors are gone before its handler answers", () =>
+  it.effect("G56: a nursery works in any actor, and its actors are gone before the handler around it answers", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(
@@ -248,7 +248,7 @@ describe("A nursery and its actors", () => {
 })
 
 describe("The interruption of a nursery", () => {
-  it.effect("a deadline over a nursery with a streaming daemon cancels the daemon, and the caller gets only the deadline", () =>
+  it.effect("a deadline over a nursery with a streaming daemon cancels the daemon, and the caller gets no error but the deadline's", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const seen: Array<number> = []
@@ -272,7 +272,7 @@ describe("The interruption of a nursery", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("the actors of an interrupted nursery are told at once, even while the finalizers of its body run", () =>
+  it.effect("the actors of an interrupted nursery are cancelled at once, even while the finalizers of its body run", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Actor.nursery(Effect.gen(function*() {
@@ -317,7 +317,7 @@ describe("The interruption of a nursery", () => {
       ])
     }).pipe(inMemory))
 
-  it.effect("interrupting a nursery while an actor starts leaves nothing behind", () => {
+  it.effect("interrupting a nursery while an actor starts leaves no actor behind", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       for (let turns = 0; turns < 12; turns++) {

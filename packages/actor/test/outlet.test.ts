@@ -96,7 +96,7 @@ describe("The Outlet of a stream", () => {
       assert.deepStrictEqual([encoded, sent], [[1], [1]])
     }))
 
-  it.effect("an Outlet sends one chunk each time its full connection has had room", () =>
+  it.effect("an Outlet whose connection is full sends one chunk each time the connection has room again", () =>
     Effect.gen(function*() {
       const { outlet, sent, setFull, wake } = make()
       setFull(true)

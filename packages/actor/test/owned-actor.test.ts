@@ -155,7 +155,7 @@ const table: ReadonlyArray<readonly [string, string]> = [
 ]
 
 describe("An owned actor", () => {
-  it("the exit of a killed actor says whether the actor had said Bye before", () => {
+  it("the exit of a killed actor says whether the actor had said Bye before it was killed", () => {
     const messages = (given: string) => exitAfter(given).cleanup.map(({ message }) => message)
     assert.match(messages("end ack elapsed elapsed killed").join(), /^it ended before it had said how its cleanup went/)
     assert.deepStrictEqual(messages("returned elapsed killed"), [
@@ -258,7 +258,7 @@ describe("An owned actor", () => {
     assert.deepInclude({ ...error }, { side: "peer", actor })
   })
 
-  it("G107: the exit of an actor whose cleanup was cut off says who killed it, and why", () => {
+  it("G107: the exit of an actor whose cleanup was cut off names the owner that killed the actor, and the reason", () => {
     const [cutOff] = exitAfter("end ack elapsed elapsed killed").cleanup
     assert.strictEqual(
       cutOff!.message,
@@ -299,7 +299,7 @@ describe("An owned actor", () => {
     assert.strictEqual(actions[0]!._tag, "Ask")
   })
 
-  it("G95: an actor that asks to leave is ended in its own name after the time of grace", () => {
+  it("G95: an actor that asks to leave is ended in its own name after the grace time", () => {
     const { actions, state } = live(["leave", "elapsed"])
     assert.deepStrictEqual(state.cancellation, { by: actor, reason: "SIGTERM", deadline: 0 })
     assert.deepStrictEqual(actions.map(({ _tag }) => _tag), ["Wait", "Ask", "Wait"])
@@ -317,14 +317,14 @@ describe("An owned actor under random events", () => {
   })
 
   it.prop(
-    "the exit of an owned actor is known on the last rung of the ladder, and not earlier",
+    "the exit of an owned actor is known on the last rung of the shutdown ladder, and not earlier",
     { given: any },
     ({ given }) => {
       for (const { exit, rung } of live(given).states) assert.strictEqual(exit !== undefined, rung === "Gone")
     }
   )
 
-  it.prop("the first last word of an owned actor decides its exit", { given: any }, ({ given }) => {
+  it.prop("the first last word that an owned actor says decides its exit", { given: any }, ({ given }) => {
     const { states } = live([...given, "killed"])
     const gone = states.findIndex(({ rung }) => rung === "Gone")
     const said = given.slice(0, gone).find((word) => ["returned", "cancelled", "failed"].includes(word))

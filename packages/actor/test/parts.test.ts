@@ -56,8 +56,8 @@ const handled = (knows = true) => {
   }
 }
 
-describe("A large word in parts", () => {
-  it.effect("a large word in parts arrives whole between two sides that know parts", () =>
+describe("A large word that is sent in parts", () => {
+  it.effect("a large word that is sent in parts arrives whole if both sides support parts of words", () =>
     Effect.gen(function*() {
       const [left, right] = pair(knowing(dialler("left")), knowing(acceptor("right")))
       yield* settle
@@ -72,7 +72,7 @@ describe("A large word in parts", () => {
       assert.strictEqual(right.channel.snapshot().received.frames, 2)
     }))
 
-  it.effect("a large word is sent whole to a peer that does not know parts", () =>
+  it.effect("a large word is sent whole to a peer that does not support parts of words", () =>
     Effect.gen(function*() {
       const peer = raw(knowing(acceptor("right")))
       const config = dialler("left")
@@ -91,7 +91,7 @@ describe("A large word in parts", () => {
     assert.deepStrictEqual(peer.said.map(({ _tag }) => _tag), ["Welcome", "Violation"])
   })
 
-  it("G227: the handler of a call that is made while a large word leaves in parts starts before the large word has arrived whole", () => {
+  it("G227: a handler starts as soon as its call arrives, although a large word in parts has not yet arrived whole", () => {
     const peer = handled()
     const begun: Array<number> = []
     peer.end.onStart = ({ dialog }) => void begun.push(dialog)
@@ -120,7 +120,7 @@ describe("A large word in parts", () => {
       assert.strictEqual(peer.end.closed?._tag, "ProtocolViolation")
     }))
 
-  it.effect("a cancel withdraws a large word that waits for others: the dialog of the word learns of the cancel later, and the peer never hears of the word", () =>
+  it.effect("a cancel withdraws a large word that waits for other words: its dialog learns of the cancel, and the peer never hears of the word", () =>
     Effect.gen(function*() {
       const peer = handled()
       peer.limit()
@@ -138,7 +138,7 @@ describe("A large word in parts", () => {
       assert.notInclude(peer.said.map((word) => "dialog" in word ? word.dialog : 0), dialogs[2])
     }))
 
-  it("the call of a large word that has not left as a whole when the connection is lost has not begun", () => {
+  it("a call whose large word has not left as a whole when the connection is lost has not begun", () => {
     const peer = handled()
     peer.limit()
     const lost: Array<unknown> = []

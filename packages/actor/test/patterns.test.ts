@@ -17,7 +17,7 @@ const cluster = (names: ReadonlyArray<string>) =>
   Effect.forEach(names, (name) => Actor.start(name, { expose: [member] }), { concurrency: "unbounded" })
 
 describe("A cluster of actors", () => {
-  it.effect("a cluster is ready together with its slowest member, keeps the order of its names, and ends together", () =>
+  it.effect("a cluster of actors is ready together with its slowest member, keeps the order of its names, and ends together", () =>
     inMemory(Effect.gen(function*() {
       const lines = yield* Journal.fresh
       const names = ["north", "east", "south", "west"]
@@ -33,7 +33,7 @@ describe("A cluster of actors", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     })))
 
-  it.effect("a member that fails to start fails its whole cluster, and the other members end", () =>
+  it.effect("an actor of a cluster that fails to start fails the whole cluster, and the other actors end", () =>
     inMemory(Effect.gen(function*() {
       const error = yield* within(30_000)(Effect.flip(Actor.nursery(Effect.all([
         cluster(["north", "east"]),
@@ -90,7 +90,7 @@ describe("A link of work to an actor", () => {
 })
 
 describe("The first answer of several actors", () => {
-  it.effect("G162: the first answer of several actors wins after all other actors have been cancelled and have cleaned up", () =>
+  it.effect("G162: the first answer of several actors wins, after all other actors have been cancelled and have cleaned up", () =>
     inMemory(
       within(30_000)(Actor.nursery(Effect.gen(function*() {
         const lines = yield* Journal.fresh

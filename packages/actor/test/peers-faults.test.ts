@@ -21,7 +21,7 @@ const two = Effect.all([Actor.start("left", { expose: exposed }), Actor.start("r
 // The faults take turns of the event loop: time is real.
 describe("Peers over a connection with faults", () => {
   for (const seed of [1, 2, 3]) {
-    it.live(`peers over a bad connection lose nothing and keep the order, over one connection (seed ${seed})`, () => {
+    it.live(`peers over a bad connection lose no words and keep their order, over one connection (seed ${seed})`, () => {
       const { layer, links } = over({ seed, delay: 3, split: 0.3, join: 0.3, stall: 0.3 })
       return Actor.nursery(Effect.gen(function*() {
         const [left, right] = yield* two

@@ -24,7 +24,7 @@ const met = Effect.gen(function*() {
   assert.strictEqual(yield* a.run(meets({ to: b.ref })), "b")
 })
 
-describe("A transport of the program", () => {
+describe("A transport that the program supplies", () => {
   it.effect("a program's own transport is built once in each process, and actors dial with it", () =>
     Effect.gen(function*() {
       yield* P.fresh
@@ -58,7 +58,7 @@ describe("A transport of the program", () => {
       }))
     }).pipe(drained, Effect.provide(supplied)))
 
-  it.effect("a program's own transport gets another secret in another tree, even if both use one Layer", () =>
+  it.effect("a program's own transport gets another secret in another tree, even if both trees use one Layer", () =>
     Effect.gen(function*() {
       yield* P.fresh
       yield* Effect.all([
@@ -107,7 +107,7 @@ describe("An ambient Layer", () => {
       assert.deepStrictEqual(P.seen.ambient, [])
     }))
 
-  it.effect("ambient Layers are built in the order of the option, so the last of two Layers wins", () =>
+  it.effect("ambient Layers are built in the order of the option `ambient`, so the last of two Layers wins", () =>
     Effect.gen(function*() {
       yield* P.fresh
       const both = MemoryActor.layer({ ambient: [P.Around({ label: "first" }), P.Around({ label: "last" })] })
@@ -143,7 +143,7 @@ describe("An ambient Layer", () => {
     }).pipe(drained))
 })
 
-describe("A Discovery of the program", () => {
+describe("A Discovery that the program supplies", () => {
   const engine = MemoryActor.layer.pipe(Layer.provide(P.Engine))
   const switched = <A, E, R>(use: Effect.Effect<A, E, R>) =>
     Effect.acquireUseRelease(
@@ -152,7 +152,7 @@ describe("A Discovery of the program", () => {
       () => Effect.sync(() => void (P.engine.down = false))
     )
 
-  it.effect("a failing Discovery fails a start and a question the same way in the root and in an actor", () =>
+  it.effect("a failing Discovery fails a start and a lookup of a name in the same way in the root and in an actor", () =>
     Effect.gen(function*() {
       const { layer, lines } = captureLogs()
       yield* Actor.nursery(Effect.gen(function*() {
@@ -195,7 +195,7 @@ describe("Actor.startScoped of a Service", () => {
       assert.deepInclude(late as ActorError.ActorError, { _tag: "ChannelClosed", side: "local" })
     }).pipe(drained, Effect.provide(MemoryActor.layer)))
 
-  it.effect("Actor.startScoped of a Service uses its whole layer: each call of `layer` is another actor", () =>
+  it.effect("each call of `layer` of a Service gives a Layer that starts another actor", () =>
     Effect.gen(function*() {
       const pids = new Set<number>()
       const pid = Effect.map(Counter, ({ actor }) => void pids.add(actor.pid))

@@ -11,7 +11,7 @@ import * as Puppets from "./support/Puppets.ts"
 import { drained, pass, settle } from "./support/Time.ts"
 
 describe("The moment at which portal.closed resolves", () => {
-  it.effect("G118: portal.closed resolves when the connection ends, before open calls are told and the actor is reaped", () => {
+  it.effect("G118: portal.closed resolves when the connection ends, before open calls fail and before the actor is reaped", () => {
     const theatre = Puppets.make({ stubborn: ["frank"] })
     return Effect.scoped(Effect.gen(function*() {
       const frank = yield* Actor.startScoped("frank", { expose: [stuckForEver] })

@@ -68,7 +68,7 @@ describe("The post-mortem of an actor", () => {
   })
   const asked = (dialog: number, endpoint: string, millis: number) => ({ dialog, endpoint, millis })
 
-  it("G256: the calls of a dead actor are those of its record, except calls of its parent that were answered", () => {
+  it("G256: the calls in a post-mortem are the calls of the actor's record, except calls of its parent that were answered", () => {
     const calls = [call("hash", "root@1", 1, 30), call("old", "root@1", 3, 500), call("hold", "peer@9", 3, 90)]
     assert.deepStrictEqual(PostMortem.doingOf(calls, [asked(1, "hash", 31), asked(5, "next", 2)], "root@1"), [
       { endpoint: "hold", caller: "peer@9", millis: 90, recorded: true },
@@ -77,7 +77,7 @@ describe("The post-mortem of an actor", () => {
     ])
   })
 
-  it("G256: the calls of a dead actor without a record are those of its parent, and are marked as not recorded", () => {
+  it("G256: the calls in a post-mortem without a record are the calls that the parent knows, and are marked as not recorded", () => {
     const doing = PostMortem.doingOf(undefined, [asked(1, "hash", 400)], "root@1")
     assert.deepStrictEqual(doing, [{ endpoint: "hash", caller: "root@1", millis: 400, recorded: false }])
     const message = (doing: ActorError.ActorLost["doing"]) =>
@@ -98,7 +98,7 @@ describe("The post-mortem of an actor", () => {
     assert.include(message([{ ...doing[0]!, recorded: true }]), "It was serving hash (root@1, 0.4 s)")
   })
 
-  it("G256: the number of calls that are kept of a dead actor is bounded, and the oldest are kept", () => {
+  it("G256: a post-mortem keeps a bounded number of calls, and keeps the oldest calls", () => {
     const many = Array.from({ length: 100 }, (_, i) => asked(i, "hash", i))
     const doing = PostMortem.doingOf(undefined, many, "root@1")
     assert.lengthOf(doing, 16)

@@ -7,7 +7,7 @@ import * as Puppets from "./support/Puppets.ts"
 import { settle } from "./support/Time.ts"
 
 describe("A process that exits before its owner gets its handle", () => {
-  it.effect("G4: a process that exits before its owner gets its handle fails its start and stays in no list", () =>
+  it.effect("G4: a process that exits before its owner gets its handle fails its start and is not listed among the children", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Effect.scoped(Actor.startScoped("frank", { expose: [work] })))
       assert.strictEqual(exit._tag, "Failure")

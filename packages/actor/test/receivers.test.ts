@@ -20,7 +20,7 @@ import { inMemory } from "./support/InMemory.ts"
 import { pass, settle } from "./support/Time.ts"
 import { acceptor, dialler, idOf, raw } from "./support/Wire.ts"
 
-describe("A chunk that holds no list of items", () => {
+describe("A chunk that contains no array of items", () => {
   const env: DialogContext = { self: idOf("left"), events: makeEvents(), level: "Info", cancellation: () => undefined }
 
   it.effect("G129: a malformed chunk is one refused payload without a value, which counts for all of its items", () =>
@@ -131,7 +131,7 @@ const ended = Effect.catchIf((error: unknown) => Cause.isDone(error), () => Effe
 
 describe("Readers of a stream with receivers under random events", () => {
   it.effect.prop(
-    "G129, G131: readers with receivers are interrupted, come and go: good items arrive in order, each payload gets one fate, and every reader ends",
+    "G129, G131: readers with receivers come and go: good items arrive in order, each refused payload gets one decision, and every reader ends",
     {
       readers: Arbitrary.array(Arbitrary.schema(Reader), { minLength: 1, maxLength: 5 }),
       size: Arbitrary.schema(Schema.Literals([1, 3, 40]))

@@ -31,7 +31,7 @@ describe("A dialog that is relayed", () => {
       assert.deepStrictEqual(callee.heard, ["Start", "Cancel"])
     }))
 
-  it.effect("G16, G59: a relayed dialog is cancelled once when its caller cancels and is gone before the answer", () =>
+  it.effect("G16, G59: a relayed dialog is cancelled once when its caller cancels it and is gone before the answer", () =>
     Effect.gen(function*() {
       const { callee, caller, cancel } = yield* passedOn
       yield* cancel()

@@ -34,7 +34,7 @@ import { settle } from "./support/Time.ts"
 const endpoints = RpcEndpoints.endpointsOf("the test", Asked as unknown as RpcEndpoints.Group)
 
 describe("An RpcGroup as the contract of a Service", () => {
-  it("a group with parse options is refused when its Service is defined, and other annotations are kept", () => {
+  it("an RpcGroup with parse options is refused when its Service is defined, and an RpcGroup with other annotations is accepted", () => {
     const group = RpcGroup.make(Rpc.make("Read"), Rpc.make("Write"))
     const define = (endpoints: object) => () =>
       Actor.Service<never>()("Svc", { module: import.meta.url, endpoints: endpoints as typeof group })
@@ -54,7 +54,7 @@ describe("An RpcGroup as the contract of a Service", () => {
       assert.include(String(Cause.squash(exit.cause)), "Actor.rpcClient refuses the RpcGroup")
     }).pipe(Effect.scoped, Effect.provide(Asking.layer), Effect.provide(MemoryActor.layer)))
 
-  it.effect("a group whose Layer lacks a part does not start, and the error names the part", () =>
+  it.effect("an RpcGroup whose Layer lacks a handler or a middleware does not start, and the error names the missing part", () =>
     Effect.gen(function*() {
       const unhandled = yield* Effect.flip(Effect.provide(Unhandled, Unhandled.layer))
       assert.include(unhandled.message, `the Layer of "Unhandled" has no handler for Two`)
@@ -62,13 +62,13 @@ describe("An RpcGroup as the contract of a Service", () => {
       assert.include(unguarded.message, `the Layer of "Unguarded" has no "Auth", which is the middleware of Guarded`)
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("the handlers of a group may come from several Layers", () =>
+  it.effect("the handlers of an RpcGroup may come from several Layers", () =>
     Effect.gen(function*() {
       const client = yield* Actor.rpcClient(yield* Parted, Parts)
       assert.deepStrictEqual([yield* client.One(), yield* client.Two()], [1, 2])
     }).pipe(Effect.scoped, Effect.provide(Parted.layer), Effect.provide(MemoryActor.layer)))
 
-  it.effect("a group is served in this process by its own Layer, through the codec", () =>
+  it.effect("an RpcGroup is served in this process by its own Layer, through the codec", () =>
     Effect.gen(function*() {
       const client = yield* Actor.rpcClient(yield* Asking, Asked)
       assert.strictEqual(yield* client.Add({ by: 2 }), 2)
@@ -76,7 +76,7 @@ describe("An RpcGroup as the contract of a Service", () => {
       assert.instanceOf(yield* Effect.flip(client.Guarded()), Denied)
     }).pipe(Effect.scoped, Effect.provide(Asking.layerTest(AskedLive))))
 
-  it.effect("a group is called by an actor that uses its Service, directly and through its parent", () =>
+  it.effect("an RpcGroup is called by an actor that uses its Service, directly and through the actor's parent", () =>
     Effect.gen(function*() {
       const client = yield* Actor.rpcClient(yield* Passing, Passed)
       assert.strictEqual(yield* client.AddTwice({ by: 2 }), 4)
@@ -90,7 +90,7 @@ describe("An RpcGroup as the contract of a Service", () => {
       Effect.provide(MemoryActor.layer)
     ))
 
-  it.effect("a group of another version fails the first call of a procedure that differs, and the error names the field", () =>
+  it.effect("an RpcGroup of another version fails the first call of a procedure that differs, and the error names the field", () =>
     Effect.gen(function*() {
       const newer = RpcGroup.make(
         Rpc.make("Add", { payload: { by: Schema.Int, to: Schema.String }, success: Schema.Int }),
@@ -103,7 +103,7 @@ describe("An RpcGroup as the contract of a Service", () => {
       assert.deepStrictEqual(yield* client.Ended(), [])
     }).pipe(Effect.scoped, Effect.provide(Asking.layer), Effect.provide(MemoryActor.layer)))
 
-  it.effect("handlers of a group get the trace, the log context and the deadline of their call", () =>
+  it.effect("handlers of an RpcGroup get the trace, the log context and the deadline of their call", () =>
     Effect.gen(function*() {
       const client = yield* Actor.rpcClient(yield* Asking, Asked)
       const found = yield* client.Found().pipe(
@@ -134,7 +134,7 @@ describe("A failure of a request of an RpcGroup", () => {
       return lines.filter(({ level }) => level === "Error").map(({ message }) => String(message))
     })
 
-  it.live("a failed request fails its client, and causes no background failure of the actor", () =>
+  it.live("a failed request of an RpcGroup fails its client, and causes no background failure of the actor", () =>
     Effect.gen(function*() {
       const errors = yield* failing((client) =>
         Effect.all([Effect.exit(client.Fail({ when: "now" })), Effect.exit(client.Fail({ when: "later" }))])
@@ -142,7 +142,7 @@ describe("A failure of a request of an RpcGroup", () => {
       assert.deepStrictEqual(errors, [])
     }))
 
-  it.live("a failure of a discarded request is logged as an Error", () =>
+  it.live("a failure of a discarded request of an RpcGroup is logged as an Error", () =>
     Effect.gen(function*() {
       const errors = yield* failing((client) =>
         Effect.orDie(
@@ -155,7 +155,7 @@ describe("A failure of a request of an RpcGroup", () => {
 })
 
 describe("The session of a client of an RpcGroup", () => {
-  it.effect("G100: a client's session that is unknown, gone or another caller's is refused, and no handler runs", () =>
+  it.effect("G100: a session of an RpcGroup's client that is unknown, gone or another caller's is refused, and no handler runs", () =>
     Effect.gen(function*() {
       const portal = yield* Asking
       const add = (session: number) => Effect.flip(said(portal, endpoints.get("Add")!, [session, { by: 1 }, {}, false]))
@@ -178,7 +178,7 @@ describe("The session of a client of an RpcGroup", () => {
       assert.strictEqual(yield* client.Add({ by: 0 }), 0)
     }).pipe(Effect.scoped, Effect.provide(Asking.layer), Effect.provide(MemoryActor.layer)))
 
-  it.effect("requests of a client whose session has ended without its knowledge fail with ChannelClosed", () =>
+  it.effect("requests of an RpcGroup's client whose session has ended without its knowledge fail with ChannelClosed", () =>
     Effect.gen(function*() {
       const portal = yield* Asking
       const client = yield* Actor.rpcClient(
@@ -189,7 +189,7 @@ describe("The session of a client of an RpcGroup", () => {
       assert.strictEqual((yield* Effect.flip(Stream.runDrain(client.Ticks())))._tag, "ChannelClosed")
     }).pipe(Effect.scoped, Effect.provide(Asking.layer), Effect.provide(MemoryActor.layer)))
 
-  it.live("a client's session ends with the client's Scope, which interrupts its later calls as Effect's own client does", () =>
+  it.live("the session of an RpcGroup's client ends with the client's Scope, which interrupts later calls as Effect's RPC client does", () =>
     Effect.gen(function*() {
       const portal = yield* Asking
       const client = yield* Effect.scoped(Actor.rpcClient(portal, Asked))
@@ -198,7 +198,7 @@ describe("The session of a client of an RpcGroup", () => {
       assert.strictEqual((yield* portal.statistics).channel.dialogs, 0)
     }).pipe(Effect.provide(Asking.layer), Effect.provide(MemoryActor.layer)))
 
-  it.live("the session of a client is not listed among the endpoints that its actor exposes", () =>
+  it.live("the session of an RpcGroup's client is not listed among the endpoints that its actor exposes", () =>
     Effect.gen(function*() {
       const portal = yield* Asking
       assert.deepStrictEqual((yield* portal.statistics).exposed, Array.from(Asked.requests.keys()))
@@ -222,7 +222,7 @@ describe("The endpoints of an RpcGroup", () => {
     }
   })
 
-  it("endpoints of an RpcGroup recognize the keys by which Effect marks stream schemas and parse options", () => {
+  it("endpoints of an RpcGroup find the annotations that Effect uses for stream schemas and parse options", () => {
     assert.isTrue(RpcEndpoints.marks.streamSchema in RpcSchema.Stream(Schema.Int, Schema.Never))
     assert.isTrue(RpcSchema.isStreamSchema({ [RpcEndpoints.marks.streamSchema]: "" } as never))
     assert.strictEqual(Rpc.ParseOptions.key, RpcEndpoints.marks.parseOptions)

@@ -11,7 +11,7 @@ describe("A request of an RpcGroup", () => {
   const died = { _tag: "Ended", exit: Exit.die("closing") } as const
   const after = (...inputs: ReadonlyArray<RpcRequest.Input>) => inputs.reduce(RpcRequest.step, RpcRequest.waiting)
 
-  it("a request of a group is over when it is answered and its fiber has ended, in either order", () => {
+  it("a request of an RpcGroup is over when it is answered and its fiber has ended, in either order", () => {
     const settled: RpcRequest.State = { _tag: "Settled", exit: answered.exit }
     assert.deepStrictEqual(after(begun, answered, ended), settled)
     assert.deepStrictEqual(after(begun, ended, answered), settled, "a Deferred answers later")
@@ -21,7 +21,7 @@ describe("A request of an RpcGroup", () => {
     assert.strictEqual(after(begun, ended)._tag, "Deferring")
   })
 
-  it("a request of a group fails if its Scope fails after the answer, and keeps its end", () => {
+  it("a request of an RpcGroup fails if its Scope fails after the answer, and settles only once", () => {
     assert.deepStrictEqual(after(begun, answered, died), { _tag: "Settled", exit: died.exit })
     assert.deepStrictEqual(after(begun, answered, ended, died, answered, begun), {
       _tag: "Settled",

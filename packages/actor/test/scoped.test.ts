@@ -35,7 +35,7 @@ describe("An actor that is owned by a Scope", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("G57: the death of an actor in a Scope interrupts no fiber: calls fail with ActorLost, and wait reports it", () => {
+  it.effect("G57: the death of an actor in a Scope interrupts no fiber: calls fail with ActorLost, and portal.wait reports the death", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const logs = captureLogs()

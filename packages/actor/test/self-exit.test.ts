@@ -41,7 +41,7 @@ describe("The end of an actor by Actor.exit", () => {
     })).pipe(drained, Effect.provide(MemoryActor.layer)))
 
   for (const [where, reason] of [["main", "main is done"], ["beside", "beside"]] as const) {
-    it.effect(`G119: Actor.exit ends the actor from its ${where === "main" ? "main" : "background"}, too`, () =>
+    it.effect(`G119: Actor.exit ends an actor also if the actor's ${where === "main" ? "main" : "background"} calls it`, () =>
       Effect.scoped(Effect.gen(function*() {
         yield* Journal.fresh
         const shop = yield* until(1000)(Actor.startScoped(Shop))

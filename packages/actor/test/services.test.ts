@@ -6,7 +6,7 @@ import * as Stream from "effect/Stream"
 import { Counter, Doubler, Group, increment, Old, Start, ticks } from "./fixtures/counter.ts"
 
 describe("An actor as a Service", () => {
-  it.effect("G58: a Service is an actor as long as its Layer", () =>
+  it.effect("G58: the actor of a Service lives as long as the Layer of the Service", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Counter.calls.increment({ by: 1 }), 101)
       assert.strictEqual(yield* Counter.calls.increment({ by: 2 }), 103)

@@ -62,7 +62,7 @@ describe("A shared actor", () => {
       yield* Fiber.join(user!)
     })))
 
-  it.effect("G194: a shared actor lives until the last Scope is closed, which waits for its end", () =>
+  it.effect("G194: a shared actor lives until the last Scope that uses it is closed, and this Scope waits for the actor's end", () =>
     inMemory(Effect.gen(function*() {
       const lines = yield* Journal.fresh
       const [first, second] = [yield* Scope.make(), yield* Scope.make()]
@@ -90,7 +90,7 @@ describe("A shared actor", () => {
       yield* Effect.forEach(users, (user) => Fiber.await(user))
     })))
 
-  it.effect("G194: a shared actor whose cleanup fails fails the Scope that closes last, and no other", () =>
+  it.effect("G194: a shared actor whose cleanup fails fails the Scope that closes last, and no other Scope", () =>
     inMemory(Effect.gen(function*() {
       slowEnd.fails = true
       const [first, second] = [yield* Scope.make(), yield* Scope.make()]
@@ -131,7 +131,7 @@ describe("A shared actor", () => {
       yield* Fiber.join(closing)
     })))
 
-  it.effect("G195: a shared actor that fails to start fails typed for all waiting callers, and is tried again for the next caller", () =>
+  it.effect("G195: a shared actor that fails to start fails with a typed error for all waiting callers, and is tried again later", () =>
     inMemory(Effect.gen(function*() {
       broken.add("Mail")
       slow.set("Mail", 1000)

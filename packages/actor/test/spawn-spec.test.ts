@@ -85,7 +85,7 @@ describe("The message of a parent to a new actor", () => {
     assert.deepStrictEqual([platform.secret, service?.config].map((bytes) => bytes?.buffer.byteLength), [32, 3])
   })
 
-  it("a wrong field in the message of a parent is refused by both ends, and the issue names its place", () => {
+  it("a wrong field in the message of a parent is refused by both ends, and the issue names the path of the field", () => {
     for (const at of places(spec)) {
       const wrong = replaced(spec, at, true)
       const place = `Spawn${textOf(at)} is not `
@@ -108,8 +108,8 @@ describe("The message of a parent to a new actor", () => {
   })
 })
 
-describe("The answer of a new actor", () => {
-  it("the answer of a new actor lists its endpoints, and is refused if a listed name is no text", () => {
+describe("The answer of a new actor to its parent", () => {
+  it("the answer of a new actor to its parent lists its endpoints, and is refused if a listed name is no text", () => {
     const encoded = readyCodec.encode({ endpoints: ["double"] })
     assert.deepStrictEqual(encoded.ok && readyCodec.decode(encoded.value), {
       ok: true,

@@ -79,7 +79,7 @@ describe("A connection that accepts no bytes", () => {
       }))
   )
 
-  it.effect("G86: a call that is interrupted before it begins sends nothing, and leaves nothing", () =>
+  it.effect("G86: a call that is interrupted before it begins sends no word, and does not stay among the open dialogs", () =>
     drained(Effect.gen(function*() {
       const { call, cancels, channel, cut, drain, starts } = yield* slow
       const calls = []

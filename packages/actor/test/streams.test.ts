@@ -34,7 +34,7 @@ describe("Streams of an actor", () => {
       assert.strictEqual((yield* frank.statistics).channel.dialogs, 0)
     })).pipe(inMemory))
 
-  it.effect("the items of a chunk share a frame, and so do single items that are made at the same time", () =>
+  it.effect("the items of a chunk share a frame, and single items that are made at the same time also share a frame", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [chunked] })
       const frames = Effect.map(frank.statistics, ({ channel }) => channel.received.frames)
@@ -46,7 +46,7 @@ describe("Streams of an actor", () => {
       }
     })).pipe(inMemory))
 
-  it.effect("take(3) stops the producer of a stream, and the reader continues when its finalizer has run", () =>
+  it.effect("Stream.take(3) stops the producer of a stream, and the reader continues when the producer's finalizer has run", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       produced.clear()
@@ -198,7 +198,7 @@ describe("a slow reader of a stream slows the producer of the stream", () => {
       assert.isAtMost(produced.get("large")!, 5 + 4)
     })).pipe(inMemory))
 
-  it.effect("G33: several streams share one portal, and a reader that stops reading holds up no other reader", () =>
+  it.effect("G33: several streams share one portal, and a reader that stops reading holds up no reader of another stream", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* Journal.fresh
       const frank = yield* Actor.start("frank", { expose: [numbers, chunked, isPrime] })

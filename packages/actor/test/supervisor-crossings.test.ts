@@ -125,7 +125,7 @@ describe("A roll that meets a newer standby", () => {
 })
 
 describe("A roll of the children of two supervisors", () => {
-  it.effect("G216: a failed roll over two supervisors names the replaced children of both", () =>
+  it.effect("G216: a failed roll over two supervisors names the replaced children of both supervisors", () =>
     supervised(
       Layer.mergeAll(Supervisor.layer({}, [Mail]), Supervisor.layer({}, [Store])),
       Effect.gen(function*() {

@@ -42,7 +42,7 @@ const logged = (lines: Array<string>) =>
 
 const unreachable = (error: { readonly _tag: string; readonly why?: string }) => [error._tag, error.why]
 
-describe("A name of a dynamic supervisor", () => {
+describe("The name of a child of a dynamic supervisor", () => {
   it.effect("G184: the name of a dynamic child is free as soon as its failed start is reported", () =>
     dynamic(
       { backoff },
@@ -73,7 +73,7 @@ describe("A name of a dynamic supervisor", () => {
       })
     ))
 
-  it.effect("G184: of two starts under one name in a dynamic supervisor, one gets the name and keeps it", () =>
+  it.effect("G184: of two starts under one name in a dynamic supervisor, one start gets the name and keeps it", () =>
     dynamic(
       { backoff },
       Effect.fnUntraced(function*(mails) {
@@ -218,7 +218,7 @@ describe("The backoff of a supervisor", () => {
   })
 
   it.effect(
-    "G186: the default backoff of a supervisor fits its intensity, however many restarts that allows",
+    "G186: the default backoff of a supervisor fits its intensity, however many restarts the intensity allows",
     () =>
       Effect.gen(function*() {
         for (const restarts of [0, 1, 11, 100, 1e9]) {
@@ -246,7 +246,7 @@ describe("The backoff of a supervisor", () => {
 })
 
 describe("A supervisor at the limits of its policy", () => {
-  it.effect("G187: a supervisor fails its first start, typed, when a significant child ends before all are up", () =>
+  it.effect("G187: a supervisor fails its first start with a typed error when a significant child ends before all children are up", () =>
     Effect.gen(function*() {
       slow.set("Store", 5000)
       const layer = Supervisor.layer({ autoShutdown: "any-significant" }, [
@@ -366,7 +366,7 @@ describe("A supervisor that has given up", () => {
 })
 
 describe("A call that waited for the restart of a supervised child", () => {
-  it.effect("G189: a call that waited for a restart leaves nothing behind, however the call ends", () =>
+  it.effect("G189: a call that waited for a restart leaves no listener behind, however the call ends", () =>
     Effect.gen(function*() {
       const listeners = new Set<() => void>()
       let now: LastingPortal.Now = { _tag: "Restarting" }

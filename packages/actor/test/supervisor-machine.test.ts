@@ -14,7 +14,7 @@ const diamond = [child("a"), child("b", "a"), child("c", "a"), child("d", "b", "
 describe("The meaning of an exit for a supervisor", () => {
   const [[, ...types] = [], ...rows] = rowsBelow("What an end means")
 
-  it("G149: the docs list the meaning of every exit for every restart type", () => {
+  it("G149: docs/supervision.md lists the meaning of every exit for every restart type", () => {
     assert.deepStrictEqual(rows.map(([exit]) => exit).sort(), Object.keys(exits).sort())
     assert.deepStrictEqual(types, ["permanent", "transient", "temporary"])
   })
@@ -37,7 +37,7 @@ describe("The restart strategies of a supervisor", () => {
   const children = [child("Store"), child("Counter", "Store"), child("Web", "Counter"), child("Mail")]
   for (const [strategy = "", ...cells] of rows) {
     for (const [i, cell] of cells.entries()) {
-      it(`G150: strategy ${strategy}, ${deaths[i]}: stops ${cell} in reverse and starts it in order`, () => {
+      it(`G150: the strategy ${strategy} of a supervisor, ${deaths[i]}: stops ${cell} in reverse order and starts it in order`, () => {
         const keys = cell.split(" ")
         const played = up(children, { strategy: strategy as Machine.Strategy })
         const [dead = ""] = deaths[i]!.split(" ")
@@ -504,7 +504,7 @@ describe("The machine of a supervisor", () => {
     assert.include(played.play("a dies Lost; a stopped; waited"), "start a2")
   })
 
-  it("G150: a supervisor also restarts the users of a child's users under dependants", () => {
+  it("G150: a supervisor also restarts the users of a child's users under the strategy `dependants`", () => {
     assert.deepStrictEqual(up(line).play("a dies"), ["restarting a b c", "stop c1"])
   })
 
@@ -534,7 +534,7 @@ describe("The machine of a supervisor", () => {
     assert.deepStrictEqual(views(), ["up", "restarting", "restarting", "up"])
   })
 
-  it("G187: a supervisor keeps only the exits of the last 100 deaths, and says how many there were", () => {
+  it("G187: a supervisor keeps only the exits of the last 100 deaths, and the number of all deaths", () => {
     const played = up([child("a")], { intensity: { restarts: 150, withinMillis: 5000 } })
     for (let i = 0; i < 150; i++) played.play("a dies; a stopped; waited; a up")
     assert.deepStrictEqual(played.play("a dies; a stopped"), ["gave up on a", "stop a151", "closed: GaveUp"])
@@ -556,7 +556,7 @@ describe("The machine of a supervisor", () => {
     assert.throws(() => Machine.ordered([child("a"), child("b"), child("a")]), `has the child "a" twice`)
   })
 
-  it("G151: a supervisor refuses a cycle of uses, and names its members", () => {
+  it("G151: a supervisor refuses a cycle of uses, and names the children of the cycle", () => {
     const cycle = [child("x"), child("a", "c"), child("b", "a"), child("c", "b")]
     assert.throws(() => Machine.ordered(cycle), `"a" uses "c" uses "b" uses "a"`)
   })

@@ -486,7 +486,7 @@ const cases: Record<string, () => Effect.Effect<unknown, unknown>> = {
 const ofProcesses = ["a supervisor is killed"]
 
 describe("The supervisor compared with OTP", () => {
-  it("G183: the docs list the comparison with OTP, case by case", () => {
+  it("G183: docs/supervision.md lists the comparison with OTP, case by case", () => {
     const docs = Fs.readFileSync(new URL("../../../docs/supervision.md", import.meta.url), "utf8")
     const section = docs.split("\n## For readers of OTP\n")[1]!.split("\n## ")[0]!
     const rows = section.split("\n").filter((line) => line.startsWith("| ")).slice(2)

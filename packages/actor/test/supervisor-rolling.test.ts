@@ -126,7 +126,7 @@ describe("A rolling restart by Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G210: Supervisor.roll opens streams and dialogs that the old actor refuses with the new one", () =>
+  it.effect("G210: Supervisor.roll opens streams and dialogs that the old actor refuses at the new actor", () =>
     supervised(
       Supervisor.layer({}, [Worker]),
       Effect.gen(function*() {
@@ -195,7 +195,7 @@ describe("A rolling restart by Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G211: Supervisor.roll ends when its Layer ends, and leaves nothing", () =>
+  it.effect("G211: Supervisor.roll ends when its Layer ends, and leaves no actor", () =>
     inMemory(
       until(60_000)(Effect.gen(function*() {
         let rolled: Fiber.Fiber<void, Supervisor.RollFailed> | undefined
@@ -213,7 +213,7 @@ describe("A rolling restart by Supervisor.roll", () => {
       }))
     ))
 
-  it.effect("G211: Supervisor.roll refuses portals of no supervisor, and rolls of no child", () =>
+  it.effect("G211: Supervisor.roll refuses portals of no supervisor, and a roll without children", () =>
     supervised(
       Mail.layer,
       Effect.gen(function*() {

@@ -46,15 +46,15 @@ const rolls: Record<string, (played: Played) => void> = {
   "the supervisor ends": (played) => played.play("roll a; close")
 }
 
-describe("One roll of a supervisor's child", () => {
+describe("One roll of one child of a supervisor", () => {
   const [, ...rows] = rowsBelow("A rolling restart")
 
-  it("G205: the docs list every case of a roll that this test plays", () => {
+  it("G205: docs/supervision.md lists every case of a roll that this test plays", () => {
     assert.deepStrictEqual(rows.map(([meanwhile]) => meanwhile), Object.keys(rolls))
   })
 
   for (const [meanwhile = "", old, next, roll] of rows) {
-    it(`G205: ${meanwhile}: the old one ${old}, the new one ${next}, the roll ${roll}`, () => {
+    it(`G205: in a roll, where ${meanwhile}: the old incarnation ${old}, the new incarnation ${next}, the roll ${roll}`, () => {
       const played = up([child("s"), { ...a, uses: ["s"] }])
       rolls[meanwhile]!(played)
       const isDrained = played.actions.some(({ _tag }) => _tag === "TakeOver") &&
@@ -80,7 +80,7 @@ describe("One roll of a supervisor's child", () => {
 
 const line = [child("a"), child("b", "a"), child("c", "b"), child("x")]
 
-describe("Rolls and the deaths of a supervisor", () => {
+describe("Rolls and the deaths that a supervisor counts", () => {
   const cases: ReadonlyArray<readonly [string, Played, string, ReadonlyArray<string>]> = [
     [
       "G205: go through children in the order of their uses",
@@ -201,12 +201,12 @@ const standbys: Record<string, (played: Played) => void> = {
 describe("The standby of a supervisor's child", () => {
   const [, ...rows] = rowsBelow("A standby")
 
-  it("G206: the docs list every case of a standby that this test plays", () => {
+  it("G206: docs/supervision.md lists every case of a standby that this test plays", () => {
     assert.deepStrictEqual(rows.map(([event]) => event), Object.keys(standbys))
   })
 
   for (const [event = "", player, deaths, next] of rows) {
-    it(`G206: a standby, where ${event}: ${player} plays the role next, ${deaths} deaths, the next standby ${next}`, () => {
+    it(`G206: a standby, where ${event}: ${player} plays the role next, ${deaths} deaths are counted, the next standby ${next}`, () => {
       const played = up([child("s"), { ...withStandby, uses: ["s"] }])
       standbys[event]!(played)
       goOn(played)
@@ -485,7 +485,7 @@ const many = { arbitrary: { runs: 500 } }
 
 describe("A supervisor with rolls and standbys under random events", () => {
   it.prop(
-    "G207: a supervisor has at most one incarnation in a role, and at most one behind that incarnation",
+    "G207: a supervisor has at most one incarnation in a role, and at most one standby behind that incarnation",
     { given },
     ({ given }) => {
       replay(given, (played, from) => {

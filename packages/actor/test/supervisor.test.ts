@@ -63,7 +63,7 @@ describe("The Layer of a supervisor", () => {
       ])
     }))
 
-  it.effect("G154: the Layer of a supervisor fails with the typed failure of a first start, and leaves nothing", () =>
+  it.effect("G154: the Layer of a supervisor fails with the typed failure of a first start, and leaves no actor", () =>
     Effect.gen(function*() {
       const lines = yield* Journal.fresh
       broken.add("Counter")
@@ -72,7 +72,7 @@ describe("The Layer of a supervisor", () => {
       assert.deepStrictEqual(lines.map((line) => line.split(" ").slice(1).join(" ")), ["Store starts", "Store ends"])
     }))
 
-  it.effect("G154: a backoff that the intensity could never reach is refused", () =>
+  it.effect("G154: a supervisor refuses a backoff that is so slow that deaths could never exceed the intensity", () =>
     Effect.gen(function*() {
       const exit = yield* supervised(
         Layer.empty,
@@ -249,7 +249,7 @@ const storm = Effect.gen(function*() {
 })
 
 describe("A supervisor that gives up", () => {
-  it.effect("G156: a supervisor that gives up fails Actor.launch with children, deaths and exits, when all are stopped", () =>
+  it.effect("G156: a supervisor that gives up stops all its children, then fails Actor.launch with its children, deaths and exits", () =>
     Effect.gen(function*() {
       const lines = yield* Journal.fresh
       const policy = { backoff, intensity: { restarts: 2, within: "5 seconds" } } as const
@@ -344,7 +344,7 @@ describe("A restart of a supervised child", () => {
       })
     ))
 
-  it.effect("G151: a restart of a supervised child ends when its Layer ends, and leaves nothing", () =>
+  it.effect("G151: a restart of a supervised child ends when its Layer ends, and leaves no actor", () =>
     Effect.gen(function*() {
       const lines = yield* Journal.fresh
       yield* supervised(
@@ -433,7 +433,7 @@ describe("A reference to a supervised actor", () => {
 })
 
 describe("A supervisor in an actor", () => {
-  it.effect("G156: a supervisor that gives up fails its actor, and the supervisor above starts both again", () =>
+  it.effect("G156: a supervisor that gives up fails its actor, and the supervisor above starts the actor and its children again", () =>
     supervised(
       Supervisor.layer({ backoff }, [Shop]),
       Effect.gen(function*() {

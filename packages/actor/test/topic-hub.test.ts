@@ -50,7 +50,7 @@ describe("The hub of a topic", () => {
     assert.strictEqual(hub.statistics.publishersWaiting, 0)
   })
 
-  it("G179: a subscriber that leaves, or a publisher that stops waiting, frees the messages that it held up", () => {
+  it("G179: a subscriber that leaves, or a publisher that stops waiting, frees the messages that waited because of it", () => {
     const hub = hubOf(1)
     hub.subscribe(1, ["a"], "block", 0)
     hub.publish(10, messages("a1"))
@@ -98,7 +98,7 @@ describe("The hub of a topic", () => {
     }
   })
 
-  it("G180: a topic's hub reports dropped messages behind those that were published before the subscriber came", () => {
+  it("G180: a topic's hub reports dropped messages after the messages that were published before the subscriber came", () => {
     const hub = hubOf(1, 2)
     hub.publish(10, messages("a1", "a2"))
     hub.subscribe(1, null, "drop-oldest", 2)

@@ -59,7 +59,7 @@ const followed = (read: ReadonlyArray<string>) =>
   until(10_000)(Effect.repeat(Effect.sleep(50), { while: () => !read.includes("gap") }))
 
 describe("A topic with several subscribers", () => {
-  it.effect("G178: a topic passes a message on to all its subscribers, whole and by key", () =>
+  it.effect("G178: a topic passes a message on to subscribers of the whole topic and to subscribers of its key", () =>
     run(
       Prices.layer,
       Effect.gen(function*() {

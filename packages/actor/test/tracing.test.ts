@@ -121,7 +121,7 @@ describe("Traces over several actors", () => {
       ])
     }))
 
-  it.effect("G298: no span of Effect's own tracer reaches another actor, and no handler makes one", () =>
+  it.effect("G298: no span of Effect's own tracer reaches another actor, and no handler makes a span under this tracer", () =>
     Effect.gen(function*() {
       const seen = yield* Effect.withSpan(Actor.runInActor(spanHere({ depth: 1 })), "program").pipe(
         inMemory,

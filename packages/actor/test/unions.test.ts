@@ -132,7 +132,7 @@ describe("A schema that no codec can carry", () => {
     ]
   ]
   for (const [where, define, message] of refused) {
-    it(`G116: a schema that no codec can carry in ${where} is refused when the endpoint is defined, with its place`, () => {
+    it(`G116: a schema that no codec can carry in ${where} is refused when the endpoint is defined, and the error names the schema's place`, () => {
       assert.throws(define, message)
     })
   }

@@ -66,7 +66,7 @@ describe("Unread answers of a peer", () => {
       assert.strictEqual(peer.said.at(-1)?._tag, "Violation")
     }))
 
-  it.effect("calls of this side do not count as unread answers, and close no connection", () =>
+  it.effect("calls of this side do not count as unread answers of the peer, and close no connection", () =>
     Effect.gen(function*() {
       const peer = yield* silent
       const { channel } = peer.end

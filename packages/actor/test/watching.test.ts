@@ -22,7 +22,7 @@ const opened = (id: number): TrafficEvent => ({
 })
 
 describe("Events for an observer", () => {
-  it("G288: events for an observer wait up to a bound, and further events are dropped and counted, batch by batch", () => {
+  it("G288: events for an observer wait up to a bound, further events are dropped, and each batch contains the number of dropped events", () => {
     const watching = new Watching(() => 7)
     for (let i = 0; i < 100_000; i++) watching.saw(opened(i))
     const { dropped, events } = watching.take()
@@ -89,14 +89,14 @@ const spanOf = (tracer: Tracer.Tracer | undefined, endpoint = "e") => {
 const listening = Tracer.make({ span: (options) => new Tracer.NativeSpan(options) })
 
 describe("The telemetry of an actor whose spans and metrics have no reader", () => {
-  it("G286: a call makes a span under a tracer of the program, and none under Effect's own", () => {
+  it("G286: a call makes a span under a tracer of the program, and none under Effect's own tracer", () => {
     assert.isUndefined(spanOf(undefined))
     assert.isUndefined(spanOf(Tracer.nativeTracer))
     assert.strictEqual(spanOf(listening)?.span.kind, "client")
     assert.isUndefined(spanOf(listening, "furrow/logs"))
   })
 
-  it("G286: endpoints beyond a limit are counted together", () => {
+  it("G286: calls of endpoints beyond a limit are counted together under one name", () => {
     const meter = new Meter()
     for (let i = 0; i < 2000; i++) meter.callsOf(`e${i}`).ends.ok++
     assert.isAtMost(meter.endpoints.size, 501)

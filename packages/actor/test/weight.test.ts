@@ -4,7 +4,7 @@ import { weigh } from "@furrow/actor/internal/stream/Weight"
 const page = (bytes: number) => new Uint8Array(bytes)
 
 describe("The estimated size of a value", () => {
-  it("weigh counts texts, bytes and parts, and stops at its limit", () => {
+  it("weigh adds up the texts, bytes and fields of a value, and stops at its limit", () => {
     assert.strictEqual(weigh(page(500), 10), 500)
     assert.strictEqual(weigh("x".repeat(500), 10), 500)
     assert.strictEqual(weigh({ a: "12345", b: [1, 2, page(100)] }, 1000), 1 + 6 + 1 + 2 + 100)

@@ -43,7 +43,7 @@ const dialogs = (writes: ReadonlyArray<ReadonlyArray<Message>>) =>
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i + 1)
 
 describe("The writer of a connection", () => {
-  it("a writer sends the words of one turn in one write, at the end of the turn", async () => {
+  it("a writer sends the words of one turn of the event loop in one write, at the end of the turn", async () => {
     const { connection, writes } = listening()
     const writer = new Writer(connection, (error) => {
       throw error
@@ -55,7 +55,7 @@ describe("The writer of a connection", () => {
     assert.deepStrictEqual(dialogs(writes), upTo(10))
   })
 
-  it("a writer begins to send the words of a long turn before its end, in order", async () => {
+  it("a writer begins to send the words of a long turn of the event loop before the turn ends, in order", async () => {
     const { connection, writes } = listening()
     const writer = new Writer(connection, (error) => {
       throw error
@@ -67,7 +67,7 @@ describe("The writer of a connection", () => {
     assert.deepStrictEqual(dialogs(writes), upTo(100))
   })
 
-  it("a writer stops when its connection becomes full during a turn, and continues when the connection has room", async () => {
+  it("a writer stops when its connection becomes full during a turn of the event loop, and continues when the connection has room", async () => {
     const { connection, giveRoom, writes } = listening()
     const writer = new Writer(connection, (error) => {
       throw error
@@ -85,7 +85,7 @@ describe("The writer of a connection", () => {
     assert.deepStrictEqual(writes.at(-1), [last])
   })
 
-  it("G86: a writer lets dialogs begin in order and only while few bytes are unwritten, and one sender and one dialog at each drain", async () => {
+  it("G86: a writer begins dialogs in order while few bytes are unwritten, and resumes one sender and one dialog at each drain", async () => {
     const { connection, giveRoom, writes } = listening()
     const writer = new Writer(connection, () => {})
     const begun: Array<string> = []
@@ -128,7 +128,7 @@ describe("The writer of a connection", () => {
     assert.deepStrictEqual(dialogs(writes), [1, 3, 5, 7, 11])
   })
 
-  it("a sender that waits to begin is told when the connection closes", () => {
+  it("a sender whose dialog waits to begin is told when the connection closes", () => {
     const { connection, giveRoom } = listening()
     const writer = new Writer(connection, () => {})
     giveRoom(1)
@@ -142,7 +142,7 @@ describe("The writer of a connection", () => {
     assert.isTrue(writer.admitsStart)
   })
 
-  describe("The writer, for a peer that reads parts", () => {
+  describe("The writer of a connection to a peer that supports parts of words", () => {
     const maxFrame = 2 * 1024 * 1024
     const kib = 1024
     /** Bytes that leave in so many parts; five are the least. */
@@ -220,7 +220,7 @@ describe("The writer of a connection", () => {
       assert.deepStrictEqual(said(), [...five, "Yield 1", ...five, "Return 1", "Bye"])
     })
 
-    it("a cancel ends the large word of its dialog, and a call that has not left as a whole has not begun", async () => {
+    it("a cancel ends the large word of its dialog, and a call whose word has not left as a whole has not begun", async () => {
       const { drain, said, writer } = cutting()
       writer.send(call(1, inParts(5)))
       assert.deepStrictEqual([...writer.heldStarts()], [1])
@@ -272,7 +272,7 @@ describe("The writer of a connection", () => {
       assert.include(said(), "Yield 3")
     })
 
-    it("a writer whose half ends writes all remaining words at once, in order", () => {
+    it("a writer that ends its side of the connection writes all remaining words at once, in order", () => {
       const { said, writer } = cutting()
       writer.send(item(1, inParts(5)))
       writer.send(item(3, 10))

@@ -1,6 +1,6 @@
 /**
- * Certificates of a run over TLS: the right one of the tree's host, and all wrong ones that an attacker could have.
- * Each run of attacks makes new certificates.
+ * Certificates of a run of attacks over TLS: the right certificate of the tree's host, and wrong certificates that an
+ * attacker could have. Each run of attacks makes new certificates.
  */
 import * as Certificates from "@furrow/testing/Certificates"
 import * as Fs from "node:fs"
@@ -8,7 +8,7 @@ import type * as Tls from "node:tls"
 
 const hosts = ["127.0.0.1"]
 
-/** Bytes that stand before the random bytes in an Ed25519 private key, up to a boundary of the key's base64 text. */
+/** The fixed bytes before the random bytes in an Ed25519 private key, up to a boundary of the key's base64 text. */
 const keyOffset = 18
 
 const shown = ({ key, pem }: Certificates.Signed): Tls.SecureContextOptions => ({
@@ -17,21 +17,21 @@ const shown = ({ key, pem }: Certificates.Signed): Tls.SecureContextOptions => (
 })
 
 export interface Run {
-  /** Paths of the files with the certificate and the key of the tree's host. */
+  /** Paths of the files that hold the certificate and the key of the tree's host. */
   readonly files: Certificates.Files
   /** The random bytes of the private key of the tree's host. */
   readonly secret: Uint8Array
-  /** The certificate of an insider: it is right, and its holder is no member. */
+  /** A certificate of the tree's authority whose holder is no member of the tree. */
   readonly right: Tls.ConnectionOptions
-  /** Certificates that a stranger shows to a listener of the tree, each under the name of its fault. */
+  /** Wrong certificates that a stranger shows to a listener of the tree, each under the name of its fault. */
   readonly wrong: Readonly<Record<string, Tls.ConnectionOptions>>
-  /** Certificates that an impostor shows to a dialler of the tree, each under the name of its fault. */
+  /** Wrong certificates that an impostor shows to a dialler of the tree, each under the name of its fault. */
   readonly impostors: Readonly<Record<string, Tls.SecureContextOptions>>
-  /** The certificate and the authority of a relay, which both ends of the relay's connections trust. */
+  /** The certificate and the authority of a relay, which both ends of the relay's TLS connections trust. */
   readonly relay: Tls.SecureContextOptions
 }
 
-/** Makes the certificates of a run, and writes the files of the tree's host into a new folder. */
+/** Makes the certificates of a run of attacks, and writes the files of the tree's host into a new folder. */
 export const make = (folder: string): Run => {
   Fs.mkdirSync(folder, { mode: 0o700 })
   const authority = Certificates.sign({ name: "authority" })

@@ -1,11 +1,11 @@
 /**
  * The command `npm run attack` attacks a live tree by processes that dial the tree's actors.
  *
- * The attacked tree works all the time: its actors call each other and read streams, and measure how long that takes.
- * The process of `npm run attack` is the attacker. The attacker runs as the same user, finds the sockets in the file
- * system, and sends raw bytes. A run of attacks fails where a stranger was served, a call failed or was late, memory or
- * descriptors were not freed, or the secret was printed. SECURITY.md lists the attacks that are defended against, and
- * those that are not.
+ * The attacked tree works during the attacks: its actors call each other and read streams, and measure the time of each
+ * call. The process of `npm run attack` is the attacker. The attacker runs as the tree's user, finds the tree's sockets
+ * in the file system, and sends raw bytes. A run of attacks fails where a stranger was served, a call of the tree
+ * failed or was late, or the secret was printed. Memory and descriptors that stay in use also fail the run. SECURITY.md
+ * lists the attacks that are defended against, and those that are not.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -30,7 +30,7 @@ import { render } from "./table.ts"
 import { type Case, judge, type Verdict } from "./verdict.ts"
 import { type Transport, transports, Victim } from "./victim.ts"
 
-// The case `squat` of an attack runs first, because it needs an actor whose address no other actor has asked for.
+// The attack `squat` runs first, because it needs an actor whose address no other actor has asked for.
 const cases: ReadonlyArray<Case> = [
   ...relays,
   ...certified,
@@ -69,7 +69,7 @@ const assault = Effect.fnUntraced(
   }
 )
 
-/** Adds a verdict about the end of the attacked tree, where processes of the tree are left. */
+/** Adds a verdict about the end of the attacked tree, where the tree left processes. */
 const end = Effect.fnUntraced(function*(victim: Victim, verdicts: Array<Verdict>) {
   const left = yield* Effect.promise(() => victim.stop())
   if (left.length > 0) {
@@ -90,7 +90,7 @@ const siege = Effect.fnUntraced(function*(transport: Transport, options: Options
   return verdicts
 })
 
-/** Ends the attacker with this exit code, after all output has been printed. */
+/** An error that ends the attacker with this exit code, after all output has been printed. */
 class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code
   override readonly [Runtime.errorReported] = false

@@ -3,7 +3,7 @@ import * as Fs from "node:fs"
 
 export const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
-/** Checks a condition repeatedly until it holds; returns whether the condition held in time. */
+/** Checks a condition repeatedly until it holds or the time is over, and returns whether the condition held. */
 export const until = async (holds: () => boolean, within: number, every = 20): Promise<boolean> => {
   const end = performance.now() + within
   for (;;) {
@@ -13,13 +13,13 @@ export const until = async (holds: () => boolean, within: number, every = 20): P
   }
 }
 
-/** Returns the memory of a process of the tree in megabytes. */
+/** Returns the memory of a process of the attacked tree in megabytes. */
 export const memory = (pid: number): number => {
   const [, kilobytes] = /^VmRSS:\s+(\d+) kB/m.exec(Fs.readFileSync(`/proc/${pid}/status`, "utf8")) ?? []
   return Number(kilobytes) / 1024
 }
 
-/** Returns the text of a file of a process in /proc; an empty text where the process has ended. */
+/** Returns the text of a file of a process in /proc, and an empty text where the process has ended. */
 export const text = (pid: number, file: string): string => {
   try {
     return Fs.readFileSync(`/proc/${pid}/${file}`, "latin1")
@@ -28,7 +28,7 @@ export const text = (pid: number, file: string): string => {
   }
 }
 
-/** Returns the pids of a process and of all processes below it whose parents still live. */
+/** Returns the pids of a process and of its living descendants. */
 export const withChildren = (pid: number): ReadonlyArray<number> => {
   const parents = Fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map((name) => {
     const [, parent] = /^\d+ \(.*\) \S (\d+) /s.exec(text(Number(name), "stat")) ?? []
@@ -39,7 +39,7 @@ export const withChildren = (pid: number): ReadonlyArray<number> => {
   return [pid, ...below(pid)]
 }
 
-/** Returns the names of the files and sockets that a process has open; none where the process has ended. */
+/** Returns the names of the files and sockets that a process has open, and no names where the process has ended. */
 export const names = (pid: number): ReadonlyArray<string> => {
   try {
     return Fs.readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
@@ -65,7 +65,7 @@ export const isAlive = (pid: number): boolean => {
   }
 }
 
-/** Returns the TCP ports at which a process listens, as any process of the same user can find them out. */
+/** Returns the TCP ports at which a process listens, which any process of the same user can find out. */
 export const ports = (pid: number): ReadonlyArray<number> => {
   const sockets = new Set(names(pid).map((name) => /^socket:\[(\d+)\]$/.exec(name)?.[1]))
   const listening = "0A"

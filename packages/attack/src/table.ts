@@ -1,4 +1,4 @@
-/** Formats the verdicts on all attacks as one table. */
+/** Formats the verdicts on all attacks as one text table. */
 import type { Verdict } from "./verdict.ts"
 
 const number = (value: number, digits = 0): string => Number.isFinite(value) ? value.toFixed(digits) : "-"
@@ -31,7 +31,10 @@ const cells = (verdict: Verdict): ReadonlyArray<string> => [
   verdict.figures
 ]
 
-/** The columns of a table that hold text, which are aligned to the left; numbers are aligned to the right. */
+/**
+ * The columns with text in the table of verdicts, which are aligned to the left; columns with numbers are aligned to
+ * the right.
+ */
 const isText = new Set([0, 1, 2, heads.length - 1])
 
 export const render = (verdicts: ReadonlyArray<Verdict>): string => {

@@ -1,6 +1,6 @@
 /**
- * Carries out one attack on a live tree and judges whether the tree went on, let a stranger in, freed memory and
- * descriptors, and kept its secret.
+ * Carries out one attack on a live tree, and judges whether the tree went on, freed memory and descriptors, and kept
+ * its secret.
  */
 import * as Processes from "./processes.ts"
 import type { Transport, Victim } from "./victim.ts"
@@ -8,11 +8,11 @@ import type { Transport, Victim } from "./victim.ts"
 export interface Field {
   readonly victim: Victim
   readonly quick: boolean
-  /** Returns the first number in a full run of attacks, and the second in a quick run. */
+  /** Returns its first argument in a full run of attacks, and its second argument in a quick run. */
   readonly scale: (full: number, quick: number) => number
 }
 
-/** The result of an attack as the attacker saw it, with figures for the table, and faults. */
+/** The result of an attack as the attacker saw it, with figures for the table of verdicts, and problems. */
 export interface Outcome {
   readonly figures: string
   readonly problems: ReadonlyArray<string>
@@ -20,25 +20,25 @@ export interface Outcome {
 
 export interface Case {
   readonly name: string
-  /** The only transport over which the attack is tried. By default an attack is tried over every transport. */
+  /** The only transport over which an attack is tried. By default an attack is tried over every transport. */
   readonly over?: Transport | undefined
   /**
-   * Further transports over which a quick run tries an attack without a transport of its own. By default a quick run
-   * tries such an attack over no further transport.
+   * Further transports over which a quick run tries an attack that has no transport of its own. By default a quick run
+   * tries an attack without a transport of its own over Unix sockets only.
    */
   readonly quickOver?: ReadonlyArray<Transport> | undefined
-  /** True where a quick run leaves the attack out. */
+  /** True where a quick run leaves an attack out. */
   readonly slow?: boolean | undefined
-  /** The number of runs that the handler for attackers should have in an attack whose members may call it. */
+  /** The expected number of runs of the handler that only attackers call, in an attack whose members may call it. */
   readonly opens?: number | undefined
   /**
-   * Megabytes by which one process of the tree may grow during the attack. By default a process may grow by 96
-   * megabytes, and over TLS by 224, which is as much as one member may make it hold.
+   * Megabytes by which one process of the attacked tree may grow during an attack. By default a process of the attacked
+   * tree may grow by 96 megabytes, and over TLS by 224, because one member may need so much.
    */
   readonly memory?: number | undefined
   /**
-   * Milliseconds that a call of the tree may take during an attack. By default a call may take 2500 milliseconds,
-   * because one member may keep an actor busy for a while.
+   * Milliseconds that a call of the attacked tree may take during an attack. By default a call of the attacked tree may
+   * take 2500 milliseconds, because one member may keep an actor busy for a while.
    */
   readonly worst?: number | undefined
   readonly run: (field: Field) => Promise<Outcome>
@@ -52,25 +52,30 @@ export interface Verdict {
   readonly calls: number
   readonly p99: number
   readonly worst: number
-  /** Megabytes by which the largest process of the tree grew: at the peak of the attack, and after the attack. */
+  /**
+   * Megabytes by which the largest process of the attacked tree grew: at the peak of the attack, and after the attack.
+   */
   readonly peak: number
   readonly kept: number
   readonly refused: number
   readonly problems: ReadonlyArray<string>
 }
 
-/** The bounds of a verdict that hold for every attack. */
+/** The bounds of time and memory that hold for every attack. */
 const bounds = {
   /** Milliseconds that a call of the attacked tree may take before the tree counts as no longer serving. */
   worst: 2_500,
   /**
-   * Megabytes by which a process may grow during an attack, for each transport. Node frees the memory of OpenSSL late:
-   * thousands of TLS greetings leave 160 MB in use.
+   * Megabytes by which a process of the attacked tree may grow during an attack, for each transport. Node frees the
+   * memory of OpenSSL late, so thousands of TLS greetings leave 160 MB in use.
    */
   memory: { unix: 96, tcp: 96, tls: 224 },
-  /** Milliseconds until descriptors and connections must be back at their numbers from before the attack. */
+  /**
+   * Milliseconds after an attack until the tree's descriptors and connections must be back at their numbers from before
+   * the attack.
+   */
   settled: 6_000,
-  /** Milliseconds by which reports about slices of work arrive later than the work was done. */
+  /** Milliseconds by which an actor's report about a slice of work arrives after the end of the work. */
   late: 300
 }
 
@@ -114,8 +119,8 @@ const service = (victim: Victim, from: number, to: number, worst: number) => {
 }
 
 /**
- * Carries out one attack on the tree, and returns the verdict on it. The tree must be alive when an attack on it
- * begins.
+ * Carries out one attack on the attacked tree, and returns the verdict on the attack. The tree must be alive when an
+ * attack on it begins.
  */
 export const judge = async (attack: Case, field: Field): Promise<Verdict> => {
   const { victim } = field

@@ -13,7 +13,8 @@ import type { Target } from "./wire.ts"
 const program = fileURLToPath(new URL("./tree/root.ts", import.meta.url))
 
 /**
- * The connections of the watched actors in a calm tree: two of `anvil`, and one each of `left`, `right` and the root.
+ * The connections of the watched actors in a tree at rest: two of `anvil`, and one each of `left`, `right` and the
+ * root.
  */
 const connections = 5
 
@@ -21,13 +22,13 @@ export const transports = ["unix", "tcp", "tls"] as const
 
 export type Transport = typeof transports[number]
 
-/** The folder of the certificates of a run over TLS, in the runtime folder. */
+/** The folder in the runtime folder that holds the certificates of a run of attacks over TLS. */
 const certificatesFolder = "certificates"
 
-/** Files of /proc that show anything about a process except the contents of its memory. */
+/** Files of /proc that show anything about a process except the contents of the process's memory. */
 const proc = ["cmdline", "environ", "comm", "status", "stat", "maps", "mountinfo"]
 
-/** Returns every form in which the secret of the tree could be written down. */
+/** Returns every form in which the secret of the attacked tree could be written down. */
 const spellings = (secret: Uint8Array): ReadonlyArray<string> => {
   const bytes = Buffer.from(secret)
   // Each half of the tree's secret is searched for in addition to the whole secret.
@@ -54,7 +55,7 @@ export class Victim {
   private readonly arrivals = new Map<number, Extract<Line, { _tag: "Newcomer" }>>()
   private readonly process: ChildProcess.ChildProcess
   private readonly runtime: string
-  /** The output of the attacked tree that is not a report. */
+  /** The output of the attacked tree apart from its reports. */
   private text = ""
   private next = 0
 
@@ -136,16 +137,16 @@ export class Victim {
   }
 
   /**
-   * Makes a new actor of the tree dial the actor with this name. The report of the new actor says how long the dial
-   * took, or why the dial failed.
+   * Makes a new actor of the attacked tree dial the actor with the given name. The report of a new actor says how long
+   * its dial took, or why the dial failed.
    */
   newcomer(to: string): Promise<Extract<Line, { _tag: "Newcomer" }>> {
     return this.asked(to)
   }
 
   /**
-   * Makes the actor `left` ask the registry at this address. The report of `left` holds the error, if the registry
-   * refused the question.
+   * Makes the actor `left` ask the registry at the given address. The report of the actor `left` holds the error of its
+   * question, if the registry refused the question.
    */
   asker(address: string): Promise<Extract<Line, { _tag: "Newcomer" }>> {
     return this.asked(`at ${address}`)
@@ -158,21 +159,21 @@ export class Victim {
     return this.arrivals.get(n) ?? { _tag: "Newcomer", n, error: "it was never heard of again", millis: NaN }
   }
 
-  /** The number of runs of a handler that no actor of the tree calls. */
+  /** The number of runs of a handler that no actor of the attacked tree calls. */
   get opened(): number {
     const latest = new Map(this.sights.map(({ opened, who }) => [who, opened]))
     return Array.from(latest.values()).reduce((sum, opened) => sum + opened, 0)
   }
 
-  /** The number of connections between actors of the tree, as the actors count them. */
+  /** The number of connections between actors of the attacked tree, as the actors count their connections. */
   get peers(): number {
     const latest = new Map(this.sights.map(({ peers, who }) => [who, peers]))
     return Array.from(latest.values()).reduce((sum, peers) => sum + peers, 0)
   }
 
   /**
-   * The places where the tree's secret or a private key stands: in the tree's output and events, or in the files of its
-   * processes.
+   * The places where the tree's secret or a private key stands: the tree's output, its events, and the files of its
+   * processes in /proc.
    */
   get leaks(): ReadonlyArray<string> {
     const places: Array<readonly [string, string]> = [
@@ -199,7 +200,7 @@ export class Victim {
     this.process.removeAllListeners("exit")
     const exit = new Promise<number | null>((resolve) => this.process.once("exit", resolve))
     this.process.kill("SIGTERM")
-    // A timer that is still running would keep the attacker's process from ending.
+    // The running timer would keep the attacker's process from ending, so the timer is cleared.
     const timer = setTimeout(() => this.process.kill("SIGKILL"), 15_000)
     const code = await exit
     clearTimeout(timer)

@@ -1,5 +1,6 @@
 /**
- * The attacker's end of a connection: sends raw bytes, reads words, and can greet like a peer that knows the secret.
+ * The attacker's end of a connection, which sends raw bytes, reads words, and can greet an actor as a member of the
+ * tree.
  */
 import type { ActorId } from "@furrow/actor/internal/errors/ActorError"
 import { capability } from "@furrow/protocol/Arrival"
@@ -15,7 +16,7 @@ import { pause } from "./processes.ts"
 export type Target = { readonly path: string } | {
   readonly host: string
   readonly port: number
-  /** The certificate that the attacker shows to an actor; `undefined` where the actor's socket speaks no TLS. */
+  /** The certificate that the attacker shows to an actor; `undefined` where the actor's socket does not use TLS. */
   readonly tls?: Tls.ConnectionOptions | undefined
 }
 
@@ -58,7 +59,7 @@ export const u32 = (n: number): Uint8Array => {
   return bytes
 }
 
-/** Reads words from chunks of bytes, from either end of an attacked connection. */
+/** Reads words of the protocol from chunks of bytes, from either end of an attacked connection. */
 export class Ear {
   private state: Frame.State = Frame.initial
   readonly words: Array<Message> = []
@@ -110,7 +111,7 @@ export class Client {
     }
   }
 
-  /** The exported bytes that belong to this TLS channel alone; `undefined` for a connection without TLS. */
+  /** The exported bytes that belong to one TLS channel alone; `undefined` for a connection without TLS. */
   get binding(): Uint8Array | undefined {
     return this.socket instanceof Tls.TLSSocket
       ? new Uint8Array(this.socket.exportKeyingMaterial(exporter.bytes, exporter.label, Buffer.alloc(0)))
@@ -134,7 +135,7 @@ export class Client {
     return this.raw(framed(...words))
   }
 
-  /** Waits until a function returns a value, or the attacker's connection ends. */
+  /** Waits until a function returns a value, or until the attacker's connection ends. */
   async until<A>(look: () => A | undefined | false, within = 3_000): Promise<A | undefined> {
     const end = performance.now() + within
     for (;;) {
@@ -184,8 +185,8 @@ export const mac = (secret: Uint8Array, data: Uint8Array): Uint8Array =>
   new Uint8Array(Crypto.createHmac("sha256", secret).update(data).digest())
 
 /**
- * Greets an actor with the words Hello and Proof, with any secret. The caller of this function reads the words after
- * the greeting.
+ * Greets an actor with the words `Hello` and `Proof`, with any secret. The caller of `greet` reads the words that the
+ * actor sends after the greeting.
  */
 export const greet = async (client: Client, secret: Uint8Array, actor = nobody(), nonce = random(32)) => {
   const said = hello(actor, nonce)
@@ -198,7 +199,7 @@ export const greet = async (client: Client, secret: Uint8Array, actor = nobody()
   return challenge
 }
 
-/** Opens an attacker's connection as a peer that knows the secret. */
+/** Opens an attacker's connection as a member that knows the secret of the tree. */
 export const enter = async (target: Target, secret: Uint8Array, actor = nobody()): Promise<Client> => {
   const client = await Client.dial(target)
   await greet(client, secret, actor)

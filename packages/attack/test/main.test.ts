@@ -72,7 +72,7 @@ describe("The command npm run attack", () => {
     })))
 
   it.live(
-    "npm run attack ends the tree it attacks when it is interrupted, and removes its folder",
+    "npm run attack ends the attacked tree and removes the tree's folder when it is interrupted",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const temporary = yield* Folder.make({})

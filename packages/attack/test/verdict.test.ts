@@ -38,19 +38,19 @@ describe("The verdict on an attack", () => {
     assert.isTrue(p99 > 0 && p99 <= worst)
   })
 
-  it("the verdict on an attack contains what the attacker found, or that the attack could not be carried out", async () => {
+  it("the verdict on an attack contains the problems that the attacker found, or says why the attack failed to run", async () => {
     const found = await verdict(() => Promise.resolve({ figures: "", problems: ["it let me in"] }))
     assert.deepStrictEqual(found.problems, ["it let me in"])
     const failed = await verdict(() => Promise.reject(new Error("nobody is there")))
     assert.match(failed.problems.join(), /could not be carried out: nobody is there/)
   })
 
-  it("the verdict on an attack reports a handler that ran although it should not", async () => {
+  it("the verdict on an attack reports a run of the handler that no actor of the tree calls", async () => {
     assert.deepStrictEqual((await verdict(opened)).problems, ["1 handlers ran instead of 0"])
     assert.deepStrictEqual((await verdict(opened, { opens: 1 })).problems, [])
   })
 
-  it("the verdict on an attack reports a connection that stays open", async () => {
+  it("the verdict on an attack reports a connection that the attack left open", async () => {
     const clients: Array<Client> = []
     const { problems } = await verdict(async (victim) => {
       for (let i = 0; i < 3; i++) clients.push(await enter(victim.target("anvil"), victim.secret))
@@ -61,7 +61,7 @@ describe("The verdict on an attack", () => {
     assert.match(problems.join(), /3 descriptors and 3 connections did not come back/)
   })
 
-  it("the verdict on an attack reports a tree that stops serving", async () => {
+  it("the verdict on an attack reports an attacked tree that stops serving calls", async () => {
     const { problems } = await verdict(async (victim) => {
       const { pid } = victim.member("anvil")
       process.kill(pid, "SIGSTOP")
@@ -73,7 +73,7 @@ describe("The verdict on an attack", () => {
     assert.match(problems.join("; "), /a call of the tree took \d+ ms/)
   }, 30_000)
 
-  it("the verdict on an attack reports a process whose memory grows", async () => {
+  it("the verdict on an attack reports a process of the tree whose memory grows", async () => {
     const { problems } = await verdict(() => Promise.resolve(fine), { memory: -1 })
     assert.match(problems.join(), /a process grew by/)
   })
@@ -106,7 +106,7 @@ describe("The verdict on an attack", () => {
     }
   })
 
-  it("the verdict on an attack reports an actor that dies", async () => {
+  it("the verdict on an attack reports an actor of the tree that dies", async () => {
     const { problems } = await verdict(async (victim) => {
       process.kill(victim.member("left").pid, "SIGKILL")
       await Processes.pause(300)

@@ -1,10 +1,10 @@
 /**
  * The command `npm run crossover` compares piscina's threads and a pool of actors for tasks of growing length, as a
- * table. A cell of the table holds the time of all tasks divided by their number. A pool pays where a task takes less
- * time over the pool than in the main process.
+ * table. A cell of the crossover table holds the time of all tasks divided by the number of tasks. A pool of actors
+ * pays off for tasks that take less time over the pool than in the main process.
  *
- * The compared pools take turns, and the quickest round of each counts, because other work of the host disturbed the
- * other rounds.
+ * The compared pools take turns, and the quickest round of each pool counts, because other work on the host disturbed
+ * the slower rounds.
  */
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"
@@ -15,15 +15,15 @@ import * as Ways from "./ways.ts"
 /** The lengths of the compared tasks, in microseconds. */
 const lengths = [0, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000]
 const rounds = 40
-/** Milliseconds of work in one sample, short enough that some samples are not disturbed by other programs. */
+/** Milliseconds of work in one sample of a pool, short enough that other programs leave some samples undisturbed. */
 const sample = 12
 const fewest = 32
 const most = 600
 const lanes = 16 * Ways.size
 
 /**
- * Returns how many turns of the tasks' loop fit into a microsecond once the code is compiled. The quickest of several
- * attempts counts, because other programs disturbed it least.
+ * Returns how many turns of the loop in `turns` fit into a microsecond, once the engine has compiled the code. The
+ * quickest of several calibrations counts, because other programs disturbed it least.
  */
 const calibrate = (): number => {
   const count = 100

@@ -26,14 +26,14 @@ import { type Call, fromJson, questions, toJson } from "./peers/wire.ts"
 import { forked } from "./processes.ts"
 import * as Raw from "./raw/client.ts"
 
-/** Requests `count` echoes of a payload, with a number of requests in flight, and checks each echo. */
+/** Requests `count` echoes of a payload, with a fixed number of requests in flight, and checks each echo. */
 export type Echo = (payload: Payload, count: number, width: number) => Effect.Effect<void, unknown>
 
 type Open<R = never> = Effect.Effect<Echo, unknown, Scope.Scope | R>
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
-/** Makes the calls of a benchmark in sequence, or in several lanes that share one count of work. */
+/** Makes the calls of a benchmark one after the other, or in several lanes that share one counter of calls. */
 const ofPromises = (call: Call): Echo => (payload, count, width) =>
   Effect.promise(async () => {
     let left = count
@@ -55,7 +55,7 @@ export const ofEffects = (call: (payload: any) => Effect.Effect<unknown, unknown
     return Effect.all(Array.from({ length: width }, () => lane), { concurrency: "unbounded", discard: true })
   })
 
-/** Returns the call that echoes each kind of payload. */
+/** Returns the Furrow call that echoes each kind of payload. */
 const byKind =
   <A>(of: { readonly [K in "user" | "text" | "bytes" | "rows"]: (payload: any) => A }) => (payload: Payload): A =>
     typeof payload === "string"
@@ -66,7 +66,7 @@ const byKind =
       ? of.rows({ value: payload })
       : of.user(payload as typeof user)
 
-/** Makes the echoes of Furrow, over a portal that exposes an endpoint for each kind of payload. */
+/** Makes the functions that echo payloads by Furrow, over a portal with an endpoint for each kind of payload. */
 export const furrow = (
   portal: Actor.Portal<typeof echo | typeof echoText | typeof echoBytes | typeof echoRows>
 ): Echo =>
@@ -150,7 +150,7 @@ const rpcProcess: Open = Effect.gen(function*() {
   return yield* Effect.provideContext(overRpc, context)
 })
 
-/** Opens one way to echo a payload, which is closed with the Scope. */
+/** Opens one way to echo a payload, which is closed when the Scope closes. */
 export const peers: { readonly [S in Side]?: Open } = {
   "raw": raw,
   "fork json": overFork("json"),

@@ -1,6 +1,5 @@
 /**
- * Measures large memories: how long a start blocks a parent of 1 GB, and how much memory an actor needs for items that
- * are not read.
+ * Measures how long a start blocks a parent with 1 GB of memory, and how much memory an actor needs for unread items.
  */
 import * as Actor from "@furrow/actor/Actor"
 import { NodeActor } from "@furrow/node"
@@ -36,8 +35,8 @@ const longestBlock = <E, R>(work: Effect.Effect<unknown, E, R>) =>
   })
 
 /**
- * Reads 3 of the 64 items of 16 MB that an actor sends, slowly. Returns by how much the memory of the sending actor
- * grew at most.
+ * Reads 3 of the 64 items of 16 MB that an actor sends, with a pause before each. Returns the largest growth of the
+ * memory of the actor that sends the items.
  */
 const slowReader = Effect.scoped(Effect.gen(function*() {
   const { actor, stream } = yield* Actor.startScoped("producer", { expose: [heavy] })
@@ -75,13 +74,13 @@ NodeActor.runMain(
     const job = givenJob()
     const names = job.run.measures.map(({ name }) => name)
     const ballast = names.includes("blocked") ? Array.from({ length: 10 }, () => Buffer.alloc(piece, 1)) : []
-    // The root itself makes its first start as a large root, and then begins the starter.
+    // A large root makes its first start itself, and then begins the starter.
     if (ballast.length > 0) {
       yield* Effect.scoped(Actor.startScoped("first", { expose: [echo] }))
       yield* starterServes
     }
     yield* sample(yield* sidesOf(job), { ...job, amounts: { ...job.amounts, warmUp: 0 } })
-    // The length of the ballast is read here, so that V8 does not collect the ballast before.
+    // The last read of the ballast's length keeps V8 from collecting the ballast earlier.
     if (ballast.length > 10) return
     process.disconnect()
   }),

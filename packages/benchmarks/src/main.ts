@@ -1,11 +1,12 @@
 /**
- * `npm run bench`: The benchmark compares Furrow with a raw baseline in the same run, as ratios.
+ * `npm run bench`: The benchmark compares Furrow with a raw baseline, and reports the ratio of figures from the same
+ * run.
  *
- * Absolute times depend on the host and its load, so the benchmark compares ratios of samples that were taken one right
- * after the other. Each run of the benchmark is a process of its own (messages.ts, pools.ts, starts.ts, large.ts) with
- * the built packages and default settings. A run of the benchmark is pinned to one core or free, and its actors are
- * installed or bundled. A measure that misses its gate is marked in the table of the benchmark, and fails the run only
- * with `--gate`.
+ * Absolute times depend on the host and its load, so the benchmark compares samples that were taken directly one after
+ * the other. Each run of the benchmark is a process (messages.ts, pools.ts, starts.ts or large.ts) with the built
+ * packages and default settings. A run of the benchmark uses one core or all cores, and its actors come from the
+ * installed packages or from a bundle. A measure that misses its gate is marked in the table of the benchmark, and
+ * fails the benchmark only with `--gate`.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -42,13 +43,13 @@ const programs: { readonly [P in Place]: string } = {
 const patience = 15 * 60_000
 
 /**
- * True when `npm run build` has written the packages. Without a build, messages and bundles are measured from the
- * sources of the packages.
+ * True when `npm run build` has written the packages. Without a build, the benchmark measures messages and bundles from
+ * the sources of the packages.
  */
 const isBuilt = Fs.existsSync(file("../../node/dist/runtime/manifest.json"))
 const needBuild: ReadonlyArray<Place> = ["built", "spares", "large"]
 
-/** Returns why a run of the benchmark cannot be done on this host. */
+/** Returns the reason why a run of the benchmark is impossible on this host. */
 const missing = (run: Run): string | undefined => {
   if (needBuild.includes(run.place) && !isBuilt) return "nothing is built: npm run build"
   if (run.place !== "pinned") return undefined
@@ -85,7 +86,7 @@ const bundle = async (folder: string): Promise<string> => {
 const attempt = <A>(run: (signal: AbortSignal) => Promise<A>) =>
   Effect.tryPromise({ try: run, catch: (error) => error as Error })
 
-/** Returns the program that the benchmark measures; the program's bundle is deleted when the Scope closes. */
+/** Returns the program that the benchmark measures, and deletes the program's bundle when the Scope closes. */
 const programOf = Effect.fnUntraced(function*({ place }: Run) {
   if (place !== "bundled") return programs[place]
   const fs = yield* FileSystem.FileSystem
@@ -144,7 +145,7 @@ const measureRun = Effect.fnUntraced(function*(run: Run, options: Options.Option
   })
 }, Effect.scoped)
 
-/** Prints the versions and the host of a benchmark's measurements. */
+/** Prints the versions of the programs and the host of a benchmark's measurements. */
 const header = () => {
   const version = (path: string) => (JSON.parse(Fs.readFileSync(path, "utf8")) as { readonly version: string }).version
   const cpus = Os.cpus()
@@ -173,13 +174,13 @@ const write = Effect.fnUntraced(function*(path: string, options: Options.Options
   yield* fs.writeFileString(path, `${JSON.stringify(all, null, 2)}\n`)
 })
 
-/** Ends the benchmark with this exit code, after all output has been printed. */
+/** An error that ends the benchmark with this exit code, after all output has been printed. */
 class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code
   override readonly [Runtime.errorReported] = false
 }
 
-/** Measures the wanted cases, and returns their rows and the runs that failed. */
+/** Measures the requested runs of the benchmark, and returns the rows of the table and the runs that failed. */
 const measureAll = Effect.fnUntraced(function*(wanted: (measure: Measure) => boolean, options: Options.Options) {
   const rows: Array<Report.Row> = []
   const failed: Array<Place> = []
@@ -195,8 +196,8 @@ const measureAll = Effect.fnUntraced(function*(wanted: (measure: Measure) => boo
 })
 
 /**
- * Measures cases of the benchmark that exceed their limits again, so that a quick run does not fail only because the
- * host is busy.
+ * Repeats runs of the benchmark whose measures exceed their limits, so that a busy host alone does not fail a quick
+ * run.
  */
 const settled = (rows: ReadonlyArray<Report.Row>, options: Options.Options) =>
   Regressions.settle(rows, (measures) =>

@@ -1,9 +1,9 @@
 /**
- * The measures of the benchmark, each with the base that Furrow is compared with, the gate to pass, and the floor below
- * the gate.
+ * The measures of the benchmark, each with the base that Furrow is compared with, its gate, and the floor that the host
+ * sets.
  *
- * A run is one process with all sides of its measures, so that compared samples come from the same host, second and
- * cores. All settings of a measured program are defaults, and the packages are built.
+ * A run of the benchmark is one process that measures all compared sides, so that their samples share the host, second
+ * and cores. A program that the benchmark measures has default settings and uses the built packages.
  */
 
 export type Name =
@@ -34,9 +34,9 @@ export type Name =
   | "slow-reader"
 
 /**
- * The sides that a measure of the benchmark compares. The side `raw` is a socket pair with length-prefixed msgpack, and
- * `bare` is the smallest Node process. The side `call` is a call of Furrow, with which slower operations are compared;
- * `portals` are those of as many actors as a pool has.
+ * The sides that a measure of the benchmark compares. The side `raw` of a measure is a socket pair with length-prefixed
+ * msgpack, and the side `bare` is the smallest Node process. The side `call` of a measure is a Furrow call, with which
+ * slower operations are compared. The side `portals` uses as many actors as the compared pool.
  */
 export type Side =
   | "furrow"
@@ -54,25 +54,28 @@ export type Side =
   | "Effect rpc socket"
 
 /**
- * Measures of messages run pinned to one core, or free; payloads, pools and large memories each have a run of their
- * own. Actors start from the built packages with the user's own TypeScript module, with or without a spare process, or
- * from a bundle of the whole program.
+ * Measures of messages run pinned to one core or on all cores, while payloads, pools and large memories each have a run
+ * of their own. The benchmark starts actors from the built packages with a TypeScript module, with or without a spare
+ * process, or from a bundle.
  */
 export type Place = "pinned" | "free" | "payloads" | "pools" | "built" | "spares" | "bundled" | "large"
 
-/** One process of the benchmark that takes measurements. */
+/** One process of the benchmark that takes samples. */
 export interface Run {
   readonly place: Place
   readonly measures: ReadonlyArray<{ readonly name: Name; readonly sides: ReadonlyArray<Side> }>
 }
 
-/** The figures of each side of a benchmark's measure, which were taken one right after the other. */
+/** The figures of each side of a benchmark's measure, in samples that were taken directly one after the other. */
 export interface Sample {
   readonly name: Name
   readonly values: { readonly [S in Side]?: number }
 }
 
-/** A bound for the ratio to the base, for the difference from the base, or for the figure of Furrow itself. */
+/**
+ * A bound of a benchmark's gate: for the ratio to the base, for the difference from the base, or for the figure of
+ * Furrow itself.
+ */
 export type Gate =
   | { readonly _tag: "AtMost"; readonly ratio: number }
   | { readonly _tag: "AtLeast"; readonly ratio: number }
@@ -91,12 +94,11 @@ export interface Measure {
   readonly unit: "us" | "ms" | "MiB" | "k/s"
   readonly base: Side
   readonly gate?: Gate
-  /**
-   * The floor that the host itself sets for a benchmark's measure, in the unit of the gate; a text where the floor is
-   * no number.
-   */
+  /** The floor that the host sets for a measure of the benchmark, in the gate's unit, or as a text without a number. */
   readonly floor?: number | string
-  /** The ratio that `npm run bench -- --quick` expects; twice this ratio counts as a regression. */
+  /**
+   * The ratio of a measure that `npm run bench -- --quick` expects; twice the expected ratio counts as a regression.
+   */
   readonly seen?: number
   readonly peers?: ReadonlyArray<Side>
 }
@@ -391,7 +393,7 @@ export const measures: ReadonlyArray<Measure> = [
 
 /** The amount of work in one sample of a benchmark's measure. */
 export interface Amounts {
-  /** Milliseconds for which each side of a benchmark's measure runs before its samples count. */
+  /** Milliseconds for which each side of a benchmark's measure warms up before its samples count. */
   readonly warmUp: number
   readonly calls: number
   readonly flights: number
@@ -428,12 +430,15 @@ export const amounts: { readonly full: Amounts; readonly quick: Amounts } = {
 
 const places: ReadonlyArray<Place> = ["pinned", "free", "payloads", "pools", "built", "spares", "bundled", "large"]
 
-/** Returns the sides of a measure, which are Furrow, the base, and other libraries where the options ask for them. */
+/**
+ * Returns the sides of a benchmark's measure, which are Furrow, the base, and other libraries. The sides of a measure
+ * include other libraries only where the options of the benchmark ask for them.
+ */
 export const sidesOf = ({ base, peers = [] }: Measure, withPeers: boolean): ReadonlyArray<Side> => [
   ...new Set(["furrow" as const, base, ...(withPeers ? peers : [])])
 ]
 
-/** Returns the runs of the benchmark that cover the wanted measures, with the most important run first. */
+/** Returns the runs of the benchmark that cover the requested measures, with the most important run first. */
 export const runs = (wanted: (measure: Measure) => boolean, withPeers: boolean): ReadonlyArray<Run> =>
   places.map((place) => ({
     place,

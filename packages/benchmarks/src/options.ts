@@ -55,10 +55,7 @@ export const config = {
   )
 }
 
-/**
- * Returns the benchmark's options with numbers of rounds and runs that fit the kind of run, where the command line
- * gives none.
- */
+/** Returns the benchmark's options, in which missing numbers of rounds and runs are those of a quick or a full run. */
 export const resolve = (given: Command.Config.Infer<typeof config>) => ({
   ...given,
   rounds: given.rounds ?? (given.quick ? 5 : 15),

@@ -1,6 +1,6 @@
 /**
- * Measures empty tasks, with equally many at once on each side: a pool of actors, the portals of as many actors, and
- * the pools of other libraries.
+ * Measures equally many empty tasks on each side: a pool of actors, the portals of as many actors, and the pools of
+ * other libraries.
  */
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"
@@ -31,7 +31,8 @@ const sidesOf = (job: Job) =>
     return {
       "pool": { portals: bare(1), furrow: rate(furrow, 1) },
       "pool-pipelined": { portals: bare(pipelined), furrow: rate(wide, pipelined) },
-      // The side with a filled queue gives the pool new tasks before others have ended, as programs usually do.
+      // The benchmark's side `pool-queued` gives the pool new tasks before earlier tasks have ended, as programs
+      // usually do.
       "pool-queued": { ...others, furrow: rate(furrow, pipelined) }
     } satisfies Sides as Sides
   })

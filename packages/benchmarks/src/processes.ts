@@ -6,13 +6,13 @@ import * as Fs from "node:fs"
 import type * as Net from "node:net"
 import { fileURLToPath } from "node:url"
 
-/** Returns the MiB that would be free without a process, not counting memory that the process shares with others. */
+/** Returns the MiB of memory that a process shares with no other process, and that its end would free. */
 export const privateMiB = (pid: number): number => {
   const [, kib] = /^Private_Dirty:\s+(\d+) kB$/m.exec(Fs.readFileSync(`/proc/${pid}/smaps_rollup`, "utf8")) ?? []
   return Number(kib) / 1024
 }
 
-/** Milliseconds between the title of a process that waits and the message by which the process says that it waits. */
+/** Milliseconds between the title of a waiting spare or starter and its message to its owner that it waits. */
 const sayMillis = 50
 
 const isTitled = (title: string) => (pid: string): boolean => {
@@ -23,7 +23,7 @@ const isTitled = (title: string) => (pid: string): boolean => {
   }
 }
 
-/** Waits until a process with this title runs beside the actors of this process, and has said that it waits. */
+/** Waits until a child process with the given title exists, and has sent its message that it waits. */
 const waitsFor = (title: string): Effect.Effect<void> =>
   Effect.suspend(() => {
     const children = Fs.readFileSync(`/proc/self/task/${process.pid}/children`, "latin1").trim().split(" ")
@@ -31,19 +31,19 @@ const waitsFor = (title: string): Effect.Effect<void> =>
     return Effect.flatMap(Effect.sleep(isThere ? sayMillis : 10), () => isThere ? Effect.void : waitsFor(title))
   })
 
-/** Waits until a spare of this process is ready for a start. */
+/** Waits until a spare of the benchmark's process is ready for a start. */
 export const spareWaits = waitsFor("furrow-spare[")
 
-/** Waits until the starter of this large process can start actors. */
+/** Waits until the starter of the benchmark's large process can start actors. */
 export const starterServes = waitsFor("furrow-starter[")
 
-/** A process that is ready, with its pid, and the time that its start took. */
+/** A process that a benchmark has started, with its pid, and the time that its start took. */
 export interface Started {
   readonly millis: number
   readonly pid: number
 }
 
-/** Starts the smallest Node process, which ends with the Scope. */
+/** Starts the smallest Node process, which is killed when the Scope closes. */
 export const startBare = (bare: string): Effect.Effect<Started, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<Started & { readonly child: ChildProcess.ChildProcess }>((resume) => {
@@ -61,7 +61,7 @@ export const startBare = (bare: string): Effect.Effect<Started, never, Scope.Sco
       })
   )
 
-/** Forks a module and waits for the first message of the process, which ends with the Scope. */
+/** Forks a module and waits for the first message of the process, which is killed when the Scope closes. */
 export const forked = (module: string, args: ReadonlyArray<string>, options: ChildProcess.ForkOptions = {}) =>
   Effect.acquireRelease(
     Effect.promise(() =>

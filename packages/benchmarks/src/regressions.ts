@@ -1,9 +1,9 @@
 /**
- * Finds gross regressions in a benchmark: cases whose ratio exceeds its limit in every measurement.
+ * Finds gross regressions in a benchmark, which are cases whose ratio exceeds the limit in every measurement.
  *
- * A single measurement of a case on a busy host proves little. A regression is reported only where the ratio of the
- * medians and the ratio of the best figures both exceed the limit. A case of the benchmark over its limit is measured
- * again, and its best ratio counts.
+ * A single measurement of a benchmark's case on a busy host proves little. The benchmark reports a regression only
+ * where the ratio of the medians and the ratio of the best figures both exceed the limit. A case of the benchmark whose
+ * ratio exceeds the limit is measured again, and its best ratio counts.
  */
 import * as Effect from "effect/Effect"
 import type { Measure } from "./measures.ts"
@@ -12,17 +12,18 @@ import { isRate, type Row } from "./report.ts"
 /** The largest number of measurements of one case of the benchmark. */
 export const mostLooks = 3
 
-/** The worst ratio that a quick run of the benchmark accepts, which is twice the expected ratio. */
+/** The worst ratio that a quick run of the benchmark accepts for a case, which is twice the expected ratio. */
 export const limit = (measure: Measure): number | undefined =>
   measure.seen === undefined ? undefined : isRate(measure) ? measure.seen / 2 : measure.seen * 2
 
 /**
- * Returns the better of the two ratios of a benchmark's row: that of the paired samples, or that of the best figures.
+ * Returns the better of the two ratios of a benchmark's row: the ratio of the paired samples, or the ratio of the best
+ * figures.
  */
 const telling = ({ measure, quiet, ratio }: Row): number =>
   isRate(measure) ? Math.max(ratio, quiet) : Math.min(ratio, quiet)
 
-/** True when no ratio of a row is within the limit of the row's case. */
+/** True when no ratio of a benchmark's row is within the limit of the row's case. */
 export const isOver = (row: Row): boolean => {
   const most = limit(row.measure)
   return most !== undefined && (isRate(row.measure) ? telling(row) < most : telling(row) > most)
@@ -31,8 +32,8 @@ export const isOver = (row: Row): boolean => {
 const better = (a: Row, b: Row): Row => (isRate(a.measure) ? telling(b) > telling(a) : telling(b) < telling(a)) ? b : a
 
 /**
- * Measures cases of the benchmark that exceed their limits again, a limited number of times. The returned rows hold the
- * best ratios of all measurements of their cases.
+ * Repeats cases of the benchmark whose ratios exceed their limits, a limited number of times. The returned rows of the
+ * benchmark hold the best ratio of each case over all its measurements.
  */
 export const settle = Effect.fnUntraced(function*<E, R>(
   rows: ReadonlyArray<Row>,
@@ -47,7 +48,8 @@ export const settle = Effect.fnUntraced(function*<E, R>(
 })
 
 /**
- * Returns the last lines of a quick run of the benchmark: each case over its limit, with its place, ratio and limit.
+ * Returns the last lines of a quick run of the benchmark: each case whose ratio exceeds the limit, with its place,
+ * ratio and limit.
  */
 export const summary = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
   const over = rows.filter(isOver)

@@ -1,6 +1,6 @@
 /**
- * Makes one table from samples: the medians of both sides, the median of the ratios of paired samples, and whether the
- * gate is passed.
+ * Makes a benchmark's table from samples: the medians of both sides, the median ratio of paired samples, and the
+ * verdict on the gate.
  */
 import type { Gate, Measure, Sample, Side } from "./measures.ts"
 
@@ -42,14 +42,14 @@ const meets = (gate: Gate, { base, furrow, ratio }: Pick<Row, "base" | "furrow" 
   }
 }
 
-/** Returns the figures of Furrow and of another side: both medians, and the median of the ratios of each round. */
+/** Returns a row's figures of Furrow and of another side: both medians, and the median of the rounds' ratios. */
 const beside = (samples: ReadonlyArray<Sample>, side: Side): Peer => ({
   side,
   value: median(samples.map(({ values }) => values[side]!)),
   ratio: median(samples.map(({ values }) => values.furrow! / values[side]!))
 })
 
-/** True for a benchmark's measure of a rate, where a larger figure is better. */
+/** True for a benchmark's measure that is a rate, where a larger figure is better. */
 export const isRate = ({ unit }: Measure): boolean => unit === "k/s"
 
 /** Returns the ratio of Furrow's best figure to the best figure of another side. */
@@ -93,7 +93,9 @@ const gateText = (gate: Gate | undefined, unit: string): string => {
 const floorText = (floor: Measure["floor"]): string =>
   floor === undefined ? "-" : typeof floor === "string" ? floor : floor.toFixed(2)
 
-/** Formats the ratio to another library, with a star where the other library is better. */
+/**
+ * Formats the ratio of Furrow's figure to the figure of another library, with a star where the other library is better.
+ */
 const peerText = (measure: Measure) => ({ ratio, side }: Peer): string =>
   `${side} ${ratio.toFixed(2)}${(isRate(measure) ? ratio < 1 : ratio > 1) ? "*" : ""}`
 

@@ -1,15 +1,12 @@
 /**
- * Takes samples of open sides of a benchmark's measure, one right after the other, where every round begins with
+ * Takes samples of the sides of a benchmark's measure, directly one after the other, and begins every round with
  * another side.
  */
 import * as Effect from "effect/Effect"
 import { type Job, report } from "./job.ts"
 import type { Name, Side } from "./measures.ts"
 
-/**
- * Takes one sample of a side of a benchmark's measure, in microseconds, milliseconds or thousands a second, according
- * to the measure.
- */
+/** Takes one sample of a side of a benchmark's measure, in microseconds, in milliseconds or in thousands a second. */
 export type Take = Effect.Effect<number, unknown>
 
 /** All functions that take samples in a run of the benchmark, by their measure. */
@@ -25,7 +22,7 @@ const timed = (of: (millis: number) => number) => <E>(work: Effect.Effect<unknow
 export const thousands = <E>(count: number, work: Effect.Effect<unknown, E>): Effect.Effect<number, E> =>
   timed((millis) => count / millis)(work)
 
-/** Returns the average microseconds of each item, for work with a number of items. */
+/** Returns the average microseconds that each item of a benchmark's work took. */
 export const micros = <E>(count: number, work: Effect.Effect<unknown, E>): Effect.Effect<number, E> =>
   timed((millis) => millis * 1000 / count)(work)
 

@@ -1,12 +1,13 @@
 /**
- * Measures cold starts of actors, their idle memory, and the first call to many actors. The start of an actor is
- * compared with a Node process that writes one byte, and with the starts of other libraries.
+ * Measures the time of actors' cold starts, the memory of idle actors, and the first call to many actors. The start of
+ * an actor is compared with a Node process that writes one byte, and with the starts of other libraries.
  *
- * A start that takes a spare process is a case of its own, in which the time begins when a spare waits.
+ * The start of an actor from a spare process is a separate case, whose time begins when the spare waits.
  *
- * The Node process for comparison runs synchronous JavaScript, which is the least that Node can do. The measured actor
- * is started with the default guard. The start of an actor is over when a program can use the actor, which is when
- * `Actor.startScoped` resolves. The start of another library is over at its first answer.
+ * The Node process with which the start of an actor is compared runs synchronous JavaScript, which is the least that
+ * Node can do. The benchmark starts the measured actor with the default guard. The measured start of an actor ends when
+ * `Actor.startScoped` resolves, because a program can use the actor then. The measured start of another library ends at
+ * the library's first answer.
  *
  * The benchmark of starts is a main program of its own, because it is also measured as one bundle.
  */
@@ -22,15 +23,15 @@ import { forked, privateMiB, spareWaits, startBare, type Started } from "./proce
 import { sample, type Sides, type Take } from "./sides.ts"
 
 /**
- * Milliseconds without a fall of memory, after which a start counts as over, because its last step is a collection of
- * garbage.
+ * Milliseconds during which the memory must not fall, before a start counts as over, because a start ends with a
+ * garbage collection.
  */
 const settleMillis = 600
 const settleLimitMillis = 6000
 const lookMillis = 100
 const many = 32
 
-/** Returns the private memory of an idle process. */
+/** Returns the private memory of a process at rest, in MiB. */
 const memoryAtRest = Effect.fnUntraced(function*(pid: number) {
   let least = privateMiB(pid)
   let unchanged = 0
@@ -53,7 +54,7 @@ const startActor: Start = Effect.suspend(() => {
   )
 })
 
-/** Starts a forked process that echoes the messages it gets. */
+/** Starts a forked Node process that echoes the messages it gets. */
 const fork = forked("./peers/forked.ts", ["json"])
 
 const startFork: Start = Effect.suspend(() => {
@@ -70,7 +71,7 @@ const startPeer = (side: Side): Start =>
     return { millis: performance.now() - start, pid: 0 }
   })
 
-/** Makes the first call to each of many actors at once, when all of these actors are ready. */
+/** Makes the first call to each of many ready actors at once. */
 const firstCalls = <A>(
   one: Effect.Effect<A, unknown, Scope.Scope | Actor.ActorRuntime>,
   call: (far: A) => Effect.Effect<unknown, unknown>
@@ -120,8 +121,8 @@ const sidesOf = Effect.fnUntraced(function*(job: Job) {
 })
 
 /**
- * Two starts come before the measurement: the first start fills the compile cache, and the second reads the cache from
- * the disk.
+ * Two starts come before the measurement, because the first fills Node's compile cache and the second reads the cache
+ * from the disk.
  */
 const warm = (sides: Sides) => {
   const spawn = sides.spawn ?? sides.spare
@@ -137,6 +138,6 @@ NodeActor.runMain(
     yield* sample(sides, { ...job, amounts: { ...job.amounts, warmUp: 0 } })
     process.disconnect()
   }),
-  // The starts that are measured as cold starts use no spare.
+  // The benchmark starts actors without spares, except for the case that measures starts from a spare.
   { spares: job.run.place === "spares" ? "eager" : "off" }
 )

@@ -1,6 +1,6 @@
 /**
- * The ways in which a benchmark runs the same tasks: a pool of actors, the portals of as many actors, and pools of
- * other libraries.
+ * The ways in which a benchmark runs equal tasks: a pool of actors, the portals of as many actors, and pools of other
+ * libraries.
  */
 import * as Actor from "@furrow/actor/Actor"
 import * as Pool from "@furrow/actor/Pool"
@@ -13,13 +13,13 @@ import { compute } from "./furrow/tasks.ts"
 
 const filename = fileURLToPath(new URL("./raw/task.ts", import.meta.url))
 
-/** The number of workers in a benchmark, which equals the cores of the smallest supported host. */
+/** The number of workers of each benchmarked pool, which equals the cores of the smallest supported host. */
 export const size = 2
 
-/** Runs one task, which is a loop of a given number of turns. */
+/** Runs one task of a benchmark, which is a loop with a given number of turns. */
 export type Run = (turns: number) => Effect.Effect<unknown, unknown>
 
-/** Runs `count` tasks, `lanes` at once, where all lanes take their tasks from one count. */
+/** Runs `count` tasks in `lanes` concurrent lanes, which share one counter of the tasks that are left. */
 export const inLanes = (run: Run, turns: number, count: number, lanes: number): Effect.Effect<void, unknown> =>
   Effect.suspend(() => {
     let left = count
@@ -27,7 +27,9 @@ export const inLanes = (run: Run, turns: number, count: number, lanes: number): 
     return Effect.all(Array.from({ length: lanes }, () => lane), { concurrency: "unbounded", discard: true })
   })
 
-/** Runs `count` tasks over the portals of actors, a number at once on each, where every lane uses only one portal. */
+/**
+ * Runs `count` tasks over the portals of actors, several at once on each portal, where every lane uses only one portal.
+ */
 export const overPortals = (
   portals: ReadonlyArray<Actor.Portal<typeof compute>>,
   turns: number,

@@ -69,7 +69,7 @@ test("A gate of a benchmark bounds the ratio, the difference, or the figure itse
   expect([met({ _tag: "Below", most: 6 }), met({ _tag: "Below", most: 5 })]).toEqual([true, false])
 })
 
-test("A library that is ahead of Furrow is marked with a star in a benchmark's table, for times and for rates", () => {
+test("A library that is better than Furrow is marked with a star in a benchmark's table, for times and for rates", () => {
   const values = { furrow: 20, raw: 10, "fork json": 40, piscina: 5 }
   const peers = ["fork json", "piscina"] as const
   const shown = (unit: "us" | "k/s") => Report.table([Report.row({ ...free, unit, peers }, [{ name: "call", values }])])
@@ -80,14 +80,14 @@ test("A library that is ahead of Furrow is marked with a star in a benchmark's t
 const rowOf = (unit: "us" | "k/s", seen: number, furrow: number) =>
   Report.row({ ...free, unit, seen }, samplesOf([[10, furrow]]))
 
-test("A benchmark's figure twice as bad as the expected one is over its limit, for times and for rates", () => {
+test("A benchmark's figure that is twice as bad as expected exceeds its limit, for times and for rates", () => {
   const over = (unit: "us" | "k/s", seen: number) => Regressions.isOver(rowOf(unit, seen, 20))
   expect([over("us", 1.1), over("us", 0.9)]).toEqual([false, true])
   expect([over("k/s", 3.9), over("k/s", 4.1)]).toEqual([false, true])
   expect(Regressions.isOver(Report.row(free, samplesOf([[1, 1000]])))).toBe(false)
 })
 
-test("A case of a benchmark is within its limit where the ratio of its best figures is, whatever the other rounds measured", () => {
+test("A case of a benchmark is within its limit where the ratio of its best figures is within the limit, whatever the other rounds measured", () => {
   const over = (unit: "us" | "k/s", ...pairs: ReadonlyArray<readonly [number, number]>) =>
     Regressions.isOver(Report.row({ ...free, unit, seen: 1 }, samplesOf(pairs)))
   expect(over("us", [10, 15], [12, 90], [10, 80])).toBe(false)
@@ -115,7 +115,7 @@ const settle = (unit: "us" | "k/s", figures: ReadonlyArray<number>) =>
     return { ratio: settled!.ratio, looks, last: Regressions.summary([settled!]).at(-1) }
   })
 
-it.effect("A case of a benchmark over its limit is measured up to three times, and its best ratio counts", () =>
+it.effect("A case of a benchmark that exceeds its limit is measured up to three times, and its best ratio counts", () =>
   Effect.gen(function*() {
     expect(yield* settle("us", [15])).toMatchObject({ ratio: 1.5, looks: 1 })
     expect(yield* settle("us", [30, 15])).toMatchObject({ ratio: 1.5, looks: 2, last: "No case is over its limit." })
@@ -151,7 +151,7 @@ test("The help of a benchmark explains every option, exits with 0, and measures 
   expect(stdout).not.toContain("| ratio |")
 })
 
-test("The kind of a benchmark's run sets the numbers of rounds and runs where the command line sets none", () => {
+test("The kind of a benchmark's run sets the numbers of rounds and runs that the command line leaves open", () => {
   const given = {
     quick: false,
     only: "",

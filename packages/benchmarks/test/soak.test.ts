@@ -14,8 +14,8 @@ const soak = (...args: ReadonlyArray<string>) =>
 
 const problem = (...heaps: ReadonlyArray<number>) => judge(heaps.map((heap) => ({ heap })))[0]!.problem
 
-describe("The judgement of a soak's series", () => {
-  test("the judgement of a soak takes the least of several samples, for each resource that was measured", () => {
+describe("The judgement of a soak's measurements", () => {
+  test("the judgement of a soak takes the least of several samples, for each measured resource of a process", () => {
     const samples: ReadonlyArray<Sample> = [{ heap: 40, fds: 20 }, { heap: 38, fds: 22 }, { heap: 90, fds: 21 }]
     expect(floor(samples)).toEqual({ heap: 38, fds: 20 })
   })
@@ -62,14 +62,14 @@ describe("The report of a soak", () => {
     done: 7
   }
 
-  test("the report of a soak shows the peak of each process by act", () => {
+  test("the report of a soak shows the peak memory of each process by act", () => {
     const lines = Report.peaks(result).split("\n")
     expect(lines[1]).toMatch(/^part +1\.0 +10 +2600$/)
     expect(lines[2]).toMatch(/^all at once +5\.0 +832 +7$/)
     expect(lines[3]).toMatch(/^highest in all.* 900 +2700$/)
   })
 
-  test("the report of a soak has a verdict for each resource, for each peak and for each act that went wrong", () => {
+  test("the report of a soak has a verdict for each resource, for each peak of memory and for each failed act", () => {
     const verdicts = Report.verdicts(result, 16)
     expect(verdicts.map(({ problem, what }) => [what, problem])).toEqual([
       ["root: heap", undefined],
@@ -83,7 +83,7 @@ describe("The report of a soak", () => {
 })
 
 describe("The command npm run soak", () => {
-  test("npm run soak selects acts by name", () => {
+  test("npm run soak runs only the acts that its options select by name", () => {
     const names = (options: { only?: ReadonlyArray<string>; skip?: ReadonlyArray<string> }) =>
       ["calls", "calls to a busy actor", "streams"].filter((name) =>
         Options.isWanted({ only: [], skip: [], ...options }, name)
@@ -100,7 +100,7 @@ describe("The command npm run soak", () => {
   })
 
   test(
-    "npm run soak measures root and actors around the selected acts, and exits with 0 if all resources have returned",
+    "npm run soak measures root and actors around the selected acts, and exits with 0 if all resources return to their first values",
     { timeout: 180_000 },
     async () => {
       const args = ["--minutes", "0.02", "--only", "registry,two-way,killed", "--largest", "1", "--seed", "3"]

@@ -1,6 +1,7 @@
 /**
- * The parser of source files as a service. The layer of the parser loads a native library, and only the actors of the
- * census provide the layer. The main program of the census knows the endpoint, but never loads what the endpoint needs.
+ * The parser of source files, as an Effect service of the census. The Layer of the parser loads a native library, and
+ * only the actors of the census provide this Layer. The main program of the census knows the actors' endpoint, but
+ * never loads the native library of the parser.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

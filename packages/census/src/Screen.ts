@@ -1,7 +1,7 @@
 /**
- * The output of the census: lines, and the progress of a count. A terminal gets a progress bar that is redrawn in
- * place, while a pipe gets a plain line at each quarter. The Layer of the screen chooses between terminal and pipe, and
- * the program does not know which one it is.
+ * The screen of the census prints lines, and shows the progress of a count. A terminal gets a progress bar that is
+ * redrawn in place, while a pipe gets a line of progress at each quarter. The Layer of the screen chooses between
+ * terminal and pipe, so that the census's program need not know where it prints.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -13,7 +13,7 @@ import * as Text from "./text.ts"
 export interface Progress {
   /** Counts one more file of the census as done, and adds its bytes to the progress. */
   readonly advance: (bytes: number) => Effect.Effect<void>
-  /** Prints a line on the screen of the census while the progress is shown. */
+  /** Prints a line on the screen of the census while the progress of a count is shown. */
   readonly say: (line: string) => Effect.Effect<void>
 }
 
@@ -21,9 +21,9 @@ export class Screen extends Context.Service<Screen, {
   /** The number of characters that a line on the screen of the census may have. */
   readonly width: number
   readonly say: (...lines: ReadonlyArray<string>) => Effect.Effect<void>
-  /** Highlights a text, if the screen of the census can show a highlight. */
+  /** Highlights a text, if the screen of the census can show highlighted text. */
   readonly heading: (text: string) => string
-  /** Shows the progress of a count of files as long as the count runs. */
+  /** Shows the progress of a count of files while the count runs. */
   readonly during: <A, E, R>(
     sources: Sources,
     use: (progress: Progress) => Effect.Effect<A, E, R>
@@ -32,7 +32,7 @@ export class Screen extends Context.Service<Screen, {
   static readonly layer = Layer.suspend(() => {
     const { stdout } = process
     const write = (text: string) => void stdout.write(text)
-    // A terminal that does not know its width reports a width of 0 columns.
+    // A terminal whose width is unknown reports a width of 0 columns.
     return stdout.isTTY ? terminal(write, stdout.columns || 80) : pipe(write)
   })
 }

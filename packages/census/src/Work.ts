@@ -1,10 +1,10 @@
 /**
- * The files that a census has still to count, as batches for the next worker. The work of a census begins with the
- * largest files, and its batches shrink towards the end. The shrinking batches make all workers of a census end at
- * about the same time, whatever a file costs.
+ * The files that a census has still to count, divided into batches for the workers. A census counts the largest files
+ * first, and its batches of files shrink towards the end. The shrinking batches make all workers of a census end at
+ * about the same time, whatever time a file costs.
  *
- * Every file of a census is in exactly one place: it waits, is in a batch, or is done. The batch of a lost actor's
- * files is put back:
+ * Every file of a census is in exactly one place: it waits, is in a batch, or is done. The census puts the files of a
+ * lost actor's batch back:
  *
  *     waiting --take--> left of a batch --finish, file by file--> done
  *        ^                   |
@@ -16,8 +16,8 @@ export interface Batch {
   /** The files of a batch of the census that are not done yet. */
   readonly left: Map<string, Source>
   /**
-   * True for a batch of the single file that may have killed an actor before. If a batch of one suspect kills another
-   * actor, no other file can be the cause.
+   * True for a batch with one suspect: a file that may have killed an actor. If a batch with a single suspect kills
+   * another actor, no other file can be the cause.
    */
   readonly suspect: boolean
 }
@@ -44,7 +44,7 @@ export class Work {
     return this.finished
   }
 
-  /** Returns the next batch of files of the census; undefined when no file waits. */
+  /** Returns the next batch of files of the census, or undefined when no file waits. */
   take(): Batch | undefined {
     const suspect = this.suspects.pop()
     if (suspect !== undefined) return { left: new Map([[suspect.file, suspect]]), suspect: true }
@@ -60,7 +60,7 @@ export class Work {
     return left.size === 0 ? undefined : { left, suspect: false }
   }
 
-  /** Marks a file of a batch of the census as done. */
+  /** Counts a file of a batch of the census as done. */
   finish(batch: Batch, file: string): void {
     if (!batch.left.delete(file)) throw new Error(`${file} was counted, and is not in the batch of its actor`)
     this.finished++
@@ -68,7 +68,7 @@ export class Work {
 
   /**
    * Takes back the batch of files of an actor that was lost. The files of a lost actor's batch become suspects, which
-   * are sent one by one to find the file that killed the actor.
+   * the census sends one by one to find the file that killed the actor.
    */
   giveBack(batch: Batch, as: "waiting" | "suspects"): void {
     this[as].push(...batch.left.values())

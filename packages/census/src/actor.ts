@@ -1,5 +1,5 @@
 /**
- * The endpoint of a census actor: it gets the names of files, and streams a row for each as soon as the file is
+ * The endpoint of a census actor, which gets the names of files and streams a row for each file as soon as it is
  * measured.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"

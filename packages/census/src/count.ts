@@ -1,12 +1,12 @@
 /**
- * Counts a folder with a pool of actors, where a worker gets a batch of files, streams their rows back, and gets the
- * next batch.
+ * Counts the files of a folder with a pool of actors, where a worker gets batches of files and streams their rows back.
  *
  * The pool of a census replaces a worker that dies, and another worker counts the rest of the dead worker's batch. Rows
  * that have arrived from a dead worker are kept, so that no file is missed or counted twice. A file that kills its
- * actor even when sent alone becomes a row with the error that the file kills actors.
+ * actor even in a batch of its own becomes a row with the error that the file kills actors.
  *
- * The option `crashes` makes the count itself kill actors: with SIGKILL, in the middle of a batch, at even distances.
+ * The census's option `crashes` makes the count itself kill actors by SIGKILL, in the middle of a batch, at even
+ * distances.
  */
 import { type Actor, ActorError, Pool } from "@furrow/actor"
 import type * as Duration from "effect/Duration"
@@ -27,13 +27,16 @@ export interface Options {
 export interface Census {
   readonly rows: ReadonlyMap<string, Row>
   readonly actors: number
-  /** The time from the start of the first actor until the last actor of the census's count is ready. */
+  /** The time from the start of the first actor of the census's count until the last actor of the count is ready. */
   readonly starting: Duration.Duration
-  /** The time from the moment when all actors are ready until the last row has arrived in the counting process. */
+  /**
+   * The time from the moment when all actors of the census are ready until the last row has arrived in the main
+   * process.
+   */
   readonly counting: Duration.Duration
   readonly killed: number
   readonly replaced: number
-  /** The number of files that were sent to an actor a second time. */
+  /** The number of files that the census sent to an actor a second time. */
   readonly repeated: number
 }
 
@@ -60,7 +63,7 @@ const kill = (pid: number): void => {
   try {
     process.kill(pid, "SIGKILL")
   } catch {
-    // The actor had died before the kill of the census reached it.
+    // The actor had died before the SIGKILL of the census reached it.
   }
 }
 
@@ -72,7 +75,7 @@ interface Shift {
   readonly batch: Batch
 }
 
-/** The count of one folder, with the state that all batches of files share. */
+/** The count of one folder by the census, with the state that all batches of files share. */
 class Count {
   readonly rows = new Map<string, Row>()
   readonly tally = { killed: 0, replaced: 0, repeated: 0 }
@@ -93,7 +96,7 @@ class Count {
     this.work = new Work(sources.files, options.actors)
   }
 
-  /** Counts batch after batch with all workers of the pool, until no file waits. */
+  /** Counts batch after batch of files with all workers of the pool, until no file waits. */
   readonly run = Effect.gen({ self: this }, function*() {
     const { workers } = yield* this.pool.statistics
     for (const { actor } of workers) if (actor !== undefined) this.known.add(actor.pid)
@@ -156,7 +159,10 @@ class Count {
       }
     })
 
-  /** Kills an actor that has work left, if a kill is due: the actor of this batch, or else another actor. */
+  /**
+   * Kills an actor of the census with unfinished files, if a kill is due: the actor of the given batch, or else another
+   * actor.
+   */
   private readonly crashIfDue = (here: Shift): Effect.Effect<void> =>
     Effect.suspend(() => {
       const { killed } = this.tally
@@ -175,12 +181,15 @@ class Count {
     })
 }
 
-/** Counts every file once. The actors of a census's count live as long as this effect runs, and end together. */
+/**
+ * Counts every file of the census once. The actors of a census's count live as long as the Effect of the count runs, and
+ * end together.
+ */
 export const count = (sources: Sources, options: Options) =>
   Effect.gen(function*() {
     const { actors } = options
     const screen = yield* Screen
-    // The screen of the census reports lost actors, so the pool's own warnings are turned off.
+    // The screen of the census reports lost actors, so the count turns off the warnings of its pool.
     const hire = Pool.make({ name: "census", expose: [measureFiles], size: actors }).pipe(
       Effect.provideService(References.MinimumLogLevel, "Error")
     )

@@ -1,8 +1,8 @@
 /**
  * Finds imports between files from the rows of a census alone, as pure functions.
  *
- * A relative import of a counted file is an import inside of the folder. A relative import of a file that was not
- * counted leads nowhere. All other imports of a counted file are imports of packages.
+ * A relative import that names a counted file is an import inside of the folder. A relative import that names no
+ * counted file is ignored. All other imports of a counted file are imports of packages.
  */
 import * as Graph from "effect/Graph"
 import * as Path from "node:path"
@@ -16,22 +16,22 @@ export interface Ranked {
 }
 
 export interface Dependencies {
-  /** The number of pairs of a file and a file that it imports, where each pair counts once. */
+  /** The number of pairs of a counted file and a counted file that it imports, where each pair counts once. */
   readonly inside: number
-  /** The number of pairs of a file and a package that it imports, where each pair counts once. */
+  /** The number of pairs of a counted file and a package that it imports, where each pair counts once. */
   readonly outside: number
   readonly nowhere: number
   /** All imported packages, sorted by the number of their importers in descending order. */
   readonly imported: ReadonlyArray<Ranked>
   readonly importing: ReadonlyArray<Ranked>
   readonly packages: ReadonlyArray<Ranked>
-  /** Groups of files that import each other in a cycle when they load, the largest group first. */
+  /** Groups of files that import each other in a cycle at load time, the largest group first. */
   readonly cycles: ReadonlyArray<ReadonlyArray<string>>
 }
 
 /**
- * The extensions of the source files that an import may mean: TypeScript imports a file under the name of its compiled
- * form, and may import declarations.
+ * For an extension in an import, the extensions of the source files that the import may mean: TypeScript imports a file
+ * under the name of its compiled form, and may import declaration files.
  */
 const sourceExtensions: { readonly [extension: string]: ReadonlyArray<string> } = {
   ".ts": [".d.ts"],
@@ -54,7 +54,7 @@ export const resolve = (file: string, specifier: string, known: ReadonlySet<stri
   ].find((candidate) => known.has(candidate))
 }
 
-/** Returns the package that a specifier names: `node:fs/promises` is `node:fs`, `@a/b/c` is `@a/b`. */
+/** Returns the package that the specifier of an import names: `node:fs/promises` is `node:fs`, `@a/b/c` is `@a/b`. */
 export const packageOf = (specifier: string): string =>
   specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/")
 
@@ -79,7 +79,7 @@ const cyclesOf = (files: ReadonlyArray<Measured>, loads: ReadonlyMap<string, Rea
     const nodes = new Map(names.map((name) => [name, Graph.addNode(mutable, name)]))
     for (const [from, targets] of loads) {
       for (const to of targets) {
-        // A file that cannot be parsed can still be imported by others, while its own imports are unknown.
+        // A file that cannot be parsed can still be imported by other files, while its own imports are unknown.
         const target = nodes.get(to)
         if (target !== undefined) Graph.addEdge(mutable, nodes.get(from)!, target, null)
       }

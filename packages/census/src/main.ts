@@ -1,6 +1,6 @@
 /**
- * The census: counts a folder of source files with one actor per core, and kills an actor in the middle of its work.
- * The census then counts again with one actor and no kill, because the totals of both counts must be the same.
+ * The census counts a folder of source files with one actor per core, and kills an actor in the middle of its work. The
+ * census counts a second time with one actor and no kill, because the totals of both counts must be equal.
  *
  *     main ── options, sources ── count ══ census-1 … census-N (actor.ts, measure.ts)
  *       └──── Screen              └─ Work: the files still to do
@@ -33,7 +33,7 @@ const census = Effect.fnUntraced(function*({ actors, crash: crashes, folder, top
     screen.heading(`Census of ${folder}`),
     `${Text.many(files.length, "file")}, ${Text.bytes(bytes)}, ${Text.many(actors, "actor")}`
   )
-  // Reads all files before the counts of a census, so that both counts find the files in the system's cache.
+  // Reads all files before the counts of a census, so that both counts find the files in the system's file cache.
   yield* Sources.readOnce(sources)
 
   const shared = yield* count(sources, { actors, crashes })
@@ -48,7 +48,7 @@ const census = Effect.fnUntraced(function*({ actors, crash: crashes, folder, top
   yield* screen.say(...Report.speed(shared, alone, machine, style))
 })
 
-/** Ends the census with exit code 1, after the message has been printed. */
+/** An error that ends the census with exit code 1, after its message has been printed. */
 class Failed extends Data.TaggedError("Failed") {
   override readonly [Runtime.errorReported] = false
 }
@@ -61,7 +61,7 @@ const command = Command.make("npm start --", Options.config, (options) =>
   )).pipe(Command.withDescription("Counts the source files of a folder with one actor per core."))
 
 const program = Command.run(command, { version: "0.0.0" }).pipe(
-  // An interruption of the census arrives at this handler after all finalizers, so every actor has ended.
+  // The program of the census handles its interruption after all finalizers, so every actor has ended by then.
   Effect.onInterrupt(() => complain("interrupted, and every actor has ended")),
   Effect.provide([Screen.layer, NodeServices.layer, CliConfig.layer({ builtIns: [GlobalFlag.Help] })])
 )

@@ -1,6 +1,6 @@
 /**
- * Measures one source text for the census, as a pure function of the text and a parser. The measuring of a text knows
- * nothing of files, actors or effects.
+ * Measures one source text for the census, as a pure function of the text and a parser. The function that measures a
+ * source text knows nothing of files, actors or effects.
  */
 import * as Crypto from "node:crypto"
 import type { EcmaScriptModule, ParserOptions } from "oxc-parser"
@@ -17,7 +17,10 @@ interface Node extends Span {
   readonly [field: string]: unknown
 }
 
-/** Returns the offsets at which the lines of a text begin. A line break at the end of a text begins no further line. */
+/**
+ * Returns the offsets at which the lines of a text begin. A line break at the end of a source text begins no further
+ * line.
+ */
 const startsOfLines = (text: string): ReadonlyArray<number> => {
   const starts: Array<number> = []
   for (let at = 0; at < text.length;) {
@@ -28,7 +31,7 @@ const startsOfLines = (text: string): ReadonlyArray<number> => {
   return starts
 }
 
-/** Returns the number of the line that contains an offset, where the first line has the number 1. */
+/** Returns the number of the line that contains an offset of a text; the first line has the number 1. */
 const lineAt = (starts: ReadonlyArray<number>, offset: number): number => {
   let low = 0
   let high = starts.length
@@ -86,7 +89,7 @@ const importsOf = (text: string, module: EcmaScriptModule): ReadonlyArray<Import
 const functionTypes = new Set(["FunctionDeclaration", "FunctionExpression", "ArrowFunctionExpression"])
 const memberTypes = new Set(["MethodDefinition", "PropertyDefinition"])
 
-/** Returns the name that a syntax node gives its children: its own name, or the name from above. */
+/** Returns the name that a syntax node gives its child nodes: its own name, or the name from the node above. */
 const nameOf = (node: Node, above: string): string => {
   const id = (node.id ?? node.key) as Node | null | undefined
   if (id?.type !== "Identifier" && id?.type !== "PrivateIdentifier") return above

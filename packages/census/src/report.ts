@@ -9,9 +9,9 @@ import * as Text from "./text.ts"
 import { differing, totals } from "./totals.ts"
 
 export interface Style {
-  /** The number of rows that a list in the report of the census may have. */
+  /** The number of rows that a list in the census's report may have. */
   readonly top: number
-  /** The number of characters that a line of the report may have. */
+  /** The number of characters that a line of the census's report may have. */
   readonly width: number
   readonly heading: (text: string) => string
 }
@@ -27,8 +27,8 @@ const section = (style: Style, title: string, lines: Lines): Lines =>
 const measuredOf = (rows: Rows): ReadonlyArray<Measured> => Array.from(rows.values()).filter(isMeasured)
 
 /**
- * Takes the first rows of the census in an order. Rows with equal values in the report are sorted by name, so that the
- * same folder always gives the same table.
+ * Sorts rows of the census's report, and takes the first rows. Rows with equal values in the report are sorted by name,
+ * so that the same folder always gives the same table.
  */
 const top = <A extends { readonly file: string }>(all: ReadonlyArray<A>, n: number, by: (a: A) => number) =>
   all.toSorted((a, b) => by(b) - by(a) || (a.file < b.file ? -1 : 1)).slice(0, n)
@@ -75,10 +75,7 @@ const failures = (rows: Rows, style: Style): Lines => {
   return failed.length === shown.length ? shown : [...shown, `and ${Text.count(failed.length - shown.length)} more`]
 }
 
-/**
- * Returns the lines of the census's report that are the same for every way to count; the tests look for exactly these
- * lines.
- */
+/** Returns the lines of the census's report that are equal for every way of counting, and that the tests look for. */
 export const sums = (rows: Rows): Lines => {
   const all = totals(rows)
   const { blank, code, comment } = all.lines
@@ -121,7 +118,7 @@ const dependencyLines = (rows: Rows, style: Style): Lines => {
   ]
 }
 
-/** Returns the lines of the findings of a census. */
+/** Returns the lines with the findings of a census. */
 export const findings = (rows: Rows, style: Style): Lines => [
   ...section(style, "Largest files", largest(rows, style)),
   ...section(style, "Longest functions", longest(rows, style)),
@@ -130,7 +127,7 @@ export const findings = (rows: Rows, style: Style): Lines => [
   ...section(style, "Totals", sums(rows))
 ]
 
-/** Describes the workers of a census's count, their time, and their deaths. */
+/** Describes the workers of a census's count: their number, their time, and their deaths. */
 export const deed = (census: Census): string => {
   const { actors, counting, killed, repeated, replaced, rows } = census
   const done = `${Text.many(rows.size, "file")} by ${Text.many(actors, "actor")} in ${seconds(counting)}`
@@ -144,13 +141,13 @@ const count = (n: number, what: string): string => `${Text.many(n, "actor")} ${w
 
 const seconds = (duration: Duration.Duration): string => Text.seconds(Duration.toMillis(duration))
 
-/** The computer of a count, where `load` is the computer's load when the count began. */
+/** The computer on which the census counts, where `load` is the computer's load before the count. */
 export interface Machine {
   readonly cores: number
   readonly load: number
 }
 
-/** Returns the comparison of a count by many actors with a count by one actor. */
+/** Returns the comparison of the census's count by many actors with its count by one actor. */
 const agreement = ({ killed }: Census) =>
   killed === 0
     ? "both counts found the same"

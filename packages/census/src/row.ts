@@ -1,12 +1,12 @@
 /**
- * The row of the census for one file. Actors of the census send rows, so the schemas in this file are the wire format.
- * A file that cannot be counted has a row too, with its error.
+ * The row of the census for one file. Actors of the census send rows, so the schemas of rows are a wire format. A file
+ * that cannot be counted has a row of the census too, with its error.
  */
 import * as Schema from "effect/Schema"
 
 /**
- * The kinds of imports: An import of the kind `type` is erased, `dynamic` runs later, and only `static` loads the other
- * file first.
+ * The kinds of imports in a source file: An import of the kind `type` is erased, an import of the kind `dynamic` runs
+ * later, and only `static` loads the other file first.
  */
 export const ImportKind = Schema.Literals(["static", "type", "dynamic"])
 export type ImportKind = typeof ImportKind.Type
@@ -14,13 +14,13 @@ export type ImportKind = typeof ImportKind.Type
 export const Import = Schema.Struct({ specifier: Schema.String, kind: ImportKind })
 export type Import = typeof Import.Type
 
-/** One function of a source file: the line where the function begins, and how many lines it covers. */
+/** One function of a source file: the line where the function begins, and the number of its lines. */
 export const FunctionSize = Schema.Struct({ name: Schema.String, line: Schema.Int, lines: Schema.Int })
 export type FunctionSize = typeof FunctionSize.Type
 
 /**
- * Every line of a counted file is code, comment or blank. A line with code and a comment counts as code; an empty line
- * in a comment counts as blank.
+ * Every line of a counted file is code, comment or blank. A line of a counted file with code and a comment counts as
+ * code, and an empty line in a comment counts as blank.
  */
 export const Lines = Schema.Struct({ code: Schema.Int, comment: Schema.Int, blank: Schema.Int })
 export type Lines = typeof Lines.Type
@@ -57,7 +57,7 @@ export class CannotParse extends Schema.TaggedError<CannotParse>()("CannotParse"
 
 /**
  * A row that the census makes itself for a file that no actor could count. A row for a file that killed its actor is
- * made by the census itself, and never sent.
+ * made in the main process of the census, and never sent.
  */
 export class KilledItsActor extends Schema.TaggedError<KilledItsActor>()("KilledItsActor", {
   file: Schema.String,

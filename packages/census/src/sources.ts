@@ -30,7 +30,9 @@ export class NothingToCount extends Schema.TaggedError<NothingToCount>()("Nothin
 
 export const extensions = [".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs"]
 
-/** Installed packages and hidden folders are not the counted folder's own sources. */
+/**
+ * Installed packages and hidden folders in a counted folder are skipped, because they are not the folder's own sources.
+ */
 const isForeign = (name: string) => name === "node_modules" || name.startsWith(".")
 
 /** Symbolic links in a counted folder are not followed, so that no file is counted twice and the walk ends. */
@@ -47,7 +49,7 @@ const walk: (
       if (type === "Directory") {
         if (!isForeign(name)) found.push(...yield* walk(folder, file))
       } else if (type === "File" && extensions.includes(paths.extname(name))) {
-        // A file that was deleted after it was found is noticed by the actor that should read the file.
+        // A file that was deleted after the walk found it is noticed by the actor that should read the file.
         const size = yield* Effect.orElseSucceed(
           Effect.map(fs.stat(paths.join(folder, file)), ({ size }) => Number(size)),
           () => 0
@@ -77,7 +79,7 @@ export const find = Effect.fnUntraced(function*(folder: string) {
   return { folder, files: files.sort((a, b) => a.file < b.file ? -1 : 1) }
 })
 
-/** Reads every source file once, so that the counts of a census find it in the system's cache. */
+/** Reads every source file once, so that the counts of a census find it in the system's file cache. */
 export const readOnce = Effect.fnUntraced(function*({ files, folder }: Sources) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

@@ -17,7 +17,7 @@ export const seconds = (millis: number): string => `${(millis / 1000).toFixed(2)
 /** Formats a number with its noun, as in `1 file` and `2 files`. */
 export const many = (n: number, one: string, more = `${one}s`): string => `${count(n)} ${n === 1 ? one : more}`
 
-/** Shortens a path at its beginning, because the name of the file is at the end. */
+/** Shortens a file's path at its beginning, because the name of the file is at the end. */
 export const shorten = (text: string, width: number): string =>
   text.length <= width ? text : `…${text.slice(text.length - Math.max(width - 1, 0))}`
 
@@ -27,8 +27,8 @@ export interface Column {
 }
 
 /**
- * Formats rows of a table as aligned columns, two spaces apart. The first column of a table is shortened when lines
- * would be longer than `width`.
+ * Formats rows of a text table as aligned columns, two spaces apart. The first column of a text table is shortened
+ * where lines would be longer than `width`.
  */
 export const table = (
   columns: ReadonlyArray<Column>,

@@ -1,4 +1,4 @@
-/** The sums over all rows of a census, which do not depend on the order of the rows. */
+/** The sums over all rows of a census, which are equal for every order of the rows. */
 import * as Crypto from "node:crypto"
 import { isMeasured, type Measured, type Row } from "./row.ts"
 
@@ -9,7 +9,9 @@ export interface Totals {
   readonly lines: Measured["lines"]
   readonly functions: number
   readonly imports: number
-  /** A hash of every file's name and findings, which is equal for two counts with the same findings. */
+  /**
+   * A hash of the names and findings of all files, which is equal for two counts of a census with the same findings.
+   */
   readonly fingerprint: string
 }
 

@@ -26,7 +26,7 @@ const work = (progress: Progress) =>
   )
 
 describe("The progress of a census in a pipe", () => {
-  it.effect("the progress in a pipe is a plain line at each quarter", () =>
+  it.effect("the progress of a census in a pipe is a plain line at each quarter", () =>
     Effect.gen(function*() {
       const written = yield* shown(pipe, work)
       assert.deepStrictEqual(
@@ -43,7 +43,7 @@ describe("The progress of a census in a pipe", () => {
 })
 
 describe("The progress of a census on a terminal", () => {
-  it.effect("the progress on a terminal is a bar that is redrawn in place and removed at the end", () =>
+  it.effect("the progress of a census on a terminal is a bar that is redrawn in place and removed at the end", () =>
     Effect.gen(function*() {
       const text = (yield* shown((write) => terminal(write, 40), work)).join("")
       for (const part of text.replaceAll(clear, "\n").split("\n")) assert.isBelow(part.length, 40)
@@ -52,7 +52,7 @@ describe("The progress of a census on a terminal", () => {
       assert.isTrue(text.endsWith(clear))
     }))
 
-  it.effect("the progress on a terminal is cleared when the work fails", () =>
+  it.effect("the progress of a census is cleared from the terminal when the counting fails", () =>
     Effect.gen(function*() {
       const written = yield* shown((write) => terminal(write, 40), () => Exit.fail("no"))
       assert.strictEqual(written.at(-1), clear)

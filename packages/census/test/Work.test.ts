@@ -15,8 +15,8 @@ const drain = (work: Work): ReadonlyArray<ReadonlyArray<string>> => {
   return batches
 }
 
-describe("The work of a census", () => {
-  it("the work of a census hands every file out once, the largest first, in batches that shrink", () => {
+describe("The files that a census still has to count", () => {
+  it("the work of a census hands every file out once, the largest file first, in batches that shrink", () => {
     const work = new Work(sources(...Array.from({ length: 100 }, (_, n) => n)), 2)
     const batches = drain(work)
     assert.deepStrictEqual(batches.flat(), Array.from({ length: 100 }, (_, n) => `f${99 - n}`))
@@ -25,12 +25,12 @@ describe("The work of a census", () => {
     assert.strictEqual(work.done, 100)
   })
 
-  it("the work of a census hands out empty files, and a file that is larger than all others together", () => {
+  it("the work of a census hands out empty files, and a file that is larger than all other files together", () => {
     assert.deepStrictEqual(drain(new Work(sources(0, 1000, 0, 1), 4)).flat().sort(), ["f0", "f1", "f2", "f3"])
     assert.deepStrictEqual(drain(new Work([], 4)), [])
   })
 
-  it("the work of a census hands out again the files that a lost actor left undone, and no others", () => {
+  it("the work of a census hands out again the files that a lost actor left uncounted, and no other files", () => {
     const work = new Work(sources(1, 1, 1, 1, 1, 1, 1, 1), 1)
     const batch = work.take()!
     const [first, ...rest] = names(batch)!
@@ -42,7 +42,7 @@ describe("The work of a census", () => {
     assert.strictEqual(work.done, work.total)
   })
 
-  it("the work of a census hands suspect files out one by one, before everything else", () => {
+  it("the work of a census hands suspect files out one by one, before all other files", () => {
     const work = new Work(sources(1, 1, 1, 1, 1, 1, 1, 1), 1)
     const batch = work.take()!
     const left = names(batch)!
@@ -56,7 +56,7 @@ describe("The work of a census", () => {
     assert.isFalse(work.take()!.suspect)
   })
 
-  it("the work of a census does not let a file be counted that is not in the batch", () => {
+  it("the work of a census refuses to count a file as done that is not in the batch", () => {
     const work = new Work(sources(1), 1)
     const batch = work.take()!
     work.finish(batch, "f0")

@@ -9,8 +9,8 @@ import { pipe } from "../src/Screen.ts"
 import * as Sources from "../src/sources.ts"
 import { countedHere, project } from "./support.ts"
 
-describe("A count with actors in memory", () => {
-  it.live("a count with actors in memory has the same rows as measuring without actors", () =>
+describe("A census's count with actors in memory", () => {
+  it.live("a census's count with actors in memory has the same rows as a count without actors", () =>
     Effect.gen(function*() {
       const folder = yield* Folder.make(project())
       const sources = yield* Sources.find(folder)
@@ -22,7 +22,7 @@ describe("A count with actors in memory", () => {
       assert.deepInclude(census, { actors: 3, killed: 0, replaced: 0, repeated: 0 })
     }).pipe(Effect.provide(Layer.mergeAll(MemoryActor.layer, NodeServices.layer, pipe(() => {})))))
 
-  it.live("a count with actors in memory has a row for a file that was deleted before its turn", () =>
+  it.live("a census's count with actors in memory has a row for a file that was deleted before it was counted", () =>
     Effect.gen(function*() {
       const folder = yield* Folder.make(project())
       const sources = { folder, files: [{ file: "src/gone.ts", bytes: 1 }] }

@@ -3,7 +3,7 @@ import { dependencies, packageOf, resolve } from "../src/dependencies.ts"
 import { CannotParse } from "../src/row.ts"
 import { imports, row, rowsOf } from "./support.ts"
 
-describe("A relative import", () => {
+describe("A relative import of a source file", () => {
   const known = new Set(["a.ts", "b.tsx", "lib/index.ts", "lib/c.mts", "d.js"])
 
   it("a relative import resolves to a file by its name, its compiled name, its name without extension, or its folder", () => {
@@ -19,16 +19,16 @@ describe("A relative import", () => {
   })
 })
 
-describe("The package of an import", () => {
-  it("the package of an import is the part of the specifier that is installed", () => {
+describe("The package that an import names", () => {
+  it("the package of an import is the part of the specifier that names an installed package", () => {
     assert.strictEqual(packageOf("effect/Effect"), "effect")
     assert.strictEqual(packageOf("@scope/name/deep"), "@scope/name")
     assert.strictEqual(packageOf("node:fs/promises"), "node:fs")
   })
 })
 
-describe("The summary of dependencies", () => {
-  it("the summary of dependencies counts each pair once: imported files, packages, and imports that lead to no file", () => {
+describe("The summary of a census's dependencies", () => {
+  it("the summary of a census's dependencies counts each pair once: imported files, packages, and imports that lead to no file", () => {
     const found = dependencies(rowsOf([
       row("a.ts", { imports: imports(["./b.ts", "./b.js", "./b", "effect/Effect", "effect/Stream", "./gone.ts"]) }),
       row("b.ts", { imports: imports(["effect/Effect"]) }),
@@ -40,7 +40,7 @@ describe("The summary of dependencies", () => {
     assert.deepStrictEqual(found.packages, [{ name: "effect", files: 2 }])
   })
 
-  it("the summary of dependencies finds cycles of imports at load, but not of types or import()", () => {
+  it("the summary of a census's dependencies finds cycles of imports at load time, but not of type imports or import()", () => {
     const circle = (kind: "static" | "type" | "dynamic") =>
       dependencies(rowsOf([
         row("a.ts", { imports: imports(["./b.ts"]) }),
@@ -53,7 +53,7 @@ describe("The summary of dependencies", () => {
     assert.deepStrictEqual(circle("dynamic"), [["self.ts"]])
   })
 
-  it("the summary of dependencies counts imports of a file that could not be parsed", () => {
+  it("the summary of a census's dependencies counts imports of a file that could not be parsed", () => {
     const found = dependencies(rowsOf([
       row("a.ts", { imports: imports(["./broken.ts"]) }),
       new CannotParse({ file: "broken.ts", line: 1, reason: "no" })

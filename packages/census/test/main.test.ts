@@ -28,7 +28,7 @@ const saysTheSums = (stdout: string, folder: string) =>
 
 describe("The census of a folder", () => {
   it.live(
-    "the census of a folder has the totals of a count without actors, and compares with one actor",
+    "the census of a folder has the totals of a count without actors, and compares its time with that of one actor",
     () =>
       Effect.gen(function*() {
         const folder = yield* Folder.make(project())
@@ -48,7 +48,7 @@ describe("The census of a folder", () => {
   )
 
   it.live(
-    "a census without options kills an actor in the middle, and has the same totals as a count without a kill",
+    "a census without options kills an actor in the middle of its work, and has the same totals as a count without a kill",
     () =>
       Effect.gen(function*() {
         const folder = yield* Folder.make(project())
@@ -65,7 +65,7 @@ describe("The census of a folder", () => {
   )
 
   it.live(
-    "a census has the same totals when actors are killed in the middle",
+    "a census has the same totals when it kills actors in the middle of their work",
     () =>
       Effect.gen(function*() {
         const folder = yield* Folder.make(project())
@@ -102,7 +102,7 @@ describe("The census of a folder", () => {
       assert.include(stdout, "both counts found the same")
     }), timeout)
 
-  it.live("a census is ended by SIGINT together with every actor", () =>
+  it.live("the signal SIGINT ends a census together with all its actors", () =>
     Effect.gen(function*() {
       const folder = yield* Folder.make(project())
       const program = yield* Program.start(main, { args: [folder, "--crash", "9"] })
@@ -116,7 +116,7 @@ describe("The census of a folder", () => {
 })
 
 describe("A census of an empty folder", () => {
-  it.live("a census of an empty folder prints that, and fails", () =>
+  it.live("a census of an empty folder prints that it found no source files, and fails", () =>
     Effect.gen(function*() {
       const folder = yield* Folder.make({ "readme.md": "" })
       const missing = Path.join(folder, "missing")

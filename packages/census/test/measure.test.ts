@@ -6,7 +6,7 @@ import { Parser } from "../src/Parser.ts"
 import { CannotParse } from "../src/row.ts"
 import { measured } from "./support.ts"
 
-describe("The lines of a file", () => {
+describe("The kinds of lines in a source file", () => {
   const lines = (text: string, file?: string) => Effect.map(measured(text, file), (row) => row.lines)
 
   it.effect("each line of a file counts as either code, comment or blank", () =>
@@ -28,7 +28,7 @@ describe("The lines of a file", () => {
       assert.deepStrictEqual(yield* lines(text), { code: 4, comment: 4, blank: 4 })
     }))
 
-  it.effect("the last line of a counted file counts once, whether or not a line break follows", () =>
+  it.effect("the last line of a counted file counts once, with or without a line break at its end", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* lines(""), { code: 0, comment: 0, blank: 0 })
       assert.deepStrictEqual(yield* lines("\n"), { code: 0, comment: 0, blank: 1 })
@@ -36,15 +36,15 @@ describe("The lines of a file", () => {
       assert.deepStrictEqual(yield* lines("a\r\n\r\nb\r\n"), { code: 2, comment: 0, blank: 1 })
     }))
 
-  it.effect("comments with characters outside of ASCII are counted by characters, not by bytes", () =>
+  it.effect("the census counts comments with characters outside of ASCII by characters, not by bytes", () =>
     Effect.gen(function*() {
       const text = "const a = \"žluťoučký 🐎\" // 🐎\n// 🐎🐎🐎\nconst b = 1\n"
       assert.deepStrictEqual(yield* lines(text), { code: 2, comment: 1, blank: 0 })
     }))
 })
 
-describe("Size and digest of a file", () => {
-  it.effect("the size and the digest of a file are those of its bytes", () =>
+describe("The size and digest of a source file", () => {
+  it.effect("the row of a file has the size and the digest of the file's bytes", () =>
     Effect.gen(function*() {
       const text = "const a = \"🐎\"\n"
       const row = yield* measured(text)
@@ -53,8 +53,8 @@ describe("Size and digest of a file", () => {
     }))
 })
 
-describe("Imports of a file", () => {
-  it.effect("an import is an `import`, an `export from`, or an `import()` of a literal, each with its kind", () =>
+describe("The imports of a source file", () => {
+  it.effect("the imports of a file are each `import`, each `export from`, and each `import()` of a literal, with their kinds", () =>
     Effect.gen(function*() {
       const row = yield* measured(
         [
@@ -84,16 +84,16 @@ describe("Imports of a file", () => {
     }))
 })
 
-describe("The longest function of a file", () => {
+describe("The longest function of a source file", () => {
   const longest = (text: string, file?: string) => Effect.map(measured(text, file), (row) => row.longest)
 
-  it.effect("the longest function is absent in a file without functions", () =>
+  it.effect("the longest function is absent in the row of a file without functions", () =>
     Effect.gen(function*() {
       const row = yield* measured("declare function f(): void\nexport type F = () => void\n")
       assert.deepStrictEqual([row.functions, row.longest], [0, null])
     }))
 
-  it.effect("the longest function has its own name, the name that it was given, or the names of its class and method", () =>
+  it.effect("the longest function of a file has its own name, the name that it was assigned to, or the names of its class and method", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* longest("\nfunction f() {\n}"), { name: "f", line: 2, lines: 2 })
       assert.deepStrictEqual(yield* longest("const g = () =>\n  1"), { name: "g", line: 1, lines: 2 })
@@ -104,14 +104,14 @@ describe("The longest function of a file", () => {
       assert.strictEqual((yield* longest("export default () => {}"))?.name, "(anonymous)")
     }))
 
-  it.effect("the longest function is the first of those with equal length, and all functions are counted", () =>
+  it.effect("the longest function of a file is the first of several with equal length, and all functions are counted", () =>
     Effect.gen(function*() {
       const row = yield* measured("const a = () => {\n  const inner = () => 1\n}\nconst b = () => {\n\n}\n")
       assert.deepStrictEqual([row.functions, row.longest], [3, { name: "a", line: 1, lines: 3 }])
     }))
 })
 
-describe("A file that is unusual", () => {
+describe("An unusual source file in a census", () => {
   it.effect("the row of a file with a syntax error has the line of the error", () =>
     Effect.gen(function*() {
       const parser = yield* Parser
@@ -120,7 +120,7 @@ describe("A file that is unusual", () => {
       assert.deepInclude(row, { file: "a.ts", line: 2 })
     }).pipe(Effect.provide(Parser.layer)))
 
-  it.effect("a file is parsed according to its extension: JSX, scripts, CommonJS", () =>
+  it.effect("the census parses a file according to the file's extension: JSX, scripts, CommonJS", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* measured("const A = () => <p>{/* no */}</p>", "a.tsx")).functions, 1)
       assert.strictEqual((yield* measured("with (a) { b() }", "a.js")).lines.code, 1)

@@ -35,7 +35,7 @@ const census = (given: Partial<Census> = {}): Census => ({
 })
 
 describe("The findings of a census", () => {
-  it("the report of a census has tables of the first rows, unmeasured files, dependencies and totals", () => {
+  it("the report of a census has tables of the first rows, the files that failed, the dependencies and the totals", () => {
     assert.deepStrictEqual(Report.findings(rows, style), [
       "",
       "Largest files",
@@ -67,12 +67,12 @@ describe("The findings of a census", () => {
     ])
   })
 
-  it("the report of a census is the same in whatever order the rows came", () => {
+  it("the report of a census is equal for every order of the rows", () => {
     const reversed = new Map(Array.from(rows).reverse())
     assert.deepStrictEqual(Report.findings(reversed, style), Report.findings(rows, style))
   })
 
-  it("the fingerprint of a census changes when any finding changes", () => {
+  it("the fingerprint of a census changes when a finding about any file changes", () => {
     const other = new Map(rows).set("src/c.ts", row("src/c.ts", { bytes: 7, functions: 1 }))
     assert.notStrictEqual(Report.sums(other).at(-1), Report.sums(rows).at(-1))
   })
@@ -83,10 +83,10 @@ describe("The findings of a census", () => {
   })
 })
 
-describe("The speed of a census", () => {
+describe("The speed of a census in its report", () => {
   const idle = { cores: 2, load: 0.3 }
 
-  it("the speed of a census is the time of one actor divided by the time of many, and shows both", () => {
+  it("the speed of a census is the time of one actor divided by the time of many actors, and the report shows both times", () => {
     const one = census({ actors: 1, counting: Duration.millis(1500), starting: Duration.millis(300) })
     assert.deepStrictEqual(Report.speed(census(), one, idle, style), [
       "",
@@ -102,7 +102,7 @@ describe("The speed of a census", () => {
     ])
   })
 
-  it("the speed of a census mentions kills, two counts that differ, and a busy host", () => {
+  it("the speed in a census's report mentions kills, two counts that differ, and a busy host", () => {
     assert.include(
       Report.speed(census({ killed: 1 }), census({ actors: 1 }), idle, style).join("\n"),
       "both counts found the same: the first with 1 actor killed, the second with none"
@@ -119,12 +119,12 @@ describe("The speed of a census", () => {
     assert.include(text, "shared with other work: load 7.3 when this began")
   })
 
-  it("the speed of a census is left out when one actor did all the work", () => {
+  it("the report of a census leaves out the speed when one actor counted all files", () => {
     assert.notInclude(Report.speed(census({ actors: 1 }), undefined, idle, style).join("\n"), "speed-up")
   })
 })
 
-describe("Formatted numbers and paths", () => {
+describe("Numbers and paths in the report of a census", () => {
   it("the report of a census shows numbers in a suitable unit", () => {
     assert.deepStrictEqual([999, 1000, 1_500_000, 2_000_000_000].map(Text.bytes), [
       "999 B",

@@ -22,7 +22,7 @@ const closedBelow = FileSystem.layerNoop({
       )
 })
 
-describe("The sources of a folder", () => {
+describe("The source files of a folder", () => {
   it.live("the sources of a folder are its files by name with their sizes, without links, hidden folders and installed packages", () =>
     Effect.gen(function*() {
       const fs = yield* FileSystem.FileSystem
@@ -41,7 +41,7 @@ describe("The sources of a folder", () => {
       ])
     }).pipe(Effect.provide(NodeServices.layer)))
 
-  it.effect("the sources of a folder fail with the name of a subfolder that may not be read", () =>
+  it.effect("the search for sources in a folder fails with the name of a subfolder that may not be read", () =>
     Effect.gen(function*() {
       const refused = yield* Effect.flip(Sources.find("/project"))
       assert.strictEqual(refused.message, "nothing to count in /project/closed: it may not be read")

@@ -13,7 +13,7 @@ const lineOf = (text: string): number => lineIn(pathOf("./fixtures/actors.ts"), 
 
 describe("The command furrow", () => {
   test(
-    "G250: `furrow why` finds nothing stuck in two actors that sleep in calls to each other, and `furrow tree` shows all three processes",
+    "G250: `furrow why` finds nothing stuck in two actors that sleep in calls to each other, and `furrow tree` shows both actors and the root",
     Effect.gen(function*() {
       const { pid } = yield* tree("sleepers")
       yield* answers(["tree", String(pid)], ({ code, text }) => {
@@ -94,7 +94,7 @@ describe("The command furrow", () => {
   )
 
   test(
-    "G259: `furrow graves` lists an actor that ended its own process, and prints the post-mortem, which is the only file in its folder",
+    "G259: `furrow graves` lists an actor that ended its own process, and prints the post-mortem, the only file in the folder of post-mortems",
     Effect.gen(function*() {
       const folder = Path.join(yield* Folder.make(), "graves")
       const program = yield* tree("exits", { FURROW_GRAVES: folder })
@@ -124,7 +124,7 @@ describe("The command furrow", () => {
 
   for (const signal of ["SIGUSR2", "SIGQUIT"] as const) {
     test(
-      `G260: the signal ${signal} makes a root print its tree and what its fibers wait for, and the program goes on`,
+      `G260: the signal ${signal} makes a root print its tree and the waits of its fibers, and the program goes on`,
       Effect.gen(function*() {
         const program = yield* tree("name")
         yield* Eventually.succeeds(
@@ -149,7 +149,7 @@ describe("The command furrow", () => {
   }
 
   test(
-    "G260: a listener of the program for SIGUSR2 replaces that of the root",
+    "G260: a listener of the program for SIGUSR2 replaces the root's own listener",
     Effect.gen(function*() {
       const program = yield* tree("own")
       yield* program.says(/^listens$/m, patient)
@@ -161,7 +161,7 @@ describe("The command furrow", () => {
   )
 
   test(
-    "G260: a root with observe off is ended by SIGQUIT, like a program without Furrow",
+    "G260: a root with the option observe \"off\" is ended by SIGQUIT, like a program without Furrow",
     Effect.gen(function*() {
       const program = yield* tree("sleepers", { FURROW_OBSERVE: "off" })
       process.kill(program.pid, "SIGQUIT")
@@ -170,7 +170,7 @@ describe("The command furrow", () => {
   )
 
   test(
-    "G287: `furrow stack` prints the function and line of an actor in a loop, then shuts the inspector again, and the actor's output is unchanged",
+    "G287: `furrow stack` prints the function and line of an actor in a loop, then closes the inspector, and the actor's output is unchanged",
     Effect.gen(function*() {
       const program = yield* tree("busy")
       const [busy, idle] = [yield* pidOf(program.pid, "a"), yield* pidOf(program.pid, "b")]
@@ -186,7 +186,7 @@ describe("The command furrow", () => {
   )
 
   test(
-    "G287: `furrow stack` of an actor in a system call prints the child for which it waits, and opens no inspector",
+    "G287: `furrow stack` of an actor in a system call prints the child process that the actor waits for, and opens no inspector",
     Effect.gen(function*() {
       const blocked = yield* pidOf((yield* tree("child")).pid, "a")
       yield* answers(["stack", blocked], ({ code, text }) => {
@@ -197,7 +197,7 @@ describe("The command furrow", () => {
   )
 
   test(
-    "G288, G289: `furrow events` and `furrow metrics` show the calls of a tree, while a profile and a heap need the level debug",
+    "G288, G289: `furrow events` and `furrow metrics` show the calls of a tree, while `profile` and `heap` need the option observe \"debug\"",
     Effect.gen(function*() {
       const pid = String((yield* tree("debug")).pid)
       const b = yield* pidOf(Number(pid), "b")
@@ -219,7 +219,7 @@ describe("The command furrow", () => {
   )
 
   test(
-    "G289: a profile and a heap are refused for a tree that may only be observed",
+    "G289: `furrow profile` and `furrow heap` are refused for a tree that may only be observed",
     Effect.gen(function*() {
       const b = yield* pidOf((yield* tree("sleepers")).pid, "b")
       const folder = yield* Folder.make()
@@ -232,7 +232,7 @@ describe("The command furrow", () => {
   )
 
   test(
-    "furrow fails with a message where the named tree does not exist",
+    "the command `furrow` fails with a message where no tree has the given name",
     Effect.gen(function*() {
       const { code, errors } = yield* furrow("why", "999999999")
       assert.strictEqual(code, 4)

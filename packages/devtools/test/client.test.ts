@@ -9,14 +9,14 @@ const all = [candidate(1, 0), candidate(2, 1, "a"), candidate(3, 2, "b"), candid
 
 const pidsOf = (target: string | undefined) => meant(all, target).map(({ pid }) => pid)
 
-describe("A tool that looks at the trees of this host", () => {
-  it("G252: a look at a named tree knocks only at the processes of that tree", () => {
+describe("A tool that looks at the trees of its user", () => {
+  it("G252: a tool that looks at one named tree knocks only at the processes of that tree", () => {
     for (const target of ["1", "3", "a", "b"]) assert.deepStrictEqual(pidsOf(target), [1, 2, 3])
     assert.deepStrictEqual(pidsOf("c"), [7, 8])
     assert.deepStrictEqual(pidsOf("99"), [])
   })
 
-  it("G252: a look knocks at the processes of all trees where no target is given, or where the name may be that of a root", () => {
+  it("G252: a tool knocks at the processes of all trees where no target is given, or where the target may be a root's name", () => {
     assert.deepStrictEqual(pidsOf(undefined), [1, 2, 3, 7, 8])
     assert.deepStrictEqual(pidsOf("shop"), [1, 2, 3, 7, 8])
   })

@@ -63,8 +63,8 @@ const bothRead = (more: Partial<FiberInspection> = {}) => [
   ])
 ]
 
-describe("A deadlock in a tree", () => {
-  it("G249: a deadlock over two processes and two locks is reported as likely, with the line of each hop", () => {
+describe("A deadlock between the actors of a tree", () => {
+  it("G249: a deadlock over two processes and two locks is reported as likely, with the source line of each wait", () => {
     const [found] = Findings.findings(crossed("Semaphore"))
     assert.strictEqual(found?.kind, "DEADLOCK")
     assert.strictEqual(found?.certainty, "likely")
@@ -72,21 +72,21 @@ describe("A deadlock in a tree", () => {
     for (const part of ["a1", "b1", "a2", "b2", "shop.ts:12", "semaphore"]) assert.include(text, part)
   })
 
-  it("G249: a deadlock of two ends of a dialog that both read is reported as certain", () => {
+  it("G249: a deadlock of a dialog whose two ends both read is reported as certain", () => {
     assert.deepStrictEqual(kindsOf(bothRead()), ["stuck DEADLOCK certain"])
   })
 
-  it("G250: a cycle of calls is no deadlock where the handlers sleep, or wait for something unknown", () => {
+  it("G250: a cycle of calls is no deadlock where the handlers sleep, or wait for an operation that is unknown", () => {
     assert.deepStrictEqual(kindsOf(crossed("Timer")), [])
     assert.deepStrictEqual(kindsOf(crossed("Unknown")), [])
   })
 
-  it("G250: a cycle of calls is no deadlock where a fiber that is not visible may work for one of its ends", () => {
+  it("G250: a cycle of reads is no deadlock where an invisible fiber may work for one of the dialog's ends", () => {
     assert.deepStrictEqual(kindsOf(bothRead({ scoped: true })), [])
     assert.deepStrictEqual(kindsOf(bothRead({ children: [7] })), [])
   })
 
-  it("G250: a cycle of calls is no deadlock where one of the actors has not answered, or cannot show its fibers", () => {
+  it("G250: a cycle of calls is no deadlock where one of its actors has not answered, or cannot show its fibers", () => {
     const [root, a, b] = crossed("Semaphore")
     assert.deepStrictEqual(kindsOf([root!, a!]), [])
     assert.deepStrictEqual(kindsOf([root!, a!, { ...b!, fibers: undefined }]), [])
@@ -101,20 +101,20 @@ describe("A deadlock in a tree", () => {
 const waiting = (ageMillis: number) =>
   actor("root", { hasMain: true, channels: [channel("w", [dialog("caller", 1, "work", { ageMillis })])] })
 
-describe("A process that does not answer", () => {
-  it("G251: a process that does not answer because it computes is reported as a note, and as stuck when its oldest caller waits for very long", () => {
+describe("A process of a tree that does not answer", () => {
+  it("G251: a process that computes and does not answer is reported as a note, and after half a minute of waiting callers as stuck", () => {
     assert.deepStrictEqual(kindsOf([waiting(2000), silent("w", ["R", "S", "R"], 0.9)]), ["note BUSY likely"])
     assert.deepStrictEqual(kindsOf([waiting(40_000), silent("w", ["R", "R", "R"], 1)]), ["stuck BUSY likely"])
   })
 
-  it("G251: a process that does not answer because it is stopped or in a system call is reported with its callers", () => {
+  it("G251: a process that is stopped or in a system call and does not answer is reported with its callers", () => {
     const [stopped] = Findings.findings([waiting(2000), silent("w", ["T", "T", "T"])])
     assert.strictEqual(stopped?.kind, "STOPPED")
     assert.include(Print.lines(stopped!).join("\n"), "waits for its answer to work")
     assert.deepStrictEqual(kindsOf([waiting(2000), silent("w", ["S", "S", "S"])]), ["stuck BLOCKED likely"])
   })
 
-  it("G251: a process that does not answer and waits for events is late, and blocked where it has a program as its child", () => {
+  it("G251: a process that waits for events and does not answer is reported as late, and as blocked where it has a child process", () => {
     const asleep = ["S", "S", "S"]
     const polling = { wchan: "do_epoll_wait" }
     assert.deepStrictEqual(kindsOf([waiting(2000), silent("w", asleep, 0, polling)]), ["note SILENT certain"])
@@ -127,8 +127,8 @@ describe("A process that does not answer", () => {
   })
 })
 
-describe("A tree that is slow and not stuck", () => {
-  it("G250: a tree is not stuck while it starts, restarts or ends its actors, or waits for one that starts", () => {
+describe("A tree that is slow but not stuck", () => {
+  it("G250: a tree is not stuck while it starts, restarts or ends its actors, or waits for an actor that starts", () => {
     const starting = { actor: idOf("db"), state: "Starting", ageMillis: 20_000 }
     const tree = [
       actor("root", {
@@ -141,7 +141,7 @@ describe("A tree that is slow and not stuck", () => {
     assert.deepStrictEqual(kindsOf(tree).filter((kind) => kind.startsWith("stuck")), [])
   })
 
-  it("G252: a wait for a name that no actor has, or will have, is reported as stuck", () => {
+  it("G252: a wait for a name that no actor has or will have is reported as stuck", () => {
     assert.deepStrictEqual(kindsOf([actor("a", { names: [{ name: "nobody", ageMillis: 9000 }] })]), [
       "stuck NO SUCH NAME likely"
     ])
@@ -152,7 +152,7 @@ describe("A tree that is slow and not stuck", () => {
     )
   })
 
-  it("G252: a cancel that does not end, and a reader that is slower than its writer, are reported", () => {
+  it("G252: a cancel that does not end is reported, and so is a stream whose reader is slower than its writer", () => {
     assert.deepStrictEqual(kindsOf([actor("a", { channels: [channel("b", [], 1)] })]), ["stuck STUCK CANCEL certain"])
     const writer = dialog("callee", 1, "feed", { kind: "stream", out: { items: 0, bytes: 0, waiting: true } })
     const reader = dialog("caller", 1, "feed", { kind: "stream", in: { items: 64, waiting: false } })
@@ -163,8 +163,8 @@ describe("A tree that is slow and not stuck", () => {
   })
 })
 
-describe("A name with terminal escapes", () => {
-  it("G250: a name with terminal escapes is printed as harmless text", () => {
+describe("The name of an actor with terminal escapes", () => {
+  it("G250: the name of an actor with terminal escapes is printed as harmless text", () => {
     const [found] = Findings.findings([
       actor("a", { names: [{ name: "\u001b]0;owned\u0007\u202e", ageMillis: 9000 }] })
     ])

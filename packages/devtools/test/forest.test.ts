@@ -57,7 +57,7 @@ const wicked = "a\u001b[2Jb\u009b2Jc\u202ed"
 
 describe("The verbs of furrow that read an engine", () => {
   test(
-    "G290: `furrow ls` lists the actors of all trees with their tree and host, or those of one host, also as JSON",
+    "G290: `furrow ls` lists the actors of all trees with their tree and host, or the actors of one host, also as JSON",
     Effect.gen(function*() {
       const folder = yield* Folder.make()
       const shop = yield* tree(folder, "shop", "prices")
@@ -88,7 +88,7 @@ describe("The verbs of furrow that read an engine", () => {
   )
 
   test(
-    "G290: `furrow watch` prints actors that exist, that end, and that are lost with their tree",
+    "G290: `furrow watch` prints actors that exist, actors that end, and actors that are lost with their tree",
     Effect.gen(function*() {
       const folder = yield* Folder.make()
       const shop = yield* tree(folder, "shop", "prices")
@@ -107,7 +107,7 @@ describe("The verbs of furrow that read an engine", () => {
   )
 
   test(
-    "G290: `furrow ls` and `furrow watch` escape control characters in names, in text and in JSON",
+    "G290: `furrow ls` and `furrow watch` escape control characters in names of actors, in text and in JSON",
     Effect.gen(function*() {
       const folder = yield* Folder.make()
       yield* tree(folder, wicked, wicked)
@@ -130,7 +130,7 @@ describe("The verbs of furrow that read an engine", () => {
   )
 
   test(
-    "G290: `furrow ls` and `furrow watch` report a folder where no tree was listed, and do not change the folder",
+    "G290: `furrow ls` and `furrow watch` report a folder in which no tree was listed, and do not change the folder",
     Effect.gen(function*() {
       const folder = Path.join(yield* Folder.make(), "mistyped")
       Fs.mkdirSync(folder, { mode: 0o755 })

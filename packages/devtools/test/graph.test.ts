@@ -48,7 +48,7 @@ const mayGoOn = (graph: Graph, node: string, seen = new Set<string>()): boolean 
 
 describe("A graph of waits in a tree", () => {
   it.prop(
-    "G249: a graph of the waits in a tree reports as stuck exactly the calls and actors from which no path of waits leads to one that may go on",
+    "G249: a graph of the waits in a tree reports as stuck exactly the calls and actors that wait only for stuck ones",
     { all: works },
     ({ all }) => {
       const graph = graphOf(all)
@@ -115,7 +115,7 @@ const treeOf = (calls: Calls) =>
 
 describe("Findings about random trees", () => {
   it.prop(
-    "G250: no deadlock is found in a random tree where every handler sleeps, or calls one that sleeps",
+    "G250: no deadlock is found in a random tree where every handler sleeps, or calls a handler that sleeps",
     { calls },
     ({ calls }) => {
       // Graphs of calls without locks contain no cycle: each call has one caller, and its handler may go on.
@@ -129,7 +129,7 @@ describe("Findings about random trees", () => {
   )
 
   it.prop(
-    "G249: every deadlock in a random tree is a cycle, in which each hop waits for the next one, and the last for the first",
+    "G249: every deadlock in a random tree is a cycle of waits, in which the last handler waits for the first",
     { calls },
     ({ calls }) => {
       for (const { cycle } of Findings.findings(treeOf(calls)).filter(({ kind }) => kind === "DEADLOCK")) {

@@ -36,7 +36,7 @@ const healthy = (kind: string, shows: ReadonlyArray<RegExp>) =>
 
 describe("furrow why finds nothing stuck", () => {
   test(
-    "G250: a pool whose workers all compute, while more tasks wait for a worker, is busy and not stuck",
+    "G250: a pool whose workers all compute, while more tasks wait for a worker, is reported as busy and not as stuck",
     Effect.gen(function*() {
       const pid = yield* healthy("pool", [/computes, and does not answer[^]*computes, and does not answer/])
       assert.include(yield* staysWell(pid), "BUSY")
@@ -44,7 +44,7 @@ describe("furrow why finds nothing stuck", () => {
   )
 
   test(
-    "G250: actors that build a Layer or import a module for long are starting, and those that wait for their names are not stuck",
+    "G250: actors that take long to build a Layer or import a module are starting, and actors that wait for their names are not stuck",
     Effect.gen(function*() {
       const pid = yield* healthy("start", [/ late /, / heavy /, /serves root: waitFor/])
       assert.include(yield* staysWell(pid), "STARTING")
@@ -52,7 +52,7 @@ describe("furrow why finds nothing stuck", () => {
   )
 
   test(
-    "G250: a supervisor that delays a restart is not stuck, nor are a call and an actor that wait for the successor",
+    "G250: a supervisor that delays a restart is not stuck, and neither are a call and an actor that wait for the restarted child",
     Effect.gen(function*() {
       const pid = yield* healthy("restart", [/serves root: waitFor/])
       yield* staysWell(pid)

@@ -59,8 +59,8 @@ describe("Metrics of several actors", () => {
 
 const escape = "\u001b[2J\u001b]0;title\u0007\u202e"
 
-describe("Names with control characters", () => {
-  it("G288: events, stacks and metrics show control characters in names as escapes", () => {
+describe("Names of actors with control characters", () => {
+  it("G288: the output of events, stacks and metrics shows control characters in names as escapes", () => {
     const event = { at: 0, event: escape, fields: { [escape]: escape } }
     const texts = [
       ...EventsView.lines(escape, { events: [event], dropped: 1 }),
@@ -100,9 +100,9 @@ const profileOf = ({ parents, samples }: typeof Profile.Type): Speedscope.CpuPro
   }
 }
 
-describe("A profile of several actors", () => {
+describe("A profile of several actors in one file", () => {
   it.prop(
-    "G289: a profile in speedscope's format keeps the depth of each sample and the whole time between the first and the last one",
+    "G289: a profile in speedscope's format keeps the depth of each sample, and the whole time between the first and the last sample",
     { one: Arbitrary.schema(Profile), other: Arbitrary.schema(Profile) },
     ({ one, other }) => {
       const given = [profileOf(one), profileOf(other)]

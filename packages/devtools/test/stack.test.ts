@@ -22,10 +22,10 @@ const compile = (sourcemap: "inline" | "linked") =>
     return outfile
   })
 
-describe("furrow stack and furrow fibers", () => {
+describe("The verbs `stack` and `fibers` of `furrow`", () => {
   for (const sourcemap of ["linked", "inline"] as const) {
     test(
-      `G296: furrow stack and furrow fibers name the source lines of compiled code, by a source map that is ${sourcemap}`,
+      `G296: \`furrow stack\` and \`furrow fibers\` name the source lines of compiled code, by a source map that is ${sourcemap}`,
       Effect.gen(function*() {
         const outfile = yield* compile(sourcemap)
         assert.notInclude(Fs.readFileSync(outfile, "utf8"), "interface Turns")
@@ -42,7 +42,7 @@ describe("furrow stack and furrow fibers", () => {
   }
 
   test(
-    "G297: `furrow stack` of a root that computes says how to open the root's inspector; with --open it shows the line, and shuts the inspector again",
+    "G297: `furrow stack` of a root that computes names the option --open, with which it shows the line and then closes the root's inspector",
     Effect.gen(function*() {
       const { pid } = yield* tree("busyRoot")
       yield* answers(["stack", String(pid)], ({ code, text }) => {

@@ -1,6 +1,6 @@
 /**
- * Tests for engines of leases with faults: a server is killed, frozen, cut off or without its data, an answer is late,
- * or an owner dies or stops. Each case of an engine's failure ends with a server that runs as before.
+ * Tests for engines of leases with faults: a server is killed, frozen, cut off or without data, or an owner dies. Each
+ * test of an engine's failure leaves a running server for the next test.
  */
 import * as Discovery from "@furrow/actor/Discovery"
 import type { Case } from "@furrow/testing/Contract"
@@ -19,7 +19,7 @@ import { elected } from "./elected.ts"
 import * as Proxy from "./Proxy.ts"
 import type { Server } from "./Server.ts"
 
-/** An engine, and a function that reaches the engine at a port, which may be that of a proxy. */
+/** An engine under test, and a function that reaches the engine at a port, which may be the port of a proxy. */
 export interface Engine {
   readonly server: Effect.Effect<Server>
   readonly layer: (port: number) => Layer.Layer<Discovery.DiscoveryDriver, unknown>
@@ -27,7 +27,9 @@ export interface Engine {
   readonly name: "postgres" | "nats"
 }
 
-/** The length of a lease in milliseconds is short enough to wait for its end, and long enough for a loaded host. */
+/**
+ * The length of a lease in milliseconds, which is short enough to wait for its end, and long enough for a loaded host.
+ */
 const ttl = 4_000
 const longTtl = 60_000
 const patience = { within: "60 seconds" } as const
@@ -41,11 +43,13 @@ interface Event {
 interface Given extends Engine {
   readonly up: Server
   readonly name: Engine["name"]
-  /** The key of a case in the engine, which no other case uses. */
+  /** The key of a test in the engine, which no other test uses. */
   readonly key: string
   readonly events: Array<Event>
   readonly leases: (port: number, millis?: number) => Layer.Layer<Discovery.Leases, unknown>
-  /** Starts a program that wants to lead and reaches the engine over this port, until the program is interrupted. */
+  /**
+   * Starts a program that wants to lead and reaches the engine over the given port, until the program is interrupted.
+   */
   readonly elect: (
     who: string,
     port: number,
@@ -63,7 +67,7 @@ const leads = ({ events }: Given, who: string, after = 0) =>
 const stops = ({ events }: Given, who: string) =>
   Eventually.holds(`${who} stops`, () => events.findLast((event) => event.who === who)?.what === "stops", patience)
 
-/** Checks that only one program leads at a time, each with a larger token than the program before. */
+/** Checks that only one program leads at a time, and that each leader has a larger token than the leader before. */
 const inTurn = ({ events }: Given) => {
   const wrong = events.filter(({ what }, i) => what !== (i % 2 === 0 ? "leads" : "stops"))
   Assert.deepEqual(wrong, [], `two at a time: ${JSON.stringify(events)}`)
@@ -75,7 +79,7 @@ type Row = (given: Given) => Effect.Effect<unknown, unknown, Scope.Scope>
 
 type Rows = Readonly<Record<string, Row>>
 
-/** Cases in which the engine that a leader uses fails. */
+/** Tests in which the engine of a leader fails. */
 const leaders: Rows = {
   "a leader that is cut off stops before another leads, and leads no more when the cut has healed": (given) =>
     Effect.gen(function*() {
@@ -86,7 +90,7 @@ const leaders: Rows = {
       yield* proxy.hold
       yield* leads(given, "b", token)
       yield* proxy.pass
-      // The lease of the program a is renewed again, and the program b has the name.
+      // The first program of this test renews its lease again, while the second program holds the name.
       const leases = yield* given.driver
       yield* Eventually.pause(ttl)
       const held = yield* leases.get(`elect/${given.key}`)
@@ -143,7 +147,8 @@ const leaders: Rows = {
       yield* Eventually.pause(500)
       yield* proxy.pass
       const driver = yield* given.driver
-      // The pause of the test is longer than the remaining time of the lease, so the lease was renewed since.
+      // The pause of the test is longer than the remaining time of the lease, so the lease can only be held after a
+      // renewal.
       yield* Eventually.pause(21_000)
       const held = yield* driver.get(`elect/${given.key}`)
       Assert.equal(Option.getOrUndefined(Option.map(held, ({ token }) => token)), token)
@@ -154,14 +159,16 @@ const leaders: Rows = {
     Effect.gen(function*() {
       const proxy = yield* Proxy.make(given.up.port)
       const driver = yield* given.driver
-      // The program b is connected, has a lease, and waits for the name that another program holds.
+      // One program of this test holds the name, while the other program is connected, has a lease, and waits for the
+      // name.
       const b = yield* given.elect("b", given.up.port)
       const { token } = yield* leads(given, "b")
       const a = yield* given.elect("a", proxy.port)
       yield* Eventually.pause(ttl / 4)
       yield* proxy.holdAnswers
       yield* Fiber.interrupt(b)
-      // The name may be granted to the program b while b is cut off, and b is fenced before it hears of the grant.
+      // The engine may grant the name to a waiting program that is cut off, and that is fenced before it hears of the
+      // grant.
       yield* Eventually.pause(ttl)
       yield* proxy.pass
       yield* leads(given, "a", token)
@@ -174,7 +181,7 @@ const leaders: Rows = {
     })
 }
 
-/** Cases in which owners of names fail, or many programs want one name. */
+/** Tests in which owners of names fail, or in which many programs want one name. */
 const owners: Rows = {
   "one of a hundred that ask over ten connections is granted a name, and all others hear of it": (given) =>
     Effect.gen(function*() {
@@ -232,7 +239,7 @@ const owners: Rows = {
     })
 }
 
-/** Cases with programs that run while their engine cannot be reached. */
+/** Tests with programs that run while their engine cannot be reached. */
 const outages: Rows = {
   "a follower that was cut off hears a snapshot, and of every name that has gone": (given) =>
     Effect.gen(function*() {
@@ -259,7 +266,8 @@ const outages: Rows = {
       yield* proxy.hold
       yield* Scope.close(going, Exit.void)
       yield* published("coming", "3")
-      // While the proxy holds all bytes for one lease, a read of the program that follows the names fails.
+      // While the proxy holds all bytes for the length of a lease, the program that follows the names fails to read
+      // them.
       yield* Eventually.pause(ttl)
       yield* proxy.pass
       const expected = ["coming 3", "staying 2"]
@@ -301,7 +309,7 @@ const outages: Rows = {
     })
 }
 
-/** Cases with an engine that has lost all its data. */
+/** Tests with an engine that has lost all its data. */
 const losses: Rows = {
   "a name that was published comes back where the server has lost everything, with a larger token": (given) =>
     Effect.gen(function*() {
@@ -324,7 +332,7 @@ const losses: Rows = {
 
 const groups = { leaders, owners, outages, losses }
 
-/** Registers the cases of one group for an engine of leases. */
+/** Registers one group of tests for an engine of leases. */
 export const failures = (group: keyof typeof groups, engine: Engine): ReadonlyArray<Case> =>
   Object.entries(groups[group]).map(([title, row]): Case => ({
     title,

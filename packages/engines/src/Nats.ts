@@ -1,6 +1,6 @@
 /**
- * Runs a private NATS server for tests. The variable `NATS_SERVER` names the program of the NATS server, where the
- * program is not the installed one.
+ * Runs a NATS server of its own for a test. The variable `NATS_SERVER` names the program of the NATS server that tests
+ * start instead of the installed one.
  */
 import * as NatsDiscovery from "@furrow/nats/NatsDiscovery"
 import * as Path from "node:path"
@@ -17,5 +17,5 @@ export const make = Server.make({
   ready: (port) => Server.greets(port, /^INFO /)
 })
 
-/** The engine over a NATS server at this port, which may be that of a proxy. */
+/** The engine over a NATS server at the given port, which may be the port of a proxy. */
 export const layer = (port: number) => NatsDiscovery.layer({ servers: `127.0.0.1:${port}` })

@@ -1,4 +1,4 @@
-/** Runs a private PostgreSQL server for tests. */
+/** Runs a PostgreSQL server of its own for a test. */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as SqlDiscovery from "@furrow/sql/SqlDiscovery"
 import * as Effect from "effect/Effect"
@@ -13,7 +13,7 @@ export const isInstalled = initdb !== undefined
 
 const program = (name: string) => Path.join(Path.dirname(Fs.realpathSync(initdb!)), name)
 
-/** Returns the first message of a client: the version of the protocol, its user and its database. */
+/** Returns the first message of a PostgreSQL client: the version of the protocol, its user and its database. */
 const startup = () => {
   const words = Buffer.from("user\0furrow\0database\0postgres\0\0")
   const head = Buffer.alloc(8)
@@ -43,12 +43,12 @@ export const make = Effect.suspend(() =>
       ["-D", Path.join(folder, "data"), "-h", "127.0.0.1", "-p", String(port), "-k", folder].concat(
         ["max_connections=200", "shared_buffers=16MB", "log_min_messages=warning"].flatMap((set) => ["-c", set])
       ),
-    // A PostgreSQL server that accepts connections answers the first message, and asks for no password.
+    // A PostgreSQL server that accepts connections answers the client's first message, and asks for no password.
     ready: (port) => Server.greets(port, /^R/, startup())
   })
 )
 
-/** A client for the PostgreSQL server at this port, which may be that of a proxy. */
+/** A client for the PostgreSQL server at the given port, which may be the port of a proxy. */
 export const client = (port: number) =>
   PgClient.layer({ host: "127.0.0.1", port, username: "furrow", database: "postgres", connectTimeout: "5 seconds" })
 

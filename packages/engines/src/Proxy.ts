@@ -1,17 +1,20 @@
-/** A proxy before a server, with which a test can cut the connection, or hold its bytes in one or both directions. */
+/**
+ * A proxy before a test's server, with which a test can cut the connection, or hold its bytes in one or both
+ * directions.
+ */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
 
 export interface Proxy {
   readonly port: number
-  /** Passes all bytes of a connection on, including those that the proxy has held. */
+  /** Passes all bytes of a connection on, including the bytes that the proxy has held. */
   readonly pass: Effect.Effect<void>
-  /** Holds the bytes of both directions while connections stay open, as an unplugged cable does. */
+  /** Holds the bytes of both directions in the proxy while connections stay open, as an unplugged cable does. */
   readonly hold: Effect.Effect<void>
   /** Holds the answers of the server in the proxy, and lets requests to the server through. */
   readonly holdAnswers: Effect.Effect<void>
-  /** Ends all connections through the proxy, and accepts no more. */
+  /** Ends all connections through the proxy, and accepts no more connections. */
   readonly cut: Effect.Effect<void>
 }
 

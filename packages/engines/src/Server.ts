@@ -1,6 +1,7 @@
 /**
- * Runs a server of its own for a test, on a free port of the loopback and with its data in a temporary folder. The
- * server of a test ends with the Scope. A test may kill its server, freeze the server, and delete the server's data.
+ * Runs a server of its own for a test, on a free port of the loopback, with the server's data in a temporary folder.
+ * The server of a test ends when the test's Scope closes. A test may kill its server, freeze the server, and delete the
+ * server's data.
  */
 import { isOpen } from "@furrow/orphans/privileged"
 import * as Eventually from "@furrow/testing/Eventually"
@@ -20,31 +21,31 @@ export interface Server {
   /** Kills a test's server and all its processes at once, as a loss of power would. */
   readonly kill: Effect.Effect<void, unknown>
   /**
-   * Stops all processes of a test's server. Connections to a frozen server stay open, and requests on them get no
-   * answer.
+   * Stops all processes of a test's server by a signal, without ending them. Connections to a frozen server of a test
+   * stay open, and requests on them get no answer.
    */
   readonly freeze: Effect.Effect<void>
   readonly thaw: Effect.Effect<void>
-  /** Throws away the data of a test's server, which must be dead. */
+  /** Deletes the data of a test's server, which must be dead. */
   readonly wipe: Effect.Effect<void, unknown>
-  /** Makes the server run again, whether it was killed, frozen or wiped. */
+  /** Makes a test's server run again after it was killed, frozen or wiped. */
   readonly restore: Effect.Effect<void, unknown>
 }
 
 /** The commands that prepare, run and check one kind of server for tests. */
 export interface Kind {
-  /** Makes the files that a server needs, in an empty folder. By default a server needs no files. */
+  /** Makes the files that a test's server needs, in an empty folder. By default a test's server needs no files. */
   readonly prepare?: (folder: string, run: (command: string, args: ReadonlyArray<string>) => void) => void
   readonly command: string
   readonly args: (folder: string, port: number) => ReadonlyArray<string>
-  /** The check of a server fails until the server answers at this port. */
+  /** The check of a test's server fails until the server answers at its port. */
   readonly ready: (port: number) => Effect.Effect<unknown, unknown>
 }
 
-/** The bound of a server's start is longer than a start on a loaded host. */
+/** The bound of the start of a test's server is longer than a start on a loaded host. */
 const patience = { within: "60 seconds" } as const
 
-/** Returns the path of the first of these programs that is installed; undefined when none is. */
+/** Returns the path of the first of the given programs that is installed, or undefined where none is installed. */
 export const installed = (candidates: ReadonlyArray<string>): string | undefined =>
   candidates.flatMap((candidate) =>
     candidate.includes("/")
@@ -67,7 +68,7 @@ interface User {
   readonly gid: number
 }
 
-/** Returns a user without rights where this process is root, because servers refuse to run as root. */
+/** Returns a user without rights where this process runs as root, because servers refuse to run as root. */
 const otherUser = (): User | undefined => {
   if (process.getuid?.() !== 0) return undefined
   for (const name of ["postgres", "nobody"]) {
@@ -77,7 +78,7 @@ const otherUser = (): User | undefined => {
   throw new Error("a server that must not run as root needs the user postgres or the user without rights")
 }
 
-/** Makes a folder for the data of a server, owned by the user that the server runs as. */
+/** Makes a folder for the data of a test's server, owned by the user that the server runs as. */
 const folderFor = (user: User | undefined): Effect.Effect<string, Error, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.try({
@@ -95,7 +96,7 @@ const folderFor = (user: User | undefined): Effect.Effect<string, Error, Scope.S
     (folder) => Effect.sync(() => Fs.rmSync(folder, { recursive: true, force: true }))
   )
 
-/** Returns a command that dies with this process, however this process ends, where the kernel supports that. */
+/** Returns a command whose process dies together with this process, where the kernel supports that. */
 const tied = (user: User | undefined, command: string, args: ReadonlyArray<string>) => {
   const setpriv = process.platform === "linux" ? installed(["setpriv"]) : undefined
   if (setpriv === undefined) return { command, args, options: user ?? {} }
@@ -107,7 +108,7 @@ const signal = (pid: number, name: NodeJS.Signals): void => {
   try {
     process.kill(pid, name)
   } catch {
-    // The process of the server has already ended.
+    // The process of the test's server has already ended.
   }
 }
 
@@ -171,7 +172,7 @@ export const make = (kind: Kind): Effect.Effect<Server, unknown, Scope.Scope> =>
     return { port, start, kill, freeze: each("SIGSTOP"), thaw, wipe, restore }
   })
 
-/** Succeeds when a server accepts a connection and answers `greeting`, after it has read `first`. */
+/** Succeeds when a test's server accepts a connection and answers `greeting`, after the server has read `first`. */
 export const greets = (port: number, greeting: RegExp, first?: Uint8Array): Effect.Effect<void, string> =>
   Effect.callback<void, string>((resume) => {
     const socket = Net.connect(port, "127.0.0.1", () => void (first !== undefined && socket.write(first)))

@@ -1,4 +1,4 @@
-/** Runs a program that wants to lead an election in a process of its own, which a test may kill and freeze. */
+/** Runs a program that wants to lead an election, in a process that a test may kill and freeze. */
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
 import * as Program from "@furrow/testing/Program"
@@ -18,8 +18,8 @@ interface Where {
 }
 
 /**
- * Starts the program that wants to lead, which then takes part in the election. Programs that should write to the same
- * resource are given the resource's name; the default is a new resource.
+ * Starts a program that wants to lead, which then takes part in the election. Programs of an election that should write
+ * to the same resource get the resource's name; the default is a new resource.
  */
 export const elected = ({ key, name, up }: Where, ttlMillis: number, resource?: string) =>
   Effect.gen(function*() {
@@ -31,7 +31,9 @@ export const elected = ({ key, name, up }: Where, ttlMillis: number, resource?: 
     return {
       program: started,
       resource: file,
-      /** Waits until the program leads, and returns the token of its leadership, which is larger than `after`. */
+      /**
+       * Waits until the program leads, and returns the token of its leadership, if the token is larger than `after`.
+       */
       leads: (after: number) =>
         Eventually.holds("the program leads", () => token() > after && token(), { within: "60 seconds" }),
       isInOrder: () => {

@@ -1,7 +1,8 @@
 /**
- * The program of a process that wants to lead an election: `elector.ts <engine> <port> <name> <resource> <ttl millis>`.
- * While the program leads, it writes its token to the resource from time to time. The resource of an election refuses a
- * token that is smaller than one that the resource has seen.
+ * The program of a process that wants to lead an election, and that takes its arguments from the command line:
+ * `elector.ts <engine> <port> <name> <resource> <ttl millis>`. While the program leads the election, it writes its
+ * token to the resource every 20 milliseconds. The resource of an election refuses a token that is smaller than the
+ * largest token it has accepted.
  */
 import * as Discovery from "@furrow/actor/Discovery"
 import * as Effect from "effect/Effect"

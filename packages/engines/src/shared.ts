@@ -1,10 +1,13 @@
-/** Values that several tests of a file share; each is made before the first test and released after the last one. */
+/**
+ * Values that several tests of a file share, each of which is made before the first test and released after the last
+ * test.
+ */
 import { afterAll, beforeAll } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 
-/** Milliseconds in which a server for tests is started, also on a busy host. */
+/** Milliseconds within which a server for tests starts, even on a busy host. */
 const patienceMillis = 120_000
 
 export const shared = <A>(make: Effect.Effect<A, unknown, Scope.Scope>): Effect.Effect<A> => {

@@ -1,6 +1,6 @@
 /**
- * Declares the tests of an engine of leases. Without an installed engine the tests are skipped with a message, or fail
- * if the engine is required.
+ * Declares the tests of an engine of leases. Without an installed engine the tests of the engine are skipped with a
+ * message, or fail if the engine is required.
  */
 import { describe, it } from "@effect/vitest"
 import * as Assert from "node:assert/strict"

@@ -1,9 +1,9 @@
 /**
- * A sensor's stream carries readings as well as answers to questions, so that two conversations share one stream.
+ * A sensor sends readings and answers to questions on one stream, so that two conversations share the stream.
  *
- * The sensor of this example sends readings all the time. A question to the sensor is sent on the same stream with a
- * number, and its answer comes back between the readings. In this example one fiber reads everything from the stream,
- * and hands each answer to its asker.
+ * The sensor of this example sends a reading every few milliseconds. A question to the sensor is sent on the same
+ * stream with a number, and its answer comes back between the readings. In this example one fiber reads all items of
+ * the sensor's stream, and hands each answer to the fiber that asked.
  *
  * Prints:
  *
@@ -34,7 +34,7 @@ export const sensor = Actor.dialog("sensor", {
     Effect.sleep("2 millis")
   ))
   const answer = Stream.runForEach(stream.toStream, ({ celsius, id }) =>
-    // An answer of the sensor takes a while, and readings continue in the meantime.
+    // The sensor of this example delays an answer, and goes on sending readings in the meantime.
     Effect.delay(stream.send({ _tag: "Answer", id, fahrenheit: celsius * 9 / 5 + 32 }), "20 millis"))
   yield* Effect.raceFirst(answer, read)
 }, Actor.orDie))

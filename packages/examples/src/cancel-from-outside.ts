@@ -1,10 +1,10 @@
 /**
- * The example cancels a dialog by one fiber, while the fiber that opened the dialog waits in its body.
+ * In this example one fiber cancels a dialog, while the fiber that opened the dialog waits in its body.
  *
- * The example has three fibers: the watchman in his actor, one here that opened the dialog and waits, and one that has
- * only `dialog.cancel`. When the cancel of the third fiber returns, the watchman's finalizers have run in his actor.
- * The fiber that waits in the dialog is woken, and learns who cancelled the dialog. The actor of the watchman goes on
- * after the cancel as before.
+ * The example has three fibers: the watchman in his actor, the opener of the dialog in this process, and a fiber that
+ * has only `dialog.cancel`. When the cancel of the third fiber returns, the watchman's finalizers have run in the
+ * watchman's actor. The fiber that waits in the dialog's body is interrupted by the cancel, and learns who cancelled
+ * the dialog. The actor of the watchman goes on as before after the cancel of its dialog.
  *
  * Prints:
  *
@@ -24,7 +24,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
-/** The events of this process; each actor records its own events. */
+/** The events that this process has recorded; each actor records its own events. */
 const diary: Array<string> = []
 
 export const watch = Actor.dialog("watch", { module: import.meta.url, started: Schema.String })((_, dialog) =>

@@ -1,7 +1,8 @@
 /**
- * A call starts an actor for one answer: the parent waits, and the actor has ended when the answer has arrived.
+ * The parent of this example starts an actor for one answer and waits, and the actor has ended when the answer has
+ * arrived.
  *
- * Many calls at the same time return their answers in the order of the calls, whichever actor is ready first.
+ * Concurrent calls of this example return their answers in the order of the calls, whichever actor is ready first.
  *
  * Prints:
  *
@@ -17,14 +18,14 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
-/** An endpoint that returns its answer with the pid of its process. */
+/** An endpoint that returns a product with the pid of its process's parent. */
 export const multiply = Actor.fn("multiply", {
   module: import.meta.url,
   payload: { a: Schema.Int, b: Schema.Int },
   success: Schema.Struct({ product: Schema.Int, parent: Schema.Int })
 })(({ a, b }) => Effect.succeed({ product: a * b, parent: process.ppid }))
 
-/** An endpoint whose answer takes longer, the larger its number is. */
+/** An endpoint whose answer takes longer for a larger number. */
 export const slowSquare = Actor.fn("slowSquare", {
   module: import.meta.url,
   payload: { n: Schema.Int },

@@ -1,9 +1,9 @@
 /**
  * A chat room in an actor, and two people in this process who each hold a dialog with the room.
  *
- * A dialog of two actors is a linked pair of fibers. The chat room first names its members, messages go both ways while
- * the dialog lasts, and the dialog ends with one result. The chat room throws a rude guest out by a typed error, which
- * interrupts the guest's body in this process, whatever it waits for.
+ * A dialog of two actors is a linked pair of fibers. The chat room first sends the names of its members, messages go
+ * both ways while the dialog lasts, and the dialog ends with one result. The chat room throws a rude guest out by a
+ * typed error, which interrupts the body of the guest's dialog in this process.
  *
  * Prints:
  *
@@ -26,7 +26,7 @@ import * as Stream from "effect/Stream"
 
 export class ThrownOut extends Schema.TaggedError<ThrownOut>()("ThrownOut", { why: Schema.String }) {}
 
-/** The guests in the chat room, and a way to send them messages: one hub for the whole actor. */
+/** The guests in the chat room, and a hub for the whole actor that sends messages to them. */
 class Guests extends Context.Service<Guests, Map<string, (line: string) => Effect.Effect<void>>>()("examples/Guests") {}
 
 export const join = Actor.dialog("join", {
@@ -43,7 +43,7 @@ export const join = Actor.dialog("join", {
   const stream = yield* dialog.started({ there: [...guests.keys()] })
   const tellOthers = (line: string) =>
     Effect.forEach(guests, ([other, tell]) => other === name ? Effect.void : tell(line), { discard: true })
-  // The other guests of the chat room are told, however this guest leaves.
+  // The chat room tells the other guests that a guest leaves, however the guest leaves.
   yield* Effect.acquireRelease(
     Effect.sync(() => guests.set(name, (line) => Effect.ignore(stream.send(line)))),
     () => Effect.andThen(Effect.sync(() => guests.delete(name)), tellOthers(`${name} has left`))

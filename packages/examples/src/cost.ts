@@ -1,10 +1,10 @@
 /**
- * The example compares a call to another process with a fiber in this process, which gives the figures of the README on
- * this host.
+ * The example compares a call to another process with a fiber in this process, and prints the README's figures for this
+ * host.
  *
- * The same sum is computed by a fiber that is forked and joined in this process, and by an actor. Each figure of this
- * example is the median of several rounds. The figures of this example differ between hosts and runs; their ratios
- * differ less.
+ * In this example a fiber that is forked and joined in this process computes a sum, and an actor computes the same sum.
+ * Each figure of this example is the median of several rounds. The figures of this example differ between hosts and
+ * runs, while the ratios of two figures differ less.
  *
  * Prints:
  *
@@ -36,10 +36,7 @@ export const count = Actor.stream("count", {
   success: Schema.Int
 })(({ to }) => Stream.range(1, to))
 
-/**
- * Returns the megabytes that would be free without an actor, not counting memory that the actor shares with other
- * processes.
- */
+/** Returns the megabytes of memory that an actor shares with no other process. */
 export const ownMemory = Actor.fn("ownMemory", { module: import.meta.url, success: Schema.Finite })(() =>
   Effect.sync(() => {
     if (process.platform !== "linux") return process.memoryUsage().rss / 1e6
@@ -65,7 +62,7 @@ const measure = <E, R>(times: number, effect: Effect.Effect<unknown, E, R>) =>
 const numbers = Array.from({ length: calls }, (_, n) => n)
 const round = (n: number) => Number(n.toPrecision(2))
 
-/** Computes the sum of the example in a fiber of this process, as a program without actors does. */
+/** Computes the sum of this example in a fiber of this process, as a program without actors does. */
 const inFiber = (n: number) => Effect.flatMap(Effect.forkChild(Effect.sync(() => n + 1)), Fiber.join)
 
 NodeActor.runMain(Actor.nursery(Effect.gen(function*() {

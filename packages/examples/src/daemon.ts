@@ -1,8 +1,8 @@
 /**
- * An actor that stays is started once, called repeatedly, and ended on request.
+ * The daemon of this example is started once, called repeatedly, and ended on request.
  *
- * The actor's state is in a `layer`, which is built once in the actor and closed when the actor ends. The program that
- * calls the actor of this example never builds the actor's layer.
+ * The state of this example's daemon is in a `layer`, which is built once in the actor and closed when the actor ends.
+ * The main program of this example calls the daemon, but never builds the daemon's layer.
  *
  * Prints:
  *

@@ -1,11 +1,11 @@
 /**
- * A deadline that the root sets is known two actors further on.
+ * In this example the root sets a deadline, which an actor two calls further on knows.
  *
  *     root  --->  office  --->  field
  *
- * The function `Actor.timeout` is an `Effect.timeout` that also tells every actor on the way how much time is left. The
- * last actor of the example reads the deadline with `Timeouts.Deadline`, and decides how thorough it can be. When the
- * time of the deadline is up, all actors of the call have ended before the program goes on.
+ * The function `Actor.timeout` is an `Effect.timeout` that also tells every actor of the call how much time is left.
+ * The last actor of the example reads its deadline with `Timeouts.Deadline`, and decides how thorough its work can be.
+ * When the deadline of this example is over, all actors of the call have ended their work before the program goes on.
  *
  * Prints:
  *
@@ -34,7 +34,7 @@ export const survey = Actor.fn("survey", { module: import.meta.url, ...job })(
   })
 )
 
-/** An actor that knows nothing of deadlines, and passes the work on. */
+/** An endpoint that knows nothing of deadlines, and passes its work on to another actor. */
 export const plan = Actor.fn("plan", { module: import.meta.url, ...job })((request) =>
   Actor.orDie(Actor.runInActor(survey(request), { name: "field" }))
 )

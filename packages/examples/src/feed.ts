@@ -1,9 +1,10 @@
 /**
- * A feed whose reader changes its subscriptions while it reads, by new lists that go the other way on the same stream.
+ * A feed whose reader changes its subscriptions while it reads: the reader sends new lists of topics on the same
+ * stream.
  *
- * The actor of the feed runs two fibers for each reader: one receives new lists, the other publishes. When the reader
- * ends its half of the stream, the receiving fiber is done, the publishing fiber is interrupted, and the dialog has its
- * result.
+ * The actor of the feed runs two fibers for each reader: one receives new lists of topics, the other publishes prices.
+ * When the feed's reader ends its half of the stream, the feed's publishing fiber is interrupted, and the dialog has
+ * its result.
  *
  * Prints:
  *
@@ -52,7 +53,7 @@ NodeActor.runMain(Actor.nursery(Effect.gen(function*() {
       yield* Console.log(`subscribed to wheat: ${first.join(", ")}`)
 
       yield* stream.send(["oats", "rye"])
-      // Items of the feed that were sent before the list changed still arrive.
+      // Items that the feed sent before the list of topics changed still arrive.
       const second = yield* topics.pipe(
         Stream.dropWhile((topic) => topic === "wheat"),
         Stream.take(10),

@@ -1,10 +1,10 @@
 /**
- * Two actors that have never met find each other by name, and each receives a line from the other.
+ * The two actors of this example have never met, find each other by name, and each receives a line from the other.
  *
  * The two actors of this example are siblings, and each knows only the other's name. The function `Registry.wait`
- * returns a portal to the actor of a name when that actor is ready. The line that an actor receives runs over a direct
- * connection between the two actors. When both actors have received their line, the body of the nursery is done, and
- * its end cancels both actors.
+ * returns a portal to the actor with a given name when that actor is ready. The line that an actor of this example
+ * receives runs over a direct connection between the two actors. When both actors of this example have received their
+ * line, the body of the nursery is done, and its end cancels both actors.
  *
  * Prints:
  *
@@ -21,7 +21,7 @@ import * as Schema from "effect/Schema"
 
 const Line = Schema.Struct({ pid: Schema.Int, text: Schema.String })
 
-/** The endpoint with the line of an actor, which runs in that actor's process. */
+/** The endpoint with the line that an actor of this example says, which runs in that actor's process. */
 export const line = Actor.fn("line", {
   module: import.meta.url,
   payload: { to: Schema.String },
@@ -31,7 +31,7 @@ export const line = Actor.fn("line", {
   return { pid: process.pid, text: `hi ${to}, my name is ${name}` }
 }))
 
-/** Finds the other actor of the example, whichever was started first, and runs its line in that actor. */
+/** Finds the other actor of this example, whichever actor was started first, and runs the line in that actor. */
 export const meet = Actor.fn("meet", {
   module: import.meta.url,
   payload: { whom: Schema.String },

@@ -1,10 +1,11 @@
 /**
- * A graph instead of a tree: the owner of two actors introduces them to each other, and takes no part in their calls.
+ * A graph of actors instead of a tree: the owner of two actors introduces them to each other, and takes no part in
+ * their calls.
  *
  * The value `portal.ref` is a reference to an actor, as data. A reference is sent in a payload whose contract allows it
  * (`Actor.ref`), and its receiver opens a portal with it (`Actor.portal`). The first call over a reference makes a
- * connection, which both actors then use for all their calls. A reference grants nothing: an endpoint that the actor
- * does not expose cannot be called with it.
+ * connection, which both actors then use for all their calls. A reference grants no access: an actor's endpoint that is
+ * not exposed cannot be called over the reference.
  *
  * Prints:
  *
@@ -32,8 +33,8 @@ export const hello = Actor.fn("hello", {
 }))
 
 /**
- * Greets an actor to which this actor has just been introduced. The greeted actor of this example only has to expose
- * `hello`.
+ * Greets an actor to which this actor has just been introduced. The greeted actor of this example needs no code for the
+ * introduction beside its exposed endpoint `hello`.
  */
 export const greet = Actor.fn("greet", {
   module: import.meta.url,

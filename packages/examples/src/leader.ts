@@ -1,11 +1,11 @@
 /**
  * Leader election with a fenced resource: a former leader cannot write to the resource after its successor.
  *
- * Two members of an election want to write invoices, and one member leads at a time. The file of the invoices remembers
- * the largest token that it has seen, and refuses a write with a smaller token. A write of the first leader is still
- * being sent when its leadership is over, as after a long pause of the leader's process. The first program of this user
- * on this host holds the names of the election. With PostgreSQL or NATS the same program runs on several hosts, by
- * another Layer:
+ * In this example two members of an election want to write invoices, and one member leads at a time. The file of the
+ * invoices remembers the largest token of a leader that it has seen, and refuses a write with a smaller token. A write
+ * of this example's first leader is still being sent when its leadership is over, as after a long pause of its process.
+ * The first program of this user on this host becomes the engine that holds the names of the election. With PostgreSQL
+ * or NATS the program of this example runs on several hosts, by another Layer:
  *
  *     ENGINE=postgres DATABASE_URL=postgres://user@host/database npm run example -- leader
  *     ENGINE=nats NATS_SERVERS=host:4222 npm run example -- leader
@@ -36,7 +36,7 @@ import * as Path from "node:path"
 
 const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-leader-"))
 
-/** The engine that holds the names of the election, as one Layer. */
+/** The engines that can hold the names of this example's election, each as one Layer. */
 const engines = {
   host: NodeDiscovery.layerHost({ folder }),
   postgres: SqlDiscovery.layer.pipe(Layer.provide(PgClient.layerConfig({ url: Config.Redacted("DATABASE_URL") }))),
@@ -44,14 +44,14 @@ const engines = {
 }
 const engine = engines[(process.env["ENGINE"] ?? "host") as keyof typeof engines]
 
-/** Each member of the election has its own lease, as if it were a process of its own. */
+/** Each member of this example's election has its own lease, as if it were a process of its own. */
 const leases = Discovery.layerLeases({ ttl: "15 seconds" }).pipe(Layer.provide(engine))
 
 class TokenIsOld extends Data.TaggedError("TokenIsOld")<{ readonly token: number }> {}
 
 /**
- * The file of the invoices refuses writes of a leader whose successor has already written. A table in a database would
- * compare the token of the leader in the `where` of its update.
+ * The file of the invoices refuses writes of a leader whose successor has already written to the file. A program with a
+ * database would compare the token of the leader in the `where` of its update.
  */
 const invoices = {
   file: Path.join(folder, "invoices.json"),

@@ -1,12 +1,12 @@
 /**
- * Four processes make a pipeline: an actor starts two more, merges their feeds, drops duplicates, and streams the rest
- * to its parent.
+ * Four processes make a pipeline: an actor starts two more actors, merges their feeds, drops duplicates, and streams
+ * the items to its parent.
  *
  *     root  <---  aggregator  <---  left
  *                             <---  right
  *
- * Every arrow in the picture is a stream with credit, so a slow reader slows the writers. The aggregator's own actors
- * live as long as the aggregator's stream is read, and have ended when the stream ends.
+ * Every arrow in the picture of the pipeline is a stream with credit, so a slow reader slows the writers. The actors
+ * below the aggregator live as long as the aggregator's stream is read, and have ended when the stream ends.
  *
  * Prints:
  *
@@ -28,7 +28,7 @@ export const feed = Actor.stream("feed", {
   success: Schema.Struct({ n: Schema.Int, pid: Schema.Int })
 })(() => Stream.map(Stream.range(0, count - 1), (n) => ({ n, pid: process.pid })))
 
-// Counts of the items that came from each feed, and the numbers that the aggregator has passed on.
+// The aggregator's counts of the items from each feed, and the numbers that it has passed on.
 const heard = new Map<number, number>()
 const passed = new Set<number>()
 const isNew = (n: number) => passed.size < passed.add(n).size

@@ -1,9 +1,9 @@
 /**
- * The example has a pool with a progress bar, whose workers are killed while they work.
+ * The example has a pool of actors with a progress bar, whose workers are killed while they work.
  *
- * A thumbnail may be made twice, so its endpoint is `idempotent`: the pool gives the task of a killed worker to another
- * worker. A letter must be sent at most once, so its caller gets the error that the worker was lost, and decides what
- * to do. On a terminal the progress bar of the pool stays on one line.
+ * A thumbnail may be made twice, so its endpoint is `idempotent`, and the pool gives the task of a killed worker to
+ * another worker. A letter must be sent at most once, so the caller gets the error that the worker was lost, and
+ * decides about a repetition. On a terminal the progress bar of the pool stays on one line.
  *
  * Prints:
  *
@@ -41,7 +41,7 @@ export const thumbnail = Actor.fn("thumbnail", {
   })
 )
 
-/** The task of a letter begins and never ends, because the post is slow. */
+/** The task that sends a letter begins and never ends, as with a slow post. */
 export const letter = Actor.stream("letter", { module: import.meta.url, success: Schema.String })(() =>
   Stream.concat(Stream.make("begun"), Stream.never)
 )
@@ -56,7 +56,7 @@ const bar = (done: number): string => {
   return `[${"#".repeat(filled)}${".".repeat(width - filled)}] ${done} of ${count}`
 }
 
-/** On a terminal the progress bar is redrawn in its line; elsewhere a line is printed for each quarter of the work. */
+/** On a terminal the progress bar of the pool is redrawn in its line, and in a pipe each quarter gets a line. */
 const show = (done: number): void => {
   if (process.stdout.isTTY) process.stdout.write(`\r${bar(done)}${done === count ? "\n" : ""}`)
   else if (done % (count / 4) === 0) console.log(bar(done))
@@ -106,6 +106,6 @@ const program = Effect.gen(function*() {
 
 NodeActor.runMain(program.pipe(
   Effect.provide(Workers.layer),
-  // The pool of this example warns of each worker that it has lost.
+  // The pool of this example logs a warning about each worker that it has lost.
   Effect.provide(Logger.layer([]))
 ))

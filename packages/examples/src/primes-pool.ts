@@ -1,14 +1,14 @@
 /**
- * The counterpart of `primes.ts` does the same work on a small pool of worker threads, without Furrow and without
- * Effect. This file contains the parent and the worker of a thread pool.
+ * The counterpart of `primes.ts` does its work on a small pool of worker threads, without Furrow and without Effect.
+ * The file `primes-pool.ts` contains the code of the main thread and of the worker threads.
  *
  * Compared with actors, this pool of threads has no types on its messages, cannot interrupt work, and does not end with
- * its owner. A worker thread that exhausts the heap ends the whole process.
+ * its owner. A worker thread that exhausts its heap ends the whole process.
  */
 import { once } from "node:events"
 import { parentPort, Worker } from "node:worker_threads"
 
-/** Tests a number by trial division, which is slow on purpose. */
+/** Tests whether a number is prime by trial division, which is slow on purpose. */
 export const hasNoDivisor = (n: number): boolean => {
   if (n % 2 === 0) return n === 2
   for (let d = 3; d * d <= n; d += 2) if (n % d === 0) return false

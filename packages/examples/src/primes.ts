@@ -1,10 +1,10 @@
 /**
- * The same work is done in three ways: in this process, on a pool of actors, and on a pool of worker threads
- * (`primes-pool.ts`).
+ * The example tests numbers for primes in three ways: in this process, on a pool of actors, and on a pool of worker
+ * threads (`primes-pool.ts`).
  *
- * With large work, the pools of actors and of threads use every core and are about equally fast. A thread starts sooner
- * and is lighter; an actor brings typed calls and errors, cancellation, an owner, and a heap of its own, and its pool
- * replaces one that dies. All times that this example prints are measured in its run.
+ * With large tasks, a pool of actors and a pool of threads both use every core and are about equally fast. A thread
+ * starts sooner than an actor and is lighter. An actor brings typed calls and errors, cancellation, an owner, and a
+ * heap of its own, and its pool replaces a dead worker. All times that this example prints are measured in its run.
  *
  * Prints:
  *
@@ -45,7 +45,7 @@ const size = Math.min(4, availableParallelism())
 const unbounded = { concurrency: "unbounded" } as const
 const millis = (duration: Duration.Duration) => `${Math.round(Duration.toMillis(duration))} ms`
 
-/** The actors of the pool end when the Scope of the pool closes. */
+/** The actors of this example's pool end when the Scope of the pool closes. */
 const overActors = Effect.scoped(Effect.gen(function*() {
   const [start, pool] = yield* Effect.timed(Pool.make({ expose: [isPrime], size }))
   const [work, answers] = yield* Effect.timed(Effect.forEach(numbers, (n) => pool.run(isPrime({ n })), unbounded))
@@ -63,7 +63,7 @@ const overThreads = Effect.scoped(Effect.gen(function*() {
 }))
 
 NodeActor.runMain(Effect.gen(function*() {
-  // A call that is yielded runs in this process: no actor and no other process is started.
+  // A call that is yielded runs in this process, and starts no actor and no other process.
   const [alone, answers] = yield* Effect.timed(Effect.forEach(numbers, (n) => isPrime({ n })))
   const actors = yield* overActors
   const threads = yield* overThreads

@@ -1,6 +1,4 @@
-/**
- * Finds the actors below a process in the operating system's own list, which is independent of Furrow.
- */
+/** Finds the actors below a process in the operating system's list of processes, which is independent of Furrow. */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 
@@ -13,11 +11,12 @@ interface Row {
 const readProc = (pid: string): ReadonlyArray<Row> => {
   try {
     const title = Fs.readFileSync(`/proc/${pid}/cmdline`, "utf8")
-    // The format of /proc/PID/stat is "pid (name) state parent ...", where the name may contain spaces and brackets.
+    // The format of the file /proc/PID/stat is "pid (name) state parent ...", where the name may contain spaces and
+    // brackets.
     const status = Fs.readFileSync(`/proc/${pid}/stat`, "utf8")
     return [{ pid: Number(pid), parent: Number(status.slice(status.lastIndexOf(")") + 4).split(" ")[0]), title }]
   } catch {
-    return [] // The process ended while its file in /proc was being read.
+    return [] // The process ended while its file in /proc was read.
   }
 }
 

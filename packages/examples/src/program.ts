@@ -1,10 +1,9 @@
 /**
- * The example runs an external program as a supervised child.
+ * In this example an external program is the supervised child of a root.
  *
- * The server in this example is a shell script; a database or a compiler is run by the same code. The server in this
- * example is ready when it prints its ready line. The server in this example is killed, and its supervisor starts it
- * again. The gauge behind the server is a program of its own, and is not restarted with the server. At the end of the
- * example both programs are stopped, with all processes that they have started.
+ * The server in this example is a shell script, and code for a database or a compiler would be equal. The server in
+ * this example is ready when it prints its ready line. The server in this example is killed, and its supervisor starts
+ * it again. At the end of this example the server is stopped, with all processes that it has started.
  *
  * Prints:
  *
@@ -35,7 +34,7 @@ class Server extends Program.Service<Server>()("server", {
   log: false
 }) {}
 
-/** The processes of all servers that have run in this example so far. */
+/** True for the pid of a process that exists. */
 const isAlive = (pid: number) => {
   try {
     process.kill(pid, 0)
@@ -47,7 +46,8 @@ const isAlive = (pid: number) => {
 
 const program = Effect.gen(function*() {
   const pids = yield* Ref.make<ReadonlyArray<number>>([])
-  // A Layer that sees each incarnation of the server, because the Layer is built and rebuilt together with the program.
+  // A Layer that sees each incarnation of the server, because the supervisor builds the Layer again together with the
+  // server.
   const Seen = Layer.effectDiscard(Effect.gen(function*() {
     const server = yield* Server
     yield* Ref.update(pids, (all) => [...all, server.pid])

@@ -1,8 +1,8 @@
 /**
- * Errors of an actor arrive in the caller with their own types, as this example shows.
+ * In this example errors of an actor arrive in the caller with their own types.
  *
- * An error that the contract declares arrives as an instance of its class, and is caught by its tag. A defect of an
- * actor arrives as `RemoteActorError` with the stacks of the caller and the actor, and the chain of causes.
+ * An error that an endpoint's contract declares arrives as an instance of its class, and is caught by its tag. A defect
+ * of an actor arrives as `RemoteActorError` with the stacks of the caller and the actor, and the chain of causes.
  *
  * Prints:
  *
@@ -27,7 +27,7 @@ import * as Schema from "effect/Schema"
 
 export class NegativeRoot extends Schema.TaggedError<NegativeRoot>()("NegativeRoot", { of: Schema.Finite }) {}
 
-/** A mistake in the program of an actor is no outcome of the call, so the contract does not declare it. */
+/** A mistake in the program of an actor is no outcome of a call, so the contract does not declare the mistake. */
 const readTable = (): number => {
   try {
     return JSON.parse("[1, 4, 9,") as number
@@ -46,7 +46,7 @@ export const squareRoot = Actor.fn("squareRoot", {
   return fromTable ? readTable() : Math.sqrt(of)
 }))
 
-/** The function `Effect.fn` adds its name and the line of the call to the stack. */
+/** The function `Effect.fn` adds its name and the line of its call to the stack. */
 const askForRoot = Effect.fn("askForRoot")(function*(of: number, fromTable: boolean) {
   return yield* Actor.runInActor(squareRoot({ of, fromTable }))
 })

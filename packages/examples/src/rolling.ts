@@ -1,10 +1,10 @@
 /**
- * Two Services get new actors under load, one after the other, without a failed call.
+ * Two Services under load get new actors, one after the other, without a failed call.
  *
  * The actor Shop of this example runs in a process of its own, and uses the Services Stock and Prices. Four customers
  * order from Shop all the time, and a clerk asks Stock directly, while Stock and Prices are replaced twice. For each
- * replacement of a Service a new actor starts and takes the role over, and the old actor is drained and ended. Shop
- * keeps its process and its count of orders, and its calls follow to the new actors of Stock and Prices.
+ * replacement of a Service a new actor starts and takes the role over, and the old actor is drained and ended. The
+ * actor Shop keeps its process and its count of orders, and its calls reach the new actors of Stock and Prices.
  *
  * Prints:
  *
@@ -36,7 +36,7 @@ export class Shop
   extends Actor.Service<Shop>()("Shop", { module, endpoints: [order, orders], uses: [Stock, Prices] })
 {}
 
-// An open call ends at the actor that is being replaced, because each call in this example takes a while.
+// Each call of this example takes several milliseconds, so that an open call ends at the actor that is being replaced.
 export const stock = Stock.serve({ take: () => Effect.as(Effect.sleep("5 millis"), 1) })
 export const prices = Prices.serve({ price: () => Effect.as(Effect.sleep("5 millis"), 42) })
 export const shop = Shop.serve(Effect.map(Ref.make(0), (count) => ({

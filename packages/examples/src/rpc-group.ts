@@ -2,8 +2,8 @@
  * The example moves an existing RpcGroup into an actor with one line.
  *
  * The RpcGroup `Todos` and its handlers are plain Effect code that knows nothing of actors. The Effect `program` only
- * needs a client of the group. The Effect `program` runs twice: with the handlers in this process, as Effect's own
- * tests do, and with an actor.
+ * needs a client of the RpcGroup `Todos`. The Effect `program` runs twice: with the RpcGroup's handlers in this
+ * process, as Effect's own tests do, and with an actor.
  *
  * Prints:
  *

@@ -1,12 +1,12 @@
 /**
- * Lists the examples, runs one of them, or runs all:
+ * The runner lists the examples, runs one example, or runs all examples:
  *
  *     npm run example
  *     npm run example -- primes
  *     npm run example -- --all
  *
- * Each example runs in a process of its own. The exit code of the runner is that of the example; if all examples are
- * run, the exit code is 1 when one of them failed.
+ * Each example runs in a process of its own. The exit code of the runner is the exit code of its single example; with
+ * all examples it is 1 if an example failed.
  */
 import * as ChildProcess from "node:child_process"
 import * as Path from "node:path"
@@ -27,7 +27,7 @@ const list = (): void => {
   console.log("\nnpm run example -- NAME    npm run example -- --all")
 }
 
-/** Runs every example, even if others fail; returns 1 if one of the examples failed. */
+/** Runs every example, even if another example fails, and returns 1 if an example failed. */
 export const all = (runOne: (name: Name) => number): number => {
   const failed = names.filter((name) => {
     console.log(`== ${name}: ${catalog[name]}`)

@@ -1,10 +1,11 @@
 /**
- * The tree of processes in this example destroys itself: every actor starts two more, three levels deep, and one leaf
- * fails. The typed error of the failing leaf climbs to the root, and ends every actor on its way. The root of this
- * example goes on when all actors have ended.
+ * The tree of processes in this example destroys itself: every actor starts two more actors, three levels deep, and one
+ * leaf fails. The typed error of the failing leaf climbs to the root, and ends every actor on its way. The root of this
+ * example goes on when all actors below it have ended.
  *
- * The failing leaf waits until the whole tree is ready. The error of the leaf names every process that the leaf has
- * seen. The root then looks for the named processes in the list of the operating system.
+ * The failing leaf of this example waits until all actors of the tree are ready. The error of the failing leaf names
+ * every process that the leaf has seen. The root of this example then looks for the named processes in the operating
+ * system's list.
  *
  * Prints:
  *
@@ -43,15 +44,15 @@ const branch = (level: number, doomed: boolean) =>
     yield* Actor.forkInActor(grow({ level: level + 1, doomed: false }))
   }))
 
-// The handler of this endpoint calls its own endpoint, so the type of the endpoint has to be written down.
+// The handler of `grow` calls `grow` itself, so the type of the endpoint has to be written down.
 export const grow = Actor.fn("grow", {
   module: import.meta.url,
   payload: { level: Schema.Int, doomed: Schema.Boolean },
   error: Withered
 })(({ doomed, level }): Effect.Effect<void, Withered, Actor.ActorRuntime> =>
   (level === levels ? leaf(doomed) : branch(level, doomed)).pipe(
-    // The contract does not declare runtime errors about the actors below the called actor, so these errors become
-    // defects.
+    // The contract of `grow` does not declare runtime errors about the actors below the called actor, so these errors
+    // become defects.
     Effect.catchIf(Actor.isActorError, Effect.die)
   )
 )

@@ -1,10 +1,11 @@
 /**
- * Actors as a graph of Layers: The Service Web uses the Service Counter, and Web's contract names Counter.
+ * The actors of this example are a graph of Layers: the Service Web uses the Service Counter. The contract of the
+ * Service Web names the Service Counter.
  *
- * The option `uses` makes Counter a requirement of Web's Layer, so the compiler checks that the graph is complete. Each
- * Layer of this example is an actor for as long as the Layer lives. Actors of a graph start in the order of their uses
- * and stop in reverse, so Web can still call Counter while Web stops. The function `Actor.launch` runs a graph of
- * actors, and fails if one of its actors is lost.
+ * The option `uses` makes the Service Counter a requirement of Web's Layer, so the compiler checks that the graph is
+ * complete. Each Layer of this example is an actor for as long as the Layer lives. Actors of a graph start in the order
+ * of their uses and stop in reverse, so Web can still call Counter while Web stops. The function `Actor.launch` runs a
+ * graph of actors, and fails if one of its actors is lost.
  *
  * Prints:
  *
@@ -24,7 +25,7 @@ import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 
-/** The endpoint for output that the actors send to the root, which prints the output. */
+/** The endpoint to which the actors of this example send their output, and which prints the output in the root. */
 export const say = Actor.fn("say", { module: import.meta.url, payload: { line: Schema.String } })(
   ({ line }) => Console.log(line)
 )
@@ -44,7 +45,7 @@ export class Web extends Actor.Service<Web>()("Web", {
   uses: [Counter]
 }) {}
 
-/** The implementation of the Service is built once, in the actor. */
+/** The implementation of a Service is built once, in the Service's actor. */
 export const counter = Counter.serve(Effect.gen(function*() {
   const total = yield* Ref.make(0)
   yield* Effect.acquireRelease(tellRoot("Counter opens"), () => tellRoot("Counter closes"))

@@ -1,9 +1,9 @@
 /**
- * A reader that leaves early ends the producer in the producer's own process.
+ * In this example a reader that leaves a stream early ends the stream's producer in the producer's own process.
  *
- * The stream `ticks` of this example never ends by itself. The reader of `ticks` takes three items and leaves. When the
- * reader of `ticks` goes on, the producer's finalizer has already run in the actor. The actor of the producer lives on,
- * and can still be asked about the producer.
+ * The stream `ticks` of this example never ends by itself. The reader of the stream `ticks` takes three items and
+ * leaves. When the reader of the stream `ticks` goes on, the producer's finalizer has already run in the actor. The
+ * actor of this example's producer lives on, and can still be asked about the producer.
  *
  * Prints:
  *
@@ -19,7 +19,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 
-/** The events of this process; every actor has its own events. */
+/** The events that this process has recorded; every actor records its own events. */
 const diary: Array<string> = []
 const note = (line: string) => Effect.sync(() => void diary.push(line))
 

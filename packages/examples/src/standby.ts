@@ -1,9 +1,9 @@
 /**
- * The example kills an actor several times, and the actor's standby takes over within milliseconds.
+ * In this example an actor is killed several times, and its standby takes over within milliseconds.
  *
- * The Service Counter has a standby that is told of each count, so that no count is lost. The Service Plain has no
- * standby: when its actor dies, a new process is started and counts from 1. Each Service of this example is killed
- * several times, and the program measures how long the next call waits for the successor.
+ * The Service Counter has a standby that receives each count, so that no count is lost. The Service Plain has no
+ * standby: when its actor dies, a new process is started and counts from 1. The program kills each Service of this
+ * example several times, and measures how long the next call waits for the successor.
  *
  * Prints:
  *
@@ -25,7 +25,7 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 const module = import.meta.url
 
 const increment = Actor.endpoint("increment", { success: Schema.Int })
-/** Emits the count of Counter at once, and again after every change. */
+/** A stream that emits the count of the Service Counter at once, and again after every change. */
 const counts = Actor.streamEndpoint("counts", { success: Schema.Int })
 const continueAt = Actor.endpoint("continueAt", { payload: { count: Schema.Int } })
 const crash = Actor.endpoint("crash")
@@ -56,7 +56,7 @@ const Supervised = Supervisor.layer({ hold: "30 seconds", intensity: { restarts:
   Plain
 ])
 
-/** Waits until the standby of Counter is ready and has been told of the last count. */
+/** Waits until the standby of the Service Counter is ready and has received the last count. */
 const standbyIsReady = Effect.gen(function*() {
   const [supervisor] = (yield* Actor.statistics).supervisors
   return supervisor?.children.some(({ behind }) => behind === "Ready") === true

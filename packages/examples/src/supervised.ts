@@ -1,10 +1,11 @@
 /**
- * A Service that dies is started again, together with the Services that use it.
+ * In this example a Service that dies is started again, together with the Services that use it.
  *
- * The Services Web and Counter are children of one supervisor, and Web uses Counter. The portals in this example stay
- * the same when a Service is restarted. A call that comes while Counter restarts waits for Counter's successor, and the
- * call that killed Counter fails. The Service Mail uses none of the others, so Mail keeps its process. The fourth death
- * within a minute exceeds the supervisor's intensity, so that the supervisor stops all three children and gives up.
+ * The Services Web and Counter are children of one supervisor, and Web uses Counter. The portals in this example follow
+ * a Service when it is restarted. A call that comes while the Service Counter restarts waits for Counter's successor,
+ * and the call that killed Counter fails. The Service Mail uses neither Web nor Counter, so a restart of Counter leaves
+ * Mail's process alone. The fourth death within a minute exceeds the supervisor's intensity, so that the supervisor
+ * stops Web, Counter and Mail and gives up.
  *
  * Prints:
  *

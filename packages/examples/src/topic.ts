@@ -1,10 +1,10 @@
 /**
- * The example publishes and subscribes across a restart of the topic.
+ * In this example actors publish messages to a topic and subscribe to it, across a restart of the topic.
  *
  * An exchange publishes prices to a topic, and both the exchange and the topic are actors. One reader of the topic
- * wants only messages about tea, one reads all messages, and a slow one would rather miss some than delay the exchange.
- * At the end of the example the topic is killed: its supervisor restarts it, and the readers are told of the gap and go
- * on.
+ * wants only messages about tea, and one reads all messages. A slow reader would rather miss messages than delay the
+ * exchange. At the end of this example the topic is killed, its supervisor restarts it, and its readers learn of the
+ * gap and go on.
  *
  * Prints:
  *

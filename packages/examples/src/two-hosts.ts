@@ -1,13 +1,14 @@
 /**
- * The example runs the same two programs on one host and then on two hosts, which differ only in a Layer, `platform`.
+ * The example runs two programs on one host and then on two hosts, with a different Layer `platform`.
  *
  * The program `shop` serves prices. The program `customer` finds the actor `prices` by its name, calls it, gets a typed
- * error, reads a stream, and gives up a call, whose finalizer has run in `shop` before the customer goes on. This file
- * runs both programs in processes of their own, first over Unix sockets and then over mutual TLS. Over mutual TLS each
- * program has its own address and certificate, so the example needs no second computer.
+ * error, reads a stream, and gives up a call. The finalizer of the given-up call has run in `shop` before `customer`
+ * goes on. This example runs the programs `shop` and `customer` in processes of their own, first over Unix sockets and
+ * then over mutual TLS. Over mutual TLS each program has an address and a certificate of its own, so the example needs
+ * no second computer.
  *
- * On two computers the example needs an engine that both can reach, such as NATS, and certificates from openssl
- * (docs/second-machine.md):
+ * On two computers the example needs an engine that both computers can reach, such as NATS, and certificates from
+ * openssl (docs/second-machine.md):
  *
  *     NATS_SERVERS=nats.internal:4222 npm run example -- two-hosts
  *
@@ -67,7 +68,7 @@ export const cleanups = Actor.fn("cleanups", { module, success: Schema.Int })(()
 
 const exposed = [price, all, haggle, cleanups] as const
 
-// ---- the programs, which know nothing of hosts ----------------------------------------------------------------------
+// ---- the programs shop and customer, whose code is equal on one host and on two hosts -------------------------------
 
 /** The program `shop`, which serves prices until its stdin ends. */
 const shop = Effect.scoped(Effect.gen(function*() {
@@ -85,7 +86,7 @@ const customer = Effect.scoped(Effect.gen(function*() {
   yield* Console.log(`  calls that were given up, and have cleaned up: ${yield* prices.run(cleanups())}`)
 }))
 
-// ---- the Layer that says where they run -----------------------------------------------------------------------------
+// ---- the Layer platform, which places a program on one host or on its own host --------------------------------------
 
 /** A host with its name, its address, and the files of its certificate. */
 interface Host extends Certificates.Files {
@@ -93,7 +94,7 @@ interface Host extends Certificates.Files {
   readonly address: string
 }
 
-/** The place of a program's process: the folder of its files, and its host in the play with two hosts. */
+/** The place of a program's process: the folder of its files, and its host when the example runs with two hosts. */
 interface Place {
   readonly folder: string
   readonly host?: Host
@@ -112,7 +113,7 @@ const ownHost = ({ address, name, ...files }: Host, { folder }: Place) =>
     NodeTransport.layerTls({ host: address, ca: files.ca, cert: files.cert, key: files.key }),
     Discovery.layerShared({ host: name }).pipe(
       Layer.provide(
-        // Both hosts of the play have addresses of this computer, so the engine of one computer is enough.
+        // Both hosts of this example have addresses of this computer, so the engine of one computer is enough.
         servers === undefined
           ? NodeDiscovery.layerHost({ folder })
           : NatsDiscovery.layer({ servers: servers.split(",") })
@@ -157,7 +158,7 @@ const play = (places: Readonly<Record<Role, Place>>) =>
     yield* Effect.promise(() => once(buys, "exit"))
   }))
 
-/** The addresses of the two hosts. On other systems than Linux the loopback has a single address. */
+/** The addresses of this example's two hosts. On systems other than Linux the loopback has a single address. */
 const addresses = process.platform === "linux" ? ["127.0.0.2", "127.0.0.3"] : ["127.0.0.1", "127.0.0.1"]
 
 const plays = Effect.gen(function*() {

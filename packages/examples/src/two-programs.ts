@@ -1,13 +1,13 @@
 /**
- * Two programs, each with a tree of its own, find each other by a name.
+ * The two programs of this example, each with a tree of its own, find each other by a name.
  *
- * This file of an example runs itself a second time as the program `shop`, which serves prices. The first program of
- * this example finds the actor `prices` by its name and calls the actor. The first program gets a typed error of
- * `prices` as an instance of its class, and is told when the program `shop` has ended. Both programs of this example
- * read one file with a secret, which the first program has made. The two programs share only the secret; one of this
- * user's programs on this host holds the names.
+ * The file of this example runs itself a second time as the program `shop`, which serves prices. The first program of
+ * this example finds the actor `prices` by its name, and calls this actor. The first program of this example gets a
+ * typed error of `prices` as an instance of its class, and learns when `shop` has ended. Both programs of this example
+ * read a file with the same secret, which the first program has made. The two programs of this example share only their
+ * secret; one of the user's programs on this host holds the names.
  *
- * The programs of this example are the same on two hosts, where only the Layer `platform` differs. Each host has a
+ * On two hosts the programs of this example differ only in the Layer `platform`. On two hosts each host has a
  * certificate with its name (docs/second-machine.md makes the certificates), and NATS holds the names:
  *
  *     const platform = Layer.merge(
@@ -59,7 +59,7 @@ export const price = Actor.fn("price", {
 const [given] = process.argv.slice(2)
 const folder = given ?? Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-two-"))
 
-/** The transport and the discovery of the program, which are the only parts that change on two hosts. */
+/** The transport and the discovery of a program in this example, which are the only parts that differ on two hosts. */
 const platform = Layer.merge(
   NodeTransport.layerUnix({ folder }),
   Discovery.layerShared().pipe(Layer.provide(NodeDiscovery.layerHost({ folder })))
@@ -71,7 +71,7 @@ const layerOf = (tree: string) =>
     (credentials) => NodeActor.layer({ credentials }).pipe(Layer.provide(platform))
   ))
 
-/** The program `shop`, which serves until its stdin ends. */
+/** The program `shop` of this example, which serves prices until its stdin ends. */
 const shop = Effect.scoped(Effect.gen(function*() {
   yield* Actor.startScoped("prices", { expose: [price], unique: true })
   yield* Effect.promise(() => once(process.stdin.resume(), "end"))

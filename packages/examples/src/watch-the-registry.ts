@@ -1,10 +1,11 @@
 /**
- * The example watches the registry: which actors are ready, come or go, including those that this program did not start
- * itself.
+ * The example watches the registry, in which actors appear and disappear, including actors that this program did not
+ * start.
  *
- * `Registry.watch` begins with all ready actors, and then reports each change in order. Parents report their children
- * to the registry: an actor is up when it is ready, and down when its process is gone, however it ended. An actor is
- * listed in the registry only while its parent is, so the actors below an actor leave the list before the actor does.
+ * The stream `Registry.watch` begins with all ready actors, and then reports each change in order. Parents report their
+ * children to the registry: an actor is up when it is ready, and down when its process has ended, however it ended. The
+ * registry lists an actor only while it lists the actor's parent, so the actors below an actor leave the list before
+ * the actor does.
  *
  * Prints:
  *
@@ -26,7 +27,7 @@ import * as Stream from "effect/Stream"
 
 export const pid = Actor.fn("pid", { module: import.meta.url, success: Schema.Int })(() => Effect.succeed(process.pid))
 
-/** Starts two actors of its own, and continues with one of them when the other has ended. */
+/** Starts two actors of its own, waits for the end of the actor "right-hand", and then runs until it is interrupted. */
 export const work = Actor.fn("work", { module: import.meta.url })(Effect.fnUntraced(function*() {
   yield* Actor.startScoped("left-hand", { expose: [pid] })
   const right = yield* Actor.startScoped("right-hand", { expose: [pid] })
@@ -34,7 +35,7 @@ export const work = Actor.fn("work", { module: import.meta.url })(Effect.fnUntra
   return yield* Effect.never
 }, Actor.orDie))
 
-/** The events of the registry that the watcher of this example uses. */
+/** Waits in the registry for the actor with the given name, and asks the actor for its pid. */
 const ask = (name: string) => Effect.flatMap(Registry.wait([pid], name), (actor) => actor.run(pid()))
 
 NodeActor.runMain(Actor.nursery(Effect.gen(function*() {

@@ -32,8 +32,8 @@ const tsconfig = {
   include: ["*.ts"]
 }
 
-describe("the comments of the API", () => {
-  it("the published packages have public names", () => {
+describe("the doc comments of the API", () => {
+  it("the published packages have public names in their API", () => {
     for (
       const name of [
         "Actor.start",
@@ -52,7 +52,7 @@ describe("the comments of the API", () => {
     }
   })
 
-  it("every public name is explained, and every value has an example", () => {
+  it("every public name of the API is explained, and every value has an example", () => {
     const incomplete = surface.map((name) => ({ ...name, lacks: Surface.lacks(name) }))
       .filter(({ lacks }) => lacks.length > 0)
       .map(({ lacks, module, name }) => `${module}.${name} lacks ${lacks.join(", ")}`)
@@ -60,7 +60,7 @@ describe("the comments of the API", () => {
   })
 })
 
-describe("the examples of the API", () => {
+describe("the examples in the doc comments of the API", () => {
   beforeAll(() => {
     Fs.mkdirSync(folder)
     for (const example of examples) Fs.writeFileSync(Path.join(folder, example.file), Examples.program(example))
@@ -69,11 +69,11 @@ describe("the examples of the API", () => {
 
   afterAll(() => Fs.rmSync(folder, { recursive: true, force: true }))
 
-  it("all examples of the API but a few are run", () => {
+  it("almost all examples in the doc comments of the API are run", () => {
     assert.isAtMost(examples.length - run.length, onlyChecked)
   })
 
-  it("all examples of the API are free of type errors", { timeout: 120_000 }, () => {
+  it("all examples in the doc comments of the API are free of type errors", { timeout: 120_000 }, () => {
     const tsc = Path.join(Surface.packages, "..", "node_modules", ".bin", "tsc")
     const { status, stdout } = ChildProcess.spawnSync(tsc, ["-p", folder, "--pretty", "false"], {
       cwd: folder,
@@ -83,14 +83,18 @@ describe("the examples of the API", () => {
     assert.strictEqual(status, 0)
   })
 
-  it("every example that is run ends with the values that its comments state", { timeout: 120_000 }, async () => {
-    const runner = Path.join(import.meta.dirname, "api-runner.ts")
-    const { code, left, stderr } = await runNode([runner, folder, report, ...run.map(({ file }) => file)])
-    const failures = JSON.parse(Fs.readFileSync(report, "utf8")) as Readonly<Record<string, string>>
-    assert.deepStrictEqual(failures, {}, stderr)
-    assert.strictEqual(code, 0, stderr)
-    assert.deepStrictEqual(left, [])
-  })
+  it(
+    "every example of the API that is run ends with the values that its comments state",
+    { timeout: 120_000 },
+    async () => {
+      const runner = Path.join(import.meta.dirname, "api-runner.ts")
+      const { code, left, stderr } = await runNode([runner, folder, report, ...run.map(({ file }) => file)])
+      const failures = JSON.parse(Fs.readFileSync(report, "utf8")) as Readonly<Record<string, string>>
+      assert.deepStrictEqual(failures, {}, stderr)
+      assert.strictEqual(code, 0, stderr)
+      assert.deepStrictEqual(left, [])
+    }
+  )
 })
 
 describe("The rules for examples in doc comments", () => {
@@ -117,7 +121,7 @@ describe("The rules for examples in doc comments", () => {
     assert.isAbove(lines.indexOf("runs(a())"), generator)
   })
 
-  it("a comment behind an expression of an example is checked as its value", () => {
+  it("a comment behind an expression of an example in a doc comment is checked as the expression's value", () => {
     const lines = program("const a = 1 // one", "a // 1", "f(", "  a", ") // [2]", "// alone", "g()")
     assert.include(
       lines.join("\n"),
@@ -143,7 +147,7 @@ describe("The rules for comments of the API", () => {
     assert.deepStrictEqual(lacks("A sum.\n@category math\n@since 0.1.0", "type"), [])
   })
 
-  it("the comment of a declaration is the comment directly above the declaration", () => {
+  it("the doc comment of a declaration is the comment directly above the declaration", () => {
     const source =
       "/** One. */\nexport const a = 1\n/** Lost. */\nconst b = 2\nexport const c = 3\nexport { type D as E }\n"
     const { declared, exports } = Surface.read("a.ts", `${source}/** Type. */\ntype D = 1\n`)

@@ -45,7 +45,7 @@ beforeAll(() => {
 
 afterAll(() => Fs.rmSync(folder, { recursive: true, force: true }))
 
-describe("code in the documents", () => {
+describe("the code blocks of the documents", () => {
   const programs = pages.flatMap((page) => page.files.filter(Pages.isProgram).map((file) => ({ page, file })))
 
   it.each(programs.map(({ file, page }) => [page.path, file.name, page, file] as const))(
@@ -60,7 +60,7 @@ describe("code in the documents", () => {
     }
   )
 
-  it("code in the documents is free of type errors", { timeout: 120_000 }, () => {
+  it("the code blocks of the documents are free of type errors", { timeout: 120_000 }, () => {
     const tsc = Path.join(Pages.root, "node_modules", ".bin", "tsc")
     const { status, stdout } = ChildProcess.spawnSync(tsc, ["-p", folder, "--pretty", "false"], {
       cwd: folder,
@@ -94,7 +94,7 @@ describe("code in the documents", () => {
   })
 })
 
-describe("the documents about this repository", () => {
+describe("the documents about this repository's files and commands", () => {
   const { scripts } = JSON.parse(Fs.readFileSync(Path.join(Pages.root, "package.json"), "utf8")) as {
     readonly scripts: Readonly<Record<string, string>>
   }
@@ -125,7 +125,7 @@ describe("The page README.md", () => {
   const text = (path: string) => pages.find((page) => page.path === path)!.text
   const times = (path: string) => text(path).match(/^\| [\d.]+ (?:µs|ms) \|.* µs \|$/gm) ?? []
 
-  it("the README's times of tasks are those of docs/pool.md", () => {
+  it("the README gives the times of tasks that docs/pool.md gives", () => {
     assert.isAtLeast(times("README.md").length, 5)
     assert.includeMembers([...times("docs/pool.md")], [...times("README.md")])
   })
@@ -138,9 +138,10 @@ describe("The page docs/01-tour.md", () => {
     ([, path, found]) => [path!, Array.from(found!.matchAll(/\w+/g), ([name]) => name)] as const
   )
 
-  it("docs/01-tour.md names a source file and its definitions in most steps", () => assert.isAbove(stops.length, 40))
+  it("docs/01-tour.md names a source file and its definitions in most of its numbered steps", () =>
+    assert.isAbove(stops.length, 40))
 
-  it.each(stops)("the page %s contains %s", (path, found) => {
+  it.each(stops)("the page %s contains the text %s", (path, found) => {
     const text = Fs.readFileSync(Path.join(Pages.root, path), "utf8")
     const defined = (name: string) =>
       new RegExp(`(?:const|class|type|get|case|readonly|private|async) "?${name}\\b|^  ${name}[(:]`, "m")
@@ -160,7 +161,7 @@ describe("The page docs/errors.md", () => {
     assert.sameMembers(explained, classes.map(([name]) => name))
   })
 
-  it("docs/errors.md knows every step of starting an actor", () => {
+  it("docs/errors.md names every step of starting an actor", () => {
     for (const step of ActorErrors.SpawnStep.literals) assert.include(page.text, `\`${step}\``)
   })
 
@@ -188,7 +189,7 @@ describe("The rules for code blocks of pages", () => {
     assert.deepStrictEqual(commands, ["npm ci"])
   })
 
-  it("a main program is recognised by the functions that it calls or by its name", () => {
+  it("a main program in a code block is recognised by the functions that it calls or by its name", () => {
     const [called, named, check] = Pages.parse(
       "p",
       block("ts", "// file: a.ts\nNodeActor.runMain(program)\n") + block("ts", "// file: b-main.ts\n") +
@@ -204,7 +205,7 @@ describe("The rules for code blocks of pages", () => {
     ["a module that nobody runs", block("ts", "// file: a.ts\n"), /never run/],
     ["an unknown language", block("js", "1\n"), /no rule/]
   ])(
-    "a page with an invalid code block is refused: %s",
+    "a page is refused because of an invalid code block: %s",
     (_what, text, message) => assert.throws(() => Pages.parse("p", text), message)
   )
 })

@@ -37,7 +37,7 @@ describe("The examples and their runner", () => {
     assert.include(page, `\n${promiseOf("two-hosts").join("\n")}\n`)
   })
 
-  it("every file with a main program is in the catalog", () => {
+  it("every example file with a main program is in the catalog of examples", () => {
     const programs = Fs.readdirSync(src).filter((file) =>
       Fs.readFileSync(Path.join(src, file), "utf8").includes("NodeActor.runMain(")
     )
@@ -58,7 +58,7 @@ describe("The examples and their runner", () => {
   })
 
   it(
-    "the runner of the examples fails for an unknown name, and lists the known ones",
+    "the runner of the examples fails for the name of an unknown example, and lists the known examples",
     { timeout: 60_000 },
     async () => {
       const { code, stderr } = await runNode([Path.join(src, "run.ts"), "prime"])
@@ -67,7 +67,7 @@ describe("The examples and their runner", () => {
     }
   )
 
-  it("the runner of all examples runs each of them, and fails if one failed", () => {
+  it("the runner of the examples runs each example with --all, and fails if an example failed", () => {
     vi.spyOn(console, "log").mockImplementation(() => {})
     vi.spyOn(console, "error").mockImplementation(() => {})
     const ran: Array<string> = []
@@ -83,7 +83,7 @@ describe("The examples and their runner", () => {
 
 describe("The test helper runNode", () => {
   it.runIf(process.platform === "linux")(
-    "the test helper runNode reports a process that was left behind",
+    "the test helper runNode reports a process that a program has left behind",
     { timeout: 60_000 },
     async () => {
       const leaves = `
@@ -98,7 +98,7 @@ describe("The test helper runNode", () => {
 })
 
 describe("The test helper promised", () => {
-  it("the test helper promised compares lines with their text, with gaps where the text has an ellipsis", () => {
+  it("the test helper promised compares lines of output with expected lines, in which an ellipsis stands for any text", () => {
     const promise = promised(["a: <n> ms", "<...>", "end."])
     assert.match("a: 12 ms\nend.\n", promise)
     assert.match("a: 1.5 ms\nx\ny\nend.\n", promise)

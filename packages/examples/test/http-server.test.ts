@@ -157,7 +157,7 @@ describe("The HTTP server of docs/http-server.md", { timeout: 120_000 }, () => {
       })
     ))
 
-  it.live("the HTTP server of docs/http-server.md answers a defect or a repeated crash of a task with a fixed text, one crash with a result, and logs the reasons", () =>
+  it.live("the HTTP server of docs/http-server.md answers a defect or a second crash of a task with a fixed text, and logs the reasons", () =>
     Effect.gen(function*() {
       const program = yield* withServer(({ job }) =>
         Effect.gen(function*() {
@@ -174,7 +174,7 @@ describe("The HTTP server of docs/http-server.md", { timeout: 120_000 }, () => {
       assert.include(log, "SIGABRT")
     }))
 
-  it.live("the HTTP server of docs/http-server.md answers open requests when it is asked to end", () =>
+  it.live("the HTTP server of docs/http-server.md answers its open requests before it ends", () =>
     Effect.gen(function*() {
       let last: Answer | undefined
       yield* withServer(({ job, program }) =>

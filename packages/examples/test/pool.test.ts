@@ -128,7 +128,7 @@ const quiet = Eventually.succeeds(
 )
 
 describe("The pool of docs/pool.md", { timeout: 60_000 }, () => {
-  it.live("the pool of docs/from-workers.md goes on with callers whose workers spin, answers the tasks behind them, and ends these workers", () =>
+  it.live("the pool of docs/from-workers.md ends workers that spin, answers the tasks behind them, and goes on with their callers", () =>
     withPool(3, (crew) =>
       Effect.gen(function*() {
         const tasks = yield* begin(crew, "spin", 3)
@@ -145,7 +145,7 @@ describe("The pool of docs/pool.md", { timeout: 60_000 }, () => {
         yield* crew.full
       })))
 
-  it.live("the pool of docs/from-workers.md goes on with callers of endless tasks, answers the tasks behind them, and ends their workers", () =>
+  it.live("the pool of docs/from-workers.md ends the workers of endless tasks, answers the tasks behind them, and goes on with their callers", () =>
     withPool(4, (crew) =>
       Effect.gen(function*() {
         const { full, run } = crew
@@ -193,7 +193,7 @@ describe("The pool of docs/pool.md", { timeout: 60_000 }, () => {
         assert.deepStrictEqual(evidence("cleaned"), first)
       })))
 
-  it.live("the pool of docs/from-workers.md ends when all of its workers have ended, including one with an endless task", () =>
+  it.live("the pool of docs/from-workers.md ends when all of its workers have ended, including a worker with an endless task", () =>
     withPool(
       2,
       (crew) => Effect.andThen(crew.full, Effect.flatMap(begin(crew, "spin"), giveUp)),
@@ -229,7 +229,7 @@ describe("The pool of docs/pool.md", { timeout: 60_000 }, () => {
         assert.deepStrictEqual(evidence("bug"), first)
       })))
 
-  it.live("the pool of docs/from-workers.md does not restart endlessly while its module cannot be imported, and answers once it can be", () =>
+  it.live("the pool of docs/from-workers.md does not restart endlessly while its module cannot be imported, and answers after the module is mended", () =>
     withPool(2, (crew) =>
       Effect.gen(function*() {
         const { full, run } = crew

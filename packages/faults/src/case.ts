@@ -1,40 +1,44 @@
 /**
- * A case of `npm run faults`: a user's program, the faults that occur while it runs, and its expected output, line by
- * line.
+ * A case of `npm run faults`: a user's program, the faults that occur while the program runs, and its expected output,
+ * line by line.
  */
 import type { NotInTime } from "@furrow/testing/Eventually"
 import type * as Program from "@furrow/testing/Program"
 import type * as Effect from "effect/Effect"
 import * as Path from "node:path"
 
-/** The program of a case of `npm run faults`, and the empty folder in which the program runs. */
+/** The running program of a case of `npm run faults`, and the folder in which the program runs. */
 export interface Place {
   readonly program: Program.Program
   readonly folder: string
 }
 
-/** The options with which the program of a case is started, in a folder with these files. */
+/** The options with which the program of a case is started, and the files in the program's folder. */
 export type Start = Program.Options & { readonly files?: Record<string, string> }
 
 export interface Case {
-  /** The guarantees of docs/semantics.md that a case shows. */
+  /** The guarantees of docs/semantics.md that a case of `npm run faults` shows. */
   readonly guarantees: ReadonlyArray<string>
   readonly title: string
-  /** The program of a case is a file in the folder `programs`, or an absolute path. */
+  /** The program of a case of `npm run faults`: a file in the folder `programs`, or an absolute path. */
   readonly program: string
-  /** The options of a program are a function, so that they are evaluated only when the case is run. */
+  /** The options of a case's program are a function, so that they are evaluated only when the case is run. */
   readonly start?: (() => Start) | undefined
-  /** Returns the reason why this host cannot run the case; undefined where the host can. */
+  /** Returns the reason why this host cannot run a case, or undefined where the host can. */
   readonly cannot?: (() => string | undefined) | undefined
   /**
-   * Actions of the user while the program of the case runs. The lines that these actions return are shown after the
-   * output of the program.
+   * Actions of the user while the program of a case runs. The lines that the actions of a case return are shown after
+   * the output of the case's program.
    */
   readonly play?: ((place: Place) => Effect.Effect<ReadonlyArray<string> | void, NotInTime>) | undefined
-  /** Milliseconds in which processes that the program has started must end after the program (default: 15,000). */
+  /**
+   * Milliseconds within which processes that the program of a case has started must end after the program (default:
+   * 15,000).
+   */
   readonly residueMillis?: number | undefined
   /**
-   * The expected lines of a case: stdout, stderr after "stderr: ", the lines of `play`, and how the program ended.
+   * The expected lines of a case: stdout, stderr after "stderr: ", the lines of `play`, and the way in which the
+   * program ended.
    */
   readonly wanted: ReadonlyArray<string>
 }

@@ -1,9 +1,9 @@
 /**
- * The command `npm run faults` runs programs that have failed in the past, each in the way in which its user runs it.
+ * The command `npm run faults` runs programs that have failed in the past, each as its user would run it.
  *
- * A case of `npm run faults` is a small program of real processes with its exact output, its exit, and the rule that no
- * process is left. The tests of the packages check a guarantee inside the runtime; a case checks that a user's program
- * has the guarantee.
+ * A case of `npm run faults` is a small program of real processes with its exact output and exit, after which no
+ * process is left. The tests of the packages check a guarantee inside the runtime, while a case of `npm run faults`
+ * checks it in a user's program.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -20,7 +20,7 @@ import * as Options from "./options.ts"
 import * as Render from "./render.ts"
 import { isWanted, run } from "./run.ts"
 
-/** Ends the process of `npm run faults` with this exit code, after its messages have been printed. */
+/** An error that ends the process of `npm run faults` with this exit code, after its messages have been printed. */
 class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code
   override readonly [Runtime.errorReported] = false

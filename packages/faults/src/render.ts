@@ -4,7 +4,7 @@
 import { describe } from "./case.ts"
 import { isWanted, type Verdict } from "./run.ts"
 
-/** The number of characters of the longest output line that is shown whole. */
+/** The number of characters up to which an output line of a case is shown whole. */
 const widest = 400
 
 const block = (name: string, text: ReadonlyArray<string>): ReadonlyArray<string> =>

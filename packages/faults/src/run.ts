@@ -1,6 +1,6 @@
 /**
- * Runs one case of `npm run faults`: starts the program as a process, and collects what happens as lines that can be
- * compared.
+ * Runs one case of `npm run faults`: starts the case's program as a process, and collects comparable lines about its
+ * output and end.
  */
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
@@ -25,14 +25,13 @@ export const isWanted = ({ case: { wanted }, seen, skipped }: Verdict): boolean 
   skipped !== undefined || wanted.join("\n") === seen.join("\n")
 
 /**
- * The bound for the end of a case's program and of all processes that the program started. The bound of a case is so
- * long that only a case that hangs exceeds it.
+ * The bound for the end of a case's program and of all processes that the program has started. The bound of a case's
+ * end is so long that only a case that hangs exceeds it.
  */
 const patience = { within: "90 seconds", every: "50 millis" } as const
 
 /**
- * Replaces text that differs from run to run by a word in angle brackets, and keeps only the program's own frames of a
- * stack.
+ * Replaces varying text in a case's output by a word in angle brackets, and keeps only the program's own stack frames.
  */
 export const plain = (text: string, folder: string): string =>
   stripVTControlCharacters(text)
@@ -54,10 +53,10 @@ const lines = (text: string): ReadonlyArray<string> => {
   return all.at(-1) === "" ? all.slice(0, -1) : all
 }
 
-/** The compile cache of Node is kept between cases, as it is between the runs of a user. */
+/** The cases of `npm run faults` share the compile cache of Node, as the runs of a user's program do. */
 const compiled = Path.join(Os.tmpdir(), "node-compile-cache")
 
-/** Adds lines to the output of a case for a wait that has failed, and for processes or files that are left. */
+/** Returns lines about the processes and files that are left after the program of a case. */
 const residue = Effect.fnUntraced(function*(program: Program.Program, temporary: string, millis = 15_000) {
   const alive = () => program.left().filter(({ state }) => state !== "Z" && state !== "X")
   const files = () => Array.from(Leaks.files({ folder: temporary }), (path) => Path.basename(path))

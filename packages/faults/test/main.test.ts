@@ -18,7 +18,7 @@ const ended = (...args: ReadonlyArray<string>) =>
 
 describe("The command npm run faults", () => {
   it.live(
-    "npm run faults runs a case, shows its expected and its actual output, and says that they are equal",
+    "npm run faults runs a case, shows the case's expected and actual output, and says that both are equal",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { code, stdout } = yield* ended("--only", "keeps the exit code")
@@ -29,7 +29,7 @@ describe("The command npm run faults", () => {
     120_000
   )
 
-  it.live("npm run faults names its cases with --list, and runs none", () =>
+  it.live("npm run faults names its cases with --list, and runs no case", () =>
     Effect.scoped(Effect.gen(function*() {
       const { code, stdout } = yield* ended("--list")
       assert.strictEqual(stdout.trimEnd().split("\n").length, cases.length)
@@ -54,13 +54,13 @@ describe("The command npm run faults", () => {
 })
 
 describe("The cases of npm run faults", () => {
-  it("the cases of npm run faults name only guarantees that exist, and use no title twice", () => {
+  it("the cases of npm run faults name only guarantees that exist, and no two cases have equal titles", () => {
     const semantics = read("../../../docs/semantics.md")
     for (const name of cases.flatMap(({ guarantees }) => guarantees)) assert.include(semantics, `- **${name}** `)
     assert.strictEqual(new Set(cases.map(({ title }) => title)).size, cases.length)
   })
 
-  it("the cases of npm run faults say how each program ends, and use every program", () => {
+  it("the cases of npm run faults say how each program ends, and use every program in their folder", () => {
     for (const { title, wanted } of cases) assert.match(wanted.at(-1)!, /^(exit code \d+|killed by SIG\w+)$/, title)
     const used = new Set(cases.map(({ program }) => program))
     const imported = ["alive.ts", "bundled", "flaky.ts", "mistaken"]

@@ -19,9 +19,9 @@ const seen = (lines: ReadonlyArray<string>): Verdict => ({
   skipped: undefined
 })
 
-describe("A case of npm run faults", () => {
+describe("The run of a case of npm run faults", () => {
   it.live(
-    "a case of npm run faults records what a program prints, how it ends, and each process that it leaves",
+    "a case of npm run faults collects its program's output, the program's end, and each process that the program leaves",
     () =>
       Effect.gen(function*() {
         const verdict = yield* run({ ...leaves, residueMillis: 300 })
@@ -33,7 +33,7 @@ describe("A case of npm run faults", () => {
     60_000
   )
 
-  it.live("a case of npm run faults that the host cannot play is skipped, without findings and without failing the run", () =>
+  it.live("a case of npm run faults that this host cannot run is skipped, and does not fail the run", () =>
     Effect.gen(function*() {
       const verdict = yield* run({ ...leaves, cannot: () => "it needs root" })
       assert.deepStrictEqual(verdict.seen, [])
@@ -50,7 +50,7 @@ describe("A case of npm run faults", () => {
 })
 
 describe("The verdict on a case of npm run faults", () => {
-  it("the verdict on a case of npm run faults passes if every line of output is as expected, and otherwise shows both outputs", () => {
+  it("the verdict on a case of npm run faults passes if every line of output is as expected, and otherwise shows expected and actual lines", () => {
     assert.isTrue(isWanted(seen(leaves.wanted)))
     for (const other of [[], leaves.wanted.slice(1), [...leaves.wanted, ""], leaves.wanted.toReversed()]) {
       assert.isFalse(isWanted(seen(other)), other.join("|"))
@@ -81,7 +81,7 @@ describe("The output of a case of npm run faults", () => {
     )
   })
 
-  it("the output of a case of npm run faults keeps the program's own frames of a stack, and the lines after the last frame", () => {
+  it("the output of a case of npm run faults keeps the program's own frames of a stack trace, and the lines after the last frame", () => {
     const text = [
       "Error: it broke",
       `    at here (file://${programs}/a.ts:3:4)`,
@@ -93,7 +93,7 @@ describe("The output of a case of npm run faults", () => {
     )
   })
 
-  it("normalising the output of a case of npm run faults takes a time that grows only in proportion to the output's length", () => {
+  it("normalising the output of a case of npm run faults takes a time in proportion to the output's length", () => {
     const begin = performance.now()
     plain("x".repeat(1_000_000), "/tmp/x")
     assert.isBelow(performance.now() - begin, 5_000)

@@ -1,6 +1,6 @@
 /**
- * The cases with several hosts, in which two trees over mutual TLS work together, lose each other, and find each other
- * again. Each case with several hosts returns what it has measured.
+ * The cases of `npm run hosts`, in which two trees over mutual TLS work together, lose each other, and find each other
+ * again. Each case of `npm run hosts` returns its measured times as text.
  */
 import type * as Eventually from "@furrow/testing/Eventually"
 import * as Effect from "effect/Effect"
@@ -16,25 +16,25 @@ export interface Case {
   ) => Effect.Effect<string, Network.NetworkError | Eventually.NotInTime, Scope.Scope>
 }
 
-/** Milliseconds from a cut to the failure of every call that was open over the cut connection. */
+/** Milliseconds within which a call over a cut connection must have failed. */
 const lostMillis = 11_000
-/** Milliseconds after the last renewal of a lease at which its leader stops, and at which the lease expires. */
+/**
+ * Milliseconds after the last renewal of a lease until the leader with this lease stops, and until the lease expires.
+ */
 const [fenceMillis, ttlMillis] = [11_250, 15_000]
-/** Milliseconds between two renewals of a lease, because the last renewal may lie that long before a cut. */
+/** Milliseconds between two renewals of a lease, because the last renewal before a cut may be so old. */
 const renewalMillis = ttlMillis / 4
 
 /**
- * Fails where a time in a case with several hosts exceeds its bound. The delay of this host's timers is added to the
- * bound of a case.
+ * Fails where a measured time of a case with several hosts exceeds its bound. The bound of a measured time is extended
+ * by the delay of this host's timers.
  */
 const within = (what: string, millis: number, bound: number, { delay }: Place): string => {
   Assert.ok(millis <= bound + delay(), `${what} took ${millis} ms, and ${bound} are allowed (timers: ${delay()} late)`)
   return `${what} ${millis} ms (at most ${bound})`
 }
 
-/**
- * The tree on the host `east` calls an actor of the host `west` in each way, and keeps three calls and a stream open.
- */
+/** A tree on the host `east` calls an actor of the host `west` in each way, and keeps three calls and a stream open. */
 const together = (place: Place) =>
   Effect.gen(function*() {
     const west = yield* place.tree("west", { starts: [{ name: "bert" }] })
@@ -54,7 +54,7 @@ const failures = [/^call 1 of 1 (.*)$/, /^call 2 of 1 (.*)$/, /^call 3 of 1 (.*)
 
 /**
  * Checks that every open call of the host `east` fails with a typed error. Returns the milliseconds from the cut to the
- * failure of the last call.
+ * failure of the last open call.
  */
 const lost = (east: Tree, cutAt: number) =>
   Effect.gen(function*() {
@@ -101,7 +101,7 @@ const eastward = ({ network: { cut, hosts } }: Place) => cut(hosts.west, hosts.e
 const westward = ({ network: { cut, hosts } }: Place) => cut(hosts.east, hosts.west)
 const both = (place: Place) => Effect.andThen(eastward(place), westward(place))
 
-/** Cuts the connections of a host to all other hosts. */
+/** Cuts the network links between one host and all other hosts of the case. */
 const isolate = ({ network: { cut, hosts } }: Place, name: "east" | "west") =>
   Effect.forEach(
     Object.values(hosts).filter((host) => host.name !== name),
@@ -115,7 +115,8 @@ const loss: Case = {
     Effect.gen(function*() {
       const { east, west } = yield* together(place)
       const at = Date.now()
-      // A host that has lost its power cannot send the end of a connection, so the host's links are cut first.
+      // A host without power cannot send the end of a connection, so the links of the host are cut before its tree is
+      // killed.
       yield* isolate(place, "west")
       yield* west.kill
       const calls = within("failure of all calls", yield* lost(east, at), lostMillis, place)
@@ -127,7 +128,7 @@ const loss: Case = {
 interface Leadership {
   readonly of: number
   readonly at: number
-  /** The token of a leadership; undefined at the end of the leadership. */
+  /** The token of a leadership, or undefined at the end of the leadership. */
   readonly token: number | undefined
 }
 
@@ -139,7 +140,8 @@ const leaderships = (tree: Tree, of: number): ReadonlyArray<Leadership> =>
   })
 
 /**
- * Fails where the leadership of a tree begins before that of another tree has ended, or where its token does not grow.
+ * Fails where the leadership of one tree begins before the leadership of another tree has ended, or where the tokens do
+ * not grow.
  */
 const inTurn = (trees: ReadonlyArray<Tree>) => {
   const events = trees.flatMap(leaderships).toSorted((a, b) => a.at - b.at)

@@ -1,6 +1,6 @@
 /**
- * Makes the hosts of a test network on one computer: network namespaces that a router joins. The router drops the
- * packets of a cut link without an answer, as a broken cable does.
+ * Makes the hosts of a test network on one computer: network namespaces that a router joins. The router of the test
+ * network drops the packets of a cut link without an answer, as a broken cable does.
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -8,7 +8,7 @@ import type * as Scope from "effect/Scope"
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 
-/** The error of a failed command for the test network, with the command's output. */
+/** The error of a failed command for the test network, with the output of the command. */
 export class NetworkError
   extends Data.TaggedError("NetworkError")<{ readonly command: string; readonly said: string }>
 {
@@ -20,24 +20,24 @@ export class NetworkError
 /** One host of the test network, which is a network namespace with a name. */
 export interface Host {
   readonly name: string
-  /** The IPv4 address of the host in the test network. */
+  /** The IPv4 address of a host in the test network. */
   readonly address: string
-  /** The command that runs a program on this host of the test network. */
+  /** The command that runs a program on one host of the test network. */
   readonly through: ReadonlyArray<string>
 }
 
 export interface Network<Name extends string> {
   readonly hosts: Readonly<Record<Name, Host>>
   /**
-   * Drops the packets that the host `from` sends to the host `to`, from now on. Packets in the other direction of a cut
+   * Drops all further packets that the host `from` sends to the host `to`. Packets in the opposite direction of a cut
    * still arrive.
    */
   readonly cut: (from: Host, to: Host) => Effect.Effect<void, NetworkError>
-  /** Restores all connections of the test network that were cut. */
+  /** Restores all links of the test network that were cut. */
   readonly heal: Effect.Effect<void, NetworkError>
 }
 
-/** Returns why this computer cannot have hosts of a test network; undefined where it can. */
+/** Returns the reason why this computer cannot have hosts of a test network, or undefined where it can. */
 export const cannot = (): string | undefined => {
   if (process.platform !== "linux") return "network namespaces are Linux's"
   if (process.geteuid?.() !== 0) return "network namespaces need root"
@@ -66,7 +66,7 @@ const remove = (name: string) =>
       try {
         process.kill(Number(pid), "SIGKILL")
       } catch {
-        // The process in the namespace has already ended.
+        // The process in the network namespace has already ended.
       }
     }
     return Effect.ignore(run(`ip netns del ${name}`))
@@ -85,14 +85,16 @@ export const namespaces = (): ReadonlyArray<string> => {
   }
 }
 
-/** Removes the network namespaces that killed processes have left behind. */
+/** Removes the network namespaces that killed test processes have left behind. */
 const sweep = Effect.suspend(() =>
   Effect.forEach(namespaces().filter((name) => !Fs.existsSync(`/proc/${name.split("-")[1]}`)), remove, {
     discard: true
   })
 )
 
-/** The number of test networks that this process has made, which is a part of the names of their namespaces. */
+/**
+ * The number of test networks that this process has made, which is contained in the names of their network namespaces.
+ */
 let networks = 0
 
 /**
@@ -102,8 +104,8 @@ let networks = 0
 const subnet = (host: number) => `10.77.${host}`
 
 /**
- * Makes hosts with these names, which a router joins. The namespaces of the test network, their links and their
- * processes are removed when the Scope closes.
+ * Makes hosts with the given names, and a router that joins the hosts. The namespaces of the test network, their links
+ * and their processes are removed when the Scope closes.
  */
 export const make = <const Name extends string>(
   names: ReadonlyArray<Name>

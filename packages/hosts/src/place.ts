@@ -1,6 +1,6 @@
 /**
- * The place of one case with several hosts: two hosts with trees, an engine on a third host, certificates, and the
- * output of the trees.
+ * The place of one case of `npm run hosts`: two hosts with trees, an engine on a third host, certificates, and the
+ * trees' output.
  */
 import * as Server from "@furrow/engines/Server"
 import * as Certificates from "@furrow/testing/Certificates"
@@ -16,19 +16,19 @@ import { monitorEventLoopDelay } from "node:perf_hooks"
 import * as Network from "./network.ts"
 import type { Settings } from "./programs/tree.ts"
 
-/** One line of the output of a tree's program: its time in milliseconds, and its text. */
+/** One line of the output of a tree's program, with its time in milliseconds and its text. */
 export interface Line {
   readonly at: number
   readonly text: string
 }
 
-/** The tree that runs on one host of the case. */
+/** The tree that runs on one host of a case of `npm run hosts`. */
 export interface Tree {
   readonly program: Program.Program
   readonly lines: () => ReadonlyArray<Line>
-  /** Waits for a line of the output that matches and is later than the given time. */
+  /** Waits for a line of the tree's output that matches the expression and is later than the given time. */
   readonly says: (text: RegExp, after?: number) => Effect.Effect<Line, Eventually.NotInTime>
-  /** Kills all processes of the tree on one host at once. */
+  /** Kills all processes of one host's tree at once. */
   readonly kill: Effect.Effect<void>
 }
 
@@ -43,8 +43,8 @@ export interface Place {
 }
 
 /**
- * The bound of one step of a case with several hosts. A step of a case takes seconds, and may take much longer on a
- * loaded computer.
+ * The bound of one wait in a case with several hosts. A wait in a case with several hosts takes seconds, and may take
+ * much longer on a loaded computer.
  */
 const patience = { within: "90 seconds", every: "50 millis" } as const
 
@@ -52,7 +52,7 @@ const port = 4222
 
 const server = Server.installed(["nats-server"])
 
-/** Returns why this computer cannot play the cases with several hosts; undefined where it can. */
+/** Returns the reason why this computer cannot run the cases with several hosts, or undefined where it can. */
 export const cannot = (): string | undefined =>
   Network.cannot() ??
     (server === undefined ? "there is no nats-server (Debian has a package of this name)" : undefined)
@@ -98,7 +98,7 @@ const treeOf = (program: Program.Program): Tree => {
         try {
           process.kill(pid, "SIGKILL")
         } catch {
-          // The process of the tree has already ended.
+          // The process of the host's tree has already ended.
         }
       }
     })
@@ -106,8 +106,8 @@ const treeOf = (program: Program.Program): Tree => {
 }
 
 /**
- * Makes three hosts of a test network, of which the third one runs the engine. The hosts of the case and their
- * processes are removed when the Scope closes.
+ * Makes three hosts of a test network, of which the third host runs the engine. The hosts of a case and their processes
+ * are removed when the Scope closes.
  */
 export const make: Effect.Effect<Place, Network.NetworkError | Eventually.NotInTime, Scope.Scope> = Effect.gen(
   function*() {

@@ -38,9 +38,9 @@ const stands = (silent: Program.Program, lively: Effect.Effect<void, Eventually.
     assert.strictEqual(heard(silent), before)
   })
 
-describe.skipIf(problem !== undefined)("A network of namespaces", () => {
+describe.skipIf(problem !== undefined)("A test network of network namespaces", () => {
   it.live(
-    "a cut of the test network drops only packets in one direction until it is healed, and no network namespace is left",
+    "a cut of the test network drops packets in one direction only, until the cut is healed, and no network namespace is left",
     () =>
       Effect.gen(function*() {
         yield* Effect.scoped(Effect.gen(function*() {

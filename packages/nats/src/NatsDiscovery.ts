@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Driver from "./internal/driver.ts"
 
 /**
- * The settings of the NATS driver.
+ * The settings of the discovery driver for NATS.
  *
  * @category models
  * @since 0.2.0
@@ -18,25 +18,26 @@ export interface NatsOptions {
   /** The servers of one NATS cluster, as `host:port`. */
   readonly servers: string | ReadonlyArray<string>
   /**
-   * The bucket of NATS KV that the driver uses, and creates if it does not exist. The name of the bucket consists of
-   * letters, digits, `_` and `-`. Default: `furrow`.
+   * The bucket of NATS KV in which the driver keeps leases and names, and which the driver creates where it does not
+   * exist. The name of the driver's bucket consists of letters, digits, `_` and `-`. Default: `furrow`.
    */
   readonly bucket?: string | undefined
-  /** The number of servers in the NATS cluster that keep a bucket which this driver creates. Default: 1. */
+  /** The number of servers in the NATS cluster that store a bucket which the driver creates. Default: 1. */
   readonly replicas?: number | undefined
   /**
-   * Authentication, TLS and other settings of a connection, as `@nats-io/transport-node` defines them. By default the
-   * connection has no such settings.
+   * Authentication, TLS and other settings of the connection to NATS, as `@nats-io/transport-node` defines them. By
+   * default the connection to NATS has neither authentication nor TLS.
    */
   readonly connection?: Omit<NodeConnectionOptions, "servers"> | undefined
 }
 
 /**
- * An engine for all programs that use one NATS server or cluster with JetStream (2.9 or later).
+ * An engine for all programs that use the same NATS server or cluster with JetStream (2.9 or later).
  *
- * The driver sends nothing to NATS before its first operation, so a program starts even if the server is down. A NATS
- * server of version 2.11 or later reports expired leases. An earlier NATS server is polled every second by programs
- * that follow names or wait for names. A log line says whether the server reports expired leases or is polled.
+ * The driver for NATS sends nothing before its first operation, so a program starts even if the server is down. A NATS
+ * server of version 2.11 or later reports expired leases. A NATS server before version 2.11 is polled every second by
+ * programs that follow names or wait for names. A log line of the driver says whether the NATS server reports expired
+ * leases or is polled.
  *
  * The clock of the NATS server decides which leases have expired. The tokens of names keep growing even after the loss
  * of a bucket.

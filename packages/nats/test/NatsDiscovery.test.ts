@@ -20,7 +20,7 @@ const patienceMillis = 120_000
 
 const texts = Schema.String.check(Schema.isPattern(/^[^\ud800-\udfff]{0,40}$/))
 
-describe("The entries of keys in NATS", () => {
+describe("The entries of keys in a NATS bucket", () => {
   it.prop(
     "a key can be read back from the name of its NATS entry, and the NATS server accepts this name",
     [texts],
@@ -31,7 +31,7 @@ describe("The entries of keys in NATS", () => {
     }
   )
 
-  it("a NATS filter matches the entries whose keys begin with its prefix, by whole words", () => {
+  it("a NATS filter matches the entries whose keys begin with the filter's prefix, by whole words", () => {
     assert.strictEqual(Keys.filterOf(""), "k.>")
     assert.strictEqual(Keys.filterOf("web"), "k.>")
     assert.strictEqual(Keys.filterOf("web/"), "k.web.>")
@@ -50,11 +50,11 @@ suite("NATS", "nats-server", Nats.isInstalled, () => {
   const lease = { id: "of this test", ttlMillis: 60_000 }
 
   for (const { run, title } of DriverSuite.contract(driver)) {
-    it.live(`G269: NATS keeps the contract of an engine: ${title}`, () => run, patienceMillis)
+    it.live(`G269: the engine over NATS keeps the contract of an engine: ${title}`, () => run, patienceMillis)
   }
 
   it.live(
-    "G269: a log line of NATS says whether the server reports expired leases or is polled",
+    "G269: a log line of the engine over NATS says whether the server reports expired leases or is polled",
     () =>
       Effect.gen(function*() {
         const lines: Array<string> = []
@@ -75,7 +75,7 @@ suite("NATS", "nats-server", Nats.isInstalled, () => {
   )
 
   it.live(
-    "G269: a lease of NATS that begins again holds none of its earlier keys, even before these keys are deleted",
+    "G269: an expired lease over NATS that begins again holds none of its earlier keys, even before these keys are deleted",
     () =>
       Effect.gen(function*() {
         const { create, get, renew } = yield* driver
@@ -92,7 +92,7 @@ suite("NATS", "nats-server", Nats.isInstalled, () => {
   )
 
   it.live(
-    "G269: keys of an expired lease leave the bucket of NATS while a program watches, whether the server reports them or is polled",
+    "G269: keys of an expired lease leave the bucket of NATS while a program watches, whether the server reports expired leases or is polled",
     () =>
       Effect.gen(function*() {
         const { port } = yield* server
@@ -121,7 +121,7 @@ suite("NATS", "nats-server", Nats.isInstalled, () => {
   )
 
   it.live(
-    "a NATS bucket with a time to live is refused with a typed error, because names would expire by this time",
+    "a NATS bucket with a time to live is refused with a typed error, because the bucket would delete names that are still held",
     () =>
       Effect.gen(function*() {
         const { port } = yield* server
@@ -136,18 +136,22 @@ suite("NATS", "nats-server", Nats.isInstalled, () => {
     patienceMillis
   )
 
-  it.live("a key with unusual characters is held, read, listed and removed in NATS", () =>
-    Effect.gen(function*() {
-      const { create, get, list, remove, renew } = yield* driver
-      yield* renew(lease)
-      for (const key of ["odd/ä b.*>$", "odd//", "odd/", "odd/=41"]) {
-        const created = yield* create(key, "välue", lease)
-        assert.deepStrictEqual(Option.map(yield* get(key), ({ value }) => value), Option.some("välue"))
-        assert.include((yield* list("odd/")).held.map((held) => held.key), key)
-        yield* remove(key, (created as Granted).token)
-        assert.deepStrictEqual(yield* get(key), Option.none())
-      }
-    }), patienceMillis)
+  it.live(
+    "the engine over NATS creates, reads, lists and removes a key with unusual characters",
+    () =>
+      Effect.gen(function*() {
+        const { create, get, list, remove, renew } = yield* driver
+        yield* renew(lease)
+        for (const key of ["odd/ä b.*>$", "odd//", "odd/", "odd/=41"]) {
+          const created = yield* create(key, "välue", lease)
+          assert.deepStrictEqual(Option.map(yield* get(key), ({ value }) => value), Option.some("välue"))
+          assert.include((yield* list("odd/")).held.map((held) => held.key), key)
+          yield* remove(key, (created as Granted).token)
+          assert.deepStrictEqual(yield* get(key), Option.none())
+        }
+      }),
+    patienceMillis
+  )
 })
 
 type Granted = Extract<Effect.Success<ReturnType<DiscoveryDriver["Service"]["create"]>>, { readonly _tag: "Granted" }>

@@ -23,35 +23,36 @@ import * as NodeSpawner from "./NodeSpawner.ts"
 import * as NodeTransport from "./NodeTransport.ts"
 
 /**
- * The options of a root: its name, the endpoints for its children, the settings that every actor gets, its credentials,
- * and the processes it keeps ready.
+ * The options of a root: its name, the endpoints for its children, the settings of every actor, its credentials, and
+ * its spare processes.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options extends RootOptions {
   /**
-   * The processes that the root keeps ready for the next starts, as in `NodeSpawner.layer`. The option `spares` is used
-   * where the context has no Spawner. The default of `spares` is the variable `FURROW_SPARES`, else `auto`.
+   * The spare processes that the root keeps ready for the next starts of actors, as in `NodeSpawner.layer`. The option
+   * `spares` counts only where the context has no Spawner. The default of `spares` is the value of the variable
+   * `FURROW_SPARES`, or else `auto`.
    */
   readonly spares?: NodeSpawner.SparesMode | undefined
   /**
-   * The folder for the records of living actors and the post-mortems of dead ones, or `off`, as in `NodeSpawner.layer`. The
-   * option `graves` is used where the context has no Spawner. The default of `graves` is the variable `FURROW_GRAVES`,
-   * else `graves` in the runtime folder.
+   * The folder for the records of living actors and the post-mortems of dead actors, or `off`, as in
+   * `NodeSpawner.layer`. The option `graves` counts only where the context has no Spawner. The default of `graves` is
+   * the value of the variable `FURROW_GRAVES`, or else the folder `graves` in the runtime folder.
    */
   readonly graves?: string | undefined
   /**
-   * The times at which a large root has a small process that starts its actors, as in `NodeSpawner.layer`. The option
-   * `starter` is used where the context has no Spawner. The default of `starter` is the variable `FURROW_STARTER`, else
-   * `auto`.
+   * Says when a large root has a starter, which is a small process that starts the root's actors, as in
+   * `NodeSpawner.layer`. The option `starter` counts only where the context has no Spawner. The default of `starter` is
+   * the value of the variable `FURROW_STARTER`, or else `auto`.
    */
   readonly starter?: NodeSpawner.StarterMode | undefined
 }
 
 /**
- * Returns a part of a root's platform: the one in the context, or else the default. A Transport, Discovery or Spawner
- * that the program provides is always used.
+ * Returns the Layer of a Transport, Discovery or Spawner for a root: the one in the context, or else the default. A
+ * Transport, Discovery or Spawner in the program's context always replaces the default.
  */
 const givenOr = <I, S>(
   context: Context.Context<never>,
@@ -78,11 +79,11 @@ const layerOf = ({ graves, spares, starter, ...options }: Options): Layer.Layer<
  * `NodeActor.layer({ name: "shop" })`. `NodeActor.layer` is for programs with a main function of their own, and does
  * not handle signals.
  *
- * A Transport, a Discovery or a Spawner in the context of `NodeActor.layer` replaces the default one. By default a root
- * has Unix sockets, the tree's own registrar, and Node processes as its platform.
+ * A Transport, a Discovery or a Spawner in the context of `NodeActor.layer` replaces the default Transport, Discovery
+ * or Spawner. By default a root uses Unix sockets, the registrar of its own tree, and Node processes.
  *
- * `NodeActor.layer` is one value, so a program that provides it in two places has one runtime. `NodeActor.layer` fails
- * with `RuntimeLayerError` where a part of the platform cannot be built.
+ * `NodeActor.layer` is one Layer value, so a program that provides it in two places has one runtime. `NodeActor.layer`
+ * fails with `RuntimeLayerError` where a Transport, a Discovery or a Spawner cannot be built.
  *
  * @example
  * ```ts check
@@ -97,11 +98,11 @@ export const layer: OptionalLayer<Options, ActorRuntime, RuntimeLayerError> = op
 const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
 /**
- * The exit code of a root whose output has lost its reader. A root whose output has lost its reader exits with the code
- * of a process that SIGPIPE has ended, because Node ignores SIGPIPE.
+ * The exit code of a root whose output has lost its reader. A root whose output has lost its reader exits like a
+ * process that SIGPIPE has ended, because Node ignores SIGPIPE.
  */
 const brokenPipeCode = 141
-/** The exit code of a root that an uncaught error ended (sysexits' EX_SOFTWARE). */
+/** The exit code of a root that an uncaught error has ended (`EX_SOFTWARE` of sysexits). */
 const uncaughtCode = 70
 
 /**
@@ -115,10 +116,9 @@ export type MainOptions<E> =
   | (Options & { readonly layer?: never })
 
 /**
- * True in a process whose main program may run; false in the process of an actor below a root, which imports or runs
- * the same file to find its endpoints. A main program that does not use `runMain` must call `isRoot` before it starts a
- * tree. In a bundle `import.meta.main` is true in actors too, so only `isRoot` keeps the main program from running in
- * them.
+ * True in the process of a root, and false in the process of an actor, which imports the same file for its endpoints. A
+ * main program that does not use `runMain` must call `isRoot` before it starts a tree. In a bundle `import.meta.main`
+ * is true in actors too, so only `isRoot` keeps the main program from running in them.
  *
  * @example
  * ```ts
@@ -132,27 +132,28 @@ export type MainOptions<E> =
 export const isRoot: () => boolean = Child.isRoot
 
 /**
- * Runs a program as the root of a tree of actors. `runMain` provides the runtime of a root, interrupts the program when
- * it has to end, and waits for the program's finalizers. `runMain` does nothing in an actor, which imports the same
- * file to find its endpoints.
+ * Runs a main program as the root of a tree of actors. `runMain` provides the runtime of a root, interrupts the main
+ * program at a signal, and waits for the program's finalizers. `runMain` does nothing in the process of an actor, which
+ * imports the same file to find its endpoints.
  *
- * A main program is interrupted at the first SIGINT, SIGTERM or SIGHUP, at an uncaught error, and when its output is
- * closed. A further SIGINT kills the tree, if it comes at least a second after the signal that interrupted the main
- * program.
+ * `runMain` interrupts the main program at the first SIGINT, SIGTERM or SIGHUP, at an uncaught error, and when its
+ * output is closed. A further SIGINT to a root kills the tree, if it comes at least a second after the signal that
+ * interrupted the main program.
  *
- * Ctrl-Z stops the whole tree, and `fg` continues it. `runMain` also works in a process with pid 1, as in a container.
+ * Ctrl-Z stops all processes of a tree with a terminal, and `fg` continues them. `runMain` also works in a process with
+ * pid 1, as in a container.
  *
- * Ctrl-\\ (SIGQUIT) or SIGUSR2 prints the tree and what its fibers wait for on stderr, and the program goes on. A
- * listener of the program for SIGQUIT or SIGUSR2 replaces the printing of the tree. The printing of a root's tree at
- * SIGQUIT or SIGUSR2 works on Linux, unless `observe` is `off`.
+ * Ctrl-\\ (SIGQUIT) or SIGUSR2 makes a root print its tree and the waits of its fibers on stderr, and the program goes
+ * on. A listener of the program for SIGQUIT or SIGUSR2 replaces the root's printing of its tree. A root prints its tree
+ * at SIGQUIT or SIGUSR2 only on Linux, unless the option `observe` is `off`.
  *
  * Exit codes:
  *
- * - The exit code is 0, or the value of `process.exitCode` that a successful program has set.
- * - Exit code 1 means that the program failed.
- * - Exit codes 130, 143 and 129 mean that SIGINT, SIGTERM or SIGHUP ended the program.
- * - Exit code 141 means that the program's output was closed.
- * - Exit code 70 means that an error was not caught.
+ * - Exit code 0 means that the program succeeded and has set no other value of `process.exitCode`.
+ * - Exit code 1 means that the main program failed.
+ * - Exit codes 130, 143 and 129 mean that SIGINT, SIGTERM or SIGHUP ended the main program.
+ * - Exit code 141 means that the reader of the program's output has closed it.
+ * - Exit code 70 means that the program did not catch an error.
  *
  * @example
  * ```ts check
@@ -168,7 +169,7 @@ export const runMain = <A, E, E2 = never>(
 ): void => {
   if (!isRoot()) return
   let control: Control | undefined
-  // The runtime of a root, on any platform, with the functions that stop and kill its tree.
+  // The main program, after it has noted the functions that stop and kill its tree.
   const main = Effect.flatMap(Effect.context<ActorRuntime>(), (context) => {
     control = controlOf(Context.get(context, ActorRuntimes.ActorRuntime))
     return program
@@ -179,11 +180,10 @@ export const runMain = <A, E, E2 = never>(
       teardown(exit, (code) => {
         const ended = root.code()
         const wanted = ended ?? code
-        // A program that succeeds may have set `process.exitCode` itself.
+        // A main program that succeeds may have set `process.exitCode` itself.
         if (wanted !== 0) process.exitCode = wanted
         root.release()
-        // A main program that succeeded is not ended by force, because its output may not be written yet, and the
-        // runtime no longer keeps its process alive.
+        // A main program that succeeded is not ended by `process.exit`, because its last output may not be written yet.
         if (Exit.isFailure(exit) || ended !== undefined) process.exit()
       })
     })
@@ -203,22 +203,21 @@ export const runMain = <A, E, E2 = never>(
 
 interface RootWatch {
   /**
-   * Returns the exit code for the signal or error that ended the root from outside its program; undefined where neither
-   * a signal nor an error has ended the root.
+   * Returns the exit code for the signal or error that ended the root from outside its main program, or else undefined.
    */
   readonly code: () => number | undefined
   readonly release: () => void
 }
 
 /**
- * Milliseconds after the first signal in which a SIGINT is ignored, because npm and others send the signal of a
- * terminal a second time.
+ * Milliseconds after the first signal to a root during which a SIGINT is ignored, because npm and others send a
+ * terminal's signal twice.
  */
 const sameWishMillis = 1000
 
 /**
- * Watches for every event that can end a root from outside its program: signals, uncaught errors, and closed output.
- * The first event from outside the program interrupts the program of a root; a later SIGINT kills the tree.
+ * Watches for every event that can end a root from outside its main program: signals, uncaught errors, and closed
+ * output. The first event from outside interrupts the main program of a root, and a later SIGINT kills the tree.
  */
 const watchRoot = (control: () => Control | undefined, interrupt: () => void): RootWatch => {
   let code: number | undefined

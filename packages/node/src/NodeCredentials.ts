@@ -1,5 +1,5 @@
 /**
- * Reads the credentials of trees that know each other from a file that only their user can read.
+ * Reads the credentials of trees that know each other from a file that only the trees' user can read.
  *
  * @since 0.2.0
  */
@@ -10,25 +10,25 @@ import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
 
 /**
- * Settings of credentials in a file: the name of the tree, and whether a missing file is made.
+ * Settings of the file with a tree's credentials: the name of the tree, and whether a missing file is made.
  *
  * @category models
  * @since 0.2.0
  */
 export interface FileOptions {
-  /** The name of this program's tree, as other trees see it. The default name is `tree`. */
+  /** The name of this program's tree, as other trees see it. The default name of a program's tree is `tree`. */
   readonly tree?: string | undefined
   /**
-   * Makes a missing file of the secret, with a new random secret. Programs that make one file of a secret at the same
-   * time all get the same secret. By default a missing file of the secret is an error.
+   * Makes a missing file of a secret, with a new random secret. Programs that make the file of a secret concurrently
+   * all read the same secret. By default a missing file of the secret is an error.
    */
   readonly create?: boolean | undefined
 }
 
-/** The length in bytes of the shortest secret that the Layer accepts. */
+/** The length in bytes of the shortest secret that `NodeCredentials.fromFile` accepts. */
 const minBytes = 32
 
-/** A problem of the secret's file, as a sentence for the user. */
+/** A problem of a secret's file, as a sentence for the user. */
 class Unusable extends Error {}
 
 const problemOf = (path: string): string | undefined => {
@@ -41,7 +41,7 @@ const problemOf = (path: string): string | undefined => {
 
 /**
  * Makes the file of a secret by linking a complete file to the path. A reader never sees a part of a secret's file, and
- * the first of several makers of the file wins.
+ * the file of its first maker stays.
  */
 const create = (path: string): void => {
   const made = `${path}.${process.pid}.${Crypto.randomBytes(4).toString("hex")}`

@@ -1,5 +1,6 @@
 /**
- * Names that the programs of one user share on one host, without a daemon and without an engine.
+ * A discovery driver for the names that the programs of one user share on one host, without a daemon and without a
+ * server.
  *
  * @since 0.2.0
  */
@@ -12,7 +13,7 @@ import * as HostDriver from "./internal/hostDriver.ts"
 import * as RuntimeFolder from "./internal/runtimeFolder.ts"
 
 /**
- * The options of names on one host: the folder of their socket. The default folder of the socket for a host's
+ * The option of a host's discovery driver: the folder of its socket. The default folder of the socket for a host's
  * names is `$XDG_RUNTIME_DIR/furrow`, or `furrow-<uid>` among the temporary files.
  *
  * @category models
@@ -23,12 +24,12 @@ export interface HostOptions {
 }
 
 /**
- * A Layer of a discovery driver for all programs of this user on this host: `NodeDiscovery.layerHost`, or
+ * A Layer of the discovery driver for all programs of one user on one host: `NodeDiscovery.layerHost`, or
  * `NodeDiscovery.layerHost({ folder: "/run/shop" })`. `NodeDiscovery.layerHost` does not work on Windows.
  *
- * The first program of a user holds the names on the host, and answers the user's other programs over a socket that
- * only they can open. When the program that holds the names ends, also by `kill -9`, another one continues with the
- * same names, because the state is written before each answer.
+ * The first program of a user becomes the holder of the host's names, and answers the user's other programs over a
+ * private socket. When the program that holds a host's names ends, even by SIGKILL, another program continues with the
+ * same names. The holder writes its state before each answer.
  *
  * @example
  * ```ts

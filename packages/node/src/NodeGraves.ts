@@ -1,6 +1,7 @@
 /**
- * The post-mortems of this user's dead actors on this host. A post-mortem says why an actor died, what the actor served at its
- * death, and what its last steps were. The owner of an actor writes a post-mortem when the actor does not end in order.
+ * The post-mortems of this user's dead actors on this host. A post-mortem says why an actor died, what the actor served
+ * at its death, and what its last steps were. The owner of an actor writes the actor's post-mortem when the actor does
+ * not end in order.
  *
  * The newest 100 post-mortems of a user's dead actors are kept. The post-mortems of dead actors hold names, numbers and times,
  * and never a payload or the text of a message.
@@ -16,8 +17,7 @@ export type { Grave } from "./internal/graves.ts"
 export type { Step } from "./internal/recordFile.ts"
 
 /**
- * Returns the folder of dead actors' post-mortems: the named one, or else the folder that a root with this environment would
- * use.
+ * Returns the folder of post-mortems: the named folder, or else the folder that a root with this environment would use.
  */
 const folderOf = (folder: string | undefined): string =>
   folder === undefined
@@ -25,9 +25,9 @@ const folderOf = (folder: string | undefined): string =>
     : Path.resolve(folder)
 
 /**
- * Lists the post-mortems of dead actors in a folder, the newest first. By default the post-mortems in the folder of this user's
- * trees are listed. Before post-mortems are listed, those of actors that died together with their parents are written from
- * the actors' records.
+ * Lists the post-mortems of dead actors in a folder, the newest first. By default `NodeGraves.list` lists the
+ * post-mortems in the folder of this user's trees. The function `NodeGraves.list` first writes the post-mortems of
+ * actors that died together with their parents, from the actors' records.
  *
  * @example
  * ```ts
@@ -41,8 +41,8 @@ export const list = (folder?: string): Effect.Effect<ReadonlyArray<Graves.Grave>
   Effect.sync(() => Graves.list(folderOf(folder)))
 
 /**
- * Removes every post-mortem of dead actors in a folder. By default the post-mortems in the folder of this user's trees are
- * removed.
+ * Removes every post-mortem in the folder of dead actors' post-mortems. By default `NodeGraves.clear` removes the
+ * post-mortems in the folder of this user's trees.
  *
  * @example
  * ```ts

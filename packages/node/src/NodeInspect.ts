@@ -1,10 +1,10 @@
 /**
- * Lets tools look into the actors of this host from outside: finds the processes that are actors, and opens a
- * connection to each.
+ * Lets tools look into the actors of this host from outside: finds the processes of actors, and opens a connection to
+ * each of them.
  *
- * A tool knocks with the signal SIGURG, and the actor opens its door in the folder of its tree. The door of an actor is
- * a socket with a key beside it, and only the user of the tree can open both files. Before the first knock an actor has
- * neither the socket nor the key of a door. The module NodeInspect works only on Linux.
+ * A tool knocks at an actor with the signal SIGURG, and the actor opens its door in the folder of its tree. The door of
+ * an actor is a socket with a key beside it, and only the user of the tree can open both files. Before the first knock
+ * an actor has neither the socket nor the key of a door. The module NodeInspect works only on Linux.
  *
  * @since 0.2.0
  */
@@ -23,7 +23,7 @@ import * as RuntimeFolder from "./internal/runtimeFolder.ts"
 import { connect } from "./internal/socket.ts"
 
 /**
- * A process that is an actor, or may be one, because it runs Node, belongs to this user, and listens for knocks.
+ * A process that is probably an actor, because it runs Node, belongs to this user, and listens for knocks.
  *
  * @category models
  * @since 0.2.0
@@ -34,8 +34,8 @@ export interface Candidate {
   /** The name of an observable actor in the title of its process; undefined for a root, whose title has no name. */
   readonly name: string | undefined
   /**
-   * The state of an observable process by the kernel's letter: The letter `R` means that the process runs, `S` sleeps,
-   * `D` is in a system call, `T` is stopped, and `Z` is dead.
+   * The state of an observable process, as the letter of the kernel: The state of a process is `R` for running, `S` for
+   * sleeping, `D` for a system call, `T` for stopped, and `Z` for dead.
    */
   readonly state: string
 }
@@ -78,8 +78,8 @@ const candidateOf = (pid: number): Candidate | undefined => {
 }
 
 /**
- * Lists the other processes of this user that may be actors. Each run of the Effect that lists processes reads `/proc`
- * anew.
+ * Lists the other processes of this user that may be actors. Each run of the Effect `NodeInspect.candidates` reads
+ * `/proc` anew.
  *
  * @example
  * ```ts
@@ -99,8 +99,8 @@ export const candidates: Effect.Effect<ReadonlyArray<Candidate>> = Effect.sync((
 })
 
 /**
- * Lists the process of this program itself, where the process is an actor that may be observed. The list with its own
- * process lets a program look into its own tree.
+ * Lists the process of this program itself, where the process is an actor that may be observed. The Effect
+ * `NodeInspect.self` lets a program look into its own tree.
  *
  * @example
  * ```ts
@@ -118,13 +118,15 @@ export const self: Effect.Effect<ReadonlyArray<Candidate>> = Effect.sync(() => {
 const unreachable = (pid: number, why: ActorUnreachable["why"], reason: string) =>
   new ActorUnreachable({ actor: null, target: `process ${pid}`, why, reason })
 
-/** Returns the path of a process's door among the sockets that the kernel lists; undefined while the door is shut. */
+/**
+ * Returns the path of a process's door among the sockets that the kernel lists, or undefined while the door is shut.
+ */
 const doorOf = (pid: number): string | undefined => {
   const listed = new RegExp(` (/.*/\\+[^/]*@${pid}\\.sock)$`, "m").exec(textOf("/proc/net/unix") ?? "")
   return listed?.[1]
 }
 
-/** Milliseconds between two searches for a door. */
+/** Milliseconds between two searches for an actor's door. */
 const lookMillis = 5
 
 const knocked = (pid: number): Effect.Effect<string, ActorUnreachable> =>
@@ -152,7 +154,7 @@ const keyOf = (door: string): Effect.Effect<Uint8Array, ActorUnreachable> =>
   })
 
 /**
- * The options of an observer: the time that an actor has to answer.
+ * The option of an observer: the time that an actor has to answer.
  *
  * @category models
  * @since 0.2.0
@@ -160,7 +162,7 @@ const keyOf = (door: string): Effect.Effect<Uint8Array, ActorUnreachable> =>
 export interface ObserveOptions {
   /**
    * The time that an actor has to open its door and to greet an observer. By default an actor has 1 second to open its
-   * door and to greet an observer.
+   * door and to greet the observer.
    */
   readonly within?: Duration.Input | undefined
 }
@@ -168,8 +170,8 @@ export interface ObserveOptions {
 const defaultWithin: Duration.Input = "1 second"
 
 /**
- * Observes one actor as long as the Scope lasts: knocks, waits for the actor's door, and proves that the observer has
- * read the key. The observer fails with `ActorUnreachable` when the process is no actor, may not be observed, or does
+ * Observes one actor until the Scope closes: knocks, waits for the actor's door, and proves that the observer has read
+ * the door's key. The observer fails with `ActorUnreachable` when the process is no actor, may not be observed, or does
  * not answer in time.
  *
  * @example

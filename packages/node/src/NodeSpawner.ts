@@ -1,5 +1,5 @@
 /**
- * Starts actors as processes on this host.
+ * The spawner that starts actors as processes on this host.
  *
  * @since 0.1.0
  */
@@ -34,22 +34,22 @@ export type { GuardMode } from "./internal/guard.ts"
 export type { SparesMode, StarterMode } from "./internal/modes.ts"
 
 /**
- * The options by which the processes of a tree are started.
+ * The options of a spawner for the processes of a tree.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
   /**
-   * The guard that ends an actor whose parent can no longer end it. The default guard is the best one of the platform:
-   * `warden` on Linux with `setpriv`, and `thread` elsewhere. A guard that cannot work on this platform is replaced,
-   * and the root logs a warning.
+   * The guard that ends an actor whose parent can no longer end it. The default guard is `warden` on Linux with
+   * `setpriv`, and `thread` elsewhere. A guard that cannot work on this platform is replaced, and the root logs a
+   * warning.
    */
   readonly guard?: GuardMode | undefined
   /**
    * The target for the stdout of all actors of the tree, which the option of a single start overrides. By default the
-   * stdout of actors goes to the root's stdout. An actor passes the output of its own actors on, so only the option of
-   * the root counts for the whole tree.
+   * stdout of actors goes to the root's stdout. An actor passes the output of the actors below it on, so only the
+   * option of the root counts for the whole tree.
    */
   readonly stdout?: Output | undefined
   /**
@@ -58,21 +58,23 @@ export interface Options {
    */
   readonly stderr?: Output | undefined
   /**
-   * The processes that the root keeps ready for the next starts. The default of `spares` is the variable
-   * `FURROW_SPARES` of the root's environment, else `auto`. An unknown value of `spares` is ignored, and the root logs
-   * a warning.
+   * The spare processes that the root keeps ready for the next starts of actors. The default of `spares` is the value
+   * of the variable `FURROW_SPARES` in the root's environment, or else `auto`. An unknown value of `spares` is ignored,
+   * and the root logs a warning.
    */
   readonly spares?: SparesMode | undefined
   /**
-   * The folder for the records that actors keep of their calls, and for the post-mortems of dead actors: an absolute path,
-   * or `off`. The default of `graves` is the variable `FURROW_GRAVES` of the root's environment, else `graves` in the
-   * runtime folder. A path in `graves` that is not absolute is ignored, and the root logs a warning.
+   * The folder for the records that actors keep of their calls and for the post-mortems of dead actors, as an absolute
+   * path, or `off`. The default of `graves` is the value of the variable `FURROW_GRAVES` in the root's environment, or
+   * else `graves` in the runtime folder. A path in `graves` that is not absolute is ignored, and the root logs a
+   * warning.
    */
   readonly graves?: string | undefined
   /**
-   * The times at which a large root has a small process that starts its actors. A large root that starts a process
-   * itself stops for some time at each start. The default of `starter` is the variable `FURROW_STARTER` of the root's
-   * environment, else `auto`. An unknown value of `starter` is ignored, and the root logs a warning.
+   * Says when a large root has a starter, which is a small process that starts the root's actors. The event loop of a
+   * large root that starts a process itself stops for some time at each start. The default of `starter` is the value of
+   * the variable `FURROW_STARTER` in the root's environment, or else `auto`. An unknown value of `starter` is ignored,
+   * and the root logs a warning.
    */
   readonly starter?: StarterMode | undefined
 }
@@ -125,7 +127,8 @@ const native = (
           const folder = folderOf(spec)
           const close = offer(observed, spec)
           if (residue.includes(folder)) return close
-          // A transport other than Unix sockets has no folder, so the spawner removes the folder of the doors.
+          // A transport other than Unix sockets has no folder to remove, so the spawner removes the folder of the
+          // actors' doors.
           guard.folder(folder)
           const remove = closeWithProcess(folder)
           return () => {

@@ -1,7 +1,6 @@
 /**
- * The ways in which the actors of a tree reach each other: over Unix sockets in a private folder, over TCP, or over
- * mutual TLS between several hosts. Each transport is a plan like that of any other transport, and every actor knows
- * these plans without importing a module.
+ * The ways in which the actors of a tree reach each other: over Unix sockets, over TCP, or over mutual TLS between
+ * several hosts. Each transport of Node is a plan, and every actor knows these plans without importing a module.
  *
  * @since 0.1.0
  */
@@ -23,7 +22,7 @@ import * as TlsSocket from "./internal/tlsSocket.ts"
  * The options of Unix sockets: the folder of this user's trees. The default folder of Unix sockets is
  * `$XDG_RUNTIME_DIR/furrow`, or `furrow-<uid>` among the temporary files.
  *
- * The folder of Unix sockets must belong to this user and be closed to all others; otherwise the transport fails.
+ * The folder of Unix sockets must belong to this user and be closed to all other users, or the transport fails.
  *
  * @category models
  * @since 0.1.0
@@ -33,14 +32,14 @@ export interface UnixOptions {
 }
 
 /**
- * The name that the plans of this package have in the place of a module. Every actor knows the transports of this
- * package without an import.
+ * The module name `furrow:node` in the plans of `@furrow/node`, which names no file. Every actor knows the transports
+ * of `@furrow/node` without an import.
  */
 const module = "furrow:node"
 
 /**
- * The driver of Unix sockets in the root. The tree's folder of sockets is removed when the last actor has ended, or at
- * the end of the root's process.
+ * The driver of Unix sockets in the process of the root. The tree's folder of sockets is removed when the last actor
+ * has ended, or at the end of the root's process.
  */
 const unixOfRoot = (base: string) =>
   Layer.effect(
@@ -57,7 +56,7 @@ const unixOfRoot = (base: string) =>
   )
 
 /**
- * Lets actors listen at Unix sockets of mode 0600 in a private folder of the tree: `NodeTransport.layerUnix`, or
+ * Lets actors listen at Unix sockets of mode 0600 in a private folder of their tree: `NodeTransport.layerUnix`, or
  * `NodeTransport.layerUnix({ folder: "/run/shop" })`. `NodeTransport.layerUnix` does not work on Windows.
  *
  * @example
@@ -80,29 +79,31 @@ export const layerUnix: OptionalLayer<UnixOptions, Transport> = optional(
 )
 
 /**
- * The options of a place at which actors listen over TCP or TLS.
+ * The options of the address at which actors listen over TCP or TLS.
  *
  * @category models
  * @since 0.2.0
  */
 export interface PlaceOptions {
-  /** An IPv4 or IPv6 address of this host. The default host for TCP is 127.0.0.1. */
+  /**
+   * An IPv4 or IPv6 address of this host, at which actors listen. The default host for actors over TCP is 127.0.0.1.
+   */
   readonly host?: string | undefined
   /**
-   * The first and the last port of a range, in which each listening actor takes a free port. By default an actor
-   * listens at any free port.
+   * The first and the last port of a range, in which each listening actor of the tree takes a free port. By default an
+   * actor listens at any free port.
    */
   readonly ports?: readonly [first: number, last: number] | undefined
   /**
-   * The address or host name that other actors dial. The default is `host`. The option `advertise` is required where
-   * `host` stands for every address (`0.0.0.0`, `::`).
+   * The address or host name at which other actors dial the actors of this host. The default of `advertise` is the
+   * value of `host`. The option `advertise` is required where `host` stands for every address (`0.0.0.0`, `::`).
    */
   readonly advertise?: string | undefined
 }
 
 /**
- * The options of TCP. Beyond the loopback, everybody on the network path can read and change the messages of actors:
- * the proof of membership encrypts nothing.
+ * The options of the transport over TCP. Beyond the loopback, anyone on the network path can read and change an actor's
+ * messages over TCP, because the proof of membership encrypts nothing.
  *
  * @category models
  * @since 0.2.0
@@ -116,25 +117,23 @@ export interface TcpOptions extends PlaceOptions {
 }
 
 /**
- * The options of TLS: the host and ports to listen at, and the paths of three PEM files. Every actor of the tree reads
- * the PEM files itself, so that keys are never sent.
+ * The options of TLS: the host and ports at which actors listen, and the paths of three PEM files. Every actor of the
+ * tree reads the PEM files itself, so that no key is sent.
  *
  * @category models
  * @since 0.2.0
  */
 export interface TlsOptions extends PlaceOptions {
-  /** An IPv4 or IPv6 address of this host. */
+  /** An IPv4 or IPv6 address of this host, at which actors listen over TLS. */
   readonly host: string
   /**
-   * The path of the file with the certificates of the trusted authorities. The authorities that the operating system
-   * trusts are not used for the tree's TLS.
+   * The path of the PEM file with the certificates of the trusted authorities. The authorities that the operating
+   * system trusts are not used for the tree's TLS.
    */
   readonly ca: string
-  /**
-   * The path of this host's certificate, which names the host that other actors dial as a DNS name or an IP address.
-   */
+  /** The path of this host's certificate, which contains the DNS name or IP address that other actors dial. */
   readonly cert: string
-  /** The path of the private key of this host's certificate, not encrypted. */
+  /** The path of the private key of this host's certificate, which must not be encrypted. */
   readonly key: string
 }
 
@@ -162,9 +161,9 @@ const problemOfTcp = (options: TcpOptions & Place): string | undefined =>
     (Address.isLoopbackHost(options.host) || options.insecure === "I know" ? undefined : insecure(options.host))
 
 /**
- * Tcp: `NodeTransport.layerTcp` listens on 127.0.0.1, at a free port of each actor, and
- * `NodeTransport.layerTcp({ host: "::1" })` elsewhere. Any user of the host can dial a TCP port; the proof of
- * membership refuses diallers that do not belong to the tree.
+ * Tcp: `NodeTransport.layerTcp` lets each actor listen on 127.0.0.1 at a free port, and
+ * `NodeTransport.layerTcp({ host: "::1" })` at another address. Any user of the host can dial an actor's TCP port, but
+ * the proof of membership refuses strangers.
  *
  * Beyond the loopback `NodeTransport.layerTcp` fails with `RuntimeLayerError`, unless the option `insecure` is
  * `"I know"`, because messages are not encrypted.
@@ -187,12 +186,12 @@ export const layerTcp: OptionalLayer<TcpOptions, Transport> = optional(
 )
 
 /**
- * TCP under mutual TLS 1.3, for trees on several hosts. Both ends of a TLS connection show a certificate of an
- * authority in `ca`, and the dialler checks that the certificate names the dialled host. Over the encrypted channel
- * each actor also proves its membership of the tree, and the proof is valid only for that channel.
+ * TCP under mutual TLS 1.3, for trees on several hosts. Both ends of a TLS connection between actors show a certificate
+ * of an authority in `ca`, and the dialled host must be named in the listener's. Over the encrypted TLS channel each
+ * actor also proves its membership of the tree, and the proof is valid only for this channel.
  *
- * `NodeTransport.layerTls` fails with `RuntimeLayerError` where a PEM file cannot be read, key and certificate do not
- * match, or the host or ports are invalid.
+ * `NodeTransport.layerTls` fails with `RuntimeLayerError` where a PEM file cannot be read, where key and certificate do
+ * not match, or where host or ports are invalid.
  *
  * @example
  * ```ts
@@ -207,7 +206,7 @@ export const layerTcp: OptionalLayer<TcpOptions, Transport> = optional(
 export const layerTls = (options: TlsOptions): Layer.Layer<Transport> =>
   Layer.sync(Transport, () => {
     const { ca, cert, key, ...place } = options
-    // The root resolves the paths of PEM files, because actors may have another working directory.
+    // The root resolves the paths of the PEM files, because actors may have another working directory.
     const files = { ca: Path.resolve(ca), cert: Path.resolve(cert), key: Path.resolve(key) }
     const check = () => {
       try {
@@ -221,7 +220,8 @@ export const layerTls = (options: TlsOptions): Layer.Layer<Transport> =>
   })
 
 /**
- * The default transport of this platform, which is Unix sockets, or TCP on Windows.
+ * The default transport of this platform, which is a Unix socket for each actor. On Windows the default transport is
+ * TCP.
  *
  * @example
  * ```ts
@@ -234,8 +234,8 @@ export const layerTls = (options: TlsOptions): Layer.Layer<Transport> =>
 export const layerDefault: Layer.Layer<Transport> = Drivers.hasUnixSockets ? layerUnix : layerTcp
 
 /**
- * Makes a transport of this package in an actor, from the data that its parent sent. Returns `undefined` for the data
- * of a transport of another package.
+ * Makes a transport of `@furrow/node` in an actor, from the data that the actor's parent sent. Returns `undefined` for
+ * the data of a transport from another package.
  *
  * @example
  * ```ts

@@ -1,12 +1,12 @@
 /**
  * A program is any executable that an actor or the root runs as a process of its own: a database, a compiler, a shell
  * script. A program lives in a Scope, in a process group of its own under the guard of the tree. A supervisor can start
- * a program again.
+ * a program again when it ends.
  *
  * A program's output is read to the end, with or without readers, so that a slow reader does not stop the program. No
- * process of a program's group outlives the program. A program does not outlive the process that started it, not even
- * after `kill -9` of the root. A process that leaves the program's group, as daemons do, can outlive the program, so
- * run programs in the foreground.
+ * process of a program's process group outlives the program. A program does not outlive the process that started it,
+ * not even when the root is ended by SIGKILL. A process that leaves the program's process group, as daemons do, can
+ * outlive the program, so run programs in the foreground.
  *
  * @since 0.1.0
  */
@@ -41,9 +41,9 @@ const exitText = (exit: ProgramExit): string =>
   exit._tag === "Exited" ? `it exited with code ${exit.code}` : `it was killed by ${exit.signal}`
 
 /**
- * The error of a program that could not be started, that ended before it was ready, or that took longer than its bound.
- * In `ProgramFailed`, `exit` is the end of a program that ended by itself, and `lines` holds its last lines of both
- * streams.
+ * The error of a program that could not be started, that ended before it was ready, or that was not ready within its
+ * bound. In `ProgramFailed`, `exit` is the end of a program that ended by itself, and `lines` holds the program's last
+ * lines of output.
  *
  * @example
  * ```ts
@@ -74,7 +74,7 @@ export class ProgramFailed extends Data.TaggedError("ProgramFailed")<{
 }
 
 /**
- * A snapshot of a program: its state, and how much output it has written so far.
+ * A snapshot of a program: its state, and the amount of output that it has written so far.
  *
  * @category models
  * @since 0.1.0
@@ -87,9 +87,8 @@ export interface ProgramSnapshot {
 }
 
 /**
- * A program that runs, or has ended. Closing a program's Scope sends the `killSignal` of its command (SIGTERM), and
- * SIGKILL after `forceKillAfter` (`Timeouts.finalizers`). Both signals that end a program go to its whole process
- * group.
+ * A program that runs or has ended. Closing a program's Scope sends the `killSignal` of its command (SIGTERM), and
+ * SIGKILL after `forceKillAfter` (`Timeouts.finalizers`). The signals that end a program go to its whole process group.
  *
  * @category models
  * @since 0.1.0
@@ -97,42 +96,41 @@ export interface ProgramSnapshot {
 export interface Program {
   readonly name: string
   readonly pid: number
-  /** Waits for the end of the program's process, and of all processes that are left in the program's group. */
+  /** Waits for the end of the program's process, and of all processes that are left in the program's process group. */
   readonly exit: Effect.Effect<ProgramExit>
   /**
-   * The end of a program as an `ActorExit`: code 0 is `Returned`, another code is `Failed`, a signal is `Lost`, and a
-   * stop by its owner is `Cancelled`.
+   * The end of a program as an `ActorExit`, which depends on the program's exit code and signal. The exit is `Returned`
+   * for a program's exit code 0, `Failed` for other codes, `Lost` for a signal, or `Cancelled` by the program's owner.
    */
   readonly wait: Effect.Effect<ActorExit>
   /**
-   * The lines of both streams of a program: the last 64, and then all further lines. A reader may be up to 256 lines
-   * behind the program. A reader that is further behind misses the program's oldest lines, and sees the gap in their
-   * numbers. A line of more than 16384 characters of a program's output is split into several.
+   * The lines of a program's stdout and stderr: the last 64 lines, and then all further lines. A reader of a program's
+   * output may be up to 256 lines behind the program. A reader that is over 256 lines behind a program misses the
+   * oldest lines, and sees the gap in the numbers of the lines. A line of more than 16384 characters of a program's
+   * output is split into several lines.
    */
   readonly output: Stream.Stream<Line>
   /**
-   * Waits for the first line of the program that matches, among all lines from now on; no line is missed. Without a
-   * matching line the wait for the line never ends.
+   * Waits for the first further line of the program that matches the pattern, and misses no line. The wait for a
+   * program's line never ends without a matching line.
    */
   readonly line: (pattern: RegExp | string) => Effect.Effect<Line>
-  /** The last 20 lines of both streams of a program. */
+  /** The last 20 lines of a program's stdout and stderr. */
   readonly lastLines: Effect.Effect<ReadonlyArray<string>>
-  /**
-   * The stdin of a program whose command has the option `stdin: "pipe"`. By default a program has an empty stdin.
-   */
+  /** The stdin of a program whose command has the option `stdin: "pipe"`. By default a program's stdin is empty. */
   readonly stdin: Sink.Sink<void, Uint8Array, never, PlatformError>
   /**
-   * Sends a signal, such as SIGHUP, to the program's process and not to its group. A program that has ended gets no
-   * signal.
+   * Sends a signal, such as SIGHUP, to the program's process, but not to its process group. A program that has ended
+   * gets no signal.
    */
   readonly signal: (signal: ChildProcess.Signal) => Effect.Effect<void>
   readonly statistics: Effect.Effect<ProgramSnapshot>
 }
 
 /**
- * A function that says when a program is ready, by an Effect that completes at that moment. `Program.line`,
- * `Program.port` and `Program.socket` return a function that waits for readiness, and a program may use its own. An
- * error of the Effect that waits for readiness fails the start.
+ * A function that says when a program is ready, by an Effect that completes when the program is ready. `Program.line`,
+ * `Program.port` and `Program.socket` return a function that waits for a program's readiness, and you may write your
+ * own. An error of the Effect that waits for a program's readiness fails the start of the program.
  *
  * @category models
  * @since 0.1.0
@@ -140,29 +138,29 @@ export interface Program {
 export type Ready<E = never, R = never> = (program: Program) => Effect.Effect<unknown, E, R>
 
 /**
- * The options of a program in addition to its command.
+ * The options of a program beside its command.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ProgramOptions<E = never, R = never> {
-  /** Says when the program is ready. By default a program is ready as soon as it runs. */
+  /** A function that waits until the program is ready. By default a program is ready as soon as its process runs. */
   readonly ready?: Ready<E, R> | undefined
   /**
-   * The time that a program has to become ready. By default a program has `Timeouts.spawn`, which is 30 seconds, to
-   * become ready.
+   * The time within which a program has to become ready. By default a program has to become ready within
+   * `Timeouts.spawn`, which is 30 seconds.
    */
   readonly within?: Duration.Input | undefined
   /**
-   * Writes the program's lines to the log, with the program's name as the annotation `program`: stdout as Info, stderr
-   * as Warning. By default the lines are written to the log.
+   * Writes the program's output to the log, with the program's name as the annotation `program`: lines of stdout as
+   * Info, lines of stderr as Warning. By default the lines of a program's output are written to the log.
    */
   readonly log?: boolean | undefined
 }
 
 /**
- * Makes a program ready at the first line of either stream that matches. The wait for a matching line misses no line,
- * however fast lines come.
+ * Makes a program ready at the first line of its stdout or stderr that matches the pattern. The wait for a program's
+ * matching line misses no line, however fast lines come.
  *
  * @example
  * ```ts
@@ -177,8 +175,9 @@ export interface ProgramOptions<E = never, R = never> {
 export const line = (pattern: RegExp | string): Ready => (program) => program.line(pattern)
 
 /**
- * Makes a program ready when a TCP port accepts a connection, which is tried every 50 ms. The default host is
- * `127.0.0.1`. A listener that was at the port before the program makes the program ready as well.
+ * Makes a program ready when a TCP port accepts a connection; the connection is tried every 50 ms. The default host of
+ * the port that makes a program ready is `127.0.0.1`. A process that listened at the port before the program started
+ * makes the program ready as well.
  *
  * @example
  * ```ts
@@ -192,7 +191,7 @@ export const line = (pattern: RegExp | string): Ready => (program) => program.li
 export const port = (port: number, host = "127.0.0.1"): Ready => () => Probe.accepts({ port, host })
 
 /**
- * Makes a program ready when a Unix socket accepts a connection, which is tried every 50 ms.
+ * Makes a program ready when a Unix socket accepts a connection; the connection is tried every 50 ms.
  *
  * @example
  * ```ts
@@ -241,7 +240,7 @@ const programOf = (name: string, self: ActorId, running: Running): Program => ({
 
 interface Started {
   readonly running: Running
-  /** Lets a program begin whose process waits until the guard knows it. */
+  /** Lets a program begin, whose process waits until the guard of the tree knows the program. */
   readonly open: Effect.Effect<void>
 }
 
@@ -269,7 +268,8 @@ const started = (
     )
     const [handle, child] = yield* seen(spawned).pipe(
       Effect.mapError(({ message }) => failed(message)),
-      // Node throws some errors of the kernel instead of emitting them, as for a command line that is too long.
+      // Node throws some errors of the kernel at a program's start instead of emitting them, for example for a command
+      // line that is too long.
       Effect.catchDefect((error) => Effect.fail(failed(error instanceof Error ? error.message : String(error)))),
       Effect.onError(() => Scope.close(scope, Exit.void))
     )
@@ -278,8 +278,8 @@ const started = (
     const running = new Running(settings, handle, scope, yield* makeHub, guard ?? unguarded, child)
     yield* running.begin
     const { gate } = launch
-    // A program may be killed before its process could begin. The exit of the program reports a kill before its begin,
-    // so that a failure to let the process begin is ignored.
+    // A program may be killed while its process waits for the permission to begin. The exit of the program reports that
+    // the program was killed before it began, so the failed write to the program is ignored.
     const open = gate === undefined
       ? Effect.void
       : Effect.ignore(Stream.run(Stream.make(new TextEncoder().encode("\n")), handle.getInputFd(gate)))
@@ -310,13 +310,13 @@ const awaitReady = <E, R>(
   })
 
 /**
- * Starts a program that lives as long as the Scope, and returns when the program is ready. The command of a program is
- * Effect's own, from `effect/process/ChildProcess`. The `ChildProcessSpawner` that starts a program is that of the
- * platform (`NodeServices.layer`).
+ * Starts a program that lives until the Scope closes, and returns when the program is ready. The command of a program
+ * is a value of Effect's module `effect/process/ChildProcess`. The `ChildProcessSpawner` that starts a program comes
+ * from the platform (`NodeServices.layer`).
  *
- * The start fails with `ProgramFailed` where the program cannot be started, exits before it is ready, or is not ready
- * in time. When the start of a program fails, also with an error of `ready`, no process of the program is left. A
- * command of a program that redirects its output, or that is not detached, is refused.
+ * The start of a program fails with `ProgramFailed` where the program cannot be started, exits before it is ready, or
+ * is not ready in time. When the start of a program fails, even by an error of `ready`, no process of the program is
+ * left. The start of a program refuses a command that redirects its output, or that is not detached.
  *
  * @example
  * ```ts
@@ -347,7 +347,7 @@ export const make = <E = never, R = never>(
   )
 
 /**
- * A program as a Service: its key in the context, whose value is the `Program`.
+ * A program as a Service: a class that is the program's key in the context, with a `Program` as its value.
  *
  * @category models
  * @since 0.1.0
@@ -356,13 +356,16 @@ export interface ProgramClass<in out Self, Name extends string, E, R> extends Co
   new(_: never): Context.ServiceClass.Shape<Name, Program>
   readonly key: Name
   /**
-   * Runs the program as long as the Layer lives. Reports the program's end to the supervisor, the actor or the
-   * `Actor.launch` that holds the Layer.
+   * A Layer that runs the program while the Layer lives. The Layer of a program reports the program's end to the
+   * supervisor, the actor or the `Actor.launch` that holds the Layer.
    */
   readonly layer: Layer.Layer<Self, ProgramFailed | E, ActorRuntime | ChildProcessSpawner | Exclude<R, Scope.Scope>>
 }
 
-/** Reports the end of the program to the supervisor or the actor above, while the program's Layer still lives. */
+/**
+ * Reports the end of the program to the supervisor or the actor that holds the program's Layer, while the Layer still
+ * lives.
+ */
 const watch = (program: Program) =>
   Effect.gen(function*() {
     const escalate = yield* Escalation
@@ -375,11 +378,11 @@ const watch = (program: Program) =>
   })
 
 /**
- * Declares a program as a Service, whose `layer` starts it and ends it. `Supervisor.of(Redis.layer, { name: "redis" })`
- * makes the program a child of a supervisor, which starts it again when it ends. An exit code of a program other than 0
- * counts as `Failed`, a signal as `Lost`, and code 0 as `Returned`. The option `stopWithin` of a supervised program
- * bounds the program's stop, where its command has no `forceKillAfter`. A `forceKillAfter` that is longer than the
- * supervisor's bound may let two processes of the program run at once.
+ * Declares a program as a Service, whose `layer` starts and ends the program.
+ * `Supervisor.of(Redis.layer, { name: "redis" })` makes the program a child of a supervisor, which starts it again when
+ * it ends. An exit code of a program other than 0 counts as `Failed`, a signal as `Lost`, and code 0 as `Returned`. The
+ * option `stopWithin` of a supervisor's child bounds the stop of a program whose command has no `forceKillAfter`. A
+ * `forceKillAfter` that is longer than the supervisor's bound may let two processes of the program run at once.
  *
  * @example
  * ```ts

@@ -8,19 +8,18 @@ import * as Fs from "node:fs"
 import type * as Net from "node:net"
 
 /**
- * The way in which a socket is read: directly into the place of a large payload, where there is one, and else through
- * one buffer that all sockets share. Without the shared buffer Node allocates 64 KiB for every chunk that arrives,
- * however small.
+ * The way to read a socket: directly into the memory of a large payload, or else through one buffer that all sockets
+ * share. Without the shared buffer Node allocates 64 KiB for every chunk that arrives at a socket, however small.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Reader {
-  /** The reader of a socket as the option `onread`, with which the socket must be made. */
+  /** The option `onread` of Node, with which the reader's socket must be made. */
   readonly onread: Net.OnReadOpts
   /**
-   * Passes on the bytes that were already read from a socket. A socket is not read further before the call of
-   * `subscribe`, so resume the socket afterwards.
+   * Passes on the bytes that were read from a socket before the call of `subscribe`. A socket is not read further until
+   * the call of `subscribe`, so resume the socket afterwards.
    */
   readonly subscribe: (handlers: Pick<ConnectionHandlers, "data" | "direct">) => void
 }
@@ -30,9 +29,9 @@ const bufferBytes = 128 * 1024
 let shared: Uint8Array | undefined
 
 /**
- * Returns the buffer into which a socket is read. All sockets share one buffer where the kernel fills the buffer in the
- * same step that passes the bytes on. On Windows each socket has its own buffer, because the kernel may write to the
- * buffer at any time between two reads.
+ * Returns the buffer into which a socket is read. All sockets share one buffer on systems where the kernel fills the
+ * buffer in the step that passes the bytes on. On Windows each socket has a buffer of its own, because the kernel may
+ * write to the buffer at any time between two reads.
  */
 const makeBuffer = (): Uint8Array =>
   process.platform === "win32" ? new Uint8Array(bufferBytes / 2) : shared ??= new Uint8Array(bufferBytes)
@@ -80,7 +79,7 @@ export const makeReader = (): Reader => {
 /** Returns the bytes of a Buffer as a plain Uint8Array, because payloads of the user must not contain a Buffer. */
 const plain = (chunk: Buffer) => new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
 
-/** Codes of the errors of a write to a peer that has closed the connection. */
+/** Error codes of a write to a peer that has closed the connection. */
 const peerHasClosed: ReadonlySet<string | undefined> = new Set(["EPIPE", "ECONNRESET"])
 
 interface Destroyable {
@@ -90,7 +89,7 @@ interface Destroyable {
 
 /**
  * Reads the last words of a peer that has closed the connection, before a write fails. A failed write destroys the
- * socket, and bytes that the kernel still holds for this process would be lost.
+ * socket, and the bytes that the kernel still holds for this process would be lost with the socket.
  */
 const readLastWords = (socket: Net.Socket, read: (bytes: Uint8Array) => void): void => {
   const inner = socket as unknown as Destroyable
@@ -117,7 +116,7 @@ const readRest = (fd: number, read: (bytes: Uint8Array) => void): void => {
 }
 
 /**
- * Makes a connection from a socket, and from the reader that the socket was made with. An error of the socket ends the
+ * Makes a connection from a socket, and from the reader with which the socket was made. An error of the socket ends the
  * connection, and no function of the connection throws.
  *
  * A socket is read only after the call of `start` of its connection. An accepted socket must be paused until the call
@@ -146,9 +145,9 @@ export const make = (socket: Net.Socket, reader?: Reader): Connection => {
   socket.on("error", (error) => {
     reason = error.message
   })
-  // Under TLS the kernel holds encrypted bytes, which only the TLS socket can read.
+  // The kernel holds encrypted bytes of a TLS connection, which only the TLS socket can read.
   if (!("encrypted" in socket)) readLastWords(socket, (bytes) => ended || handlers?.data(bytes))
-  // The events `end` and `close` of a socket have a listener from the beginning, because the dialler may be gone before
+  // The events `end` and `close` of a socket have a listener from the beginning, because the dialler may close before
   // its bytes are read.
   socket.on("end", end)
   socket.on("close", end)
@@ -157,7 +156,7 @@ export const make = (socket: Net.Socket, reader?: Reader): Connection => {
       handlers = given
       if (reader !== undefined) reader.subscribe(given)
       else socket.on("data", (chunk: Buffer) => given.data(plain(chunk)))
-      // An accepted socket was paused until it had a reader, so it is resumed.
+      // An accepted socket was paused until its connection had a reader, so the socket is resumed.
       socket.resume()
       socket.on("drain", () => given.drain())
       if (ended) setImmediate(() => given.end(reason))
@@ -171,7 +170,7 @@ export const make = (socket: Net.Socket, reader?: Reader): Connection => {
       socket.uncork()
       return room
     },
-    // A socket that was destroyed in the middle of a write has bytes that have not left.
+    // A socket that was destroyed in the middle of a write has bytes that were not sent.
     hasLeft: () => !socket.destroyed && socket.writableLength === 0,
     end: () => {
       if (!socket.destroyed) socket.end()

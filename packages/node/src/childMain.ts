@@ -1,8 +1,8 @@
 /**
  * The first lines of every actor's process must run before any module is imported.
  *
- * The process of an actor turns on the compile cache first, so that the cache covers the runtime itself. The runtime of
- * the actor is then imported dynamically, from the bundle where the bundle may be used.
+ * The process of an actor turns on the compile cache in its first line, so that the cache covers the runtime itself. An
+ * actor's process then imports the runtime dynamically, from the runtime bundle where the bundle may be used.
  *
  * @since 0.1.0
  */
@@ -18,12 +18,12 @@ if (bundle === undefined) {
   installOneEffect(undefined)
   await runChild()
 } else {
-  // The hooks of the module loader are installed before any import, so that imports of the user's module get the
-  // modules of the bundle.
+  // An actor's process installs the hooks of the module loader before any import, so that the user's module gets the
+  // modules of the runtime bundle.
   installOneEffect(bundle)
   const { runChild } = await import(bundle.entry) as { readonly runChild: typeof RunChild }
-  // Source maps are turned on after the runtime bundle was loaded, because the bundle has no source map. If source maps
-  // were on earlier, Node would search the whole bundle for a source map.
+  // An actor's process turns on source maps after it has loaded the runtime bundle, which has no source map. With
+  // source maps turned on earlier, Node would search the whole runtime bundle for a source map.
   process.setSourceMapsEnabled(true)
   await runChild()
 }

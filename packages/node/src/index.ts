@@ -1,5 +1,5 @@
 /**
- * The public API: actors as processes of Node.
+ * The public API of `@furrow/node`: actors as processes of Node.
  *
  * @since 0.1.0
  */

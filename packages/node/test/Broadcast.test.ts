@@ -30,7 +30,7 @@ const asked = (voters: ReadonlyArray<Voter>, file: string, millis: (i: number) =
 
 describe("One call to many actors", () => {
   it.live(
-    "G198: one call to many actors has all replies in the order of the actors, or the first failure, after which the other calls are interrupted",
+    "G198: one call to many actors returns all replies in the order of the actors, or fails with the first failure and interrupts other calls",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
@@ -49,7 +49,7 @@ describe("One call to many actors", () => {
   )
 
   it.live(
-    "G198: one call to many actors has one typed failure for each actor that fails, and the replies of the others as they complete",
+    "G198: one call to many actors returns a typed failure for each actor that fails, and the replies of the other actors as they complete",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
@@ -71,7 +71,7 @@ describe("One call to many actors", () => {
   )
 
   it.live(
-    "G198: one call to many actors takes a quorum of replies, and interrupts the other calls, whose finalizers run before it returns",
+    "G198: one call to many actors returns with a quorum of replies, after it has interrupted the other calls and their finalizers have run",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence

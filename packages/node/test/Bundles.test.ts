@@ -107,7 +107,7 @@ const within = { within: "60 seconds" } as const
 const titleOf = ({ bundler, format, names, packages, shape }: Form) =>
   [bundler, format, shape, `effect and @furrow ${packages}`, ...names === undefined ? [] : [names]].join(", ")
 
-describe.each(forms.map((form) => [titleOf(form), form] as const))("A bundle (%s)", (_title, form) => {
+describe.each(forms.map((form) => [titleOf(form), form] as const))("A bundled program (%s)", (_title, form) => {
   let folder: string
   let program: string
   beforeAll(async () => {
@@ -125,7 +125,7 @@ describe.each(forms.map((form) => [titleOf(form), form] as const))("A bundle (%s
   const tried = form.packages === "inside" ? mains : [mains[form.bundler === "esbuild" ? 0 : 1]]
 
   it.live.each(tried)(
-    "G125: a bundle finds functions, Services and plans without exports, and runs main once (%s, guard %s)",
+    "G125: a bundled program finds functions, Services and plans without exports, and runs its main program once (%s, guard %s)",
     ([how, guard]) =>
       Effect.scoped(Effect.gen(function*() {
         const run = yield* Program.start(program, { args: [how, ...args], env: { GUARD: guard } })
@@ -150,10 +150,10 @@ const files = Object.fromEntries(
 const commands = Array.from(page.matchAll(/^npx esbuild (\S+) ((?:.*\\\n)*.*)$/gm), ([command]) => command)
 
 describe("The page docs/bundling.md", () => {
-  it("the page docs/bundling.md has commands of esbuild", () => assert.strictEqual(commands.length, 3))
+  it("the page docs/bundling.md shows commands of esbuild", () => assert.strictEqual(commands.length, 3))
 
   it.live.each(commands)(
-    "a bundler builds a program that runs, by the command: %s",
+    "a program that a command of docs/bundling.md has bundled runs: %s",
     (command) =>
       Effect.scoped(Effect.gen(function*() {
         const folder = yield* Folder.make(files)
@@ -181,9 +181,9 @@ const ran = (entry: string, form: Form, args: ReadonlyArray<string>, more?: Esbu
     return { code, stdout: program.stdout(), stderr: program.stderr(), file }
   })
 
-describe("A bundle with a top-level await", () => {
+describe("A bundled program with a top-level await", () => {
   it.live(
-    "G125: an actor of a bundle with a top-level await waits for its whole file, and serves endpoints made below the await",
+    "G125: an actor of a bundled program with a top-level await waits for its whole file, and serves endpoints made below the await",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { code, stdout, stderr } = yield* ran("awaiting", oneFile, [])
@@ -194,7 +194,7 @@ describe("A bundle with a top-level await", () => {
   )
 })
 
-describe("The compile cache of a bundle's actor", () => {
+describe("The compile cache of a bundled program's actor", () => {
   const silent = ["env", "-u", "NODE_COMPILE_CACHE", "-u", "NODE_DISABLE_COMPILE_CACHE"]
   const own = Path.join(Os.tmpdir(), "furrow-cache-of-a-program")
   afterAll(() => Fs.rmSync(own, { recursive: true, force: true }))
@@ -206,7 +206,7 @@ describe("The compile cache of a bundle's actor", () => {
       ["is off where the program turns it off", ["NODE_DISABLE_COMPILE_CACHE=1"], { used: false, asked: null }]
     ] as const
   )(
-    "the compile cache of an actor %s, and the runtime leaves no variable of its own to processes that the actor starts",
+    "the compile cache of a bundled program's actor %s, and processes of the actor inherit no variable of the runtime",
     ([, words, cache]) =>
       Effect.scoped(Effect.gen(function*() {
         const folder = yield* Folder.make()
@@ -219,9 +219,9 @@ describe("The compile cache of a bundle's actor", () => {
   )
 })
 
-describe("A bundle that cannot hold actors", () => {
+describe("A bundled program that cannot have actors", () => {
   it.live(
-    "G126: a bundle that cannot hold actors starts no process that would run its main program again, and its error shows the line to write",
+    "G126: a bundled program whose main would run again in its actors starts no process, and its error shows the line to write",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { code, stdout } = yield* ran("program", oneFile, ["unguarded"])
@@ -237,7 +237,7 @@ describe("A bundle that cannot hold actors", () => {
   )
 
   it.live(
-    "G126: a bundle that cannot hold actors fails in its actor where another file imports it, and the error shows the line to write",
+    "G126: a bundled file that another file imports and that cannot have actors fails in its actor, and the error shows the line to write",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const folder = yield* Folder.make({ "launcher.mjs": `await import("./program.mjs")` })
@@ -254,7 +254,7 @@ describe("A bundle that cannot hold actors", () => {
   )
 
   it.live(
-    "G126: a CommonJS bundle of esbuild fails with the error that it has no URL, and the flags that set one",
+    "G126: a CommonJS bundle of esbuild fails with the error that the bundle has no URL, and with the flags that set a URL",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const form = { ...oneFile, format: "cjs" } as const
@@ -274,9 +274,9 @@ describe("A bundle that cannot hold actors", () => {
   )
 })
 
-describe("A bundle that contains only effect", () => {
+describe("A bundle that contains only Effect", () => {
   it.live(
-    "G126: a bundle that contains effect but not Furrow fails with the error that there are two copies, and the path of Furrow's copy",
+    "G126: a bundle that contains Effect but not Furrow fails with the error that there are two copies of Effect, and Furrow's path",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const more: Esbuild.BuildOptions = { packages: "bundle", external: ["@furrow/*", native] }
@@ -291,9 +291,9 @@ describe("A bundle that contains only effect", () => {
   )
 })
 
-describe("Two endpoints of one name in one bundle", () => {
+describe("Two endpoints with the same name in one bundle", () => {
   it.live(
-    "G127: two endpoints of one name in one bundle are refused, and the error names the places of both",
+    "G127: two endpoints with the same name in one bundle are refused, and the error names the places of both endpoints",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { file, stdout } = yield* ran("namesakes", oneFile, [])
@@ -308,7 +308,7 @@ describe("Two endpoints of one name in one bundle", () => {
   )
 
   it.live(
-    "G127: two endpoints of one name in one bundle are told apart by a fragment that the program adds to the URL of each",
+    "G127: two endpoints with the same name in one bundle are distinguished by a fragment that the program adds to the URL of each",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { stdout } = yield* ran("namesakes", oneFile, ["marked"])

@@ -10,8 +10,8 @@ import { boom, relay, strange, twofold } from "./fixtures/failing.ts"
 import { who, whoBelow } from "./fixtures/identity.ts"
 import { fixture, lineOf, withActors } from "./support.ts"
 
-describe("A call in another process", () => {
-  it.live("a call in another process is answered by that process, whose actor has ended when the answer arrives", () =>
+describe("A call to an actor in another process", () => {
+  it.live("a call to an actor in another process is answered by that process, which has ended when the answer arrives", () =>
     withActors(Effect.gen(function*() {
       const answer = yield* Actor.runInActor(who())
       assert.deepStrictEqual(answer, {
@@ -25,7 +25,7 @@ describe("A call in another process", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     })))
 
-  it.live("a call in another process carries dates, bytes, bigints and maps unchanged", () =>
+  it.live("a call to an actor in another process carries dates, bytes, bigints and maps unchanged", () =>
     withActors(Effect.gen(function*() {
       const payload = {
         text: "žluťoučký 🐎",
@@ -37,7 +37,7 @@ describe("A call in another process", () => {
       assert.deepStrictEqual(yield* Actor.runInActor(echo(payload)), payload)
     })))
 
-  it.live("G23: a call in another process fails with a typed error as an instance of its class, which can be caught by its tag", () =>
+  it.live("G23: a call to an actor in another process fails with a typed error as an instance of its class, caught by its tag", () =>
     withActors(Effect.gen(function*() {
       const hint = yield* Actor.runInActor(isPrime({ n: 1 })).pipe(
         Effect.catchTag("TooSmall", (error) => {
@@ -48,7 +48,7 @@ describe("A call in another process", () => {
       assert.strictEqual(hint, "1 is below 2")
     })))
 
-  it.live("a call in another process fails for an invalid payload before it is sent, and for an invalid answer in the other process", () =>
+  it.live("a call to an actor in another process fails in the caller for an invalid payload, and in the actor for an invalid answer", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const portal = yield* Actor.start("checked", { expose: [isPrime, liar] })
       const before = (yield* portal.statistics).channel.sent.frames
@@ -70,8 +70,8 @@ describe("A call in another process", () => {
     })))
 })
 
-describe("A defect in another process", () => {
-  it.live("G24: a defect in another process arrives boxed, with the line at which it happened and its chain of causes", () =>
+describe("A defect of an actor in another process", () => {
+  it.live("G24: a defect of an actor in another process arrives boxed, with the line at which it happened and its chain of causes", () =>
     withActors(Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(boom()))
       assert.instanceOf(error, ActorError.RemoteActorError)
@@ -87,7 +87,7 @@ describe("A defect in another process", () => {
       assert.deepStrictEqual([range.name, range.message], ["RangeError", "out of range"])
     })))
 
-  it.live("a defect in another process keeps its origin when another actor passes it on, and names that actor", () =>
+  it.live("a defect of an actor keeps its origin when another actor passes it on, and names the actor that passed it on", () =>
     withActors(Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(relay()))
       assert.instanceOf(error, ActorError.RemoteActorError)
@@ -97,7 +97,7 @@ describe("A defect in another process", () => {
       assert.match(error.message, /^Broken in boom@\d+ \(passed on by relay@\d+\): it broke$/)
     })))
 
-  it.live("a defect in another process that cannot be serialised arrives as text, and harms no other call", () =>
+  it.live("a defect of an actor that cannot be serialised arrives as text, and harms no other call", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const portal = yield* Actor.start("strange", { expose: [strange, isPrime] })
       for (const kind of ["circular", "function", "throwing", "circular cause", "bigint"]) {
@@ -108,7 +108,7 @@ describe("A defect in another process", () => {
       assert.strictEqual(yield* portal.run(isPrime({ n: 7 })), true)
     }))))
 
-  it.live("a defect in another process beside a typed error is attached to the error, which stays typed", () =>
+  it.live("a defect of an actor beside a typed error is attached to the error, which stays typed", () =>
     withActors(Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.runInActor(twofold()))
       assert.isTrue(Exit.isFailure(exit))
@@ -122,14 +122,14 @@ describe("A defect in another process", () => {
     })))
 })
 
-describe("A stream from another process", () => {
-  it.live("a stream from another process returns every item in order, and ends the actor that was started for the stream", () =>
+describe("A stream from an actor in another process", () => {
+  it.live("a stream from an actor in another process returns every item in order, and ends the actor that was started for the stream", () =>
     withActors(Effect.gen(function*() {
       const items = yield* Stream.runCollect(Actor.streamInActor(count({ to: 5000 })))
       assert.deepStrictEqual(items, Array.from({ length: 5000 }, (_, i) => i + 1))
     })))
 
-  it.live("a stream from another process returns the items that were sent before its error, and then fails with the typed error", () =>
+  it.live("a stream from an actor in another process returns the items that were sent before its error, and then fails with the typed error", () =>
     withActors(Effect.gen(function*() {
       const seen: Array<number> = []
       const error = yield* Actor.streamInActor(countUntil({ at: 300 })).pipe(

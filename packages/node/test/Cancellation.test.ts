@@ -19,8 +19,8 @@ const lines = Folder.lines
 const runs = (file: string, label: string) =>
   Eventually.holds(`${label} runs`, () => lines(file).includes(`${label} runs`))
 
-describe("Interrupting a call", () => {
-  it.live("G11: interrupting a call waits for the finalizer in the other process, which can read who cancelled it and why", () =>
+describe("The interruption of a call", () => {
+  it.live("G11: interrupting a call waits for the finalizer in the callee's process, which can read the author and the reason of the cancel", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Actor.nursery(Effect.gen(function*() {
@@ -35,7 +35,7 @@ describe("Interrupting a call", () => {
       }))
     })))
 
-  it.live("interrupting a call for which an actor was started waits for the finalizer and for the end of the process", () =>
+  it.live("interrupting a call in an actor of its own waits for the call's finalizer and for the end of the actor's process", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const call = yield* Effect.forkChild(Actor.runInActor(hold({ file, label: "own", millis: 300 })))
@@ -46,7 +46,7 @@ describe("Interrupting a call", () => {
       assert.isFalse(Processes.isAlive(actor!.pid))
     })))
 
-  it.live("interrupting a call reaches an actor two hops away with the name of the first caller, and the finalizers run in order", () =>
+  it.live("interrupting a call through two actors reaches the last actor with the name of the first caller, and the finalizers run in order", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const call = yield* Effect.forkChild(Actor.runInActor(delegate({ file, label: "outer", millis: 200 })))
@@ -77,7 +77,7 @@ describe("Interrupting a call", () => {
       assert.isTrue(Cause.isTimeoutError(error))
     })))
 
-  it.live("interrupting a call tells every actor below how much time it has for its finalizers", () =>
+  it.live("the deadline of a call tells every actor of the call how much time its finalizers have", () =>
     withActors(Effect.gen(function*() {
       assert.strictEqual(yield* Actor.runInActor(remaining()), null)
       const left = yield* Actor.timeout("20 seconds")(Actor.runInActor(remainingInside()))
@@ -85,7 +85,7 @@ describe("Interrupting a call", () => {
       assert.isAtLeast(left!, 1_000)
     })))
 
-  it.live("interrupting a call of a stream, or leaving it early, waits for the producer's finalizer", () =>
+  it.live("interrupting or leaving a stream of an actor waits for the finalizer of the stream's producer", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Actor.nursery(Effect.gen(function*() {
@@ -108,7 +108,7 @@ describe("Interrupting a call", () => {
     })))
 })
 
-describe("Cancelling an actor", () => {
+describe("The cancel of an actor", () => {
   it.live("cancelling an actor interrupts all its work with the reason of the cancel, closes its resources, and fails its callers", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
@@ -136,7 +136,7 @@ describe("Cancelling an actor", () => {
       }))
     })))
 
-  it.live("an actor that is cancelled at the end of its nursery is told that the nursery is done", () =>
+  it.live("an actor that is cancelled at the end of its nursery learns that the nursery is done", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Actor.nursery(Effect.gen(function*() {
@@ -147,7 +147,7 @@ describe("Cancelling an actor", () => {
       assert.deepStrictEqual(lines(file), ["daemon runs", "daemon ended by root: nursery done"])
     })))
 
-  it.live("cancelling an actor ends eight actors in parallel, not one after the other", () =>
+  it.live("cancelling the eight actors of a failed nursery ends them in parallel, not one after the other", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const labels = Array.from({ length: 8 }, (_, i) => `actor ${i}`)

@@ -39,7 +39,7 @@ describe("An actor with a layer whose release fails or hangs", () => {
   for (const [how, endpoint, message] of cleanups) {
     for (const guard of guards) {
       it.live(
-        `an actor whose release ${how} ends under guard ${guard}, whatever ended it, and its owner is told of the release (G72)`,
+        `an actor whose release ${how} ends under guard ${guard}, whatever ended the actor, and its owner learns of the failed release (G72)`,
         () => {
           const errors: Array<string> = []
           const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
@@ -83,7 +83,7 @@ describe("An actor with a layer whose release fails or hangs", () => {
       )
 
       it.live(
-        `an actor whose release ${how} ends after a kill -9 of its root under guard ${guard} (G1, G72)`,
+        `an actor whose release ${how} ends after its root was killed by SIGKILL under guard ${guard} (G1, G72)`,
         () =>
           Leaks.withoutLeaks(Effect.scoped(Effect.gen(function*() {
             const root = yield* Program.start(fixture("mains/unowned.ts"), { args: [how, guard] })
@@ -97,8 +97,8 @@ describe("An actor with a layer whose release fails or hangs", () => {
   }
 })
 
-describe("An actor whose runtime fails at its end", () => {
-  it.live("an actor whose runtime fails at its end exits nevertheless (G72)", () =>
+describe("An actor whose runtime fails when the actor ends", () => {
+  it.live("an actor whose runtime fails at the actor's end still exits (G72)", () =>
     withActors(Effect.gen(function*() {
       const portal = yield* Actor.startScoped("thrower", { expose: [throwAtExit] })
       yield* portal.run(throwAtExit())
@@ -113,7 +113,7 @@ describe("An actor whose runtime fails at its end", () => {
 })
 
 describe("An uncaught error that throws when it is formatted", () => {
-  it.live("an uncaught error that throws when it is formatted fails its actor after the finalizers (G87)", () =>
+  it.live("an uncaught error that throws when it is formatted fails its actor after the actor's finalizers (G87)", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const env = { set: { FURROW_TEST_FILE: file } }
@@ -129,7 +129,7 @@ describe("An uncaught error that throws when it is formatted", () => {
 
 describe("An actor that has replaced process.stdout.write", () => {
   for (const how of ["keeps", "throws"] as const) {
-    it.live(`an actor that has replaced process.stdout.write by a function that ${how} ends in order, and without a delay (G72)`, () =>
+    it.live(`an actor that has replaced process.stdout.write by a function that ${how} ends in order and without a delay (G72)`, () =>
       withActors(Effect.gen(function*() {
         const portal = yield* Actor.startScoped("capturing", { expose: [captures] })
         yield* portal.run(captures({ how }))

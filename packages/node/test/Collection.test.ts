@@ -20,9 +20,9 @@ const traced = <const Exposed extends typeof busyFor | typeof hangs>(exposed: Ex
     return { portal, reduced: () => text.split("\n").filter((line) => line.includes("Mark-Compact (reduce)")).length }
   })
 
-describe("An actor that waits", () => {
+describe("An actor that waits for calls", () => {
   it.live(
-    "G204: an idle actor returns the memory that only its start needed to the operating system",
+    "G204: an idle actor returns the memory that it needed only for its start to the operating system",
     () =>
       withActors(Effect.gen(function*() {
         const { portal, reduced } = yield* traced(busyFor)
@@ -33,7 +33,7 @@ describe("An actor that waits", () => {
   )
 
   it.live(
-    "G204: a busy actor is not delayed by the garbage collection that follows its start",
+    "G204: a busy actor skips the garbage collection that follows its start",
     () =>
       withActors(Effect.gen(function*() {
         const { portal, reduced } = yield* traced(busyFor)
@@ -44,7 +44,7 @@ describe("An actor that waits", () => {
   )
 
   it.live(
-    "G223: an actor that waits for its last finalizer is not delayed by the garbage collection that follows its start",
+    "G223: an actor that waits for its last finalizer skips the garbage collection that follows its start",
     () =>
       withActors(
         Effect.gen(function*() {

@@ -67,11 +67,11 @@ const overCable = (host: string, layer: (typeof transports)["tls"]["layer"], cut
   })
 
 for (const [name, { host, layer }] of Object.entries(transports)) {
-  describe.skipIf(host === undefined)(`A cut network connection under ${name}`, () => {
+  describe.skipIf(host === undefined)(`A cut network connection between actors under ${name}`, () => {
     const rows = [["both", "Silent"], ["there", "ConnectionClosed"], ["back", "Silent"]] as const
     for (const [cut, how] of rows) {
       it.live(
-        `G236: a network connection under ${name} that is cut (${cut}) fails every open call with ActorLost, and actors connect again when it is repaired`,
+        `G236: a network connection under ${name} that is cut (${cut}) fails every open call with ActorLost, and the actors connect again after its repair`,
         () =>
           Effect.gen(function*() {
             const { again, dialledAgain, ended } = yield* overCable(host!, layer, cut)

@@ -22,10 +22,10 @@ const inOrder = [
   ...Array.from({ length: depth - 1 }, (_, i) => [`finalizer ${i + 1}: gone`, `exit ${i + 1}`]).flat()
 ]
 
-describe("A tree of several levels that ends", () => {
+describe("The end of a tree of several levels", () => {
   for (const guard of guards) {
     it.live(
-      `G294: a finalizer behind the end of an actor runs when the actor's process is gone, at each level, under guard ${guard}`,
+      `G294: a finalizer that waits for an actor's end runs after the actor's process is gone, at each level of a tree, under guard ${guard}`,
       () => {
         let output = ""
         const stdout = (bytes: Uint8Array) => {

@@ -44,7 +44,7 @@ const callable = (bob: Portal) =>
   })
 
 describe("The first value, the result and the cleanup of a dialog", () => {
-  it.live("a dialog gives both sides the first value, the current dialog and the result, and is removed when it is over", () =>
+  it.live("a dialog gives caller and callee the first value, the current dialog and the result, and is removed after its end", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const result = yield* bob.open(
@@ -63,7 +63,7 @@ describe("The first value, the result and the cleanup of a dialog", () => {
       })
     ))
 
-  it.live("the cleanup of a dialog has run when its cancel returns", () =>
+  it.live("the cleanup of a dialog has run when the cancel of the dialog returns", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         yield* bob.open(greet({ n: 10, stay: true }), (dialog) =>
@@ -77,9 +77,9 @@ describe("The first value, the result and the cleanup of a dialog", () => {
     ))
 })
 
-describe("A dialog in which both sides answer each other", () => {
+describe("A dialog in which caller and callee answer each other", () => {
   for (const style of ["receive", "stream"] as const) {
-    it.live(`a dialog in which both sides answer each other runs ten times, with a callee that reads by ${style}`, () =>
+    it.live(`a dialog in which caller and callee answer each other runs ten times, with a callee that reads by ${style}`, () =>
       withBob((bob) =>
         Effect.gen(function*() {
           const count = yield* bob.open(
@@ -106,8 +106,8 @@ describe("A dialog in which both sides answer each other", () => {
   }
 })
 
-describe("cancelling a dialog", () => {
-  it.live("cancelling a dialog by its caller makes that cancel the outcome of the dialog, and the actor can be called again", () =>
+describe("The cancel of a dialog", () => {
+  it.live("a cancel of a dialog by its caller is the outcome of the dialog, and the actor can be called again", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         const dialog = yield* bob.open(
@@ -132,7 +132,7 @@ describe("cancelling a dialog", () => {
       })
     ))
 
-  it.live("a dialog fails with the cancel of another actor, and names that actor's canceller", () =>
+  it.live("a dialog fails with the cancel of another actor, and names the actor that has cancelled it", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(bob.open(
@@ -150,7 +150,7 @@ describe("cancelling a dialog", () => {
     ))
 
   for (const first of [false, true]) {
-    it.live(`cancelling a dialog before, during or after its stream has the same result${first ? " (the callee sends first)" : ""}`, () =>
+    it.live(`cancelling a dialog before, during or after its stream has the same outcome${first ? " (the callee sends first)" : ""}`, () =>
       withBob((bob, file) =>
         Effect.gen(function*() {
           for (const when of ["before", "during", "after"] as const) {
@@ -181,7 +181,7 @@ describe("cancelling a dialog", () => {
       ))
   }
 
-  it.live("a dialog whose result did not come in time ends when it is cancelled", () =>
+  it.live("a dialog whose result did not come within a bound ends when it is cancelled", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         yield* bob.open(
@@ -198,7 +198,7 @@ describe("cancelling a dialog", () => {
       })
     ))
 
-  it.live("a cancel by the callee before the first value fails the caller with the callee as author, and interrupts the callee's sleep at once", () =>
+  it.live("a cancel by the callee before the dialog's first value fails the caller with the callee as author, and interrupts the callee's sleep at once", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         let body = 0
@@ -215,7 +215,7 @@ describe("cancelling a dialog", () => {
       })
     ))
 
-  it.live("a waiting body of a dialog wakes when another fiber cancels the dialog, or the actor", () =>
+  it.live("the waiting body of a dialog ends when another fiber cancels the dialog or the callee's actor", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         let cancel: ((reason: string) => Effect.Effect<void>) | undefined
@@ -236,7 +236,7 @@ describe("cancelling a dialog", () => {
       })
     ))
 
-  it.live("a waiting body of a dialog fails when another fiber cancels only the actor", () =>
+  it.live("a waiting body of a dialog fails when another fiber cancels only the callee's actor", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         const open = Effect.flip(bob.open(park({ file, label: "park", millis: 0 }), () =>
@@ -247,7 +247,7 @@ describe("cancelling a dialog", () => {
       })
     ))
 
-  it.live("cancelling a dialog for which an actor was started ends both, with the author of the cancel", () =>
+  it.live("cancelling a dialog in an actor of its own ends dialog and actor, with the author of the cancel", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         const inner = yield* bob.open(wrap({ file }), (dialog) => Effect.as(dialog.cancel("over"), dialog.first))
@@ -260,7 +260,7 @@ describe("cancelling a dialog", () => {
       })
     ))
 
-  it.live("an interruption ends a two-way stream and a one-way stream of one portal", () =>
+  it.live("the interruption of a dialog's body ends the dialog and a stream of the same portal", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         let forwarded = 0
@@ -293,7 +293,7 @@ describe("An actor that is killed while a dialog is open", () => {
     }) as Effect.Effect<void, unknown, any>)
   const kill = (bob: Portal) => Effect.sync(() => process.kill(bob.actor.pid, "SIGKILL"))
 
-  it.live("a killed callee fails every wait of its caller for an item, for credit or for the result, at once and also later", () =>
+  it.live("a killed callee fails every present and later wait of its caller for an item, for credit or for the result", () =>
     victim(Effect.fnUntraced(function*(bob, file) {
       const dialogs = yield* Effect.all(
         Array.from({ length: 3 }, (_, n) => bob.openScoped(park({ file, label: `park ${n}`, millis: 0 })))
@@ -320,7 +320,7 @@ describe("An actor that is killed while a dialog is open", () => {
       }
     })))
 
-  it.live("a killed callee wakes a body of a dialog that waits for something outside of the dialog, and makes `open` fail", () =>
+  it.live("a killed callee interrupts a body of a dialog that waits for something outside of the dialog, and makes `open` fail", () =>
     victim(Effect.fnUntraced(function*(bob, file) {
       let interrupted = false
       const opening = bob.open(
@@ -338,7 +338,7 @@ describe("An actor that is killed while a dialog is open", () => {
       killed(yield* Effect.flip(bob.open(park({ file, label: "late", millis: 0 }), () => Effect.never)))
     })))
 
-  it.live("a killed actor fails a dialog that is being cancelled at the same moment", () =>
+  it.live("a killed actor fails a dialog that its caller is cancelling", () =>
     victim(Effect.fnUntraced(function*(bob, file) {
       const dialog = yield* bob.openScoped(park({ file, label: "park", millis: 60_000 }))
       const cancelling = yield* Effect.forkChild(dialog.cancel("enough"))
@@ -349,7 +349,7 @@ describe("An actor that is killed while a dialog is open", () => {
       killed(yield* Effect.flip(dialog.result))
     })))
 
-  it.live("a killed actor does not end dialogs that its caller has with other actors", () =>
+  it.live("the kill of an actor does not end dialogs of its caller with other actors", () =>
     victim(Effect.fnUntraced(function*(bob, file) {
       const alice = yield* Actor.startScoped("alice", { expose })
       const heard = yield* alice.open(

@@ -23,9 +23,9 @@ const ends: ReadonlyArray<readonly [string, (portal: Victim) => Effect.Effect<un
   ]
 ]
 
-describe("The end of an actor", () => {
+describe("The exit of an actor", () => {
   for (const [how, end, expected] of ends) {
-    it.live(`G120: the owner, a peer and a monitor of an actor that ${how} are told the same exit`, () =>
+    it.live(`G120: the owner, a peer and a monitor of an actor that ${how} get the same exit`, () =>
       withActors(Effect.scoped(Effect.gen(function*() {
         const file = yield* evidence
         const [portal, peer] = yield* Effect.all([startVictim, Actor.startScoped("peer", { expose: watcher })])
@@ -50,7 +50,7 @@ describe("The end of an actor", () => {
       }))))
   }
 
-  it.live("G122: a nursery can read the exit of a killed actor, and start another actor", () =>
+  it.live("G122: a nursery can read the exit of a killed actor, and start another actor afterwards", () =>
     withActors(Effect.gen(function*() {
       const names = yield* Actor.nursery(Effect.gen(function*() {
         const reading = yield* Nursery.exits.pipe(
@@ -71,9 +71,9 @@ describe("The end of an actor", () => {
     })))
 })
 
-describe("Calls that are made while their actor is killed", () => {
+describe("Calls to an actor that is killed while they run", () => {
   for (const from of ["owner", "peer"] as const) {
-    it.live(`G124: a thousand calls that the ${from} makes while the actor is killed have not run where their error says that they had not begun`, () =>
+    it.live(`G124: of a thousand calls that the ${from} makes to a killed actor, none has run whose error says that it had not begun`, () =>
       withActors(Effect.scoped(Effect.gen(function*() {
         const file = yield* evidence
         const [portal, peer] = yield* Effect.all([startVictim, Actor.startScoped("peer", { expose: watcher })])

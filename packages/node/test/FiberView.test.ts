@@ -39,14 +39,14 @@ const taken = Effect.gen(function*() {
 })
 
 describe("The fibers of an actor, as an observer sees them", () => {
-  it.live("G253: a fiber that waits for a semaphore, by permits or as a lock, is shown as waiting for it", () =>
+  it.live("G253: a fiber that waits for a semaphore, by permits or as a lock, is shown as waiting for the semaphore", () =>
     Effect.gen(function*() {
       const lock = yield* taken
       yield* waits(lock.take(1), ["Semaphore"])
       yield* waits(lock.withPermits(1)(Effect.void), ["Semaphore"])
     }))
 
-  it.live("G253: a fiber that sleeps, or waits for a value, a queue or something outside of Effect, is shown with that wait", () =>
+  it.live("G253: a fiber that sleeps, or waits for a value, a queue or something outside of Effect, is shown with its kind of wait", () =>
     Effect.gen(function*() {
       yield* waits(Effect.sleep("1 hour"), ["Timer"])
       yield* waits(Deferred.await(Deferred.makeUnsafe()), ["Deferred"])
@@ -55,7 +55,7 @@ describe("The fibers of an actor, as an observer sees them", () => {
       yield* waits(Effect.never, ["Unknown"])
     }))
 
-  it.live("G253: a fiber that holds a lock is not shown as waiting for the lock", () =>
+  it.live("G253: a fiber that holds a lock is not shown as waiting for that lock", () =>
     Effect.gen(function*() {
       const lock = yield* Semaphore.make(1)
       yield* waits(lock.withPermits(1)(Effect.never), ["Unknown"])
@@ -64,7 +64,7 @@ describe("The fibers of an actor, as an observer sees them", () => {
       yield* waits(lock.withPermits(1)(Effect.callback(() => Effect.sync(() => void lock))), ["Unknown"])
     }))
 
-  it.live("G253: a fiber that waits for other fibers, also in a race, a timeout or a join, is shown as waiting for these fibers", () =>
+  it.live("G253: a fiber that waits for other fibers, as in a race, a timeout or a join, is shown with the waits of these fibers", () =>
     Effect.gen(function*() {
       const lock = yield* taken
       yield* waits(Effect.timeout(lock.take(1), "1 hour"), ["Semaphore", "Timer"])
@@ -78,7 +78,7 @@ describe("The fibers of an actor, as an observer sees them", () => {
       )
     }))
 
-  it.live("G253: a fiber that waits for a dialog, a start or another thing of its actor is shown with that wait", () =>
+  it.live("G253: a fiber that waits in an operation of its actor, such as a read of a dialog, is shown with that wait", () =>
     Effect.scoped(Effect.gen(function*() {
       const first = Deferred.makeUnsafe<void>()
       const fiber = yield* Effect.forkScoped(Deferred.await(first), { startImmediately: true })
@@ -87,7 +87,7 @@ describe("The fibers of an actor, as an observer sees them", () => {
       assert.deepStrictEqual(seen?.waits, held)
     })))
 
-  it.live("G253: a fiber is shown with the lines of its generators, the innermost first", () =>
+  it.live("G253: a fiber is shown with the source lines of its generators, the innermost generator first", () =>
     Effect.scoped(Effect.gen(function*() {
       const inner = Effect.gen(function*() {
         yield* Effect.never

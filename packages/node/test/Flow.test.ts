@@ -92,7 +92,7 @@ const roundTrip = (bob: Portal) =>
 /** The bound is generous, because the host may be busy; a call that is delayed by the stream would wait for ever. */
 const soon = (trip: number) => 20 * trip + 2000
 
-describe("Memory of streams and dialogs", () => {
+describe("The memory of streams and dialogs", () => {
   for (
     const [what, size, items] of [["2.1 million small items", 0, 2_100_000], [
       "1500 blocks of 64 KiB",
@@ -130,7 +130,7 @@ describe("Memory of streams and dialogs", () => {
   }
 
   for (const [what, size, window] of [["numbers", 0, 1024], ["blocks of 64 KiB", block, 16]] as const) {
-    it.live(`memory stays flat while a reader of ${what} has stopped, because its writer stops at the window`, () =>
+    it.live(`memory stays flat while a reader of ${what} has stopped, because the writer stops at the window`, () =>
       withBob((bob) =>
         bob.open(gush({ items: endless, size }), ({ cancel, stream }) =>
           Effect.gen(function*() {
@@ -149,7 +149,7 @@ describe("Memory of streams and dialogs", () => {
           }))
       ))
 
-    it.live(`memory stays flat while a reader of ${what} is slow, because its writer is never further ahead than the window`, () =>
+    it.live(`memory stays flat while a reader of ${what} is slow, because the writer is never further ahead than the window`, () =>
       withBob((bob) =>
         Effect.gen(function*() {
           const { check, sample } = yield* watch(bob)
@@ -190,7 +190,7 @@ describe("Memory of streams and dialogs", () => {
     ))
 })
 
-describe("the memory of a stream's reader and writer grows only with the items that were read", () => {
+describe("the memory of a stream's reader and writer grows only with the number of read items", () => {
   for (
     const [what, small, largest] of [["64 items of 16 MiB", 0, 16], [
       "pages of 2 MiB behind small items",
@@ -198,7 +198,7 @@ describe("the memory of a stream's reader and writer grows only with the items t
       2
     ]] as const
   ) {
-    it.live(`G85: a writer of ${what}, three of which were read, holds only two of them in memory, and frees them`, () =>
+    it.live(`G85: a writer of ${what} whose reader has read three items holds only two items in memory, and frees them at the end`, () =>
       withBob((bob) =>
         Effect.gen(function*() {
           const before = yield* bob.run(memory())
@@ -220,7 +220,7 @@ describe("the memory of a stream's reader and writer grows only with the items t
       ))
   }
 
-  it.live("G86: 300 calls with 1 MiB each to a busy actor are encoded a few at a time, and all are answered", () =>
+  it.live("G86: 300 calls with 1 MiB each to a busy actor are encoded a few at a time, and all calls are answered", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const bytes = new Uint8Array(MiB)
@@ -243,7 +243,7 @@ describe("the memory of a stream's reader and writer grows only with the items t
     ))
 })
 
-describe("A connection with a full stream", () => {
+describe("A connection of two actors with a full stream", () => {
   type Gush = Dialog.Dialog<void, string, number | Uint8Array, number, Told>
 
   /** Runs a dialog whose writer has stopped at the window. Returns its exit, and the time that it took after `go`. */
@@ -261,7 +261,7 @@ describe("A connection with a full stream", () => {
     })
 
   for (const [what, size] of [["numbers", 0], ["blocks of 64 KiB", block]] as const) {
-    it.live(`a full stream of ${what} does not delay a cancel`, () =>
+    it.live(`a full stream of ${what} does not delay a cancel on the same connection`, () =>
       withBob((bob) =>
         Effect.gen(function*() {
           const { exit, millis, trip } = yield* whenFull(
@@ -277,7 +277,7 @@ describe("A connection with a full stream", () => {
         })
       ))
 
-    it.live(`a full stream of ${what} delays neither a message in the other direction nor an error`, () =>
+    it.live(`a full stream of ${what} delays neither a message in the opposite direction nor an error`, () =>
       withBob((bob) =>
         Effect.gen(function*() {
           const { exit, millis, trip } = yield* whenFull(bob, size, (dialog) =>
@@ -309,7 +309,7 @@ const callable = (bob: Portal) =>
   })
 
 describe("A window of one message in a dialog", () => {
-  it.live("a dialog with a window of one message carries all messages in both directions at once", () =>
+  it.live("a dialog with a window of one message carries all messages in both directions at the same time", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         const numbers = Array.from({ length: 500 }, (_, n) => n)
@@ -329,7 +329,7 @@ describe("A window of one message in a dialog", () => {
 })
 
 describe("Subscribers of a stream in one process", () => {
-  it.live("a stream gives 22 subscribers in one process the same items, and all end when the callee ends its stream", () =>
+  it.live("a stream gives 22 subscribers in one process the same items, and ends for all subscribers when the callee ends it", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const { counts, result } = yield* bob.open(counting(), ({ result, stream }) =>
@@ -360,7 +360,7 @@ describe("Subscribers of a stream in one process", () => {
     ))
 })
 
-describe("Overruns of a side with room for one item", () => {
+describe("Overruns of a dialog's slow reader with room for one item", () => {
   const sizes = { batches: 2, size: 10 }
   type Side = "opener" | "responder"
 
@@ -396,7 +396,7 @@ describe("Overruns of a side with room for one item", () => {
   const allowed: ReadonlyArray<ReadonlyArray<Side>> = [["opener"], ["responder"], [], ["opener", "responder"]]
   for (const slow of ["opener", "responder"] as const) {
     for (const parks of [false, true]) {
-      it.live(`a dialog ended by ${parks ? "a cancel" : "its result"}, with room for one item at a slow ${slow}, waits if the policy of the ${slow} allows it, and else fails with the name of that side`, () =>
+      it.live(`a dialog ended by ${parks ? "a cancel" : "its result"} with room for one item at a slow ${slow} waits if the ${slow}'s overflow policy allows it, and otherwise fails`, () =>
         withBob((bob) =>
           Effect.gen(function*() {
             for (const sides of allowed) {

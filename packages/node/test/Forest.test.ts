@@ -50,9 +50,9 @@ const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   })
 
 for (const transport of ["unix", "tcp", "tls"] as const) {
-  describe.skipIf(process.platform === "win32")(`Two trees of one host over ${transport}`, () => {
+  describe.skipIf(process.platform === "win32")(`Two trees of the same host over ${transport}`, () => {
     it.live(
-      `G263: two programs over ${transport} find and call each other, and when one tree is killed its calls fail at once and its names end with its lease`,
+      `G263: two programs over ${transport} find and call each other, and a killed tree loses its calls at once and its names with its lease`,
       () =>
         Effect.gen(function*() {
           const tree = yield* meadow(transport)
@@ -76,9 +76,9 @@ for (const transport of ["unix", "tcp", "tls"] as const) {
   })
 }
 
-describe.skipIf(process.platform === "win32")("Two trees of one host", () => {
+describe.skipIf(process.platform === "win32")("Two trees of the same host", () => {
   it.live(
-    "G263: a stopped tree over TLS is lost because of its silence, and is listed again when the tree is continued",
+    "G263: a stopped tree over TLS is lost because of its silence, and is listed again after it is continued",
     () =>
       Effect.gen(function*() {
         const tree = yield* meadow("tls")
@@ -99,7 +99,7 @@ describe.skipIf(process.platform === "win32")("Two trees of one host", () => {
   )
 
   it.live(
-    "G301: two programs over tls use an actor again after their connection was closed as unused, and hear of its death at the next use",
+    "G301: two programs over TLS use an actor again after their connection was closed as unused, and learn of its death at the next use",
     () =>
       Effect.gen(function*() {
         const tree = yield* meadow("tls")
@@ -117,7 +117,7 @@ describe.skipIf(process.platform === "win32")("Two trees of one host", () => {
   )
 
   it.live(
-    "G265: two programs that start an actor with the same unique name share one actor, and its name is free after a kill",
+    "G265: two programs that start an actor with the same unique name share one actor, and the name is free after the actor was killed",
     () =>
       Effect.gen(function*() {
         const tree = yield* meadow("unix")
@@ -135,7 +135,7 @@ describe.skipIf(process.platform === "win32")("Two trees of one host", () => {
   )
 
   it.live(
-    "G265: a program that has ended and is started again has its unique names at once",
+    "G265: a program that ends and is started again gets its unique names at once",
     () =>
       Effect.gen(function*() {
         const tree = yield* meadow("unix")
@@ -152,7 +152,7 @@ describe.skipIf(process.platform === "win32")("Two trees of one host", () => {
   )
 
   it.live(
-    "G291: a portal to a supervised actor of another program leads to each successor when the actor is killed",
+    "G291: a portal to a supervised actor of another program follows each restart after a kill of the actor",
     () =>
       Effect.gen(function*() {
         const tree = yield* meadow("tls")
@@ -166,7 +166,7 @@ describe.skipIf(process.platform === "win32")("Two trees of one host", () => {
 
   for (const transport of ["tcp", "tls"] as const) {
     it.live(
-      `G267: an actor reaches a root over ${transport} by its address, without an engine and without a common tree`,
+      `G267: an actor reaches the root of another tree over ${transport} by its address, without an engine and without a common tree`,
       () =>
         Effect.gen(function*() {
           const tree = yield* meadow(transport)
@@ -185,7 +185,7 @@ describe.skipIf(process.platform === "win32")("Two trees of one host", () => {
   }
 
   it.live(
-    "G266: trees with different secrets connect by certificates where both trust them, and otherwise not",
+    "G266: trees with different secrets connect by certificates where both trees trust them, and not otherwise",
     () =>
       Effect.gen(function*() {
         const tree = yield* meadow("tls")
@@ -205,7 +205,7 @@ describe.skipIf(process.platform === "win32")("Two trees of one host", () => {
   )
 })
 
-describe.skipIf(process.platform === "win32")("A secret in a file", () => {
+describe.skipIf(process.platform === "win32")("The secret of a tree in a file", () => {
   const at = Effect.map(Folder.make(), (folder) => Path.join(folder, "secret"))
   const reason = (path: string) =>
     Effect.map(Effect.flip(NodeCredentials.fromFile(path)), (error) => {
@@ -213,7 +213,7 @@ describe.skipIf(process.platform === "win32")("A secret in a file", () => {
       return error.reason
     })
 
-  it.live("G268: programs that make a secret file at the same time all get the same secret, which other users cannot read", () =>
+  it.live("G268: programs that make the file of a secret concurrently all read the same secret, which other users cannot read", () =>
     Effect.gen(function*() {
       const path = yield* at
       const all = yield* Effect.forEach(
@@ -229,7 +229,7 @@ describe.skipIf(process.platform === "win32")("A secret in a file", () => {
       assert.deepStrictEqual(Fs.readdirSync(Path.dirname(path)), ["secret"])
     }))
 
-  it.live("G268: a secret file that other users can read, that is too short or that is missing is refused, and no error shows the secret", () =>
+  it.live("G268: a file of a secret that other users can read, that is too short or that is missing is refused without showing the secret", () =>
     Effect.gen(function*() {
       const path = yield* at
       assert.match(yield* reason(path), /cannot be read \(ENOENT\)/)

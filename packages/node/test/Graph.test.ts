@@ -9,7 +9,7 @@ import { entries, inTree, listsOnly, tcpConnections, treeFolder, unixConnections
 import { Counter, Doubler } from "./fixtures/services.ts"
 
 describe("A reference to an actor", () => {
-  it.live("a reference from a parent opens a portal to a sibling, whose answers and typed errors arrive", () =>
+  it.live("a reference from a parent opens a portal to a sibling, whose answers and typed errors arrive at the holder", () =>
     inTree(["a", "b", "p", "p/c"], (tree) =>
       Effect.gen(function*() {
         const { ref } = yield* tree.at("b")
@@ -27,7 +27,7 @@ describe("A reference to an actor", () => {
         assert.strictEqual(unixConnections(treeFolder(tree.runtime)), 3)
       })))
 
-  it.live("a reference to an actor that a child returns, over any number of levels, works for every holder", () =>
+  it.live("a reference to an actor that a child returns over any number of levels works for every holder", () =>
     inTree(["a", "p", "p/q", "p/q/r"], (tree) =>
       Effect.gen(function*() {
         const a = yield* tree.at("a")
@@ -47,7 +47,7 @@ describe("A reference to an actor", () => {
         }))
       }), { expose: [introduce] }))
 
-  it.live("a reference to a Service reaches that Service with its state for every holder, and no other value is accepted as one", () =>
+  it.live("a reference to a Service reaches the Service with its state for every holder, and no other value is accepted as such a reference", () =>
     inTree(["a", "p", "p/c"], (tree) =>
       Effect.gen(function*() {
         const counter = yield* Counter
@@ -78,7 +78,7 @@ describe("A reference to an actor", () => {
         }
       })))
 
-  it.live("a call by a reference to an actor that has ended fails at once and says so", () =>
+  it.live("a call by a reference to an actor that has ended fails at once with an error that says so", () =>
     inTree(["a", "p", "p/c"], (tree) =>
       Effect.gen(function*() {
         const a = yield* tree.at("a")
@@ -94,9 +94,9 @@ describe("A reference to an actor", () => {
       })))
 })
 
-describe("A Service that uses another Service", () => {
+describe("A Service that uses another Service over a direct connection", () => {
   for (const transport of ["unix", "tcp"] as const) {
-    it.live(`a Service that uses another Service dials the other's actor directly over ${transport}, and the parent relays nothing`, () =>
+    it.live(`a Service that uses another Service dials that Service's actor directly over ${transport}, and the parent relays no messages`, () =>
       inTree([], (tree) =>
         Effect.gen(function*() {
           const [counter, doubler] = [yield* Counter, yield* Doubler]

@@ -34,7 +34,7 @@ interface Said {
 
 describe("The guard thread of an actor", () => {
   it.live(
-    "the guard thread kills the actors below its actor and its own group when the parent dies, but no group of an ended actor",
+    "the guard thread kills the actors below its actor and its own process group when the parent dies, but no group of an ended actor",
     () =>
       Leaks.withoutLeaks(Effect.scoped(Effect.gen(function*() {
         const child = ChildProcess.spawn(process.execPath, ["-e", actor, source], {
@@ -59,7 +59,7 @@ describe("The guard thread of an actor", () => {
       })))
   )
 
-  it("the guard thread runs from a source text that refers to nothing outside of the text", () => {
+  it("the guard thread runs from a source text that refers only to its own parameters", () => {
     assert.notMatch(source, /\bimport\b|__vite|__name/)
     assert.doesNotThrow(() => new Function("require", source))
   })

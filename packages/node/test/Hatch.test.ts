@@ -35,7 +35,7 @@ const doorFiles = (): ReadonlyArray<string> => {
 const secret = "the-payload-is-secret"
 
 describe.skipIf(process.platform !== "linux")("The door of an actor for tools", () => {
-  it.live("G246: a tool sees both ends of every dialog and the work that has opened the dialog, and sees no payload", () =>
+  it.live("G246: a tool sees both ends of every dialog and the work that has opened the dialog, but no payload", () =>
     withActors(Effect.gen(function*() {
       const b = yield* Actor.startScoped("b", { expose: [wait] })
       const a = yield* Actor.startScoped("a", { expose: [ask] })
@@ -65,7 +65,7 @@ describe.skipIf(process.platform !== "linux")("The door of an actor for tools", 
       assert.match(String(yield* Effect.flip(atA.stack(b.actor.pid))), /is no child of a/)
     })))
 
-  it.live("G246: the delay of an idle event loop is shorter than the time between two samples of it", () =>
+  it.live("G246: the measured delay of an idle event loop is shorter than the time between two samples of the delay", () =>
     withActors(Effect.gen(function*() {
       const a = yield* Actor.startScoped("a", { expose: [wait] })
       const observer = yield* NodeInspect.observe(a.actor.pid, patient)
@@ -78,7 +78,7 @@ describe.skipIf(process.platform !== "linux")("The door of an actor for tools", 
       )
     })))
 
-  it.live("G246: a tool sees the names that are waited for, and the children of the root", () =>
+  it.live("G246: a tool sees the names that actors wait for, and the children of the root", () =>
     withActors(Effect.gen(function*() {
       const a = yield* Actor.startScoped("a", { expose: [ask] })
       yield* Effect.forkScoped(a.run(ask({ name: "nobody-has-it", secret })))
@@ -86,7 +86,7 @@ describe.skipIf(process.platform !== "linux")("The door of an actor for tools", 
       yield* sees(observer, ({ names }) => assert.deepStrictEqual(names.map(({ name }) => name), ["nobody-has-it"]))
     })))
 
-  it.live("G247: an actor has neither a door nor its socket before a tool knocks, and the key of the door is private and differs from the secret", () =>
+  it.live("G247: an actor has no door before a knock, and the key of its door is private and differs from the secret", () =>
     withActors(Effect.gen(function*() {
       const a = yield* Actor.startScoped("a", { expose: [wait] })
       assert.deepStrictEqual(doorFiles(), [])
@@ -100,7 +100,7 @@ describe.skipIf(process.platform !== "linux")("The door of an actor for tools", 
       yield* Eventually.succeeds(Effect.sync(() => assert.deepStrictEqual(doorFiles(), [])), patient)
     })))
 
-  it.live("G247: a door refuses an observer that does not hold its key", () =>
+  it.live("G247: the door of an actor refuses an observer without the door's key", () =>
     withActors(Effect.gen(function*() {
       const a = yield* Actor.startScoped("a", { expose: [wait] })
       yield* look(a.actor.pid)
@@ -112,7 +112,7 @@ describe.skipIf(process.platform !== "linux")("The door of an actor for tools", 
       assert.include(error.message, "the dialler's proof is wrong")
     })))
 
-  it.live("G248: a tree with the option observe off ignores knocks in all its actors", () =>
+  it.live("G248: a tree with the option observe \"off\" ignores knocks at all its actors", () =>
     WithActors.provide(NodeActor.layer({ observe: "off" }))(Effect.gen(function*() {
       const a = yield* Actor.startScoped("a", { expose: [wait] })
       for (const pid of [a.actor.pid, process.pid]) {

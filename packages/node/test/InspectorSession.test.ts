@@ -15,8 +15,8 @@ const server = Effect.acquireRelease(
   (server) => Effect.sync(() => void server.close())
 )
 
-describe("A session with an inspector", () => {
-  it.live("G287: a session that is dropped sends no close frame, because Node dies of one while it shuts its inspector", () =>
+describe("A session with the inspector of an actor", () => {
+  it.live("G287: a session with an inspector that is dropped sends no close frame, which would crash a Node that closes its inspector", () =>
     Effect.scoped(Effect.gen(function*() {
       const inspector = yield* server
       const bytes: Array<Buffer> = []

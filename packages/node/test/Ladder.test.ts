@@ -23,8 +23,8 @@ const written = (file: string, label: string) =>
     return line === undefined ? undefined : Number(line.slice(label.length + 1))
   })
 
-describe("An actor that does not end when asked", () => {
-  it.live("G13: a blocked actor is killed in about a second with its subprocesses, in whatever way its thread is blocked", () =>
+describe("An actor that does not end when its owner asks", () => {
+  it.live("G13: a blocked actor is killed within about a second together with its subprocesses, in whatever way its thread is blocked", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const ways = ["spin", "wait", "subprocess"]
@@ -37,7 +37,7 @@ describe("An actor that does not end when asked", () => {
       yield* Processes.gone([sleeper.pid])
     })))
 
-  it.live("an actor that does not end is asked, terminated and killed, in this order", () =>
+  it.live("an actor that does not end is asked, gets SIGTERM and then SIGKILL, in this order", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const rungs: Array<string> = []
@@ -55,7 +55,7 @@ describe("An actor that does not end when asked", () => {
       yield* Fiber.interrupt(watching)
     })))
 
-  it.live("an actor that is stopped by SIGSTOP is killed", () =>
+  it.live("an actor that is stopped by SIGSTOP is killed at the interruption of its call", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const call = yield* Effect.forkChild(Actor.runInActor(hold({ file, label: "stopped", millis: 0 })))
@@ -68,7 +68,7 @@ describe("An actor that does not end when asked", () => {
       assert.isFalse(Processes.isAlive(pid))
     })))
 
-  it.live("an actor whose fiber is uninterruptible is killed after the bound for its finalizers", () =>
+  it.live("an actor with an uninterruptible fiber is killed after the bound for its finalizers", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const call = yield* Effect.forkChild(
@@ -84,7 +84,7 @@ describe("An actor that does not end when asked", () => {
       assert.isFalse(Processes.isAlive(pid))
     })))
 
-  it.live("a caller that is interrupted waits for a stuck actor that it does not own only until its bound, and the actor is listed as stuck", () =>
+  it.live("a caller whose call is interrupted waits for a stuck actor of another owner only until its bound, and the actor is listed as stuck", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Effect.provideService(
@@ -104,7 +104,7 @@ describe("An actor that does not end when asked", () => {
       )
     })))
 
-  it.live("an actor two levels down that does not end is killed by its own parent, while the root fails with its own error", () =>
+  it.live("an actor two levels below the root that does not end is killed by its own parent, while the root fails with its own error", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const outcome = Actor.nursery(Effect.gen(function*() {
@@ -121,7 +121,7 @@ describe("An actor that does not end when asked", () => {
       assert.isFalse(Processes.isAlive(pid))
     })))
 
-  it.live("the processes that an actor has started and left behind end when the actor is killed", () =>
+  it.live("the processes that a killed actor has left behind end together with the actor", () =>
     withActors(Effect.gen(function*() {
       const pid = yield* Actor.runInActor(litter())
       yield* Processes.gone([pid])
@@ -130,7 +130,7 @@ describe("An actor that does not end when asked", () => {
 
 describe("A tree of processes", () => {
   it.live(
-    "cancelling a tree three levels deep ends the lowest actors first, and takes the bound of a single actor",
+    "cancelling a tree three levels deep ends the lowest actors first, and takes no longer than the bound of a single actor",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
@@ -152,7 +152,7 @@ describe("A tree of processes", () => {
   )
 
   it.live(
-    "a tree with failing leaves passes their typed error through every level to the root",
+    "a tree with failing leaves passes the typed error of a leaf through every level to the root",
     () =>
       withActors(Effect.gen(function*() {
         const error = yield* Effect.flip(Actor.runInActor(wither({ depth: 2, width: 2 })))
@@ -165,7 +165,7 @@ describe("A tree of processes", () => {
 
 describe("An interruption during the start of an actor", () => {
   it.live(
-    "G4: an interruption during the start of an actor leaves no process, at whatever moment of the start it comes",
+    "G4: an interruption during the start of an actor leaves no process, at whatever moment of the start the interruption comes",
     () =>
       withActors(Effect.gen(function*() {
         const moments = [0, 1, 2, 5, 10, 20, 35, 50, 75, 100, 130, 160, 200, 250, 300, 350, 400, 500]

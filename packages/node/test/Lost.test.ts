@@ -52,7 +52,7 @@ describe("An actor killed by a signal", () => {
       assert.deepStrictEqual(lost(late).how, { _tag: "Signalled", signal: "SIGKILL" })
     })))
 
-  it.live("an actor killed by a signal fails its nursery, which ends its other actors", () =>
+  it.live("an actor killed by a signal fails its nursery, which ends the nursery's other actors", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const error = yield* Effect.flip(Actor.nursery(Effect.gen(function*() {
@@ -79,7 +79,7 @@ describe("An actor killed by a signal", () => {
     })))
 })
 
-describe("An actor that exits", () => {
+describe("An actor that exits by itself", () => {
   it.live("an actor that exits is lost with its exit code and its last lines on stderr", () =>
     withActors(Effect.gen(function*() {
       const error = lost(yield* Effect.flip(Actor.runInActor(exit({ code: 3 }))))
@@ -91,7 +91,7 @@ describe("An actor that exits", () => {
       )
     })))
 
-  it.live("an actor that exits with code 0 without being asked is lost", () =>
+  it.live("an actor that exits with code 0 by itself is lost", () =>
     withActors(Effect.gen(function*() {
       const error = lost(yield* Effect.flip(Actor.runInActor(exit({ code: 0 }))))
       assert.deepStrictEqual(error.how, { _tag: "Exited", code: 0 })
@@ -106,7 +106,7 @@ describe("An actor that exits", () => {
 
 describe("An uncaught error outside of a handler", () => {
   for (const how of ["throw", "reject"] as const) {
-    it.live(`an uncaught error outside of a handler (${how}) is the actor's failure, its finalizers run, and it exits with 70`, () =>
+    it.live(`an uncaught error outside of a handler (${how}) is the actor's failure, the actor's finalizers run, and the actor exits with 70`, () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
         const portal = yield* Actor.startScoped("careless", { expose: [beside, isPrime] })
@@ -129,8 +129,8 @@ describe("An uncaught error outside of a handler", () => {
   }
 })
 
-describe("An actor over its memory limit", () => {
-  it.live("G106: an actor over its memory limit is lost with that limit in the error and on stderr, and its siblings go on", () =>
+describe("An actor that exceeds its memory limit", () => {
+  it.live("G106: an actor that exceeds its memory limit is lost with the limit in the error and on stderr, and its siblings go on", () =>
     withActors(Effect.gen(function*() {
       const other = yield* Actor.startScoped("other", { expose: [count] })
       const error = lost(yield* Effect.flip(Actor.runInActor(hoard(), { memoryLimit: 64 })))

@@ -48,7 +48,7 @@ describe("A main program", () => {
   )
 
   test(
-    "a main program exits with 1 when it fails or dies, and prints the error once",
+    "a main program exits with 1 when it fails or dies, and prints its error once",
     Effect.gen(function*() {
       for (const [how, text] of [["fail", "the program's own error"], ["die", "a defect of the program"]] as const) {
         const { program } = yield* start(how)
@@ -60,7 +60,7 @@ describe("A main program", () => {
   )
 
   test(
-    "a main program exits with 1 when an actor that it needs is lost, and prints which actor and how it was lost",
+    "a main program exits with 1 when an actor that it needs is lost, and prints the actor's name and its exit",
     Effect.gen(function*() {
       const { program } = yield* start("lost")
       yield* program.says(/ready/, patient)
@@ -106,7 +106,7 @@ describe("A main program", () => {
   )
 
   test(
-    "G64: a main program kills a tree that hangs at the second SIGINT, without a wait",
+    "G64: a main program kills a hanging tree at the second SIGINT, without a wait",
     Effect.gen(function*() {
       const { program } = yield* start("hung")
       yield* program.says(/ready/, patient)
@@ -184,7 +184,7 @@ describe("A main program", () => {
   )
 
   test(
-    "a main program stops its whole tree at Ctrl-Z, and continues it",
+    "a main program stops its whole tree at Ctrl-Z, and continues the tree at SIGCONT",
     Effect.gen(function*() {
       const { program } = yield* start("tree")
       yield* program.says(/ready/, patient)
@@ -205,7 +205,7 @@ describe("A main program", () => {
   const hasContainers = ChildProcess.spawnSync(container[0]!, [...container.slice(1), "true"]).status === 0
 
   it.live.skipIf(!hasContainers)(
-    "a main program works as PID 1, as in a container",
+    "a main program works as the process with PID 1, as in a container",
     () =>
       Leaks.withoutLeaks(Effect.scoped(Effect.gen(function*() {
         const file = yield* evidence
@@ -220,7 +220,7 @@ describe("A main program", () => {
   )
 
   test(
-    "a main program passes its arguments to all its actors, except where a start sets others",
+    "a main program passes its arguments to all its actors, except where the options of a start set other arguments",
     Effect.gen(function*() {
       const file = fixture("mains/arguments.ts")
       const program = yield* Program.start(file, { args: ["a b", "--shout", "--", "--name"] })
@@ -236,7 +236,7 @@ describe("A main program", () => {
   )
 
   test(
-    "a main program may serve endpoints to its children that are defined in the same file",
+    "a main program may serve endpoints to its children that are defined in the main program's file",
     Effect.gen(function*() {
       const program = yield* Program.start(fixture("mains/parent.ts"))
       assert.deepStrictEqual(yield* program.ended(patient), { code: 0, signal: null })

@@ -18,13 +18,13 @@ const driver = (folder: string) => DriverSuite.fromLayer(NodeDiscovery.layerHost
 const folder = Folder.make()
 
 describe.skipIf(process.platform === "win32")("The names of one user on one host", () => {
-  describe("The names of one user on one host, in the process that holds them", () => {
+  describe("The names of one user on one host, in the process that is their holder", () => {
     for (const { run, title } of DriverSuite.contract(Effect.flatMap(folder, driver))) {
       it.live(title, () => run, 120_000)
     }
   })
 
-  describe("The names of one user on one host, in another process", () => {
+  describe("The names of one user on one host, in another process than their holder", () => {
     const asked = Effect.gen(function*() {
       const at = yield* folder
       const first = yield* driver(at)
@@ -46,7 +46,7 @@ describe.skipIf(process.platform === "win32")("The names of one user on one host
       assert.deepStrictEqual(modes, ["host 700", "held 700", "keys.json 600", "keys.sock 600"])
     }))
 
-  it.live("G304: a change of one name of a host writes the files of that name and of the leases, and of no other name", () =>
+  it.live("G304: a change of one name of a host writes the files of that name and of the leases, but of no other name", () =>
     Effect.gen(function*() {
       const at = yield* folder
       const first = yield* driver(at)
@@ -70,7 +70,7 @@ describe.skipIf(process.platform === "win32")("The names of one user on one host
       assert.strictEqual(files().size, 100)
     }))
 
-  it.live("G239: names of a host whose lease ended while no process held them are neither listed nor kept as files", () =>
+  it.live("G239: names of a host whose lease ended while no process was their holder are neither listed nor kept as files", () =>
     Effect.gen(function*() {
       const at = yield* folder
       yield* Effect.scoped(Effect.gen(function*() {
@@ -94,7 +94,7 @@ describe.skipIf(process.platform === "win32")("The names of one user on one host
       )
     }))
 
-  it.live("G239: the names on a host stay when the process that holds them ends", () =>
+  it.live("G239: the names on a host stay when the process that is their holder ends", () =>
     Effect.gen(function*() {
       const at = yield* folder
       const scope = yield* Scope.make()
@@ -139,7 +139,7 @@ const leaderAfter = (programs: ReadonlyArray<Program.Program>, before = 0) =>
 
 describe.skipIf(process.platform === "win32")("Programs of one host that take part in an election", () => {
   it.live(
-    "G237, G239: the programs of an election on one host get another leader with a larger token when the leader is killed, also where it held the names",
+    "G237, G239: the programs of an election on one host get a new leader with a larger token when the leader, holding the names or not, is killed",
     () =>
       Effect.gen(function*() {
         let programs = yield* electors(3, 6_000)
@@ -157,7 +157,7 @@ describe.skipIf(process.platform === "win32")("Programs of one host that take pa
   )
 
   it.live(
-    "G238: a leader of an election on one host that was frozen writes nothing after its successor has begun",
+    "G238: the frozen leader of an election on one host writes nothing after its successor has begun",
     () =>
       Effect.gen(function*() {
         // Another program holds the names, and goes on.

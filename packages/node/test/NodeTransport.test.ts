@@ -53,22 +53,22 @@ const transports = {
 const takeAway = (address: string) => Fs.rmSync(Path.dirname(socketOf(address)), { recursive: true })
 
 for (const [transport, make] of Object.entries(transports)) {
-  describe(`Actors that listen with ${transport}`, () => {
+  describe(`Actors that listen over ${transport}`, () => {
     const options = transport === "unix" ? { takeAway } : {}
     for (const { run, title } of TransportSuite.contract(make, options)) it.live(title, () => Leaks.withoutLeaks(run))
   })
 
-  describe(`A connection that was dialled over ${transport}`, () => {
+  describe(`The connection of an actor that dialled over ${transport}`, () => {
     const pair = TransportSuite.dialled(make)
     for (const { run, title } of ConnectionSuite.contract(pair)) it.live(title, () => Leaks.withoutLeaks(run))
   })
 
-  describe(`A connection that was accepted over ${transport}`, () => {
+  describe(`The connection of an actor that accepted over ${transport}`, () => {
     const pair = Effect.map(TransportSuite.dialled(make), ([near, far]) => [far, near] as const)
     for (const { run, title } of ConnectionSuite.contract(pair)) it.live(title, () => Leaks.withoutLeaks(run))
   })
 
-  describe(`A connection over ${transport} that is cut, slow and full`, () => {
+  describe(`An actor's connection over ${transport} that is slow, and whose chunks are split and joined`, () => {
     const pair = Effect.map(TransportSuite.dialled(make), ([near, far]) =>
       [
         FaultyTransport.wrap(near, { seed: 7, delay: 1, split: 0.3, join: 0.3 }).connection,
@@ -81,8 +81,8 @@ for (const [transport, make] of Object.entries(transports)) {
   })
 }
 
-describe("A tree that listens with Unix sockets", () => {
-  it.live("a tree with Unix sockets makes no socket before an actor listens, and leaves none when the tree is closed", () =>
+describe("A tree that listens at Unix sockets", () => {
+  it.live("a tree with Unix sockets makes no socket before one of its actors listens, and leaves no socket when it is closed", () =>
     Effect.gen(function*() {
       const network = Networks.network({ transport: "unix" })
       const runtime = Path.dirname(network.folder)
@@ -100,7 +100,7 @@ describe("A tree that listens with Unix sockets", () => {
       Networks.close(network)
     }))
 
-  it.live("a tree that listens with Unix sockets leaves the folder of all trees in place for other trees", () =>
+  it.live("a tree that listens at Unix sockets leaves the runtime folder in place for other trees", () =>
     Effect.scoped(Effect.gen(function*() {
       const [one, two] = [yield* network("unix"), yield* network("unix")]
       yield* listen(Networks.make(one), actor("frank"))
@@ -110,7 +110,7 @@ describe("A tree that listens with Unix sockets", () => {
       ;(yield* Networks.make(one).dial(address)).destroy()
     })))
 
-  it.live("a tree that listens with Unix sockets does not remove a folder that an option named", () =>
+  it.live("a tree that listens at Unix sockets does not remove a runtime folder that an option named", () =>
     Effect.scoped(Effect.gen(function*() {
       const runtimeFolder = yield* Folder.make()
       const network = Networks.network({ transport: "unix", runtimeFolder })
@@ -119,7 +119,7 @@ describe("A tree that listens with Unix sockets", () => {
       assert.deepStrictEqual(Fs.readdirSync(runtimeFolder), [])
     })))
 
-  it.live("a tree replaces the socket of a dead process, and refuses an address at which an actor listens", () =>
+  it.live("a tree replaces the socket of a dead process, and refuses the address at which another actor listens", () =>
     Effect.scoped(Effect.gen(function*() {
       const transport = Networks.make(yield* network("unix"))
       const first = yield* listen(transport, actor("frank"))
@@ -137,7 +137,7 @@ describe("A tree that listens with Unix sockets", () => {
       ;(yield* transport.dial(again.address)).destroy()
     })))
 
-  it.live("a tree does not replace a file that is not a socket", () =>
+  it.live("a tree does not replace a file that is no socket with a socket", () =>
     Effect.scoped(Effect.gen(function*() {
       const { folder, ...rest } = yield* network("unix")
       const transport = Networks.make({ folder, ...rest })
@@ -159,7 +159,7 @@ describe("A tree that listens with Unix sockets", () => {
       ;(yield* transport.dial(two.address)).destroy()
     })))
 
-  it.live("a tree with two transports dials each address by the transport that listens at it", () =>
+  it.live("a tree with two transports dials each address by the transport that listens at the address", () =>
     Effect.scoped(Effect.gen(function*() {
       const [unix, tcp] = [
         Networks.make(yield* network("unix")),
@@ -185,8 +185,8 @@ describe("A tree that listens with Unix sockets", () => {
   })
 })
 
-describe("A dial of a Unix socket", () => {
-  it.live("dialling a path that is too long for a Unix socket fails with that reason, and dials no other path", () =>
+describe("A dial to a Unix socket", () => {
+  it.live("dialling a path that is too long for a Unix socket fails with an error that says so, and dials no other path", () =>
     Effect.scoped(Effect.gen(function*() {
       const transport = Networks.make(yield* network("unix"))
       const error = yield* Effect.flip(transport.dial(`/unix/${"x".repeat(200)}`))
@@ -195,7 +195,7 @@ describe("A dial of a Unix socket", () => {
     })))
 
   it.live.skipIf(!isLinux)(
-    "dialling an actor that lives but accepts no connections fails without the claim that the actor is dead",
+    "dialling an actor that lives but accepts no connections fails with an error that does not call the actor dead",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const folder = yield* Folder.make()
@@ -240,7 +240,7 @@ describe("A dial of a Unix socket", () => {
 
   // Only root can change its user.
   it.live.skipIf(process.geteuid!() !== 0)(
-    "a dial of a socket that this user may not open fails with an error that says which users may connect",
+    "a dial to a Unix socket that this user may not open fails with an error that says which users may connect",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const given = yield* network("unix")
@@ -253,7 +253,7 @@ describe("A dial of a Unix socket", () => {
 })
 
 describe("A process without free file descriptors", () => {
-  it.live("a process without free file descriptors can neither listen nor dial, its error names the limit, and it takes no actor for dead", () =>
+  it.live("a process without free file descriptors can neither listen nor dial, its error names the limit, and it does not take actors for dead", () =>
     Effect.scoped(Effect.gen(function*() {
       const { address } = yield* listen(Networks.make(yield* network("unix")), actor("frank"))
       const program = yield* Program.start(fixture("dialler.ts"), {
@@ -280,7 +280,7 @@ describe("A listener for connections", () => {
     })))
 })
 
-describe("A connection that is not read yet", () => {
+describe("A connection of an actor that is not read yet", () => {
   /** Writes until the connection is full. The limit `most` is reached only by a reader that should not read. */
   const most = 64 * 1024 * 1024
   const fill = (connection: Connection) => {
@@ -294,7 +294,7 @@ describe("A connection that is not read yet", () => {
   }
 
   for (const [name, turn] of [["accepted", 0], ["dialled", 1]] as const) {
-    it.live(`a connection that is not read yet stops its writer where it was ${name}`, () =>
+    it.live(`a connection of an actor that is not read yet stops the writer on the ${name} side`, () =>
       Effect.scoped(Effect.gen(function*() {
         const ends = yield* TransportSuite.dialled(Effect.map(network("unix"), Networks.make))
         const [writer, reader] = [ends[turn], ends[1 - turn]!]
@@ -311,7 +311,7 @@ describe("A connection that is not read yet", () => {
   }
 })
 
-describe("Leftovers of dead actors", () => {
+describe("The socket files of dead actors", () => {
   const dead = () => ChildProcess.spawnSync("true").pid
 
   /** Leaves the socket of a process that could not remove it. */
@@ -324,7 +324,7 @@ describe("Leftovers of dead actors", () => {
       })
     })
 
-  it.live("the parent of a dead actor removes the sockets of that actor and of all other dead actors", () =>
+  it.live("the parent of a dead actor removes the sockets of this actor and of all other dead actors", () =>
     Effect.scoped(Effect.gen(function*() {
       const given = yield* network("unix")
       const transport = Networks.make(given)
@@ -339,7 +339,7 @@ describe("Leftovers of dead actors", () => {
       assert.isTrue(Fs.existsSync(socketOf(address)))
     })))
 
-  it.live("the files of a dead actor's sockets are removed soon after its death, also where the process was not reaped", () =>
+  it.live("the files of a dead actor's sockets are removed soon after the actor's death, even where the process was not reaped", () =>
     Effect.scoped(Effect.gen(function*() {
       const given = yield* network("unix")
       const transport = Networks.make(given)
@@ -365,7 +365,7 @@ describe("Leftovers of dead actors", () => {
       yield* Eventually.holds("its socket is removed", () => !Fs.existsSync(left))
     })))
 
-  it.live("the folder of a tree is searched for leftovers after every death, also while a later search is pending", () =>
+  it.live("the folder of a tree is searched for sockets of dead actors after every death, even while a later search is pending", () =>
     Effect.scoped(Effect.gen(function*() {
       const given = yield* network("unix")
       const transport = Networks.make(given)
@@ -377,7 +377,7 @@ describe("Leftovers of dead actors", () => {
       }
     })))
 
-  it.live("the death of an actor removes no files where the tree has made no folder, or has already removed it", () =>
+  it.live("the death of an actor removes no files where the tree has made no folder, or has already removed its folder", () =>
     Effect.scoped(Effect.gen(function*() {
       const given = yield* network("unix")
       Networks.make(given).forget!(actor("child", dead()))
@@ -387,7 +387,7 @@ describe("Leftovers of dead actors", () => {
       Networks.close(long)
     })))
 
-  it.live("the next tree that listens removes the folder of a tree whose root is dead", () =>
+  it.live("the next tree that listens at Unix sockets removes the folder of a tree whose root is dead", () =>
     Effect.scoped(Effect.gen(function*() {
       const runtimeFolder = yield* Folder.make()
       const folderOf = (pid: number, suffix = "0123abcd") => {
@@ -441,7 +441,7 @@ describe("The warden of a tree with Unix sockets", () => {
   )
 
   it.live.skipIf(!isLinux)(
-    "the warden follows no symbolic link, in whatever place it is found",
+    "the warden follows no symbolic link, neither in the place of the tree's folder nor in that of the runtime folder",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const elsewhere = yield* Folder.make({ "precious": "" })
@@ -465,7 +465,7 @@ describe("The warden of a tree with Unix sockets", () => {
       }))
   )
 
-  it.live("the next tree removes the folder of a killed root where the warden was killed too", () =>
+  it.live("the next tree removes the folder of a killed root whose warden was killed too", () =>
     Effect.scoped(Effect.gen(function*() {
       const runtimeFolder = yield* Folder.make()
       const root = yield* Program.start(fixture("killedRoot.ts"), { args: ["thread", runtimeFolder] })

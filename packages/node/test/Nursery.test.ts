@@ -21,7 +21,7 @@ const nobody = Effect.gen(function*() {
 })
 
 describe("A nursery of processes", () => {
-  it.live("a nursery of processes cancels daemons as well as jobs when a call of one of them fails", () =>
+  it.live("a nursery of processes cancels daemons as well as jobs when a call to one of its actors fails", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const error = yield* Effect.flip(Actor.nursery(Effect.gen(function*() {
@@ -48,7 +48,7 @@ describe("A nursery of processes", () => {
       yield* nobody
     })))
 
-  it.live("a nursery of processes fails with the first of several failures as a typed error, to which the others are attached", () =>
+  it.live("a nursery of processes fails with the first of several failures as a typed error, to which the other failures are attached", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const exit = yield* Effect.exit(Actor.nursery(Effect.gen(function*() {
@@ -71,7 +71,7 @@ describe("A nursery of processes", () => {
       yield* nobody
     })))
 
-  it.live("a nursery of processes fails when a job fails late, although calls of its daemons succeed", () =>
+  it.live("a nursery of processes fails when a job fails late, although calls to its daemons succeed", () =>
     withActors(Effect.gen(function*() {
       const answers: Array<boolean> = []
       const error = yield* Effect.flip(Actor.nursery(Effect.gen(function*() {
@@ -84,7 +84,7 @@ describe("A nursery of processes", () => {
       yield* nobody
     })))
 
-  it.live("a nursery of processes ends at a deadline although one of its daemons streams for ever", () =>
+  it.live("a nursery of processes ends at a deadline although one of its daemons sends a stream without end", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       let seen = 0
@@ -105,7 +105,7 @@ describe("A nursery of processes", () => {
       yield* nobody
     })))
 
-  it.live("G56: a nursery of processes owns many actors of one name, and ends them together", () =>
+  it.live("G56: a nursery of processes owns many actors with the same name, and ends them together", () =>
     withActors(Effect.gen(function*() {
       const pids = yield* Actor.nursery(Effect.gen(function*() {
         const doggies = yield* Effect.forEach(
@@ -121,7 +121,7 @@ describe("A nursery of processes", () => {
       yield* nobody
     })))
 
-  it.live("a nursery waits for an awaited actor until the actor is cancelled", () =>
+  it.live("a nursery waits for an actor with the option await until the actor is cancelled", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Actor.nursery(Effect.gen(function*() {

@@ -35,7 +35,7 @@ const opens = (url: string) =>
   })
 
 describe("The process of an actor", () => {
-  it.live("the process of an actor shows the actor's name in its title, in ps and in its command line", () =>
+  it.live("the process of an actor shows the actor's name in its process title, in ps and in its command line", () =>
     withActors(Effect.gen(function*() {
       const portal = yield* Actor.startScoped("proctitle_boi", { expose: [process_] })
       const { pid, title } = yield* portal.run(process_())
@@ -47,7 +47,7 @@ describe("The process of an actor", () => {
       assert.strictEqual(Fs.readFileSync(`/proc/${pid}/comm`, "utf8"), "furrow[proctitl\n")
     })))
 
-  it.live("the process of an actor can be started with a name of any length and any letters", () =>
+  it.live("the process of an actor can be started with a name of any length and with any letters", () =>
     withActors(Effect.gen(function*() {
       for (const name of ["a", "žluťoučký kůň / 🐎 [x]", "n".repeat(200), "--inspect", "-e"]) {
         const portal = yield* Actor.startScoped(name, { expose: [process_] })
@@ -67,7 +67,7 @@ describe("The process of an actor", () => {
       assert.include(child.execArgv, "--conditions=furrow-source")
     })))
 
-  it.live("an actor's process gets the working folder, variables and runtime flags that its start options set, and no others", () =>
+  it.live("an actor's process gets the working folder, variables and runtime flags that its start options set, and no other ones", () =>
     withActors(Effect.gen(function*() {
       const folder = yield* Folder.make()
       const child = yield* Actor.runInActor(process_(), {
@@ -102,7 +102,7 @@ describe("The process of an actor", () => {
       }
     })))
 
-  it.live("an actor does not pass its heap limit on, so its own actors have the default of the runtime", () =>
+  it.live("an actor does not pass its heap limit on, so the actors below it have the default heap limit of the runtime", () =>
     withActors(Effect.gen(function*() {
       const below = yield* Actor.runInActor(processBelow(), { memoryLimit: 200 })
       assert.notInclude(below.execArgv, "--max-old-space-size=200")
@@ -138,7 +138,7 @@ describe("The process of an actor", () => {
 })
 
 describe("Several runtimes in one process", () => {
-  it.live("several runtimes in one process share one listener for its exit, which is removed with the last of them", () =>
+  it.live("several runtimes in one process share one listener for the exit of the process, which is removed with the last runtime", () =>
     Effect.promise(async () => {
       const before = process.listenerCount("exit")
       const runtimes = Array.from({ length: 11 }, () => ManagedRuntime.make(NodeActor.layer))

@@ -37,7 +37,7 @@ const check = (text: string, count: number, step: number, last: boolean) => {
 
 describe("The output of actors", () => {
   it.live(
-    "the output of two actors that write at the same time is passed on in whole lines",
+    "the output of two actors that write concurrently is passed on in whole lines",
     () =>
       Effect.gen(function*() {
         const program = yield* Program.start(fixture("mains/talk.ts"), { args: [yield* evidence, String(many)] })
@@ -51,7 +51,7 @@ describe("The output of actors", () => {
     60_000
   )
 
-  it.live("the output of an actor whose streams are inherited goes directly to the streams of its parent", () =>
+  it.live("the output of an actor whose streams are inherited goes directly to its parent's streams", () =>
     Effect.gen(function*() {
       const program = yield* Program.start(fixture("mains/talk.ts"), { args: [yield* evidence, "100", "inherit"] })
       assert.deepStrictEqual(yield* program.ended(), { code: 0, signal: null })
@@ -59,7 +59,7 @@ describe("The output of actors", () => {
       assert.include(program.stderr(), line("bert", 90))
     }).pipe(Effect.scoped))
 
-  it.live("the characters in an actor's output are put together again where they arrive in parts", () =>
+  it.live("the characters in an actor's output are joined again where their bytes arrive in several chunks", () =>
     withActors(Effect.gen(function*() {
       const written: Array<Buffer> = []
       const write = process.stderr.write.bind(process.stderr)
@@ -95,7 +95,7 @@ describe("The output of actors", () => {
       assert.strictEqual(lines, 5000)
     })))
 
-  it.live("G109: output is passed on unchanged: a line of 200 KB, bytes that are not UTF-8, and progress without a newline", () =>
+  it.live("G109: an actor's output is passed on unchanged: a line of 200 KB, bytes that are not UTF-8, and progress without a newline", () =>
     Effect.gen(function*() {
       const print = (what: string) => Program.start(fixture("mains/print.ts"), { args: [what] })
       const long = yield* print("long")
@@ -135,7 +135,7 @@ const joined = (count: number) => {
   return { sources, bytes: () => arrived, text: () => arrived.toString() }
 }
 
-describe("The options stdout and stderr", () => {
+describe("The options stdout and stderr of an actor's start", () => {
   /** Returns the output of a root whose actor prints "said" on stdout and "complained" on stderr. */
   const outputOf = (start: object, tree: object = {}) =>
     Effect.gen(function*() {
@@ -160,7 +160,7 @@ describe("The options stdout and stderr", () => {
   )
 
   it.live(
-    "G110: the options stdout and stderr of the layer hold for the whole tree, and a start may override them",
+    "G110: the options stdout and stderr of a spawner hold for the whole tree, and the start of an actor may override them",
     () =>
       Effect.gen(function*() {
         const tree = { stdout: "stderr", stderr: "ignore" }
@@ -173,7 +173,7 @@ describe("The options stdout and stderr", () => {
     30_000
   )
 
-  it.live("G110: the options stdout and stderr can log each line with its actor, and the lines of stderr as warnings", () =>
+  it.live("G110: the options stdout and stderr can log each line with the actor's name, with the lines of stderr as warnings", () =>
     withActors(Effect.gen(function*() {
       const logged: Array<readonly [level: string, message: unknown, actor: unknown]> = []
       const logger = Logger.make<unknown, void>(({ fiber, logLevel, message }) => {
@@ -206,7 +206,7 @@ describe("The options stdout and stderr", () => {
       assert.strictEqual(most, 1)
     })))
 
-  it.live("G110: an output function gets each piece of output only after the promise for the piece before has resolved", () =>
+  it.live("G110: an output function gets each chunk of an actor's output only after its promise for the previous chunk has resolved", () =>
     Effect.promise(async () => {
       const source = new PassThrough()
       const pieces: Array<string> = []
@@ -227,7 +227,7 @@ describe("The options stdout and stderr", () => {
       assert.deepStrictEqual(pieces, ["first", "second"])
     }))
 
-  it.live("G110: an output function that fails gets no further output, its failure is logged once, and the actor goes on", () =>
+  it.live("G110: an output function that fails gets no further output of its actor, its failure is logged once, and the actor goes on", () =>
     withActors(Effect.gen(function*() {
       const logged: Array<unknown> = []
       const logger = Logger.make<unknown, void>(({ message }) => void logged.push(message))
@@ -245,7 +245,7 @@ describe("The options stdout and stderr", () => {
       )
     })))
 
-  it.live("an error contains the last lines of stderr, whatever the option stderr does with them", () =>
+  it.live("the error of a lost actor contains the last lines of its stderr, whatever the target of its stderr is", () =>
     withActors(Effect.gen(function*() {
       for (const stderr of ["ignore", "log", () => {}] as const) {
         const error = yield* Effect.flip(Actor.runInActor(shout({ lines: 2 }), { stderr })).pipe(
@@ -255,7 +255,7 @@ describe("The options stdout and stderr", () => {
       }
     })))
 
-  it.live("the options stdout and stderr are refused where their value is unknown", () =>
+  it.live("an actor's start is refused where its option stdout or stderr has an unknown value", () =>
     withActors(Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(shout({ lines: 2 }), { stderr: "pipe" as "log" }))
       assert.instanceOf(error, ActorError.SpawnFailed)
@@ -266,8 +266,8 @@ describe("The options stdout and stderr", () => {
     })))
 })
 
-describe("The copying of an actor's output by lines", () => {
-  it.live("copying an actor's output by lines pauses the source when the target is slow, and keeps at most one line and one piece in memory", () =>
+describe("The copying of an actor's output by lines to its target", () => {
+  it.live("copying an actor's output by lines pauses the source when the target is slow, and keeps at most one line and one chunk in memory", () =>
     Effect.promise(async () => {
       const source = new PassThrough()
       const target = new PassThrough({ highWaterMark: 16 })
@@ -280,7 +280,7 @@ describe("The copying of an actor's output by lines", () => {
       assert.isFalse(source.isPaused())
     }))
 
-  it.live("copying output by lines reads the rest of an exited process's output although the target has no room yet", () =>
+  it.live("copying an actor's output by lines reads the rest of an exited process's output although the target has no room yet", () =>
     Effect.promise(async () => {
       const source = new PassThrough()
       const target = new PassThrough({ highWaterMark: 16 })
@@ -296,7 +296,7 @@ describe("The copying of an actor's output by lines", () => {
       assert.include(tail.last, "the last words")
     }))
 
-  it.live("several sources of output wait for a slow target together, and all of them go on when the target loses its reader", () =>
+  it.live("several sources of output wait for a slow target, and all sources go on when the target loses its reader", () =>
     Effect.promise(async () => {
       const target = new PassThrough({ highWaterMark: 16 })
       const sources = Array.from({ length: 20 }, () => new PassThrough())
@@ -314,7 +314,7 @@ describe("The copying of an actor's output by lines", () => {
       assert.strictEqual(listening(), 0)
     }))
 
-  it.live("G109: copying output by lines keeps lines of 100 KB whole where two sources write them at once in pieces", () =>
+  it.live("G109: copying an actor's output by lines keeps lines of 100 KB whole where two sources write them concurrently in chunks", () =>
     Effect.gen(function*() {
       const { text, sources: [a, b] } = joined(2)
       const lines = ["a", "b"].map((letter) => letter.repeat(100_000))
@@ -329,7 +329,7 @@ describe("The copying of an actor's output by lines", () => {
       assert.sameMembers(text().slice(0, -1).split("\n"), lines)
     }))
 
-  it.live("G109: copying output by lines keeps bytes that are not UTF-8, and adds none at the end", () =>
+  it.live("G109: copying an actor's output by lines keeps bytes that are not UTF-8, and adds no bytes at the end", () =>
     Effect.gen(function*() {
       const { bytes, sources: [source] } = joined(1)
       const written = Buffer.from([0x1f, 0x8b, 0xff, 0x0a, 0xfe, 0x80, 0x00])
@@ -343,7 +343,7 @@ describe("The copying of an actor's output by lines", () => {
       assert.deepStrictEqual(bytes(), written)
     }))
 
-  it.live("G109: copying output by lines passes on an unfinished line soon", () =>
+  it.live("G109: copying an actor's output by lines passes on an unfinished line after a short time", () =>
     Effect.gen(function*() {
       const { sources: [source], text } = joined(1)
       const start = performance.now()
@@ -356,7 +356,7 @@ describe("The copying of an actor's output by lines", () => {
       yield* Eventually.holds("so is what follows it", () => text() === "20%\r40%" || undefined)
     }))
 
-  it.live("G109: copying output by lines keeps only a bounded part of an unfinished line, and other sources wait until the line ends", () =>
+  it.live("G109: copying an actor's output by lines keeps only a bounded part of an unfinished line, and other sources wait until the line ends", () =>
     Effect.gen(function*() {
       const { sources: [long, short], text } = joined(2)
       long!.write("x".repeat(maxLineBytes + 1))
@@ -369,7 +369,7 @@ describe("The copying of an actor's output by lines", () => {
       assert.strictEqual(text(), `${"x".repeat(2 * maxLineBytes + 1)}\nnext\nshort\n`)
     }))
 
-  it.live("G109: copying output by lines lets other sources write when an unfinished line does not end in time", () =>
+  it.live("G109: copying an actor's output by lines lets other sources write when an unfinished line does not end in time", () =>
     Effect.gen(function*() {
       const { sources: [prompt, other], text } = joined(2)
       prompt!.write("Password: ")
@@ -381,7 +381,7 @@ describe("The copying of an actor's output by lines", () => {
       assert.isFalse(other!.isPaused())
     }))
 
-  it.live("G109: copying output by lines passes on the waiting lines of other sources when the source of an unfinished line ends", () =>
+  it.live("G109: copying an actor's output by lines passes on the waiting lines of other sources when the source of an unfinished line ends", () =>
     Effect.gen(function*() {
       const { sources: [first, second], text } = joined(2)
       first!.write("unfinished")
@@ -396,8 +396,8 @@ describe("The copying of an actor's output by lines", () => {
     }))
 })
 
-describe("The last lines of a stream", () => {
-  it("the last lines of an output stream are twenty, including an unfinished one, and long lines are cut", () => {
+describe("The last lines of an actor's stderr", () => {
+  it("the last twenty lines of an actor's output stream are kept, including an unfinished line, and long lines are cut", () => {
     const tail = new Tail()
     for (const byte of Buffer.from("kůň\n")) tail.write(Buffer.from([byte]))
     assert.deepStrictEqual(tail.last, ["kůň"])
@@ -410,7 +410,7 @@ describe("The last lines of a stream", () => {
 })
 
 describe("The command line of an actor", () => {
-  it("the command line of an actor keeps runtime flags, and drops those for debugging, watching and tests", () => {
+  it("the command line of an actor keeps its parent's runtime flags, and drops flags for debugging, watching and tests", () => {
     const flags = [
       "--conditions=furrow-source",
       "--inspect=0",
@@ -442,7 +442,7 @@ describe("The command line of an actor", () => {
     ])
   })
 
-  it("the command line of an actor has neither a dropped flag nor the value behind the flag", () => {
+  it("the command line of an actor has neither a dropped flag nor the value behind that flag", () => {
     assert.deepStrictEqual(
       inheritedFlags([
         "--inspect-port",
@@ -461,7 +461,7 @@ describe("The command line of an actor", () => {
     )
   })
 
-  it("a preloaded module is recognised on the command line of a process and in its environment", () => {
+  it("a module that a program preloads is recognised on the command line of a process and in its environment", () => {
     for (const flags of [["--import", "x"], ["--import=x"], ["-r", "x"], ["--require=x"], ["--loader=x"]]) {
       assert.isTrue(isPreloading(["--no-warnings", ...flags]), flags.join(" "))
       assert.isTrue(isPreloading([], `--no-warnings ${flags.join(" ")}`), flags.join(" "))
@@ -470,7 +470,7 @@ describe("The command line of an actor", () => {
     assert.isFalse(isPreloading([]))
   })
 
-  it("relative paths on an actor's command line are resolved in the folder in which the parent was started", () => {
+  it("relative paths on an actor's command line are resolved in the folder in which the actor's parent was started", () => {
     const flags = [
       "--env-file=my.env",
       "--env-file-if-exists",
@@ -503,7 +503,7 @@ describe("The command line of an actor", () => {
     })
   })
 
-  it.live("an actor with another working directory gets the flags of its parent too", () =>
+  it.live("an actor with another working directory than its parent gets the parent's flags too", () =>
     Effect.gen(function*() {
       const cwd = yield* Folder.make()
       const elsewhere = yield* Folder.make()
@@ -517,7 +517,7 @@ describe("The command line of an actor", () => {
       assert.strictEqual(stdout, `yes ${elsewhere}\n`)
     }).pipe(Effect.scoped))
 
-  it("an actor gets the allowed variables of the environment, the variables of its options, and FORCE_COLOR on a terminal", () => {
+  it("an actor gets the inherited environment variables that its options allow, the variables that they set, and FORCE_COLOR on a terminal", () => {
     const ours = { PATH: "/bin", SECRET: "s", NOTHING: undefined }
     assert.deepStrictEqual(environment(ours, undefined, false, "/started"), ours)
     assert.deepStrictEqual(environment(ours, { inherit: ["PATH"], set: { A: "1" } }, false, "/started"), {

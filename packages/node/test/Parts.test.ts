@@ -18,8 +18,8 @@ const MiB = 1024 * 1024
 const patterned = (size: number, seed: number) =>
   Uint8Array.from({ length: size }, (_, i) => (i >>> 10) + i + seed & 255)
 
-describe("A large payload", () => {
-  it.live("a large payload arrives whole in both directions at once, while other large and small calls are made", () =>
+describe("A large payload of a call", () => {
+  it.live("a large payload arrives whole in both directions while other large and small calls are made", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const sent = [5 * MiB, 2 * MiB, 70_000, 64 * 1024, 12 * MiB + 17, 1_200_000].map(patterned)
@@ -30,7 +30,7 @@ describe("A large payload", () => {
       })
     ))
 
-  it.live("G229: a large payload arrives as it was when its call began, although its sender changes the value later", () =>
+  it.live("G229: a large payload arrives with the value that it had when its call began, although its sender changes the value later", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const bytes = new Uint8Array(24 * MiB).fill(1)
@@ -43,7 +43,7 @@ describe("A large payload", () => {
       })
     ))
 
-  it.live("G225: a cancel of another call overtakes a large payload on the same connection", () =>
+  it.live("G225: the cancel of another call overtakes a large payload on the same connection", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const hanging = yield* Effect.forkChild(bob.run(hang()), { startImmediately: true })
@@ -77,7 +77,7 @@ describe("A large payload", () => {
       })
     ))
 
-  it.live("a call fails with an ActorLost that has not begun, if the actor dies before the large payload has arrived", () =>
+  it.live("a call whose actor dies before the call's large payload has arrived fails with an ActorLost that says it has not begun", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const call = yield* Effect.forkChild(Effect.flip(bob.run(torn({ bytes: new Uint8Array(60 * MiB) }))), {

@@ -47,7 +47,7 @@ const start = (how: string, ...guard: ReadonlyArray<string>) =>
 const test = (title: string, effect: Effect.Effect<void, unknown, Scope.Scope>) =>
   it.live(title, () => Leaks.withoutLeaks(Effect.scoped(effect)))
 
-describe("The folder of a tree", () => {
+describe("The folder of a tree's sockets", () => {
   it.live("a tree's folder and its sockets are private, and each socket is removed with its actor, however the actor ends", () =>
     inTree(["a", "p", "p/b", "q", "q/c"], (tree) =>
       Effect.gen(function*() {
@@ -76,7 +76,7 @@ describe("The folder of a tree", () => {
       })))
 
   for (const lost of ["the socket of an actor", "the folder"]) {
-    it.live(`G76: the folder of a tree is made again where ${lost} was deleted, as soon as an actor is looked up`, () =>
+    it.live(`G76: the folder of a tree is made again where ${lost} was deleted, as soon as an actor asks for another actor's address`, () =>
       inTree(["a", "b", "p", "p/c"], (tree) =>
         Effect.gen(function*() {
           const [a, b] = [yield* tree.at("a"), yield* tree.at("b")]
@@ -97,7 +97,7 @@ describe("The folder of a tree", () => {
 
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     test(
-      `the folder of a tree is removed after ${signal} to the root, and all names were removed before it`,
+      `the folder of a tree is removed after ${signal} to the root, and the names of its actors were removed before`,
       Effect.gen(function*() {
         const { program, runtime } = yield* start("tree")
         assert.deepStrictEqual(listening(treeFolder(runtime)), ["a", "b"])
@@ -123,7 +123,7 @@ describe("The folder of a tree", () => {
   )
 
   test(
-    "the folder of a tree is removed after a second Ctrl-C although a listening actor hangs, also without a warden",
+    "the folder of a tree is removed after a second Ctrl-C although a listening actor hangs, even without a warden",
     Effect.gen(function*() {
       const { program, runtime } = yield* start("stuck", "none")
       assert.deepStrictEqual(listening(treeFolder(runtime)), ["a", "b", "stuck"])

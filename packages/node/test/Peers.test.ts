@@ -33,8 +33,8 @@ const attached = (tree: Planted, label: string) =>
   Effect.forEach(["call", "stream", "dialog"], (verb) => wrote(tree.file, `${label}/${verb} runs`), { discard: true })
 
 for (const transport of ["unix", "tcp"] as const) {
-  describe(`Actors that are not related, over ${transport}`, () => {
-    it.live("G67: unrelated actors find each other by name, and have one connection for each pair", () =>
+  describe(`Actors that are not parent and child, over ${transport}`, () => {
+    it.live("G67: actors that are not parent and child find each other by name, and have one connection for each pair", () =>
       inTree(["a", "a/b", "a/b/c", "d", "d/e", "d/e/f"], (tree) =>
         Effect.gen(function*() {
           const all = ["a", "b", "c", "d", "e", "f"]
@@ -72,7 +72,7 @@ for (const transport of ["unix", "tcp"] as const) {
           if (transport === "tcp") assert.deepStrictEqual(entries(tree.runtime), [])
         }), { transport }))
 
-    it.live("G69: a killed callee is lost at once to a call, a stream and a dialog of two actors", () =>
+    it.live("G69: a killed callee is lost at once to the calls, streams and dialogs of its peer", () =>
       inTree(["caller", "p", "p/callee", "q", "q/cousin"], (tree) =>
         Effect.gen(function*() {
           const callers = yield* Effect.forEach(["caller", "cousin"], (name) =>
@@ -95,7 +95,7 @@ for (const transport of ["unix", "tcp"] as const) {
           assert.notInclude(late, "callee")
         }), { transport }))
 
-    it.live("G69: a killed caller is lost at once: its handlers are interrupted, and the callee goes on", () =>
+    it.live("G69: a killed caller is lost at once to its peer: its handlers are interrupted, and the callee goes on", () =>
       inTree(["callee", "p", "p/caller"], (tree) =>
         Effect.gen(function*() {
           const caller = yield* tree.at("caller")
@@ -117,7 +117,7 @@ for (const transport of ["unix", "tcp"] as const) {
 }
 
 describe("A stopped peer", () => {
-  it.live("a call to a stopped peer waits, can be interrupted within a bound, and goes on after SIGCONT", () =>
+  it.live("a call to a peer that is stopped by SIGSTOP waits, can be interrupted within a bound, and goes on after SIGCONT", () =>
     inTree(["caller", "p", "p/callee"], (tree) =>
       Effect.gen(function*() {
         const caller = yield* tree.at("caller")

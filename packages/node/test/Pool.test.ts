@@ -26,7 +26,7 @@ const memoryBelow = (): number => {
 }
 
 describe("A pool of processes", () => {
-  it.live("G137: a pool goes on at the deadline of a task in an endless loop, kills its worker, and answers all other tasks", () =>
+  it.live("G137: a pool fails a task in an endless loop at its deadline, kills the task's worker, and answers all other tasks", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const pool = yield* make({ size: 2 })
@@ -46,7 +46,7 @@ describe("A pool of processes", () => {
     })))
 
   it.live.runIf(process.platform === "linux")(
-    "G137: a pool of processes needs no more memory after endless loops than before, fails their callers as early as a timer could, and affects no other call",
+    "G137: a pool of processes fails the callers of endless loops as early as a timer could, affects no other call, and keeps no memory",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
@@ -151,7 +151,7 @@ describe("A pool of processes", () => {
       assert.notStrictEqual(yield* Fiber.join(task), victim)
     })))
 
-  it.live("a pool of processes replaces a worker whose resident memory is too large, although its heap is small", () =>
+  it.live("a pool of processes replaces a worker whose resident memory is too large, although the worker's heap is small", () =>
     withActors(Effect.gen(function*() {
       const pool = yield* make({ size: 1, recycle: { memory: 400 } })
       const first = yield* pool.run(compute({ millis: 0 }))
@@ -163,7 +163,7 @@ describe("A pool of processes", () => {
       assert.strictEqual((yield* pool.statistics).replaced.memory, 1)
     })))
 
-  it.live("a pool of processes gives no task to a worker that was told to end by a signal", () =>
+  it.live("a pool of processes gives no task to a worker that a signal has told to end", () =>
     withActors(Effect.gen(function*() {
       const pool = yield* make({ size: 2 })
       const pid = yield* pool.run(compute({ millis: 0 }))
@@ -175,7 +175,7 @@ describe("A pool of processes", () => {
       yield* Processes.gone([pid])
     })))
 
-  it.live("a pool of processes fails the caller of a task that crashes its worker with the signal, and answers the next task", () =>
+  it.live("a pool of processes fails the caller of a task that crashes its worker with the name of the signal, and answers the next task", () =>
     withActors(Effect.gen(function*() {
       const pool = yield* make({ size: 1 })
       const error = yield* Effect.flip(pool.run(crash()))

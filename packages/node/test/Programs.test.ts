@@ -53,7 +53,7 @@ const gone = (pids: ReadonlyArray<number>) =>
 
 describe("An external program in a Scope", () => {
   it.live(
-    "G172: a program is ready at a line that matches, and has ended with its group when its Scope has closed",
+    "G172: a program is ready at its first line that matches, and has ended with its process group when its Scope has closed",
     () =>
       run(Effect.gen(function*() {
         const numbers = yield* Effect.scoped(Effect.gen(function*() {
@@ -70,7 +70,7 @@ describe("An external program in a Scope", () => {
   )
 
   it.live(
-    "G172: a program is ready at a line that it prints at its start, also where this process is slow to start it",
+    "G172: a program is ready at a line that it prints at its start, even where this process is slow to start the program",
     () =>
       run(
         changing((handle) =>
@@ -94,7 +94,7 @@ describe("An external program in a Scope", () => {
   )
 
   it.live(
-    "G172: a program begins also where its condition for readiness holds already",
+    "G172: a program begins even where its condition for readiness holds before",
     () =>
       run(Effect.gen(function*() {
         const program = yield* Program.make("begins", sh("echo up"), { ...quiet, ready: () => Effect.void })
@@ -130,7 +130,7 @@ describe("An external program in a Scope", () => {
   )
 
   it.live(
-    "G173: a program that exits before it is ready fails the start with its code and its last lines",
+    "G173: a program that exits before it is ready fails its start with its exit code and its last lines",
     () =>
       run(Effect.gen(function*() {
         const error = yield* Effect.flip(
@@ -149,7 +149,7 @@ describe("An external program in a Scope", () => {
   )
 
   it.live(
-    "G173: a program that is not ready in time fails the start with its last lines, and none of its processes is left",
+    "G173: a program that is not ready in time fails its start with its last lines, and none of its processes is left",
     () =>
       run(Effect.gen(function*() {
         const error = yield* Effect.flip(Effect.scoped(
@@ -164,7 +164,7 @@ describe("An external program in a Scope", () => {
   )
 
   it.live(
-    "G173: a program whose `ready` fails is stopped without delay, and the error stays typed",
+    "G173: a program whose `ready` fails is stopped without delay, and its start fails with the typed error of `ready`",
     () =>
       run(Effect.gen(function*() {
         let pid = 0
@@ -182,7 +182,7 @@ describe("An external program in a Scope", () => {
   )
 
   it.live(
-    "G173: a program that cannot be started, by its name or by its path, fails with the reason",
+    "G173: the start of a program whose name or path cannot be executed fails with the reason",
     () =>
       run(Effect.gen(function*() {
         const failed = (command: ChildProcess.StandardCommand) => Effect.flip(Program.make("x", command, quiet))
@@ -205,7 +205,7 @@ describe("An external program in a Scope", () => {
   )
 
   it.live(
-    "G174: a program that floods its output is read to the end, and is stopped by neither a missing reader, a slow reader nor an endless line",
+    "G174: a program that floods its output is read to the end, and neither a missing reader, a slow reader nor an endless line stops it",
     () =>
       run(Effect.gen(function*() {
         const flood = sh(
@@ -244,7 +244,7 @@ describe("An external program in a Scope", () => {
   }, 60_000)
 
   it.live(
-    "G174: a program that has left a process outside of its group ends without waiting for that process, and no descriptor stays open",
+    "G174: a program that has left a process outside of its process group ends without waiting for this process, and no descriptor stays open",
     () =>
       run(Effect.gen(function*() {
         const before = descriptors()
@@ -282,7 +282,7 @@ describe("An external program in a Scope", () => {
   )
 
   it.live(
-    "G174: a program gives a late reader its last lines, and the output ends when the program ends",
+    "G174: a program gives a late reader its last lines, and its output stream ends when the program ends",
     () =>
       run(Effect.gen(function*() {
         const command = sh("i=0; while [ $i -lt 100 ]; do i=$((i+1)); echo $i; done")
@@ -295,7 +295,7 @@ describe("An external program in a Scope", () => {
     60_000
   )
 
-  it.live("G174: a program writes its lines to the log with its name, stdout as Info and stderr as Warning", () => {
+  it.live("G174: a program's lines are logged with the program's name, stdout as Info and stderr as Warning", () => {
     const logged: Array<string> = []
     const logger = Logger.make(({ fiber, logLevel, message }) => {
       const { program } = fiber.getRef(References.CurrentLogAnnotations)
@@ -309,7 +309,7 @@ describe("An external program in a Scope", () => {
   }, 60_000)
 
   it.live(
-    "G174: a program reads the bytes that its owner writes to its stdin, and by default an empty stdin",
+    "G174: a program reads the bytes that its owner writes to its stdin, and by default gets an empty stdin",
     () =>
       run(Effect.gen(function*() {
         const silent = yield* Program.make("silent", sh("cat; echo end"), quiet)
@@ -322,7 +322,7 @@ describe("An external program in a Scope", () => {
   )
 
   it.live(
-    "G175: a program that ignores SIGTERM is killed with its group after its bound",
+    "G175: a program that ignores SIGTERM is killed with its process group after its bound",
     () =>
       run(Effect.gen(function*() {
         const stubborn = "trap '' TERM; sleep 1000 & echo $$ $!; while :; do sleep 1000; done"
@@ -355,7 +355,7 @@ describe("An external program in a Scope", () => {
   )
 
   it.live(
-    "G175: the processes that are left in the group of a program end with the program",
+    "G175: the processes that are left in the process group of a program end with the program",
     () =>
       run(Effect.gen(function*() {
         const program = yield* Program.make("leaver", sh("sleep 1000 >/dev/null 2>&1 & echo $!"), quiet)
@@ -366,22 +366,26 @@ describe("An external program in a Scope", () => {
     60_000
   )
 
-  it.live("G175: a program whose input fails is ended with its group", () =>
-    run(Effect.gen(function*() {
-      const stdin = Stream.concat(
-        Stream.make(new TextEncoder().encode("half")),
-        Stream.fail(PlatformError.badArgument({ module: "Test", method: "read", description: "no more" }))
-      )
-      const program = yield* Program.make("half", sh("sleep 1000 & cat; echo $$ $!; wait", { stdin }), quiet)
-      const exit = yield* program.exit
-      assert.deepInclude(exit, { _tag: "Signalled", signal: "SIGTERM" })
-      assert.match(exit.lines.join(), /the input of the program "half" .* failed/)
-      assert.isFalse(Processes.isAlive(program.pid))
-      assert.strictEqual((yield* program.wait)._tag, "Lost")
-    })), 60_000)
+  it.live(
+    "G175: a program whose input cannot be written is ended with its process group",
+    () =>
+      run(Effect.gen(function*() {
+        const stdin = Stream.concat(
+          Stream.make(new TextEncoder().encode("half")),
+          Stream.fail(PlatformError.badArgument({ module: "Test", method: "read", description: "no more" }))
+        )
+        const program = yield* Program.make("half", sh("sleep 1000 & cat; echo $$ $!; wait", { stdin }), quiet)
+        const exit = yield* program.exit
+        assert.deepInclude(exit, { _tag: "Signalled", signal: "SIGTERM" })
+        assert.match(exit.lines.join(), /the input of the program "half" .* failed/)
+        assert.isFalse(Processes.isAlive(program.pid))
+        assert.strictEqual((yield* program.wait)._tag, "Lost")
+      })),
+    60_000
+  )
 
   it.live(
-    "G175: a program that has ended is released at once, before its Scope closes, because its number may be used again",
+    "G175: the guard forgets a program when it ends, before its Scope closes, because its pid may be used again",
     () => {
       let released = 0
       const counting = changing((handle) =>
@@ -397,7 +401,7 @@ describe("An external program in a Scope", () => {
   )
 
   it.live(
-    "G176: a program returns its end as a program exit and as an ActorExit: returned, failed or lost",
+    "G176: the end of a program is returned as a program exit, and as an ActorExit: returned, failed or lost",
     () =>
       run(Effect.gen(function*() {
         const ended = (script: string) => Effect.flatMap(Program.make("ends", sh(script), quiet), ({ wait }) => wait)
@@ -416,8 +420,8 @@ describe("An external program in a Scope", () => {
   )
 })
 
-describe("A program under a guard", () => {
-  it("G177: a guarded program begins only when the guard knows its group, and never where its parent has died", async () => {
+describe("An external program under a guard", () => {
+  it("G177: a guarded program begins only when the guard knows its process group, and never where its parent has died", async () => {
     const guard = { prefix: () => [], enter: () => () => {}, signal: () => {} }
     const { command, gate } = prepare(sh("echo ran"), guard, 1000)
     const started = (word: string) =>
@@ -435,7 +439,7 @@ describe("A program under a guard", () => {
     assert.strictEqual(await started(""), "1")
   })
 
-  it("G177: a program is started without the shell that waits for the guard, where no guard has to know its group before it begins", () => {
+  it("G177: a program is started without the shell that waits for the guard, where no guard has to know its process group first", () => {
     const guard = { prefix: () => undefined, enter: () => () => {}, signal: () => {} }
     for (const around of [guard, undefined]) {
       const { command, gate } = prepare(sh("echo ran"), around, 1000)
@@ -446,7 +450,7 @@ describe("A program under a guard", () => {
   })
 })
 
-describe("The life of a program", () => {
+describe("The life of an external program", () => {
   const exit = { _tag: "Exited", code: 1, lines: [] } as const
   const through = (...inputs: ReadonlyArray<Life.Input["_tag"]>) =>
     inputs.reduce<Life.State>(
@@ -462,15 +466,15 @@ describe("The life of a program", () => {
     assert.isFalse(Life.hasProcess(through("Gone", "Stop")))
   })
 
-  it("G176: a program counts as stopped by its owner where the stop came before its end, and as ended by itself otherwise", () => {
+  it("G176: a program counts as stopped by its owner where the stop came before its end, and otherwise as ended by itself", () => {
     assert.deepStrictEqual(through("Stop", "Gone", "Read"), { _tag: "Ended", exit, asked: true })
     assert.deepStrictEqual(through("Gone", "Stop", "Read"), { _tag: "Ended", exit, asked: false })
     assert.deepStrictEqual(through("Gone", "Read", "Stop"), { _tag: "Ended", exit, asked: false })
   })
 })
 
-describe("The lines of a program", () => {
-  it("G174: the lines of a program come in pieces where they do not end, and whole where a character or a line arrives in two parts", () => {
+describe("The output lines of an external program", () => {
+  it("G174: a program's endless line comes in chunks, while a character or a line that arrives in two chunks comes whole", () => {
     const lines = new Lines()
     const text = (bytes: string | Buffer) => lines.write(Buffer.from(bytes as string)).map((line) => line.length)
     assert.deepStrictEqual(text("x".repeat(40_000)), [16_384, 16_384])
@@ -485,7 +489,7 @@ describe("The lines of a program", () => {
 
 describe("A supervised program", () => {
   it.live(
-    "G176: a supervised program is started again when it is killed, and the supervisor gets its exit",
+    "G176: a supervised program is started again when it is killed, and its supervisor gets its exit",
     () =>
       run(Effect.gen(function*() {
         const folder = Path.dirname(yield* evidence)
@@ -516,7 +520,7 @@ describe("A supervised program", () => {
   )
 
   it.live(
-    "G176: a supervised program below an actor fails the actor when it is killed, and ends with the actor",
+    "G176: a supervised program of an actor fails the actor when the program is killed, and ends with the actor",
     () =>
       run(Effect.gen(function*() {
         const keeper = yield* Actor.startScoped(Keeper)
@@ -531,7 +535,7 @@ describe("A supervised program", () => {
   )
 
   it.live(
-    "G177: a supervised program below an actor ends with its group when the actor is killed by SIGKILL",
+    "G177: a supervised program of an actor ends with its process group when the actor is killed by SIGKILL",
     () =>
       run(Effect.gen(function*() {
         const keeper = yield* Actor.startScoped(Keeper)
@@ -545,7 +549,7 @@ describe("A supervised program", () => {
 
   for (const guard of ["warden", "thread"] as const) {
     it.live(
-      `G177: a supervised program of a root ends with its group when the root is killed by SIGKILL, under the guard ${guard}`,
+      `G177: a supervised program of a root ends with its process group when the root is killed by SIGKILL, under the guard ${guard}`,
       () =>
         Effect.scoped(Effect.gen(function*() {
           const root = yield* RootProgram.start(fixture("programRoot.ts"), { args: [guard] })

@@ -64,9 +64,9 @@ const rejection = async (promise: Promise<unknown>): Promise<unknown> => {
 /** The file is read once, on purpose: a caller that goes on before the finalizer has run would see too few lines. */
 const lines = Folder.lines
 
-describe("An aborted signal", () => {
+describe("An aborted signal of a call", () => {
   it(
-    "G11: an aborted signal interrupts the handler in the actor, whose finalizer has run when the promise rejects",
+    "G11: an aborted signal interrupts the handler of a call in the actor, whose finalizer has run when the promise of the call rejects",
     withRuntime(async (runtime, file) => {
       const abort = new AbortController()
       const call = runtime.runPromise(run(hold({ file, label: "call", millis: 300 })), { signal: abort.signal })
@@ -83,7 +83,7 @@ describe("An aborted signal", () => {
   )
 
   it(
-    "an aborted signal ends the actor that was started for the call before the promise rejects",
+    "an aborted signal ends the actor that was started for a call, before the promise of the call rejects",
     withRuntime(async (runtime, file) => {
       const abort = new AbortController()
       const call = runtime.runPromise(Actor.runInActor(hold({ file, label: "own", millis: 300 })), {
@@ -99,7 +99,7 @@ describe("An aborted signal", () => {
   )
 
   it(
-    "an aborted signal resolves the promise of a call that returns exits to the exit of an interruption",
+    "an aborted signal of a call that returns an exit resolves the call's promise to the exit of an interruption",
     withRuntime(async (runtime, file) => {
       const abort = new AbortController()
       const call = runtime.runPromiseExit(run(hold({ file, label: "call", millis: 0 })), { signal: abort.signal })
@@ -111,7 +111,7 @@ describe("An aborted signal", () => {
   )
 
   it(
-    "a call whose signal was aborted before it began still begins, and the work that began in the actor is interrupted",
+    "a call whose signal was aborted beforehand still begins, and its work in the actor is interrupted",
     withRuntime(async (runtime, file) => {
       await runtime.runPromise(run(isPrime({ n: 7 })))
       const call = run(hold({ file, label: "call", millis: 100 }))
@@ -121,7 +121,7 @@ describe("An aborted signal", () => {
   )
 
   it(
-    "an aborted signal reaches the promise that a handler waits for",
+    "an aborted signal of a call aborts the promise that the call's handler waits for",
     withRuntime(async (runtime) => {
       const requests: Array<string> = []
       const server = Http.createServer((request, response) => {
@@ -150,7 +150,7 @@ describe("An aborted signal", () => {
   )
 })
 
-describe("A promise that a handler waits for", () => {
+describe("A promise that the handler of a call waits for", () => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     it(
       `a handler's promise is aborted by a ${signal} to its actor, which cleans up and tells its caller who ended it`,
@@ -170,9 +170,9 @@ describe("A promise that a handler waits for", () => {
   }
 })
 
-describe("A rejected promise", () => {
+describe("The rejected promise of a call", () => {
   it(
-    "a rejected promise holds the typed error of the contract, as an instance of its class",
+    "the promise of a call is rejected with the typed error of the contract, as an instance of its class",
     withRuntime(async (runtime) => {
       const url = "http://127.0.0.1:1/"
       const error = await rejection(runtime.runPromise(run(get({ url }))))
@@ -184,7 +184,7 @@ describe("A rejected promise", () => {
   )
 
   it(
-    "a promise is rejected with ActorLost once the actor of its Layer is gone, and so are later calls, because a Layer is built once",
+    "the promises of calls are rejected with ActorLost after the actor of a Layer is lost, because the Layer is built once",
     withRuntime(async (runtime, file) => {
       const worker = await runtime.runPromise(Worker)
       const call = runtime.runPromise(run(hold({ file, label: "call", millis: 0 })))
@@ -196,8 +196,8 @@ describe("A rejected promise", () => {
   )
 })
 
-describe("A Layer that could not be built", () => {
-  it("a Layer that could not be built is not tried again, so every call is rejected with the same SpawnFailed", () =>
+describe("A Layer of a runtime that could not be built", () => {
+  it("a Layer that could not be built is not built again, so every call is rejected with the same SpawnFailed", () =>
     Effect.runPromise(Leaks.withoutLeaks(Effect.promise(async () => {
       const layer = Layer.effectDiscard(Actor.startScoped("odd", { expose: [isPrime], execArgv: ["--no-such-flag"] }))
       const runtime = ManagedRuntime.make(Layer.provideMerge(layer, NodeActor.layer))
@@ -208,9 +208,9 @@ describe("A Layer that could not be built", () => {
     }))))
 })
 
-describe("Disposing the runtime", () => {
+describe("The disposal of a runtime", () => {
   it(
-    "G2: disposing the runtime interrupts all running calls, waits for the finalizers in the actors, and ends every actor",
+    "G2: disposing a runtime interrupts all its calls, waits for the finalizers in its actors, and ends every actor",
     withRuntime(async (runtime, file) => {
       const worker = await runtime.runPromise(Worker)
       const call = rejection(runtime.runPromise(run(hold({ file, label: "call", millis: 300 }))))
@@ -230,7 +230,7 @@ describe("Disposing the runtime", () => {
   )
 })
 
-describe("A stream as an async iterable", () => {
+describe("An actor's stream as an async iterable", () => {
   const iterable = async (runtime: Runtime, file: string) =>
     Stream.toAsyncIterableWith(
       Stream.unwrap(Effect.map(Worker, (worker) => worker.stream(ticks({ file, label: "ticks", millis: 200 })))),
@@ -238,7 +238,7 @@ describe("A stream as an async iterable", () => {
     )
 
   it(
-    "a stream as an async iterable stops its producer when the loop is left, and waits for its finalizer",
+    "leaving the loop over a stream's async iterable stops the stream's producer, and waits for the producer's finalizer",
     withRuntime(async (runtime, file) => {
       let seen = 0
       for await (const tick of await iterable(runtime, file)) {
@@ -250,7 +250,7 @@ describe("A stream as an async iterable", () => {
   )
 
   it(
-    "an async iterable ends when another fiber calls `return`, while a reader waits for the next item",
+    "the async iterable of a stream ends when another fiber calls `return`, while a reader waits for the next item",
     withRuntime(async (runtime, file) => {
       const silent = Stream.unwrap(
         Effect.map(Worker, (worker) => Stream.fromEffect(worker.run(hold({ file, label: "silent", millis: 200 }))))

@@ -13,8 +13,8 @@ const withBob = <A, E>(
   body: (bob: Actor.Portal<typeof utter | typeof numbers | typeof hears>) => Effect.Effect<A, E, Actor.ActorRuntime>
 ) => withActors(Actor.nursery(Effect.flatMap(Actor.start("bob", { expose: [utter, numbers, hears] }), body)))
 
-describe("Payloads of another process that do not match", () => {
-  it.live("G129: a handler repairs, answers or drops items that do not match, and all other items arrive in order", () =>
+describe("Items of another process that do not match the reader's schema", () => {
+  it.live("G129: a handler repairs, answers or drops items that do not match its schema, and all other items arrive in order", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const receiver = PayloadReceiver.make(({ sent }) => {
@@ -40,7 +40,7 @@ describe("Payloads of another process that do not match", () => {
       })
     ))
 
-  it.live("G129, G134: a stream of a hundred thousand items drops the invalid ones without slowing down its producer", () =>
+  it.live("G129, G134: a reader of a hundred thousand items drops the refused items without slowing down the producer", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const sum = yield* Stream.runFold(
@@ -58,7 +58,7 @@ describe("Payloads of another process that do not match", () => {
       })
     ))
 
-  it.live("G129: items that do not match are answered by the reading process, until that process cancels the dialog with its reason", () =>
+  it.live("G129: a reading process answers items that do not match its schema, until it cancels the dialog with a reason", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const read = (numbers: ReadonlyArray<number>) =>

@@ -68,7 +68,7 @@ describe("The record of an actor", () => {
     }
   )
 
-  it("G255: the record that an actor keeps of its calls counts the open calls for which it has no place", () => {
+  it("G255: the record that an actor keeps of its calls counts the open calls for which the record has no place", () => {
     const page = new RecordFile.Page(owner)
     const places = Array.from({ length: RecordFile.maxCalls + 5 }, (_, i) => page.begin(page.number("hash"), 0, i, i))
     assert.deepInclude(RecordFile.read(page.bytes), { beyond: 5, begun: RecordFile.maxCalls + 5 })
@@ -77,7 +77,7 @@ describe("The record of an actor", () => {
     assert.deepStrictEqual([record.beyond, record.calls], [0, []])
   })
 
-  it("G255: the record that an actor keeps of its calls names an endpoint `others` when it has no room for another name", () => {
+  it("G255: the record that an actor keeps of its calls names an endpoint `others` when the record has no room for another name", () => {
     const page = new RecordFile.Page(owner)
     for (let i = 0; i < 1000; i++) page.begin(page.number(`endpoint-with-a-long-name-${i}`), 0, i, i)
     const { calls } = RecordFile.read(page.bytes)!
@@ -93,18 +93,18 @@ describe("The record of an actor", () => {
   })
 })
 
-describe("The kernel's counts of kills for memory", () => {
+describe("The kernel's count of processes that it killed for memory", () => {
   const events = "low 0\nhigh 12\nmax 40\noom 3\noom_kill 2\noom_group_kill 0\n"
   const control = "oom_kill_disable 0\nunder_oom 0\noom_kill 5\n"
 
-  it("G257: a count of kills for memory is read from the files of both versions of control groups, and from the file of the host", () => {
+  it("G257: the kernel's count of kills for memory is read from the files of both cgroup versions, and from the file of the host", () => {
     assert.strictEqual(killsIn(events), 2)
     assert.strictEqual(killsIn(control), 5)
     assert.strictEqual(killsIn("pgfault 8\noom_kill 1\nnuma_hit 3\n"), 1)
     assert.isUndefined(killsIn("oom_kill_disable 0\nunder_oom 0\n"))
   })
 
-  it("G257: the files with a process's count of kills for memory are those of its control groups and of the groups above", () => {
+  it("G257: the files with the counts of kills for memory are those of a process's control groups and of the groups above", () => {
     assert.deepStrictEqual(counterFiles("0::/system.slice/shop.service\n"), [[
       "/sys/fs/cgroup/system.slice/shop.service/memory.events",
       "/sys/fs/cgroup/system.slice/memory.events",
@@ -120,7 +120,7 @@ describe("The kernel's counts of kills for memory", () => {
 
   for (const [version, text] of [["1", control], ["2", events]] as const) {
     it.live.skipIf(process.platform !== "linux")(
-      `G257: a process that is killed while the count of a control group of version ${version} rises counts as killed for memory`,
+      `G257: a process that is killed while the count of kills in a control group of version ${version} rises counts as killed for memory`,
       () =>
         Effect.scoped(Effect.gen(function*() {
           const file = Path.join(yield* Folder.make(), "counter")
@@ -141,7 +141,7 @@ describe("The kernel's counts of kills for memory", () => {
   }
 })
 
-describe("The folder of post-mortems that tell how actors died", () => {
+describe("The folder of the post-mortems of dead actors", () => {
   const story = (pid: number) => ({
     actor: { name: "a", uuid: `a${pid}`, pid },
     above: ["root@1"],
@@ -151,7 +151,7 @@ describe("The folder of post-mortems that tell how actors died", () => {
     doing: []
   })
 
-  it("G258: the folder for post-mortems of dead actors is chosen by the option, then by the environment, and an unusable path is reported", () => {
+  it("G258: the folder for post-mortems of dead actors comes from the option graves, or else from the environment, and an unusable path is reported", () => {
     const of = (option: unknown, variable?: string) => gravesFolder(option, { FURROW_GRAVES: variable }, "/usual")
     assert.deepStrictEqual(of(undefined), { folder: "/usual", warning: undefined })
     assert.strictEqual(of(undefined, "/var/graves").folder, "/var/graves")
@@ -163,7 +163,7 @@ describe("The folder of post-mortems that tell how actors died", () => {
     )
   })
 
-  it.live("G258: the post-mortems of dead actors in a folder are bounded in number, readable only by their user, and the newest are kept", () =>
+  it.live("G258: the newest post-mortems of dead actors in a folder are kept up to a limit of number, readable only by their user", () =>
     Effect.scoped(Effect.gen(function*() {
       const folder = Path.join(yield* Folder.make(), "graves")
       for (let i = 1; i <= Graves.maxGraves + 20; i++) Graves.bury(folder, story(i), undefined, undefined)
@@ -178,7 +178,7 @@ describe("The folder of post-mortems that tell how actors died", () => {
       assert.isFalse(Fs.existsSync(folder))
     })))
 
-  it.live("G258: the post-mortems of dead actors in a folder are bounded by their bytes, too", () =>
+  it.live("G258: the newest post-mortems of dead actors in a folder are kept up to a limit of bytes, too", () =>
     Effect.scoped(Effect.gen(function*() {
       const folder = Path.join(yield* Folder.make(), "graves")
       const long = { ...story(1), hint: "x".repeat(Graves.maxGraveBytes / 4) }
@@ -193,7 +193,7 @@ describe("The folder of post-mortems that tell how actors died", () => {
       assert.isAtLeast(bytes.length, 2)
     })))
 
-  it.live("G258: an actor's record becomes a post-mortem when actor and parent have ended; other records stay, and broken ones are removed", () =>
+  it.live("G258: an actor's record becomes a post-mortem when actor and parent have ended, while other records stay and broken records are removed", () =>
     Effect.scoped(Effect.gen(function*() {
       const folder = yield* Folder.make()
       const put = (pid: number, parent: number) => {

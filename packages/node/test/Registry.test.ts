@@ -45,7 +45,7 @@ const agree = (tree: Planted, from: string, expected: ReadonlyArray<string>) =>
   })
 
 describe("The entry of an actor in the registry", () => {
-  it.live("an actor is listed in the registry when it is ready, not when it is started, and never when its start is interrupted", () =>
+  it.live("an actor is listed in the registry when it is ready, not earlier, and never when its start is interrupted", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const env = { set: { GATE: file } }
@@ -70,7 +70,7 @@ describe("The entry of an actor in the registry", () => {
       assert.deepStrictEqual(yield* names, ["root"])
     })))
 
-  it.live("an actor is listed in the registry until its nursery ends, and a wait for its name finds it, in this process and in others", () =>
+  it.live("an actor is listed in the registry until its nursery ends, and a wait for its name finds it in every process of the tree", () =>
     inTree(["asker", "p"], (tree) =>
       Effect.gen(function*() {
         const asker = yield* tree.at("asker")
@@ -122,7 +122,7 @@ describe("The entry of an actor in the registry", () => {
         })
     ))
 
-  it.live("an actor whose layer cannot be built is never listed in the registry, and its name is free again", () =>
+  it.live("an actor whose layer cannot be built is never listed in the registry, and its name becomes free", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.start("name", { expose: [doomed], unique: true }))
       assert.deepInclude(error, { _tag: "SpawnFailed", step: "layer" })
@@ -132,10 +132,10 @@ describe("The entry of an actor in the registry", () => {
     }))))
 })
 
-describe("The end of an actor's entry in the registry", () => {
+describe("The removal of an actor from the registry", () => {
   for (const streaming of [false, true]) {
     for (const how of ["fails", "is interrupted"] as const) {
-      it.live(`the registry removes three actors that ${streaming ? "stream" : "do nothing"} when the body of their nursery ${how}`, () =>
+      it.live(`the registry has removed three actors that ${streaming ? "stream" : "do nothing"} when the body of their nursery ${how}`, () =>
         inTree(["asker"], (tree) =>
           Effect.gen(function*() {
             const asker = yield* tree.at("asker")
@@ -173,7 +173,7 @@ describe("The end of an actor's entry in the registry", () => {
     }
   }
 
-  it.live("the registry removes an actor whose stream is closed before the actor's nursery fails", () =>
+  it.live("the registry removes an actor whose stream was closed when the actor's nursery fails", () =>
     inTree(["asker"], (tree) =>
       Effect.gen(function*() {
         const asker = yield* tree.at("asker")
@@ -194,8 +194,8 @@ describe("The end of an actor's entry in the registry", () => {
       })))
 })
 
-describe("Names that several actors ask for", () => {
-  it.live("a shared name finds the actor that was ready last, lists all its holders, and all of them end together", () =>
+describe("Names in the registry that several actors ask for", () => {
+  it.live("the registry finds the actor of a common name that was ready last, and lists all actors with this name", () =>
     inTree(["asker"], (tree) =>
       Effect.gen(function*() {
         const asker = yield* tree.at("asker")
@@ -217,7 +217,7 @@ describe("Names that several actors ask for", () => {
         assert.deepStrictEqual(yield* asker.run(listed()), ["asker", "root"])
       })))
 
-  it.live("G66: a unique name is refused to other actors in every process, until its holder ends", () =>
+  it.live("G66: a unique name is refused to other actors in every process of the tree, until the actor with this name ends", () =>
     inTree(["a", "p", "p/b"], (tree) =>
       Effect.gen(function*() {
         const b = yield* tree.at("b")
@@ -243,7 +243,7 @@ describe("Names that several actors ask for", () => {
       })))
 
   it.live(
-    "a unique name that two actors in different processes ask for at once goes to exactly one actor, ten times",
+    "a unique name that two actors in different processes ask for concurrently goes to exactly one actor, in each of ten attempts",
     () =>
       inTree(["a", "a/b", "c", "c/d"], (tree) =>
         Effect.gen(function*() {

@@ -33,7 +33,7 @@ const recording = <A, E, R>(use: (records: ReadonlyArray<Record>) => Effect.Effe
   })
 
 describe("Logs of actors", () => {
-  it.live("logs of actors reach the root's loggers in order, with their levels, annotations and the name of their actor", () =>
+  it.live("logs of actors reach the root's loggers in order, with their levels, their annotations and the actor's name", () =>
     recording((records) =>
       withActors(Effect.gen(function*() {
         yield* Effect.annotateLogs(Actor.runInActor(speak()), { user: "u1", n: 7 })
@@ -55,7 +55,7 @@ describe("Logs of actors", () => {
       }))
     ))
 
-  it.live("logs of an actor are filtered by the level of its caller", () =>
+  it.live("logs of an actor are filtered by the log level of the actor's caller", () =>
     recording((records) =>
       withActors(Effect.gen(function*() {
         yield* Effect.provideService(Actor.runInActor(speak()), References.MinimumLogLevel, "Trace")
@@ -75,7 +75,7 @@ describe("Logs of actors", () => {
       }))
     ))
 
-  it.live("no log line of an actor is lost, however many lines there are, and all arrive before the answer that followed them", () =>
+  it.live("no log line of an actor is lost, however many lines there are, and all lines arrive before the answer to the call", () =>
     recording((records) =>
       withActors(Effect.gen(function*() {
         yield* Actor.runInActor(chatter({ count: 3000 }))
@@ -84,7 +84,7 @@ describe("Logs of actors", () => {
       }))
     ))
 
-  it.live("logs of a cancelled actor still arrive", () =>
+  it.live("logs of a cancelled actor still reach the root's loggers", () =>
     recording((records) =>
       withActors(Effect.gen(function*() {
         const call = yield* Effect.forkChild(Actor.runInActor(lastWords()))
@@ -95,8 +95,8 @@ describe("Logs of actors", () => {
     ))
 })
 
-describe("The trace of three actors", () => {
-  it.live("the trace of three actors is one tree, although each of them exports its own spans", () =>
+describe("The trace of a call through three actors", () => {
+  it.live("the trace of a call through three actors is one tree of spans, although each actor exports its own spans", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Effect.withSpan(

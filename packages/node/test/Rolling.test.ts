@@ -30,7 +30,7 @@ const standbyIsReady = Eventually.succeeds(
 
 describe("A roll of processes", () => {
   it.live(
-    "G210: a roll of processes fails no call under load, neither of users in this process nor of a user in another process, which keeps running",
+    "G210: a roll of processes under load fails no call of this process, and no call of an actor in another process, which keeps running",
     () =>
       withActors(
         Effect.gen(function*() {
@@ -68,7 +68,7 @@ const kills = 50
 
 describe("A standby of processes", () => {
   it.live(
-    `G212: a standby takes over after each of ${kills} kills, fails no waiting call, and is faster than a start`,
+    `G212: a standby takes over after each of ${kills} kills of its actor, fails no waiting call, and is faster than a start`,
     () =>
       withActors(
         Effect.gen(function*() {

@@ -183,7 +183,7 @@ const begun = (portal: Actor.Portal<Svc>, requests: number) =>
   )
 
 describe("An RpcGroup in an actor", () => {
-  it.live("G60: an RpcGroup in an actor behaves as over Effect's own server and client, in every tested case", () =>
+  it.live("G60: an RpcGroup in an actor behaves like an RpcGroup over Effect's own server and client, in every tested case", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
         assert.notStrictEqual(portal.actor.pid, process.pid)
@@ -196,7 +196,7 @@ describe("An RpcGroup in an actor", () => {
       })
     ))
 
-  it.live("G102: a defect of an RpcGroup in an actor is encoded by its schema of defects, and fails only its own request", () =>
+  it.live("G102: a defect of an RpcGroup in an actor is encoded by the group's schema of defects, and fails only its own request", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
         const streaming = yield* Effect.forkChild(Stream.runDrain(client.ScopedStream({ key: "beside" })))
@@ -212,7 +212,7 @@ describe("An RpcGroup in an actor", () => {
       })
     ))
 
-  it.live("G102: an RpcGroup fails as PayloadInvalid where a payload or a failure does not match its schema", () =>
+  it.live("G102: a request of an RpcGroup fails with PayloadInvalid where its payload or its failure does not match the schema", () =>
     withClient((client) =>
       Effect.gen(function*() {
         const undeclared = yield* Effect.flip(client.Undeclared())
@@ -234,7 +234,7 @@ describe("An RpcGroup in an actor", () => {
       })
     ))
 
-  it.live("an RpcGroup fails as EndpointUnknown where its actor does not know the procedure, or serves no group", () =>
+  it.live("a request of an RpcGroup fails with EndpointUnknown where its actor does not know the procedure, or serves no group", () =>
     withClient((_, portal) =>
       Effect.gen(function*() {
         const client = yield* Actor.rpcClient(portal, Known)
@@ -248,8 +248,8 @@ describe("An RpcGroup in an actor", () => {
     ))
 })
 
-describe("A request that is interrupted", () => {
-  it.live("G98: an interrupted request has run its finalizers, those of its Scope and its uninterruptible part when its caller goes on", () =>
+describe("A request of an RpcGroup that is interrupted", () => {
+  it.live("G98: an interrupted request has run its finalizers, its Scope's finalizers and its uninterruptible part when its caller goes on", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
         const requests = [
@@ -276,7 +276,7 @@ describe("A request that is interrupted", () => {
       })
     ))
 
-  it.live("G98: an interrupted request tells its handler who interrupted it", () =>
+  it.live("G98: the handler of an interrupted request learns who interrupted the request", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
         const running = yield* Effect.forkChild(client.Slow({ key: "a", finalizer: 0 }))
@@ -286,7 +286,7 @@ describe("A request that is interrupted", () => {
       })
     ))
 
-  it.live("G98: an interrupted request is answered after its Scope has closed, and a Scope that dies fails it", () =>
+  it.live("G98: a request is answered after its Scope has closed, and a Scope that dies fails the request", () =>
     withClient((client) =>
       Effect.gen(function*() {
         yield* client.Scoped({ key: "closed" })
@@ -296,7 +296,7 @@ describe("A request that is interrupted", () => {
     ))
 
   it.live(
-    "G98: requests that are interrupted at random leave no handler running and delay no other request",
+    "G98: requests that are interrupted at random leave no handler running, and delay no other request",
     () =>
       withClient((client, portal) =>
         Effect.gen(function*() {
@@ -329,8 +329,8 @@ describe("A request that is interrupted", () => {
   )
 })
 
-describe("The actor of a client", () => {
-  it.live("G99: an actor that is killed fails the killing call, a call in flight and a stream with ActorLost", () =>
+describe("The end of an actor with clients of its RpcGroup", () => {
+  it.live("G99: the kill of an actor fails the request that kills it, another open request and a stream with ActorLost", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
         const call = yield* Effect.forkChild(Effect.flip(client.Slow({ key: "lost", finalizer: 0 })))
@@ -347,7 +347,7 @@ describe("The actor of a client", () => {
       })
     ))
 
-  it.live("G99: an actor that its owner ends tells its open requests who ended it, and refuses later ones", () =>
+  it.live("G99: an actor that its owner ends tells its open requests who ended it, and refuses later requests", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
         const call = yield* Effect.forkChild(Effect.flip(client.Slow({ key: "ended", finalizer: 0 })))
@@ -364,8 +364,8 @@ describe("The actor of a client", () => {
     ))
 })
 
-describe("Two clients of one actor", () => {
-  it.live("G100: two clients of one actor have different ids for handlers that are built once", () =>
+describe("Two clients of the RpcGroup in one actor", () => {
+  it.live("G100: two clients of one actor's RpcGroup have different ids, while the handlers are built once", () =>
     withClient((one, portal) =>
       Effect.gen(function*() {
         const two = yield* Actor.rpcClient(portal, Everything)
@@ -375,7 +375,7 @@ describe("Two clients of one actor", () => {
       })
     ))
 
-  it.live("G100: two clients of one actor end separately: the Scope of one client waits for its requests, and the other client goes on", () =>
+  it.live("G100: the Scope of one client of an actor's RpcGroup waits for the client's requests, and another client goes on", () =>
     withClient((one, portal) =>
       Effect.gen(function*() {
         const staying = yield* Effect.forkChild(one.Slow({ key: "staying", finalizer: 0 }))
@@ -395,7 +395,7 @@ describe("Two clients of one actor", () => {
     ))
 })
 
-describe("The reader of a stream", () => {
+describe("The reader of an RpcGroup's stream", () => {
   const ahead = (client: ActorClient, stream: Stream.Stream<number, unknown>) =>
     Effect.gen(function*() {
       const before = yield* client.Produced()
@@ -414,7 +414,7 @@ describe("The reader of a stream", () => {
       return settled - before - read
     })
 
-  it.live("G101: a reader of a stream is at most a few windows behind its writer, and a window has 16 items or the requested number", () =>
+  it.live("G101: a reader of an RpcGroup's stream is at most some windows behind its writer, and a window has 16 items or the requested number", () =>
     withClient((client) =>
       Effect.gen(function*() {
         // RpcClient buffers one window and another is on the way; each step in between holds at most half a window.
@@ -427,8 +427,8 @@ describe("The reader of a stream", () => {
     ))
 })
 
-describe("Effect's modules of a server and of a client", () => {
-  it.live("G103: Effect's rpc modules are loaded by an actor that serves a group or makes a client, and by no other", () =>
+describe("The modules of Effect for an rpc server and an rpc client", () => {
+  it.live("G103: only an actor that serves an RpcGroup or makes a client loads Effect's rpc modules", () =>
     withActors(Effect.scoped(Effect.gen(function*() {
       const options = { execArgv: [...process.execArgv, "--import", fixture("recordModules.mjs")] }
       const of = (modules: ReadonlyArray<string>) =>

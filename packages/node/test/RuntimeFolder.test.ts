@@ -39,17 +39,17 @@ const within = <A>(files: Readonly<Record<string, string>>, body: (folder: strin
 /** Returns a runtime folder whose path has a number of bytes. */
 const treeOf = (length: number) => `/${"x".repeat(length - 1)}`
 
-describe("The name of a socket", () => {
+describe("The file name of an actor's socket", () => {
   const tree = "/tmp/furrow-0/12345-0123abcd"
   const name = (name: string, pid = 77) => Path.relative(tree, RuntimeFolder.socketPath(tree, { name, pid }))
 
-  it("the name of a socket is the actor's name where that is short and plain", () => {
+  it("the file name of a socket contains the actor's name where that name is short and plain", () => {
     for (const plain of ["frank", "worker-3", "Counter", "a.b", "x@y", "_1", "web:main"]) {
       assert.strictEqual(name(plain), `${plain}@77.sock`)
     }
   })
 
-  it("the name of a socket is a hash where the actor's name is long, has many bytes, or looks like a path", () => {
+  it("the file name of a socket contains a hash where the actor's name is long, has many bytes, or looks like a path", () => {
     const odd = [
       "",
       ".",
@@ -75,12 +75,12 @@ describe("The name of a socket", () => {
     assert.deepStrictEqual(odd.map((odd) => name(odd)), found)
   })
 
-  it("the name of a socket never equals another actor's, because no plain name begins like a hash", () => {
+  it("the file name of a socket never equals the file name of another actor's socket, because no plain name begins like a hash", () => {
     const short = name("a/b").slice(0, -"@77.sock".length)
     assert.notStrictEqual(name(short), name("a/b"))
   })
 
-  it("the name of a socket uses the kernel's room to its last byte, 107 on Linux and 103 on Darwin", () => {
+  it("the path of a socket uses the kernel's room to its last byte, 107 on Linux and 103 on Darwin", () => {
     for (const [platform, most] of [["linux", 107], ["darwin", 103]] as const) {
       const room = most - Buffer.byteLength("/@77.sock")
       const path = (characters: number, length: number) =>
@@ -96,7 +96,7 @@ describe("The name of a socket", () => {
   })
 
   it.live.skipIf(process.platform !== "linux")(
-    "the room for a socket's name is usable to its last byte, and a longer name fails",
+    "the kernel's room for the path of a socket is usable to its last byte, and a longer path fails",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const folder = yield* Folder.make()
@@ -134,7 +134,7 @@ describe("The runtime folder", () => {
   }
   const own = () => Path.dirname(Networks.network().folder)
 
-  it.effect("the runtime folder is XDG_RUNTIME_DIR where this user owns that folder, and otherwise a folder of temporary files", () =>
+  it.effect("the runtime folder is in XDG_RUNTIME_DIR where this user owns that folder, and otherwise among the temporary files", () =>
     within({ "file": "" }, (folder) => {
       const otherwise = Path.join(Os.tmpdir(), `furrow-${process.geteuid!()}`)
       settings({ XDG_RUNTIME_DIR: folder }, () => assert.strictEqual(own(), Path.join(folder, "furrow")))
@@ -150,14 +150,14 @@ describe("The runtime folder", () => {
       assert.deepStrictEqual(Fs.readdirSync(folder).sort(), ["file", "link"])
     }))
 
-  it("a relative path of the runtime folder is resolved in the folder in which the root was started", () => {
+  it("a relative path of the runtime folder is resolved from the folder in which the root was started", () => {
     assert.strictEqual(
       Path.dirname(Networks.network({ runtimeFolder: "some/where" }).folder),
       Path.resolve("some/where")
     )
   })
 
-  it.effect("the runtime folder is made with all missing folders above it, only for its user, whatever the umask", () =>
+  it.effect("the runtime folder is made with all missing folders above it, readable only by its user, whatever the umask is", () =>
     within({}, (folder) => {
       const before = process.umask(0)
       try {
@@ -170,7 +170,7 @@ describe("The runtime folder", () => {
       }
     }))
 
-  it.effect("the runtime folder that other users may read is closed to them, and so is the folder of a tree", () =>
+  it.effect("a runtime folder that other users may read is closed to them, and so is the folder of a tree", () =>
     within({}, (folder) => {
       const runtime = Path.join(folder, "furrow")
       const tree = Path.join(runtime, "1-0123abcd")
@@ -180,13 +180,13 @@ describe("The runtime folder", () => {
       assert.deepStrictEqual([mode(runtime), mode(tree)], [0o700, 0o700])
     }))
 
-  it.effect("the runtime folder that is a file is refused", () =>
+  it.effect("a runtime folder is refused where its path is that of a file", () =>
     within({ "furrow": "mine" }, (folder) => {
       assert.match(refusal(Path.join(folder, "furrow")), /: it is not a folder. Move it away/)
       assert.strictEqual(Fs.readFileSync(Path.join(folder, "furrow"), "utf8"), "mine")
     }))
 
-  it.effect("a runtime folder below a file is refused", () =>
+  it.effect("a runtime folder below the path of a file is refused", () =>
     within({ "file": "mine" }, (folder) => {
       const runtime = Path.join(folder, "file", "furrow")
       assert.throws(
@@ -196,7 +196,7 @@ describe("The runtime folder", () => {
       )
     }))
 
-  it.effect("a runtime folder that is a symbolic link is refused, also of root, and its target is not touched", () =>
+  it.effect("a runtime folder that is a symbolic link is refused, even one of root, and the link's target is not touched", () =>
     within({ "there/file": "" }, (folder) => {
       const runtime = Path.join(folder, "furrow")
       const there = Path.join(folder, "there")
@@ -211,7 +211,7 @@ describe("The runtime folder", () => {
       assert.deepStrictEqual(Fs.readdirSync(there), ["file"])
     }))
 
-  it.effect("a runtime folder behind a symbolic link is refused, unless root has put it there", () =>
+  it.effect("a runtime folder behind a symbolic link is refused, unless the link belongs to root", () =>
     within({ "there/file": "" }, (folder) => {
       const there = Path.join(folder, "there")
       const link = Path.join(folder, "link")
@@ -231,7 +231,7 @@ describe("The runtime folder", () => {
       assert.deepStrictEqual(Fs.readdirSync(there), ["file"])
     }))
 
-  it.effect("a runtime folder behind links that go round in circles is refused", () =>
+  it.effect("a runtime folder behind a cycle of symbolic links is refused", () =>
     within({}, (folder) => {
       const link = Path.join(folder, "link")
       Fs.symlinkSync(Path.join(link, "on"), link)
@@ -263,7 +263,7 @@ describe("The runtime folder", () => {
       })
   )
 
-  it.effect("the runtime folder that another process removes while it is made is made again", () =>
+  it.effect("the runtime folder is made again where another process removes it in the meantime", () =>
     within({}, (folder) => {
       const tree = Path.join(folder, "furrow", "1-0123abcd")
       // Another tree ends repeatedly, and removes the folder of all trees each time.
@@ -282,7 +282,7 @@ describe("The runtime folder", () => {
 
   // The test is skipped for root, who may write everywhere.
   it.effect.skipIf(isRoot)(
-    "a runtime folder is refused where its parent folder may not be written",
+    "a runtime folder is refused where this user may not write to its parent folder",
     () =>
       within({}, (folder) => {
         Fs.chmodSync(folder, 0o500)
@@ -295,8 +295,8 @@ describe("The runtime folder", () => {
   )
 })
 
-describe("A process number", () => {
-  it("a process number counts as free when no process has it, and as used as long as the system does not tell", () => {
+describe("The pid of a process", () => {
+  it("a pid counts as free when no process has it, and as used where the system gives no answer", () => {
     assert.isTrue(RuntimeFolder.isDead(ChildProcess.spawnSync("true").pid))
     assert.isFalse(RuntimeFolder.isDead(process.pid))
     assert.isFalse(RuntimeFolder.isDead(1))

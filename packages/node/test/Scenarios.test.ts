@@ -21,7 +21,7 @@ import { region, unsayable } from "./fixtures/peersRegion.ts"
 import { stubborn } from "./fixtures/stuck.ts"
 import { evidence, withActors } from "./support.ts"
 
-describe("An actor in another process", () => {
+describe("An actor that runs in another process", () => {
   it.live("an actor in another process runs one function, is not a root, and has ended when its answer arrives", () =>
     withActors(Effect.gen(function*() {
       const children: Array<number> = []
@@ -39,7 +39,7 @@ describe("An actor in another process", () => {
       assert.isFalse(Processes.isAlive(pid))
     })))
 
-  it.live("an actor in another process answers the same call twice, and ends when the actor is cancelled", () =>
+  it.live("an actor in another process answers equal calls twice, and ends when it is cancelled", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const daemon = yield* Actor.start("daemon", { expose: [isPrime] })
       for (let n = 0; n < 2; n++) assert.isTrue(yield* daemon.run(isPrime({ n: 7 })))
@@ -59,7 +59,7 @@ describe("An actor in another process", () => {
       }).pipe(Effect.provide(NodeActor.layer({ expose: [introduce] })))
     ))
 
-  it.live("an actor refuses a call of an unknown endpoint or with an invalid payload, and goes on", () =>
+  it.live("an actor in another process refuses a call of an unknown endpoint or with an invalid payload, and goes on", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const daemon = yield* Actor.start("daemon", { expose: [isPrime] })
       const unknown = yield* Effect.flip(
@@ -73,7 +73,7 @@ describe("An actor in another process", () => {
       assert.isTrue(yield* daemon.run(isPrime({ n: 7 })))
     }))))
 
-  it.live("an actor boxes an error that its contract lacks, whether its caller still waits or not, and goes on", () =>
+  it.live("an actor in another process boxes an error that its contract lacks, whether its caller still waits or not, and goes on", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const daemon = yield* Actor.start("daemon", { expose: [unsayable, isPrime] })
       const error = yield* Effect.flip(daemon.run(unsayable()))
@@ -84,7 +84,7 @@ describe("An actor in another process", () => {
       assert.isTrue(yield* daemon.run(isPrime({ n: 7 })))
     }))))
 
-  it.live("an actor in another process runs its finalizers when its owner's Scope closes, those of its layers last", () =>
+  it.live("an actor in another process runs its finalizers when its owner's Scope closes, the finalizers of its layers last", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Effect.scoped(Effect.gen(function*() {
@@ -106,7 +106,7 @@ describe("An actor in another process", () => {
 })
 
 describe("A nursery of processes with failures and interruptions", () => {
-  it.live("a nursery fails with one of many simultaneous failures as a typed error, to which the others are attached", () =>
+  it.live("a nursery of processes fails with one of many simultaneous failures as a typed error, to which the other failures are attached", () =>
     withActors(Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.nursery(Effect.forEach(
         Array.from({ length: 12 }, (_, n) => n),
@@ -122,7 +122,7 @@ describe("A nursery of processes with failures and interruptions", () => {
       assert.deepStrictEqual(Processes.titled("furrow[").map(Processes.describe), [])
     })))
 
-  it.live("a nursery fails with the defect of its body after its actors have ended", () =>
+  it.live("a nursery of processes fails with the defect of its body after its actors have ended", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const pids: Array<number> = []
@@ -140,7 +140,7 @@ describe("A nursery of processes with failures and interruptions", () => {
       assert.deepStrictEqual(pids.filter(Processes.isAlive), [])
     })))
 
-  it.live("an interrupted nursery cancels all its actors at once, also where its body waits for one of them", () =>
+  it.live("an interrupted nursery of processes cancels all its actors at once, even where its body waits for one of them", () =>
     withActors(
       Effect.gen(function*() {
         const file = yield* evidence
@@ -165,7 +165,7 @@ describe("A nursery of processes with failures and interruptions", () => {
       }).pipe(Timeouts.provide({ cancel: 4000, finalizers: 1000 }))
     ))
 
-  it.live("a failed task that other actors start in an actor's nursery is a failure of that actor", () =>
+  it.live("a job that fails in an actor's nursery fails the actor, even if other actors have asked for the job", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const file = yield* evidence
       const actor = yield* Actor.start("region", { expose: [region.keep, region.task] })

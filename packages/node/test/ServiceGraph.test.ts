@@ -27,7 +27,7 @@ const withDiary = <A, E>(body: (file: string) => Effect.Effect<A, E, Actor.Actor
 const wrote = (file: string, line: string) => Eventually.holds(line, () => Folder.lines(file).includes(line))
 
 describe("A graph of Services", () => {
-  it.live("G58: a graph starts in the order of its uses and stops in reverse, so that a stopping Service can call those it uses", () =>
+  it.live("G58: a graph of Services starts in the order of their uses and stops in reverse, so a stopping Service can call Services it uses", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         const pids = yield* Effect.provide(Effect.all([Db.calls.pid(), Store.calls.pid(), Web.calls.pid()]), App)
@@ -45,7 +45,7 @@ describe("A graph of Services", () => {
       })
     ))
 
-  it.live("G59: a graph relays calls, typed errors, streams and dialogs through a parent, over two hops", () =>
+  it.live("G59: a graph of Services relays calls, typed errors, streams and dialogs through a parent, over two hops", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         assert.strictEqual(yield* Web.calls.get({ key: "answer" }), "42")
@@ -75,7 +75,7 @@ describe("A graph of Services", () => {
       }).pipe(Effect.provide(App))
     ))
 
-  it.live("a graph of Services relays a defect with its origin, and a deadline less the time of the relay", () =>
+  it.live("a graph of Services relays a defect with its origin, and a deadline reduced by the time of the relay", () =>
     withDiary(() =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(Store.calls.bug())
@@ -115,7 +115,7 @@ describe("A graph of Services", () => {
       }).pipe(Effect.provide(App))
     ))
 
-  it.live("an actor of a graph can start another Service, which uses the Services that the actor was given", () =>
+  it.live("an actor in a graph of Services can start another Service, which uses the Services that the actor was given", () =>
     withDiary(() =>
       Effect.gen(function*() {
         const [probe, db] = yield* Web.calls.nested()
@@ -126,8 +126,8 @@ describe("A graph of Services", () => {
     ))
 })
 
-describe("A Service that dies while others use it", () => {
-  it.live("a lost Service is named in the ActorLost of its users, in a running call and in the next one", () =>
+describe("A Service that dies while other Services use it", () => {
+  it.live("the ActorLost of a user of a lost Service names the Service, in the running call and in the next call", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         const call = yield* Effect.forkChild(Web.calls.sees())
@@ -147,7 +147,7 @@ describe("A Service that dies while others use it", () => {
       }).pipe(Effect.provide(App))
     ))
 
-  it.live("a used Service interrupts the work of a caller that dies, with the reason caller-lost", () =>
+  it.live("a Service interrupts the work for a caller that dies, with the reason caller-lost", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         yield* Effect.forkChild(Effect.exit(Store.calls.hold({ label: "hold" })))
@@ -160,7 +160,7 @@ describe("A Service that dies while others use it", () => {
 })
 
 describe("Actor.launch with a graph of Services", () => {
-  it.live("Actor.launch fails when an actor of the graph is lost later, and stops the others in reverse order", () =>
+  it.live("Actor.launch fails when an actor of its graph is lost later, and stops the graph's other actors in reverse order", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         const pids: Array<number> = []
@@ -178,7 +178,7 @@ describe("Actor.launch with a graph of Services", () => {
       })
     ))
 
-  it.live("Actor.launch ends the graph in order when it is interrupted", () =>
+  it.live("Actor.launch ends its graph of Services in order when it is interrupted", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         const launched = yield* Effect.forkChild(Actor.launch(App))
@@ -206,8 +206,8 @@ describe("Actor.launch with a graph of Services", () => {
     ))
 })
 
-describe("A client, a Service that starts actors on request, and an actor that the Service has started", () => {
-  it.live("a client, a Service and an actor that the Service has started are cancelled dialog by dialog, and no process is left", () =>
+describe("A client, a Service that starts actors on request, and an actor of this Service", () => {
+  it.live("a client, a Service and an actor that the Service has started are cancelled dialog by dialog, and leave no process", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         const context = yield* Layer.build(Client.layer.pipe(Layer.provideMerge(Spawner.layer)))

@@ -10,7 +10,7 @@ import { Absent, Astray, Unserved } from "./fixtures/wrong/unserved.ts"
 import { evidence, withActors } from "./support.ts"
 
 describe("A Service in another process", () => {
-  it.live("a Service in another process is one actor for as long as its Layer lives, and keeps its state", () =>
+  it.live("a Service in another process is one actor while its Layer lives, and keeps its state", () =>
     withActors(
       Effect.gen(function*() {
         assert.deepStrictEqual([
@@ -22,7 +22,7 @@ describe("A Service in another process", () => {
       }).pipe(Effect.provide(Counter.layer))
     ))
 
-  it.live("a Service in another process uses further Services, which are the same actors for all their users", () =>
+  it.live("a Service in another process uses other Services, which are the same actors for all their users", () =>
     withActors(
       Effect.gen(function*() {
         assert.strictEqual(yield* Doubler.calls.increment({ by: 1 }), 2)
@@ -32,7 +32,7 @@ describe("A Service in another process", () => {
       }).pipe(Effect.provide(Doubler.layer.pipe(Layer.provideMerge(Counter.layer))))
     ))
 
-  it.live("a Service in another process may have its implementation in a module that its callers never load", () =>
+  it.live("a Service in another process may have its implementation in a module that the Service's callers never load", () =>
     withActors(
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* Heavy.calls.loaded(), ["loaded"])
@@ -40,7 +40,7 @@ describe("A Service in another process", () => {
       }).pipe(Effect.provide(Heavy.layer))
     ))
 
-  it.live("a start of a Service without an implementation fails with its module, the exports of the module, and the line to write", () =>
+  it.live("the start of a Service without an implementation fails with the Service's module, the module's exports, and the line to write", () =>
     withActors(Effect.gen(function*() {
       const start = (layer: Layer.Layer<any, Actor.ActorError, Actor.ActorRuntime>) =>
         Effect.map(Effect.flip(Effect.scoped(Layer.build(layer))), (error) => {
@@ -64,8 +64,8 @@ describe("A Service in another process", () => {
     })))
 })
 
-describe("A dialog with another process", () => {
-  it.live("a dialog with another process starts with a first value, goes both ways, and ends with a result", () =>
+describe("A dialog with a Service in another process", () => {
+  it.live("a dialog with a Service in another process starts with a first value, goes both ways, and ends with a result", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const file = yield* evidence
       const portal = yield* Actor.start("host", { expose: [chat] })
@@ -87,7 +87,7 @@ describe("A dialog with another process", () => {
       assert.deepStrictEqual(Folder.lines(file), [])
     }))))
 
-  it.live("a dialog with another process fails with its typed error, wakes a waiting body, and is cancelled when its body leaves", () =>
+  it.live("a dialog with a Service in another process fails with a typed error, which interrupts a waiting body, and is cancelled when its body leaves", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const file = yield* evidence
       const portal = yield* Actor.start("host", { expose: [chat] })
@@ -101,7 +101,7 @@ describe("A dialog with another process", () => {
       assert.deepStrictEqual(Folder.lines(file), ["left alone"])
     }))))
 
-  it.live("a dialog with another process fails with ActorLost when the actor is killed, whatever its body waits for", () =>
+  it.live("a dialog with a Service in another process fails with ActorLost when the actor is killed, whatever the dialog's body waits for", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const portal = yield* Actor.startScoped("host", { expose: [chat] })

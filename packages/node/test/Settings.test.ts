@@ -10,7 +10,7 @@ import { withActors } from "./support.ts"
 const by = { by: 1 }
 
 describe("The settings of a Service in another process", () => {
-  it.live("G111: settings of a Service reach each actor as its start gives them, also below an actor", () =>
+  it.live("G111: the settings of a Service reach each of its actors as the actor's start gives them, even below another actor", () =>
     withActors(Effect.gen(function*() {
       const [a, b] = yield* Effect.all([
         Actor.startScoped(Counter, { name: "a", config: { start: 7 } }),
@@ -21,7 +21,7 @@ describe("The settings of a Service in another process", () => {
       assert.strictEqual(yield* Effect.provide(Tree.calls.increment(by), graph), 8 + 1001)
     })))
 
-  it.live("G113: settings that the actor's module refuses fail the start at the step layer, with Service and field", () =>
+  it.live("G113: settings that the Service's module refuses fail the start at the step layer, with the names of Service and field", () =>
     withActors(Effect.gen(function*() {
       const layer = Listener.layer({ config: { net: { port: 80 } } })
       assert.strictEqual(yield* Effect.provide(Listener.calls.increment(by), layer), 81)
@@ -36,7 +36,7 @@ describe("The settings of a Service in another process", () => {
       )
     })))
 
-  it.live("G114: a Service's settings appear neither on the command line nor in the environment of its process", () =>
+  it.live("G114: the settings of a Service appear neither on the command line nor in the environment of its process", () =>
     withActors(
       Effect.gen(function*() {
         assert.strictEqual(yield* Counter.calls.token(), "open sesame")

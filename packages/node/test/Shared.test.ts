@@ -26,9 +26,9 @@ const pidsIn = (file: string, word: string) =>
 const written = (file: string, what: string, holds: () => boolean) =>
   Eventually.holds(what, holds, { within: "40 seconds" })
 
-describe("A shared actor among processes", () => {
+describe("A shared actor and its users in several processes", () => {
   it.live(
-    "G193: a shared actor is the same for 20 users in 4 processes that ask for it at the same time",
+    "G193: 20 users in 4 processes that ask for a shared actor concurrently get the same actor",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
@@ -76,7 +76,7 @@ describe("A shared actor among processes", () => {
   )
 
   it.live(
-    "G194: a shared actor has ended, with its cleanup, when the last Scope has closed",
+    "G194: a shared actor has ended and cleaned up when the Scope of its last share has closed",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
@@ -94,7 +94,7 @@ describe("A shared actor among processes", () => {
   )
 
   it.live(
-    "G195: a shared actor that cannot start fails with a typed error for all who wait, in every process",
+    "G195: a shared actor that cannot start fails with a typed error for all waiting users, in every process",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
@@ -114,7 +114,7 @@ describe("A shared actor among processes", () => {
   )
 
   it.live(
-    "G197: a shared actor is started again when it is killed, and all its users reach the successor",
+    "G197: a shared actor is started again when it is killed, and all its users reach the restarted actor",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence

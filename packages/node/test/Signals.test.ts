@@ -15,7 +15,7 @@ const rounds = Number(process.env["FURROW_SIGNAL_ROUNDS"] ?? 3)
 describe("A signal to every process of a tree at once", () => {
   for (const signal of ["SIGTERM", "SIGHUP"] as const) {
     it.live(
-      `the signal ${signal} to every process of a tree ends the actors in order: a Service ends before those that it uses (G58, G90)`,
+      `the signal ${signal} to every process of a tree ends the actors in order: a Service ends before the Services that it uses (G58, G90)`,
       () =>
         Effect.gen(function*() {
           for (let round = 0; round < rounds; round++) {
@@ -41,9 +41,9 @@ describe("A signal to every process of a tree at once", () => {
   }
 })
 
-describe("A signal to one actor", () => {
+describe("A signal to one actor of a tree", () => {
   it.live(
-    "a signal to one actor ends that actor, and the tree goes on (G90)",
+    "a signal to one actor of a tree ends this actor, and the tree goes on (G90)",
     () =>
       withActors(Effect.gen(function*() {
         const frank = yield* Actor.startScoped("frank", { expose: [square] })

@@ -48,7 +48,7 @@ const transports = {
 }
 
 for (const [name, make] of Object.entries(transports)) {
-  describe(`A connection over ${name}`, () => {
+  describe(`The connection of a socket over ${name}`, () => {
     for (const { run, title } of ConnectionSuite.contract(make)) it.live(title, () => run)
   })
 }
@@ -61,8 +61,8 @@ const ends = [
 ] as const
 
 for (const [name, listen, isReadInto] of ends) {
-  describe(`A connection over ${name} whose peer closes`, () => {
-    it.live("G220: a connection that its peer has closed passes on the peer's last words, although a write notices the end before a read", () =>
+  describe(`A connection over ${name} whose peer closes it`, () => {
+    it.live("G220: a connection that its peer has closed passes on the peer's last words, although a write notices the close before a read", () =>
       Effect.gen(function*() {
         const reader = isReadInto ? SocketConnection.makeReader() : undefined
         const [near, far] = yield* connected(yield* listen, reader?.onread)
@@ -84,9 +84,9 @@ for (const [name, listen, isReadInto] of ends) {
   })
 }
 
-describe("The memory of idle connections", () => {
+describe("The memory of connections that are not used", () => {
   it.live.each(["unix", "tcp"])(
-    "an idle connection needs at most 16 KiB at each end over %s",
+    "an idle connection needs at most 16 KiB of memory at each end over %s",
     (kind) =>
       Effect.gen(function*() {
         const path = Path.join(yield* Folder.make(), "socket")

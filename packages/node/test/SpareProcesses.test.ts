@@ -56,7 +56,7 @@ const pidOf = (options: Actor.SpawnOptions = {}) =>
 describe("A spare process of a root", () => {
   for (const guard of guards) {
     it.live(
-      `G241: a spare becomes the actor of the next plain start under guard ${guard}, and behaves like any actor`,
+      `G241: a spare becomes the actor of the next plain start under guard ${guard}, and behaves like an actor that was started without a spare`,
       () =>
         Effect.gen(function*() {
           yield* pidOf()
@@ -76,14 +76,18 @@ describe("A spare process of a root", () => {
     )
   }
 
-  it.live("G241: a spare exists before the first start where the option is eager", () =>
-    Effect.gen(function*() {
-      const found = yield* spare
-      assert.strictEqual((yield* pidOf()).pid, found)
-    }).pipe(run({ spares: "eager" })), 90_000)
+  it.live(
+    "G241: a spare exists before the first start of an actor where the option spares is eager",
+    () =>
+      Effect.gen(function*() {
+        const found = yield* spare
+        assert.strictEqual((yield* pidOf()).pid, found)
+      }).pipe(run({ spares: "eager" })),
+    90_000
+  )
 
   it.live(
-    "G242: a spare is listed nowhere: neither among children, nor in the registry, nor by events",
+    "G242: a spare is listed nowhere: neither among the root's children, nor in the registry, nor in events",
     () =>
       Effect.gen(function*() {
         yield* spare
@@ -94,7 +98,7 @@ describe("A spare process of a root", () => {
   )
 
   it.live(
-    "G244: a spare is not used for a start with options of its own, nor after the environment has changed",
+    "G244: a spare is not used for a start with options of its own, nor after a change of the root's environment",
     () =>
       Effect.gen(function*() {
         const found = yield* spare
@@ -115,7 +119,7 @@ describe("A spare process of a root", () => {
 
   for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
     it.live(
-      `G244: a spare that is hit by ${signal} is replaced by a usual start, without a message`,
+      `G244: a spare that is hit by ${signal} is replaced by a start without a spare, and no message is logged`,
       () =>
         Effect.gen(function*() {
           const found = yield* spare
@@ -130,7 +134,7 @@ describe("A spare process of a root", () => {
   }
 
   it.live(
-    "G241: a spare that has become an actor passes on its output, and keeps its last lines",
+    "G241: an actor that was a spare passes its output on, and its parent keeps its last lines",
     () =>
       Effect.gen(function*() {
         const found = yield* spare
@@ -143,7 +147,7 @@ describe("A spare process of a root", () => {
     90_000
   )
 
-  it.live("G245: a spare is not started where the option is off", () =>
+  it.live("G245: a root starts no spare where the option spares is off", () =>
     Effect.gen(function*() {
       yield* pidOf()
       yield* Effect.sleep("1500 millis")
@@ -156,7 +160,7 @@ describe("A spare process of a root", () => {
     }).pipe(run({ spares: "off" })), 90_000)
 
   it.live(
-    "G242: a spare runs no code of the program, so a program that preloads a module has no spare",
+    "G242: a spare runs no code of the program, so a root whose program preloads a module has no spare",
     () =>
       Effect.gen(function*() {
         const root = yield* Program.start(fixture("spareRoot.ts"), {
@@ -172,7 +176,7 @@ describe("A spare process of a root", () => {
 
   for (const guard of guards) {
     it.live(
-      `G243: a spare ends with a root that is killed under guard ${guard}, while it waits and while it starts`,
+      `G243: a spare ends with its root that is killed under guard ${guard}, while the spare waits and while it starts`,
       () =>
         Effect.gen(function*() {
           for (const when of ["waits", "starts"] as const) {
@@ -190,7 +194,7 @@ describe("A spare process of a root", () => {
   }
 
   it.live(
-    "G243: a spare ends when the runtime of its root is closed, and the process goes on",
+    "G243: a spare ends when the runtime of its root is closed, and the root's process goes on",
     () =>
       Effect.gen(function*() {
         const runtime = NodeActor.layer.pipe(Layer.provide(NodeSpawner.layer({ spares: "eager" })))
@@ -200,14 +204,18 @@ describe("A spare process of a root", () => {
     90_000
   )
 
-  it.live("G243: a spare does not keep a root running whose program is over", () =>
-    Effect.gen(function*() {
-      const root = yield* Program.start(fixture("spareRoot.ts"), { args: ["warden", "auto"] })
-      yield* root.says(/up/, patient)
-      const found = yield* waiting(root.pid)
-      process.kill(root.pid, "SIGTERM")
-      yield* Processes.gone([root.pid, found], patient)
-    }).pipe(Effect.scoped), 90_000)
+  it.live(
+    "G243: a spare does not keep the process of a root running whose program has ended",
+    () =>
+      Effect.gen(function*() {
+        const root = yield* Program.start(fixture("spareRoot.ts"), { args: ["warden", "auto"] })
+        yield* root.says(/up/, patient)
+        const found = yield* waiting(root.pid)
+        process.kill(root.pid, "SIGTERM")
+        yield* Processes.gone([root.pid, found], patient)
+      }).pipe(Effect.scoped),
+    90_000
+  )
 
   it.live("a spare rehearses the whole start of an actor, and imports the module of the rehearsal each time", () =>
     Effect.gen(function*() {

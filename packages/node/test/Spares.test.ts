@@ -19,26 +19,26 @@ const close = { _tag: "Close" } as const
 const waiting = [take(), due, of("Greeted")]
 
 describe("The machine of spares", () => {
-  it("the machine of spares requests a spare after the first start of a kind, and starts it after the pause", () => {
+  it("the machine of spares requests a spare after the first start of a kind of actors, and starts the spare after a pause", () => {
     assert.deepStrictEqual(after(take()).actions, [{ _tag: "Pause" }])
     assert.deepStrictEqual(after(take(), take()).actions, [])
     assert.deepStrictEqual(after(take(), take(), due).actions, [{ _tag: "Start", id: 1, kind: "a" }])
     assert.deepStrictEqual(after(take(), due, due).actions, [])
   })
 
-  it("the machine of spares gives a waiting spare to a start of its kind, and requests the next one", () => {
+  it("the machine of spares gives a waiting spare to a start of the spare's kind, and requests the next spare", () => {
     assert.deepStrictEqual(after(...waiting, take()).actions, [{ _tag: "Give", id: 1 }, { _tag: "Pause" }])
     assert.deepStrictEqual(after(...waiting, take("b")).actions, [{ _tag: "Pause" }])
     assert.deepStrictEqual(after(take(), due, take()).actions, [{ _tag: "Pause" }])
     assert.deepStrictEqual(after(...waiting, take(), take()).actions, [])
   })
 
-  it("the machine of spares forgets a spare that has become an actor, and starts another", () => {
+  it("the machine of spares forgets a spare that has become an actor, and starts another spare", () => {
     assert.deepStrictEqual(after(...waiting, take()).state.spares, [])
     assert.deepStrictEqual(after(...waiting, take(), due).actions, [{ _tag: "Start", id: 2, kind: "a" }])
   })
 
-  it("G245: the machine of spares has at most one spare of a kind and two in all, and ends the oldest of another kind to make room", () => {
+  it("G245: the machine of spares has at most one spare of a kind and two in all, and ends the oldest spare to make room", () => {
     const kinds = after(...waiting, take("b"), take(), due).state.spares.map(({ kind, phase }) => `${kind} ${phase}`)
     assert.deepStrictEqual(kinds, ["b starting", "a starting"])
     assert.deepStrictEqual(after(take("a"), take("b"), take("c"), due).state.spares.map(({ kind }) => kind), ["b", "c"])
@@ -51,20 +51,20 @@ describe("The machine of spares", () => {
     ])
   })
 
-  it("G245: the machine of spares ends a spare that reaches its age, and leaves a spare alone that has become an actor", () => {
+  it("G245: the machine of spares ends a spare that reaches the largest age, but leaves a spare alone that has become an actor", () => {
     assert.deepStrictEqual(after(...waiting, of("Old")).actions, [{ _tag: "Kill", id: 1 }])
     assert.deepStrictEqual(after(take(), due, of("Old")).actions, [{ _tag: "Kill", id: 1 }])
     assert.deepStrictEqual(after(...waiting, take(), of("Old")).actions, [])
     assert.deepStrictEqual(after(...waiting, of("Old"), of("Old")).actions, [])
   })
 
-  it("the machine of spares does not use a spare that is lost", () => {
+  it("the machine of spares does not use a spare whose process is lost", () => {
     assert.deepStrictEqual(after(...waiting, of("Lost")).actions, [{ _tag: "Kill", id: 1 }])
     assert.deepStrictEqual(after(...waiting, of("Lost"), take()).actions, [{ _tag: "Pause" }])
     assert.deepStrictEqual(after(...waiting, take(), of("Lost")).actions, [])
   })
 
-  it("G243: the machine of spares ends all spares when its owner ends, and starts none afterwards", () => {
+  it("G243: the machine of spares ends all spares when its owner ends, and starts no spares afterwards", () => {
     assert.deepStrictEqual(after(...waiting, take("b"), due, close).actions, [
       { _tag: "Kill", id: 1 },
       { _tag: "Kill", id: 2 }
@@ -74,8 +74,8 @@ describe("The machine of spares", () => {
   })
 })
 
-describe("The option spares", () => {
-  it("the option spares has precedence over the environment, and an unknown value is reported and ignored", () => {
+describe("The option spares of a root", () => {
+  it("the option spares has precedence over its environment variable, and an unknown value is reported and ignored", () => {
     const of = (option: unknown, variable?: string) => sparesMode(option, { FURROW_SPARES: variable })
     assert.strictEqual(of(undefined).mode, sparesMode("", {}).mode)
     assert.strictEqual(of(undefined, "eager").mode, "eager")

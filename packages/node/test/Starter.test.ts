@@ -16,24 +16,24 @@ const actionsAfter = (...given: ReadonlyArray<Starter.Input>) => after(...given)
 const serving = ["Wanted", "Ready"] as const
 
 describe("The machine of the starter", () => {
-  it("G278: the machine of the starter begins a starter, and sends it the waiting starts when it is ready", () => {
+  it("G278: the machine of the starter begins a starter, and sends it the waiting starts when the starter is ready", () => {
     assert.deepStrictEqual(actionsAfter("Wanted"), ["Begin"])
     assert.deepStrictEqual(actionsAfter("Wanted", "Wanted"), [])
     assert.deepStrictEqual(actionsAfter(...serving), ["Send"])
     assert.strictEqual(phaseAfter(...serving), "Serving")
   })
 
-  it("G279: the machine of the starter ends all processes of a dead starter, and lets the root begin the open requests", () => {
+  it("G279: the machine of the starter ends all processes of a dead starter, and lets the root carry out the open requests", () => {
     assert.deepStrictEqual(actionsAfter(...serving, "Began", "Lost"), ["Decline", "Lose"])
     assert.deepStrictEqual(actionsAfter("Wanted", "Lost"), ["Decline", "Lose"])
     assert.deepStrictEqual(actionsAfter(...serving, "Lost", "Wanted"), ["Begin"])
   })
 
-  it("the machine of the starter makes no second attempt after a starter that did not become ready", () => {
+  it("the machine of the starter begins no other starter after a starter that died before it was ready", () => {
     assert.deepStrictEqual(actionsAfter("Wanted", "Lost", "Wanted"), [])
   })
 
-  it("G280: the machine of the starter ends a starter with the last of its processes when its owner ends", () => {
+  it("G280: the machine of the starter ends a starter with the starter's last process when the root ends", () => {
     assert.deepStrictEqual(actionsAfter(...serving, "Close"), ["Decline", "End"])
     assert.deepStrictEqual(actionsAfter(...serving, "Began", "Close"), ["Decline"])
     assert.deepStrictEqual(actionsAfter(...serving, "Began", "Close", "Ended"), ["End"])
@@ -42,7 +42,7 @@ describe("The machine of the starter", () => {
     assert.deepStrictEqual(actionsAfter("Close", "Wanted"), [])
   })
 
-  it("G281: the machine of the starter sends no requests to a silent starter, and ends the starter with its last process", () => {
+  it("G281: the machine of the starter sends no requests to a silent starter, and ends the starter with the starter's last process", () => {
     assert.deepStrictEqual(actionsAfter(...serving, "Silent"), ["Decline", "End"])
     assert.deepStrictEqual(actionsAfter(...serving, "Began", "Silent"), ["Decline"])
     assert.deepStrictEqual(actionsAfter(...serving, "Began", "Silent", "Ended"), ["End"])
@@ -75,8 +75,8 @@ describe("The machine of the starter", () => {
   )
 })
 
-describe("The option starter", () => {
-  it("the option starter has precedence over the environment, and an unknown value is reported and ignored", () => {
+describe("The option starter of a root", () => {
+  it("the option starter has precedence over its environment variable, and an unknown value is reported and ignored", () => {
     const of = (option: unknown, variable?: string) => starterMode(option, { FURROW_STARTER: variable })
     assert.strictEqual(of(undefined).mode, "auto")
     assert.strictEqual(of(undefined, "off").mode, "off")

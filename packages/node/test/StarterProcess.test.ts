@@ -45,10 +45,10 @@ const start = (name: string) => Actor.startScoped(name, { expose: [who, process_
 
 const parentOf = (pid: number) => Processes.find(pid)?.parent
 
-describe("The starter of a root", () => {
+describe("The starter process of a root", () => {
   for (const guard of guards) {
     it.live(
-      `G278: a start through a starter under guard ${guard} gives an actor that behaves like an actor that the root has started`,
+      `G278: an actor that a starter has started under guard ${guard} behaves like an actor that the root has started`,
       () =>
         Effect.gen(function*() {
           const starter = yield* serving()
@@ -80,7 +80,7 @@ describe("The starter of a root", () => {
     )
 
     it.live(
-      `G279: the death of a starter under guard ${guard} ends its actors and the processes that they left, and their owners are told`,
+      `G279: the death of a starter under guard ${guard} ends its actors and the processes that they left, and the actors' owners learn of it`,
       () =>
         Effect.gen(function*() {
           const starter = yield* serving()
@@ -104,7 +104,7 @@ describe("The starter of a root", () => {
   // Under the guard `none` a busy actor is left behind, and so is a stopped starter, because nothing ends them.
   for (const guard of guards.filter((guard) => guard !== "none")) {
     it.live(
-      `G280: a starter, its actors and the processes that they left end with a root that is killed under guard ${guard}`,
+      `G280: a starter, its actors and the processes that they left end with their root that is killed under guard ${guard}`,
       () =>
         Effect.gen(function*() {
           const file = yield* evidence
@@ -138,7 +138,7 @@ describe("The starter of a root", () => {
   )
 
   it.live(
-    "G279: the root itself begins the starts that were requested from a killed starter",
+    "G279: the root itself carries out the starts that it has requested from a killed starter",
     () =>
       Effect.gen(function*() {
         const starter = yield* serving()
@@ -154,7 +154,7 @@ describe("The starter of a root", () => {
   )
 
   it.live(
-    "G281: a stopped starter is continued, so that a start completes and the end of an actor is noticed",
+    "G281: a stopped starter is continued, so that a start completes and the root notices the exit of an actor",
     () =>
       Effect.gen(function*() {
         const starter = yield* serving()
@@ -185,7 +185,7 @@ describe("The starter of a root", () => {
   )
 
   it.live(
-    "G280: a starter ends with the runtime of its root, and does not keep a root running",
+    "G280: a starter ends with the runtime of its root, and does not keep the root's process running",
     () =>
       Effect.gen(function*() {
         const runtime = NodeActor.layer.pipe(Layer.provide(NodeSpawner.layer({ spares: "off", starter: "eager" })))
@@ -203,7 +203,7 @@ describe("The starter of a root", () => {
   )
 
   it.live(
-    "G282: a small root or one with the option off has no starter, and a root that is large has one after its next start",
+    "G282: a small root, or one with the option starter off, has no starter, while a large root has one after its next start",
     () =>
       Effect.gen(function*() {
         const first = yield* start("first")
@@ -223,7 +223,7 @@ describe("The starter of a root", () => {
   )
 
   it.live(
-    "G278: a spare that the starter has started becomes the actor of the next plain start",
+    "G278: a spare that the starter has begun becomes the actor of the next plain start",
     () =>
       Effect.gen(function*() {
         const root = yield* Program.start(fixture("starterRoot.ts"), { args: ["warden", "eager", yield* evidence] })

@@ -8,9 +8,9 @@ import { isPrime } from "./fixtures/arithmetic.ts"
 
 const perParent = 2 * availableParallelism()
 
-describe("Many starts at once", () => {
+describe("Many concurrent starts of actors", () => {
   it.live(
-    "many starts of actors at once are limited to twice the cores of the host, and each still meets its deadline",
+    "concurrent starts of actors are limited to twice the cores of the host, and each start still meets its deadline",
     () => {
       let starting = 0
       let most = 0
@@ -37,7 +37,7 @@ describe("Many starts at once", () => {
   )
 
   it.live(
-    "many starts of actors at once give up their place when they are interrupted while they wait",
+    "concurrent starts of actors that wait for their turn give it up when they are interrupted",
     () =>
       Effect.gen(function*() {
         const crowd = Effect.forEach(

@@ -45,7 +45,7 @@ describe("A supervisor of processes", () => {
     it.live(
       `G150: a supervisor with the strategy ${strategy} replaces ${
         replaced.join(", ")
-      } when Counter is killed, three times`,
+      } when the Service Counter is killed, three times`,
       () =>
         withActors(
           Effect.gen(function*() {
@@ -66,7 +66,7 @@ describe("A supervisor of processes", () => {
   }
 
   it.live(
-    "G156: a supervisor of processes gives up after too many restarts, and names its children, deaths and exits",
+    "G156: a supervisor of processes gives up after too many restarts, and its error names its children, deaths and exits",
     () =>
       withActors(Effect.gen(function*() {
         const Storm = Layer.effectDiscard(Effect.forkScoped(Effect.forever(Effect.gen(function*() {
@@ -88,7 +88,7 @@ describe("A supervisor of processes", () => {
   )
 
   it.live(
-    "G155: a supervisor fails the running call of a killed process, and the next call waits for the successor",
+    "G155: a supervisor fails the running call to a killed actor, and the next call waits for the restarted actor",
     () =>
       withActors(
         Effect.gen(function*() {

@@ -40,7 +40,7 @@ const processTest = (
   test: Effect.Effect<unknown, unknown, Actor.ActorRuntime | Scope.Scope>
 ) => it.live(title, () => withActors(test), limit)
 
-describe("A supervisor of processes that misbehave", () => {
+describe("A supervisor whose actors misbehave", () => {
   processTest(
     "G151: a supervisor is closed while the build of a restarted child hangs, and leaves no process",
     Effect.gen(function*() {
@@ -171,7 +171,7 @@ describe("A supervisor of processes that misbehave", () => {
   )
 })
 
-describe("A supervised portal over processes", () => {
+describe("A portal to a supervised actor in another process", () => {
   processTest(
     "G152: a supervised portal makes all users wait before one of their calls could reach the dead actor",
     Effect.provide(
@@ -252,7 +252,7 @@ describe("A supervised portal over processes", () => {
   )
 })
 
-describe("A dynamic supervisor of processes", () => {
+describe("A dynamic supervisor of actors in processes", () => {
   processTest(
     "G159: a dynamic supervisor restarts all its children when they are killed at once, and stops all of them together",
     Effect.gen(function*() {

@@ -5,7 +5,7 @@ import { unsupported } from "../src/internal/support.ts"
 import { fixture } from "./support.ts"
 
 describe("An unsupported JavaScript runtime", () => {
-  it("an unsupported runtime, which is too old or not Node, gets one sentence, and a supported one gets none", () => {
+  it("an unsupported runtime of JavaScript, which is too old or not Node, gets one sentence of refusal, and a supported one gets none", () => {
     for (const node of ["22.19.0", "22.20.1", "24.0.0", "100.1.0"]) assert.isUndefined(unsupported({ node }), node)
     for (const node of ["20.20.2", "22.18.9", "18.0.0"]) {
       const text = `Furrow needs Node 22.19 or newer, and this is Node ${node}: install a newer one`
@@ -15,7 +15,7 @@ describe("An unsupported JavaScript runtime", () => {
     assert.match(unsupported({ node: "24.0.0", deno: "2.6.0" })!, /and this is Deno 2\.6\.0: run it with Node$/)
   })
 
-  it.live("an unsupported runtime ends a main program once, with one sentence, and starts no process", () =>
+  it.live("an unsupported runtime of JavaScript ends a main program with one sentence, and starts no process", () =>
     Effect.scoped(Effect.gen(function*() {
       const old = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.1.0' } })"
       const program = yield* Program.start(fixture("mains/arguments.ts"), {

@@ -118,7 +118,7 @@ const nameOf = ({ it }: { readonly it: Span }) => it.name
 
 describe("Telemetry of a tree", () => {
   it.live(
-    "G283: a collector gets one trace over root and actors, each span once, and the metrics of each actor",
+    "G283: a collector gets one trace over root and actors, with each span once, and the metrics of each actor",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { collected, url } = yield* collector
@@ -197,7 +197,7 @@ describe("Telemetry of a tree", () => {
     120_000
   )
 
-  it.live("G284: a tree runs and ends in order with a collector that cannot be reached", () =>
+  it.live("G284: a tree runs and ends in order although its collector cannot be reached", () =>
     Effect.gen(function*() {
       // The port of a server that has ended.
       const scope = yield* Scope.make()
@@ -211,7 +211,7 @@ describe("Telemetry of a tree", () => {
     }), 120_000)
 
   it.live(
-    "G285: a subsystem has its own log level, which calls do not carry to other actors",
+    "G285: a subsystem has a log level of its own, which calls do not carry to other actors",
     () =>
       Effect.gen(function*() {
         const lines: Array<string> = []

@@ -24,8 +24,8 @@ const cancels = (tree: Planted, name = "r") =>
 const stay = (tree: Planted, name: string, body: Effect.Effect<unknown, Actor.ActorError> = Effect.never) =>
   Effect.flatMap(tree.at(name), (portal) => portal.open(echo({ file: tree.file, label: name }), () => body))
 
-describe("A cancel by a third actor, which is neither caller nor owner", () => {
-  it.live("a third actor's cancel is reported with its name to all callers; the owner goes on, and the actors below end (26.1 row 5)", () =>
+describe("A cancel of an actor by a third actor, which is neither caller nor owner", () => {
+  it.live("a third actor's cancel is reported to all callers with its name, the owner goes on, and actors below end (26.1 row 5)", () =>
     inTree(["o", "t", "p", "p/r", "p/r/x"], (tree) =>
       Effect.gen(function*() {
         const opener = yield* tree.at("o")
@@ -60,7 +60,7 @@ describe("A cancel by a third actor, which is neither caller nor owner", () => {
         assert.strictEqual((yield* (yield* tree.at("p")).run(square({ n: 2 }))).n, 4)
       })))
 
-  it.live("G70: a third actor's cancel does not fail the nursery of the cancelled actor, whose other actors go on", () =>
+  it.live("G70: a third actor's cancel does not fail the nursery of the cancelled actor, and the nursery's other actors go on", () =>
     inTree(["r", "t", "other"], (tree) =>
       Effect.gen(function*() {
         const r = yield* tree.at("r")
@@ -78,7 +78,7 @@ describe("A cancel by a third actor, which is neither caller nor owner", () => {
         yield* Fiber.interrupt(other)
       })))
 
-  it.live("a third actor's cancel does not replace a failure that occurs while it is handled, and the failure cancels the scope (26.1 row 12)", () =>
+  it.live("a third actor's cancel does not replace a failure that occurs while the cancel is handled, and the failure cancels the scope (26.1 row 12)", () =>
     inTree(["first", "second", "p", "p/r", "t"], (tree) =>
       Effect.gen(function*() {
         const inner = stay(tree, "r").pipe(
@@ -103,7 +103,7 @@ describe("A cancel by a third actor, which is neither caller nor owner", () => {
         ])
       })))
 
-  it.live("a third actor's cancel fails every dialog that it passes through, and cancels them (26.1 row 13)", () =>
+  it.live("a third actor's cancel fails and cancels every dialog that it passes through (26.1 row 13)", () =>
     inTree(["first", "second", "p", "p/r", "t"], (tree) =>
       Effect.gen(function*() {
         const fiber = yield* Effect.forkChild(Effect.flip(
@@ -120,7 +120,7 @@ describe("A cancel by a third actor, which is neither caller nor owner", () => {
         yield* listsOnly(["root", "first", "second", "p", "t"])
       })))
 
-  it.live("a third actor's cancel keeps its author over any number of hops between processes (26.1 row 14)", () =>
+  it.live("a third actor's cancel keeps its author over any number of processes (26.1 row 14)", () =>
     inTree(["a", "b", "p", "p/c", "q", "q/r", "t"], (tree) =>
       Effect.gen(function*() {
         const a = yield* tree.at("a")
@@ -142,7 +142,7 @@ describe("A cancel by a third actor, which is neither caller nor owner", () => {
         yield* listsOnly(["root", "p", "t"])
       })))
 
-  it.live("a third actor's cancel of a stopped actor waits no longer than that of the owner, and takes effect when the actor goes on", () =>
+  it.live("a third actor's cancel of a stopped actor waits no longer than the owner's cancel, and takes effect when the actor goes on", () =>
     inTree(["p", "p/r", "t"], (tree) =>
       Effect.gen(function*() {
         const r = yield* tree.at("r")

@@ -50,22 +50,22 @@ const driverOf = (signed: Certificates.Signed, trusts = authority) =>
   )
 
 for (const at of loopback) {
-  describe(`Actors that listen with TLS at ${at}`, () => {
+  describe(`Actors that listen over TLS at ${at}`, () => {
     for (const { run, title } of TransportSuite.contract(make(at))) it.live(title, () => Leaks.withoutLeaks(run))
   })
 }
 
-describe("Actors that listen with tcp at ::1", () => {
+describe("Actors that listen over TCP at ::1", () => {
   const make = TransportSuite.fromLayer(NodeTransport.layerTcp({ host: "::1" }))
   for (const { run, title } of TransportSuite.contract(make)) it.live(title, () => Leaks.withoutLeaks(run))
 })
 
-describe("A connection that was dialled over TLS", () => {
+describe("The connection of an actor that dialled over TLS", () => {
   const pair = TransportSuite.dialled(make("127.0.0.1"))
   for (const { run, title } of ConnectionSuite.contract(pair)) it.live(title, () => Leaks.withoutLeaks(run))
 })
 
-describe("A connection that was accepted over TLS", () => {
+describe("The connection of an actor that accepted over TLS", () => {
   const pair = Effect.map(TransportSuite.dialled(make("127.0.0.1")), ([near, far]) => [far, near] as const)
   for (const { run, title } of ConnectionSuite.contract(pair)) it.live(title, () => Leaks.withoutLeaks(run))
 })
@@ -112,8 +112,8 @@ const shown = ({ key, pem }: Certificates.Signed) => ({
 
 const hosts = ["127.0.0.1"]
 
-describe("A stranger at a listener with TLS", () => {
-  it.live("G232: a stranger is refused by a listener with TLS where it has no valid certificate of the authority, or speaks a version below TLS 1.3", () =>
+describe("A stranger that dials a listener over TLS", () => {
+  it.live("G232: a listener with TLS refuses a stranger that has no valid certificate of the authority, or that speaks a version below TLS 1.3", () =>
     Effect.gen(function*() {
       const { guests, port } = yield* victim
       const wrong: Record<string, Tls.ConnectionOptions> = {
@@ -133,7 +133,7 @@ describe("A stranger at a listener with TLS", () => {
       yield* Eventually.holds("the right one is handed over", () => guests.length === 1)
     }))
 
-  it.live("a stranger that does not use TLS is disconnected by a listener with TLS, and the listener goes on", () =>
+  it.live("a listener with TLS disconnects a stranger that does not use TLS, and goes on", () =>
     Effect.gen(function*() {
       const { guests, port } = yield* victim
       const closed = yield* Effect.callback<boolean>((resume) => {
@@ -158,7 +158,7 @@ describe("A dial over TLS", () => {
       return (error as Error).message
     })
 
-  it.live("G232: a dial over TLS fails where the listener's certificate is from another authority, or the dialler's own is", () =>
+  it.live("G232: a dial over TLS fails where the listener's or the dialler's certificate is from another authority", () =>
     Effect.gen(function*() {
       const own = Certificates.sign({ name: "m", hosts, by: stranger })
       assert.match(yield* refused(own, stranger), /is not one of this tree's authority/)
@@ -167,7 +167,7 @@ describe("A dial over TLS", () => {
       assert.match(yield* refused(expired), /our own certificate was refused/)
     }))
 
-  it.live("G232: a dial over TLS fails where the listener's certificate is for another host than the dialled one, or has expired", () =>
+  it.live("G232: a dial over TLS fails where the listener's certificate names another host than the dialled host, or has expired", () =>
     Effect.gen(function*() {
       const elsewhere = Certificates.sign({ name: "m", hosts: ["10.0.0.4", "db1.internal"], by: authority })
       const expired = Certificates.sign({ name: "m", hosts, by: authority, hours: [-3, -1] })
@@ -181,7 +181,7 @@ describe("A dial over TLS", () => {
       }
     }))
 
-  it.live("a dial over TLS reaches a host by its name, and fails with a typed error for an unknown name", () =>
+  it.live("a dial over TLS reaches a host by its name, and fails with a typed error for the name of an unknown host", () =>
     Effect.gen(function*() {
       const named = Certificates.sign({ name: "named", hosts: ["localhost"], by: authority })
       const driver = yield* make("127.0.0.1", named, { advertise: "localhost" })
@@ -224,7 +224,7 @@ const relay = (target: number) =>
 const portOf = (server: Net.Server) => (server.address() as Net.AddressInfo).port
 
 describe("A tree over TLS", () => {
-  it.live("G233: a tree over TLS refuses a proof from another channel, although the relay in between has a valid certificate", () =>
+  it.live("G233: a tree over TLS refuses the proof of another TLS channel, although the relay between the two channels has a valid certificate", () =>
     Effect.gen(function*() {
       const files = yield* filesOf(host)
       let relayed = 0
@@ -246,7 +246,7 @@ describe("A tree over TLS", () => {
     }))
 
   it.live(
-    "G232, G234: calls, errors, streams and dialogs cross between processes, and the private key appears nowhere but in its file",
+    "G232, G234: calls, errors, streams and dialogs work between processes over TLS, and the private key appears only in its file",
     () =>
       Effect.gen(function*() {
         const files = yield* filesOf(host)
@@ -280,8 +280,8 @@ const problemOf = (layer: Parameters<typeof TransportSuite.fromLayer>[0]) =>
     }
   )
 
-describe("A place to listen at", () => {
-  it.live("G235: a place to listen at beyond the loopback is refused without TLS, unless the program sets `insecure`", () =>
+describe("The address at which an actor listens over a network", () => {
+  it.live("G235: an address beyond the loopback is refused for listening without TLS, unless the program sets `insecure`", () =>
     Effect.gen(function*() {
       for (const host of ["0.0.0.0", "10.0.0.4", "::", "2001:db8::1"]) {
         const message = yield* problemOf(NodeTransport.layerTcp({ host, advertise: "db1.internal" }))
@@ -294,7 +294,7 @@ describe("A place to listen at", () => {
       connection.destroy()
     }))
 
-  it.live("a place to listen at needs an address of this host, a range of ports, and a host that others can dial", () =>
+  it.live("the address at which actors listen needs an address of this host, a range of ports, and a host that other actors can dial", () =>
     Effect.gen(function*() {
       const wrong: ReadonlyArray<readonly [NodeTransport.TcpOptions, string]> = [
         [{ host: "localhost" }, "\"localhost\" is none"],
@@ -310,7 +310,7 @@ describe("A place to listen at", () => {
       }
     }))
 
-  it.live("a place to listen at gives each actor a port of its range, and its error says when no port is free", () =>
+  it.live("a range of ports gives each listening actor one port, and its error says when no port is free", () =>
     Effect.gen(function*() {
       const taken = yield* Effect.acquireRelease(
         Effect.callback<Net.Server>((resume) => {
@@ -328,7 +328,7 @@ describe("A place to listen at", () => {
       assert.isAbove((yield* door(wider)).port, port)
     }))
 
-  it.live("G234: errors name files of TLS that cannot be read or do not match, and do not show their content", () =>
+  it.live("G234: errors name PEM files of TLS that cannot be read or do not match, and do not show the files' content", () =>
     Effect.gen(function*() {
       const files = yield* filesOf(host)
       const other = yield* filesOf(Certificates.sign({ name: "m", hosts, by: authority }))

@@ -35,8 +35,8 @@ const message = (define: () => unknown): string => {
   return "it is defined"
 }
 
-describe("A contract with schemas of a second copy of effect", () => {
-  it.live("G117: a contract with schemas of a second copy of effect is refused at its definition, with both folders in the error", () =>
+describe("A contract with schemas of a second copy of Effect", () => {
+  it.live("G117: a contract with schemas of a second copy of Effect is refused at its definition, with the folders of both copies in the error", () =>
     Effect.scoped(Effect.gen(function*() {
       const { copy, Second } = yield* secondCopy
       class Svc extends Second.Class<Svc>("Svc")({ n: Second.Int }) {}

@@ -58,7 +58,7 @@ const test = (title: string, body: Effect.Effect<void, unknown, Scope.Scope>) =>
 
 describe("The warden of a tree", () => {
   test(
-    "the warden kills the actors below an actor that has ended, and no further process",
+    "the warden kills the actors below an actor that has ended, but no other process",
     Effect.gen(function*() {
       const { registry } = yield* warden
       const [child, below, other] = yield* Effect.all([leader(), leader(), leader()])
@@ -72,7 +72,7 @@ describe("The warden of a tree", () => {
   )
 
   test(
-    "G75: the warden does not kill a group whose number another process has by now",
+    "G75: the warden does not kill a process group whose number belongs to another process by now",
     Effect.gen(function*() {
       const own = yield* warden
       const [innocent, stillOurs] = yield* Effect.all([leader(), leader()])
@@ -90,7 +90,7 @@ describe("The warden of a tree", () => {
   )
 
   test(
-    "the warden tells two actors with the same number apart, and kills what the first has started when the second begins",
+    "the warden distinguishes two actors with the same pid, and kills the processes of the first actor when the second begins",
     Effect.gen(function*() {
       const own = yield* warden
       const [reused, belowFirst, belowSecond] = yield* Effect.all([leader(), leader(), leader()])
@@ -107,7 +107,7 @@ describe("The warden of a tree", () => {
   )
 
   test(
-    "the warden kills the processes that a leader has left in its group when the leader has ended",
+    "the warden kills the processes that the leader of a process group has left when the leader has ended",
     Effect.gen(function*() {
       const { registry } = yield* warden
       const group = yield* leader("sleep 1000 & sleep 1")
@@ -121,7 +121,7 @@ describe("The warden of a tree", () => {
   )
 
   test(
-    "the warden sends a signal that the kernel refuses to the parent",
+    "the warden sends a signal that the kernel refuses to an actor's parent",
     Effect.gen(function*() {
       const { registry } = yield* warden
       const polite = yield* leader("trap 'exit 0' TERM; sleep 1000 & wait")
@@ -133,7 +133,7 @@ describe("The warden of a tree", () => {
   )
 
   test(
-    "the warden kills all processes when the root is gone, although an actor that computes holds its registry open",
+    "the warden kills all processes of a tree when the root has ended, although an actor that computes holds the warden's registry open",
     Effect.gen(function*() {
       const own = yield* warden
       const orphan = yield* leader("while :; do :; done", own.registry)
@@ -144,7 +144,7 @@ describe("The warden of a tree", () => {
   )
 
   test(
-    "the warden kills an actor without delay that is registered after the root has gone",
+    "the warden kills an actor at once that is registered after the root has ended",
     Effect.gen(function*() {
       const own = yield* warden
       const late = yield* leader()
@@ -159,9 +159,9 @@ describe("The warden of a tree", () => {
   )
 })
 
-describe("A group whose leader was reaped", () => {
+describe("A process group whose leader was reaped", () => {
   test(
-    "G75: a group whose leader was reaped is not killed where another process has its number by now",
+    "G75: a process group whose leader was reaped is not killed where another process has its number by now",
     Effect.gen(function*() {
       const innocent = yield* leader()
       assert.strictEqual(killLeftIn(innocent), "nobody")
@@ -170,7 +170,7 @@ describe("A group whose leader was reaped", () => {
   )
 
   test(
-    "a group whose leader was reaped is killed where it still has a process",
+    "a process group whose leader was reaped is killed where it still has a process",
     Effect.gen(function*() {
       const group = yield* leader("sleep 1000 & sleep 1")
       yield* Eventually.holds("the leader is reaped", () => send(group, 0) === "nobody")
@@ -181,7 +181,7 @@ describe("A group whose leader was reaped", () => {
   )
 })
 
-describe("A program that the kernel treats as privileged", () => {
+describe("An executable that the kernel treats as privileged", () => {
   const auxv = (secure: bigint | undefined) => {
     const file = Path.join(Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-auxv-")), "auxv")
     const entries = [[6n, 4096n], ...secure === undefined ? [] : [[23n, secure]], [0n, 0n]]
@@ -189,7 +189,7 @@ describe("A program that the kernel treats as privileged", () => {
     return file
   }
 
-  it("an actor loses the death signal in a program that the kernel treats as privileged, and in no other", () => {
+  it("an actor loses the death signal in an executable that the kernel treats as privileged, and in no other executable", () => {
     assert.isTrue(losesDeathSignal(auxv(1n)))
     assert.isFalse(losesDeathSignal(auxv(0n)))
     assert.isFalse(losesDeathSignal(auxv(undefined)))

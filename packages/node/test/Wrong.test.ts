@@ -43,8 +43,8 @@ const said = (error: ActorError.SpawnFailed, ...parts: ReadonlyArray<string | Re
   }
 }
 
-describe("A module that an actor cannot serve from", () => {
-  it.live("a module from which an actor cannot serve is refused before a process starts: a test file, or a URL that is not a file", () =>
+describe("A module whose endpoints an actor cannot serve", () => {
+  it.live("a module whose endpoints an actor cannot serve is refused before a process starts: a test file, or a URL that is not a file", () =>
     withActors(Effect.gen(function*() {
       said(
         yield* failure(at(import.meta.url, "inTest")),
@@ -63,7 +63,7 @@ describe("A module that an actor cannot serve from", () => {
       }
     })))
 
-  it.live("a module from which an actor cannot serve is named where it does not exist, or imports what does not exist", () =>
+  it.live("a module whose endpoints an actor cannot serve is named in the error where the module does not exist, or an import of it fails", () =>
     withActors(Effect.scoped(Effect.gen(function*() {
       const missing = url("nowhere.ts")
       const error = yield* failure(at(missing))
@@ -80,7 +80,7 @@ describe("A module that an actor cannot serve from", () => {
       )
     }))))
 
-  it.live("a module from which an actor cannot serve is named where it throws, has a syntax error or exits while it is imported", () =>
+  it.live("a module whose endpoints an actor cannot serve is named in the error where it throws, has a syntax error or exits at import", () =>
     withActors(Effect.scoped(Effect.gen(function*() {
       const folder = yield* Folder.make({
         "throwing.mjs": `const f = () => { throw new RangeError("not today") }\nf()`,
@@ -148,7 +148,7 @@ describe("A module that only a loader of the program can load", () => {
       return program.stdout()
     }))
 
-  it.live("G128: a module for a loader is distinguished from a broken module, and the error names the flag that gives the loader to actors", () =>
+  it.live("G128: a module that needs a loader is distinguished from a broken module, and the error names the flag that gives the loader to actors", () =>
     Effect.gen(function*() {
       const text = yield* run(["inside"], [])
       assert.include(text, "answer.custom, or something it imports, is of a kind that Node does not load by itself: ")
@@ -159,14 +159,14 @@ describe("A module that only a loader of the program can load", () => {
       )
     }))
 
-  it.live("G128: a module for a loader is served where `--import` registers the loader", () =>
+  it.live("G128: a module that needs a loader is served where `--import` registers the loader", () =>
     Effect.gen(function*() {
       assert.include(yield* run([], ["--import", pathToFileURL(fixture("loaders/loader.mjs")).href]), "answered")
     }))
 })
 
-describe("An unhandled rejection", () => {
-  it.live("G128: an unhandled rejection ends an actor and a root under --unhandled-rejections=warn, with a message", () =>
+describe("An unhandled rejection of a promise", () => {
+  it.live("G128: an unhandled rejection ends an actor or a root under --unhandled-rejections=warn, with a message", () =>
     Effect.scoped(Effect.gen(function*() {
       const execArgv = ["--unhandled-rejections=warn"]
       const program = yield* Program.start(fixture("mains/rejecting.ts"), { execArgv })
@@ -179,15 +179,15 @@ describe("An unhandled rejection", () => {
     })))
 })
 
-describe("An endpoint that an actor looks for by its name", () => {
-  it.live("G125: an endpoint is found in the module that makes it, exported or not, and through a re-export", () =>
+describe("An endpoint that an actor searches for by its name", () => {
+  it.live("G125: an endpoint is found by its name in the module that makes it, exported or not, and through a re-export", () =>
     withActors(Effect.gen(function*() {
       yield* Actor.runInActor(getHidden()())
       yield* Actor.runInActor(visible())
       yield* Actor.runInActor(at(url("passedOn.ts"), "visible")())
     })))
 
-  it.live("a call of an endpoint that its actor's module lacks fails with the name of the endpoint and those of the exported ones", () =>
+  it.live("a call of an endpoint that its actor's module lacks fails with the name of the endpoint and the names of the exported endpoints", () =>
     withActors(Effect.gen(function*() {
       said(
         yield* failure(at(url("hidden.ts"), "absent")),
@@ -197,7 +197,7 @@ describe("An endpoint that an actor looks for by its name", () => {
       )
     })))
 
-  it.live("G127: an endpoint's name is ambiguous where two different endpoints have it, but not where one endpoint is exported twice", () =>
+  it.live("G127: the name of an endpoint is ambiguous where two different endpoints have it, but not where one endpoint is exported twice", () =>
     withActors(Effect.gen(function*() {
       said(
         yield* failure(first),
@@ -208,7 +208,7 @@ describe("An endpoint that an actor looks for by its name", () => {
       yield* Actor.runInActor(alone())
     })))
 
-  it.live("an endpoint that occurs twice in one `expose` is refused before a start", () =>
+  it.live("an endpoint that occurs twice in one `expose` is refused before the start of an actor", () =>
     withActors(Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.nursery(Actor.start("double", { expose: [first, second] })))
       assert.isTrue(Exit.isFailure(exit))
@@ -223,7 +223,7 @@ describe("An endpoint that an actor looks for by its name", () => {
     })))
 })
 
-describe("Calling what an actor does not expose", () => {
+describe("A call of an endpoint that its actor does not expose", () => {
   it.live("a call of an unexposed endpoint fails in the caller, with the actor, the endpoint and the exposed endpoints in the error", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const portal = yield* Actor.start("narrow", { expose: [isPrime] }) as Effect.Effect<
@@ -245,9 +245,9 @@ describe("Calling what an actor does not expose", () => {
     }))))
 })
 
-describe("Starting an actor while its module is being imported", () => {
+describe("The start of an actor while its module is being imported", () => {
   for (const awaited of ["yes", "no"]) {
-    it.live(`a start during an import is refused, and the error says how to keep the main program from running in actors (program ${awaited === "yes" ? "awaited" : "in the background"})`, () =>
+    it.live(`a start of an actor at import is refused, and the error says how to keep the main program from running in actors (program ${awaited === "yes" ? "awaited" : "in the background"})`, () =>
       Effect.scoped(Effect.gen(function*() {
         const program = yield* Program.start(fixture("wrong/unguarded.ts"), { env: { AWAITED: awaited } })
         assert.deepStrictEqual(yield* program.ended({ within: "20 seconds" }), { code: 1, signal: null })
@@ -259,7 +259,7 @@ describe("Starting an actor while its module is being imported", () => {
       })))
   }
 
-  it.live("a start during an import works where a condition keeps the main program from running in its actors", () =>
+  it.live("a start of an actor at import works where a condition keeps the main program from running in its actors", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(fixture("wrong/guarded.ts"))
       assert.deepStrictEqual(yield* program.ended({ within: "20 seconds" }), { code: 0, signal: null })
@@ -267,8 +267,8 @@ describe("Starting an actor while its module is being imported", () => {
     })))
 })
 
-describe("A layer that cannot be built", () => {
-  it.live("a layer that cannot be built, by an error or a defect, fails the start with its own error, boxed", () =>
+describe("A layer of an actor that cannot be built", () => {
+  it.live("a layer that an error or a defect keeps from being built fails the actor's start with the layer's own error, boxed", () =>
     withActors(Effect.gen(function*() {
       const [failed, died] = yield* Effect.all([failure(failing), failure(dying)], { concurrency: 2 })
       assert.deepStrictEqual([failed.step, died.step], ["layer", "layer"])
@@ -278,7 +278,7 @@ describe("A layer that cannot be built", () => {
       assert.strictEqual(died.failure?.type, "TypeError")
     })))
 
-  it.live("an actor's layer or module that takes too long fails the start at the deadline", () =>
+  it.live("an actor's layer or module that takes too long fails the actor's start at the deadline", () =>
     withActors(Effect.scoped(Effect.gen(function*() {
       const folder = yield* Folder.make({ "endless.mjs": `await new Promise((r) => setTimeout(r, 1e8))` })
       const module = pathToFileURL(Path.join(folder, "endless.mjs")).href
@@ -295,15 +295,15 @@ describe("A layer that cannot be built", () => {
     }))))
 })
 
-describe("A process that cannot be started", () => {
-  it.live("a process that cannot be started fails with the name of the missing working directory", () =>
+describe("A process of an actor that cannot be started", () => {
+  it.live("an actor's process that cannot be started fails with the name of the missing working directory", () =>
     withActors(Effect.gen(function*() {
       const error = yield* failure(process_, { cwd: "/does/not/exist" })
       assert.strictEqual(error.step, "process")
       said(error, "does the working directory /does/not/exist exist?")
     })))
 
-  it.live("a process that is given an unknown flag fails with the message of the runtime", () =>
+  it.live("an actor's process that is given an unknown flag of Node fails with Node's message", () =>
     withActors(Effect.gen(function*() {
       const error = yield* failure(process_, { execArgv: ["--no-such-flag"] })
       assert.strictEqual(error.step, "process")
@@ -342,8 +342,8 @@ const project = (version: string) =>
     }
   )
 
-describe("A module that imports its own copy of Effect", () => {
-  it.live("a second copy of Effect is refused where its version differs, with both versions and folders", () =>
+describe("A module of the user that imports its own copy of Effect", () => {
+  it.live("a second copy of Effect is refused in an actor where its version differs, with both versions and both folders in the error", () =>
     withActors(Effect.scoped(Effect.gen(function*() {
       const { folder, module } = yield* project("4.0.0")
       const error = yield* failure(at(module))
@@ -357,14 +357,14 @@ describe("A module that imports its own copy of Effect", () => {
       )
     }))))
 
-  it.live("a module with its own copy of Effect gets the copy of the runtime where the versions are the same", () =>
+  it.live("a module with its own copy of Effect gets the runtime's copy where both copies have the same version", () =>
     withActors(Effect.scoped(Effect.gen(function*() {
       const { module } = yield* project(ourVersion)
       yield* Actor.runInActor(at(module)())
     }))))
 })
 
-describe("Cause.pretty of an actor that did not start or failed", () => {
+describe("Cause.pretty of an actor that did not start or has failed", () => {
   it.live("Cause.pretty of a failed actor shows the frames of the user's code in the actor, and none of the runtime's", () =>
     withActors(Effect.gen(function*() {
       const layer = yield* Effect.exit(Actor.runInActor(dying()))

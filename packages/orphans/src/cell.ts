@@ -1,6 +1,6 @@
 /**
- * Plays one cell of the matrix of orphans: starts the tree, waits for every actor's state, makes one process die, and
- * measures the time until all are gone.
+ * Plays one test case of orphans: starts a tree, waits for each actor's state, makes one process die, and measures
+ * until all processes are gone.
  */
 import * as Effect from "effect/Effect"
 import * as ChildProcess from "node:child_process"
@@ -31,21 +31,24 @@ import { giveGo, type Report, reports } from "./tree/report.ts"
 
 export interface Verdict {
   readonly cell: Cell
-  /** Milliseconds until all processes of the tree were gone; `undefined` where a process stayed. */
+  /** Milliseconds until all processes of a test case's tree were gone; `undefined` if a process stayed. */
   readonly millis: number | undefined
-  /** The faults of a cell of the matrix; a cell without faults has passed. */
+  /** The faults of a test case; a test case without faults has passed. */
   readonly problems: ReadonlyArray<string>
-  /** The reason why this host cannot play a cell of the matrix. */
+  /** The reason why this host cannot play a test case. */
   readonly skipped: string | undefined
-  /** The number of subprocesses that left the group of their actor and lived on. */
+  /** The number of subprocesses that left the process group of their actor and outlived the tree. */
   readonly detached: number
 }
 
 const root = fileURLToPath(new URL("./tree/root.ts", import.meta.url))
 
-/** Milliseconds for the start of the tree of a matrix cell, which has six processes, on a busy host. */
+/** Milliseconds in which the tree of a test case, which has six processes, starts on a busy host. */
 const startBound = 60_000
-/** Milliseconds after the bound of a matrix cell, after which a living process of the tree counts as left for good. */
+/**
+ * Milliseconds after the bound of a test case, after which a process of its tree that still lives counts as left for
+ * good.
+ */
 const slack = 4_000
 
 type Tagged<Tag extends Report["_tag"]> = Extract<Report, { readonly _tag: Tag }>
@@ -60,7 +63,8 @@ class Scene {
 
   constructor(cell: Cell) {
     this.cell = cell
-    // Another user needs a folder that every user may enter, and the folder of temporary files may be private.
+    // A root that changes its user needs a folder that every user may enter, because the folder of temporary files may
+    // be private.
     const temporary = cell.rights === "usual" ? Os.tmpdir() : Privileged.everybodys ?? Os.tmpdir()
     this.folder = Fs.mkdtempSync(Path.join(temporary, "furrow-orphans-"))
     const flags = cell.who === "root" && cell.how === "oom" ? [`--max-old-space-size=${smallHeap}`] : []
@@ -71,7 +75,8 @@ class Scene {
       JSON.stringify(cell),
       this.folder
     ]
-    // The root of a matrix cell is started so that it dies with this process, also when this process is killed.
+    // The root of a test case is started so that it dies with the process that runs the test case, even after a
+    // SIGKILL.
     const [file, ...args] = cell.rights === "capable"
       ? [...Privileged.asNobody, "--pdeathsig", "KILL", "--", Privileged.shared().file]
       : ["setpriv", "--pdeathsig", "KILL", "--", process.execPath]
@@ -103,7 +108,7 @@ class Scene {
   }
 }
 
-/** Returns the actors of a matrix cell in the order of the chain, beginning with an inner actor that dies first. */
+/** Returns the actors of a test case except the root and the sibling, the highest actor first. */
 const chain = (scene: Scene) => scene.all("Up").filter(({ name }) => name !== "root")
 
 /** Returns the pid of the root's spare, which is starting or waiting. */
@@ -117,8 +122,8 @@ const starterOf = (scene: Scene): number | undefined =>
   marked(scene.mark).find(({ command }) => command.startsWith("furrow-starter["))?.pid
 
 /**
- * Checks that the starter has started the first of the actors, and stops the starter where the state of the matrix cell
- * requires it.
+ * Checks that the starter has started the highest actor, and stops the starter if the test case requires a stopped
+ * starter.
  */
 const prepareStarter = async (scene: Scene): Promise<string | undefined> => {
   const starter = starterOf(scene)
@@ -135,8 +140,7 @@ const stop = async (pids: ReadonlyArray<number>): Promise<boolean> => {
 }
 
 /**
- * Brings the spare of the root into the state of the matrix cell; a spare that is to be starting is stopped during its
- * start.
+ * Brings the spare of the root into the state that the test case requires; a spare that has to be starting is stopped.
  */
 const prepareSpare = async (scene: Scene): Promise<string | undefined> => {
   const what = scene.cell.state === "spare starts" ? "starts" : "waits"
@@ -175,7 +179,7 @@ const prepare = async (scene: Scene): Promise<string | undefined> => {
   return await stop(stopped) ? undefined : "not stopped in time"
 }
 
-/** Makes the process of a matrix cell die, and returns the time from which the cell's bound counts. */
+/** Makes the process that a test case names die, and returns the time from which the case's bound counts. */
 const kill = async (scene: Scene): Promise<number> => {
   const { how, who } = scene.cell
   const pid = who === "root"
@@ -187,12 +191,12 @@ const kill = async (scene: Scene): Promise<number> => {
   if (how === "pipe") scene.child.stdout!.destroy()
   else signal(pid, how.startsWith("SIG") ? how as NodeJS.Signals : "SIGUSR2")
   if (!isAbrupt(scene.cell) || how === "SIGKILL") return start
-  // A process takes a while to run out of memory, so the bound counts from its death.
+  // A process takes a while to run out of memory, so the bound of a test case counts from the process's death.
   await until(() => !isAlive(pid), startBound, 1)
   return performance.now()
 }
 
-/** Returns the processes in the tree of a matrix cell that must be gone, but still exist. */
+/** Returns the processes in the tree of a test case that must be gone, but still exist. */
 const left = (scene: Scene): { readonly tree: ReadonlyArray<Found>; readonly detached: number } => {
   const staying = scene.cell.who !== "root"
     ? (found: Found) =>
@@ -222,8 +226,8 @@ const checkRoot = async (scene: Scene): Promise<ReadonlyArray<string>> => {
 }
 
 /**
- * Returns what the caller and the owner of the dead actor in a matrix cell must be told. An actor that could still send
- * a word when it died has said itself why it ended.
+ * Returns the errors and exits that the caller and the owner of the dead actor in a test case must get. An actor that
+ * could still send a word when it died has itself told its parent why it ended.
  */
 const heardOf = ({ how }: Cell): { readonly call: string; readonly end: string } => {
   const code = exitCodes[how]
@@ -283,7 +287,7 @@ const judge = async (scene: Scene): Promise<Verdict> => {
   return { cell, skipped: undefined, ...measured, problems: [...measured.problems, ...said] }
 }
 
-/** An interruption of a matrix cell also ends the cell's tree, so that no process stays behind. */
+/** An interruption of a test case also ends the case's tree, so that no process stays behind. */
 export const play = (cell: Cell): Effect.Effect<Verdict> =>
   Effect.suspend(() => {
     const skipped = unplayable(cell)

@@ -1,6 +1,6 @@
 /**
- * Measures the costs of each guard: the time from an actor's start until it is ready, and the memory that only it uses
- * while idle. The three guards are measured in turns in one process, so that changes of the host's load affect all
+ * Measures the costs of each guard: the time until an actor is ready, and the memory that an idle actor shares with no
+ * other process. The three guards are measured in turns in one process, so that changes of the host's load affect all
  * guards.
  */
 import * as Actor from "@furrow/actor/Actor"
@@ -20,7 +20,7 @@ const modes: ReadonlyArray<GuardMode> = ["none", "warden", "thread"]
 /** The time for which an actor is left idle before its memory is measured, so that the work after its start is over. */
 const settle = "500 millis"
 
-/** Returns the memory of a process, in MiB, that the process shares with no other. */
+/** Returns the memory of a process, in MiB, that the process shares with no other process. */
 const privateMiB = (pid: number): number => {
   const text = Fs.readFileSync(`/proc/${pid}/smaps_rollup`, "utf8")
   return [...text.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm)].reduce((sum, [, kib]) => sum + Number(kib), 0) /

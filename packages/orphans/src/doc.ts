@@ -1,6 +1,6 @@
 /**
  * Writes the tables of docs/lifetimes.md. A run of `npm run orphans` with `--write` writes the tables of measurements.
- * The table of the shutdown ladder is made from the code, and a test fails where the document differs.
+ * The table of the shutdown ladder is made from the code, and a test fails if docs/lifetimes.md differs from the code.
  */
 import * as Ladder from "@furrow/actor/internal/supervision/ShutdownLadder"
 import { defaults as defaultTimeouts } from "@furrow/actor/Timeouts"
@@ -32,8 +32,8 @@ export const replace = (document: string, section: Section, text: string): strin
 }
 
 /**
- * Writes a section into docs/lifetimes.md. A run of a part of the matrix of orphans leaves the other cells of the table
- * unchanged.
+ * Writes a section into docs/lifetimes.md. A run that plays only some test cases leaves the other cells of the tables
+ * in docs/lifetimes.md unchanged.
  */
 export const write = Effect.fnUntraced(function*(section: Section, text: string) {
   const fs = yield* FileSystem.FileSystem

@@ -1,10 +1,9 @@
 /**
  * The command `npm run orphans` checks which processes a tree leaves behind when one of its processes dies.
  *
- * Every cell of the matrix of orphans is a tree of real processes. A run fails where a process of Furrow is left after
- * the bound, a root does not go on after an actor's death, or a caller or owner is told the wrong end. A cell of the
- * matrix that the host cannot play is skipped with a reason. Other runtimes than Furrow are measured and shown, and
- * cannot fail a run.
+ * Every test case of orphans has a tree of real processes. A run of the test cases fails if a process outlives its
+ * bound, a root does not survive an actor's death, or an exit is wrong. A test case that the host cannot play is
+ * skipped with a reason. Other runtimes than Furrow are measured and shown, and cannot fail a run.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -39,13 +38,16 @@ const line = ({ cell, detached, millis, problems, skipped }: Verdict): string =>
   )
 }
 
-/** Ends the process of `npm run orphans` with this exit code, after all output has been printed. */
+/** Ends the process of `npm run orphans` with the given exit code, after all output has been printed. */
 class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code
   override readonly [Runtime.errorReported] = false
 }
 
-/** Prints a table of the matrix, and writes it into docs/lifetimes.md where the options ask for it. */
+/**
+ * Prints a table of results, and writes the table into docs/lifetimes.md if the options of `npm run orphans` request
+ * this.
+ */
 const show = ({ write }: Options.Options, section: Doc.Section, title: string, text: string) =>
   Effect.andThen(Console.log(`\n${title}\n\n${text}`), write ? Doc.write(section, text) : Effect.void)
 

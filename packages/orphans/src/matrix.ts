@@ -1,5 +1,5 @@
 /**
- * The cells of the matrix of orphans: which process dies, how, what the actors below are doing, how deep they are, and
+ * The test cases of the matrix of orphans: which process dies, how, what the actors below it do, at which depth, and
  * under which guard.
  *
  *   who     root; an actor between the root and the actors that must go; or the starter of the root, which has started them
@@ -62,9 +62,9 @@ export const explained: { readonly [How in Cell["how"]]: string } = {
 export const isAbrupt = ({ how }: Pick<Cell, "how">): boolean => how === "SIGKILL" || how === "oom" || how === "exit"
 
 /**
- * Returns the milliseconds within which all processes of a matrix cell must be gone. The bound of a matrix cell counts
- * from an abrupt death, or from the cause of a graceful death. The bound of a graceful death is that of the shutdown
- * ladder: 0.5 s to answer, 5 s for finalizers, 0.5 s to terminate.
+ * Returns the milliseconds within which all processes of a test case must be gone. The bound of a test case counts from
+ * an abrupt death, or from the cause of a graceful death. The bound of a graceful death is that of the shutdown ladder:
+ * 0.5 s to answer, 5 s for finalizers, 0.5 s to terminate.
  */
 export const boundOf = (cell: Cell): number => isAbrupt(cell) ? 1_000 : 6_000
 
@@ -72,7 +72,7 @@ export const boundOf = (cell: Cell): number => isAbrupt(cell) ? 1_000 : 6_000
 export const whoOf = ({ rights, who }: Pick<Cell, "rights" | "who">): string =>
   ({ usual: who, capable: `${who}, with file capabilities`, changed: `${who} that changed its user` })[rights]
 
-/** Returns why a cell of the matrix cannot be played on this host. */
+/** Returns why a test case cannot be played on this host. */
 export const unplayable = ({ rights }: Cell): string | undefined => {
   if (rights === "usual") return undefined
   const capable = rights === "capable" ? Privileged.capableNode() : undefined
@@ -80,28 +80,29 @@ export const unplayable = ({ rights }: Cell): string | undefined => {
 }
 
 /**
- * The ways to die for cells of the matrix whose actors release a layer. A release does not depend on the way to die, so
- * only some ways are played, with at most one actor below another.
+ * The ways to die for test cases whose actors release a layer. The release of a layer does not depend on the way to
+ * die, so only some ways are played, at small depths.
  */
 const releasing: ReadonlyArray<Cell["how"]> = ["SIGKILL", "SIGTERM", "throw"]
-/** The ways to die for cells of the matrix in which the kernel's rules about signals and the guard's answer differ. */
+/** The ways to die for test cases in which the kernel's rules about signals and the guard's answer differ. */
 const signalling: ReadonlyArray<Cell["how"]> = ["SIGKILL", "SIGTERM"]
 const reached: ReadonlyArray<Cell["state"]> = ["idle", "spinning", "subprocesses"]
-/** The states of actors in cells of the matrix whose starter dies. */
+/** The states of actors in test cases whose starter dies. */
 const below: ReadonlyArray<Cell["state"]> = ["idle", "spinning", "blocked", "stopped", "subprocesses", "programs"]
 
-/** True where a starter starts the actors of the root in a matrix cell. */
+/** True if a starter starts the actors of the root in a test case. */
 export const hasStarter = ({ state, who }: Pick<Cell, "state" | "who">): boolean =>
   who === "starter" || state.startsWith("starter")
 
 const makesSense = ({ depth, guard, how, rights, state, where, who }: Cell): boolean => {
   // The parent of an inner actor reads the actor's stdout, so the pipe of that stdout cannot break.
   if (who === "inner" && how === "pipe") return false
-  // A starter has no finalizers and ignores the signals that ask it to end, so a matrix cell kills a starter only by
+  // A starter has no finalizers and ignores the signals that ask it to end, so a test case kills a starter only by
   // SIGKILL.
   if (who === "starter" && (how !== "SIGKILL" || rights !== "usual" || !below.includes(state))) return false
   if (rights !== "usual") {
-    // Both guards behave the same in a privileged program, so only one guard is played.
+    // The guards `warden` and `thread` behave the same in a privileged program, so test cases of such a program use
+    // only one guard.
     if (rights === "capable" && guard === "thread") return false
     if (who === "inner" || depth > 2 || !signalling.includes(how) || !reached.includes(state)) return false
   }
@@ -114,7 +115,7 @@ const makesSense = ({ depth, guard, how, rights, state, where, who }: Cell): boo
   return where === "all" || depth > 1 && state !== "idle" && state !== "subprocesses"
 }
 
-/** All cells of the matrix of orphans in a fixed order. */
+/** All test cases of the matrix of orphans in a fixed order. */
 export const cells: ReadonlyArray<Cell> = guards.flatMap((guard) =>
   rights.flatMap((rights) =>
     whos.flatMap((who) =>

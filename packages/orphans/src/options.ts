@@ -55,7 +55,7 @@ export const config = {
 
 export type Options = Command.Config.Infer<typeof config>
 
-/** Returns the flags that select another kind of run than the full matrix. */
+/** Returns the flags that select another kind of run than a run of the full matrix of orphans. */
 const modes = ({ chaos, costs, peers, quick, supervised }: Options) => [
   ...quick ? ["quick" as const] : [],
   ...peers ? ["peers" as const] : [],

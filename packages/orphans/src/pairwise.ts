@@ -1,6 +1,6 @@
 /**
- * Chooses a small set of cells of the matrix in which every pair of values occurs that can occur together. Most faults
- * of the matrix need at most two conditions. The choice of matrix cells is greedy, and the same in every run.
+ * Chooses a small set of test cases in which every pair of values occurs that can occur together. Most faults that a
+ * test case can find need at most two conditions. The choice of test cases is greedy, and the same in every run.
  */
 
 const valuesOf = (row: object): ReadonlyArray<string> =>
@@ -12,8 +12,8 @@ const pairsOf = (values: ReadonlyArray<string>): ReadonlyArray<string> =>
 export const pairwise = <Row extends object>(
   rows: ReadonlyArray<Row>,
   /**
-   * Returns the values of a matrix cell that are combined in pairs. Two values that must both occur with all others are
-   * joined to one value.
+   * Returns the values of a test case that are combined in pairs. Two values of a test case that must both occur with
+   * all other values are joined to one value.
    */
   values: (row: Row) => object = (row) => row
 ): ReadonlyArray<Row> => {
@@ -27,8 +27,8 @@ export const pairwise = <Row extends object>(
   while (missing.size > 0) {
     const gains = candidates.map(({ pairs }) => pairs.filter((pair) => missing.has(pair)).length)
     const most = Math.max(...gains)
-    // Among equally good cells of the matrix, the cell whose values were used least is chosen, so that no value occurs
-    // only in its pairs.
+    // Among equally good test cases, the case whose values were used least is chosen, so that each value occurs in
+    // several cases.
     const wear = candidates.map(({ values }, i) =>
       gains[i] === most ? values.reduce((sum, value) => sum + (used.get(value) ?? 0), 0) : Infinity
     )

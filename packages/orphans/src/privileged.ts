@@ -6,7 +6,7 @@ import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 
-/** The number of the user `nobody`, which has no rights, and whose processes root may end. */
+/** The number of the user `nobody`, which has no rights, and whose processes the user root may end. */
 export const nobody = 65_534
 
 /** The command that runs another command as the user `nobody`. */
@@ -36,9 +36,7 @@ export const isOpen = (folder: string): boolean =>
 /** A folder that every user may enter, apart from the folders of the tests. */
 export const everybodys = ["/tmp", "/var/tmp", "/dev/shm"].find((folder) => Fs.existsSync(folder) && isOpen(folder))
 
-/**
- * True when a file system keeps capabilities, and the kernel heeds them, which is tried with a copy of a small program.
- */
+/** Tries with a copy of a small program whether a file system keeps capabilities and the kernel respects them. */
 const heeded = (setcap: string, everybodys: string): string | undefined => {
   const folder = Fs.mkdtempSync(Path.join(everybodys, "furrow-capable-"))
   try {
@@ -88,7 +86,7 @@ export const install = (
   return { file, folder }
 }
 
-/** The copy of Node with a capability that all cases of a run share. */
+/** The copy of Node with a capability that all test cases of a run share. */
 export const shared = (() => {
   let installed: { readonly file: string; readonly folder: string } | undefined
   return () => {

@@ -1,8 +1,8 @@
 /**
- * Finds processes of this host in /proc by a mark in their environment, and tells whether these processes still run.
- * Every process that a process with the mark starts inherits the mark. By its mark a process that a tree has left
- * behind is found even after all its ancestors are dead. A dead process that was not reaped (state Z) counts as gone,
- * because the process with PID 1 has to reap it.
+ * Finds processes of this host in /proc by a mark, the value of `FURROW_ORPHANS_MARK`, and tells whether these
+ * processes still run. Every process inherits the variable `FURROW_ORPHANS_MARK` from the process that starts it. By
+ * its `FURROW_ORPHANS_MARK` a process that a tree has left behind is found even after all its ancestors are dead. A
+ * dead process that was not reaped (state Z) counts as gone, because the process with PID 1 has to reap it.
  */
 import * as Fs from "node:fs"
 
@@ -13,7 +13,7 @@ export interface Found {
   readonly command: string
 }
 
-/** The name of the environment variable whose value is the mark of a tree. */
+/** The name of the environment variable whose value identifies the processes of one tree. */
 export const variable = "FURROW_ORPHANS_MARK"
 
 const read = (path: string): string | undefined => {
@@ -51,7 +51,7 @@ export const isAlive = (pid: number): boolean => {
   return state !== undefined && state !== "Z" && state !== "X"
 }
 
-/** Returns all living processes with this mark, or with a mark that begins with this mark and a dash. */
+/** Returns all living processes whose `FURROW_ORPHANS_MARK` is this mark, or begins with this mark and a dash. */
 export const marked = (mark: string): ReadonlyArray<Found> => {
   const entry = `${variable}=${mark}`
   const carries = (line: string) => line === entry || line.startsWith(`${entry}-`)
@@ -70,11 +70,11 @@ export const signal = (pid: number, name: NodeJS.Signals): void => {
   try {
     process.kill(pid, name)
   } catch {
-    // The process has already ended.
+    // The process that should get the signal has already ended.
   }
 }
 
-/** Kills every process with the mark, until no process with the mark is left. */
+/** Kills every process whose `FURROW_ORPHANS_MARK` is this mark, until no process of this mark is left. */
 export const killMarked = async (mark: string): Promise<void> => {
   for (let found = marked(mark); found.length > 0; found = marked(mark)) {
     for (const { pid } of found) signal(pid, "SIGKILL")

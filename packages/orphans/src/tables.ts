@@ -1,6 +1,7 @@
 /**
- * Formats verdicts on cells of the matrix as tables that are also Markdown. A table of the matrix has a row for every
- * way to die and a column for every state. A cell of a table holds the longest time over all depths and places.
+ * Formats the results of test cases as tables that are also Markdown. A table of test cases has a row for every way to
+ * die and a column for every state. A cell of a table holds the longest time over all depths, and over all places of
+ * the dying process in the tree.
  */
 import type { Verdict } from "./cell.ts"
 import { boundOf, explained, hows, rights, states, whoOf, whos } from "./matrix.ts"
@@ -20,7 +21,7 @@ const parse = (text: string): ReadonlyArray<ReadonlyArray<string>> =>
 /** Returns the first two columns of a table's row, which identify the row. */
 const keyOf = ([who, how]: ReadonlyArray<string>): string => `${who} | ${how}`
 
-/** Merges two tables of the matrix, where cells that were not played this time keep their old text. */
+/** Merges two tables of test cases, where cells that were not played this time keep their old text. */
 export const merged = (before: string, now: string): string => {
   const [oldHead = [], ...oldRows] = parse(before)
   const [head = [], ...rows] = parse(now)
@@ -38,7 +39,7 @@ export const merged = (before: string, now: string): string => {
   return table([head, ...lines])
 }
 
-/** Returns the worst result of several cells of the matrix. */
+/** Returns the worst result of several test cases. */
 const worst = (verdicts: ReadonlyArray<Verdict>): string => {
   if (verdicts.length === 0) return ""
   if (verdicts.some(({ problems }) => problems.length > 0)) return "FAILED"

@@ -17,7 +17,7 @@ describe("The page docs/lifetimes.md", () => {
     }
   })
 
-  it("a new run changes docs/lifetimes.md only between the comments that mark its tables", () => {
+  it("a new run of npm run orphans changes docs/lifetimes.md only between the comments around its tables", () => {
     const changed = Doc.replace(document, "costs", "| new |")
     assert.strictEqual(Doc.read(changed, "costs"), "| new |")
     assert.strictEqual(Doc.replace(changed, "costs", Doc.read(document, "costs")), document)

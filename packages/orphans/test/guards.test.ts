@@ -17,7 +17,7 @@ const nothingLeft = (program: Program.Program) =>
     { what: "nothing is left of the program" }
   )
 
-describe("The warden of a tree", () => {
+describe("The warden, which ends the actors of a dead root", () => {
   it.live("a tree has one warden, which ends with the tree", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(fixture("main.ts"), { args: ["warden"] })

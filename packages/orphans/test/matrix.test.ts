@@ -44,7 +44,7 @@ describe("The matrix of orphans", () => {
     }
   })
 
-  it("the matrix of orphans has a release that fails and one that hangs, file capabilities and a changed user, under each guard that applies", () => {
+  it("the matrix of orphans has a release that fails and a release that hangs, file capabilities and a changed user, under each guard that applies", () => {
     for (const guard of guards) {
       for (const state of ["release fails", "release hangs"]) {
         for (const who of ["root", "inner"]) {
@@ -72,14 +72,14 @@ describe("The matrix of orphans", () => {
     }
   })
 
-  it("the matrix of orphans gives the reason for each cell that it cannot play, and plays the ordinary cells everywhere", () => {
+  it("the matrix of orphans gives the reason for each cell that a host cannot play, and plays the ordinary cells on every host", () => {
     for (const cell of cells) {
       const reason = unplayable(cell)
       assert.isTrue(reason === undefined || cell.rights !== "usual" && reason.length > 0)
     }
   })
 
-  it("the matrix of orphans describes every cell differently", () => {
+  it("the matrix of orphans gives every cell a description of its own", () => {
     assert.strictEqual(new Set(cells.map(described)).size, cells.length)
   })
 
@@ -101,7 +101,7 @@ describe("The matrix of orphans", () => {
     }
   })
 
-  it("the matrix of orphans has a starter that dies, and one that serves, is stopped or has a request when its root dies, under each guard", () => {
+  it("the matrix of orphans has a starter that dies, and a starter that serves, is stopped or has a request when its root dies", () => {
     for (const guard of guards) {
       const dying = cells.filter((cell) => cell.guard === guard && cell.who === "starter")
       assert.deepStrictEqual([...new Set(dying.map(({ how, state }) => `${how}, ${state}`))], [
@@ -125,7 +125,7 @@ describe("The matrix of orphans", () => {
     }
   })
 
-  it("a few cells cover the matrix of orphans pairwise: every two values that can occur together do", () => {
+  it("a few cells cover the matrix of orphans pairwise: every two values that can occur together occur in one of these cells", () => {
     const chosen = pairwise(cells)
     assert.deepStrictEqual([...pairs(chosen)].toSorted(), [...pairs(cells)].toSorted())
     assert.isBelow(chosen.length, 110)
@@ -159,7 +159,7 @@ describe("The table of the matrix of orphans", () => {
     ])
   })
 
-  it("a cell of the orphans table shows a failure before any time, and a skipped cell only where none was played", () => {
+  it("a cell of the orphans table shows a failure rather than a time, and \"skipped\" only if no depth was played", () => {
     const skipped = { ...verdict, millis: undefined, skipped: "it needs root" }
     assert.strictEqual(cellsOf(matrix([verdict, skipped]))[2], "13 ms")
     assert.strictEqual(cellsOf(matrix([skipped]))[2], "skipped")

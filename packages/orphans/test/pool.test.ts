@@ -39,14 +39,14 @@ describe("The judgement of a run of a pool", () => {
     assert.strictEqual(Judge.repeated(good.begun), 1)
   })
 
-  it("the judgement of a pool's run names a task that began twice without being idempotent, and one that was answered but never began", () => {
+  it("the judgement of a pool's run names a non-idempotent task that began twice, and a task that was answered but never began", () => {
     assert.deepStrictEqual(Judge.judge({ ...good, begun: Judge.beginnings("0\n0\n1\n") }), [
       "task 0, which is not idempotent, began 2 times",
       "task 2 was answered, and had never begun"
     ])
   })
 
-  it("the judgement of a pool's run names tasks that are lost, that hang, and that the pool counts differently", () => {
+  it("the judgement of a pool's run names tasks that are lost, tasks that hang, and tasks that the pool counts differently", () => {
     assert.deepStrictEqual(Judge.judge({ ...good, tried: 4 }), ["1 tasks are lost"])
     assert.deepStrictEqual(Judge.judge({ ...good, tried: 4, hung: 1 }), [
       "1 tasks hang",
@@ -67,7 +67,7 @@ describe("The judgement of a run of a pool", () => {
 })
 
 describe("A pool whose workers are killed under load", () => {
-  it("npm run pool reads a rate of kills", () => {
+  it("npm run pool reads a rate of kills from its options", () => {
     assert.deepStrictEqual(["5/s", "0.5/s", "5", "0/s", "many"].map(rateOf), [5, 0.5, undefined, undefined, undefined])
   })
 

@@ -30,7 +30,7 @@ const nothingLeft = (program: Program.Program) =>
 
 describe("Ctrl-Z at the terminal of a root", () => {
   for (const guard of ["warden", "thread"] as const) {
-    it.live(`Ctrl-Z stops the whole tree under the guard ${guard}, and fg continues it`, () =>
+    it.live(`Ctrl-Z stops the whole tree of a root under the guard ${guard}, and fg continues the tree`, () =>
       Effect.scoped(Effect.gen(function*() {
         const program = yield* Program.start(fixture("main.ts"), { args: [guard] })
         yield* program.says(/tick 3/, patient)

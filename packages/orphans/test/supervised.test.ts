@@ -51,7 +51,7 @@ describe("The judgement of a supervised tree", () => {
     assert.deepStrictEqual(verdict(without("answered a.1")).problems, ["1 calls hang: a.1"])
   })
 
-  it("the judgement of a supervised tree names a call that ran twice, and one that ran although it had not begun", () => {
+  it("the judgement of a supervised tree names a call that ran twice, and a call that ran although its error says it did not begin", () => {
     assert.deepStrictEqual(verdict([...good, "begun a.1"]).problems, ["1 calls ran twice: a.1"])
     assert.deepStrictEqual(verdict([...good, "begun a.2"]).problems, ["1 calls had not begun, and ran: a.2"])
   })
@@ -76,13 +76,13 @@ describe("The judgement of a supervised tree", () => {
 })
 
 describe("The plan of a round over a supervised tree", () => {
-  it("the plan for a supervised tree is the same for the same seed and round, and differs for others", () => {
+  it("the plan for a supervised tree is the same for the same seed and round, and differs for another seed or round", () => {
     assert.deepStrictEqual(plan(1, 2, 30, 30), plan(1, 2, 30, 30))
     const plans = [plan(1, 2, 30, 30), plan(2, 2, 30, 30), plan(1, 3, 30, 30)]
     assert.strictEqual(new Set(plans.map(({ strikes }) => JSON.stringify(strikes))).size, 3)
   })
 
-  it("the plan for a supervised tree has about as many actors as requested, and every strategy, signal and end occurs", () => {
+  it("the plan for a supervised tree has about as many actors as requested, and each strategy, signal and end occurs in some plan", () => {
     const plans = Array.from({ length: 8 }, (_, round) => plan(1, round, 30, 30))
     assert.deepStrictEqual(new Set(plans.map(({ actors }) => actors)), new Set([28]))
     assert.strictEqual(new Set(plans.map(({ strategy }) => strategy)).size, 4)

@@ -62,7 +62,7 @@ describe("A root that changes its user (skipped where the tests do not run as ro
   }
 
   test(
-    "G74: an owner that may not signal its actor stops waiting and goes on, and an error says what to do",
+    "G74: an owner that may not signal its actor stops waiting and continues, and an error names a remedy",
     Effect.gen(function*() {
       const program = yield* started("none", "ends")
       assert.deepStrictEqual(yield* program.ended(patient), { code: 0, signal: null }, program.stderr())

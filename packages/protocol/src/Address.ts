@@ -4,8 +4,8 @@
  *   /unix/<absolute path>     /ip4/<literal>/tcp/<port>     /ip6/<literal>/tcp/<port>     /memory/<key>
  *                             /dns4/<name>/tcp/<port>       each with /tls behind it where the connection is TLS
  *
- * The process that dials an address resolves its host name, so a host name may mean different machines for different
- * diallers. `parse` keeps an address letter by letter, so `format` gives back the text that `parse` has read.
+ * The process that dials an address resolves the host name in it, so a host name may mean different machines for
+ * different diallers. `parse` keeps an address letter by letter, so `format` gives back the text that `parse` has read.
  *
  * @since 0.1.0
  */
@@ -79,7 +79,7 @@ export type Parsed =
  * @since 0.1.0
  */
 export interface ParseOptions {
-  /** True for the address of a listener, in which port 0 is allowed and a host name is not. */
+  /** True for the address of a listener, which may have port 0 and may not have a host name. */
   readonly bind?: boolean | undefined
 }
 
@@ -248,8 +248,8 @@ const readIp4 = (text: string): ReadonlyArray<number> | undefined => {
 }
 
 /**
- * A host name consists of labels of letters, digits and hyphens. The last label of a host name is no number, so that no
- * name looks like an IPv4 literal.
+ * A host name in an address consists of labels of letters, digits and hyphens. The last label of a host name is no
+ * number, so that no name looks like an IPv4 literal.
  */
 const isName = (text: string): boolean =>
   text.length <= 253 &&

@@ -1,13 +1,13 @@
 /**
- * Assembles large frames that arrive in parts: each part is written into the memory of its whole frame.
+ * Assembles large frames that arrive in parts: each part of a frame is written into the memory of the whole frame.
  *
  *   first Part --> arriving --Part--> arriving --last Part--> whole frame
  *                     |
  *                     +-- last word of its dialog (Cancel, Return, Error) --> dropped
  *
- * A part names the dialog of its word, because no dialog has two large words under way in one direction. The first part
- * of a frame reserves memory for the whole frame. The bytes of large frames that a peer may have under way are bounded,
- * and a part above this bound is a violation.
+ * A part of a frame names the dialog of its word, because no dialog has two large words under way in one direction. The
+ * first part of a frame reserves memory for the whole frame. The bytes of large frames that a peer may have under way
+ * are bounded, and a part above this bound is a violation.
  *
  * @since 0.1.0
  */
@@ -16,8 +16,8 @@ import { words } from "./Message.ts"
 import type { Violation } from "./Violation.ts"
 
 /**
- * Name of the capability "reads frames in parts". A connection uses parts when both sides name this capability in the
- * handshake.
+ * Name of the capability "reads frames in parts". A connection uses parts of frames when both sides name the capability
+ * `parts` in the handshake.
  *
  * @example
  * ```ts
@@ -27,7 +27,8 @@ import type { Violation } from "./Violation.ts"
 export const capability = "parts"
 
 /**
- * Lower limits in bytes: a frame in parts is larger than `frameBytes`, and each part but the last has at least `partBytes`.
+ * Lower limits in bytes: a frame that is sent in parts is larger than `frameBytes`, and each part but the last has at
+ * least `partBytes`.
  *
  * @example
  * ```ts
@@ -51,8 +52,8 @@ const maxLargestFrames = 2
 export const maxUnderWay = (maxFrame: number): number => maxLargestFrames * maxFrame
 
 /**
- * One large frame of which some parts have come: its dialog, the memory for the whole frame, and the bytes filled so
- * far.
+ * One large frame of which some parts have arrived: its dialog, the memory for the whole frame, and the number of bytes
+ * that have arrived.
  */
 export interface Arriving {
   readonly dialog: number
@@ -61,8 +62,8 @@ export interface Arriving {
 }
 
 /**
- * The incomplete frames of one direction, in the order of their first parts. The state owns the memory of its
- * incomplete frames.
+ * The incomplete frames of one direction of a connection, in the order of their first parts. The state of arriving
+ * frames owns the memory of the incomplete frames.
  */
 export type State = ReadonlyArray<Arriving>
 
@@ -109,8 +110,8 @@ export const isPart = (bytes: Uint8Array, at: number): boolean => bytes[at] === 
 const malformed = (field: string): Violation => ({ _tag: "Malformed", word: "Part", field })
 
 /**
- * Reads the head of a part whose frame of `size` bytes begins at `at`. `undefined` means that the head of the part is
- * not complete yet.
+ * Reads the head of a part whose frame of `size` bytes begins at `at`. The result `undefined` means that the head of
+ * the part is not complete yet.
  *
  * @example
  * ```ts
@@ -142,7 +143,7 @@ export type Placed =
     readonly room: Uint8Array
     /** True when the placed part is the first part of its frame. */
     readonly first: boolean
-    /** The whole frame when the given part is its last one; `undefined` for an earlier part. */
+    /** The whole frame if the placed part is the last part of the frame; `undefined` for an earlier part. */
     readonly whole: Uint8Array | undefined
   }
   | { readonly _tag: "Refused"; readonly violation: Violation }
@@ -150,8 +151,8 @@ export type Placed =
 const refused = (violation: Violation): Placed => ({ _tag: "Refused", violation })
 
 /**
- * Finds the memory for the bytes of a part. The bytes of the part count as filled at once, because the transport reads
- * them before all other bytes.
+ * Finds the memory for the bytes of a part. The bytes of a placed part count as filled at once, because the transport
+ * reads them before all other bytes.
  *
  * @example
  * ```ts

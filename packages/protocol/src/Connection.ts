@@ -8,7 +8,7 @@
  *        +-- every phase: end of the connection --> Lost --explained--> Closed <--------+
  *        +-- every phase: closed here, a violation, a loss that is known otherwise --> Closed
  *
- * The rules of a connection for words are data: `Message.words` says which side may say a word and when, and `verdicts`
+ * The rules of a connection for words are data. `Message.words` says which side may say a word and when, and `verdicts`
  * holds the judgement for every role, phase and word. Each word of the peer is delivered, is a violation, or is dropped
  * because the word is late.
  *
@@ -82,7 +82,9 @@ export type Why<E> =
   /** The peer says that this side broke a rule of the protocol. */
   | { readonly _tag: "Accused"; readonly rule: string; readonly detail: string }
 
-/** The phase of a connection, with the peer after the handshake and the peer's farewell (`bye`). */
+/**
+ * The phase of a connection, with the peer from the handshake on, and with the peer's farewell (`bye`) after a `Bye`.
+ */
 export type Phase<E> =
   | { readonly _tag: "Handshaking"; readonly config: Handshake.Config; readonly handshake: Handshake.State }
   | { readonly _tag: "Spawning" | "Booting" | "Serving"; readonly peer: Handshake.Peer }
@@ -96,8 +98,8 @@ export type Phase<E> =
   }
 
 /**
- * The numbers of the dialogs of a connection, and the counts of its open dialogs. The counts change in place, so that
- * counting a call allocates no memory; only one state may hold the object with the counts.
+ * The numbers of the dialogs of a connection, and the counts of its open dialogs. The counts of open dialogs change in
+ * place, so that counting a call allocates no memory. Only one state may hold the object with the counts.
  */
 export interface Dialogs {
   /** The number that the next dialog opened by this side gets. */
@@ -107,8 +109,8 @@ export interface Dialogs {
   /** The number of open dialogs that the peer has opened. */
   served: number
   /**
-   * Numbers of the peer's dialogs whose `Start` is arriving in parts. The number of such a dialog counts as used from
-   * the first part on.
+   * Numbers of the peer's dialogs whose `Start` is arriving in parts. The number of a dialog counts as used from the
+   * first part of its `Start` on.
    */
   readonly arriving: Set<number>
 }
@@ -122,7 +124,7 @@ export interface State<E> {
   readonly dialogs: Dialogs
   /** The number of the first dialog that this side opened after the loss of the connection. */
   readonly lostFrom: number
-  /** True when the machine asks its owner for the reason of an unexpected end (`Explain`). */
+  /** True when the machine of a connection asks its owner for the reason of an unexpected end (`Explain`). */
   readonly explains: boolean
 }
 
@@ -193,11 +195,11 @@ const settle: ReadonlyArray<Action> = [{ _tag: "StopWriting" }, { _tag: "Settle"
 const finish: ReadonlyArray<Action> = [{ _tag: "EndWriting" }, { _tag: "Settle" }]
 const explain: ReadonlyArray<Action> = [{ _tag: "StopWriting" }, { _tag: "Explain" }]
 
-// ---- who may say what, now ----------------------------------------------------------------------------------------
+// ---- The words that a side may say in each phase ------------------------------------------------------------------
 
 /**
- * The judgement of a word in the phase in which it was said: `late` words are dropped; `WrongSide` and `HandshakeOrder`
- * are violations.
+ * The judgement of a word in the phase of the connection in which the word was said. A word that is judged as `late` is
+ * dropped; the judgements `WrongSide` and `HandshakeOrder` are violations.
  */
 export type Verdict = "allowed" | "WrongSide" | "HandshakeOrder" | "late"
 
@@ -307,7 +309,7 @@ export const delivers = <E>(state: State<E>, side: "caller" | "callee", tag: Tag
 
 /**
  * The number of answers that may wait for a peer that sends calls and does not read. A peer that leaves more answers
- * unread commits a violation.
+ * unread than `maxUnreadAnswers` commits a violation.
  *
  * @example
  * ```ts
@@ -341,7 +343,7 @@ export const countServed = <E>({ dialogs }: State<E>, change: 1 | -1): void => v
 
 /**
  * True when the `Start` of a new dialog goes straight to the owner; in this case the number of the dialog counts as
- * used. The runtime passes any other `Start` to `hear`.
+ * used. The runtime passes to `hear` each `Start` that does not go straight to the owner.
  */
 export const takesStart = <E>(state: State<E>, dialog: number, unread: number): boolean => {
   const { dialogs, early, phase, role } = state
@@ -370,8 +372,8 @@ export const peerOf = <E>({ phase }: State<E>): Handshake.Peer | undefined =>
   phase._tag === "Handshaking" ? undefined : phase.peer
 
 /**
- * Highest number of a dialog that the peer has opened. Dialogs of the peer with higher numbers never begin once this
- * side has said its last word.
+ * Highest number of a dialog that the peer has opened. Dialogs of the peer with numbers above the highest number never
+ * begin once this side has said its last word.
  */
 export const taken = <E>({ dialogs }: State<E>): number => dialogs.highest
 
@@ -383,8 +385,8 @@ export const isOpen = <E>({ phase: { _tag } }: State<E>): boolean =>
   _tag === "Serving" || _tag === "Booting" || _tag === "Spawning"
 
 /**
- * True when no dialog of this side can begin any more. A dialog that is opened after the end is told the reason of the
- * end.
+ * True when no dialog of this side can begin any more. A dialog that is opened after the end of the connection is told
+ * the reason of the end.
  */
 export const isOver = <E>({ phase: { _tag } }: State<E>): boolean =>
   _tag === "Leaving" || _tag === "Lost" || _tag === "Closed"
@@ -507,8 +509,8 @@ export const hear = <E>(
     case "CancelAck":
     case "Leave":
       return [state, tell]
-    // A part that reaches the machine is a violation, because its peer has not agreed on parts: between sides that
-    // have, `Frame` assembles all parts.
+    // A part that reaches the machine of a connection is a violation: between two sides that agreed on parts, `Frame`
+    // assembles all parts.
     case "Part":
       return violate(state, { _tag: "Unsupported", word: "Part" })
     case "Cancel":
@@ -599,7 +601,9 @@ export const begun = <E>(state: State<E>, dialog: number, word: number): Step<E>
   return [state, silence]
 }
 
-/** Judges a word for a dialog that is not open: a word for an ended dialog is late, and one for a dialog that never began a violation. */
+/**
+ * Judges a word for a dialog that is not open: late if the dialog has ended, and a violation if the dialog never began.
+ */
 const late = <E>(
   state: State<E>,
   dialog: number,

@@ -5,9 +5,9 @@
  *
  * The credit of a sender is never negative and never exceeds the window. Both sides compute the same price of a chunk,
  * so each side notices when the other side breaks the rules of credit. A chunk larger than half the window, in items or
- * in bytes, costs half the window. A chunk of any size can therefore be sent once the reader has consumed the chunks
- * before it. At most two chunks that are larger than half the window are in flight at once, or three if the window has
- * three items. The receiver grants credit once the chunks that were read, and not yet granted back, amount to half the
+ * in bytes, costs half the window. A chunk of any size can be sent once the reader has consumed the chunks before it.
+ * At most two chunks that are larger than half the window are in flight at once, or three if the window has three
+ * items. The receiver grants credit once the chunks that were read, and not yet granted back, amount to half the
  * window. The rule for granting credit and the price of chunks together exclude a state in which both sides wait for
  * each other. A sender that must not exceed the window's items makes no chunk above `largestChunk`.
  *
@@ -57,8 +57,8 @@ const half = (n: number): number => Math.max(1, Math.floor(n / 2))
 export const price = (window: Window, bytes: number): number => Math.min(bytes, half(window.bytes))
 
 /**
- * The largest number of items in a chunk for which the price in items equals that number. A sender that makes no larger
- * chunk never exceeds the window.
+ * The largest number of items in a chunk for which the price in items equals that number. A sender that makes no chunk
+ * with more items than `largestChunk` never exceeds the window.
  *
  * @example
  * ```ts
@@ -121,8 +121,8 @@ export const canSpend = (state: Sender, items: number, bytes: number): boolean =
   itemPrice(state.window, items) <= state.items && price(state.window, bytes) <= state.bytes
 
 /**
- * Pays the price of a chunk from the sender's credit. Returns `undefined` when the credit does not suffice, for which
- * `canSpend` returns false.
+ * Pays the price of a chunk from the sender's credit. Returns `undefined` when the credit does not suffice, which is
+ * the case when `canSpend` returns false.
  *
  * @example
  * ```ts
@@ -158,7 +158,8 @@ export const granted = (state: Sender, items: number, bytes: number): Sender | u
 }
 
 /**
- * The items and bytes that the receiver of one direction has got, and those that it must still grant back.
+ * The items and bytes that the receiver of one direction has got, and the items and bytes that it must still grant
+ * back.
  *
  * @category models
  * @since 0.1.0

@@ -33,7 +33,7 @@ export const partBytes = 256 * 1024
 
 /**
  * The size in bytes above which a payload leaves in parts. A payload of 1 MiB is written about as fast as one part, so
- * parts would gain nothing.
+ * sending such a payload in parts would gain nothing.
  *
  * @example
  * ```ts
@@ -100,7 +100,7 @@ export const isLarge = ({ tail }: Parts): boolean => tail !== undefined && tail.
  */
 export const isEmpty = ({ leaving, waiting }: State): boolean => leaving.length === 0 && waiting.length === 0
 
-/** The result of a step: the next state, and the frames that leave now in the control lane. */
+/** The result of a step of departing words: the next state, and the frames that leave now in the control lane. */
 export type Step = readonly [State, ReadonlyArray<Parts>]
 
 const ofDialog = (dialog: number) => (large: Large): boolean => large.dialog === dialog
@@ -189,7 +189,7 @@ export interface Next {
 }
 
 /**
- * Takes the next part of the word whose turn it is. `undefined` means that no word is leaving.
+ * Takes the next part of the word whose turn it is. The result `undefined` means that no large word is leaving.
  *
  * @example
  * ```ts

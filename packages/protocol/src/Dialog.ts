@@ -36,7 +36,7 @@ export interface Cancellation {
 
 const order = (word: string, state: string): Violation => ({ _tag: "DialogOrder", word, state })
 
-// ---- the caller's side ------------------------------------------------------------------------------------------
+// ---- The caller's side of a dialog ---------------------------------------------------------------------------------
 
 /** A cancel sent by the caller's side. `byUs` is false when the runtime asked for the cancel, because a reader was overrun. */
 export interface OurCancel {
@@ -53,7 +53,7 @@ export type CallerState<L = unknown> =
   | { readonly _tag: "Overdue"; readonly cancel: OurCancel }
   | { readonly _tag: "Done"; readonly outcome: Outcome<L>; readonly cancel: OurCancel | undefined }
 
-/** An event of the caller's side of a dialog: a word of the callee, or a wish or loss on this side. */
+/** An event of the caller's side of a dialog: a word of the callee, a request of the caller, or a loss on this side. */
 export type CallerInput<L = unknown> =
   | { readonly _tag: "Heard"; readonly word: Message.FromCallee }
   | { readonly _tag: "Cancel"; readonly cancellation: Cancellation; readonly byUs: boolean }
@@ -208,7 +208,7 @@ const callerNext = (
   }
 }
 
-// ---- the callee's side ------------------------------------------------------------------------------------------
+// ---- The callee's side of a dialog ---------------------------------------------------------------------------------
 
 /** The state of the callee's side of a dialog. `F` is the type of the failures with which the runtime ends a handler. */
 export type CalleeState<F = unknown> =
@@ -237,8 +237,8 @@ export type CalleeAction<F = unknown> =
   /** Interrupts the handler, because the caller has cancelled or the caller is gone. */
   | { readonly _tag: "Interrupt"; readonly cancellation: Cancellation | "caller-lost" }
   /**
-   * Says the last word of the dialog: `failure`, or the handler's exit when `failure` is undefined. `asked` is true
-   * when the last word answers a cancel of the caller.
+   * Says the last word of the dialog, which is `failure`, or the handler's exit when `failure` is undefined. `asked` is
+   * true when the last word answers a cancel of the caller.
    */
   | { readonly _tag: "SendLast"; readonly failure: F | undefined; readonly asked: boolean }
   /** Tells the runtime that a handler has exited whose caller was already gone. */
@@ -274,7 +274,7 @@ const accepted: { readonly [K in Message.Kind]: CalleeState<never> } = {
 export const accept = (kind: Message.Kind): CalleeState<never> => accepted[kind]
 
 /**
- * True when the callee of the dialog may send items now. The runtime asks this function before it encodes an item.
+ * True when the callee of the dialog may send items now. The runtime asks `mayYield` before it encodes an item.
  *
  * @example
  * ```ts

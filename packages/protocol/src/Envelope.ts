@@ -178,8 +178,8 @@ export type PlainCodec<A> = Pick<Codec<A>, "encode" | "decode">
 
 /**
  * A codec of the runtime's own words, which are plain data: texts, numbers, booleans, nulls, bytes, lists and records
- * of them. `check` returns the fault of a value that is encoded or decoded. A plain codec is made without work, while
- * the codec of a schema has to be derived.
+ * of them. The function `check` returns the fault of a value that is encoded or decoded. A plain codec is made without
+ * work, while the codec of a schema has to be derived.
  *
  * @example
  * ```ts
@@ -203,7 +203,7 @@ export const plainCodec = <A>(check: (value: unknown) => string | undefined): Pl
 })
 
 /**
- * Decodes one frame to a word, or to the violation in it. The payload of the word is a view into the frame.
+ * Decodes one frame to a word, or to the violation in it. The payload of a decoded word is a view into the frame.
  *
  * @example
  * ```ts

@@ -24,9 +24,9 @@ import * as Payload from "./Payload.ts"
 export const ActorId = Schema.Struct({ name: Schema.String, uuid: Schema.String, pid: Schema.Int })
 
 /**
- * A failure as text. `path` lists the actors that passed the failure on, the nearest last. `properties` holds the
- * failure's own plain data, and `parts` the errors inside an AggregateError. A boxed failure leaves out an empty
- * `properties` or `parts`.
+ * A failure as text. `path` of a boxed failure lists the actors that passed the failure on, the nearest actor last.
+ * `properties` holds the failure's own plain data, and `parts` the errors inside an AggregateError. A boxed failure
+ * leaves out an empty `properties` or `parts`.
  */
 export interface Boxed {
   readonly type: string
@@ -52,7 +52,7 @@ export const Boxed: Schema.Codec<Boxed> = Schema.Struct({
 })
 
 /**
- * The schema of the mark that says whether a lost actor had begun the work of a call: `maybe`, or surely not (`no`).
+ * The schema of the answer to whether a lost actor had begun the work of a call, which is `maybe` or `no`.
  *
  * @example
  * ```ts
@@ -81,8 +81,8 @@ export const Lost = Schema.Union([
   Schema.TaggedStruct("OutOfMemory", { limit: Schema.optionalKey(Schema.Number) }),
   Schema.TaggedStruct("ConnectionClosed", { reason: Schema.optionalKey(Schema.String) }),
   /**
-   * The actor gave no sign of life for `millis` milliseconds on a connection, such as TCP, that can be cut without an
-   * end.
+   * The actor gave no sign of life for `millis` milliseconds on a connection, such as TCP, that can be cut without
+   * notice.
    */
   Schema.TaggedStruct("Silent", { millis: Schema.Number }),
   /** The parent killed the actor, and the operating system never reported the exit, so the process may still exist. */
@@ -98,7 +98,10 @@ export const Lost = Schema.Union([
  * ```
  */
 export const Failure = Schema.Union([
-  /** The endpoint's own error, encoded by its schema. `type` and `message` are for a caller that cannot decode the error. */
+  /**
+   * The endpoint's own error, encoded by its schema. `type` and `message` describe the endpoint's own error for a
+   * caller that cannot decode the error.
+   */
   Schema.TaggedStruct("Fail", {
     error: Schema.Uint8Array,
     type: Schema.String,
@@ -124,8 +127,8 @@ export const Failure = Schema.Union([
   }),
   Schema.TaggedStruct("EndpointUnknown", { endpoint: Schema.String, exposed: Schema.Array(Schema.String) }),
   /**
-   * The callee has refused the call of the caller: `limit` dialogs of the caller on this connection are open, or
-   * answered and not yet read.
+   * The callee has refused a call, because `limit` dialogs of the caller on this connection are open, or answered and
+   * not yet read.
    */
   Schema.TaggedStruct("Busy", { limit: Schema.Int }),
   /**
@@ -146,16 +149,16 @@ export const Failure = Schema.Union([
 export type Failure = typeof Failure.Type
 
 /**
- * The codec of failures. The codec is derived for the first failure that needs it, because the derivation takes a tenth
- * of the time of an actor's start.
+ * The codec of failures, which is derived for the first failure that needs it, because the derivation takes a tenth of
+ * an actor's start.
  */
 let derived: Payload.Codec<Failure> | undefined
 const codec = (): Payload.Codec<Failure> => derived ??= Payload.codec(Failure)
 
 /**
- * Encodes a failure as the payload of an `Error` word. The first byte of the payload says how the other bytes are
- * encoded: by hand for an endpoint's own error or a cancellation without `others`, and by the schema for any other
- * failure.
+ * Encodes a failure as the payload of an `Error` word. The first byte of a failure says how the other bytes are
+ * encoded. An endpoint's own error or a cancellation without `others` is encoded by hand, and any other failure by the
+ * schema.
  *
  * @example
  * ```ts
@@ -222,8 +225,8 @@ let derivedFarewell: Payload.Codec<Farewell> | undefined
 const farewellCodec = (): Payload.Codec<Farewell> => derivedFarewell ??= Payload.codec(Farewell)
 
 /**
- * Encodes a farewell as the payload of a `Bye` word. The first byte of the payload says how the other bytes of the
- * farewell are encoded.
+ * Encodes a farewell as the payload of a `Bye` word. The first byte of a farewell's payload says how the other bytes of
+ * the farewell are encoded.
  *
  * @example
  * ```ts

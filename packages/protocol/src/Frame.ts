@@ -7,7 +7,7 @@
  * its body is not read, and no memory is reserved for its body.
  *
  * A frame that lies in one chunk is a view of that chunk, so that a large payload is not copied. Between two sides that
- * know parts, `Arrival` collects the parts of a large frame, and the last part hands out the whole frame.
+ * support parts, `Arrival` collects the parts of a large frame, and the last part hands out the whole frame.
  *
  * @since 0.1.0
  */
@@ -27,8 +27,8 @@ export const defaultMaxFrame = 64 * 1024 * 1024
 
 const headerBytes = 4
 /**
- * The size from which on memory for the whole body of an incomplete frame is reserved. An incomplete frame that is
- * smaller is kept in the chunks in which it came.
+ * The size from which on memory for the whole body of an incomplete frame is reserved. An incomplete frame below this
+ * size is kept in the chunks in which its bytes came.
  */
 const fillThresholdBytes = 64 * 1024
 
@@ -39,8 +39,8 @@ export type State =
   | { readonly _tag: "Failed"; readonly violation: Violation }
 
 /**
- * The kind of a body that is being filled. `frame` is the large frame that the body completes, and `first` the dialog
- * whose first part the body is. Both fields are optional.
+ * The kind of a frame body into which bytes are being read. `frame` is the large frame that the body completes, and
+ * `first` the dialog whose first part the body is. Both fields are optional.
  */
 interface Filled {
   readonly frame: Uint8Array | undefined
@@ -83,8 +83,8 @@ export interface Decoded {
 export interface Limits {
   readonly maxFrame: number
   /**
-   * True when both sides of the connection know parts of large words. Without agreed parts, a `Part` is handed out like
-   * any other frame.
+   * True when both sides of the connection know parts of large words. A `Part` on a connection without agreed parts is
+   * handed out like any other frame.
    */
   readonly parts: boolean
 }
@@ -140,10 +140,10 @@ const join = (a: Uint8Array, b: Uint8Array): Uint8Array => {
 }
 
 /**
- * Decodes one chunk of bytes to frames. A state may be used only once, because the memory of an incomplete frame is
- * filled in place. `decode` takes at most `count` frames, and keeps the bytes behind these frames in the state, because
- * the next frame may have other limits. `decode` copies the bytes of a `lent` chunk that it keeps, because the
- * transport uses the chunk again.
+ * Decodes one chunk of bytes to frames. Each state of `decode` may be used only once, because the memory of an
+ * incomplete frame is filled in place. `decode` takes at most `count` frames, and keeps the bytes behind these frames
+ * in the state, because the next frame may have other limits. `decode` copies the bytes of a `lent` chunk that it
+ * keeps, because the transport reuses the memory of the chunk.
  *
  * @example
  * ```ts
@@ -181,7 +181,7 @@ const minRoomBytes = 4 * 1024
 
 /**
  * The memory for the next bytes of a large body, so that a transport can read straight into this memory. `undefined`
- * means that no large body is being filled.
+ * means that no large body of a frame is being filled.
  *
  * @example
  * ```ts
@@ -219,7 +219,10 @@ class Reading {
   private frames: Array<Uint8Array> | undefined
   private begun: Array<Begun> | undefined
   private violation: Violation | undefined
-  /** True when the chunk is lent, so that each frame in the chunk is copied. */
+  /**
+   * True when the chunk is lent, which means that the transport reuses its memory, so each frame in the chunk is
+   * copied.
+   */
   private lent = false
 
   constructor(limits: Limits, count: number, arriving: Arrival.State) {
@@ -228,7 +231,7 @@ class Reading {
     this.arriving = arriving
   }
 
-  /** Handles a whole body, which is either a frame or a part of a frame. */
+  /** Handles a whole body, which is either a whole frame or a part of a large frame. */
   finish(body: Uint8Array, { first, frame }: Filled): void {
     if (first !== undefined) {
       const word = Arrival.wordOf(body, first)
@@ -249,7 +252,7 @@ class Reading {
   read(chunk: Uint8Array, lent: boolean): Decoded {
     if (this.violation !== undefined) return this.ended({ _tag: "Failed", violation: this.violation })
     if (!lent) return this.split(chunk)
-    // A lent chunk that holds whole frames alone is copied in one step.
+    // A lent chunk that contains only whole frames is copied in one step.
     const end = this.endOfWhole(chunk)
     if (end === chunk.length) {
       const decoded = this.split(chunk.slice())
@@ -314,7 +317,7 @@ class Reading {
 
   /**
    * Decodes one frame of the chunk. Returns, for an incomplete frame, the state that fills a large frame, or `more` for
-   * a small one.
+   * a small frame.
    */
   private frame(bytes: Uint8Array, start: number, size: number): State | "more" | undefined {
     const have = bytes.length - start
@@ -355,7 +358,7 @@ class Reading {
 }
 
 /**
- * The two pieces of a frame that is to be sent: `head`, and behind it `tail`. An outbox sends a large tail without a
+ * The two pieces of a frame that is to be sent, `head` and behind it `tail`. An outbox sends a large tail without a
  * copy.
  */
 export interface Parts {
@@ -381,8 +384,8 @@ const maxCopiedBytes = 16 * 1024
 
 /**
  * Memory (an arena) to which all outboxes of a process write their small frames, one behind the other. No byte of an
- * arena is written twice, because the kernel may still have to read the byte. A full arena is replaced by a new one;
- * the full arena lives as long as a frame in it is in use.
+ * arena is written twice, because the kernel may still have to read the byte. A full arena is replaced by a new arena,
+ * and lives as long as a frame in the full arena is in use.
  */
 const arena = { bytes: new Uint8Array(0), to: 0 }
 
@@ -400,8 +403,8 @@ const arena = { bytes: new Uint8Array(0), to: 0 }
 export class Outbox {
   private chunks: Array<Uint8Array> = []
   /**
-   * The memory that holds the frames since the outbox last began a piece, at the positions from `from` to `to`: the
-   * arena, or memory for one large frame.
+   * The memory of an outbox's current piece, at the positions from `from` to `to`: the arena, or memory for one large
+   * frame.
    */
   private bytes = nothing
   private from = 0
@@ -456,7 +459,7 @@ export class Outbox {
   }
 
   /**
-   * Makes room behind the frames since the last cut, or begins a new piece when another outbox has written behind these
+   * Makes room behind the outbox's last frames, or begins a new piece when another outbox has written behind these
    * frames.
    */
   private reserve(size: number): void {

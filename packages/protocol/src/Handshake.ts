@@ -57,8 +57,8 @@ export interface Authenticator {
   readonly nonce: Uint8Array
   readonly mac: (data: Uint8Array) => Uint8Array
   /**
-   * Bytes that only the two ends of an encrypted channel share, as of TLS. A proof that includes the binding is valid
-   * on this channel alone.
+   * Bytes that only the two ends of an encrypted channel share, as of TLS. A proof that includes the binding of an
+   * encrypted channel is valid on this channel alone.
    */
   readonly binding?: Uint8Array | undefined
 }
@@ -121,7 +121,7 @@ export interface Nonces {
 }
 
 /**
- * The state of one side of a handshake. `Open`, `Refused` and `Violated` are final.
+ * The state of one side of a handshake. The states `Open`, `Refused` and `Violated` of a handshake are final.
  *
  * @category models
  * @since 0.1.0
@@ -350,9 +350,9 @@ const judgeNonce = (side: "dialler" | "acceptor", nonce: Uint8Array): Refusal | 
     : proofRefusal(`the ${side}'s nonce has ${nonce.length} bytes and must have ${nonceSize}`)
 
 /**
- * Returns the bytes over which a proof is the mac: label, nonce of the dialler, nonce of the acceptor, uuid and role of
- * the dialler, uuid of the acceptor, and the binding of an encrypted channel. The length of each part stands before the
- * part, as 32 bits, little-endian.
+ * Returns the bytes over which a proof is the mac: label, both nonces, uuid and role of the dialler, uuid of the
+ * acceptor, and the binding of an encrypted channel. The length of each part of the transcript stands before the part,
+ * as 32 bits, little-endian.
  *
  * @example
  * ```ts
@@ -390,7 +390,7 @@ export const transcript = (
   return bytes
 }
 
-/** `TextEncoder` is a global of every runtime, but no type library covers all of them. */
+/** `TextEncoder` is a global of every runtime, but no type library covers all runtimes. */
 const encoder = new (globalThis as unknown as { TextEncoder: new() => { encode(text: string): Uint8Array } })
   .TextEncoder()
 const utf8 = (text: string): Uint8Array => encoder.encode(text)

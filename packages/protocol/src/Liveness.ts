@@ -1,13 +1,13 @@
 /**
- * A machine that finds out whether the peer of a connection still answers. The machine sends a `Ping` after some
- * silence, and takes the connection for lost when the silence goes on.
+ * A machine that finds out whether the peer of a connection still answers. The machine of liveness sends a `Ping` after
+ * some silence, and takes the connection for lost when the silence goes on.
  *
  *   Quiet --tick after interval--> Asked (Ping sent) --anything heard--> Quiet
  *                                    |--tick after timeout--> Dead
  *
  * The machine of liveness has no clock, because each input contains the time. Only a connection that can be cut without
- * a sign, as over TCP, needs the machine of liveness. A local connection needs no pings: the end of a local peer shows
- * at once, and a peer that computes for long is not dead.
+ * notice, as over TCP, needs the machine of liveness. A local connection needs no pings: the end of a local peer is
+ * noticed at once, and a peer that computes for long is not dead.
  *
  * @since 0.1.0
  */
@@ -25,7 +25,8 @@ export interface Config {
 }
 
 /**
- * The state of the liveness of one connection. All times in the state come from the inputs, and `n` counts the pings.
+ * The state of the liveness of one connection. All times in the state of liveness come from the inputs, and `n` counts
+ * the pings.
  *
  * @category models
  * @since 0.1.0
@@ -36,8 +37,8 @@ export type State =
   | { readonly _tag: "Dead" }
 
 /**
- * An input of the machine of liveness: the peer said any word, or time has passed. `now` is in milliseconds of a clock
- * that never goes back.
+ * An input of the machine of liveness: the peer said any word, or time has passed. The time `now` of an input is in
+ * milliseconds of a clock that never goes back.
  *
  * @category models
  * @since 0.1.0

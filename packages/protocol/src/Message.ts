@@ -128,8 +128,8 @@ export type Welcome = {
  */
 export type Refuse = { readonly _tag: "Refuse"; readonly reason: RefuseReason; readonly detail: string }
 /**
- * The reason of a `Refuse`. `duplicate` means that the two actors are connected already, and `identity` that the
- * dialler wanted another actor.
+ * The reason of a `Refuse`. The reason `duplicate` means that the two actors are connected already, and `identity` that
+ * the dialler wanted another actor.
  *
  * @category models
  * @since 0.1.0
@@ -164,8 +164,8 @@ export type Challenge = { readonly _tag: "Challenge"; readonly uuid: string; rea
  */
 export type Proof = { readonly _tag: "Proof"; readonly proof: Uint8Array }
 /**
- * Opens a dialog: a call, a stream or a dialog with messages both ways. `digest` identifies the contract that the
- * caller knows.
+ * Opens a dialog: a call, a stream or a dialog with messages both ways. The field `digest` of a `Start` identifies the
+ * contract that the caller knows.
  *
  * @category words
  * @since 0.1.0
@@ -224,7 +224,8 @@ export type Credit = {
  */
 export type Stop = { readonly _tag: "Stop"; readonly dialog: number }
 /**
- * The caller asks the callee to interrupt its work. `deadline` is the time for finalizers in milliseconds.
+ * The caller asks the callee to interrupt its work. The field `deadline` of a `Cancel` is the time for finalizers in
+ * milliseconds.
  *
  * @category words
  * @since 0.1.0
@@ -264,7 +265,8 @@ export type Part = {
   readonly payload: Uint8Array
 }
 /**
- * Asks the actor that hears `CancelActor` to end. `deadline` is the time for the actor's finalizers in milliseconds.
+ * Asks the actor that hears `CancelActor` to end. The field `deadline` of a `CancelActor` is the time for the actor's
+ * finalizers in milliseconds.
  *
  * @category words
  * @since 0.1.0
@@ -370,8 +372,8 @@ export type FromCaller = Yield | Credit | Stop | Cancel
 export type FromCallee = Started | Yield | Credit | Stop | Return | Error
 
 /**
- * The type of a field of a word inside the envelope. A `bytes` field is the last field of its word, and is sent without
- * a copy.
+ * The type of a field of a word that is encoded in an envelope. A `bytes` field is the last field of its word, and is
+ * sent without a copy.
  *
  * @category models
  * @since 0.1.0
@@ -405,7 +407,7 @@ export type Time = "handshake" | "open" | "spawning" | "booting" | "started" | "
  * The rules of one word: its number, speaker, time, lane and fields.
  *
  * `Connection` judges each word by its speaker and its time. When a connection is full, words of the `control` lane
- * overtake those of the `data` lane, so that data never holds up a cancel.
+ * overtake words of the `data` lane, so that data never holds up a cancel.
  *
  * @category models
  * @since 0.1.0

@@ -2,9 +2,9 @@
  * Encodes values of a schema as bytes of a payload, by Effect's `SchemaBinary` (docs/decisions/0002-payload-codec.md).
  *
  * Bytes, dates, bigints, Map, Set, Option, Exit, Cause, recursive schemas and class schemas cross unchanged. A field
- * that is added to a struct does not break a peer without that field. `Unknown` and `Any` carry only JSON values: any
- * other value fails at the sender. `SchemaBinary` alone would silently send the text that `JSON.stringify` makes of the
- * value.
+ * that is added to a struct does not break a peer whose schema lacks the field. `Unknown` and `Any` carry only JSON
+ * values: any other value fails at the sender. `SchemaBinary` alone would silently send the text that `JSON.stringify`
+ * makes of the value.
  *
  * Each schema has one codec, which is synchronous: a schema that needs services or is asynchronous cannot be in a
  * contract, and the types of `Actor` refuse it.
@@ -27,7 +27,7 @@ import { Rows } from "./internal/Rows.ts"
 import { explain, explainRead, mayBeDeep, textIssue } from "./internal/Shape.ts"
 import { verbatim } from "./internal/Verbatim.ts"
 
-/** The result of a codec: a value, or the reason why there is none, as text. */
+/** The result of a codec: a value, or as text the reason why the codec has no value. */
 export type Result<A> = { readonly ok: true; readonly value: A } | { readonly ok: false; readonly issue: string }
 
 /** A codec encodes the values of one schema as bytes, and decodes these bytes. */
@@ -40,8 +40,8 @@ export interface Codec<A> {
   readonly encode: (value: unknown) => Result<Uint8Array>
   readonly decode: (bytes: Uint8Array) => Result<A>
   /**
-   * True for an input whose bytes are the same with and without `make`. False means that the bytes with and without
-   * `make` may differ.
+   * True for an input whose bytes are the same with and without `make`. The result false means that the bytes of the
+   * input with and without `make` may differ.
    */
   readonly isMade: (input: unknown) => boolean
 }
@@ -81,7 +81,7 @@ const derivedOf = <S extends Data>(schema: S): Derived<S["Type"]> => {
 
 /**
  * Describes the part of a schema whose values cannot cross, and the place of this part, as text. `undefined` means that
- * no such part is known; `refusal` does not look into a suspended schema that is not defined yet.
+ * no such part of the schema is known; `refusal` does not look into a suspended schema that is not defined yet.
  *
  * @example
  * ```ts
@@ -136,7 +136,8 @@ const encoderOf = <S extends Data>(schema: S): readonly [SchemaBinary.Encoder, S
     try {
       return [SchemaBinary.encoder(withNegativeZeros(schema)), schema]
     } catch {
-      // When `SchemaBinary` refuses the replaced schema too, `SchemaBinary.encoder` throws again for the given schema.
+      // When `SchemaBinary` refuses the replaced schema too, `SchemaBinary.encoder` throws its error for the schema
+      // that was given.
     }
   }
   const other = carried(schema)
@@ -144,12 +145,12 @@ const encoderOf = <S extends Data>(schema: S): readonly [SchemaBinary.Encoder, S
 }
 
 /**
- * The bytes of an encoded value: `own` holds the value's small texts, and `isWhole` says whether its large texts were
- * written unchanged.
+ * The bytes of an encoded value. The field `own` holds the value's small texts, and `isWhole` says whether its large
+ * texts were written unchanged.
  */
 type Encoded = Large.Written
 
-/** True when no half of a surrogate pair can have been replaced in the bytes. */
+/** True when no text in the encoded bytes has lost half of a surrogate pair. */
 const isFaithful = ({ isWhole, own }: Encoded): boolean => isWhole && !holdsReplacement(own)
 
 /** A codec with the functions that `faithful` and `prepare` need beyond the public interface. */
@@ -185,14 +186,14 @@ const derive = <S extends Data>(given: S): Derived<S["Type"]> => {
     return { bytes, own: bytes, isWhole: true }
   }
   const encode = (value: unknown): Encoded => {
-    // The schema is searched for `Unknown` and `Any` at the first value, because a suspended schema may be undefined
+    // A schema is searched for `Unknown` and `Any` at the first value, because a suspended schema may be undefined
     // before.
     check ??= jsonCheck(schema)
     check(value)
     const encoded = sendsLarge && Large.holdsLarge(value) ? places().encode(value) : encodeOwn(value)
     recursive ??= isRecursive(schema)
-    // The decoder limits the depth of values, and the encoder does not. The sender decodes each deep value once, to
-    // refuse a value that the reader would refuse.
+    // The decoder of `SchemaBinary` limits the depth of values, and its encoder does not. The sender decodes each deep
+    // value once, to refuse a value that the reader would refuse.
     if (recursive && mayBeDeep(value, encoded.bytes.length)) decode(encoded.bytes)
     return encoded
   }
@@ -227,7 +228,7 @@ const lazily = <A>(make: () => A): () => A => {
 const placesOf = <S extends Data>(schema: S) => {
   const withPlaces = Large.withPlaces(schema)
   const encoder = SchemaBinary.encoder(withNegativeZeros(withPlaces))
-  // The payloads of this decoder are small, because the large texts and bytes of its values follow the payload.
+  // The payloads of the codec of large values are small, because the large texts and bytes follow the payload.
   const { decode } = decoder(withPlaces, 0)
   return {
     encode: (value: unknown): Encoded => Large.write(() => encoder.encode(value)),
@@ -251,7 +252,8 @@ export const minReleasedBytes = Memory.minReleasedBytes
 
 /**
  * Gives back the memory of a large payload that a codec has encoded, when its bytes have left and have no other reader.
- * A payload whose memory was given back is empty from then on. `releaseWritten` has no effect on any other payload.
+ * A payload whose memory was given back is empty from then on. `releaseWritten` has no effect on a payload that shares
+ * its memory with other data.
  */
 export const releaseWritten = Memory.releaseWritten
 
@@ -269,7 +271,7 @@ export const issueOf = explain
 
 /**
  * Returns a codec for payloads of the user, which refuses text that UTF-8 cannot hold. `codec` writes U+FFFD in the
- * place of such text, which suffices for a message or a log.
+ * place of text that UTF-8 cannot hold, which suffices for a message or a log.
  *
  * @example
  * ```ts
@@ -416,7 +418,7 @@ const letGo = (): void => {
     small = { encoder, value }
   }
   small.encoder.encode(small.value)
-  // The second encoding, outside of the first one, makes the writer forget the arena that it wrote to last.
+  // The outer of two nested encodings makes the writer forget the arena that it wrote to last.
   small.encoder.encode({ inside: true })
 }
 
@@ -428,7 +430,7 @@ const maxKeptParserBytes = 64 * 1024
 /**
  * A `SchemaBinary.parser` reads faster than a codec does, but a parser keeps a cut-off payload and joins it to the next
  * payload. A parser gets only whole payloads, one at a time, and a parser that has failed is not used again. A cut-off
- * payload goes to the codec of its schema, which names the fault.
+ * payload goes to the codec of its schema, which names the fault of the payload.
  */
 const decoder = <S extends Data>(schema: S, maxKept = maxKeptParserBytes) => {
   let idle: SchemaBinary.Parser<S["Type"]> | undefined
@@ -463,7 +465,7 @@ const isWhole = (bytes: Uint8Array): boolean => bytes.length > 0 && ownSize(byte
 
 /**
  * Returns the size in bytes of the first `SchemaBinary` frame of a payload, behind which large parts follow. The size 0
- * means that the payload has no such frame.
+ * means that the payload does not begin with a `SchemaBinary` frame.
  */
 const ownSize = (bytes: Uint8Array): number => {
   let size = 0
@@ -475,7 +477,7 @@ const ownSize = (bytes: Uint8Array): number => {
   return 0
 }
 
-// ---- Unknown and Any ----------------------------------------------------------------------------------------------
+// ---- Values of `Unknown` and `Any` ---------------------------------------------------------------------------------
 
 /** Replaces each `Unknown` and `Any` in a schema by `Json`. */
 const close: (ast: Visitable) => SchemaAST.AST = onceEach((ast) =>
@@ -485,8 +487,8 @@ const close: (ast: Visitable) => SchemaAST.AST = onceEach((ast) =>
 const noCheck = (): void => {}
 
 /**
- * Makes the check that throws when a value at an `Unknown` or `Any` is not JSON. The check does nothing for a schema
- * without `Unknown` and `Any`.
+ * Makes the check that throws when a value at an `Unknown` or `Any` is not JSON. The check for JSON values does nothing
+ * for a schema without `Unknown` and `Any`.
  */
 const jsonCheck = (schema: Data): (value: unknown) => void => {
   const encoded = Schema.toEncoded(schema).ast

@@ -11,10 +11,11 @@
  * connection as a duplicate, and the other actor accepts the remaining connection.
  *
  * A stranger is a connection that has not proven itself. An actor has at most `maxStrangers` strangers: a new stranger
- * evicts the oldest. A refused stranger counts as a stranger until it has had time to read the reason of its refusal.
+ * evicts the oldest stranger. A refused stranger counts as a stranger until it has had time to read the reason of its
+ * refusal.
  *
- * `C` is the type of an open connection, `S` of an incoming one, and `E` of the reason why a dial failed. The machine
- * of a rendezvous has no clock, because an input tells the machine that a bound has passed.
+ * `C` is the type of an open connection, `S` of an incoming connection, and `E` of the reason why a dial failed. The
+ * machine of a rendezvous has no clock, because an input tells the machine that a bound has passed.
  *
  * @since 0.1.0
  */
@@ -58,8 +59,8 @@ export type Link<C> =
 export interface State<C, S> {
   readonly self: string
   /**
-   * The phase of the actor: `ending` means that the actor dials no peer and admits none, and `closed` that no
-   * connection is left.
+   * The phase of an actor in the rendezvous. The phase `ending` means that the actor dials and admits no peer, and
+   * `closed` that no connection is left.
    */
   readonly phase: "open" | "ending" | "closed"
   /** Connections and dials by the uuid of the peer; a peer without an entry has no connection. */
@@ -69,13 +70,15 @@ export interface State<C, S> {
 }
 
 /**
- * An input of the rendezvous: a wish of a caller, news of a dial or of a connection, or a bound that has passed.
+ * An input of the rendezvous: a request of a caller, news of a dial or of a connection, or a bound that has passed.
  *
  * @category models
  * @since 0.1.0
  */
 export type Input<C, S, E> =
-  /** A caller wants a connection to a peer. `usable` is false when the open connection is about to close. */
+  /**
+   * A caller wants a connection to a peer. `usable` is false when the open connection to the peer is about to close.
+   */
   | { readonly _tag: "Wanted"; readonly peer: string; readonly usable: boolean }
   | { readonly _tag: "Connected"; readonly peer: string }
   | { readonly _tag: "Welcomed"; readonly peer: string; readonly connection: C }
@@ -93,8 +96,8 @@ export type Input<C, S, E> =
   /** The actor is ending, so no new connection is made. */
   | { readonly _tag: "Ending" }
   /**
-   * The actor has ended, so all its connections close. `how` says whether the actor says goodbye to its peers or was
-   * killed.
+   * The actor has ended, so all its connections close. The field `how` says whether the actor says `Bye` to its peers
+   * or was killed.
    */
   | { readonly _tag: "Close"; readonly how: "leave" | "cut" }
 
@@ -147,8 +150,8 @@ export const initial = <C, S>(self: string): State<C, S> => ({
 })
 
 /**
- * Judges a peer that has proven itself: returns a refusal with its reason, or `undefined` to admit the peer. `usable`
- * says whether an open connection still takes calls.
+ * Judges a peer that has proven itself: returns a refusal with its reason, or `undefined` to admit the peer. The
+ * parameter `usable` says whether an open connection still takes calls.
  *
  * @example
  * ```ts

@@ -233,7 +233,7 @@ describe("A malformed part of a large word", () => {
     })
   }
 
-  it("a connection delivers a Part like any other word if one of its sides does not know parts", () => {
+  it("a connection delivers a Part like any other word if one of its sides does not support parts", () => {
     const { frames } = Frame.decode(Frame.initial, framed(first))
     assert.strictEqual(heard(frames)[0]!._tag, "Part")
   })

@@ -245,7 +245,7 @@ describe("The machine of a connection", () => {
     }
   })
 
-  it("a connection that ends after a Bye counts as left, and one that ends without a Bye as cut, whose reason the machine asks of its owner", () => {
+  it("a connection that ends after a Bye counts as left, and without a Bye as cut, whose reason the machine asks of its owner", () => {
     const whyOf = (state: State) => {
       const { phase } = apply(state, { _tag: "End" })
       return phase._tag === "Closed" ? phase.why._tag : phase._tag
@@ -503,7 +503,7 @@ describe("The number of a dialog that the peer opens", () => {
     assert.deepStrictEqual(reportOf(state, 3), { _tag: "DialogId", dialog: 3, issue: "ids of one side must grow" })
   })
 
-  it("a dialog of the peer is not opened directly before the connection has an owner, or while too many answers are unread", () => {
+  it("a Start of the peer does not go straight to the owner before the connection has an owner, or while too many answers are unread", () => {
     const [early] = Connection.hear(
       Connection.start<string>({ role: "peer", handshake: handshakeOf("peer"), explains: false })[0],
       hello,

@@ -18,7 +18,7 @@ describe("The page docs/protocol.md, compared with the code", () => {
   it("docs/protocol.md does not change when its tables are generated again", () =>
     assert.strictEqual(Document.complete(text), text))
 
-  it("a changed table in docs/protocol.md is replaced by that of the code", () => {
+  it("a changed table in docs/protocol.md is replaced by the table that the code defines", () => {
     const drifted = text.replace("| 30 | `Ping` | both | open | control |", "| 30 | `Ping` | both | open | data |")
     assert.notStrictEqual(drifted, text)
     assert.strictEqual(Document.complete(drifted), text)

@@ -97,7 +97,7 @@ const rows: ReadonlyArray<
 
 describe("The handshake of a connection without a secret", () => {
   for (const [title, config, words, expected] of rows) {
-    it(`${title}: the handshake gives ${expected.join(", ")}`, () =>
+    it(`the handshake ends with ${expected.join(", ")}: ${title}`, () =>
       assert.deepStrictEqual(outline(config, words), expected))
   }
 
@@ -114,7 +114,7 @@ describe("The handshake of a connection without a secret", () => {
     })
   })
 
-  it("a refusal for the version names both versions and the next step, and comes before any refusal of the judge", () => {
+  it("a refusal for the version names both versions and a remedy, and comes before any refusal of the judge", () => {
     const { sent } = play(acceptor(proofless), [{ ...hello, version: newer }])
     assert.deepStrictEqual(sent, [{
       _tag: "Refuse",

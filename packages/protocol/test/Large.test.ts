@@ -178,7 +178,7 @@ describe("A payload with large parts", () => {
     assert.isUndefined(frame.deref())
   })
 
-  it("the items of a chunk with large parts are decoded one by one if one of them does not match", () => {
+  it("the items of a chunk with large parts are decoded one by one if one of the items does not match", () => {
     const schema = Schema.Struct({ text: Schema.String, n: Schema.Finite })
     const chunks = Payload.chunks(schema)
     const strict = Payload.chunks(
@@ -251,7 +251,7 @@ describe("A payload of a hostile peer", () => {
     }
   })
 
-  it("G171: a payload of a hostile peer is refused if many of its places name the same bytes", () => {
+  it("G171: a payload of a hostile peer is refused if many of its places for large parts name the same bytes", () => {
     const places = Array.from({ length: 100 }, () => `\u0000\u0000large:0:${large.length}`)
     // Written by a codec that has seen nothing large: texts that look like places are texts.
     const List = Schema.Struct({ texts: Schema.Array(Schema.String) })

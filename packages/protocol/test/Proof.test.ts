@@ -438,7 +438,7 @@ const word = (
 
 describe("The handshake of a tree with a secret under random events", () => {
   it.prop(
-    "an acceptor with a secret opens at most once and only after the right proof, and calls its judge only after this proof",
+    "an acceptor with a secret opens its connection at most once and only after the right proof, and calls its judge only then",
     { talk: Talk },
     ({ talk }) => {
       let judged = 0
@@ -462,7 +462,7 @@ describe("The handshake of a tree with a secret under random events", () => {
   )
 
   it.prop(
-    "a dialler with a secret opens at most once, only to an acceptor that has answered its nonce by the secret",
+    "a dialler with a secret opens its connection at most once, only to an acceptor that has answered its nonce by the secret",
     { talk: Talk },
     ({ talk }) => {
       let asked = 0

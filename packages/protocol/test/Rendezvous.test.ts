@@ -390,7 +390,7 @@ describe("A dial that fails", () => {
   })
 })
 
-describe("The end of all connections", () => {
+describe("The end of all connections of an actor", () => {
   it("an actor that closes all its connections says Bye on each of them, or cuts each of them, as requested", () => {
     const state: Rendezvous.State<string, string> = {
       ...Rendezvous.initial("a"),

@@ -84,10 +84,10 @@ const ordinary = (bytes: Uint8Array | ReadonlyArray<number>): Uint8Array => {
 
 const many = { arbitrary: { runs: 2000, size: 40 } }
 
-describe("The short path for words of calls, streams and cancels", () => {
+describe("The hand-written codec of calls, streams and cancels", () => {
   for (const [tag, arbitrary] of Object.entries(hot)) {
     it.prop(
-      `the short path encodes ${tag} as msgpack whose elements are the fields of the word in order`,
+      `the hand-written codec of calls encodes ${tag} as msgpack whose elements are the fields of the word in order`,
       { message: arbitrary },
       ({ message }) => {
         const { code, fields } = words[message._tag]
@@ -99,7 +99,7 @@ describe("The short path for words of calls, streams and cancels", () => {
     )
 
     it.prop(
-      `the short path decodes ${tag} to the same message as the general decoder`,
+      `the hand-written codec of calls decodes ${tag} to the same message as the general decoder`,
       { message: arbitrary },
       ({ message }) => {
         const bytes = frame(message)
@@ -111,7 +111,7 @@ describe("The short path for words of calls, streams and cancels", () => {
 
     const Byte = Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 })))
     it.prop(
-      `the short path gives the same result as the general decoder for ${tag} with bytes changed, removed or inserted`,
+      `the hand-written codec of calls gives the same result as the general decoder for ${tag} with bytes changed, removed or inserted`,
       {
         message: arbitrary,
         edits: Arbitrary.array(
@@ -259,8 +259,8 @@ const left: ReadonlyArray<Message> = [
   }))
 ]
 
-describe("The words of the short path", () => {
-  it("the short path encodes and decodes its words up to each bound of their numbers and texts", () => {
+describe("The words of the hand-written codec", () => {
+  it("the hand-written codec of calls encodes and decodes its words up to each bound of their numbers and texts", () => {
     for (const message of taken) {
       const parts = Hot.encode(message)
       assert.isDefined(parts, JSON.stringify(message))
@@ -270,7 +270,7 @@ describe("The words of the short path", () => {
     }
   })
 
-  it("a word whose number or text exceeds its bound is left by the short path to the general encoder and decoder", () => {
+  it("a word whose number or text exceeds its bound is left by the hand-written codec to the general encoder and decoder", () => {
     for (const message of left) {
       assert.isUndefined(Hot.encode(message), JSON.stringify(message))
       assert.isUndefined(Hot.decode(frame(message)), JSON.stringify(message))
@@ -279,7 +279,7 @@ describe("The words of the short path", () => {
 })
 
 describe("A Start without a number", () => {
-  it("a Start without a dialog number is left by the short path to the general decoder, which names the fault", () => {
+  it("a Start without a dialog number is left by the hand-written codec to the general decoder, which names the fault", () => {
     const text = (letters: string) => [0xa0 + letters.length, ...Buffer.from(letters)]
     const bytes = Uint8Array.of(0x98, 10, ...text("call"), ...text("e"), 0xc0, 0xc0, 0xc0, 0xc6, 0, 0, 0, 0)
     assert.isUndefined(Hot.decode(bytes))
@@ -288,7 +288,7 @@ describe("A Start without a number", () => {
 })
 
 describe("A text with letters beyond ASCII", () => {
-  it("a text with a letter beyond ASCII is left by the short path to the general encoder and decoder", () => {
+  it("a text with a letter beyond ASCII is left by the hand-written codec to the general encoder and decoder", () => {
     const start: Message = {
       _tag: "Start",
       dialog: 1,

@@ -83,7 +83,7 @@ describe("Values that are encoded without a copy", () => {
   )
 
   for (const [name, input] of Object.entries(odd)) {
-    it(`G261: ${name} is encoded without a copy to the same bytes as the copy of the schema, or is copied`, () => {
+    it(`G261: ${name} is encoded without a copy to the same bytes as the copy that the schema makes, or is copied`, () => {
       expectSame(Row, input)
       expectSame(Rows, { rows: [row, input], big: 1n })
       const Loose = Schema.Struct({ note: Schema.optionalKey(Schema.String) })
@@ -100,7 +100,7 @@ describe("Values that are encoded without a copy", () => {
     assert.isTrue(isMade([{}, { note: "n" }]))
   })
 
-  it("G261: every input of a schema with a default is passed through its make", () => {
+  it("G261: every input of a schema with a default is passed through the schema's make", () => {
     const { isMade } = Payload.codec(Schema.Struct({ n: Schema.optionalKey(made) }))
     assert.isFalse(isMade({}))
     assert.isFalse(isMade({ n: 1 }))
@@ -120,7 +120,7 @@ describe("Values that are encoded without a copy", () => {
     ["a recursive schema", Schema.Struct({ of: Schema.suspend((): Schema.Codec<string> => Schema.String) }), { of: "" }]
   ]
   for (const [name, schema, input] of others) {
-    it(`G261: every input of a schema with ${name} is passed through its make`, () => {
+    it(`G261: every input of a schema with ${name} is passed through the schema's make`, () => {
       assert.isFalse(Payload.codec(schema).isMade(input))
       assert.isFalse(Payload.faithful(Schema.Struct({ of: Schema.Array(schema) }) as Data).isMade({ of: [input] }))
     })

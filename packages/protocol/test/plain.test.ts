@@ -19,7 +19,7 @@ describe("The check for plain msgpack", () => {
     }
   })
 
-  it("a value of msgpack is whole if its bytes or text are empty and it ends with their head", () => {
+  it("a value of msgpack that ends with the head of its empty bytes or text is whole", () => {
     for (const head of heads) {
       assert.strictEqual(issue(Uint8Array.from([...head.slice(0, -1), 0])), undefined, `${head}`)
     }

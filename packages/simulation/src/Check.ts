@@ -54,7 +54,7 @@ const acknowledges: Check = ({ events, hurtAt, indexOf, of, slackMillis }) => {
   const began = new Map(of("Began").map((event) => [event.key, event]))
   const ended = new Map(of("Ended").map((event) => [event.key, event]))
   // An actor may pass a call on to another actor. The handler of a call that was passed on runs in another actor, and
-  // is interrupted when the first actor ends.
+  // is interrupted when the actor that passed the call on ends.
   const called = new Map(of("Called").map(({ actor, key }) => [key, actor]))
   return of("Interrupted").flatMap((event) => {
     const { at, key } = event
@@ -80,7 +80,7 @@ const acknowledges: Check = ({ events, hurtAt, indexOf, of, slackMillis }) => {
   })
 }
 
-/** G78, G144: a call fails with `ActorLost` only if its actor was hurt. */
+/** G78, G144: a call fails with `ActorLost` only if a step has killed, stopped or cut off its actor. */
 const isNotLost: Check = ({ isHurt, of }) => {
   const called = new Map(of("Called").map((event) => [event.key, event]))
   return of("Answered").flatMap(({ how, key }) => {
@@ -92,7 +92,7 @@ const isNotLost: Check = ({ isHurt, of }) => {
   })
 }
 
-/** G80, G124: the handler of a call has not run where the caller was told that the call had not begun. */
+/** G80, G124: the handler of a call has not run if the caller was told that the call had not begun. */
 const hasNotBegun: Check = ({ of }) => {
   const began = new Map(of("Began").map(({ actor, key }) => [key, actor]))
   const called = new Map(of("Called").map((event) => [event.key, event]))
@@ -103,7 +103,7 @@ const hasNotBegun: Check = ({ of }) => {
   )
 }
 
-/** Checks that compare events of the whole history of a run. */
+/** The checks that compare events of the whole history of a run. */
 const decided: Readonly<Record<string, Check>> = {
   comesToRest,
   answersAll,
@@ -117,7 +117,7 @@ const decided: Readonly<Record<string, Check>> = {
   ...Owners
 }
 
-/** Returns the faults that a step recorded while the program ran, for the check of this name. */
+/** Returns the faults that a step recorded while the program ran, for the check with the given name. */
 const comparedAs = (name: string): Check => ({ of }) =>
   of("Wrong").filter(({ check }) => check === name).map(({ text }) => text)
 

@@ -88,7 +88,7 @@ export type Event =
   }
   /** A stream fails on purpose after it has sent this number of items. */
   | { readonly _tag: "Failing"; readonly key: number; readonly count: number }
-  /** A caller was not told of a cleanup that died in its call. */
+  /** A caller was not told of a cleanup that died during its call. */
   | { readonly _tag: "Unsaid"; readonly key: number; readonly actor: string }
   /** A call that was made with a deadline has ended. */
   | {
@@ -98,7 +98,7 @@ export type Event =
     readonly millis: number
     readonly within: number
   }
-  /** A step compared two values while the program ran, and found a fault for this check. */
+  /** A step compared two values while the program ran, and found a fault for the named check. */
   | { readonly _tag: "Wrong"; readonly check: Compared; readonly text: string }
 
 /** Checks whose faults are found by steps while the program runs. */
@@ -128,8 +128,8 @@ export type Recorder = (event: Timed) => void
 export const fileVariable = "FURROW_SIMULATION_HISTORY"
 
 /**
- * The recorder appends each event to the history's file as one line, at once. A kill removes no line of the history,
- * and the lines are in the order of their events.
+ * The recorder appends each event to the history's file as one line, at once. A kill of a process removes no line of
+ * the history, and the lines are in the order of their events.
  */
 export const fileRecorder = (file: string): Recorder => (event) => Fs.appendFileSync(file, `${JSON.stringify(event)}\n`)
 
@@ -145,7 +145,8 @@ export const Recorder: Context.Reference<Recorder> = Context.Reference<Recorder>
 })
 
 /**
- * Records one event of the history in a single operation, so that no other event comes between the fact and its record.
+ * Records one event of the history in a single operation, so that no other event comes between an occurrence and its
+ * record.
  */
 export const record = (event: Event): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {

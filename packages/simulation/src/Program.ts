@@ -5,8 +5,8 @@
 import * as Seed from "@furrow/testing/internal/simulation/Seed"
 
 /**
- * The kinds of steps. `Steps.ts` says what each kind of step does, and docs/simulation.md says which faults the kind
- * can reach.
+ * The kinds of steps. The module `Steps.ts` says what each kind of step does, and docs/simulation.md says which faults
+ * the kind can reach.
  */
 export const kinds = [
   "run",
@@ -89,7 +89,8 @@ export interface Step {
 
 export interface Program {
   /**
-   * The seed of the random choices that the scheduler makes. The seed from which a random program was made is not kept.
+   * The seed of the random choices that the scheduler makes. The seed from which a random program was generated is no
+   * field of the program.
    */
   readonly schedule: number
   /**
@@ -102,7 +103,7 @@ export interface Program {
   readonly steps: ReadonlyArray<Step>
 }
 
-/** The weight with which each kind of step is chosen. */
+/** The weight with which each kind of step is chosen for a random program. */
 const weights: Readonly<Record<Kind, number>> = {
   run: 6,
   stream: 6,
@@ -172,8 +173,8 @@ const weights: Readonly<Record<Kind, number>> = {
 }
 
 /**
- * The kinds of steps that hurt an actor. Every second random program contains no step that hurts an actor, so that its
- * calls get further.
+ * The kinds of steps that kill, stop or cut off an actor. Every second random program contains no step that harms an
+ * actor, so that its calls get further.
  */
 export const hurting: ReadonlySet<Kind> = new Set<Kind>([
   "kill",

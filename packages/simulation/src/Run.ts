@@ -35,13 +35,13 @@ export interface Result {
   readonly run: Simulation.Run
   readonly events: ReadonlyArray<Timed>
   /**
-   * Milliseconds that are added to every bound of a check. By default the slack for virtual time is added to every
-   * bound.
+   * Milliseconds that are added to every bound of a check. By default the additional milliseconds of each bound are
+   * those that virtual time needs.
    */
   readonly slackMillis?: number | undefined
 }
 
-/** Milliseconds after the last step of a program, after which calls that are still open are interrupted. */
+/** Milliseconds after the last step of a random program, after which calls that are still open are interrupted. */
 const patienceMillis = 2_000
 /** Milliseconds in which an actor may end by itself, before its owner ends it. */
 const exitPatienceMillis = 8_000
@@ -126,8 +126,8 @@ export const breakable = (process: ProcessHandle, isBroken: (actor: string) => b
 })
 
 /**
- * Runs a random program in its owner. The owner of a program is a nursery, or a Scope, which the death of an actor does
- * not interrupt.
+ * Runs a random program in its owner. The owner of a random program is a nursery or a Scope, and the death of an actor
+ * does not interrupt a Scope.
  */
 const owned = (program: Program, hooks: Hooks) =>
   (program.owner === "nursery"

@@ -3,8 +3,8 @@
  * numbers.
  *
  * A smaller program runs under another schedule, so each candidate for a smaller program is tried with several seeds.
- * At last shrinking simplifies the schedule: the scheduler makes no random choices in whole ranges, in halves of the
- * run, then in quarters and so on.
+ * In the end shrinking simplifies the schedule: the scheduler makes no random choices in halves of the run, then in
+ * quarters and so on.
  */
 import * as Effect from "effect/Effect"
 import type { Program, Step } from "./Program.ts"
@@ -14,7 +14,7 @@ const schedules = 20
 
 const numbers = ["wait", "actor", "a", "b", "c"] as const
 
-/** Returns smaller variants of a random program, with the smallest first. */
+/** Returns smaller variants of a random program, with the smallest variant first. */
 const smaller = (program: Program): ReadonlyArray<Program> => {
   const { actors, steps } = program
   const without = (from: number, count: number): Program => ({
@@ -53,7 +53,7 @@ const merged = (ranges: Program["calm"] & {}): Program["calm"] & {} => {
 
 /**
  * Finds ranges of random choices that a failure does not need, where `choices` is the number of choices in the run. A
- * range of choices is kept as calm where the program still fails without these choices.
+ * range of choices counts as unneeded if the program still fails without these choices.
  */
 export const calmed = (
   program: Program,

@@ -1,4 +1,4 @@
-/** Carries out the steps of a random program: each step makes a call, or does something to an actor. */
+/** Carries out the steps of a random program: each step makes a call to an actor, or disturbs an actor. */
 import { Portal } from "@furrow/actor"
 import { defaults } from "@furrow/actor/Timeouts"
 import * as Effect from "effect/Effect"
@@ -23,8 +23,8 @@ import * as Wide from "./wide.ts"
 import * as Wires from "./wires.ts"
 
 /**
- * Steps that make a call to an actor, and wait for the answer. The steps of the kinds in `elsewhere` of a random
- * program also use other actors than their own.
+ * Steps of a random program that make a call to an actor, and wait for the answer. The steps of the kinds in
+ * `elsewhere` of a random program also use other actors than their own.
  */
 export const calls: Partial<Record<Kind, Does>> = {
   run: (stage) => stage.portal.run(job({ work: workOf(stage) })),
@@ -134,7 +134,7 @@ const interrupt: Does = ({ calls, step: { c } }) => {
   )
 }
 
-/** Steps that do something to an actor, and wait for no answer. */
+/** Steps of a random program that disturb an actor, and wait for no answer. */
 export const deeds: Partial<Record<Kind, Does>> = {
   interrupt,
   end: ({ key, name, portal }) => end(name, "root", `end ${key}`, portal.cancel(`end ${key}`)),

@@ -194,8 +194,8 @@ export const reply = Actor.dialog("reply", {
 )
 
 /**
- * An endpoint that starts a chain of actors, each in the nursery of the one above. The last actor of a chain does the
- * work.
+ * An endpoint that starts a chain of actors, each in the nursery of the actor above. The last actor of a chain of
+ * actors does the work of the call.
  */
 export const hop = Actor.fn("hop", {
   module,

@@ -171,7 +171,7 @@ export const spoil = Actor.fn("spoil", { module, payload: { work: Work }, succes
 
 /**
  * Calls an endpoint whose cleanup dies. The caller of an endpoint whose cleanup dies is told of the death as if the
- * cleanup were its own. An interrupted caller is told of a dead cleanup where the cancel was acknowledged.
+ * cleanup were its own. An interrupted caller is told of a cleanup that died if its cancel was acknowledged.
  */
 export const spoils: Does = (stage) => {
   const { key, name, portal, step: { b, c } } = stage

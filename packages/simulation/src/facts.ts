@@ -15,11 +15,12 @@ export interface Facts {
   /** Returns the position of an event in the history of a run. */
   readonly indexOf: (event: Timed) => number
   /**
-   * Returns the position in the history at which an actor, or one above it, was hurt first; Infinity where none was.
+   * Returns the position in the history at which a step first harmed an actor, or an actor above it; Infinity for an
+   * unharmed actor.
    */
   readonly hurtAt: (actor: string) => number
   readonly isHurt: (actor: string) => boolean
-  /** True when actors were stopped for a while, so that every other actor may be late. */
+  /** True when an actor was stopped for a while in the history, so that every other actor may be late. */
   readonly isStopped: boolean
   /** The time in milliseconds at which the last held connection was released; 0 when no connection was held. */
   readonly heldUntil: number

@@ -17,7 +17,7 @@ export const leavesLast: Check = ({ events, hurtAt, indexOf, of }) => {
   const late = of("Began").flatMap(({ actor, at, key }) => {
     const end = ended.get(key)
     if (end === undefined || indexOf(end) < indexOf(left) || hurtAt(actor) < Infinity) return []
-    // The root is not an actor of an owner, because it ends with its program.
+    // The root does not count as an actor of an owner, because the root ends with its program.
     if (actor === "root") return []
     return at > left.at
       ? [`${key} began in ${actor} after its owner was left`]
@@ -104,9 +104,9 @@ export const logsInOrder: Check = ({ isHurt, of, program, run }) => {
   return [...wrong, ...lost]
 }
 
-/** G58: a Service that another one uses is built before its user, and released after its user. */
+/** G58: a Service that another Service uses is built before its user, and released after its user. */
 export const nestsServices: Check = ({ events, of, run }) => {
-  // An interrupted start ends its actor by a signal, so that what the actor had opened is not closed in order.
+  // An interrupted start ends its actor by a signal, so that the resources of the actor are not released in order.
   const isSignalled = run.history.some(({ text }) => text.startsWith("exits: SIG"))
   if (of("Hurt").length > 0 || isSignalled) return []
   let stock = 0
@@ -134,7 +134,7 @@ export const sharesOne: Check = ({ events, isHurt }) => {
   })
 }
 
-/** G65: a watcher of the registry is told once of each actor that came, and afterwards once that it went. */
+/** G65: a watcher of the registry is told once that an actor has come, and afterwards once that the actor has gone. */
 export const seesInOrder: Check = ({ of }) => {
   const there = new Map<string, boolean>()
   return of("Seen").flatMap(({ name, uuid, watcher, what }) => {
@@ -158,7 +158,7 @@ export const refusesUnrun: Check = ({ of }) => {
   )
 }
 
-/** G20, G72: a handler that began also ends, unless its actor was hurt or the handler's cleanup never ends. */
+/** G20, G72: a handler that began also ends, unless a step has harmed its actor or the handler's cleanup never ends. */
 export const endsHandlers: Check = ({ isHurt, of }) => {
   const ended = new Set(of("Ended").map(({ key }) => key))
   const endless = of("Began").filter(({ isEndless }) => isEndless).map(({ actor }) => actor)
@@ -181,7 +181,7 @@ export const tellsCleanups: Check = ({ indexOf, isHurt, of }) =>
       : [`the cleanup of ${event.key} died, and its caller heard nothing of it`]
   })
 
-/** G19: a failure is still reported when a cancel comes after it. */
+/** G19: a failure is still reported when a cancel comes after the failure. */
 export const keepsFailures: Check = ({ of }) => {
   const called = new Map(of("Called").map(({ actor, key }) => [key, actor]))
   // A failure of an actor at the end of a chain may not have arrived yet when an actor in between is cancelled.

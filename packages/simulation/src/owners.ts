@@ -19,7 +19,7 @@ export const own: Does = (stage) => {
 
 /**
  * Starts an actor whose layer cannot be released. A release that dies fails the owner of the actor, while a release
- * that is interrupted at its bound does not.
+ * that is interrupted at its bound fails no owner.
  */
 export const release: Does = ({ key, step: { a, b } }) => {
   const actor = `own${key}`

@@ -12,7 +12,7 @@ import { type Does } from "./stage.ts"
 
 const module = import.meta.url
 
-/** An endpoint that calls its parent, which does the work. */
+/** An endpoint whose handler calls the parent of its actor, and leaves the work to the parent. */
 export const up = Actor.fn("up", { module, payload: { work: Work }, success: Schema.Int, error: Oops })(({ work }) =>
   Effect.flatMap(Actor.orDie(Actor.parent([job])), (parent) => parent.run(job({ work }))).pipe(
     Effect.catchIf(
@@ -63,7 +63,7 @@ const read = (key: number) => (item: number) => record({ _tag: "Read", key, read
 
 /**
  * Opens a dialog in which one side ends its direction, and reads the other direction on. The other side of the dialog
- * is told of the end of this direction, and continues to send.
+ * is told that the first side has ended its direction, and continues to send.
  */
 export const halves: Does = ({ key, portal, step: { a, b, c } }) =>
   portal.open(halve({ key, count: counts[a]!, cancels: c === 5 }), ({ result, stream }) =>
@@ -105,8 +105,8 @@ export const leave: Does = ({ key, portal, step: { a, b, c } }) => {
 const frozenMillis = 60_000
 
 /**
- * Stops an actor, so that it answers nothing, and ends the actor. The owner of a stopped actor cannot get an answer,
- * and kills the actor.
+ * Stops an actor, so that the actor answers nothing, and ends the actor. The owner of a stopped actor cannot get an
+ * answer, and kills the actor.
  */
 export const freeze: Does = ({ key, name, portal, world }) => {
   const bound = defaults.cancelAck + defaults.terminate + defaults.finalizers

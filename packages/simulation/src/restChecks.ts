@@ -10,7 +10,7 @@ const unheard: ReadonlySet<string> = new Set(["break", "snap"])
 /** Milliseconds without an event of a call, after which the call counts as stuck. */
 const restMillis = 1_000
 
-/** Returns the actors that a call needs, which are the called actor, and another one that the called actor calls. */
+/** Returns the actors that a call needs, which are the called actor, and another actor that the called actor calls. */
 const neededBy = ({ actor, kind }: Step, called: string, actors: number): ReadonlyArray<string> =>
   kind === "far" || kind === "cross" ? [called, `a${(actor + 1) % actors}`] : [called]
 

@@ -20,7 +20,7 @@ export const graph: Does = ({ key, step: { a, b } }) =>
 
 /**
  * Makes calls of a supervised Service while the Service is killed. A call that has not begun in one incarnation of a
- * Service reaches the next one.
+ * Service reaches the next incarnation.
  */
 export const supervised: Does = ({ key, step: { a, b } }) =>
   Effect.gen(function*() {
@@ -45,7 +45,7 @@ export const rpc: Does = ({ key, step: { a, b } }) =>
     yield* completed(key, "caller", count)
   })).pipe(Effect.provide(Services.Adder.layer))
 
-// ---- roles that move ------------------------------------------------------------------------------------------------
+// ---- Roles that pass from actor to actor ---------------------------------------------------------------------------
 
 const intensity = { restarts: 100, within: "1 minute" } as const
 
@@ -55,8 +55,8 @@ const nameOf = (key: number): string => `till${key}`
 const isFailure = (words: ReadonlyArray<string>) => !words.includes("ok")
 
 /**
- * Uses the supervised role of one step. After a step with a role is interrupted, the Layer of the role closes, and
- * errors of its users are no faults.
+ * Uses the supervised role of a step in a random program. After a step with a supervised role is interrupted, the Layer
+ * of the role closes, and errors of its users are no faults.
  */
 const usersOf = (key: number) => {
   let isOver = false
@@ -75,8 +75,8 @@ const usersOf = (key: number) => {
 }
 
 /**
- * Rolls an actor to a new one while calls are made, and checks that no call fails. An interrupted roll leaves either
- * the old actor or the new one in the role.
+ * Replaces an actor by a roll while calls are made, and checks that no call fails. An interrupted roll leaves either
+ * the old actor or the new actor in the role.
  */
 export const roll: Does = ({ key, step: { a, b, c }, world }) => {
   const name = nameOf(key)
@@ -175,7 +175,7 @@ export const dynamic: Does = ({ key, step: { a, b, c }, world }) =>
       })
     const turns = Array.from({ length: 2 + a }, (_, i) => Effect.exit(one(i)))
     yield* Effect.all(turns, { concurrency: 2, discard: true })
-    // The last child of the supervisor has ended and its name is free, so a child of that name can be started again.
+    // The last child of the supervisor has ended and its name is free, so another child of that name can be started.
     const last = name(0)
     yield* tills.stop(last)
     const exit = yield* Effect.exit(tills.start(last))
@@ -185,8 +185,8 @@ export const dynamic: Does = ({ key, step: { a, b, c }, world }) =>
   }))
 
 /**
- * Uses a supervisor below another one. A lower supervisor whose child dies more often than its intensity allows itself
- * counts as a child that died.
+ * Uses a supervisor below another supervisor. A lower supervisor whose child dies more often than its intensity allows
+ * itself counts as a child that died.
  */
 export const nested: Does = ({ key, step: { a, b, c }, world }) => {
   const name = nameOf(key)
@@ -206,7 +206,7 @@ export const nested: Does = ({ key, step: { a, b, c }, world }) => {
   }).pipe(Effect.provide(outer))
 }
 
-/** Starts an actor with a main program and a fiber beside its handlers, each of which ends in the ordered way. */
+/** Starts an actor with a main program and a fiber beside its handlers, and each of these ends in the ordered way. */
 export const main: Does = ({ key, step: { a, b } }) =>
   Effect.scoped(Effect.gen(function*() {
     if (b > 3) {

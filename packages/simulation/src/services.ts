@@ -1,4 +1,7 @@
-/** The Services in random programs: a graph of two, one that a supervisor restarts, and one of an RpcGroup. */
+/**
+ * The Services in random programs: a graph of two Services, a Service that a supervisor restarts, and a Service of an
+ * RpcGroup.
+ */
 import { Actor } from "@furrow/actor"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -67,7 +70,7 @@ export const finish = Actor.endpoint("finish", {
 export class Brief extends Actor.Service<Brief>()("Brief", { module, endpoints: [serves] }) {}
 export const brief = Brief.serve({ serves: ({ key }) => handled(key, 0, Effect.succeed(key)) }, { main: Effect.void })
 
-/** The orders for which a main program of an actor and the fiber beside its handlers wait. */
+/** The signals for which a main program of an actor and the fiber beside its handlers wait. */
 class Orders extends Context.Service<Orders, {
   readonly main: Deferred.Deferred<void, Error>
   readonly beside: Deferred.Deferred<void, Error>
@@ -81,7 +84,9 @@ const orders = Layer.effect(
   )
 )
 
-/** A Service whose main program, and a fiber that its build has forked, end as the orders say. */
+/**
+ * A Service whose main program ends as its signals say, and so does a fiber that the build of the Service has forked.
+ */
 export class Worker extends Actor.Service<Worker>()("Worker", { module, endpoints: [serves, finish] }) {}
 export const worker = Worker.serve(
   Effect.gen(function*() {

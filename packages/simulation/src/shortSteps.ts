@@ -1,6 +1,4 @@
-/**
- * The steps whose calls end by themselves, or once their caller has left them.
- */
+/** The steps whose calls end by themselves, or end once their caller has left. */
 import { never } from "./actors.ts"
 import { leaveCleanups } from "./partings.ts"
 import type { Step } from "./Program.ts"
@@ -9,7 +7,7 @@ import { cleanups, ends, waits } from "./stage.ts"
 /** The longest cleanup or wait, in milliseconds, that certainly ends before the last call is interrupted. */
 const shortMillis = 300
 
-/** The longest wait of a call, in milliseconds, where one actor makes up to six calls of another. */
+/** The longest wait of a call, in milliseconds, where one actor makes up to six calls of another actor. */
 const shortFarMillis = 40
 
 const isShort = (cleanup: number): boolean => cleanup !== never && cleanup <= shortMillis

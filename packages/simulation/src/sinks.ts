@@ -58,15 +58,15 @@ export const sink: Does = ({ key, portal, spoilLogs, step: { a, b, c } }) =>
     portal.run(c === 5 ? Peers.grumble({ key }) : Peers.chat({ key, lines: linesOf(a) }))
   )
 
-/** Milliseconds in which a reader subscribes to its stream, or gets the events of the past. */
+/** Milliseconds in which a reader subscribes to its stream, or gets all events that have happened. */
 const settleMillis = 100
 
 /** The events that readers must get of one actor that is started, called and ended. */
 const wanted = ["ActorSpawning", "ActorReady", "ActorEnded"]
 
 /**
- * Reads the events of the root with two readers while an actor comes and goes. A first reader of events dies at an
- * event, and the other must get all events.
+ * Reads the events of the root with two readers while an actor comes and goes. The first reader of events dies at an
+ * event, and the second reader must get all events.
  */
 export const hooks: Does = ({ key, step: { a, b } }) => {
   const name = `hook${key}`
@@ -86,7 +86,7 @@ export const hooks: Does = ({ key, step: { a, b } }) => {
     for (const reader of isFirst ? [dying, hearing] : [hearing, dying]) {
       yield* Effect.forkScoped(Effect.exit(reader), { startImmediately: true })
     }
-    // After this pause both readers of events are subscribed.
+    // After this pause both readers of the root's events are subscribed.
     yield* Effect.sleep(settleMillis)
     const one = Effect.scoped(Effect.flatMap(
       Actor.startScoped(name, { expose: [job] }),

@@ -1,4 +1,4 @@
-/** The context of one step: its actor, and the numbers and helpers that all steps share. */
+/** The context of one step of a random program: its actor, and the numbers and helpers that all steps share. */
 import type { Portal } from "@furrow/actor/Portal"
 import type * as Simulation from "@furrow/testing/Simulation"
 import * as Effect from "effect/Effect"
@@ -32,8 +32,8 @@ export interface Stage {
   readonly key: number
   readonly step: Step
   /**
-   * The actor of a step in a random program by its name and its portal, and another actor where the program has
-   * several.
+   * The actor of a step in a random program by its name and its portal, and another actor if the program has several
+   * actors.
    */
   readonly name: string
   readonly portal: Served
@@ -42,7 +42,7 @@ export interface Stage {
   /** The calls that the random program has made before the current step. */
   readonly calls: ReadonlyArray<Call>
   readonly world: Simulation.World["Service"]
-  /** Makes the connection of an actor throw at its parent from now on. */
+  /** Makes the connection of an actor throw in the actor's parent from now on. */
   readonly breakConnection: (actor: string) => void
   /** Makes the transport of the tree fail for a while, in one of several ways. */
   readonly unplug: (how: number, millis: number) => Effect.Effect<void>
@@ -75,6 +75,8 @@ export const read = (key: number, reader: string) => (item: number) => record({ 
 export const completed = (key: number, reader: string, count: number) =>
   record({ _tag: "Completed", key, reader, count })
 
-/** Hurts an actor, and records the hurt first, so that checks allow the actor's calls to be lost from now on. */
+/**
+ * Kills, stops or cuts off an actor, and records this event first, so that checks allow the actor's calls to be lost.
+ */
 export const hurt = (actor: string, what: string, does: Effect.Effect<void>) =>
   Effect.andThen(record({ _tag: "Hurt", actor, what }), does)

@@ -14,7 +14,7 @@ export const readsInOrder: Check = ({ of }) => {
   const next = new Map<string, number>()
   const wrong = of("Read").flatMap(({ item, key, reader }) => {
     const id = `${key} ${reader}`
-    // A second subscriber of a stream may begin at a later item than the first.
+    // A second subscriber of a stream may begin at a later item than the first subscriber.
     const expected = next.get(id) ?? (reader === "beside" ? item : 0)
     next.set(id, item + 1)
     return item === expected ? [] : [`${key}, ${reader}: item ${item} was read where ${expected} was next`]

@@ -56,8 +56,8 @@ export const converse: Does = ({ key, portal, step: { a, b, c } }) => {
 }
 
 /**
- * Reads a stream with subscribers that come and go, both in sequence and at the same time. In between the subscribers,
- * one reader reads the stream alone.
+ * Reads a stream with subscribers that come and go, both in sequence and at the same time. Before, between and after
+ * the subscribers, one reader reads the stream alone.
  */
 export const subscribe: Does = ({ key, portal, step: { a, b, c } }) => {
   const count = counts[a]!
@@ -99,7 +99,7 @@ export const say: Does = ({ key, portal, step: { a, b } }) =>
       if (heard !== count) yield* wrong("comesToRest", `${key}: the callee heard ${heard} of ${count} items`)
     }))
 
-/** Opens a dialog in which each side waits for the other, so that no later item can hide a missed one. */
+/** Opens a dialog in which each side waits for the other, so that no later item can hide a missed item. */
 export const ask: Does = ({ key, portal, step: { a, b } }) =>
   portal.open(reply({ key }), ({ result, stream }) =>
     Effect.gen(function*() {
@@ -117,8 +117,8 @@ export const ask: Does = ({ key, portal, step: { a, b } }) =>
     }), { window: { items: windows[b]! } })
 
 /**
- * The largest number of calls in one loop of a step in a random program, enough for an actor to be hurt during one of
- * them.
+ * The largest number of calls in one loop of a step in a random program, enough for an actor to be killed during one
+ * call.
  */
 export const maxLoops = 40
 
@@ -129,7 +129,9 @@ export const loop: Does = ({ key, portal }) =>
     }
   })
 
-/** Starts a chain of actors below an actor, and loses one in the middle while the last one works or cleans up. */
+/**
+ * Starts a chain of actors below an actor, and kills an actor in the middle while the last actor works or cleans up.
+ */
 export const orphan: Does = (stage) => {
   const { key, name, portal, step: { a, c }, world } = stage
   const work: Work = { key, wait: 0, end: "hang", cleanup: cleanups[c]! }

@@ -19,8 +19,8 @@ const anyWay: ReadonlyArray<Simulation.Direction> = ["both", ...oneWay]
 const peerOf = ({ name, otherName, step: { b } }: Stage) => b > 3 && otherName !== name ? otherName : undefined
 
 /**
- * Returns the name of a connection for the checks: that of the actor for the connection with its parent, and another
- * name for a connection with a peer.
+ * Returns the name of a connection for the checks: the actor's name for the connection with its parent, and another
+ * name for a peer.
  */
 const wireOf = (stage: Stage): string => {
   const peer = peerOf(stage)

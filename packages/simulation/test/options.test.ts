@@ -8,7 +8,7 @@ const problemOf = (...args: ReadonlyArray<string>): string => {
 }
 
 describe("The command line of npm run simulate", () => {
-  it("the command line has defaults, and takes every option that its usage names", () => {
+  it("the command line of npm run simulate has defaults, and takes every option that its usage names", () => {
     const plain = Options.parse([])
     assert.deepInclude(plain as Options.Options, { from: 1, twice: false, isKeptGoing: false, shrinks: true })
     const full = Options.parse([
@@ -33,7 +33,7 @@ describe("The command line of npm run simulate", () => {
     for (const [, flag] of Options.usage.matchAll(/^ {2}--([a-z-]+)/gm)) assert.notMatch(problemOf(`--${flag}x`), /^$/)
   })
 
-  it("a wrong option is refused, and its message names the option and the next step", () => {
+  it("a wrong option of npm run simulate is refused, and the message names the option and a remedy", () => {
     assert.match(problemOf("--seeds", "many"), /^--seeds wants a whole number from 1 on, not "many"$/)
     assert.match(problemOf("--seed", "-1"), /--seed/)
     assert.match(problemOf("--minutes", "0"), /^--minutes wants a number above 0/)

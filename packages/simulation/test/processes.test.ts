@@ -53,7 +53,7 @@ describe("A random program with real processes", () => {
   )
 
   it.live(
-    "a program with real processes can stop an actor and cut one off, and leaves no process of either",
+    "a program with real processes can stop one actor and cut off another, and leaves neither of their processes",
     () =>
       inFolder((folder) =>
         Effect.gen(function*() {

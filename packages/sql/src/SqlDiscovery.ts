@@ -13,20 +13,20 @@ import * as Driver from "./internal/driver.ts"
 import * as Migration from "./internal/migration.ts"
 
 /**
- * The settings of the PostgreSQL driver.
+ * The settings of the discovery driver for PostgreSQL.
  *
  * @category models
  * @since 0.2.0
  */
 export interface SqlOptions {
   /**
-   * The schema of the driver's tables, and the channel of its notifications: small letters, digits and `_`. Default:
-   * `furrow`.
+   * The schema of the PostgreSQL driver's tables, which is also the channel of its notifications: small letters, digits
+   * and `_`. Default: `furrow`.
    */
   readonly schema?: string | undefined
   /**
-   * True when the driver may create missing tables. With the value false, the program or its operator must run
-   * `migration`. Default: `true`.
+   * True when the PostgreSQL driver may create missing tables. With the value false of `createTables`, the program or
+   * its operator must run `migration`. Default: `true`.
    */
   readonly migrate?: boolean | undefined
 }
@@ -41,11 +41,11 @@ const schemaNamed = (schema: string | undefined = "furrow"): string => {
 }
 
 /**
- * The statement that creates the tables and functions of the driver, for a program's own migration when its user may
- * not create them. A repeated run of the statement that creates the tables changes nothing.
+ * The SQL statement that creates the driver's tables and functions, for a program whose database user may not create
+ * them. A repeated run of the statement that creates the tables changes nothing.
  *
- * The database user of a program that does not create the tables needs `usage` on the schema, all of `select, insert,
- * update, delete` on its tables, and `usage` on its sequence.
+ * The database user of a program that does not create the driver's tables needs `usage` on the schema and on its
+ * sequence. The user also needs `select, insert, update, delete` on the schema's tables.
  *
  * @example
  * ```ts
@@ -59,15 +59,16 @@ export const migration = ({ schema }: Pick<SqlOptions, "schema"> = {}): string =
   Migration.migration(schemaNamed(schema))
 
 /**
- * An engine for all programs that use one PostgreSQL (14 or later): `SqlDiscovery.layer`, or
+ * An engine for all programs that use the same PostgreSQL (14 or later): `SqlDiscovery.layer`, or
  * `SqlDiscovery.layer({ schema: "shop" })`.
  *
- * The driver of PostgreSQL needs a `PgClient`. The driver sends nothing to PostgreSQL before its first operation, so a
- * program starts even if the server is down. An operation of the driver takes a connection from the client's pool. A
- * program that follows names or waits for names keeps a second connection.
+ * The driver of PostgreSQL needs a `PgClient` in its context. The driver sends nothing to PostgreSQL before its first
+ * operation, so a program starts even if the server is down. An operation of the PostgreSQL driver takes a connection
+ * from the pool of the `PgClient`. A program that follows names or waits for names over PostgreSQL keeps a second
+ * connection.
  *
- * The clock of the PostgreSQL server decides which leases have expired. The tokens of names keep growing even after the
- * loss of a database.
+ * The clock of the PostgreSQL server decides which leases have expired. The tokens of names in PostgreSQL keep growing
+ * even after the loss of a database.
  *
  * @example
  * ```ts check

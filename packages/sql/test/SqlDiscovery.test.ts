@@ -16,14 +16,14 @@ import * as Option from "effect/Option"
 const patienceMillis = 120_000
 
 describe("The settings of SqlDiscovery", () => {
-  it("a schema whose name is no plain name is refused, and reaches no statement of PostgreSQL", () => {
+  it("a schema name with unusual characters is refused, and is part of no statement for PostgreSQL", () => {
     for (const schema of ["Shop", "a-b", "a; drop table b", "", "1a", "x".repeat(51)]) {
       assert.throws(() => SqlDiscovery.layer({ schema }), /is no name of small letters/)
       assert.throws(() => SqlDiscovery.migration({ schema }), /is no name of small letters/)
     }
   })
 
-  it("a hint of PostgreSQL concerns the keys with its prefix, also if its key was cut off, and an empty hint concerns all keys", () => {
+  it("a hint of PostgreSQL concerns the keys with its prefix, even if its key was cut off, and an empty hint concerns all keys", () => {
     assert.isTrue(concerns("elect/a", "elect/"))
     assert.isFalse(concerns("elect/a", "elect/ab"))
     assert.isFalse(concerns("publish/a", "elect/"))
@@ -41,11 +41,11 @@ suite("PostgreSQL", "PostgreSQL", Postgres.isInstalled, () => {
   const lease = { id: "of this test", ttlMillis: 60_000 }
 
   for (const { run, title } of DriverSuite.contract(driverOf())) {
-    it.live(`G269: PostgreSQL keeps the contract of an engine: ${title}`, () => run, patienceMillis)
+    it.live(`G269: the engine over PostgreSQL keeps the contract of an engine: ${title}`, () => run, patienceMillis)
   }
 
   it.live(
-    "G272: an operation of PostgreSQL takes no part in a transaction of its caller",
+    "G272: an operation of the engine over PostgreSQL takes no part in its caller's transaction",
     () =>
       Effect.gen(function*() {
         const { port } = yield* server
@@ -61,7 +61,7 @@ suite("PostgreSQL", "PostgreSQL", Postgres.isInstalled, () => {
   )
 
   it.live(
-    "several programs that start at the same time create the tables of PostgreSQL once, and each program works",
+    "several programs that start at the same time create the engine's tables in PostgreSQL once, and each program works",
     () =>
       Effect.gen(function*() {
         const asked = Effect.scoped(
@@ -79,7 +79,7 @@ suite("PostgreSQL", "PostgreSQL", Postgres.isInstalled, () => {
   )
 
   it.live(
-    "a program that must not create tables fails with a typed error if the tables are missing, and works with existing tables",
+    "a program that must not create the engine's tables fails with a typed error if the tables are missing, and works with existing tables",
     () =>
       Effect.gen(function*() {
         const { port } = yield* server
@@ -96,7 +96,7 @@ suite("PostgreSQL", "PostgreSQL", Postgres.isInstalled, () => {
   )
 
   it.live(
-    "two schemas of one PostgreSQL database can hold the same name for different owners",
+    "two schemas of the same PostgreSQL database can hold the same name for different owners",
     () =>
       Effect.gen(function*() {
         const [one, two] = [yield* driverOf({ schema: "one" }), yield* driverOf({ schema: "two" })]

@@ -11,19 +11,23 @@ suite("PostgreSQL that fails", "PostgreSQL", Postgres.isInstalled, () => {
   const engine = { name: "postgres", server: shared(Postgres.make), layer: Postgres.layer } as const
 
   for (const { run, title } of failures("leaders", engine)) {
-    it.live(`G270: a leader over PostgreSQL stops before another leads: ${title}`, () => run, patienceMillis)
+    it.live(`G270: a leader over PostgreSQL stops before another program leads: ${title}`, () => run, patienceMillis)
   }
   for (const { run, title } of failures("owners", engine)) {
     it.live(
-      `G271: a name in PostgreSQL has one owner, and its token is larger than that of each earlier owner: ${title}`,
+      `G271: a name in PostgreSQL has one owner, whose token is larger than the token of each earlier owner: ${title}`,
       () => run,
       patienceMillis
     )
   }
   for (const { run, title } of failures("outages", engine)) {
-    it.live(`G272: programs over PostgreSQL outlast an outage: ${title}`, () => run, patienceMillis)
+    it.live(`G272: programs over PostgreSQL outlast an outage of the server: ${title}`, () => run, patienceMillis)
   }
   for (const { run, title } of failures("losses", engine)) {
-    it.live(`G273: tokens of PostgreSQL keep growing after a loss of all data: ${title}`, () => run, patienceMillis)
+    it.live(
+      `G273: tokens of names in PostgreSQL keep growing after a loss of all data: ${title}`,
+      () => run,
+      patienceMillis
+    )
   }
 })

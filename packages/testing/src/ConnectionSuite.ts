@@ -1,8 +1,8 @@
 /**
  * Tests the duties of every `Connection`: order, backpressure, half close, cut, and an end that is reported once.
  *
- * To test a new transport, pass a function that makes connected pairs. Each case of the contract gets its own connected
- * pair. `TransportSuite` tests listening and dialling.
+ * To test a new transport, pass a function that makes its connected pairs to this contract. Each case of the contract
+ * gets its own connected pair. `TransportSuite` tests listening and dialling.
  *
  * @since 0.1.0
  */

@@ -12,8 +12,8 @@
 import type * as Effect from "effect/Effect"
 
 /**
- * One duty of an implementation. `run` fails or dies when the implementation breaks the duty. Each case of a contract
- * ends by itself within seconds.
+ * One duty of an implementation. The effect `run` fails or dies when the implementation breaks the duty. Each case of a
+ * contract ends by itself within seconds.
  *
  * @category models
  * @since 0.1.0

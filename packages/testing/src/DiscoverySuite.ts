@@ -5,8 +5,8 @@
  *
  * To test a new Discovery, pass a function that makes it to this contract. Each case of the contract opens the
  * Discovery for its own tree, with the registrar of that tree below the Discovery. No case of the contract checks that
- * a parent may report about an actor, because the runtime itself checks this permission. A case compares only the
- * entries of its own tree, because an engine may hold entries of other trees.
+ * a parent may report about an actor, because the runtime itself checks this permission. A case of the contract
+ * compares only the entries of its own tree, because an engine may hold entries of other trees.
  *
  * @since 0.1.0
  */
@@ -34,8 +34,8 @@ import { equal, settled } from "./internal/recorder.ts"
 import * as Leaks from "./Leaks.ts"
 
 /**
- * Makes a Discovery that is not open yet. The Scope of the effect closes parts that all trees of the Discovery share,
- * such as a connection to an engine.
+ * Makes a Discovery that is not open yet. The Scope of the effect closes the resources that all trees of the Discovery
+ * share, such as a connection to an engine.
  *
  * @category models
  * @since 0.1.0
@@ -58,7 +58,7 @@ export const fromLayer = <E>(layer: Layer.Layer<Discovery, E>): MakeDiscovery =>
     (scope) => Effect.map(Layer.buildWithScope(layer, scope), (context) => Context.get(context, Discovery))
   )
 
-/** The tree for which a case opens a Discovery. */
+/** The tree for which a case of the contract opens a Discovery. */
 class Tree {
   private readonly id = Crypto.randomUUID().slice(0, 8)
   readonly root: Entry = this.entry("root")
@@ -127,7 +127,7 @@ class Tree {
   }
 }
 
-/** The tools of a case: the tree, and the directory that the Discovery opened for the tree. */
+/** The tools of a case of the contract: the tree, and the directory that the Discovery opened for the tree. */
 interface Opened {
   readonly tree: Tree
   readonly directory: Directory

@@ -27,8 +27,8 @@ export interface Options {
 }
 
 /**
- * The error of a condition that did not become true in time. The field `last` of the error is the failure of the last
- * attempt.
+ * The error of a condition that did not become true in time. The field `last` of the error `NotInTime` is the failure
+ * of the last attempt.
  *
  * @example
  * ```ts

@@ -4,9 +4,10 @@
  *   write -> lane (waits, is cut up, is joined) -> inner connection -> lane -> data
  *
  * A faulty connection keeps the duties of a transport: bytes keep their order, none are lost before the end, and the
- * end is reported once. The configured faults decide all other behaviour of a faulty connection. Chunks wait for turns
- * of the event loop, and are split and joined anywhere. A write to a faulty connection may be answered with `false`,
- * and the connection may end at any byte, in one direction or both. The same seed causes the same faults in every run.
+ * end is reported once. The configured faults decide all other behaviour of a faulty connection. Chunks of a faulty
+ * connection wait for turns of the event loop, and are split and joined anywhere. A write to a faulty connection may be
+ * answered with `false`, and the connection may end at any byte, in one direction or both. The same seed causes the
+ * same faults of a connection in every run.
  *
  * A test can also stop both directions of a faulty connection (`hold`) and release them. A cut of the faulty connection
  * partitions the actors of the test.
@@ -66,8 +67,8 @@ export interface Faults {
 export interface Link {
   readonly connection: Connection
   /**
-   * Ends the faulty connection now. Bytes that wait in the ended directions are lost. A repeated call of `cut` has no
-   * effect.
+   * Ends the faulty connection now. Bytes that wait in the directions that were cut are lost. A repeated call of `cut`
+   * has no effect.
    */
   readonly cut: (how?: Cut) => void
   /** Stops both directions of the faulty connection until `release` is called. */
@@ -101,8 +102,8 @@ export const random = (seed: number): () => number => {
 }
 
 /**
- * The number of bytes that a lane takes before its writer has to wait. A lane takes more than the inner connection, so
- * that the inner connection decides about backpressure.
+ * The number of bytes that the queue of one direction takes before its writer has to wait. A queue takes more bytes
+ * than the inner connection, so that the inner connection decides about backpressure.
  */
 const highWaterBytes = 1024 * 1024
 
@@ -114,8 +115,8 @@ const concat = (a: Uint8Array, b: Uint8Array): Uint8Array => {
 }
 
 /**
- * One direction of a connection: a queue that passes its first chunk on when the chunk's time has come and the other
- * side has room.
+ * One direction of a faulty connection: a queue that passes each chunk on when its time has come and the other side has
+ * room.
  */
 class Lane {
   private queue: Array<Uint8Array> = []
@@ -135,13 +136,13 @@ class Lane {
   constructor(options: {
     readonly faults: Faults
     readonly next: () => number
-    /** Takes a chunk from the lane; returns `false` if the next chunk has to wait for `resume`. */
+    /** Takes a chunk from the queue of this direction; returns `false` if the next chunk has to wait for `resume`. */
     readonly sink: (chunk: Uint8Array) => boolean
     readonly ended: () => void
-    /** A callback for each time at which the queue of the lane has become shorter. */
+    /** A callback for each time at which the queue of this direction has become shorter. */
     readonly moved: () => void
     /**
-     * The number of bytes of this direction after which the connection ends; `undefined` for a connection that is not
+     * The number of bytes of one direction after which the connection ends; `undefined` for a connection that is not
      * cut.
      */
     readonly after: number | undefined
@@ -160,7 +161,7 @@ class Lane {
     return this.blocked || this.queued >= highWaterBytes
   }
 
-  /** A callback for the moment at which all bytes of the lane have moved on and the other side has room. */
+  /** A callback for the moment at which all bytes of the queue have moved on and the other side has room. */
   get isClear(): boolean {
     return !this.blocked && this.queued === 0
   }
@@ -178,7 +179,7 @@ class Lane {
     this.pump()
   }
 
-  /** Drops the bytes that wait in the lane, and lets no further bytes pass. */
+  /** Drops the bytes that wait in the queue of this direction, and lets no further bytes pass. */
   drop(): void {
     this.queue = []
     this.queued = 0
@@ -194,7 +195,7 @@ class Lane {
   private pump(): void {
     if (this.pumping) return
     const turns = Math.floor(this.next() * ((this.faults.delay ?? 0) + 1))
-    // A lane without a delay passes bytes on at once.
+    // A queue without a delay passes bytes on at once.
     if (turns === 0) return this.pass()
     this.pumping = true
     later(turns, () => {
@@ -203,7 +204,7 @@ class Lane {
     })
   }
 
-  /** Passes the head of the lane's queue on, and each later chunk when the chunk's time comes. */
+  /** Passes the first chunk of the queue on, and each later chunk when the chunk's time comes. */
   private pass(): void {
     while (!this.blocked && !this.held && this.flow !== "ended") {
       const chunk = this.head()
@@ -221,7 +222,7 @@ class Lane {
     }
   }
 
-  /** Takes the next chunk of the lane, split or joined. */
+  /** Takes the next chunk of the queue, split or joined. */
   private head(): Uint8Array | undefined {
     const { join = 0, split = 0 } = this.faults
     let chunk = this.queue.shift()
@@ -342,7 +343,7 @@ class FaultyEnd implements Link {
         this.pay()
       },
       end: (reason) => {
-        // An end of the connection with a reason does not wait for bytes in transit.
+        // The end of a faulty connection with a reason does not wait for bytes in transit.
         if (reason !== undefined) {
           this.incoming.drop()
           this.tell(reason)
@@ -426,8 +427,8 @@ export const pair = (
 
 /**
  * A transport that adds faults to the connections it dials, for peers of a tree in memory. `faults` is called for each
- * dialled connection, and may return different faults for different connections. `onLink` gets each link, so that a
- * test can stop or cut the connection.
+ * dialled connection, and may return different faults for different connections. `onLink` gets each faulty connection,
+ * so that a test can hold or cut the connection.
  *
  * @example
  * ```ts

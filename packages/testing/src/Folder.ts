@@ -39,8 +39,8 @@ export const make = (
   )
 
 /**
- * Reads the lines of a file; a file that does not exist has no lines. Tests use this function to read the lines that
- * their actors have appended.
+ * Reads the lines of a file; a file that does not exist has no lines. Tests use `lines` to read the lines that their
+ * actors have appended to a file.
  *
  * @example
  * ```ts

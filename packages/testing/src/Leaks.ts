@@ -28,8 +28,8 @@ import * as Processes from "./Processes.ts"
 export interface Picture {
   readonly processes: ReadonlyMap<number, Processes.Process>
   /**
-   * The target of each open descriptor, by the descriptor's number. The map of descriptors is empty on systems other
-   * than Linux.
+   * The target of each open descriptor, by the descriptor's number. The map of open descriptors is empty on systems
+   * other than Linux.
    */
   readonly descriptors: ReadonlyMap<number, string>
   readonly files: ReadonlySet<string>
@@ -46,9 +46,9 @@ export interface Picture {
 export interface Options {
   readonly within?: Eventually.Options["within"]
   /**
-   * The temporary files that a check compares: entries of `folder` (default: the system's folder) whose names begin
-   * with `prefix` (default: `furrow`). Files about dead actors, which the runtime keeps for a post-mortem, are left
-   * out.
+   * The temporary files that a check compares are the entries of `folder` whose names begin with `prefix`. By default
+   * `folder` is the system's folder of temporary files, and `prefix` is `furrow`. Files about dead actors, which the
+   * runtime keeps for a post-mortem, do not count as leaks.
    */
   readonly temporary?: { readonly folder?: string; readonly prefix?: string } | undefined
   /** True for a process or a descriptor that a check for leaks ignores, given by its command line or its target. */

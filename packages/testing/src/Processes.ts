@@ -1,8 +1,9 @@
 /**
  * Reads the processes of this machine, for tests: their parents, their titles, and whether they are gone.
  *
- * On Linux all data is read from /proc; on other systems from `ps`, which shows no environments. A list of processes
- * may already be outdated when a test reads it, so wait with `gone` and `Eventually`, and do not check only once.
+ * On Linux the data of processes is read from /proc; on other systems from `ps`, which shows no environments. A list of
+ * processes may already be outdated when a test reads it, so wait with `gone` and `Eventually`, and do not check only
+ * once.
  *
  * @since 0.1.0
  */
@@ -12,8 +13,8 @@ import * as Fs from "node:fs"
 import * as Eventually from "./Eventually.ts"
 
 /**
- * A process of this machine; `state` is the letter of the kernel for the state of the process: R for running, S for
- * sleeping, T for stopped, Z for dead and not reaped.
+ * A process of this machine. The field `state` is the kernel's letter for the state of the process, such as R for
+ * running, T for stopped, and Z for dead and not reaped.
  *
  * @category models
  * @since 0.1.0
@@ -128,7 +129,7 @@ export const isAlive = (pid: number): boolean => {
 }
 
 /**
- * Returns all processes below `root` (default: this process), including dead ones that are not reaped.
+ * Returns all processes below `root` (default: this process), including dead processes that are not reaped.
  *
  * @example
  * ```ts
@@ -158,9 +159,9 @@ export const titled = (text: string, root: number = process.pid): ReadonlyArray<
   descendants(root).filter(({ command }) => command.includes(text))
 
 /**
- * Returns every process that was started with this environment variable. Descendants are found even after their parents
- * have died and init has adopted them. The search by environment works only on Linux, and finds no process on other
- * systems.
+ * Returns every process that was started with this environment variable. Descendants of a process are found even after
+ * their parents have died and init has adopted them. The search for processes by an environment variable works only on
+ * Linux, and finds no process on other systems.
  *
  * @example
  * ```ts
@@ -198,7 +199,7 @@ export const describe = ({ command, parent, pid, state }: Process): string =>
   `process ${pid} (child of ${parent}, state ${state}): ${command}`
 
 /**
- * Waits until none of the processes with these pids is alive; the failure names the remaining processes.
+ * Waits until none of the processes with the given pids is alive; the failure names the remaining processes.
  *
  * @example
  * ```ts

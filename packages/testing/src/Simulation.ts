@@ -104,7 +104,7 @@ export class World extends Context.Service<World, {
  * @since 0.1.0
  */
 export interface Options {
-  /** An integer that decides every choice of the run. */
+  /** The seed is an integer that decides every choice of the run. */
   readonly seed: number
   readonly faults?: Faults | undefined
   /** The options of the simulated root, as `MemoryActor.layer` takes them. */
@@ -115,8 +115,9 @@ export interface Options {
    */
   readonly loggers?: ReadonlyArray<Logger.Logger<unknown, unknown>> | undefined
   /**
-   * Ranges of choices that the seed does not make: a range includes its first number and excludes its second. In such a
-   * range the fiber that ran last continues, and no bytes are late. Default: no ranges.
+   * Ranges of choices that the seed does not make: a range includes its first number and excludes its second. In a
+   * range of choices that the seed does not make, the fiber that ran last continues, and no bytes are late. Default: no
+   * ranges.
    */
   readonly calm?: ReadonlyArray<readonly [from: number, to: number]> | undefined
   /** The number of choices after which a run is `endless`. Default: 1,000,000. */
@@ -132,8 +133,8 @@ export interface Options {
 export interface Run<A = unknown, E = unknown> {
   readonly seed: number
   /**
-   * The way in which the simulated run ended. `stuck` means that no fiber could run and no fiber slept, although the
-   * program was not done. `restless` means that a fiber still ran after the program had ended.
+   * The way in which the simulated run ended. The end `stuck` means that no fiber could run and no fiber slept,
+   * although the program was not done. The end `restless` means that a fiber still ran after the program had ended.
    */
   readonly end: "done" | "stuck" | "endless" | "restless"
   /**
@@ -155,7 +156,10 @@ export interface Run<A = unknown, E = unknown> {
 
 const defaultMaxChoices = 1_000_000
 
-/** Each seed draws its own chances of delay and preemption, so that some runs are calm and others are not. */
+/**
+ * Each seed draws its own chances of delay and preemption, so that some runs are disturbed often, and other runs
+ * rarely.
+ */
 const temperOf = ({ late, preempt }: Faults) => (next: Next): Temper => {
   const one = (values: ReadonlyArray<number>) => values[Math.floor(next() * values.length)]!
   const chosen = { preempt: one([0, 0.001, 0.01, 0.1]), delay: one([0, 0.05, 0.4]), maxDelayMillis: one([1, 4, 40]) }
@@ -194,8 +198,8 @@ const loggerOf = (kernel: Kernel, machine: Machine) =>
 
 /**
  * Runs a program and its actors on a simulated machine, with the order of events that the seed decides. The effect of a
- * simulated run never fails, because its result says how the program ended. The simulated program gets its services
- * from the context of this call, except for the runtime.
+ * simulated run never fails, because its result says how the program ended. The simulated program gets its services,
+ * except the runtime, from the context in which `run` is called.
  *
  * @example
  * ```ts
@@ -284,7 +288,7 @@ export const problems = ({ choices, end, left, millis }: Run): ReadonlyArray<str
 
 /**
  * The error of a seed under which a program does not behave as it should. `Simulation.run` with the same seed and
- * faults repeats the run.
+ * faults repeats the run of this error.
  *
  * @example
  * ```ts
@@ -335,10 +339,11 @@ export const show = ({ history }: Run): string => {
  */
 export interface ExploreOptions<A, E> extends Omit<Options, "seed"> {
   /**
-   * The number of seeds to explore, or a range of seeds that begins at `from`. The first seed `from` is 1 by default.
+   * The number of seeds to explore, or a range of seeds that begins at `from`. The first explored seed `from` is 1 by
+   * default.
    */
   readonly seeds: number | { readonly from: number; readonly count: number }
-  /** A pure function of a run that returns faults besides those of `problems`. */
+  /** A pure function of a run that returns faults in addition to the faults that `problems` returns. */
   readonly check?: ((run: Run<A, E>) => ReadonlyArray<string>) | undefined
 }
 

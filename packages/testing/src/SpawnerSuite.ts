@@ -3,7 +3,8 @@
  * or signal, signals that reach the actor, and no remains of a start that failed or was given up.
  *
  * To test a new spawner, pass a function that makes it to this contract. Each case of the contract gets its own driver
- * of the spawner. The cases start actors of this package, which the driver starts like any other actors.
+ * of the spawner. The cases of the contract start actors of this package, which the driver starts like any other
+ * actors.
  *
  * @since 0.1.0
  */
@@ -40,7 +41,8 @@ import * as Processes from "./Processes.ts"
 type Driver = SpawnerDriver["Service"]
 
 /**
- * Makes the spawner to test. The Scope of the effect ends parts that all actors of the spawner share, such as a warden.
+ * Makes the spawner to test. The Scope of the effect ends the resources that all actors of the spawner share, such as a
+ * warden.
  *
  * @category models
  * @since 0.1.0
@@ -48,9 +50,9 @@ type Driver = SpawnerDriver["Service"]
 export type MakeSpawner = Effect.Effect<Driver, unknown, Scope.Scope>
 
 /**
- * Abilities of a spawner in addition to starting actors. `process` means that each actor is a process of this machine,
- * in a group of its own. The other abilities are options of a start that the spawner supports; the ability `stderr`
- * also means that the last lines of stderr are kept.
+ * Abilities of a spawner in addition to starting actors. The ability `process` means that each actor is a process of
+ * this machine, in a group of its own. Each ability except `process` is a supported option of a start; `stderr` also
+ * means that the last lines of stderr are kept.
  *
  * @category models
  * @since 0.1.0
@@ -81,7 +83,8 @@ export const everything: ReadonlyArray<Ability> = [
 ]
 
 /**
- * The abilities for which the driver is tested. The contract leaves out the cases for all other abilities.
+ * The abilities for which the driver is tested. The contract leaves out the cases for abilities that the driver does
+ * not have.
  *
  * @category models
  * @since 0.1.0
@@ -208,8 +211,8 @@ const surroundings = (driver: Driver, options: SpawnOptions) =>
   inTree(driver, () => Effect.flatMap(begin("asked", options), (portal) => portal.run(Spawned.surroundings())))
 
 /**
- * Compares the resources of this process before and after a case. The first start of a driver may create resources that
- * stay for all later starts.
+ * Compares the resources of this process before and after a case of the contract. The first start of a driver may
+ * create resources that stay for all later starts.
  */
 const leavesNothing = <A, E>(driver: Driver, effect: Effect.Effect<A, E>) =>
   Effect.andThen(
@@ -268,7 +271,7 @@ const basic: Record<string, Body> = {
         const portal = yield* begin("asked")
         handle("asked").signal("SIGTERM")
         const { code, signal } = yield* exited(handle("asked"))
-        // An actor that cleans up before it ends exits with the code that shells use for the signal.
+        // An actor that gets a signal and cleans up before its end exits with the code that shells use for the signal.
         Assert.ok(code === null ? signal === "SIGTERM" : code === 143, `it exited with ${code ?? signal}`)
         yield* portal.wait
       })),
@@ -373,7 +376,7 @@ const processes: Record<string, Body> = {
           yield* Eventually.pause(millis)
           yield* Fiber.interrupt(starting)
           const exit = yield* Fiber.await(starting)
-          // The process of an actor may have been started before its start was given up; such a process is ended here.
+          // The process of an actor whose start was given up may have been started before, and is ended here.
           if (exit._tag === "Success") yield* kill(exit.value)
         }))
     )
@@ -381,7 +384,10 @@ const processes: Record<string, Body> = {
 
 const lines = Array.from({ length: 5 }, (_, i) => `the last words, line ${i}`)
 
-/** The case for an option of a stream, which passes on unchanged all bytes that the actor writes to the stream. */
+/**
+ * The case of the contract for an option of stdout or stderr, which passes on unchanged all bytes that the actor
+ * writes.
+ */
 const handsOver = (stream: "stdout" | "stderr"): Body => (driver) =>
   inTree(driver, () =>
     Effect.gen(function*() {

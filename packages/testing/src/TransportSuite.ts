@@ -71,7 +71,7 @@ const newActor = (name = "actor"): ActorId => {
 
 /**
  * A listener of a case, with the connections that the listener has accepted. Open connections of the listener end with
- * the Scope.
+ * the Scope of the case.
  */
 class Door {
   readonly guests: Array<Connection> = []
@@ -240,7 +240,7 @@ const cases = {
         const dialling = yield* Effect.forkChild(transport.dial(here.listener.address), { startImmediately: true })
         yield* Fiber.interrupt(dialling)
         const exit = yield* Fiber.await(dialling)
-        // A dial may have made its connection before the interruption of the dial; such a connection is closed here.
+        // A connection that a dial has made before the dial was interrupted is closed here.
         if (exit._tag === "Success") exit.value.destroy()
       }
       yield* settled
@@ -260,7 +260,7 @@ const cases = {
 } satisfies Record<string, Body>
 
 /**
- * Abilities that only some transports have, with the functions by which the suite tests them.
+ * Abilities that only some transports have, with the functions by which `TransportSuite` tests these abilities.
  *
  * @category models
  * @since 0.1.0

@@ -32,13 +32,13 @@ import * as Leaks from "./Leaks.ts"
  */
 export interface Options {
   /**
-   * The deadline of a test, at which its tree of actors is shown. The default deadline is nine tenths of the timeout
-   * that Vitest has for the test.
+   * The deadline of a test, at which the test's tree of actors is shown. The default deadline is nine tenths of the
+   * timeout that Vitest has for the test.
    */
   readonly within?: Duration.Input | undefined
   /**
-   * The settings of the check for leaks (`Leaks`). The settings of the check must be `false` if other tests use this
-   * process at the same time, as with `it.concurrent`.
+   * The settings of the check for leaks (`Leaks`) around a test or a group of tests. The settings of the check for
+   * leaks must be `false` if other tests use this process at the same time, as with `it.concurrent`.
    */
   readonly leaks?: Leaks.Options | false | undefined
 }
@@ -51,8 +51,8 @@ export interface Options {
  */
 export interface GroupOptions extends Options {
   /**
-   * The clock of a group of tests: `test` (default) is a TestClock that all tests of the group share. The clock `live`
-   * is real time, which processes need.
+   * The clock of a group of tests. The clock `test` (default) is a TestClock that all tests of the group share. The
+   * clock `live` is real time, which tests with real processes need.
    */
   readonly clock?: "test" | "live" | undefined
   /**
@@ -156,8 +156,8 @@ export const picture: Effect.Effect<string, never, ActorRuntime> = Effect.gen(fu
 })
 
 /**
- * Ends a program with `Overdue` at a deadline. The tree is printed before the program ends, because the test runner
- * cuts off a program whose finalizers hang, and knows nothing of actors.
+ * Ends a program with `Overdue` at a deadline. The tree is printed before the end of the program, because the test
+ * runner cuts off a program with hanging finalizers, and knows no actors.
  *
  * @example
  * ```ts
@@ -238,7 +238,7 @@ const leavesNoActor = <A, E, R>(
   })
 }
 
-/** Runs a test of the group, whose Scope is closed before actors are counted. */
+/** Runs a test of a group of tests, and closes the Scope of the test before actors are counted. */
 const guarded = <A, E, R>(
   program: Effect.Effect<A, E, R>,
   { task }: V.TestContext,
@@ -309,8 +309,8 @@ const checked = (leaks: Leaks.Options | undefined): Layer.Layer<never> =>
 
 /**
  * Makes a group of tests that share one runtime, which is built before the first test and closed after the last. A test
- * fails with `Overdue` at its deadline, and with `ActorsLeft` if an actor outlives the test. The group fails with
- * `Leaked` if any resource is left when the runtime is closed.
+ * fails with `Overdue` at its deadline, and with `ActorsLeft` if an actor outlives the test. A group of tests fails
+ * with `Leaked` if any resource is left when the runtime is closed.
  *
  * @example
  * ```ts check

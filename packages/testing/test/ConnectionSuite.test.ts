@@ -55,7 +55,7 @@ describe("The contract of transports", () => {
   it.live("the contract of transports notices an end that drops queued bytes", () =>
     refuted(broken((near) => ({ ...near, end: () => near.destroy() })), "end sends queued bytes"))
 
-  it.live("the contract of transports notices delivery inside write", () =>
+  it.live("the contract of transports notices bytes that are delivered inside `write`", () =>
     refuted(
       ConnectionSuite.contract(Effect.sync(() => {
         const ends: Array<Parameters<Connection["start"]>[0] | undefined> = [undefined, undefined]

@@ -77,7 +77,7 @@ describe("The contract of names", () => {
   it.live("the contract of names notices an entry without its pid", () =>
     refuted("with the pid", (kept) => ({ ready: (uuid) => kept.ready(uuid, 0) })))
 
-  it.live("the contract of names notices namesakes in the wrong order", () =>
+  it.live("the contract of names notices actors of one name in the wrong order", () =>
     refuted("may share a name", withEntries((entries) => entries.toReversed())))
 
   it.live("the contract of names notices a unique name with two holders", () =>
@@ -113,7 +113,7 @@ describe("The contract of names", () => {
   it.live("the contract of names notices an actor that is listed beside its successor", () =>
     refuted("players of one role", (kept) => ({ ready: (uuid, pid) => kept.ready(uuid, pid) })))
 
-  it.live("the contract of names notices a name that is kept for an actor that never came", () =>
+  it.live("the contract of names notices a name that is kept for an actor whose start failed", () =>
     refuted("free again", (kept) => {
       const ready = new Set<string>()
       return {
@@ -122,7 +122,7 @@ describe("The contract of names", () => {
       }
     }))
 
-  it.live("the contract of names notices a second claim of one actor that is refused", () =>
+  it.live("the contract of names notices that a second claim of one actor is refused", () =>
     refuted("made twice", (kept) => {
       const claimed = new Set<string>()
       return {
@@ -175,7 +175,7 @@ describe("The contract of names", () => {
   it.live("the contract of names notices names that the registrar of the tree does not know", () =>
     refuted("lists the same actors", (_, tree) => Discovery.makeRegistrar(tree)))
 
-  it.live("the contract of names notices a directory that does not survive a copy", () =>
+  it.live("the contract of names notices a directory whose methods are lost in a copy of its properties", () =>
     Effect.gen(function*() {
       const contract = DiscoverySuite.contract(
         Effect.succeed({ open: ({ registrar }) => Effect.succeed(new Methods(registrar)) })
@@ -252,6 +252,6 @@ describe("The contract of watching", () => {
       }
     })))
 
-  it.live("the contract of leaving nothing fails for a Discovery whose watch goes on after its Scope has closed", () =>
+  it.live("the contract of leaving nothing fails for a Discovery whose watch continues after its Scope has closed", () =>
     refuted("leaves nothing", (kept) => Effect.as(Effect.forkDetach(Stream.runDrain(kept.watch(undefined))), {})))
 })

@@ -319,7 +319,7 @@ describe("A simulation of a tree of actors", () => {
       )
     }))
 
-  it.live("G201: a simulation finds a hang at once, and a program that never ends by its choices", () =>
+  it.live("G201: a simulation finds a hang at once, and finds an endless program by its number of choices", () =>
     Effect.gen(function*() {
       const stuck = yield* Simulation.run(Effect.flatMap(started("a"), (a) => a.run(hang({ name: "a" }))), { seed: 3 })
       assert.strictEqual(stuck.end, "stuck")
@@ -336,7 +336,7 @@ describe("A simulation of a tree of actors", () => {
       assert.strictEqual(run.end, "done")
     }))
 
-  it.live("a simulation sets the wall clock of one actor, which moves no bound", () =>
+  it.live("a simulation sets the wall clock of one actor, which changes no timeout", () =>
     Effect.gen(function*() {
       const run = yield* Simulation.run(
         Effect.gen(function*() {

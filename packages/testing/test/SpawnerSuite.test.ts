@@ -160,13 +160,13 @@ describe("The contract of starting", () => {
       }))
     ))
 
-  it.live("the contract of starting notices a handle that does not survive a copy", () =>
+  it.live("the contract of starting notices a handle whose methods are lost in a copy of its properties", () =>
     refuted(memory, "on a copy", (driver) => ({
       spawn: (request) =>
         Effect.map(driver.spawn(request), (handle) => Object.setPrototypeOf({ actor: handle.actor }, handle))
     })))
 
-  it.live("the contract of starting notices a limit that lets no actor start", () =>
+  it.live("the contract of starting notices a limit of simultaneous starts that lets no actor start", () =>
     refuted(memory, "a limit of starts", (driver) => ({ ...driver, atOnce: 0 })))
 
   it.live("the contract of starting leaves out cases for abilities that the spawner lacks", () =>
@@ -209,10 +209,10 @@ describe("The contract of starting processes", () => {
         )
     })))
 
-  it.live("the contract of starting processes notices last lines that are not kept", () =>
+  it.live("the contract of starting processes notices last lines of stderr that are not kept", () =>
     refuted(processes, "last lines", withHandle(() => ({ lastLines: () => [] }))))
 
-  it.live("the contract of starting processes notices last lines in the wrong order", () =>
+  it.live("the contract of starting processes notices last lines of stderr in the wrong order", () =>
     refuted(processes, "last lines", withHandle((handle) => ({ lastLines: () => handle.lastLines().toReversed() }))))
 
   it.live("the contract of starting processes notices a failed start that names the wrong step", () =>

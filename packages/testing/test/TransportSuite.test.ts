@@ -133,7 +133,7 @@ describe("The contract of listening and dialling", () => {
     }), "interrupted"))
 })
 
-describe("The driver of a Layer", () => {
+describe("The driver of a transport's Layer", () => {
   const Kept = Transport.portable(
     "kept",
     { module: import.meta.url, config: Schema.Struct({ port: Schema.Int }) },
@@ -141,18 +141,18 @@ describe("The driver of a Layer", () => {
   )
   const driver = (layer: Layer.Layer<Transport>) => Effect.scoped(TransportSuite.fromLayer(layer))
 
-  it.effect("the driver of a Layer is built from a plan with its settings", () =>
+  it.effect("the driver of a transport's Layer is built from a plan with its settings", () =>
     Effect.gen(function*() {
       assert.isTrue((yield* driver(Kept({ port: 1 }))).dials("/memory/1"))
     }))
 
-  it.effect("the driver of a Layer fails to build when the settings cannot be sent", () =>
+  it.effect("the driver of a transport's Layer fails to build when the settings cannot be sent", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(driver(Kept({ port: 1.5 })))
       assert.deepInclude(error, { _tag: "RuntimeLayerError", step: "settings" })
     }))
 
-  it.effect("the driver of a Layer fails to build from several transports at once", () =>
+  it.effect("the driver of a transport's Layer fails to build from several transports at once", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(driver(Transport.merge(Kept({ port: 1 }), Kept({ port: 2 }))))
       assert.isTrue(Exit.isFailure(exit) && String(exit.cause).includes("the Layer has 2 transports"))

@@ -40,7 +40,7 @@ WithActors.layer(MemoryActor.layer({ name: "shared" }), { leaks })("A group of t
       }))
   }
 
-  it.effect("withActors has the TestClock, in its actors as well", () =>
+  it.effect("withActors gives the TestClock to its tests and to their actors", () =>
     Effect.gen(function*() {
       const waiting = yield* Effect.forkChild(Effect.timeoutOption(Actor.runInActor(wait()), "1 hour"))
       yield* TestClock.adjust("1 hour")
@@ -70,7 +70,7 @@ WithActors.layer(NodeActor.layer, { clock: "live", leaks })("A group of tests wi
 describe("The deadline of a test with actors", () => {
   const inMemory = Effect.provide(MemoryActor.layer)
 
-  it.live("a deadline fails a program with a picture of its tree: children, their states and dialogs, and the actors below", () =>
+  it.live("a deadline fails a program with a picture of its tree: children, their states and dialogs, and the actors below them", () =>
     printed((lines) =>
       Effect.gen(function*() {
         const program = Actor.nursery(Effect.gen(function*() {
@@ -152,7 +152,7 @@ describe("Groups of tests that fail", () => {
   const config = fileURLToPath(new URL("./fixtures/groups/vitest.config.ts", import.meta.url))
 
   it.live(
-    "failing groups name the actors of the test, the actors that the test has left, and the resources that the group has left",
+    "failing groups of tests name the actors of the test, the actors that the test has left, and the resources that the group has left",
     () =>
       Effect.gen(function*() {
         const run = yield* Program.start(vitest, { args: ["run", "--config", config], env: { NO_COLOR: "1" } })

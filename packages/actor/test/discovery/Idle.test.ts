@@ -150,7 +150,7 @@ describe("A connection between machines that neither side uses", () => {
         }
       }))
 
-    it.effect(`G301: calls, streams and dialogs through a portal whose connection was closed dial again: ${from}`, () =>
+    it.effect(`G301: calls, streams and dialogs through a portal whose connection was closed dial its actor again: ${from}`, () =>
       Effect.gen(function*() {
         const sides = yield* two()
         const side = sides[from]
@@ -177,7 +177,7 @@ describe("A connection between machines that neither side uses", () => {
       }))
   }
 
-  it.effect("G300: an unused connection stays open while a dialog is open, if the bound is endless, or if its end always shows", () =>
+  it.effect("G300: an unused connection stays open while a dialog is open, if the bound is endless, or if its loss is always noticed", () =>
     Effect.gen(function*() {
       const [busy, endless, local] = [yield* two(), yield* two(Infinity), yield* two(idleMillis, false)]
       const portal = yield* met(busy.asking, busy.asked)
@@ -204,8 +204,8 @@ const crossing = Effect.gen(function*() {
   return { sides, portal, release: Effect.andThen(Effect.sync(() => held!.release()), settle) }
 })
 
-describe("Work that crosses the end of a connection", () => {
-  it.effect("G302: calls, streams and dialogs that cross the end of an idle connection are made again and run once", () =>
+describe("Calls and streams that are sent while an idle connection is being closed", () => {
+  it.effect("G302: calls, streams and dialogs that are sent while an idle connection is being closed are made again and run once", () =>
     Effect.gen(function*() {
       const { portal, release, sides: { asking } } = yield* crossing
       const work = Effect.all([
@@ -221,7 +221,7 @@ describe("Work that crosses the end of a connection", () => {
       assert.deepStrictEqual(ran, [10])
     }))
 
-  it.effect("G302: the cancel of an actor that crosses the end of an idle connection reaches the actor", () =>
+  it.effect("G302: the cancel of an actor that is sent while an idle connection is being closed reaches the actor", () =>
     Effect.gen(function*() {
       const sides = yield* two()
       const { asked, asking } = sides
@@ -290,7 +290,7 @@ describe("A watch over a connection that neither side uses", () => {
       yield* until(1_000)(Fiber.join(watching))
     }))
 
-  it.effect("G303: a watch that begins while an idle connection is closed, or crosses its end, dials again and learns of the peer's death", () =>
+  it.effect("G303: a watch that begins while an idle connection is being closed dials the peer again and learns of the peer's death", () =>
     Effect.gen(function*() {
       const { portal, release, sides } = yield* crossing
       const { asked, asking } = sides
@@ -320,7 +320,7 @@ describe("A watch over a connection that neither side uses", () => {
 })
 
 describe("A connection whose peer could not be dialled again", () => {
-  it.effect("G303: an idle connection stays open if a side that has used it could not find the other side again", () =>
+  it.effect("G303: an idle connection stays open if a side that has used it could not dial the other side again", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       let isKnown = false

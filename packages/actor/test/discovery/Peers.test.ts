@@ -32,7 +32,7 @@ const unreachable = (u: unknown): Unreachable => {
 }
 
 describe("The connections of an actor to its peers", () => {
-  it.effect("two actors that dial each other at the same time, from fifty fibers each, get one connection, in any order", () =>
+  it.effect("two actors that dial each other at the same time, from fifty fibers each, get one connection, in any order of their dials", () =>
     Effect.gen(function*() {
       for (let seed = 1; seed <= 60; seed++) {
         const next = random(seed)
@@ -67,7 +67,7 @@ describe("The connections of an actor to its peers", () => {
       }
     }))
 
-  it.effect("of two actors that dial each other at the same time, the one with the smaller uuid is the dialler", () =>
+  it.effect("of two actors that dial each other at the same time, the actor with the smaller uuid is the dialler", () =>
     Effect.gen(function*() {
       for (const slow of ["a", "b"]) {
         const { add } = yield* mesh
@@ -100,7 +100,7 @@ describe("The connections of an actor to its peers", () => {
       assert.strictEqual(b.peers.snapshot().length, 1)
     }))
 
-  it.effect("a dial fails as gone if another actor answers, and as unreachable if no actor listens", () =>
+  it.effect("a dial reports its actor as gone if another actor answers, and as unreachable if no actor listens", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       const c = add("c")
@@ -143,7 +143,7 @@ describe("The connections of an actor to its peers", () => {
       assert.strictEqual(refused, 2)
     }))
 
-  it.effect("an address without a listener makes the dialler ask the parent again: the actor listens elsewhere, or has ended", () =>
+  it.effect("an address without a listener makes the dialler ask for the address again: the actor listens elsewhere, or has ended", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       const b = add("b")
@@ -193,7 +193,7 @@ describe("The connections of an actor to its peers", () => {
       assert.isDefined(next.pollUnsafe())
     }))
 
-  it.effect("a caller that waits too long for a connection is told in time, even if its question is slow to be cancelled", () =>
+  it.effect("a caller that waits too long for a connection is told in time, even if the search for its address is slow to be cancelled", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       let called = 0

@@ -104,7 +104,7 @@ describe("A portal that is borrowed from a reference", () => {
       assert.strictEqual(yield* a.run(N.meets({ to: b.ref })), "b")
     })).pipe(inTree))
 
-  it.effect("a borrowed portal to one's own child works like the owner's: cancel ends the child, and wait returns its exit", () => {
+  it.effect("a borrowed portal to one's own child works like the owner's portal: cancel ends the child, and wait returns its exit", () => {
     const theatre = Puppets.make()
     return Actor.nursery(Effect.gen(function*() {
       const child = yield* Actor.startScoped("child", { expose: N.neighbours })
@@ -163,7 +163,7 @@ describe("A portal that is borrowed from a reference", () => {
   })
 })
 
-describe("A third actor cancels (26.1 row 5)", () => {
+describe("A cancel of an actor by a third actor (26.1 row 5)", () => {
   it.effect("the opener of a dialog learns which third actor cancelled it, after the finalizers have run, and the owner's nursery continues", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
@@ -197,7 +197,7 @@ describe("A third actor cancels (26.1 row 5)", () => {
       ])
     }).pipe(inTree))
 
-  it.effect("an opener can handle a third actor's cancel (row 12), and the author stays the same over one more hop (row 14)", () =>
+  it.effect("an opener of a dialog can handle a third actor's cancel (26.1 row 12), whose author stays the same over one more hop (26.1 row 14)", () =>
     Actor.nursery(Effect.gen(function*() {
       const [a, b, c] = yield* three
       // The owner leans on a, which leans on b.
@@ -218,7 +218,7 @@ describe("A third actor cancels (26.1 row 5)", () => {
       assert.strictEqual(yield* c.run(N.poke()), "c")
     })).pipe(inTree))
 
-  it.effect("a third actor cannot kill an actor that does not end: it waits as long as the owner would, and reports the failure", () => {
+  it.effect("a third actor's cancel of an endless actor kills nothing, waits as long as the owner's would, and reports the failure", () => {
     const theatre = Puppets.make()
     return Effect.scoped(Effect.gen(function*() {
       const start = (name: string) => Actor.startScoped(name, { expose: N.neighbours })

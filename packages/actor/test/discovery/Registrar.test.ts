@@ -49,7 +49,7 @@ const linksOf = ({ chains }: Listed): number =>
   }, 0)
 
 describe("The registrar of a tree", () => {
-  it("the registrar lists an actor from ready to gone, with the pid that it has when it is ready", () => {
+  it("the registrar lists an actor from the moment it is ready until it is gone, with the pid that it has when it is ready", () => {
     const { claim, gone, listed, ready } = registrar()
     assert.strictEqual(claim("r/a", "alice"), "")
     assert.deepStrictEqual(listed(), ["r"])
@@ -62,7 +62,7 @@ describe("The registrar of a tree", () => {
     assert.deepStrictEqual(listed(), ["r"])
   })
 
-  it("the registrar keeps nothing of ended actors whose name a living actor still has", () => {
+  it("the registrar keeps no data of ended actors whose name a living actor still has", () => {
     const { claim, gone, listed, ready, state } = registrar()
     claim("r/stays", "twin")
     ready("stays")
@@ -75,7 +75,7 @@ describe("The registrar of a tree", () => {
     assert.isAtMost(linksOf(Option.getOrThrow(HashMap.get(state().names, "twin"))), 2)
   })
 
-  it("G304: a removal among thousands of listed actors rebuilds the links of one block, and the list keeps its order", () => {
+  it("G304: a removal among thousands of listed actors rebuilds the links of one block of the registrar's list, and keeps the order", () => {
     const many = 5_000
     let state = Registrar.initial
     const entryOf = (n: number) => ({
@@ -295,8 +295,8 @@ const walk = (
   return before
 }
 
-describe("The registrar, for any reports in any order", () => {
-  it.prop("G208: a unique name has one holder, or players of one role", { ops: Ops }, ({ ops }) => {
+describe("The registrar under any reports in any order", () => {
+  it.prop("G208: a unique name has one holder, or several holders that play one role", { ops: Ops }, ({ ops }) => {
     walk(ops, ({ after }) => {
       const all = held(after)
       for (const { entry } of all.filter(({ entry }) => entry.unique)) {

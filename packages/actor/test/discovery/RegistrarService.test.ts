@@ -178,7 +178,7 @@ describe("The reports of parents to the registrar", () => {
       assert.deepStrictEqual(yield* registrar.list("bob"), [])
     }))
 
-  it.effect("the registrar accepts the claim, the ready and the end of an actor only from the actor's parent", () =>
+  it.effect("the registrar accepts the claim, the ready and the end of an actor only in reports of the actor's parent", () =>
     Effect.gen(function*() {
       const { registrar } = make()
       yield* come(registrar, "r/a")

@@ -195,7 +195,7 @@ describe("The names of the registry", () => {
     })
   }
 
-  it.effect("an interrupted or failed start holds no name", () =>
+  it.effect("an interrupted or failed start of an actor leaves the name of the actor free", () =>
     Actor.nursery(Effect.gen(function*() {
       for (let turns = 0; turns < 40; turns++) {
         const starting = yield* Effect.forkChild(Actor.start("x", { expose: [N.poke], unique: true }))

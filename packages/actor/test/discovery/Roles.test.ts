@@ -72,7 +72,7 @@ describe("A role in another tree", () => {
       assert.notStrictEqual(second, first)
     }))
 
-  it.effect("G291: calls to a role fail typed when the tree of the role has ended", () =>
+  it.effect("G291: calls to a role fail with a typed error when the tree of the role has ended", () =>
     Effect.gen(function*() {
       const { left, right } = yield* trees
       const post = yield* found(left)

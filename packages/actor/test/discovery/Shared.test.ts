@@ -48,7 +48,7 @@ const names = (tree: { readonly run: any }): Effect.Effect<ReadonlyArray<string>
 /** Starts an actor in a tree with a name that no other actor of any tree may have. */
 const startOnly = (tree: Tree) => until(10_000)(tree.run(Actor.startScoped("only", { expose: [half], unique: true })))
 
-describe("Trees that see each other", () => {
+describe("Trees that share an engine", () => {
   it.effect("two trees that share an engine list each other's actors, each tree its own actors first", () =>
     Effect.gen(function*() {
       const { plant } = yield* forest
@@ -118,7 +118,7 @@ describe("Trees that see each other", () => {
       assert.deepStrictEqual(yield* seen(far), ["everyone"])
     }))
 
-  it.effect("of several actors with one name, those of the same tree are found first, then those of the same host", () =>
+  it.effect("of several actors with one name, actors of the same tree are found first, then actors of the same host", () =>
     Effect.gen(function*() {
       const { plant } = yield* forest
       const left = yield* plant("left", { host: "one" })

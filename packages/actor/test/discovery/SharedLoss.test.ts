@@ -35,8 +35,8 @@ const watching = (tree: Tree, name: string) =>
     return heard
   })
 
-describe("Trees that lose each other", () => {
-  it.effect("G263: actors of a tree that is cut off are removed from other trees when its lease expires, and are added again when the tree is back", () =>
+describe("Trees that an outage separates from their engine or from each other", () => {
+  it.effect("G263: actors of a tree that is cut off from the engine leave the lists of other trees when its lease expires, and return afterwards", () =>
     Effect.gen(function*() {
       const { cut, heal, plant } = yield* forest
       const left = yield* plant("left")
@@ -191,7 +191,7 @@ describe("Trees with different secrets", () => {
       assert.match(error.message, /secret/)
     }))
 
-  it.effect("G267: an address where no member answers, that no transport dials or whose root has ended is ActorUnreachable", () =>
+  it.effect("G267: an address where no actor answers, that no transport dials or whose root has ended is ActorUnreachable", () =>
     Effect.gen(function*() {
       const { plant } = yield* forest
       const left = yield* plant("left")

@@ -38,9 +38,9 @@ const boundMillis = 10_000
 /** The bound, and a twentieth of it until it is looked at. */
 const noticedMillis = 10_500
 
-describe("A connection that can be cut without an end", () => {
+describe("A connection that can be cut without notice", () => {
   it.effect(
-    "G236: a connection that can be cut without an end stays open as long as its idle peers answer",
+    "G236: a connection that can be cut without notice stays open as long as its idle peers answer",
     () =>
       Effect.gen(function*() {
         const { a, b, lost } = yield* two({ silent: true })
@@ -50,7 +50,7 @@ describe("A connection that can be cut without an end", () => {
     60_000
   )
 
-  it.effect("G236: a connection that can be cut without an end is lost at both ends when no bytes pass, and its open calls fail typed", () =>
+  it.effect("G236: a connection that can be cut without notice is lost at both ends when no bytes pass, and its calls fail with typed errors", () =>
     Effect.gen(function*() {
       const { a, b, lost } = yield* two({ silent: true })
       const { toA, toB } = silent(a, b)
@@ -65,7 +65,7 @@ describe("A connection that can be cut without an end", () => {
     }))
 
   for (const direction of ["toA", "toB"] as const) {
-    it.effect(`G236: a connection that can be cut without an end is lost at both ends when one direction is cut: ${direction}`, () =>
+    it.effect(`G236: a connection that can be cut without notice is lost at both ends when one direction is cut: ${direction}`, () =>
       Effect.gen(function*() {
         const { a, b, lost } = yield* two({ silent: true })
         silent(a, b)[direction].mute()
@@ -78,7 +78,7 @@ describe("A connection that can be cut without an end", () => {
       }))
   }
 
-  it.effect("G236: a connection that can be cut without an end is made again after its loss", () =>
+  it.effect("G236: a connection that can be cut without notice is made again after its loss", () =>
     Effect.gen(function*() {
       const { a, b } = yield* two({ silent: true })
       const { toA, toB } = silent(a, b)
@@ -91,8 +91,8 @@ describe("A connection that can be cut without an end", () => {
     }))
 })
 
-describe("A connection whose end always shows", () => {
-  it.effect("G236: a peer whose end always shows is never asked for a sign of life, and an actor that computes for an hour is not lost", () =>
+describe("A connection whose loss is always noticed", () => {
+  it.effect("G236: a peer whose loss is always noticed is never asked for a sign of life, and is not lost while it computes for an hour", () =>
     Effect.gen(function*() {
       const { a, b, lost } = yield* two({})
       const { toA, toB } = silent(a, b)

@@ -54,7 +54,7 @@ const bridge = Effect.gen(function*() {
 })
 
 describe("A tree at two engines", () => {
-  it.effect("G292: a tree at two engines sees the trees of both and is seen by them, and shows neither of them to the other", () =>
+  it.effect("G292: a tree at two engines sees the trees of each engine, is seen by them, and shows them no tree of the other engine", () =>
     Effect.gen(function*() {
       const { atX, atY, both } = yield* bridge
       yield* pass(1_000)
@@ -69,7 +69,7 @@ describe("A tree at two engines", () => {
       }
     }))
 
-  it.effect("G292: a tree that two engines list is listed once, until both have lost it", () =>
+  it.effect("G292: a tree that two engines list is listed once, until both engines have lost it", () =>
     Effect.gen(function*() {
       const { both, plant, x, y } = yield* bridge
       yield* plant("second", { engines: [x, y] })
@@ -87,7 +87,7 @@ describe("A tree at two engines", () => {
       assert.strictEqual(yield* lists, 1)
     }))
 
-  it.effect("G292: a unique name of a tree at two engines is held at both engines, or at neither if one of them refuses it", () =>
+  it.effect("G292: a unique name of a tree at two engines is held at both engines, or at neither engine if one of them refuses it", () =>
     Effect.gen(function*() {
       const { atX, atY, both } = yield* bridge
       const first = yield* start(both, "only", { unique: true })
@@ -102,7 +102,7 @@ describe("A tree at two engines", () => {
       yield* start(atX, "only", { unique: true })
     }))
 
-  it.effect("G292: a start with a unique name fails while one of two engines is out of reach, and leaves the name free at the other", () =>
+  it.effect("G292: a start with a unique name fails while one of two engines is out of reach, and leaves the name free at the other engine", () =>
     Effect.gen(function*() {
       const { atX, both, y } = yield* bridge
       y.cut("both")
@@ -149,7 +149,7 @@ describe("Trees that share no engine", () => {
 /** The same engine, by a driver of its own for each Discovery. */
 const twice = ({ seenBy }: Engine): ReadonlyArray<Pick<Engine, "seenBy">> => [{ seenBy }, { seenBy }]
 
-describe("One engine that is given twice", () => {
+describe("One engine that a program gives to its tree twice", () => {
   it.effect("G293: a program whose two Discoverys have one driver is refused before anything starts", () =>
     Effect.gen(function*() {
       const driver = Layer.succeed(Discovery.DiscoveryDriver, (yield* engine).seenBy("tree"))

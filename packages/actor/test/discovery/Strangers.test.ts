@@ -50,7 +50,7 @@ describe("A stranger that dials an actor", () => {
       }))
   }
 
-  it.effect("a stranger that dials in another role is refused, and told the reason", () =>
+  it.effect("a stranger that dials in the role of a child is refused, and is told the reason", () =>
     Effect.gen(function*() {
       const { actor, stranger } = yield* atTheDoor
       stranger.say(hello("x", { role: "child" }))
@@ -184,7 +184,7 @@ describe("The proofs of a tree with a secret", () => {
     }))
 
   for (const [ours, theirs] of [["s", "x"], ["s", undefined], [undefined, "s"]] as const) {
-    it.effect(`G68: a dialler with ${ours ?? "no secret"} and an acceptor with ${theirs ?? "none"} do not connect`, () =>
+    it.effect(`G68: a dialler with ${ours ?? "no secret"} and an acceptor with ${theirs ?? "none"} as secrets of their trees do not connect`, () =>
       Effect.gen(function*() {
         const [a, b] = pair(yield* mesh, ours, theirs)
         const error = yield* Effect.flip(a.channelTo("b"))

@@ -76,7 +76,7 @@ describe("A root that does not answer", () => {
 })
 
 describe("An actor whose parent is still starting", () => {
-  it.effect("an actor is listed when it is ready, and a search from outside of its parent waits for the parent", () =>
+  it.effect("an actor is listed when it is ready, and a portal from the registry waits until the actor's parent is ready too", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* site.begin
       const a = yield* Actor.start("a", { expose: N.neighbours })

@@ -46,7 +46,7 @@ const process = (name: string, driver: Driver, notes: Array<string>) => {
 const ttlMillis = 15_000
 
 describe("An election of one leader among processes", () => {
-  it.effect("G237: an election returns the value or the error of its work, and gives the name up", () =>
+  it.effect("G237: an election returns the value or the error of its work, and gives its name up", () =>
     Effect.gen(function*() {
       const driver = yield* make()
       const leases = Discovery.layerLeases().pipe(Layer.provide(Layer.succeed(Discovery.DiscoveryDriver, driver)))
@@ -58,7 +58,7 @@ describe("An election of one leader among processes", () => {
       assert.deepStrictEqual((yield* driver.list("")).held, [])
     }))
 
-  it.effect("G237: an election has one leader at a time, in one process and among several, and its tokens grow", () =>
+  it.effect("G237: an election has one leader at a time, in one process and among several processes, and its tokens grow", () =>
     Effect.gen(function*() {
       const driver = yield* make()
       let leading = 0
@@ -97,7 +97,7 @@ describe("An election of one leader among processes", () => {
       yield* Fiber.interrupt(b)
     }))
 
-  it.effect("G238: an election stops a leader that cannot reach its engine before another can lead, and begins anew later", () =>
+  it.effect("G238: an election stops a leader that cannot reach its engine before another process can lead, and begins anew later", () =>
     Effect.gen(function*() {
       const driver = yield* make()
       const notes: Array<string> = []
@@ -183,7 +183,7 @@ describe("An election of one leader among processes", () => {
       assert.deepStrictEqual([notes, (yield* driver.list("")).held], [[], []])
     }))
 
-  it.effect("G237: an election waits while the engine does not answer, and begins when it does", () =>
+  it.effect("G237: an election waits while its engine does not answer, and begins when the engine answers", () =>
     Effect.gen(function*() {
       const notes: Array<string> = []
       const seen = reachable(yield* make())

@@ -79,7 +79,7 @@ describe("A name that is published at an engine", () => {
       assert.deepStrictEqual(late, ["all web/1=a", "remove web/1"])
     }))
 
-  it.effect("G240: a published name has one publisher at a time, and the next publisher takes its place", () =>
+  it.effect("G240: a published name has one publisher at a time, and the next publisher takes over after the former one", () =>
     Effect.gen(function*() {
       const driver = yield* make()
       const heard = yield* following(driver, "web/")

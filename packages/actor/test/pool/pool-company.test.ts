@@ -143,7 +143,7 @@ describe("The end of a pool with tasks in every state", () => {
   const makeCrew = (scope: Scope.Scope) =>
     Scope.provide(Pool.make({ name: "crew", expose: crew, size: 4, recycle: { tasks: 1 } }), scope)
 
-  it.effect("G141: a pool with tasks in every state leaves none of them when its Scope closes", () =>
+  it.effect("G141: a pool with tasks in every state leaves no task when its Scope closes", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const scope = yield* Scope.make()

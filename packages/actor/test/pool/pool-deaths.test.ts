@@ -265,7 +265,7 @@ describe("A worker of a pool that fails to start", () => {
       return yield* exit
     }).pipe(inMemory, Effect.ensuring(Effect.sync(() => fragileStarts.fail = false)))
 
-  it.effect("G143: a worker that cannot start is tried three times with growing delays, then its tasks fail", () =>
+  it.effect("G143: a worker that cannot start is tried three times with growing delays, then the tasks that wait for it fail", () =>
     withFragile({ max: 2 }, (pool) =>
       Effect.gen(function*() {
         fragileStarts.fail = true
@@ -312,7 +312,7 @@ describe("A worker of a pool that fails to start", () => {
 })
 
 describe("A pool whose Scope closes", () => {
-  it.effect("G141: a pool whose Scope closes during the start of a worker ends that start and leaves nothing", () =>
+  it.effect("G141: a pool whose Scope closes during the start of a worker ends that start and leaves no worker", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const theatre = Puppets.make()
@@ -327,7 +327,7 @@ describe("A pool whose Scope closes", () => {
       }).pipe(Effect.provide(theatre.layer))
     }).pipe(drained))
 
-  it.effect("a pool whose Scope closes waits no longer than the ladder for a worker that does not answer", () =>
+  it.effect("a pool whose Scope closes waits no longer than the shutdown ladder for a worker that does not answer", () =>
     withPuppets({ size: 1 }, (pool, theatre) =>
       Effect.gen(function*() {
         const task = yield* begin(Effect.exit(pool.run(work({ millis: 60_000 }))))

@@ -19,9 +19,9 @@ const backwards = (line: Line<Member>, members: ReadonlyArray<Member>): Readonly
   return names
 }
 
-describe("A Line of waiting tasks", () => {
+describe("A Line, which is the queue of waiting tasks in a pool", () => {
   it.effect.prop(
-    "a Line has the same members as an array after the same operations, in both directions",
+    "a Line of tasks has the same members as an array after the same operations, in both directions",
     {
       steps: Arbitrary.array(
         Arbitrary.schema(Schema.Literals(["join", "joinFirst", "call", "leave", "other", "precede"]))
@@ -80,7 +80,7 @@ describe("A Line of waiting tasks", () => {
       })
   )
 
-  it("a Line keeps no link of a member that has left", () => {
+  it("a Line of tasks keeps no link of a member that has left", () => {
     const line = new Line<Member>()
     const [a, b] = [member(1), member(2)]
     line.join(a)

@@ -100,7 +100,7 @@ describe("Options of a pool's task", () => {
         assert.match(String(error), /cannot have within NaN/)
       }))))
 
-  it.effect("a task whose deadline has passed fails at once, and no part of it is sent", () =>
+  it.effect("a task of a pool whose deadline has passed fails at once, and no part of it is sent", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         for (const within of [0, -5, "-1 second", Duration.negativeInfinity] as const) {
@@ -111,7 +111,7 @@ describe("Options of a pool's task", () => {
         assert.deepStrictEqual([run.count, tasks.timedOut], [0, 4])
       }))))
 
-  it.effect("a task may have no deadline, or a deadline in years", () =>
+  it.effect("a task of a pool may have no deadline, or a deadline in years", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         for (const within of [Infinity, "Infinity", "3000 weeks"] as const) {
@@ -180,7 +180,7 @@ describe("A task of a pool whose body returns no Effect", () => {
 })
 
 describe("A failure in an ordered Pool.map", () => {
-  it.effect("a failure in an ordered Pool.map ends earlier tasks as well, and is returned after their finalizers", () =>
+  it.effect("a failure in an ordered Pool.map also ends the tasks of earlier items, and is returned after their finalizers", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* withCrew({ size: 3 }, (pool) =>

@@ -176,8 +176,8 @@ describe("A pool for code without Effect", () => {
     }).pipe(inMemory))
 })
 
-describe("The numbers of a pool", () => {
-  it.effect("the numbers of a pool are plain data, and are metrics of Effect while the pool is open", () =>
+describe("The statistics of a pool", () => {
+  it.effect("the statistics of a pool are plain data, and are metrics of Effect while the pool is open", () =>
     Effect.gen(function*() {
       const snapshot = Effect.map(
         Metric.snapshot,

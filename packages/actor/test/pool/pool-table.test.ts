@@ -142,7 +142,7 @@ const open = (options: Partial<Table.Options> = {}): Model => {
   return model
 }
 
-describe("The table of a pool", () => {
+describe("The machine of a pool", () => {
   it("a pool is open when its first workers are ready, and not earlier", () => {
     const model = new Model({ min: 2 })
     model.input({ _tag: "Open" })
@@ -153,7 +153,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["opened"])
   })
 
-  it("a pool closes when a first worker fails to start, and ends its other workers", () => {
+  it("a pool closes when one of its first workers fails to start, and ends its other workers", () => {
     const model = new Model({ min: 2 })
     model.input({ _tag: "Open" })
     model.input({ _tag: "Started", slot: model.in("Starting")[0]!, now: 0 })
@@ -171,7 +171,7 @@ describe("The table of a pool", () => {
     assert.strictEqual(model.states(), "1:Busy(1) 2:Busy(1) 3:Busy(1)")
   })
 
-  it("a pool refuses a task beyond the bound of its queue, except for a patient task", () => {
+  it("a pool refuses a task beyond the bound of its queue, except for a task that may wait (`patient`)", () => {
     const model = open({ max: 1, queue: 1 })
     for (let n = 0; n < 3; n++) model.submit()
     assert.deepStrictEqual(model.said(), ["assign 1", "full"])
@@ -216,7 +216,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), [])
   })
 
-  it("a pool replaces a worker after its number of tasks, once the last of them has ended", () => {
+  it("a pool replaces a worker after its number of tasks, once the last of these tasks has ended", () => {
     const model = open({ max: 1, tasks: 2 })
     model.finish(model.submit())
     const last = model.submit()
@@ -244,7 +244,7 @@ describe("The table of a pool", () => {
     assert.strictEqual(model.tickets("running").length, 3)
   })
 
-  it("G139: a key stays at its worker until its last task has ended, even if the worker is to be replaced", () => {
+  it("G139: a key stays at its worker until the key's last task has ended, even if the worker is to be replaced", () => {
     const model = open({ max: 2, tasks: 1 })
     const first = model.submit("a")
     model.submit("a")
@@ -258,7 +258,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.tickets("running").map(({ key }) => key), ["a", "b"])
   })
 
-  it("G139: a pool frees a key whose worker is lost while it is to be replaced", () => {
+  it("G139: a pool frees a key whose worker is to be replaced and is lost before", () => {
     const model = open({ max: 2, tasks: 1 })
     model.submit("a")
     const second = model.submit("a")
@@ -267,7 +267,7 @@ describe("The table of a pool", () => {
     assert.strictEqual(model.standing.get(second), "running")
   })
 
-  it("G136: a pool accepts tasks for which workers will be started, whatever the bound of its queue is", () => {
+  it("G136: a pool accepts a task for each worker that it can still start, whatever the bound of its queue is", () => {
     const model = open({ min: 0, max: 2, queue: 0 })
     for (let n = 0; n < 3; n++) model.submit()
     assert.deepStrictEqual(model.said(), ["start 1", "start 2", "full"])
@@ -276,7 +276,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["assign 1", "assign 2", "full"])
   })
 
-  it("a pool gives tasks of one key to one worker, for which the tasks wait even if another worker is free", () => {
+  it("a pool gives tasks of one key to one worker, and the tasks wait for this worker even if another worker is free", () => {
     const model = open({ min: 2, max: 2 })
     const first = model.submit("a")
     model.submit("a")
@@ -301,7 +301,7 @@ describe("The table of a pool", () => {
     assert.strictEqual(model.states(), "1:Condemned(1) 2:Busy(1) 3:Backing")
   })
 
-  it("a pool fails the waiting tasks when a worker has failed all its starts, and starts no more", () => {
+  it("a pool fails the waiting tasks when a worker has failed all its starts, and starts no more workers", () => {
     const model = open({ min: 0, max: 1 })
     model.submit()
     const [slot] = model.in("Starting")
@@ -319,7 +319,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["start 4", "assign 4"])
   })
 
-  it("a pool waits before it replaces a worker that died without a task, and gives up after its attempts", () => {
+  it("a pool waits before it replaces a worker that died without a task, and gives up after its number of attempts", () => {
     const model = open({ min: 1, attempts: 3 })
     model.input({ _tag: "Part", slot: model.in("Idle")[0]!, why: "lost", error })
     assert.deepStrictEqual(model.said(), ["condemned lost", "back off 2", "end 1 lost"])
@@ -370,7 +370,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["assign 4", "condemned lost", "fail 1", "end 4 lost"])
   })
 
-  it("G165: a pool counts the workers that die with one task in one row, even if successors start before the task has ended", () => {
+  it("G165: a pool counts consecutive workers that die with one task, even if successors start before the task has ended", () => {
     const model = open({ min: 1, max: 1, tasks: 1, attempts: 3, queue: 100 })
     for (let n = 0; n < 90; n++) model.submit()
     let deaths = 0
@@ -382,7 +382,7 @@ describe("The table of a pool", () => {
     assert.isAtMost(deaths, 8)
   })
 
-  it("G165: a pool ends the row of dead workers when a task ends, and starts workers at once again", () => {
+  it("G165: a pool forgets its count of dead workers when a task ends, and starts workers at once again", () => {
     const model = open({ min: 1, max: 1, attempts: 3, queue: 100 })
     for (let n = 0; n < 20; n++) model.submit()
     for (let turn = 0; turn < 8; turn++) {
@@ -397,7 +397,7 @@ describe("The table of a pool", () => {
     assert.include(model.said().join(), "start ")
   })
 
-  it("G165: a pool fails no task that another worker can run, and waits no longer than its attempts allow", () => {
+  it("G165: a pool fails no task that another worker can run, and its waits grow no further than `attempts` allows", () => {
     const model = open({ min: 2, max: 2, attempts: 2, queue: 100 })
     const long = model.submit()
     for (let n = 0; n < 20; n++) model.submit()
@@ -411,7 +411,7 @@ describe("The table of a pool", () => {
     assert.isAtMost(model.longestRow, 2)
   })
 
-  it("a pool keeps the place of a repeated task among those of its worker's keys", () => {
+  it("a pool keeps the position of a repeated task among the other tasks with a key of its worker", () => {
     const model = open({ max: 1, queue: 10 })
     const first = model.submit("a")
     const tried = model.submit()
@@ -462,7 +462,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), [])
   })
 
-  it("a pool asks for no tick while a worker is being started", () => {
+  it("a pool asks for no timer tick while a worker is being started", () => {
     const model = open({ min: 0 })
     model.submit()
     model.said()
@@ -490,7 +490,7 @@ describe("The table of a pool", () => {
     assert.strictEqual(model.standing.get(second), "running")
   })
 
-  it("a draining pool accepts no task, runs those that it has, and ends its workers", () => {
+  it("a draining pool accepts no task, runs the tasks that it has, and ends its workers", () => {
     const model = open({ max: 1 })
     const tasks = [model.submit(), model.submit()]
     model.input({ _tag: "Drain" })
@@ -655,9 +655,9 @@ const variants: ReadonlyArray<readonly [string, Partial<Table.Options>]> = [
   ["everything recycled", { tasks: 2, age: 1000, memory: 50, concurrency: 2 }]
 ]
 
-describe("The table of a pool under random events", () => {
+describe("The machine of a pool under random events", () => {
   for (const [what, options] of variants) {
-    it.prop(`G135: the table of a pool keeps its rules under random events, ${what}`, { ops: Ops }, ({ ops }) => {
+    it.prop(`G135: the machine of a pool keeps its rules under random events, ${what}`, { ops: Ops }, ({ ops }) => {
       const model = open(options)
       for (const { op, pick } of ops) {
         act(model, op, pick)
@@ -710,15 +710,19 @@ describe("The table of a pool under random events", () => {
       }
     )
 
-    it.prop(`G141: a closed pool leaves nothing under random events, ${what}`, { ops: Ops }, ({ ops }) => {
-      const model = open(options)
-      for (const { op, pick } of ops) act(model, op, pick)
-      model.input({ _tag: "Close" })
-      assert.deepStrictEqual(model.tickets("waiting"), [])
-      for (let turn = 0; turn < 100 && model.closed === 0; turn++) {
-        for (const slot of Array.from(model.table.slots)) model.input({ _tag: "Gone", slot })
+    it.prop(
+      `G141: a closed pool leaves neither task nor worker under random events, ${what}`,
+      { ops: Ops },
+      ({ ops }) => {
+        const model = open(options)
+        for (const { op, pick } of ops) act(model, op, pick)
+        model.input({ _tag: "Close" })
+        assert.deepStrictEqual(model.tickets("waiting"), [])
+        for (let turn = 0; turn < 100 && model.closed === 0; turn++) {
+          for (const slot of Array.from(model.table.slots)) model.input({ _tag: "Gone", slot })
+        }
+        assert.strictEqual(model.closed, 1)
       }
-      assert.strictEqual(model.closed, 1)
-    })
+    )
   }
 })

@@ -66,7 +66,7 @@ describe("A task of a pool", () => {
         assert.strictEqual(tasks.timedOut, 1)
       }))))
 
-  it.effect("G137: a worker that lets go of a late task stays, once its finalizers have run", () =>
+  it.effect("G137: a worker that lets go of a late task stays in its pool, once the finalizers of the task have run", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* withCrew({ size: 1 }, (pool) =>
@@ -94,7 +94,7 @@ describe("A task of a pool", () => {
         assert.strictEqual((yield* pool.statistics).waiting, 0)
       }))))
 
-  it.effect("G138: a task of a pool leaves the queue when its caller is interrupted, from any position in it", () =>
+  it.effect("G138: a task of a pool leaves the queue when its caller is interrupted, from any position in the queue", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const first = yield* begin(pool.run(work({ millis: 100 })))
@@ -338,7 +338,7 @@ describe("The end of a pool", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("G142: a draining pool refuses new tasks, runs those it has, and ends its workers", () =>
+  it.effect("G142: a draining pool refuses new tasks, runs the tasks that it has, and ends its workers", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const tasks = yield* beginAll(2, pool.run(work({ millis: 100 })))
@@ -365,7 +365,7 @@ describe("The end of a pool", () => {
         ])
       }))))
 
-  it.effect("G143: a first worker that fails to start fails Pool.make in the same way, and leaves nothing", () =>
+  it.effect("G143: a first worker that fails to start fails Pool.make with its own error, and leaves no worker behind", () =>
     Effect.gen(function*() {
       fragileStarts.fail = true
       const error = yield* within(60_000)(Effect.flip(Effect.scoped(Pool.make({ expose: [fragile], size: 2 }))))

@@ -19,8 +19,8 @@ const placeOf = (waiting: Waiting.Waiting, key: string): unknown => {
   return place
 }
 
-describe("Keys of a pool without a task", () => {
-  it("keys without a task stay with their worker up to a limit, and the key that was used longest ago is forgotten first", () => {
+describe("Keys of a pool for which no task waits or runs", () => {
+  it("keys of a pool without a task stay with their worker up to a limit, and the least recently used key is forgotten first", () => {
     const waiting = Waiting.make()
     const at = holder()
     for (let i = 0; i < Waiting.maxRememberedKeys; i++) use(waiting, `k${i}`, at)
@@ -36,7 +36,7 @@ describe("Keys of a pool without a task", () => {
     assert.strictEqual(placeOf(waiting, "k1"), "any")
   })
 
-  it("keys without a task count once, however often they are used", () => {
+  it("keys of a pool without a task count once, however often they are used", () => {
     const waiting = Waiting.make()
     const at = holder()
     for (let i = 0; i < 5; i++) use(waiting, "k", at)

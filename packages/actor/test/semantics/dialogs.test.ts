@@ -21,7 +21,7 @@ const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
   inMemory(Actor.nursery(Effect.flatMap(Actor.start("bob", { expose }), body)).pipe(until(30_000)))
 
 describe("The first value of a dialog", () => {
-  it.effect("G40: open waits for the first value, which belongs to the dialog", () =>
+  it.effect("G40: Portal.open waits for the first value of the dialog, and passes this value to the body", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       yield* bob.open(
@@ -31,7 +31,7 @@ describe("The first value of a dialog", () => {
       assert.deepStrictEqual(journal.slice(0, 2), ["0 stay starts", "500 first 11"])
     })))
 
-  it.effect("G40: a callee that sends the first value twice makes a mistake, and is told", () =>
+  it.effect("G40: a callee that sends the first value twice fails with a defect that names the second call", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* Effect.flip(bob.open(twice(), () => Effect.never))
       assert(error._tag === "RemoteActorError")
@@ -45,7 +45,7 @@ describe("The first value of a dialog", () => {
       assert.match(error.boxed.message, /ended without calling started/)
     })))
 
-  it.effect("G44: a dialog gives a first value, a result and the current dialog to its sides, and its cleanup has run afterwards", () =>
+  it.effect("G44: a dialog's body gets the first value, the result and the current dialog, and the callee's cleanup has run afterwards", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       assert.isTrue(Option.isNone(yield* Dialog.current))
@@ -71,7 +71,7 @@ describe("The first value of a dialog", () => {
 })
 
 describe("The end of a dialog's body", () => {
-  it.effect("G41: a body that returns waits for the callee, and fails with its failure", () =>
+  it.effect("G41: a body that returns waits for the callee of its dialog, and fails with the callee's failure", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       assert.strictEqual(yield* bob.open(greet({ after: 700 }), () => Effect.succeed("mine")), "mine")
@@ -93,7 +93,7 @@ describe("The end of a dialog's body", () => {
       )
     })))
 
-  it.effect("G43: the result of a dialog can be read repeatedly, in its body and afterwards, and the outcome never waits", () =>
+  it.effect("G43: the result of a dialog can be read repeatedly, in its body and afterwards, and `outcome` never waits", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const dialog = yield* bob.open(
@@ -132,7 +132,7 @@ describe("The end of a dialog's body", () => {
       )
     })))
 
-  it.effect("a dialog whose stream is never used works like any other", () =>
+  it.effect("a dialog whose stream is never used works like any other dialog", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       yield* bob.open(stay({ cleanup: 100 }), (dialog) => dialog.cancel("unused"))
@@ -215,7 +215,7 @@ describe("Several dialogs of one portal", () => {
       assert.strictEqual(error.by.name, "root")
     })))
 
-  it.effect("G47: openScoped lives as long as its Scope, and a far failure interrupts no fiber and fails the next use", () =>
+  it.effect("G47: a dialog that `openScoped` opens lives as long as its Scope, and a far failure fails its next use but interrupts no fiber", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       yield* Effect.scoped(Effect.gen(function*() {

@@ -38,7 +38,7 @@ describe("A slow reader of a dialog", () => {
       assert.isAtLeast(Number.parseInt(journal[0]!, 10), 400)
     })))
 
-  it.effect("G31: a callee that never reads stops its writer at the window, and 65 messages are no mistake", () =>
+  it.effect("G31: a callee that never reads stops its writer when the window of 1024 items is full, and not before", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       yield* bob.open(stay({}), ({ cancel, stream }) =>
@@ -136,7 +136,7 @@ describe("The policy `overflow: error`", () => {
       assert.deepStrictEqual([error.type, error.origin.name], ["StreamOverrun", "bob"])
     })))
 
-  it.effect("a reader that keeps up does not overrun", () =>
+  it.effect("a reader with `overflow: error` that keeps up does not fail", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(
         tell({ count: 20, every: 10 }),
@@ -148,7 +148,7 @@ describe("The policy `overflow: error`", () => {
 })
 
 describe("The `drop` policies of overflow", () => {
-  it.effect("G34: drop-oldest keeps the newest items in the callee, and drop-newest the oldest", () =>
+  it.effect("G34: the policy drop-oldest keeps the newest items in the callee, and drop-newest keeps the oldest items", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const run = (overflow: "drop-oldest" | "drop-newest") =>
         bob.open(
@@ -163,7 +163,7 @@ describe("The `drop` policies of overflow", () => {
       assert.deepStrictEqual(yield* run("drop-newest"), numbers(1, 4))
     })))
 
-  it.effect("drop-oldest keeps the newest items in the opener, and drop-newest the oldest", () =>
+  it.effect("the policy drop-oldest keeps the newest items in the opener, and drop-newest keeps the oldest items", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const run = (overflow: "drop-oldest" | "drop-newest") =>
         bob.open(

@@ -21,7 +21,7 @@ const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
   inMemory(Actor.nursery(Effect.flatMap(Actor.start("bob", { expose }), body)).pipe(until(30_000)))
 
 describe("The payloads of a dialog", () => {
-  it.effect("G36: values of Effect's and of own types arrive unchanged as first value, messages and result", () =>
+  it.effect("G36: values of Effect's types and of own types arrive unchanged as first value, messages and result", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const value = new Rich({
         at: new Date(5),
@@ -43,7 +43,7 @@ describe("The payloads of a dialog", () => {
       }
     })))
 
-  it.effect("a dialog whose payload does not match fails before anything is sent, with side caller", () =>
+  it.effect("a dialog whose payload does not match fails with PayloadInvalid of side caller before anything is sent", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const before = (yield* bob.statistics).channel.sent.frames
       const error = yield* Effect.flip(bob.open(rich({ value: "no" as unknown as Rich }), () => Effect.never))
@@ -65,7 +65,7 @@ describe("The payloads of a dialog", () => {
       assert.strictEqual(right, 2)
     })))
 
-  it.effect("G39: a narrowed stream reads with the narrower schema until its Scope closes, and then with the contract's own", () =>
+  it.effect("G39: a narrowed stream reads with the narrower schema until its Scope closes, and then with the contract's own schema", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* bob.open(
         feed({ every: 10 }),

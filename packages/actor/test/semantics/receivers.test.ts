@@ -89,7 +89,7 @@ describe("A payload that does not match", () => {
       }
     })))
 
-  it.effect("G129: an invalid payload is repaired in place, by one item for all or by a handler that sees it", () =>
+  it.effect("G129: an invalid payload is replaced by one fixed item, or by the item that a handler makes from the payload", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const tenfold = PayloadReceiver.make(({ count, error, sent }) => {
         assert.deepStrictEqual([count, error.side, error.part], [1, "callee", "item"])
@@ -147,7 +147,7 @@ describe("A payload that does not match", () => {
       }
     })))
 
-  it.effect("G129: an invalid payload of a one-way stream is dropped or repaired, or cancels the stream, as the option says", () =>
+  it.effect("G129: an invalid payload of a one-way stream is dropped or repaired, or cancels the stream, as its receiver says", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const read = (receiver?: PayloadReceiver.PayloadReceiver<number, never>) =>
         Effect.map(
@@ -176,7 +176,7 @@ describe("A payload that does not match", () => {
 })
 
 describe("A receiver of payloads", () => {
-  it.effect("G130: a receiver is in force until its Scope closes; the innermost decides, also `fail`", () =>
+  it.effect("G130: a receiver is in force until its Scope closes, and the innermost receiver decides, also with `fail`", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* uttered(bob, (stream) =>
         Effect.gen(function*() {
@@ -236,7 +236,7 @@ describe("A receiver of payloads", () => {
       }
     })))
 
-  it.effect("G130: a receiver has the services of the place that sets it", () =>
+  it.effect("G130: a receiver has the services of the code that sets the receiver", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       class Spare extends Context.Service<Spare, number>()("test/Spare") {}
       const seen = yield* bob.open(picky({ count: 4, size: 4 }), ({ stream }) =>
@@ -318,7 +318,7 @@ describe("A receiver of payloads", () => {
       for (const { refusals } of seen) assert.deepStrictEqual(refusals, { ...none, failed: 1 })
     })))
 
-  it.effect("G131: a receiver that is interrupted leaves the payload to the next reader, which asks again", () =>
+  it.effect("G131: a receiver that is interrupted leaves the payload to the next reader, which asks for a decision again", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       let asked = 0
       const patient = PayloadReceiver.make(() =>
@@ -413,7 +413,7 @@ describe("the decisions of receivers", () => {
       }
     })))
 
-  it.effect("G133: an answer of a receiver that cannot be sent fails its reader with the error of send", () =>
+  it.effect("G133: an answer of a receiver that cannot be sent fails its reader with the error of `send`", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const wrong = PayloadReceiver.answer(7 as unknown as string)
       const { items } = yield* uttered(bob, (stream) =>

@@ -57,7 +57,7 @@ describe("The stream of a dialog", () => {
       assert.deepStrictEqual(heard, numbers(1, 5000))
     })))
 
-  it.effect("G48: the stream of a dialog is used once: an ended direction stays ended", () =>
+  it.effect("G48: a direction of a dialog's stream that has ended stays ended", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const result = yield* bob.open(
         echo(),
@@ -115,7 +115,7 @@ describe("The stream of a dialog", () => {
       assert.strictEqual(result, "done")
     })))
 
-  it.effect("G30: a failure of a dialog differs from an end: readers and writers get it ahead of unread items", () =>
+  it.effect("G30: a failure of a dialog reaches its readers and writers ahead of unread items, unlike the end of a stream", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const errors = yield* Effect.scoped(Effect.gen(function*() {
         const { stream } = yield* bob.openScoped(gush())
@@ -135,7 +135,7 @@ describe("The stream of a dialog", () => {
       }
     })))
 
-  it.effect("an opener that ends its half and returns at once is heard: the callee gets no messages, then the end", () =>
+  it.effect("an opener that ends its half of a dialog and returns at once still reaches the callee, which gets only the end", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const result = yield* bob.open(
         flash(),
@@ -190,7 +190,7 @@ describe("The stream of a dialog", () => {
       assert.deepStrictEqual(seen, ["nothing", "1", "nothing", "2", "end", "true"])
     })))
 
-  it.effect("`closed` tells whether no more messages can be received", () =>
+  it.effect("`closed` of a stream tells whether no more messages can be received", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* bob.open(
         tell({ count: 1, linger: 100 }),
@@ -230,7 +230,7 @@ describe("Several readers of one stream", () => {
       for (const items of heard) assert.deepStrictEqual(items, numbers(1, 1000))
     })))
 
-  it.effect("22 readers of one feed count the same items, and all end with the feed", () =>
+  it.effect("22 readers of one stream count the same items, and all end with the stream", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const counts = yield* bob.open(feed({ every: 10 }), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {
@@ -245,7 +245,7 @@ describe("Several readers of one stream", () => {
       assert.isAbove(counts[0]!, 10)
     })))
 
-  it.effect("G50: a slow reader slows the feed, lags once, or loses items silently, as it chose, and holds up no other reader", () =>
+  it.effect("G50: a slow reader slows its stream, lags once, or loses items silently, according to its policy, and holds up no other reader", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(
         tell({ count: 20, every: 10 }),
@@ -264,7 +264,7 @@ describe("Several readers of one stream", () => {
       assert.deepStrictEqual(seen.dropped, numbers(17, 20))
     })))
 
-  it.effect("a reader that lagged is told once, and continues with the oldest item that is kept", () =>
+  it.effect("a reader of a stream that lagged is told once, and continues with the oldest item that is kept", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(
         tell({ count: 20, every: 10, linger: 500 }),
@@ -283,7 +283,7 @@ describe("Several readers of one stream", () => {
       assert.isTrue(Cause.isDone(seen[2]))
     })))
 
-  it.effect("a reader with `wait` slows the feed down to its own speed, and no reader loses an item", () =>
+  it.effect("a reader with `wait` slows its stream down to its own speed, and no reader loses an item", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(tell({ count: 50 }), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {
@@ -342,7 +342,7 @@ describe("Several readers of one stream", () => {
       assert.deepStrictEqual(late, [3, 4, 5])
     })))
 
-  it.effect("G31, G50: a reader that comes or goes loses no item, and nothing is read ahead without a reader", () =>
+  it.effect("G31, G50: a reader that comes or goes loses no item of a stream, and a stream without a reader reads nothing ahead", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const heard = yield* bob.open(
         echo(),
@@ -388,7 +388,7 @@ describe("Several readers of one stream", () => {
       assert.deepStrictEqual(seen, [numbers(1, 3), numbers(1, 500), []])
     })))
 
-  it.effect("G50: the owner's own receive is one of the readers, holds up no other reader, and is told once of its lost items", () =>
+  it.effect("G50: the owner of a stream is a reader by its own `receive`, holds up no other reader, and is told once of its lost items", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const [all, told, rest] = yield* bob.open(
         tell({ count: 500, linger: 1000 }),
@@ -407,7 +407,7 @@ describe("Several readers of one stream", () => {
       assert.deepStrictEqual(rest, numbers(437, 500))
     })))
 
-  it.effect("G50: a reader that began alone continues beside the readers that join later, and leaves with its stream", () =>
+  it.effect("G50: a reader that began alone continues beside readers that join later, and leaves when its stream ends", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(
         tell({ count: 100, every: 10 }),
@@ -521,7 +521,7 @@ describe("Several readers of one stream", () => {
 })
 
 describe("Combined streams of dialogs", () => {
-  it.effect("questions and answers run on top of the stream of a dialog", () =>
+  it.effect("a protocol of questions and answers runs on top of the stream of a dialog", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       let pongs = 0
       let ticks = 0
@@ -539,7 +539,7 @@ describe("Combined streams of dialogs", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("members of a chat room get every message, and lists of members change on the stream that is read", () =>
+  it.effect("members of a chat room get every message, and a member is muted by a message on the stream that is read", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const heard = yield* bob.open(
         room({ name: "anna" }),
@@ -560,7 +560,7 @@ describe("Combined streams of dialogs", () => {
       assert.strictEqual(yield* bob.run(crowd()), 0)
     })))
 
-  it.effect("a body that dies while a dialog and a stream are open on one portal stops both", () =>
+  it.effect("a body that dies while a dialog and a stream are open on one portal stops the dialog and the stream", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       const exit = yield* Effect.exit(bob.open(gush(), ({ stream }) =>

@@ -33,7 +33,7 @@ const state = (cancelCalled: boolean, cancelAcknowledged: boolean, name: Dialog.
   cancelAcknowledged
 })
 
-describe("Table 26.1, cancels by the opener itself", () => {
+describe("Cancels of a dialog by its opener (table 26.1)", () => {
   it.effect("G15, 26.1 row 1: a cancel by the opener is absorbed, and is visible in result, outcome and state", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
@@ -100,7 +100,7 @@ describe("Table 26.1, cancels by the opener itself", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("26.1 row 1: a cancel by a fiber of the body fails its reader, and a body that catches the cancel continues", () =>
+  it.effect("26.1 row 1: a cancel by a fiber of the body fails the body's `receive`, and a body that catches the cancel continues", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const value = yield* bob.open(
@@ -178,7 +178,7 @@ describe("Table 26.1, cancels by the opener itself", () => {
     })))
 })
 
-describe("Table 26.1, cancels of whole actors", () => {
+describe("Cancels of whole actors (table 26.1)", () => {
   it.effect("G15, 26.1 row 3: a cancel of the callee's whole actor by the opener's actor fails the dialog with this actor as the author", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
@@ -297,7 +297,7 @@ describe("Table 26.1, cancels of whole actors", () => {
   })
 })
 
-describe("Table 26.1, failures of dialogs", () => {
+describe("Failures of dialogs (table 26.1)", () => {
   it.effect("26.1 row 8: a callee that fails before its first value fails open, and the body never runs", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       let body = 0
@@ -329,7 +329,7 @@ describe("Table 26.1, failures of dialogs", () => {
       }
     })))
 
-  it.effect("G35, 26.1 row 9: an illegal first value fails in the callee, and uncaught it is the opener's PayloadInvalid with side callee", () =>
+  it.effect("G35, 26.1 row 9: an illegal first value fails in the callee, and fails the opener with PayloadInvalid if it is not caught", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* Effect.flip(bob.open(lie({ part: "started" }), () => Effect.void))
       assert(error._tag === "PayloadInvalid")
@@ -348,7 +348,7 @@ describe("Table 26.1, failures of dialogs", () => {
       assert.deepStrictEqual([success.side, success.part], ["callee", "success"])
     })))
 
-  it.effect("G35, 26.1 row 9: an illegal message of the opener fails its send with side caller, and ends nothing", () =>
+  it.effect("G35, 26.1 row 9: an illegal message of the opener fails its send with PayloadInvalid of side caller, and the dialog continues", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const result = yield* bob.open(
@@ -433,7 +433,7 @@ describe("Table 26.1, several dialogs", () => {
     return { sleeper: sleeper!, caller: caller!, other: other! }
   })
 
-  it.effect("26.1 row 1: a cancel of an outer dialog in the body of an inner one interrupts neither body", () =>
+  it.effect("26.1 row 1: a cancel of an outer dialog in the body of an inner dialog interrupts neither body", () =>
     inMemory(
       Actor.nursery(Effect.gen(function*() {
         yield* Journal.fresh
@@ -578,7 +578,7 @@ describe("Table 26.1, several dialogs", () => {
     })))
 })
 
-describe("Table 26.1, a lost connection", () => {
+describe("A lost connection (table 26.1)", () => {
   it.effect("G7, 26.1 rows 16 and 17: a lost peer fails the dialog with ActorLost, whether it was sending or not", () => {
     const theatre = Puppets.make()
     return drained(

@@ -1,6 +1,6 @@
 /**
- * Attacks on a tree over TLS: by strangers without a right certificate, by impostors at an address that a member dials, and by
- * a relay with a right certificate between two channels.
+ * Attacks on a tree over TLS: by strangers without a right certificate, by impostors at a dialled address, and by a
+ * relay with a right certificate.
  */
 import type * as Net from "node:net"
 import * as Tls from "node:tls"
@@ -34,7 +34,8 @@ const wrongCertificates = async (field: Field): Promise<Outcome> => {
       problems.push(...await turnedAway({ ...target, tls }, field, title))
     }
     problems.push(...await turnedAway({ ...target, tls: undefined }, field, "no TLS"))
-    // A member that sends the same greeting over a right certificate gets in.
+    // A member that greets an actor over a right certificate gets in, unlike a client with the same greeting over a
+    // wrong certificate.
     const member = await enter(target, secret)
     member.destroy()
   }
@@ -107,8 +108,8 @@ const impostors = async (field: Field): Promise<Outcome> => {
 }
 
 /**
- * Makes a relay, which passes bytes between a dialler and an actor over two TLS channels, and keeps the dialler's
- * words.
+ * Makes a relay, which passes bytes between a dialling member and an actor over two TLS channels, and records the
+ * member's words.
  */
 const relay = ({ relay }: Field["victim"]["certificates"], port: number, said: Ear): Tls.Server =>
   Tls.createServer({ ...relay, requestCert: true }, (near) => {
@@ -120,7 +121,9 @@ const relay = ({ relay }: Field["victim"]["certificates"], port: number, said: E
     near.pipe(far).pipe(near)
   })
 
-/** Lets a member dial the relay, and then sends the member's recorded words to the actor on another TLS channel. */
+/**
+ * Lets a member dial the relay, and then replays the words that the relay recorded to the actor on another TLS channel.
+ */
 const onAnotherChannel = async (field: Field): Promise<Outcome> => {
   const { victim } = field
   const problems: Array<string> = []
@@ -146,7 +149,7 @@ const onAnotherChannel = async (field: Field): Promise<Outcome> => {
   return { figures: `${said.words.length} words relayed and replayed: refused: proof`, problems }
 }
 
-/** Opens connections without a certificate as fast as possible. */
+/** Opens connections to a TLS port as fast as possible, each without a certificate. */
 const flood = async ({ scale, victim }: Field): Promise<Outcome> => {
   const target = { ...victim.target("anvil"), tls: {} } as Door
   const n = scale(3_000, 150)

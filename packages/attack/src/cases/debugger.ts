@@ -1,7 +1,7 @@
 /**
  * Attacks an actor that is being debugged, and so listens on a port of the loopback, which every user of the host can
  * reach. A process that knows the id of an actor's debugger can run code in the actor's process. The attack looks for
- * the id of an actor's debugger in every place where another user of the host can read.
+ * the id of an actor's debugger in every place that another user of the host can read.
  */
 import * as ChildProcess from "node:child_process"
 import * as Readline from "node:readline"

@@ -1,6 +1,7 @@
 /**
- * Attacks on folders that are not safe for sockets. The tree either refuses an unsafe folder, with a sentence that says
- * what to do, or makes it safe. Each case about a folder starts a small tree of its own.
+ * Attacks on a tree with a runtime folder that is not safe for sockets. A tree either refuses an unsafe runtime folder,
+ * with a message that says what to do, or makes the folder safe. Each attack by an unsafe runtime folder starts a small
+ * tree of its own.
  */
 import { isOpen, nobody } from "@furrow/orphans/privileged"
 import * as ChildProcess from "node:child_process"
@@ -12,12 +13,12 @@ import type { Case, Field, Outcome } from "../verdict.ts"
 
 const program = fileURLToPath(new URL("../tree/brief.ts", import.meta.url))
 
-/** The number of a user that is neither the user of the tree nor root. */
+/** The uid of a user that is neither the user of the tree nor root. */
 export const stranger = nobody
 
 const isRoot = process.getuid?.() === 0
 
-/** Returns the output of a small tree that is told to keep its sockets in a given folder. */
+/** Returns the output of a small tree that keeps its sockets in the given runtime folder. */
 const brief = (runtime: string): Promise<string> =>
   new Promise((resolve) => {
     ChildProcess.execFile(
@@ -45,11 +46,11 @@ const within =
     }
   }
 
-/** Runs a case of an attack that needs the right to change its user. */
+/** Runs a case of an attack only where the attacker is root, because the attack changes its user. */
 export const asRoot = (run: (field: Field) => Promise<Outcome>) => (field: Field): Promise<Outcome> =>
   isRoot ? run(field) : Promise.resolve({ figures: "left out: only root can give files away", problems: [] })
 
-/** Runs a case of an attack by another user, who has to be able to run the Node of this checkout. */
+/** Runs a case of an attack by another user, provided that this other user can run the Node of this checkout. */
 export const asStranger = (run: (field: Field) => Promise<Outcome>) => (field: Field): Promise<Outcome> =>
   isOpen(Path.dirname(process.execPath))
     ? asRoot(run)(field)

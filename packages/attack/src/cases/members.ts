@@ -8,7 +8,7 @@ import { garbage, start } from "./strangers.ts"
 
 type Word = Message.Message
 
-/** Returns the answer to a dialog, which is the tag of its failure, or of its last word. */
+/** Returns the answer that a dialog got: the tag of its failure, or of its last word. */
 const answer = async (client: Client, dialog: number, within?: number): Promise<string> => {
   const last = await client.until(
     () => client.words.find((word) => (word._tag === "Return" || word._tag === "Error") && word.dialog === dialog),
@@ -34,8 +34,8 @@ const inside = async <A>(
 }
 
 /**
- * Sends each payload on a connection of its own, and checks that the payload breaks a rule and that the connection is
- * closed.
+ * Sends each invalid payload on a connection of its own, and checks that the actor reports a violation and closes the
+ * connection.
  */
 const breaking =
   (name: string, breaches: ReadonlyArray<readonly [title: string, words: ReadonlyArray<Word>, rule?: string]>) =>
@@ -54,7 +54,10 @@ const breaking =
     return { figures: [...rules].map(([rule, n]) => `${n} ${rule}`).join(", "), problems }
   }
 
-/** Sends all words of an attack on one connection, and checks the answer to each and that the connection stays open. */
+/**
+ * Sends all words of an attack on one connection, and checks the answer to each word and that the connection stays
+ * open.
+ */
 const asking =
   (name: string, asked: ReadonlyArray<readonly [word: (dialog: number) => Word, expects: string]>) =>
   async (field: Field): Promise<Outcome> => {
@@ -85,7 +88,7 @@ const welcome: Word = {
 }
 const window = { items: 2, bytes: 1_000 }
 
-/** Sends words about actors that the member does not own, and checks that the registry does not change. */
+/** Sends words about actors that the malicious member does not own, and checks that the registry does not change. */
 const liesToTheRegistry = async (field: Field): Promise<Outcome> => {
   const { victim } = field
   const problems: Array<string> = []
@@ -111,8 +114,8 @@ const liesToTheRegistry = async (field: Field): Promise<Outcome> => {
   })
   const namesAsked = ["anvil", "left", "new"]
   /**
-   * Returns the names in the registry that the member's false words are about. Each question of a member about a name
-   * is a dialog.
+   * Returns the names in the registry that the malicious member's false words are about. A malicious member asks for
+   * each name in the registry in a dialog of its own.
    */
   const list = async (client: Client, dialog: number) => {
     const found: Array<string> = []
@@ -155,7 +158,7 @@ const liesToTheRegistry = async (field: Field): Promise<Outcome> => {
   }, traitor)
 }
 
-/** Opens far more dialogs on one connection than an actor allows. */
+/** Opens far more dialogs on one connection than an actor allows for a connection. */
 const crowd = async (field: Field): Promise<Outcome> => {
   const n = field.scale(100_000, 15_000)
   const problems: Array<string> = []
@@ -220,7 +223,7 @@ const halves = async (field: Field): Promise<Outcome> => {
   return { figures: `${n} frames of 64 MiB begun`, problems: [] }
 }
 
-/** Begins as many large words in parts as an actor allows on each connection, and completes none. */
+/** Begins as many large words in parts as an actor allows on each connection, and completes none of these words. */
 const beginnings = async (field: Field): Promise<Outcome> => {
   const n = field.scale(20, 8)
   const clients: Array<Client> = []
@@ -245,7 +248,8 @@ const beginnings = async (field: Field): Promise<Outcome> => {
 }
 
 /**
- * Connects under many names at once, which is allowed, and twice as the same member, which is refused as a duplicate.
+ * Connects under many names at once, which actors allow, and twice as the same member, which actors refuse as a
+ * duplicate.
  */
 const manyFaces = async (field: Field): Promise<Outcome> => {
   const { secret } = field.victim
@@ -269,8 +273,8 @@ const badFrames = async (field: Field): Promise<Outcome> => {
   for (const [title, bytes] of pieces) {
     await inside(field, "anvil", async (client) => {
       client.raw(bytes)
-      // The announced length of a frame is not random, because the actor would wait for a frame that is longer than its
-      // bytes.
+      // The announced length of a frame is not random, because an actor would wait for the missing bytes of a longer
+      // frame.
       client.raw(random(4_096))
       const rule = (await client.hears("Violation", 1_000))?.rule ?? "nothing"
       rules.set(rule, (rules.get(rule) ?? 0) + 1)
@@ -295,7 +299,7 @@ const payloads = async (field: Field): Promise<Outcome> => {
   })
 }
 
-/** Returns the first part of a word whose other parts the attacker never sends. */
+/** Returns the first part of a large word whose other parts the attacker never sends. */
 const partOf = (word: Word, size: number): Word => ({
   _tag: "Part",
   dialog: "dialog" in word ? word.dialog : 0,
@@ -341,7 +345,8 @@ export const members: ReadonlyArray<Case> = [
   {
     name: "an endpoint that the root does not serve to peers",
     run: asking("root", [
-      // The root tells a member where its actors listen, and refuses a question without a payload.
+      // The root tells a member the addresses at which the root's actors listen, and refuses a question without a
+      // payload.
       [(n) => start(n, "furrow/locate"), "PayloadInvalid"],
       [(n) => start(n, "furrow/logs"), "EndpointUnknown"],
       [(n) => start(n, "drive", { kind: "stream", window }), "EndpointUnknown"]

@@ -1,6 +1,6 @@
 /**
- * Attacks on the door of an actor for observers. A knock opens the door of an actor, and only a process that has read
- * the key beside the door gets in. An observer may ask only for what an actor shows to observers.
+ * Attacks on the door through which observers look into an actor. A knock opens the door of an actor, and only a
+ * process that has read the key beside the door gets in. An observer may ask only for what an actor shows to observers.
  */
 import type { Message } from "@furrow/protocol/Message"
 import * as ChildProcess from "node:child_process"
@@ -12,7 +12,7 @@ import { Client, enter, framed, greet, hello, nobody, random, type Target } from
 import { asStranger, stranger } from "./folders.ts"
 import { refusal, shut, start } from "./strangers.ts"
 
-/** Milliseconds in which a busy actor has to open its door. */
+/** Milliseconds within which a busy actor has to open its door after a knock. */
 const patience = 10_000
 
 interface Door {
@@ -33,7 +33,7 @@ const knock = async ({ victim }: Field): Promise<Door> => {
   return { target: { path }, path, keyPath, key: new Uint8Array(Fs.readFileSync(keyPath)) }
 }
 
-/** Attempts to enter a door, each without the door's key. */
+/** Attempts to enter an actor's door without the door's key. */
 const keyless: ReadonlyArray<
   readonly [title: string, attempt: (client: Client, field: Field) => Promise<unknown> | void, told: string]
 > = [
@@ -72,7 +72,7 @@ const isRefusal = (word: Message): boolean => word._tag === "Error" || word._tag
 
 const window = { items: 2, bytes: 1_000 }
 
-/** Words of an observer that tries to do more than an observer may. */
+/** Words of an observer that asks for more than an observer may. */
 const greedy: ReadonlyArray<readonly [title: string, words: ReadonlyArray<Message>]> = [
   ["an endpoint of the program", [start(1)]],
   ["the registry", [start(1, "furrow/registry/list")]],
@@ -97,14 +97,14 @@ const wantsMore = async (field: Field): Promise<Outcome> => {
     if (!client.words.some(isRefusal)) problems.push(`${title}: it is not refused`)
     client.destroy()
   }
-  // The key of the door does not open the tree's own socket to an observer.
+  // A door's key does not let an observer in at the actor's own socket.
   const member = await Client.dial(field.victim.target("anvil"))
   await greet(member, key)
   problems.push(...await shut(member, "the key at the door of the tree"))
   return { figures: `${greedy.length} wishes refused; the key is no secret of the tree`, problems }
 }
 
-/** Follows the events of an actor many times over as an observer, and reads none. */
+/** Follows the events of an actor many times over as an observer, and reads none of the events. */
 const deaf = async (field: Field): Promise<Outcome> => {
   const { key, target } = await knock(field)
   const client = await enter(target, key)
@@ -115,8 +115,7 @@ const deaf = async (field: Field): Promise<Outcome> => {
     client.say(start(2 * (count + id) + 1, "furrow/inspect/metrics"))
   }
   await pause(field.scale(10_000, 3_000))
-  // While an observer reads no events, the actors of the tree go on, which the harness measures, and another observer
-  // gets in.
+  // While an observer leaves events unread, the actors of the tree go on, and another observer gets in.
   const next = await enter(target, key).catch((error: Error) => error)
   const problems = next instanceof Error ? [`afterwards: ${next.message}`] : []
   if (!(next instanceof Error)) next.destroy()

@@ -1,6 +1,6 @@
 /**
- * Attacks by a process that listens in an actor's place. The attacking process has the same user, so it can rename the
- * files of sockets.
+ * Attacks by a process that listens at the socket path of an actor in the actor's place. The attacking process runs as
+ * the tree's user, so it can rename the files of the tree's sockets.
  */
 import * as Fs from "node:fs"
 import * as Net from "node:net"
@@ -28,7 +28,7 @@ const inPlaceOf = async <A>(path: string, accept: (socket: Net.Socket) => void, 
   }
 }
 
-/** Relays the bytes between a dialler and an actor, and keeps a copy of the bytes. */
+/** Relays the bytes between a dialling actor and the dialled actor, and keeps a copy of the bytes. */
 const relay =
   (target: string, kept: { dialler: Array<Uint8Array>; acceptor: Array<Uint8Array> }) => (socket: Net.Socket) => {
     const far = Net.connect({ path: target })
@@ -52,7 +52,7 @@ const recording = async ({ victim }: Field): Promise<Outcome> => {
     () => victim.newcomer("anvil")
   )
   if (newcomer.error !== null) problems.push(`a relay that only listens was noticed: ${newcomer.error}`)
-  // Replays the recorded words of a dialler on a connection of the attacker.
+  // Replays the recorded words of a dialling actor on a connection of the attacker.
   const heard = new Ear()
   for (const bytes of kept.dialler) heard.hear(bytes)
   const [hello, proof] = heard.words
@@ -85,7 +85,9 @@ const toAnother = async ({ victim }: Field): Promise<Outcome> => {
   }
 }
 
-/** Sends the acceptor's question for a proof to the dialler, and returns the dialler's own proof to the dialler. */
+/**
+ * Sends the acceptor's question for a proof to the dialling actor, and returns the dialling actor's own proof to it.
+ */
 const mirror = async ({ victim }: Field): Promise<Outcome> => {
   const { name, pid, uuid } = victim.member("anvil")
   const said: Array<string> = []
@@ -121,7 +123,7 @@ const mirror = async ({ victim }: Field): Promise<Outcome> => {
   }
 }
 
-/** Listens at the path of an actor that does not listen yet. */
+/** Listens at the socket path of an actor that does not listen yet. */
 const squat = async ({ victim }: Field): Promise<Outcome> => {
   const path = victim.socket("left")
   const problems: Array<string> = []

@@ -1,4 +1,4 @@
-/** Attacks by a process that can dial the actors, but does not know the secret. */
+/** Attacks by a process that can dial the actors of a tree, but does not know the tree's secret. */
 import type { Message } from "@furrow/protocol/Message"
 import * as Payload from "@furrow/protocol/Payload"
 import * as Schema from "effect/Schema"
@@ -9,10 +9,10 @@ import { Client, enter, framed, greet, hello, nobody, random, type Target, u32 }
 const encoded = Payload.codec(Schema.Undefined).encode(undefined)
 if (!encoded.ok) throw new Error(encoded.issue)
 
-/** The encoded payload of a call that has no fields. */
+/** The encoded payload of a call without fields. */
 export const nothing = encoded.value
 
-/** A call of a handler that is meant only for members. */
+/** A `Start` word for an endpoint that only members of the tree may call. */
 export const start = (dialog: number, endpoint = "door", rest: object = {}): Message => ({
   _tag: "Start",
   dialog,
@@ -28,7 +28,7 @@ export const start = (dialog: number, endpoint = "door", rest: object = {}): Mes
 /** Returns the sockets of the two actors that strangers attack. */
 export const doors = ({ victim }: Field): ReadonlyArray<Target> => [victim.target("anvil"), victim.target("root")]
 
-/** Checks that a client was not let in, and that the client's connection is closed. */
+/** Checks that an actor did not let a client in, and that the actor closed the client's connection. */
 export const shut = async (client: Client, title: string, within?: number): Promise<ReadonlyArray<string>> => {
   const closed = await client.closes(within)
   const welcomed = client.words.some(({ _tag }) => _tag === "Welcome" || _tag === "Return")
@@ -44,7 +44,10 @@ export const refusal = (client: Client): string => {
   return word?._tag === "Refuse" ? `refused: ${word.reason}` : word?._tag === "Violation" ? word.rule : "closed"
 }
 
-/** Repeats an attack of strangers on every actor; the figure in the table is the answer to the stranger. */
+/**
+ * Repeats an attack of strangers on each attacked actor; the figure in the table of verdicts is the actor's answer to
+ * the stranger.
+ */
 const knocking =
   (title: string, knock: (client: Client, field: Field) => Promise<void> | void, expects?: string) =>
   async (field: Field): Promise<Outcome> => {
@@ -61,8 +64,8 @@ const knocking =
   }
 
 /**
- * Opens many connections of strangers at once, and runs the same attack on each connection. Returns how many of the
- * strangers' connections were still open after the bound.
+ * Opens many connections of strangers at once, and runs an attack on each connection. Returns how many of the
+ * strangers' connections were still open after the bound for strangers.
  */
 const many = async (n: number, target: Target, act: (client: Client, i: number) => Promise<void> | void) => {
   const clients = await Promise.all(Array.from({ length: n }, async (_, i) => {
@@ -73,10 +76,16 @@ const many = async (n: number, target: Target, act: (client: Client, i: number) 
   return clients
 }
 
-/** Milliseconds until a stranger must be disconnected: two seconds after it was accepted, and more for a busy host. */
+/**
+ * Milliseconds until an actor must have disconnected a stranger: two seconds after it accepted the stranger, and more
+ * on a busy host.
+ */
 const patience = 5_000
 
-/** Checks that a newcomer is served beside a crowd, and that the crowd is gone within a bound, which begins at `begin`. */
+/**
+ * Checks that a member is served beside a crowd of strangers, and that the crowd is disconnected within `patience`
+ * after `begin`.
+ */
 export const crowdGoes = async (
   { victim }: Field,
   clients: ReadonlyArray<Client>,
@@ -141,7 +150,7 @@ const cut = async (field: Field): Promise<Outcome> => {
   return { figures: `${stages.length} stages, ${rounds} times each`, problems: [] }
 }
 
-/** Returns invalid frames, which a stranger sends before a greeting. */
+/** Returns invalid frames, which a stranger sends to an actor before a greeting. */
 export const garbage = (n: number): ReadonlyArray<readonly [title: string, bytes: Uint8Array]> => {
   const whole = framed(hello(nobody(), random(32)))
   return Array.from({ length: n }, (_, i) => {
@@ -158,7 +167,7 @@ export const garbage = (n: number): ReadonlyArray<readonly [title: string, bytes
       }
       case 4: {
         const bent = whole.slice()
-        // The encoded array of an invalid frame states a length of 7, and any bytes follow.
+        // An invalid frame begins with an array that states a length of 7, and random bytes follow.
         for (let flips = 0; flips < 8; flips++) {
           bent[5 + Math.floor(Math.random() * (bent.length - 5))] = Math.random() * 256
         }
@@ -191,7 +200,7 @@ const throwGarbage = async (field: Field): Promise<Outcome> => {
   return { figures: `${pieces.length} pieces`, problems: problems.slice(0, 3) }
 }
 
-/** Opens connections as fast as possible, and keeps them open until the actor closes them. */
+/** Opens strangers' connections as fast as possible, and keeps each connection open until the actor closes it. */
 const flood = async (field: Field): Promise<Outcome> => {
   const { scale, victim } = field
   const target = victim.target("anvil")
@@ -252,7 +261,7 @@ const slowly = async (client: Client): Promise<void> => {
   })()
 }
 
-/** Sends the exact bytes of a genuine greeting from another process. */
+/** Sends the exact bytes of a member's greeting from another process. */
 const replay = async (field: Field): Promise<Outcome> => {
   const problems: Array<string> = []
   for (const target of doors(field)) {
@@ -274,7 +283,7 @@ const replay = async (field: Field): Promise<Outcome> => {
   return { figures: "refused: proof", problems }
 }
 
-/** Returns words of an acceptor to the acceptor, on the same connection and on the connection of another actor. */
+/** Returns an acceptor's words to the acceptor, on the same connection and on a connection to another actor. */
 const reflect = async (field: Field): Promise<Outcome> => {
   const problems: Array<string> = []
   for (const target of doors(field)) {
@@ -289,7 +298,7 @@ const reflect = async (field: Field): Promise<Outcome> => {
       client.say({ _tag: "Proof", proof: proof === hers!.nonce ? challenge!.nonce : proof }, start(1))
       problems.push(...await shut(client, "reflected"))
     }
-    // Crosses two connections, so that the question for a proof on each is asked on the other.
+    // Answers the question for a proof on each of two connections with the other connection's question.
     const [a, b] = [await Client.dial(target), await Client.dial(target)]
     a.say(hello(nobody(), random(32)))
     const asked = await a.hears("Challenge")

@@ -1,6 +1,6 @@
 /**
- * Attacks a tree whose own transport asks for no proof of membership. The runtime asks for a proof of membership by
- * itself, so a stranger gets no further than over the built-in transports.
+ * Attacks a tree whose own transport asks for no proof of membership. The runtime asks each peer for a proof of
+ * membership, so a stranger gets no further over a custom transport than over a built-in one.
  */
 import * as ChildProcess from "node:child_process"
 import { once } from "node:events"
@@ -12,13 +12,13 @@ import { refusal, shut, start } from "./strangers.ts"
 
 const program = fileURLToPath(new URL("../tree/open.ts", import.meta.url))
 
-/** Milliseconds for the attacked tree to start, and for each of its answers. */
+/** Milliseconds for the attacked tree to start, and for each answer of the tree. */
 const patience = 30_000
 
 interface Open {
   readonly target: Target
   readonly secret: Uint8Array
-  /** Returns how many calls of strangers the tree has served. */
+  /** Returns how many calls of strangers the attacked tree has served. */
   readonly opened: () => Promise<number>
 }
 
@@ -68,7 +68,7 @@ const tryAll = async ({ opened, secret, target }: Open): Promise<Outcome> => {
   }
   const calls = await opened()
   if (calls !== 0) problems.push(`${calls} calls of strangers were served`)
-  // A member that knows the secret gets in at the port of the tree's own transport.
+  // A member that knows the secret gets in at the port of the attacked tree's own transport.
   const member = await enter(target, secret)
   member.destroy()
   return { figures: `${knocks.length} ways without the secret: none is let in; a member is`, problems }

@@ -1,6 +1,6 @@
 /**
- * The actors under attack. The actors of the attacked tree call each other and read streams all the time, and report
- * how long that takes and what they have seen.
+ * The actors of the tree that `npm run attack` attacks. The actors of the attacked tree call each other and read
+ * streams all the time, and report the times and errors of their calls.
  */
 import * as Actor from "@furrow/actor/Actor"
 import type { LocalActor } from "@furrow/actor/internal/local/LocalActor"
@@ -25,7 +25,7 @@ export const count = Actor.stream("count", { module, payload: { to: Schema.Int }
 
 let opened = 0
 
-/** An endpoint that no member of the tree calls, so that each run of its handler is a call of a stranger. */
+/** An endpoint that no member of the attacked tree calls, so that each run of its handler is a call of a stranger. */
 export const door = Actor.fn("door", { module, success: Schema.Int })(() => Effect.sync(() => ++opened))
 
 export const hang = Actor.fn("hang", { module })(() => Effect.never)
@@ -41,8 +41,8 @@ export const talk = Actor.dialog("talk", {
 const exposed = [echo, count] as const
 
 /**
- * Milliseconds of one slice of work and of the pauses in the slice, which give a steady load below the capacity of the
- * host.
+ * Milliseconds of one slice of an actor's work and of the pauses in the slice, which give a steady load below the
+ * host's capacity.
  */
 const pace = { slice: 100, call: 4, stream: 20, items: 1_000 }
 
@@ -100,14 +100,17 @@ const work = (to: Actor.ActorRef<typeof exposed[number]> | null) =>
     }))
   }))
 
-/** Calls another actor, or asks the registry, until the work is interrupted. */
+/** Calls another actor of the attacked tree, or asks the registry, until the work is interrupted. */
 export const drive = Actor.stream("drive", {
   module,
   payload: { to: Schema.NullOr(Actor.ref(exposed)) },
   success: LoadSchema
 })(({ to }) => Stream.orDie(work(to)))
 
-/** Calls another actor once, and returns the error of the call; undefined for a call that succeeded. */
+/**
+ * Calls another actor of the attacked tree once, and returns the error of the call, or undefined for a call that
+ * succeeded.
+ */
 export const visit = Actor.fn("visit", {
   module,
   payload: { to: Actor.ref([echo]) },
@@ -122,7 +125,7 @@ export const visit = Actor.fn("visit", {
     )
 )
 
-/** Asks the registry at an address of a root, and returns the reason why the question failed, or null. */
+/** Asks the registry at the address of a root, and returns the reason why the question failed, or null. */
 export const ask = Actor.fn("ask", { module, payload: { at: Schema.String }, success: Schema.NullOr(Schema.String) })(
   ({ at }) =>
     Effect.match(Effect.flatMap(Registry.at(at), (there) => there.list()), {
@@ -140,7 +143,7 @@ const SeenSchema = Schema.Struct({
   dialogs: Schema.Int
 })
 
-/** A stream of the observations of this actor, one for each slice of work. */
+/** A stream of an actor's observations, one item for each slice of work. */
 export const seen: Stream.Stream<Seen, never, ActorRuntime> = Stream.unwrap(Effect.gen(function*() {
   let events: Record<string, number> = {}
   let reasons = new Set<string>()
@@ -170,12 +173,12 @@ export const seen: Stream.Stream<Seen, never, ActorRuntime> = Stream.unwrap(Effe
 
 export const watch = Actor.stream("watch", { module, success: SeenSchema })(() => seen)
 
-/** Returns the secrets that a malicious member gives to the attacker. */
+/** Returns the secrets of the tree that a malicious member gives to the attacker. */
 export const betray = Actor.fn("betray", { module, success: Schema.String })(() =>
   Effect.map(ActorRuntime, ({ inside }) => Buffer.from((inside as LocalActor).reach!.platform.secret).toString("hex"))
 )
 
-/** Runs in an actor below another one and asks the registry, so that the root has to listen too. */
+/** Asks the registry from an actor below another actor, so that the root has to listen too. */
 export const below = Actor.stream("below", { module, success: LoadSchema })(() =>
   Stream.unwrap(Effect.gen(function*() {
     const deep = yield* Actor.orDie(Actor.startScoped("deep", { expose: [drive] }))
@@ -186,7 +189,7 @@ export const below = Actor.stream("below", { module, success: LoadSchema })(() =
 
 export const everything = [echo, count, door, hang, talk, drive, visit, ask, watch, betray, below] as const
 
-/** Runs effects that should never end, and waits for the first effect that does. */
+/** Runs effects that should never end, and waits for the first effect that ends. */
 export const together = <E, R>(effects: ReadonlyArray<Effect.Effect<unknown, E, R>>) =>
   Effect.flatMap(
     Effect.forEach(effects, (effect) => Effect.forkChild(effect)),

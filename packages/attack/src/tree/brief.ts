@@ -1,5 +1,5 @@
 /**
- * Runs a tree with one call between two of the tree's actors, in the given runtime folder: `brief.ts <runtime folder>`.
+ * Runs a tree in the given runtime folder, with one call between two of the tree's actors. `brief.ts <runtime folder>`.
  * Prints the error of the call between the two actors of the tree, or `ok`.
  */
 import * as Actor from "@furrow/actor/Actor"

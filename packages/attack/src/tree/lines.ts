@@ -1,6 +1,6 @@
 /**
- * Messages between the attacker and the tree: reports of the tree as lines of JSON on the root's stdout, and requests
- * on its stdin.
+ * Messages between the attacker and the tree: the root writes reports as lines of JSON to its stdout, and reads
+ * requests from its stdin.
  */
 
 export interface Member {
@@ -11,25 +11,27 @@ export interface Member {
 
 export type Line =
   /**
-   * A report that every actor of the tree is ready. The report includes the secret of the tree for the attacks of a
-   * malicious member.
+   * A report of the attacked tree that every actor of the tree is ready. The report that the attacked tree is ready
+   * includes the tree's secret, which the attacks of a malicious member need.
    */
   | { readonly _tag: "Up"; readonly members: ReadonlyArray<Member>; readonly folder: string; readonly secret: string }
   | { readonly _tag: "Load"; readonly pair: string; readonly load: Load }
   | { readonly _tag: "Seen"; readonly who: string; readonly seen: Seen }
-  /** A report that a new actor has dialled another one; the error is null where the dial succeeded. */
+  /** A report that a new actor has dialled another actor; the error is null where the dial succeeded. */
   | { readonly _tag: "Newcomer"; readonly n: number; readonly error: string | null; readonly millis: number }
 
-/** A report of one slice of steady work between two actors: the time of each call, and all errors. */
+/**
+ * A report of one slice of steady work between two actors of the attacked tree: the time of each call, and all errors.
+ */
 export interface Load {
   readonly at: number
   readonly millis: ReadonlyArray<number>
-  /** The number of stream items that have arrived in order during the slice of work. */
+  /** The number of stream items that have arrived in order during a slice of an actor's work. */
   readonly items: number
   readonly errors: ReadonlyArray<string>
 }
 
-/** The events that an actor has seen since the last report. */
+/** The events that an actor of the attacked tree has seen since its last report. */
 export interface Seen {
   readonly at: number
   readonly events: { readonly [tag: string]: number }

@@ -1,6 +1,7 @@
 /**
- * Runs a tree over its own transport without a proof of membership, until the tree is killed. Prints the secret. For
- * each line on stdin, the root of this tree prints how many calls the endpoint `door` has served.
+ * Runs a tree over a transport of its own that asks for no proof of membership, until the tree is killed. The root of
+ * the attacked tree prints the secret of the tree. For each line on stdin, the root of the attacked tree prints how
+ * many calls the endpoint `door` has served.
  */
 import * as Actor from "@furrow/actor/Actor"
 import { NodeActor } from "@furrow/node"
@@ -20,7 +21,7 @@ NodeActor.runMain(
     const guest = yield* Actor.startScoped("guest", { expose: [visit] })
     const error = yield* guest.run(visit({ to: host.ref }))
     yield* Console.log(error ?? (yield* host.run(betray())))
-    // The count of calls includes the call by which this root asks for the count.
+    // The count of calls of `door` includes the call by which the root asks for the count.
     yield* Stream.runForEach(lines, () => Effect.flatMap(host.run(door()), (opened) => Console.log(opened - 1)))
   })),
   { layer: NodeActor.layer.pipe(Layer.provide(Loose)) }

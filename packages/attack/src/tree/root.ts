@@ -1,6 +1,6 @@
 /**
- * The root of the tree under attack: `root.ts <unix|tcp|tls> <runtime folder> <files of TLS as JSON>`. The root writes
- * reports as lines to its stdout, and carries out the requests that it reads from its stdin.
+ * The root of the tree that `npm run attack` attacks. `root.ts <unix|tcp|tls> <runtime folder> <files of TLS as JSON>`.
+ * The root of the attacked tree writes reports as lines to its stdout, and carries out the requests on its stdin.
  */
 import * as Actor from "@furrow/actor/Actor"
 import type { LocalActor } from "@furrow/actor/internal/local/LocalActor"
@@ -32,8 +32,8 @@ const [transport, runtimeFolder, files] = process.argv.slice(2) as ["unix" | "tc
 const say = (line: Line) => Effect.sync(() => void process.stdout.write(`${JSON.stringify(line)}\n`))
 
 /**
- * Requests of the attacker on stdin: `<number> <name>` makes a new actor dial that name, and `<number> at <address>`
- * makes `left` ask the registry.
+ * The requests of the attacker, which the root reads from its stdin: The request `<number> <name>` makes a new actor
+ * dial the actor `name`, and `<number> at <address>` makes the actor `left` ask the registry.
  */
 const requests = Stream.fromAsyncIterable(Readline.createInterface({ input: process.stdin }), (error) => error)
 
@@ -100,7 +100,7 @@ const platforms = {
 }
 
 NodeActor.runMain(program, {
-  // The root keeps no spare process, because the descriptors of a spare would count as descriptors that an attack has
-  // left open.
+  // The root of the attacked tree keeps no spare process, whose descriptors would count as descriptors that an attack
+  // has left open.
   layer: NodeActor.layer({ expose: [door, count], spares: "off" }).pipe(Layer.provide(platforms[transport]()))
 })

@@ -1,12 +1,13 @@
 /**
- * The endpoint of a chain of actors, in which each level starts the next one, and the deepest waits to be cancelled.
+ * The endpoint of a chain of actors: each actor starts the next one below it, and the deepest actor waits to be
+ * cancelled.
  */
 import { Actor } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 
-/** Sends one item when the deepest actor of the chain runs, and does not end before the stream is cancelled. */
+/** A stream that sends one item when the deepest actor of the chain runs, and does not end before it is cancelled. */
 export const levels: Actor.StreamFn<any, never> = Actor.stream("levels", {
   module: import.meta.url,
   payload: { below: Schema.Int },

@@ -1,7 +1,7 @@
 /**
- * The growth curves show the cost of one more actor, dialog, byte, level or name, depending on how many there already
- * are. The script writes the table of docs/performance.md and its picture, docs/growth.svg. Run the script of the
- * growth curves after `npm run build`, on a host without other work.
+ * The growth curves show how the cost of one actor, dialog, byte, level or name changes with the number that already
+ * exist. The script of the growth curves writes the table of docs/performance.md and the picture docs/growth.svg. Run
+ * the script of the growth curves after `npm run build`, on a host without other work.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Actor, Discovery } from "@furrow/actor"
@@ -49,7 +49,7 @@ const dialogs = points([1, 10, 100, 1000, 9900], (count) =>
   })))
 
 const mebi = 2 ** 20
-/** The largest payload in bytes is the largest frame without the bytes around a payload. */
+/** The size in bytes of the largest payload that fits into a frame. */
 const largest = 64 * mebi - 128 * 1024
 
 const payloads = Effect.scoped(Effect.gen(function*() {

@@ -1,6 +1,6 @@
 /**
- * Draws curves as an SVG picture with one small chart for each. Both axes of a chart are logarithmic, and the colours
- * fit a light and a dark page.
+ * Draws growth curves as one SVG picture with a small chart for each curve. Both axes of a growth curve's chart are
+ * logarithmic, and the chart's colours fit a light and a dark page.
  */
 
 export interface Curve {

@@ -1,4 +1,7 @@
-/** The endpoint of the smallest actor. The starts and the memory of actors are measured with this module only. */
+/**
+ * The echo endpoint of the smallest actor that the benchmarks start. The benchmarks measure the starts and the memory
+ * of actors with the module `echo.ts` only.
+ */
 import { Actor } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import { User } from "../payloads.ts"

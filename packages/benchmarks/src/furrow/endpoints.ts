@@ -28,7 +28,7 @@ export const fail = Actor.fn("fail", { module, payload: { n: Schema.Number }, su
   ({ n }) => Effect.fail(new Odd({ n }))
 )
 
-/** A dialog that echoes numbers until it gets a negative number, which is its result. */
+/** A dialog that echoes numbers until it gets a negative number, which becomes the dialog's result. */
 export const conversation = Actor.dialog("conversation", {
   module,
   payload: { n: Schema.Number },
@@ -45,7 +45,7 @@ export const conversation = Actor.dialog("conversation", {
   }
 }, Actor.orDie))
 
-/** A stream of items with a number of bytes, each of which is made when it is requested. */
+/** A stream of items with a given number of bytes, each of which is made when the reader requests it. */
 export const heavy = Actor.stream("heavy", {
   module,
   payload: { count: Schema.Int, bytes: Schema.Int },
@@ -57,7 +57,7 @@ export const hang = Actor.fn("hang", { module: import.meta.url })(() => Effect.n
 const Item = Schema.Struct({ n: Schema.Number })
 type Items = readonly [typeof Item.Type, ...Array<typeof Item.Type>]
 
-/** A stream that counts up, whose source emits `chunk` items at a time. */
+/** A stream of ascending numbers, whose source emits `chunk` items at a time. */
 export const items = Actor.stream("items", {
   module: import.meta.url,
   payload: { count: Schema.Int, chunk: Schema.Int },

@@ -1,4 +1,4 @@
-/** The endpoint of the tasks that the measured pools run. */
+/** The endpoint of the tasks that the benchmarks' pools run. */
 import { Actor } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

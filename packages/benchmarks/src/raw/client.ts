@@ -1,4 +1,7 @@
-/** The client of the raw baseline: a Map of pending calls, promises, and a reader that grants credit for its items. */
+/**
+ * The client of the raw baseline, with a Map of pending calls, promises, and a reader that grants credit for stream
+ * items.
+ */
 import * as ChildProcess from "node:child_process"
 import type * as Net from "node:net"
 import { fileURLToPath } from "node:url"
@@ -8,7 +11,7 @@ const server = fileURLToPath(new URL("./server.ts", import.meta.url))
 
 export interface Client {
   readonly call: (payload: unknown) => Promise<any>
-  /** Reads a raw stream of `count` items in chunks, and resolves with the number that arrived. */
+  /** Reads a raw stream of `count` items in chunks, and resolves with the number of items that arrived. */
   readonly stream: (count: number, chunk: number, window: number) => Promise<number>
   readonly close: () => Promise<void>
 }

@@ -1,7 +1,7 @@
 /**
- * The protocol of the raw baseline, as a careful author would write it without Furrow: u32 length and msgpack over a
- * socket. All messages of the raw protocol in one turn of the event loop are sent in one write. The client and the
- * server of the raw baseline both use this protocol.
+ * The protocol of the raw baseline, as a careful author would write it without Furrow: msgpack over a socket, with a
+ * u32 length in front. All messages of the raw protocol in one turn of the event loop are sent in one write. The module
+ * `wire.ts` serves both the client and the server of the raw baseline.
  *
  *   [0, id, name, payload]           call             [1, id, value]     its answer
  *   [2, id, count, window, chunk]    start a stream   [3, id, items]     a chunk of it      [4, id]   its end
@@ -17,12 +17,12 @@ export const word = { call: 0, answer: 1, start: 2, chunk: 3, end: 4, credit: 5 
 
 const header = 4
 const arenaSize = 64 * 1024
-/** The size in bytes from which a body is written by itself instead of being copied behind other bodies. */
+/** The size in bytes from which a message's body is written by itself instead of being copied behind other bodies. */
 const large = 16 * 1024
 
 /**
- * Calls back with every whole frame of the raw protocol. The chunks of a large frame are joined once, when the last
- * chunk has arrived.
+ * Calls a function with every whole frame of the raw protocol. The reader of the raw protocol joins the chunks of a
+ * large frame once, when the last chunk has arrived.
  */
 const framer = (frame: (bytes: Buffer) => void) => {
   let pieces: Array<Buffer> = []

@@ -1,4 +1,4 @@
-/** The endpoints of the soak, which use an actor in every way, with payloads of any size. */
+/** The endpoints of the soak's actors, which use actors in every way, with payloads of any size. */
 import { Actor, Registry } from "@furrow/actor"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -9,10 +9,10 @@ import { setImmediate } from "node:timers/promises"
 
 const module = import.meta.url
 
-/** Returns an item that consists of a number of equal bytes. */
+/** Returns an item of the soak that consists of a number of equal bytes. */
 export const item = (size: number, byte: number): Uint8Array => new Uint8Array(size).fill(byte)
 
-/** True when an item arrived as it was made. */
+/** True when an item of the soak arrived unchanged. */
 export const isItem = (bytes: Uint8Array, size: number, byte: number): boolean =>
   bytes.length === size && bytes[0] === (byte & 255) && bytes[size - 1] === (byte & 255) &&
   bytes[size >> 1] === (byte & 255)
@@ -35,7 +35,7 @@ export const spin = Actor.fn("spin", { module, payload: { millis: Schema.Int } }
   })
 )
 
-/** A stream of items of one size, and then of another size, which are sent all at once or one after the other. */
+/** A stream of items of one size and then of another size, which are sent all at once or one after the other. */
 export const pages = Actor.stream("pages", {
   module,
   payload: { count: Schema.Int, size: Schema.Int, first: Schema.Int, atOnce: Schema.Boolean },
@@ -46,7 +46,7 @@ export const pages = Actor.stream("pages", {
   return atOnce ? Stream.fromIterable(all) : Stream.rechunk(Stream.fromIterable(all), 1)
 })
 
-/** A dialog that sends back the items it gets, and returns their number in the end. */
+/** A dialog that sends back the items it gets, and in the end returns their number. */
 export const talk = Actor.dialog("talk", {
   module,
   started: Schema.Int,
@@ -90,7 +90,7 @@ export const refuse = Actor.fn("refuse", { module, payload: { size: Schema.Int }
 
 export const crash = Actor.fn("crash", { module })(() => Effect.die(new RangeError("as planned")))
 
-/** An endpoint that works until it is cancelled, and whose finalizer takes a moment. */
+/** An endpoint that works until it is cancelled, and whose finalizer takes a few milliseconds. */
 export const wait = Actor.fn("wait", { module, payload: { bytes: Schema.Uint8Array } })(() =>
   Effect.onInterrupt(Effect.never, () => Effect.sleep(20))
 )
@@ -101,7 +101,7 @@ export const exit = Actor.fn("exit", { module, payload: { code: Schema.Int } })(
 
 const Peer = Actor.ref([echo, pages, talk, wait])
 
-/** An endpoint that uses another actor as the root uses this actor, and returns what went wrong. */
+/** An endpoint that lets its actor use another actor in the way of the soak's root, and returns what went wrong. */
 export const ask = Actor.fn("ask", {
   module,
   payload: { whom: Peer, what: Schema.Literals(["call", "stream", "part", "dialog", "wait"]), size: Schema.Int },
@@ -137,7 +137,7 @@ export const ask = Actor.fn("ask", {
   })).pipe(Effect.catchIf(Actor.isActorError, (error) => Effect.succeed(error._tag)))
 )
 
-/** An endpoint that asks the registry from its own actor, and returns what went wrong. */
+/** An endpoint that lets its actor ask the registry, and returns what went wrong. */
 export const look = Actor.fn("look", { module, payload: { name: Schema.String }, success: Schema.String })(({ name }) =>
   Effect.scoped(Effect.gen(function*() {
     const found = yield* Registry.find([echo], name)
@@ -150,10 +150,10 @@ export const look = Actor.fn("look", { module, payload: { name: Schema.String },
 
 const collect = globalThis.gc
 
-/** Returns the megabytes of the heap that the program can reach. */
+/** Returns the megabytes of heap objects that the soak's process can still reach. */
 export const heap = async (): Promise<number> => {
   if (collect === undefined) throw new Error("start Node with --expose-gc: the heap is measured after a collection")
-  // Finalizers of collected objects free memory outside of the heap in a later turn, so the garbage collection runs
+  // Finalizers of collected objects free memory outside of the heap in a later turn, so the soak collects garbage
   // twice.
   for (let round = 0; round < 2; round++) {
     collect()

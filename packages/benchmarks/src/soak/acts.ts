@@ -1,6 +1,6 @@
 /**
- * The acts of the soak, which are uses of actors by the root. Each act of the soak checks the answers and cleans up
- * after itself, so that it can be repeated.
+ * The acts of the soak, each of which lets the root use actors in one way. Each act of the soak checks the answers and
+ * cleans up after itself, so that it can be repeated.
  */
 import { Actor, Registry } from "@furrow/actor"
 import * as Cause from "effect/Cause"
@@ -12,7 +12,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as A from "./actors.ts"
 
-/** The actors of an act of the soak, and the size of the act's items. */
+/** The actors that an act of the soak uses, and the size of the act's items. */
 export interface Field {
   readonly workers: ReadonlyArray<A.Worker>
   /** The size of the items in an act of the soak, in bytes. */
@@ -26,7 +26,7 @@ export interface Act {
   readonly run: (field: Field) => Effect.Effect<unknown, unknown, Actor.ActorRuntime | Scope.Scope>
 }
 
-/** The error of an act of the soak that got another answer than the expected one. */
+/** The error of an act of the soak that got an unexpected answer. */
 export class Wrong extends Error {
   override readonly name = "Wrong"
 }
@@ -37,7 +37,7 @@ const check = (holds: boolean, what: string): Effect.Effect<void, Wrong> =>
 const one = ({ n, workers }: Field): A.Worker => workers[n % workers.length]!
 const other = ({ n, workers }: Field): A.Worker => workers[(n + 1) % workers.length]!
 
-/** Returns how many items of a size fit into 128 MiB of memory. */
+/** Returns how many items of a given size fit into 128 MiB of memory. */
 const manyOf = (size: number, most: number): number => Math.max(3, Math.min(most, Math.floor(128 * 1024 * 1024 / size)))
 
 const tagged = (exit: Exit.Exit<unknown, unknown>): string => {
@@ -46,7 +46,7 @@ const tagged = (exit: Exit.Exit<unknown, unknown>): string => {
   return typeof error === "object" && error !== null && "_tag" in error ? String(error._tag) : String(error)
 }
 
-/** Checks that an Effect ends with a value or an error that has one of these tags. */
+/** Checks that an Effect ends with a value, or with an error that has one of the given tags. */
 const endsWith = <A, E, R>(effect: Effect.Effect<A, E, R>, ...tags: ReadonlyArray<string>) =>
   Effect.flatMap(
     Effect.exit(effect),
@@ -56,7 +56,7 @@ const endsWith = <A, E, R>(effect: Effect.Effect<A, E, R>, ...tags: ReadonlyArra
 const started = (field: Field, name: string) =>
   Actor.startScoped(`${name}-${field.n}`, { expose: A.expose, unique: true })
 
-/** Runs an effect, and interrupts it after a number of milliseconds. */
+/** Runs an Effect, and interrupts it after a number of milliseconds. */
 const interrupted = <A, E, R>(effect: Effect.Effect<A, E, R>, millis: number) =>
   Effect.gen(function*() {
     const fiber = yield* Effect.forkChild(effect)
@@ -153,7 +153,7 @@ const dialogs: Act = {
       }))
 }
 
-/** Reads a feed with several subscribers, each of which takes at most its own limit of items. */
+/** Reads one feed with several subscribers, each of which takes at most its own limit of items. */
 const subscribed = (field: Field, limits: ReadonlyArray<number>) => {
   const count = Math.max(80, manyOf(field.size, 200))
   const size = Math.min(field.size, 256 * 1024)
@@ -268,8 +268,8 @@ const lostPeers: Act = {
       yield* Effect.sleep(50)
       yield* kill(victim)
       const heard = yield* Fiber.join(asking)
-      // On a busy host the kill may come before the peers have connected again, so the call may find its actor
-      // unreachable.
+      // On a busy host the kill of the actor may come before its peer has connected again, so the peer's call may fail
+      // with `ActorUnreachable`.
       const isLoss = heard === "ActorLost" || heard === "ActorUnreachable"
       yield* check(isLoss, `its peer heard "${heard}" instead of ActorLost`)
     }))

@@ -1,9 +1,9 @@
 /**
- * Judges the series of measurements of a soak: a resource that does not return to its first value is a problem.
+ * Judges the measurements of a soak: a resource that does not return to its first value is a problem.
  *
- * Noise makes the measured use of an idle process larger than the real use, never smaller. At each checkpoint of a soak
- * only the least of several samples counts, which is called the floor. The first floor of a soak is taken after the
- * warm-up.
+ * Noise makes the measured use of an idle process larger than its real use, but never smaller. At each checkpoint of a
+ * soak only the least of several samples of a resource counts; this least sample is called the floor. The first floor
+ * of each resource in a soak is taken after the warm-up.
  */
 
 export const resources = [
@@ -20,13 +20,13 @@ export const resources = [
 ] as const
 export type Resource = typeof resources[number]
 
-/** The use of resources by one process at one moment: memory in MiB, and other resources as numbers. */
+/** The use of resources by one process of the soak at one moment: memory in MiB, and other resources as numbers. */
 export type Sample = { readonly [R in Resource]?: number }
 
 /**
  * The growth since the first checkpoint that a soak allows for each resource. Memory may grow a little in a soak,
- * because compiled code needs room once and the allocator keeps pages of some large items. The counted resources of a
- * soak must not grow.
+ * because compiled code needs room once and the allocator keeps pages of some large items. The resources of a soak that
+ * are counted, such as processes, must not grow.
  */
 export const allowed: Readonly<Record<Resource, number>> = {
   heap: 16,
@@ -41,7 +41,10 @@ export const allowed: Readonly<Record<Resource, number>> = {
   names: 0
 }
 
-/** The number of checkpoints, each above the checkpoint before, that count as a leak even within the allowed growth. */
+/**
+ * The number of checkpoints, each with a higher floor than the checkpoint before, that count as a leak even within the
+ * allowed growth.
+ */
 const creeping = 5
 
 export interface Judgement {
@@ -51,14 +54,14 @@ export interface Judgement {
   readonly problem: string | undefined
 }
 
-/** Returns the least of several samples for each resource of a process. */
+/** Returns the least of several samples for each resource of a soak's process. */
 export const floor = (samples: ReadonlyArray<Sample>): Sample =>
   Object.fromEntries(resources.flatMap((resource) => {
     const values = samples.flatMap((sample) => sample[resource] ?? [])
     return values.length === 0 ? [] : [[resource, Math.min(...values)]]
   }))
 
-/** True when all resources of a process have returned to their values in `first`. */
+/** True when all resources of a soak's process have returned to their values in `first`. */
 export const isBack = (first: Sample, now: Sample): boolean =>
   resources.every((resource) => (now[resource] ?? 0) <= (first[resource] ?? 0) + allowed[resource])
 
@@ -89,8 +92,7 @@ export const judge = (floors: ReadonlyArray<Sample>): ReadonlyArray<Judgement> =
   })
 
 /**
- * Returns the MiB that an act of the soak may need in addition to the idle process, which are some copies of each item
- * on its way.
+ * Returns the MiB that an act of the soak may need beyond the idle process, which is room for some copies of each item.
  */
 export const allowedPeak = ({ largest, lanes }: { readonly largest: number; readonly lanes: number }): number =>
   256 + lanes * 12 * largest

@@ -3,8 +3,8 @@
  * values.
  *
  * A root and three actors call, stream, talk, subscribe, cancel, fail, kill, restart and find each other, with items of
- * 1 byte to 16 MiB. A run of the soak fails for an act that got no right answer, for a resource that is not freed, and
- * for a process that needs too much memory.
+ * 1 byte to 16 MiB. A run of the soak fails for a wrong answer, for a resource that is not freed, and for a process
+ * with too much memory.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -25,19 +25,19 @@ import * as Processes from "./processes.ts"
 import * as Report from "./report.ts"
 import { run } from "./run.ts"
 
-/** Ends the soak with this exit code, after all output has been printed. */
+/** An error that ends the soak with this exit code, after all output has been printed. */
 class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code
   override readonly [Runtime.errorReported] = false
 }
 
-/** Searches for leftovers of the closed runtime, until no leftover is found or five seconds have passed. */
+/** Searches for leftovers of the soak's closed runtime, until no leftover is found or five seconds have passed. */
 const left = async (
   folder: string,
   before: ReadonlyMap<string, string>
 ): Promise<ReadonlyArray<Report.Verdict>> => {
-  // The first stream of a process makes libuv keep /dev/null open, as a reserve for when the process has no free file
-  // descriptor.
+  // The first stream of a process makes libuv keep /dev/null open, as a reserve for a process without free file
+  // descriptors.
   const descriptors = () =>
     Array.from(Processes.targets()).filter(([fd, target]) => target !== "/dev/null" && before.get(fd) !== target)
   const look = () => [
@@ -59,7 +59,7 @@ const soak = Effect.fnUntraced(function*(options: Options.Options) {
   // Without XDG_RUNTIME_DIR the tree of the soak uses a runtime folder of its own.
   delete process.env.XDG_RUNTIME_DIR
   process.env.TMPDIR = folder
-  // Node opens a pipe with the first listener to a signal, and keeps the pipe open, so one listener is added before the
+  // Node opens a pipe with the first signal listener and keeps the pipe open, so the soak adds a listener before the
   // first count.
   process.on("SIGWINCH", () => {})
   const seed = options.seed ?? Date.now() % 1_000_000
@@ -71,10 +71,10 @@ const soak = Effect.fnUntraced(function*(options: Options.Options) {
   }
   const before = Processes.targets()
   const result = yield* run({ ...options, acts: wanted, seed, folder }).pipe(
-    // The option `spares` is off, because a spare starts and ends by time alone, which would change the counts of
-    // processes and descriptors.
+    // The soak turns the option `spares` off, because a spare starts and ends by time alone and would change the
+    // counts.
     Effect.provide(NodeActor.layer({ spares: "off" })),
-    // Logs of the soak are off, because the soak causes deaths and defects on purpose.
+    // The soak turns logs off, because it causes deaths and defects on purpose.
     Effect.provideService(References.MinimumLogLevel, "None")
   )
   const verdicts = [

@@ -38,6 +38,6 @@ export const config = {
 
 export type Options = Command.Config.Infer<typeof config>
 
-/** True when the options of the soak select an act of this name. */
+/** True when the options of the soak select the act with the given name. */
 export const isWanted = ({ only, skip }: Pick<Options, "only" | "skip">, name: string): boolean =>
   (only.length === 0 || only.some((text) => name.includes(text))) && !skip.some((text) => name.includes(text))

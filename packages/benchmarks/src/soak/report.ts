@@ -10,7 +10,7 @@ const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   ).join("\n")
 }
 
-/** Returns the peak memory of each process by act of the soak, where all acts that ran at once share one row. */
+/** Returns the peak memory of each process by act of the soak, where all acts that ran together share one row. */
 export const peaks = ({ peaks, processes }: Result): string => {
   const names = [...new Set(peaks.map(({ act }) => act))]
   const rows = names.map((name) => {
@@ -36,8 +36,8 @@ export interface Verdict {
 const shown = (value: number): string => Number.isInteger(value) ? `${value}` : value.toFixed(1)
 
 /**
- * Returns a verdict of the soak for each resource of each process, for each peak that is too high, and for each act
- * that went wrong.
+ * Returns a verdict of the soak for each resource of each process, for each peak above its limit, and for each failed
+ * act.
  */
 export const verdicts = (result: Result, largest: number): ReadonlyArray<Verdict> => {
   const resources = result.processes.flatMap((process, i) =>

@@ -3,8 +3,8 @@
  *
  *   warm up with small items -> first checkpoint -> each act alone with the largest -> all at once, any size -> the end
  *
- * Acts of the soak that run alone show their own peaks; acts that run at once show how they affect each other. At a
- * checkpoint of the soak no act is running.
+ * An act of the soak that runs alone shows its own peak of memory, and acts that run together show their effect on each
+ * other. No act runs during a checkpoint of the soak.
  */
 import { Actor, Registry } from "@furrow/actor"
 import * as Cause from "effect/Cause"
@@ -20,14 +20,14 @@ import * as Processes from "./processes.ts"
 export interface Plan {
   readonly minutes: number
   readonly acts: ReadonlyArray<Act>
-  /** The size of the largest items of the soak, in MiB. */
+  /** The size of the largest item that the soak sends, in MiB. */
   readonly largest: number
   readonly seed: number
-  /** The path of the folder for the tree's temporary files. */
+  /** The path of the folder for the temporary files of the soak's tree. */
   readonly folder: string
 }
 
-/** The peak memory of every process while one act of the soak ran, in MiB, as the growth and the total. */
+/** The growth and the total of every process's memory at its peak, in MiB, while one act of the soak ran. */
 export interface Peak {
   readonly act: string
   readonly seconds: number
@@ -36,7 +36,7 @@ export interface Peak {
 }
 
 export interface Result {
-  /** The names of the root and of the actors that live for the whole soak. */
+  /** The names of the root and of the actors that live during the whole soak. */
   readonly processes: ReadonlyArray<string>
   readonly peaks: ReadonlyArray<Peak>
   /** The floors of each process at the checkpoints of a soak, in the order of `processes`. */
@@ -48,23 +48,23 @@ export interface Result {
 
 const mebibyte = 1024 * 1024
 
-/** The number of acts that the soak runs at once. */
+/** The number of acts that the soak runs together. */
 export const lanes = 3
 
-/** The largest number of checkpoints of a soak, and the least milliseconds between two. */
+/** The largest number of checkpoints of a soak, and the least milliseconds between two checkpoints. */
 const mostSlices = 8
 const leastSlice = 10_000
 
-/** The bound of an act of the soak on a busy host, while an act on an idle host takes a second or two. */
+/** The bound of an act of the soak: a busy host needs longer than the second or two of an idle host. */
 const actLimit = "60 seconds"
 
 /**
- * The number of samples for a floor of the soak, and the milliseconds in which a resource must return to its first
+ * The number of samples for a floor of the soak, and the milliseconds within which a resource must return to its first
  * value.
  */
 const checkpoints = { samples: 6, every: "250 millis", patience: 10_000 } as const
 
-/** Returns a generator of numbers from 0 to 1 that are the same for the same seed (mulberry32). */
+/** Returns a generator of numbers from 0 to 1, which returns the same numbers for the same seed (mulberry32). */
 const random = (seed: number) => {
   let state = seed >>> 0
   return () => {
@@ -105,8 +105,8 @@ const sampleWorker = (worker: Worker) =>
   }))
 
 /**
- * Measures the floors of all processes, until the floors have returned to their first values, or the time for the
- * return is over. A checkpoint that follows a failed checkpoint does not wait.
+ * Measures the floors of all processes of the soak until they have returned to their first values, or until a bound is
+ * over. A checkpoint of the soak that follows a failed checkpoint does not wait.
  */
 const checkpoint = (
   workers: ReadonlyArray<Worker>,
@@ -127,7 +127,7 @@ const checkpoint = (
     }
   })
 
-/** Makes every two actors of the soak connect before the first checkpoint. */
+/** Makes every two actors of the soak connect to each other before the first checkpoint. */
 const introduce = (workers: ReadonlyArray<Worker>) =>
   Effect.forEach(
     workers,
@@ -154,7 +154,7 @@ const play = (act: Act, field: Field, problems: Map<string, number>) =>
       : Exit.isFailure(exit.value)
       ? explain(exit.value.cause)
       : undefined
-    // An act of the soak that hangs is reported, and interrupted so that it can clean up.
+    // An act of the soak that hangs is reported, and then interrupted, so that its finalizers run.
     if (exit._tag === "None") yield* Effect.timeoutOption(Fiber.interrupt(fiber), actLimit)
     if (problem === undefined) return
     const line = `${act.name}: ${problem.replaceAll(/@\d+|-\d+/g, "")}`
@@ -178,7 +178,7 @@ export const run = (plan: Plan): Effect.Effect<Result, Actor.ActorError, Actor.A
     })
     const measured = <E>(name: string, work: Effect.Effect<unknown, E, Actor.ActorRuntime>) =>
       Effect.gen(function*() {
-        // The sample collects the garbage of the soak's act before, which must not count for the next act.
+        // The sample collects the garbage of the previous act of the soak, which must not count for the next act.
         yield* sampleRoot(workers, plan.folder)
         yield* Effect.forEach(workers, sampleWorker)
         const before = pids.map((pid) => Processes.memory(pid).rss)
@@ -208,8 +208,7 @@ export const run = (plan: Plan): Effect.Effect<Result, Actor.ActorError, Actor.A
       const lane = Effect.gen(function*() {
         while (performance.now() < until) {
           const act = acts[Math.floor(next() * acts.length)]!
-          // The sizes of the items in an act of the soak are spread evenly over the powers of ten: 1 byte, 10, 100, ...
-          // up to the largest.
+          // The sizes of items in an act of the soak are powers of ten, in turns: 1 byte, 10 bytes, and so on.
           const size = Math.max(1, Math.round((plan.largest * mebibyte) ** next()))
           yield* play(act, { workers, size, n: n++ }, problems)
         }

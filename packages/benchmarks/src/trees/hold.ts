@@ -1,10 +1,12 @@
-/** Measures the longest time for which the event loop was blocked while an effect ran. */
+/** Measures the longest time for which an Effect blocked the event loop. */
 import * as Effect from "effect/Effect"
 
 export interface Held {
-  /** Milliseconds of the longest turn of the event loop by the clock, which includes the time of other programs. */
+  /**
+   * Milliseconds of the longest turn of the event loop by the clock, which includes the time that other programs took.
+   */
   readonly wall: number
-  /** Milliseconds of processor time of the thread that runs JavaScript, in the turn that used most. */
+  /** Milliseconds of processor time that the JavaScript thread used in its most expensive turn of the event loop. */
   readonly processor: number
   readonly seconds: number
 }
@@ -14,7 +16,7 @@ const processorMillis = () => {
   return (system + user) / 1_000
 }
 
-/** Runs an effect, and measures each turn of the event loop in the meantime. */
+/** Runs an Effect, and measures each turn of the event loop during its run. */
 export const held = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<readonly [A, Held], E, R> =>
   Effect.suspend(() => {
     const start = performance.now()

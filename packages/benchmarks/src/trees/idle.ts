@@ -1,7 +1,7 @@
 /**
- * Idle connections to one actor: `npm run trees -- idle [count] [transport]`. The command prints the memory of one end
- * of a connection for each transport, beside the memory of a bare socket of Node. Each end of the connections is a
- * process of its own. The measurement of idle connections works only on Linux.
+ * Measures idle connections to one actor: `npm run trees -- idle [count] [transport]`. The measurement of idle
+ * connections prints the memory of one end of a connection for each transport, beside a bare socket of Node. Each end
+ * of the measured idle connections is a process of its own. The measurement of idle connections works only on Linux.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import * as Fs from "node:fs"
@@ -10,19 +10,16 @@ import * as Path from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Memory, Place, Settings, Told, Wish } from "./idleEnd.ts"
 
-/**
- * The largest memory of one end of an idle connection in KiB: in total over Unix sockets and TCP, and in addition to
- * bare `node:tls` over TLS.
- */
+/** The largest memory of one end of an idle connection in KiB, which for TLS is the excess over bare `node:tls`. */
 const gateKib = 16
 
 /**
- * The number of connections that are made before the first measurement, so that code is compiled and shared buffers
- * exist.
+ * The number of idle connections that are made before the first measurement, so that code is compiled and shared
+ * buffers exist.
  */
 const warmUp = 256
 
-/** The number of descriptors that a process needs in addition to those of its connections. */
+/** The number of descriptors that a process needs in addition to the descriptors of its connections. */
 const spareDescriptors = 200
 
 const module = fileURLToPath(new URL("idleEnd.ts", import.meta.url))
@@ -33,7 +30,7 @@ class End {
   constructor(settings: Settings, count: number) {
     const node = [process.execPath, "--expose-gc", "--conditions=furrow-source", module, JSON.stringify(settings)]
     const descriptors = count + warmUp + spareDescriptors
-    // The limit of descriptors is raised for this process alone, as far as its hard limit allows.
+    // The shell raises the limit of descriptors for one end's process alone, as far as the hard limit allows.
     const raised = `ulimit -n ${descriptors} 2> /dev/null || ulimit -n "$(ulimit -Hn)"; exec "$@"`
     this.child = spawn("/bin/sh", ["-c", raised, "sh", ...node], { stdio: ["ignore", "inherit", "inherit", "ipc"] })
   }
@@ -84,7 +81,7 @@ const measure = async (settings: Settings, count: number): Promise<Cost> => {
   }
 }
 
-/** Makes a certificate of this host by openssl, which both ends of a connection trust. */
+/** Makes a certificate of this host by openssl, which both ends of a TLS connection trust. */
 const certificate = (folder: string): Settings["files"] => {
   const [key, cert] = [Path.join(folder, "host.key"), Path.join(folder, "host.crt")]
   const wish = ["-x509", "-newkey", "ed25519", "-nodes", "-days", "1", "-subj", "/CN=host"]

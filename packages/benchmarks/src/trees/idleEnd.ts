@@ -1,7 +1,7 @@
 /**
- * One end of many idle connections, in a process of its own: `idleEnd.ts <json>`. An end is the actor that is dialled,
- * a process that dials this actor, or one of the two over bare sockets of Node. An end answers each message of its
- * parent with one message.
+ * One end of many idle connections, which runs in a process of its own: `idleEnd.ts <json>`. An end of idle connections
+ * is the dialled actor, a process that dials this actor, or one of two processes with bare sockets. An end of idle
+ * connections answers each message of its parent process with one message.
  */
 import { Credentials, Registry, Timeouts } from "@furrow/actor"
 import { hello } from "@furrow/actor/internal/channel/Greeting"
@@ -26,7 +26,7 @@ export interface Settings {
   readonly transport: "unix" | "tcp" | "tls"
   readonly folder: string
   readonly files: { readonly ca: string; readonly cert: string; readonly key: string }
-  /** The place where the dialled end listens; absent in the dialled end itself. */
+  /** The address at which the dialled end of idle connections listens; absent in the dialled end itself. */
   readonly to?: Place
 }
 
@@ -35,24 +35,28 @@ export interface Place {
   readonly uuid: string
 }
 
-/** A message of the parent: the number of connections that this end has to have. */
+/** A message of the parent process: the number of connections that this end has to have. */
 export type Wish = number
 
 /**
- * Bytes of memory of an end: those in use, and the resident ones, which include pages that V8 keeps after a collection.
+ * Bytes of memory of an end of idle connections: the bytes in use, and the resident bytes, with pages that V8 keeps
+ * after a collection.
  */
 export interface Memory {
   readonly used: number
   readonly resident: number
 }
 
-/** The answer of an end to its parent: the place where the end listens, or the memory of the end. */
+/**
+ * The answer of an end of idle connections to its parent process: the address at which the end listens, or the end's
+ * memory.
+ */
 export interface Told {
   readonly place?: Place
   readonly memory?: Memory
 }
 
-/** The number of dials that run at once. */
+/** The number of dials that an end of idle connections runs at once. */
 const dialsAtOnce = 16
 
 const secret = new Uint8Array(32).fill(7)
@@ -112,8 +116,7 @@ const bareClient = ({ files, to, transport }: Settings): End => {
         const socket = connect()
         socket.setNoDelay(true)
         socket.once("error", reject)
-        // Under TLS the first session ticket of the listener says that the listener has accepted the dialler's
-        // certificate.
+        // The first TLS session ticket of the listener says that the listener has accepted the dialler's certificate.
         socket.once(transport === "tls" ? "session" : "connect", () => {
           open++
           ignore(socket)
@@ -130,7 +133,7 @@ const layerOf = ({ files, folder, transport }: Settings) =>
     ? NodeTransport.layerTcp
     : NodeTransport.layerTls({ host: "127.0.0.1", ...files })
 
-/** Makes the driver of the transport, as an actor makes it. */
+/** Makes the driver of an end's transport in the way an actor makes its driver. */
 const driverOf = (settings: Settings) =>
   Effect.gen(function*() {
     const { parts: [part] } = Context.get(yield* Layer.build(layerOf(settings)), Transport)
@@ -139,7 +142,7 @@ const driverOf = (settings: Settings) =>
     return Context.get(yield* Layer.build(driver), TransportDriver)
   })
 
-/** Starts a root of a tree, which listens for the connections of other ends. */
+/** Starts the root of a tree, which listens for the connections of other ends. */
 const furrowServer = (settings: Settings) =>
   new Promise<readonly [End, Place]>((resolve) => {
     const layer = NodeActor.layer({
@@ -210,13 +213,13 @@ const made = async (): Promise<End> => {
 
 const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
 
-/** Returns the resident bytes of the heap of C, from which Node and OpenSSL take their memory. */
+/** Returns the resident bytes of the C heap, from which Node and OpenSSL take their memory. */
 const heapOfC = (): number => {
   const [, heap = ""] = Fs.readFileSync("/proc/self/smaps", "utf8").split("[heap]")
   return 1024 * Number(/Rss:\s+(\d+)/.exec(heap)?.[1] ?? 0)
 }
 
-/** Returns the memory of this process after the garbage of the dials was collected. */
+/** Returns the memory of an end's process after the garbage of its dials was collected. */
 const memory = async (): Promise<Memory> => {
   let least: Memory = { used: Infinity, resident: Infinity }
   for (let n = 0; n < 5; n++) {
@@ -232,8 +235,8 @@ const memory = async (): Promise<Memory> => {
 }
 
 /**
- * Milliseconds between two collections while connections are made. V8 keeps pages that a collection has freed, so the
- * garbage of thousands of greetings at once would count as memory of idle connections.
+ * Milliseconds between two garbage collections while an end makes its connections. V8 keeps pages that a collection has
+ * freed, so the garbage of thousands of greetings would count as memory of idle connections.
  */
 const collectMillis = 500
 

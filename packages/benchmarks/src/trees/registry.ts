@@ -1,7 +1,7 @@
 /**
- * A registry of many actors: `npm run trees -- registry [count]`. Each line says how long the event loop was held at
- * most while one tree published this number of actors, another one followed them, an actor below it read them, and the
- * first tree ended. The exit code is 1 where a turn took more processor time than the gate.
+ * Measures a registry with many actors: `npm run trees -- registry [count]`. Each line says how long the event loop was
+ * blocked at most while trees published, followed and removed many actors. The exit code of the registry's measurement
+ * is 1 where a turn of the event loop took more processor time than the gate.
  */
 import { Actor, Credentials, Discovery, MemoryActor, Registry } from "@furrow/actor"
 import * as Effect from "effect/Effect"
@@ -23,7 +23,7 @@ export const watchAll = Actor.fn("watchAll", { module: import.meta.url, success:
   ))
 )
 
-/** A Discovery that returns the tree for which it was opened. */
+/** A Discovery that returns the tree that it was made for. */
 const watched = (opened: (tree: Discovery.DiscoveryTree) => void) =>
   Layer.effect(
     Discovery.Discovery,
@@ -64,7 +64,7 @@ const claimed = (registrar: Discovery.TreeRegistrar, root: Discovery.Entry, coun
     }
   })
 
-/** The most processor time of one turn of the event loop, in milliseconds. */
+/** The gate of the registry's measurement: the most processor time of one turn of the event loop, in milliseconds. */
 const gateMillis = 50
 
 const row = (what: string, { processor, seconds, wall }: Held) => {

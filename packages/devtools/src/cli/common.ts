@@ -60,11 +60,13 @@ export const fail = (message: string) =>
 export const isCalled = (one: Seen, wanted: string | undefined): boolean =>
   wanted === undefined || nameOf(one) === wanted || String(one.outside.pid) === wanted
 
-/** Returns the actors of a tree with a name or a pid; all actors of the tree where neither is given. */
+/** Returns the actors of a tree with the given name or pid, or all actors of the tree where neither is given. */
 export const meant = ({ seen }: Trees.Tree, wanted: Option.Option<string>): ReadonlyArray<Seen> =>
   seen.filter((one) => isCalled(one, Option.getOrUndefined(wanted)))
 
-/** Returns the actors of a tree with a name or a pid, where the name or the pid of the root stands for all actors. */
+/**
+ * Returns the actors of a tree with the given name or pid, where the name or the pid of the root stands for all actors.
+ */
 export const meantWith = (tree: Trees.Tree, wanted: Option.Option<string>): ReadonlyArray<Seen> => {
   const [root] = tree.seen
   const isRoot = root !== undefined && isCalled(root, Option.getOrUndefined(wanted))
@@ -75,7 +77,7 @@ export const meantWith = (tree: Trees.Tree, wanted: Option.Option<string>): Read
 export const observe = (pid: number): Effect.Effect<Observer, { readonly message: string }, Scope.Scope> =>
   NodeInspect.observe(pid, { within: Trees.patience })
 
-/** Returns the reason of a failure as text, for a failure of any type. */
+/** Returns the reason of a failure of any type as text. */
 export const reasonOf = (error: unknown): string => {
   if (typeof error === "string") return error
   const { _tag, message } = error as { readonly _tag?: string; readonly message?: string }
@@ -84,7 +86,7 @@ export const reasonOf = (error: unknown): string => {
     : message ?? String(error)
 }
 
-/** Milliseconds between two snapshots of a tree. */
+/** Milliseconds between two looks at a tree by a verb of `furrow` that repeats its look. */
 export const everyMillis = 1000
 
 /** The escape sequence that clears the screen of a terminal. */

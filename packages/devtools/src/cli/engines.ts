@@ -1,6 +1,6 @@
 /**
  * The command lines of the verbs `ls` and `watch` of `furrow`. The module that carries out the verbs `ls` and `watch`
- * is loaded when one of them runs.
+ * of `furrow` is loaded only when one of these verbs runs.
  */
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"

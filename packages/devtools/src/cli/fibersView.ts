@@ -1,4 +1,7 @@
-/** Formats the fibers of an actor, each with its work, what it waits for, and the lines at which it stands. */
+/**
+ * Formats the fibers of an actor, each with its work, the operation that it waits for, and the source lines at which it
+ * stands.
+ */
 import type { ActorInspection, FiberInspection } from "@furrow/actor/Inspect"
 import { nameOf, type Seen } from "@furrow/node/internal/diagnosis/Seen"
 import { printable, shortened } from "@furrow/node/internal/diagnosis/text"
@@ -16,7 +19,7 @@ const words: Readonly<Record<FiberInspection["waits"]["on"], string>> = {
   Unknown: "runs, or waits for something outside"
 }
 
-/** Returns the endpoint of a dialog, given the actor at its other end and the number of the dialog. */
+/** Returns the endpoint of a dialog, which is given by the actor at its other end and the dialog's number. */
 const endpointOf = (inside: ActorInspection, side: "caller" | "callee", peer: string, id: number): string | undefined =>
   inside.channels.find((channel) => channel.peer?.uuid === peer)
     ?.dialogs.find((dialog) => dialog.side === side && dialog.id === id)?.endpoint

@@ -20,7 +20,10 @@ export interface Options {
   readonly json: boolean
 }
 
-/** The default lease of a tree in milliseconds. The pause between two reads of the engine is a quarter of the lease. */
+/**
+ * The default lease of a tree in milliseconds. The pause between two reads of the engine by `furrow watch` is a quarter
+ * of the lease.
+ */
 const lease = { id: "", ttlMillis: 15_000 }
 
 const followers = (driver: DiscoveryDriver["Service"], { host, ...reader }: Omit<Reader, "root">) => {
@@ -31,8 +34,8 @@ const followers = (driver: DiscoveryDriver["Service"], { host, ...reader }: Omit
 }
 
 /**
- * Returns the engine of this host, where the programs of this user have one. The folder of the engine is not made,
- * because a read of the engine must leave no files.
+ * Returns the engine of this host, where a program of this user has made one. The verbs `ls` and `watch` never make the
+ * engine's folder, because a read of the engine must leave no files.
  */
 const engine = <A, E, R>(
   { folder }: Options,
@@ -89,8 +92,8 @@ export const watch = (options: Options) =>
       }
       const print = Effect.suspend(() => said.length === 0 ? Effect.void : Console.log(said.splice(0).join("\n")))
       const following = followers(driver, { host: options.host, registrar })
-      // A first read of the engine that gets no answer fails the verb. After the first read, the engine may be
-      // unreachable for a while.
+      // A first read of the engine that gets no answer fails the verb `watch` of `furrow`. After the first read by
+      // `furrow watch`, the engine may be unreachable for a while.
       for (const { look } of following) yield* look
       yield* print
       yield* Effect.all([
@@ -102,5 +105,5 @@ export const watch = (options: Options) =>
       })
     }))
 
-/** Milliseconds between two prints of the list of actors. */
+/** Milliseconds between two prints of the changes in the list of actors. */
 const printMillis = 50

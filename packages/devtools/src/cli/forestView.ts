@@ -1,6 +1,6 @@
 /**
  * Formats the listed actors of several trees as a table, as lines and as JSON. Names of actors come from other programs
- * and may hold control characters, which a terminal must not obey, also in JSON.
+ * and may hold control characters, which a terminal must not obey, even in JSON.
  */
 import type { Entry } from "@furrow/actor/internal/settings/ActorRef"
 import { printable, table } from "@furrow/node/internal/diagnosis/text"
@@ -13,7 +13,7 @@ const exposedBy = ({ exposed }: Entry): string => exposed.map(({ name }) => prin
 
 const compare = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0
 
-/** Sorts entries by host, tree and root; within a tree, parents come before their children. */
+/** Sorts entries of actors by host, tree and root; within a tree, parents come before their children. */
 const sorted = (entries: ReadonlyArray<Entry>): ReadonlyArray<Entry> =>
   entries.toSorted((a, b) =>
     compare(a.host ?? "", b.host ?? "") || compare(a.tree ?? "", b.tree ?? "") || compare(a.path[0]!, b.path[0]!) ||
@@ -45,7 +45,8 @@ const data = ({ actor, exposed, host, path, service, tree, unique }: Entry) => (
 })
 
 /**
- * Escapes the control characters that JSON leaves as they are, because JSON escapes only those below the space.
+ * Escapes the control characters above the space, because the function `JSON.stringify` escapes only the characters
+ * below the space.
  */
 const harmless = (json: string): string =>
   json.replace(

@@ -1,4 +1,4 @@
-/** The verb `graves` of `furrow` lists the actors that died, or shows the post-mortem of one of them. */
+/** The verb `graves` of `furrow` lists the actors that died, or shows the post-mortem of one dead actor. */
 import * as NodeGraves from "@furrow/node/NodeGraves"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"

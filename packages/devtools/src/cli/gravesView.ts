@@ -1,6 +1,6 @@
 /**
- * Formats dead actors as a table, and the death of one actor as a post-mortem. Names of actors come from the program and may
- * hold control characters, which a terminal must not obey.
+ * Formats dead actors as a table, and the post-mortem of one actor as text. Names of dead actors come from their
+ * program and may hold control characters, which a terminal must not obey.
  */
 import { duration, mebibytes, printable, table } from "@furrow/node/internal/diagnosis/text"
 import type { Grave } from "@furrow/node/NodeGraves"
@@ -39,7 +39,7 @@ const stepsOf = ({ steps }: Grave): ReadonlyArray<string> =>
     ...steps.map(({ beforeMillis, endpoint, what }) => `    ${duration(beforeMillis)}: ${what} ${printable(endpoint)}`)
   ]
 
-/** Returns the lines of one post-mortem: the death of an actor, and all that is known about it. */
+/** Returns the lines of one post-mortem: the death of an actor, and all known facts about the death. */
 export const story = (grave: Grave, now: number): ReadonlyArray<string> => [
   `${printable(grave.actor.name)} (${grave.actor.pid}) died ${ago(grave, now)}: ${printable(grave.how)}`,
   ...grave.hint === null ? [] : [`  ${printable(grave.hint)}`],

@@ -52,7 +52,10 @@ export const top = Command.make("top", { ...target, times }, ({ target, times })
   return Effect.catchTag(look(undefined, times), "NoTree", missing)
 }).pipe(Command.withDescription("Shows the actors of a tree every second, those that use most of a processor first."))
 
-/** Returns the findings that were not found at the previous look, compared by their text without ages. */
+/**
+ * Returns the findings that the previous look at the tree did not have, where findings are compared by their text
+ * without ages.
+ */
 const fresh = (before: ReadonlySet<string>, found: ReadonlyArray<Findings.Finding>) =>
   found.filter((finding) => !before.has(keyOf(finding)))
 
@@ -101,7 +104,7 @@ export const fibers = Command.make("fibers", target, ({ target }) =>
 const parentOf = ({ seen }: Trees.Tree, one: Seen): Seen | undefined =>
   seen.find(({ outside }) => outside.pid === one.outside.parent && outside.pid !== one.outside.pid)
 
-/** The reason that a stack of a root is not shown unasked, and the command that shows it. */
+/** The reason that a root's stack is not shown without the option `--open`, and the command that shows the stack. */
 const askToOpen = ({ outside: { pid } }: Seen): string =>
   "it is a root, and its inspector would be open to every user of this machine for a moment. If that is no risk here: " +
   `furrow stack ${pid} --open`

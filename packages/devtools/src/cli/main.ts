@@ -1,8 +1,8 @@
 /**
- * The command `furrow`: looks into the running trees of this user.
+ * The command `furrow` looks into the running trees of this user.
  *
- * The exit code of `furrow` is 0 where nothing is stuck, 1 for a wrong command line, 3 where something is stuck, and 4
- * where no tree is found.
+ * The exit code of `furrow` is 0 without a stuck actor, 1 for a wrong command line, 3 with a stuck actor, and 4 without
+ * a tree.
  */
 import * as NodeChildProcessSpawner from "@effect/platform-node/NodeChildProcessSpawner"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
@@ -29,8 +29,8 @@ const services = NodeChildProcessSpawner.layer.pipe(
 )
 
 const program = Command.run(furrow, { version: "0.2.0" }).pipe(
-  // The services of the platform are provided one by one, because loading all of them takes as long as loading all
-  // other code.
+  // The command `furrow` provides the platform's services one by one, because loading all of them takes as long as
+  // loading all other code.
   Effect.provide([services, CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] })])
 )
 

@@ -1,4 +1,4 @@
-/** The verbs of `furrow` that record data of a tree: `events`, `metrics`, `profile`, `heap`. */
+/** The verbs of `furrow` that print or save data of a tree: `events`, `metrics`, `profile`, `heap`. */
 import type { MetricInspection } from "@furrow/actor/Inspect"
 import { nameOf, type Seen } from "@furrow/node/internal/diagnosis/Seen"
 import { printable } from "@furrow/node/internal/diagnosis/text"
@@ -32,7 +32,7 @@ const out = Flag.String("out").pipe(Flag.withMetavar("FILE"), Flag.withDescripti
 
 // ---- events ---------------------------------------------------------------------------------------------------------
 
-/** Milliseconds between two searches for new actors of the tree. */
+/** Milliseconds between two searches of `furrow events` for new actors of the tree. */
 const newcomersMillis = 1000
 
 const follow = (one: Seen, asJson: boolean) =>
@@ -49,14 +49,14 @@ export const events = Command.make("events", { ...target, json }, ({ json, targe
       meantWith(tree, target).filter(({ outside }) => !known.has(outside.pid)),
       (one) => {
         known.add(one.outside.pid)
-        // An actor that has ended, or does not answer at the moment, is asked again at the next search.
+        // At its next search the verb `events` asks an actor again that gave no answer or has ended.
         const forget = Effect.sync(() => void known.delete(one.outside.pid))
         return Effect.forkChild(Effect.ensuring(Effect.ignore(follow(one, json)), forget))
       },
       { discard: true }
     ))
-  // The verb `events` fails where its first search for actors finds no tree. When the tree ends after the first search,
-  // the verb `events` ends without an error.
+  // The verb `events` of `furrow` fails where its first search for actors finds no tree. When the tree ends after the
+  // first search, the verb `events` of `furrow` ends without an error.
   return Effect.catchTag(
     Effect.forever(Effect.andThen(newcomers, Effect.sleep(newcomersMillis))),
     "NoTree",
@@ -76,7 +76,8 @@ const metricsOf = (tree: Tree, wanted: Option.Option<string>) =>
       Effect.scoped(Effect.flatMap(observe(one.outside.pid), ({ metrics }) =>
         metrics)).pipe(
           Effect.map((metrics) => [{ name: nameOf(one), pid: one.outside.pid, metrics }]),
-          // An actor that is too busy to answer has no metrics in this round, while the other actors have.
+          // An actor that is too busy to answer has no metrics in the output of `furrow metrics`, while the other
+          // actors have.
           Effect.orElseSucceed((): Array<{ name: string; pid: number; metrics: ReadonlyArray<MetricInspection> }> => [])
         ), { concurrency: "unbounded" }),
     (all) =>

@@ -1,6 +1,6 @@
 /**
- * Formats the stack of an actor: frames of the program, and the number of frames of Effect, Furrow and Node between
- * them.
+ * Formats the stack of an actor: the frames of the program, and between them the number of frames of Effect, Furrow and
+ * Node.
  */
 import type { StackInspection } from "@furrow/actor/Inspect"
 import { nameOf, type Seen } from "@furrow/node/internal/diagnosis/Seen"
@@ -12,7 +12,10 @@ const isRuntimes = (file: string): boolean =>
 
 const runtimesLine = (count: number): string => `      (${count} of Effect, Furrow and Node)`
 
-/** Returns the frames of a stack, the innermost first. The innermost frame of a stack is always shown. */
+/**
+ * Returns the frames of an actor's stack, the innermost frame first. The innermost frame of an actor's stack is always
+ * shown.
+ */
 export const frameLines = (frames: NonNullable<StackInspection>): ReadonlyArray<string> => {
   const lines: Array<string> = []
   let hidden = 0
@@ -30,13 +33,13 @@ export const frameLines = (frames: NonNullable<StackInspection>): ReadonlyArray<
   return lines
 }
 
-/** True for a process that the kernel sees computing. */
+/** True for a process that runs on a processor, as the kernel reports it. */
 export const computes = ({ outside: { cpu, states } }: Seen): boolean => states.includes("R") || cpu > busyShare
 
-/** The share of a processor core from which a process counts as one that computes. */
+/** The share of a processor core above which a process counts as one that computes. */
 const busyShare = 0.5
 
-/** Returns what the kernel shows about a process that does not answer, as one line. */
+/** Returns the kernel's facts about a process that does not answer, as one line. */
 export const kernelLine = (seen: Seen): string => {
   const { commands, cpu, states, syscall, wchan } = seen.outside
   if (states.every((state) => state === "T" || state === "t")) return "its process is stopped"

@@ -7,7 +7,7 @@ import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 
 type Attributes = Readonly<Record<string, string>>
 
-/** Makes a metric of Effect of each type; the values of the metric come from the actor. */
+/** For each type of an actor's metric, the function that makes a metric of Effect, whose values come from the actor. */
 const made: Readonly<
   Record<
     MetricInspection["type"],
@@ -21,7 +21,7 @@ const made: Readonly<
   Summary: (id, options) => Metric.summary(id, { ...options, maxAge: "1 minute", maxSize: 1, quantiles: [] })
 }
 
-/** Returns the state of a metric as Effect represents it, from the plain data that the actor sent. */
+/** Returns the state of a metric in Effect's form, made from the plain data that the actor sent. */
 const stateOf = ({ state, type }: MetricInspection): unknown =>
   type === "Frequency"
     ? {
@@ -31,7 +31,7 @@ const stateOf = ({ state, type }: MetricInspection): unknown =>
 
 const nothing = () => {}
 
-/** Returns the text of all metrics, each with the name and the pid of its actor as labels. */
+/** Returns the text of all metrics for Prometheus, each with the name and the pid of its actor as labels. */
 export const text = (
   actors: ReadonlyArray<
     { readonly name: string; readonly pid: number; readonly metrics: ReadonlyArray<MetricInspection> }

@@ -7,12 +7,14 @@ import * as Http from "node:http"
 const contentType = "text/plain; version=0.0.4; charset=utf-8"
 
 /**
- * True for a host name of the loopback. Requests for other host names are refused, because a page of another site could
- * give its own host name the address of this host and read the metrics.
+ * True for a host name of the loopback. Requests for host names outside of the loopback are refused, because a page of
+ * another site could give its own host name this host's address.
  */
 const isLocal = (host: string | undefined): boolean => /^(127\.0\.0\.1|localhost)(:\d+)?$/.test(host ?? "")
 
-/** Serves the metrics of a tree until the Effect is interrupted, and asks the tree again for each request. */
+/**
+ * Serves the metrics of a tree until the Effect of the server is interrupted, and asks the tree again for each request.
+ */
 export const serve = (port: number, text: Effect.Effect<string, NoTree>): Effect.Effect<never> =>
   Effect.scoped(Effect.andThen(
     Effect.acquireRelease(

@@ -1,10 +1,11 @@
 /**
- * Writes profiles of several actors into one file for speedscope (https://www.speedscope.app/file-format-schema.json):
- * one profile for each actor, with a common list of frames.
+ * Writes profiles of several actors into one file for speedscope (https://www.speedscope.app/file-format-schema.json).
+ * The file for speedscope has one profile for each actor, and one list of frames for all profiles.
  */
 
 /**
- * A profile in V8's format: a tree of nodes, and the node of each sample. Times in a profile of V8 are microseconds.
+ * A profile of an actor in V8's format: a tree of nodes, and the node of each sample. Times in a profile of V8 are
+ * microseconds.
  */
 export interface CpuProfile {
   readonly nodes: ReadonlyArray<{
@@ -48,8 +49,8 @@ export interface File {
 }
 
 /**
- * Returns the stack of each node of a profile, the outermost frame first, as numbers of frames. The root of V8's tree
- * of nodes is not a frame.
+ * Returns the stack of each node of a profile as indices of frames, the outermost frame first. The root of V8's tree of
+ * nodes is not a frame.
  */
 const stacksOf = (
   { nodes }: CpuProfile,
@@ -57,7 +58,7 @@ const stacksOf = (
 ): ReadonlyMap<number, ReadonlyArray<number>> => {
   const parents = new Map(nodes.flatMap(({ children = [], id }) => children.map((child) => [child, id] as const)))
   const stacks = new Map<number, ReadonlyArray<number>>()
-  // V8 lists a profile's node after its parent; another order only costs more steps.
+  // V8 lists each node of a profile after the node's parent; another order would only cost more steps.
   const byId = new Map(nodes.map((node) => [node.id, node]))
   const stackOf = (id: number): ReadonlyArray<number> => {
     const known = stacks.get(id)
@@ -91,7 +92,7 @@ export const make = (name: string, actors: ReadonlyArray<readonly [actor: string
   const profiles = actors.map(([actor, profile]) => {
     const stacks = stacksOf(profile, indexOf)
     const { endTime, samples = [], startTime, timeDeltas = [] } = profile
-    // V8 gives the time at which a sample was taken; a sample lasts until the next one.
+    // V8 gives the time at which a sample of a profile was taken, and the sample lasts until the next sample.
     const weights = samples.map((_, i) => Math.max(0, timeDeltas[i + 1] ?? 0))
     const total = weights.reduce((sum, weight) => sum + weight, 0)
     return {

@@ -1,4 +1,4 @@
-/** All cases of `npm run faults`, in the order in which they are shown. */
+/** All cases of `npm run faults`, in the order in which the command shows them. */
 import type { Case } from "../case.ts"
 import { bundles } from "./bundles.ts"
 import { ends } from "./ends.ts"

@@ -1,4 +1,4 @@
-/** Cases of `npm run faults` about the ends of actors: in order, by a signal, by a failure, by a kill. */
+/** Cases of `npm run faults` about the ends of actors: in order, by a signal, by a failure, or by SIGKILL. */
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
@@ -122,7 +122,8 @@ export const ends: ReadonlyArray<Case> = [
       Effect.gen(function*() {
         yield* program.says(/building/, patient)
         yield* program.signal("SIGSTOP")
-        // The pause is longer than the whole bound of an actor's end, so that a wait without a bound would exceed it.
+        // The pause is longer than the whole bound of an actor's start, so that a bound that counted the pause would
+        // fail the start.
         yield* Eventually.pause("7 seconds")
         Fs.writeFileSync(Path.join(folder, "go"), "")
         yield* program.signal("SIGCONT")

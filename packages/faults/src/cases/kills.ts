@@ -1,4 +1,4 @@
-/** Cases of `npm run faults` about trees whose root is killed, or may no longer signal its actors. */
+/** Cases of `npm run faults` about trees whose root is killed, or has lost the right to signal its actors. */
 import * as Privileged from "@furrow/orphans/privileged"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Effect from "effect/Effect"
@@ -11,7 +11,7 @@ const patient = { within: "60 seconds" } as const
 const killedWhen = (says: RegExp) => ({ program }: Place) =>
   Effect.andThen(program.says(says, patient), program.signal("SIGKILL"))
 
-/** Runs a program in a separate namespace of process numbers, whose first process is a shell that reaps. */
+/** The command that runs a program in a separate namespace of pids, whose first process is a shell that reaps. */
 const namespaced = [
   "unshare",
   "--pid",
@@ -63,8 +63,8 @@ export const kills: ReadonlyArray<Case> = [
       const { file, folder } = Privileged.shared()
       return {
         args: ["is-killed"],
-        // The last argument of the command is the path of Node. The shell drops this path and runs the copy of Node
-        // with file capabilities.
+        // The last argument of this case's command is the path of Node. The shell of this case drops the path of Node
+        // and runs a copy of Node with file capabilities.
         through: ["/bin/sh", "-c", `shift; exec ${Privileged.asNobody.join(" ")} "${file}" "$@"`, "sh"],
         env: { TMPDIR: folder, NODE_COMPILE_CACHE: folder, SPINS: Path.join(folder, "spins") }
       }

@@ -1,5 +1,6 @@
 /**
- * Cases of `npm run faults` about the surroundings of a program: its arguments, its output, its exit code, its files.
+ * Cases of `npm run faults` about the surroundings of a program: its arguments, its output, its exit code and its
+ * files.
  */
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
@@ -13,10 +14,10 @@ const compiler = Path.join(
   "tsc"
 )
 
-/** Shows the output of a program as hexadecimal numbers. */
+/** Shows the output of a case's program as hexadecimal numbers. */
 const asNumbers = ["/bin/sh", "-c", "\"$@\" | od -An -v -tx1", "sh"]
 
-/** Extracts Furrow's own sentences from an error of the TypeScript compiler. */
+/** Extracts the sentences that Furrow wrote from an error of the TypeScript compiler. */
 const ourSentences = ["/bin/sh", "-c", "\"$@\" | grep -o '~furrow: [^\"]*'", "sh"]
 
 export const surroundings: ReadonlyArray<Case> = [

@@ -1,4 +1,6 @@
-/** A root that makes 1,500 calls with 1 MB each while its actor computes, and prints its own memory meanwhile. */
+/**
+ * A root that makes 1,500 calls with 1 MB each while the called actor computes, and prints the root's memory meanwhile.
+ */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

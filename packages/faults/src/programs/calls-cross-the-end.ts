@@ -1,4 +1,7 @@
-/** Many fibers that call an actor in a loop while the actor ends by itself, because its main has returned. */
+/**
+ * Many fibers that call an actor in a loop while the actor ends by itself, because the main Effect of the actor has
+ * returned.
+ */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"
@@ -14,7 +17,7 @@ export default Squarer.serve({ square: ({ n }) => Effect.succeed(n * n) }, { mai
 
 NodeActor.runMain(Actor.nursery(Effect.gen(function*() {
   const squarer = yield* Actor.start(Squarer)
-  // A call that is refused because the actor is ending is made again.
+  // A call that the ending actor refuses is made again.
   const loop = squarer.run(square({ n: 3 })).pipe(
     Effect.retry({ while: ({ _tag }) => _tag === "ContextCancelled" }),
     Effect.forever,

@@ -1,6 +1,6 @@
 /**
- * A stream whose finalizer dies after its reader has stopped, read in this process and in an actor: both exits must be
- * equal.
+ * A stream whose finalizer dies after its reader has stopped, read in this process and from an actor: both exits must
+ * be equal.
  */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"

@@ -1,6 +1,6 @@
 /**
- * Open calls during an uncaught error, a defect, and the end of a process: each error must say whether the actor lives
- * on.
+ * Calls that are open during an uncaught error, a defect, and the end of a process: each error must say whether the
+ * actor lives on.
  */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"

@@ -1,4 +1,4 @@
-/** A Service whose build forks a fiber that dies: the death must be an event and a log, and the Service must go on. */
+/** A Service whose Layer forks a fiber that dies: the death must be an event and a log, and the Service must go on. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

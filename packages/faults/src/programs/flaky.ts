@@ -1,4 +1,4 @@
-/** A module that no actor can import before the file `mended` exists, and that counts the attempts. */
+/** A module that no actor can import before the file `mended` exists, and that counts the attempts to import it. */
 import { Actor } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

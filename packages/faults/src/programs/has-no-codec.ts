@@ -10,7 +10,7 @@ class Handle {
   readonly fd = 3
 }
 
-/** A schema whose fault appears only at its first use. */
+/** A schema without a codec, whose fault appears only when the schema is first used. */
 const handle = Schema.suspend(() => Schema.instanceOf(Handle))
 
 export const items = Actor.stream("items", { module: import.meta.url, success: handle })(() =>

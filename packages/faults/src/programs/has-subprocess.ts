@@ -1,4 +1,4 @@
-/** An actor with a subprocess, below a root that computes: the actor is killed first, then the root. */
+/** An actor with a subprocess below a root that computes: the actor is killed first, and the root after it. */
 import { Actor } from "@furrow/actor"
 import { NodeActor, NodeSpawner } from "@furrow/node"
 import * as Effect from "effect/Effect"

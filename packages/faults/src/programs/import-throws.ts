@@ -1,4 +1,6 @@
-/** A module that throws when an actor imports it, and a layer that fails: the error must show the place. */
+/**
+ * A module that throws when an actor imports it, and a Layer that fails: the error must show the line of the program.
+ */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Cause from "effect/Cause"
@@ -22,7 +24,7 @@ export default Database.serve(Effect.sync(() => ({ query: () => Effect.succeed(c
 
 if (!import.meta.main && process.env["IMPORT"] === "throws") connect("the module's url")
 
-/** Finds the first stack frame in the code of the program. */
+/** Finds the first stack frame in the code of this program. */
 const where = (cause: Cause.Cause<unknown>) => /at (\w+) \(.*import-throws\.ts/.exec(Cause.pretty(cause))?.[1]
 
 NodeActor.runMain(Effect.forEach(["throws", "succeeds"], (how) =>

@@ -1,6 +1,6 @@
 /**
- * Bundles a program with esbuild into the current folder, in the form of its first argument, and runs it as the second
- * argument says.
+ * Bundles a program with esbuild into the current folder, in the form that the first argument names, and runs the
+ * bundle as the second says.
  */
 import * as Esbuild from "esbuild"
 import * as ChildProcess from "node:child_process"

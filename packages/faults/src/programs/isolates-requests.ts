@@ -1,5 +1,6 @@
 /**
- * A group with a request that its actor does not know and one that dies: a stream of the same client must go on.
+ * An RpcGroup with a request that its actor does not know and a request that dies: a stream of the same client must go
+ * on.
  */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"

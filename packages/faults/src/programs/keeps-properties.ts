@@ -1,4 +1,4 @@
-/** Throws errors with properties and parts, as Node and Promise.any do. */
+/** Throws errors with properties and inner errors, as Node and Promise.any do. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

@@ -1,4 +1,4 @@
-/** Ends an actor that computes: the actor's exit must say who killed the actor, and why. */
+/** Ends an actor that computes: the actor's exit must name the killer of the actor, and the reason. */
 import { Actor, Timeouts } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

@@ -1,4 +1,4 @@
-/** Values of `memoryLimit` that are invalid, and a valid limit that an actor reaches. */
+/** Invalid values of the option `memoryLimit`, and a valid limit that an actor reaches. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

@@ -1,6 +1,6 @@
 /**
- * A tree whose folder of sockets is deleted, as by a cleaner of temporary files: a new actor must still find the old
- * one.
+ * A tree whose folder of sockets is deleted, as by a cleaner of temporary files: a new actor must still find an older
+ * actor.
  */
 import { Actor, Registry } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"

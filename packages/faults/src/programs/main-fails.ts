@@ -1,4 +1,4 @@
-/** A Service whose main fails: the actor of the Service must end with its main. */
+/** A Service whose main Effect fails: the actor of the Service must end with this Effect. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

@@ -1,4 +1,6 @@
-/** A reader with a narrower schema, and a batch with one item that does not match that schema. */
+/**
+ * A reader with a narrower schema than the stream's, and a batch with one item that does not match the reader's schema.
+ */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

@@ -1,4 +1,4 @@
-/** A pool of actors whose module cannot be imported at first: the pool must work again once the module is mended. */
+/** A pool of actors whose module cannot be imported at first: the pool must work again after the module is mended. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

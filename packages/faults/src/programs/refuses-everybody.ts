@@ -24,7 +24,7 @@ const Live = Layer.merge(FilesLive, AuthLive)
 export class Files extends Actor.Service<Files>()("Files", { module: import.meta.url, endpoints: FileRpcs }) {}
 export default Files.serveRpc(Live)
 
-/** The type of the RpcGroup's client contains the error of the middleware, or this file would not compile. */
+/** The type of the RpcGroup's client contains the error of the middleware; otherwise this file would not compile. */
 const told = <E extends { readonly _tag: string }>(answer: Effect.Effect<string, E>) =>
   Effect.match(answer, { onSuccess: (text) => text, onFailure: ({ _tag }) => _tag })
 

@@ -1,4 +1,7 @@
-/** An actor whose layer cannot be released: its caller must hear of the failure, although the call had succeeded. */
+/**
+ * An actor whose layer dies while it is released: the actor's caller must hear of the failure, although the call had
+ * succeeded.
+ */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

@@ -1,5 +1,6 @@
 /**
- * An actor with a layer that is never released: at a signal it must end within its bound, and report the cut release.
+ * An actor with a layer whose release never ends: at a signal the actor must end within its bound, and report the cut
+ * release.
  */
 import { Actor, Timeouts } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"

@@ -1,6 +1,6 @@
 /**
- * A root that is blocked while an actor and its child are killed, and the child's number is given to a process of
- * another owner. The program runs below a shell that reaps, in a separate namespace of process numbers.
+ * A root that is blocked while an actor and its child are killed, and the child's pid is given to a process of another
+ * owner. The program of this case runs below a shell that reaps, in a separate namespace of pids.
  */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
@@ -19,7 +19,9 @@ export const outer = Actor.stream("outer", { module: import.meta.url, success: S
   Stream.orDie(Actor.streamInActor(inner()))
 )
 
-/** Kills the actor and its child, waits until the number of the child is free, and makes the next process get it. */
+/**
+ * Kills the actor and its child process, waits until the child's pid is free, and makes the next process get this pid.
+ */
 const script = `
   kill -9 $2 $1
   while [ -e /proc/$2 ]; do sleep 0.05; done
@@ -45,7 +47,7 @@ NodeActor.runMain(Effect.gen(function*() {
     yield* Console.log(`the actor is ${(yield* actor.wait)._tag}`)
     return innocent
   }))
-  // Half a second is enough for the warden to hear of the actor's death and to kill the groups below the actor.
+  // Half a second is enough for the warden to hear of the actor's death and to kill the process groups below the actor.
   yield* Effect.sleep("500 millis")
   yield* Console.log(`it is there still: ${isAlive(innocent)}`)
   process.kill(innocent, "SIGKILL")

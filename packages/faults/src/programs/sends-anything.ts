@@ -1,4 +1,7 @@
-/** Contracts of `Unknown`, as people write them first: a value must arrive unchanged, or be refused with its place. */
+/**
+ * Contracts of `Unknown`, as people write them first: a value must arrive unchanged, or be refused with the path to the
+ * fault.
+ */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

@@ -1,4 +1,4 @@
-/** Sends a string that UTF-8 cannot encode. */
+/** Sends an actor a string that UTF-8 cannot encode. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

@@ -1,4 +1,4 @@
-/** An actor with a progress bar, which has no newline, and which goes on when the file `go` exists. */
+/** An actor that prints a progress bar without a newline, and that goes on when the file `go` exists. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"

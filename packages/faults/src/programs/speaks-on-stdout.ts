@@ -1,4 +1,6 @@
-/** A program that speaks a protocol on its stdout, while a library in its actor prints with console.log. */
+/**
+ * A program that writes the messages of a protocol to its stdout, while a library in its actor prints with console.log.
+ */
 import { Actor } from "@furrow/actor"
 import { NodeActor, NodeSpawner } from "@furrow/node"
 import * as Console from "effect/Console"

@@ -1,4 +1,7 @@
-/** A stream of items of 14 MB, of which the reader takes three: prints the memory of the actor that makes them. */
+/**
+ * A stream of items of 14 MB, of which the reader takes three: the program prints the memory of the actor that makes
+ * the items.
+ */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

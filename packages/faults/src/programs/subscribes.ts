@@ -1,6 +1,6 @@
 /**
- * A subscriber that comes, takes one item and leaves, and another that stays in its Scope: no reader may lose an item
- * or wait.
+ * A subscriber that takes one item and leaves, and another subscriber that stays in its Scope: no reader may lose an
+ * item or wait.
  */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"

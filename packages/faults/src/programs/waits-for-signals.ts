@@ -1,4 +1,4 @@
-/** A Service Web that saves into a Service Store while it ends, and a Store that writes while it ends. */
+/** A Service Web that saves into a Service Store while Web ends, and a Store that writes to a file while it ends. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

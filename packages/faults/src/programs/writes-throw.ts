@@ -1,5 +1,6 @@
 /**
- * A transport whose writes throw from some moment on: calls on its connection must fail, and the program must go on.
+ * A transport whose writes begin to throw while it is used: calls on its connection must fail, and the program must go
+ * on.
  */
 import { Actor, Registry, Transport } from "@furrow/actor"
 import { NodeActor, SocketConnection } from "@furrow/node"

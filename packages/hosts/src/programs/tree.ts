@@ -1,7 +1,7 @@
 /**
- * Runs the tree of one host in a case with several hosts: `tree.ts <json>`. The tree of a host prints what it does and
- * hears. Each line of a tree's output begins with its time in milliseconds, by a clock that all hosts of a computer
- * share.
+ * The program that runs the tree of one host in a case with several hosts, and that takes its settings from the command
+ * line: `tree.ts <json>`. The tree of a host prints its calls, their ends, and the changes of names and leadership.
+ * Each line of a tree's output begins with its time in milliseconds, by a clock that all hosts of a computer share.
  */
 import { Actor, Discovery, Registry } from "@furrow/actor"
 import * as NatsDiscovery from "@furrow/nats/NatsDiscovery"
@@ -16,19 +16,19 @@ import { count, half, hang, tick } from "./actors.ts"
 
 export interface Settings {
   readonly name: string
-  /** The address of the tree's host in the test network. */
+  /** The address of the host of this tree in the test network. */
   readonly host: string
-  /** The address of the engine as `host:port`. */
+  /** The address of the tree's engine as `host:port`. */
   readonly engine: string
   readonly secret: string
   readonly files: { readonly ca: string; readonly cert: string; readonly key: string }
-  /** Actors that the tree starts; each start is repeated until the name is free. */
+  /** Actors that a host's tree starts; each start is repeated until the actor's name is free. */
   readonly starts?: ReadonlyArray<{ readonly name: string; readonly unique?: boolean }> | undefined
-  /** A name whose holders the tree counts each time that the names change. */
+  /** A name whose holders a host's tree counts after each change of the names. */
   readonly lists?: string | undefined
-  /** The name of an actor on another host that the tree calls. */
+  /** The name of an actor on another host that a host's tree calls. */
   readonly calls?: string | undefined
-  /** The name of an election in which the tree takes part. */
+  /** The name of an election in which a host's tree takes part. */
   readonly elects?: string | undefined
 }
 
@@ -56,7 +56,7 @@ const nameOf = (cause: Cause.Cause<unknown>): string => {
   return [_tag ?? String(error), ...(how === undefined ? [] : [how._tag])].join(" ")
 }
 
-/** Prints how an effect ended, after a label. */
+/** Prints a label, and how an Effect ended. */
 const told = <A, E, R>(label: string, effect: Effect.Effect<A, E, R>) =>
   Effect.flatMap(
     Effect.exit(effect),
@@ -64,8 +64,8 @@ const told = <A, E, R>(label: string, effect: Effect.Effect<A, E, R>) =>
   )
 
 /**
- * Calls an actor in each way, then opens three calls and an endless stream. When all open calls have failed, the tree
- * makes them again.
+ * Calls an actor in each way, and then opens three endless calls and an endless stream. When all open calls of a host's
+ * tree have failed, the tree makes the calls again.
  */
 const calls = (name: string, round = 1): Effect.Effect<never, unknown, any> =>
   Effect.gen(function*() {

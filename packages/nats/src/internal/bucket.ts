@@ -1,6 +1,6 @@
 /**
- * A bucket of NATS KV as the driver needs it: entries with the server's time, and writes that fail if another write
- * came first. The driver connects to NATS at its first operation, and again after a lost connection.
+ * A bucket of NATS KV with the server's time of each entry, and with writes that fail after another write of the entry.
+ * The NATS driver connects to its server at the first operation, and again after a lost connection.
  */
 import { DiscoveryDriverError } from "@furrow/actor/Discovery"
 import {
@@ -25,31 +25,35 @@ export interface Settings {
 }
 
 /**
- * An entry of the bucket. The functions of a bucket return `undefined` for an entry that does not exist or was deleted.
+ * An entry of the driver's bucket in NATS KV. The functions of a bucket return `undefined` for an entry that does not
+ * exist or was deleted.
  */
 export interface Entry {
   readonly name: string
   readonly revision: number
-  /** The time at which the entry was written, in milliseconds of the server's clock. */
+  /** The time at which an entry of the bucket was written, in milliseconds of the NATS server's clock. */
   readonly at: number
   readonly value: unknown
 }
 
-/** The last write of an entry, which may be a deletion: the next write refers to its revision. */
+/** The last write of an entry in the bucket, which may be a deletion: the next write names this write's revision. */
 export interface Last {
   readonly entry: Entry | undefined
   readonly revision: number
 }
 
-/** An open bucket of NATS KV. After an outage the open bucket may be another bucket of the same name. */
+/** An open bucket of NATS KV. After an outage the NATS server may have another bucket of the same name. */
 export interface Bucket {
   readonly server: string
-  /** True when the server itself deletes expired entries, and tells watchers of the deletion. */
+  /** True when the NATS server itself deletes expired entries, and reports each deletion to watchers. */
   readonly hasMarkers: boolean
-  /** The number that is added to a revision to make a token, so that tokens grow even after the loss of a bucket. */
+  /**
+   * The number that is added to an entry's revision to make a token, so that tokens grow even after the loss of a
+   * bucket.
+   */
   readonly base: number
   readonly last: (name: string) => Effect.Effect<Last, DiscoveryDriverError>
-  /** Reads all entries that match a filter, and the marks of deleted entries among them. */
+  /** Reads all entries of the bucket that match a filter, including the markers of deleted entries. */
   readonly all: (
     filter: string
   ) => Effect.Effect<ReadonlyArray<Last & { readonly name: string; readonly at: number }>, DiscoveryDriverError>
@@ -59,7 +63,7 @@ export interface Bucket {
     begun: () => void,
     seen: (name: string, isThere: boolean) => void
   ) => Effect.Effect<void, DiscoveryDriverError>
-  /** Writes an entry of the bucket if `revision` is still the entry's last revision; returns the new revision. */
+  /** Writes an entry of the bucket if `revision` is still the entry's last revision, and returns the new revision. */
   readonly put: (
     name: string,
     value: unknown,
@@ -67,32 +71,35 @@ export interface Bucket {
     ttlMillis?: number
   ) => Effect.Effect<number | undefined, DiscoveryDriverError>
   /**
-   * Deletes an entry of the bucket if `revision` is still the entry's last revision, and leaves a mark that watchers
-   * see.
+   * Deletes an entry of the bucket if `revision` is still the entry's last revision, and leaves a deletion marker that
+   * watchers see.
    */
   readonly drop: (name: string, revision: number) => Effect.Effect<boolean, DiscoveryDriverError>
-  /** Removes the mark that the deletion of an entry has left in the bucket. */
+  /** Removes the marker that the deletion of an entry has left in the bucket. */
   readonly forget: (name: string, revision: number) => Effect.Effect<void, DiscoveryDriverError>
-  /** The time of the NATS server in milliseconds, or slightly less. */
+  /** The time of the NATS server in milliseconds, or a slightly earlier time. */
   readonly now: Effect.Effect<number, DiscoveryDriverError>
 }
 
 /**
  * The milliseconds after which the NATS driver gives up a request to its server. The runtime gives up a request to a
- * driver after a quarter of the time of the lease.
+ * discovery driver after a quarter of the lease's time.
  */
 const requestMillis = 5_000
 
 /**
- * The milliseconds after which a silent NATS server is asked for a sign of life. A connection whose server is silent
- * for twice this time counts as lost.
+ * The milliseconds after which a silent NATS server is asked for a sign of life. A connection to a NATS server that is
+ * silent for twice the time `pingMillis` counts as lost.
  */
 const pingMillis = 5_000
 
-/** The milliseconds for which the marks of expired leases stay in the bucket. */
+/** The milliseconds for which the deletion markers of expired leases stay in the bucket. */
 const markerMillis = 60_000
 
-/** The number of tokens for one second: more than the writes that a server can do in a second. */
+/**
+ * The number of tokens that are reserved for one second, which exceeds the writes that a NATS server can do in a
+ * second.
+ */
 const tokensASecond = 2 ** 20
 
 const failed = (cause: unknown): DiscoveryDriverError =>
@@ -116,7 +123,10 @@ const lastOf = (entry: KvEntry | null): Last =>
     }
   }
 
-/** Calls a function for each entry of an iterator, and closes the iterator when the iteration is interrupted. */
+/**
+ * Calls a function for each entry of an iterator over a bucket, and closes the iterator when the iteration is
+ * interrupted.
+ */
 const each = async <A>(
   signal: AbortSignal,
   entries: { readonly stop: () => void } & AsyncIterable<A>,
@@ -127,7 +137,10 @@ const each = async <A>(
   for await (const entry of entries) seen(entry)
 }
 
-/** The header for an entry's time to live, rounded up to whole seconds, so that no entry is deleted too early. */
+/**
+ * Returns the NATS header with an entry's time to live, rounded up to whole seconds, so that no entry is deleted too
+ * early.
+ */
 const headerOf = (ttlMillis: number): string => `${Math.ceil(ttlMillis / 1_000)}s`
 
 const bucketOf = (
@@ -136,7 +149,7 @@ const bucketOf = (
   about: Pick<Bucket, "server" | "hasMarkers" | "base">
 ): Bucket => {
   const subjectOf = (name: string) => `$KV.${bucket}.${name}`
-  /** Writes an entry of the bucket; `undefined` means that another write came first. */
+  /** Writes an entry of the bucket, and returns `undefined` where another write of the entry came first. */
   const write = (name: string, text: string, options: Parameters<JetStreamClient["publish"]>[2]) =>
     promised(() =>
       js.publish(subjectOf(name), text, { timeout: requestMillis, ...options }).then(
@@ -190,7 +203,7 @@ const opened = async (connection: NatsConnection, settings: Settings): Promise<B
   const { bucket, replicas } = settings
   const js = jetstream(connection, { timeout: requestMillis })
   const jsm = await jetstreamManager(connection, { timeout: requestMillis })
-  // Reads go to the leader of the stream, because a replica may not know of the last renewal.
+  // Reads of the bucket go to the leader of its stream, because a replica may not know of the last renewal.
   const kv = await new Kvm(js).create(bucket, { history: 1, replicas, markerTTL: markerMillis, allow_direct: false })
   const { history, markerTTL, streamInfo, ttl } = await kv.status()
   if (ttl > 0 || history !== 1) {
@@ -206,18 +219,18 @@ const opened = async (connection: NatsConnection, settings: Settings): Promise<B
 
 export interface Connected {
   /**
-   * Returns the open bucket. The first use, and the first use after an outage, connect to NATS and create the bucket if
-   * it does not exist.
+   * Returns the open bucket of NATS KV. The first use of the bucket, and the first use after an outage, connect to NATS
+   * and create the bucket where it does not exist.
    */
   readonly bucket: Effect.Effect<Bucket, DiscoveryDriverError>
   /**
-   * Forgets the open bucket, so that the next use opens the bucket again, because the server may have another bucket by
+   * Forgets the open bucket, so that its next use opens it again, because the NATS server may have another bucket by
    * then.
    */
   readonly doubt: Effect.Effect<void>
 }
 
-/** Makes the connection to NATS, which calls `told` with each bucket that it opens. */
+/** Makes the connection to NATS, which calls `told` with each bucket that the connection opens. */
 export const connected = (
   settings: Settings,
   told: (bucket: Bucket) => Effect.Effect<void>
@@ -254,8 +267,8 @@ export const connected = (
       connection = made
       isLost = false
     }
-    // An interrupted operation does not wait for a server that does not answer; the next operation waits for the
-    // connection that is already being made.
+    // An interrupted operation does not wait for a silent NATS server; the next operation waits for the connection
+    // attempt that already runs.
     const connecting = promised(() =>
       dialling ??= dial().finally(() => {
         dialling = undefined
@@ -272,8 +285,8 @@ export const connected = (
       return one.withPermits(1)(Effect.gen(function*() {
         if (current !== undefined) return current
         if (connection === undefined || connection.isClosed()) yield* connecting
-        // A request on a disconnected connection would be sent after the reconnection, long after its caller has given
-        // it up.
+        // A request on a disconnected NATS connection would be sent after the reconnection, long after the end of its
+        // caller's wait.
         if (isLost) {
           return yield* new DiscoveryDriverError({ reason: "NATS: not connected; the next operation tries again" })
         }

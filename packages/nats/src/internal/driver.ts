@@ -5,9 +5,9 @@
  *   k.<key>     { value, lease, run, base }  held for as long as that run of its lease lives
  *   clock       written to learn the server's time
  *
- * An expired lease begins anew as another run, so that the keys of its earlier run stay free. Each write of the driver
- * names the revision of the entry that the write is based on. An operation reads the entry again if another write of
- * the entry came before its own write.
+ * An expired lease begins again with a new run, so that the keys of its earlier run stay free. Each write of the NATS
+ * driver names the revision of the entry on which the write is based. An operation of the NATS driver reads an entry
+ * again if another write of the entry came before the operation's write.
  */
 import {
   type Created,
@@ -27,16 +27,16 @@ import * as Bucket_ from "./bucket.ts"
 import * as Keys from "./keys.ts"
 import * as Watch from "./watch.ts"
 
-/** The largest number of keys in a page of a listing. */
+/** The largest number of keys in one page of a listing of names. */
 const pageSize = 1_000
 
 /**
- * The number of hints that wait for a slow watcher. One hint is enough, because a watcher reads all its keys again at a
- * hint.
+ * The number of hints about changed keys that wait for a slow watcher. One waiting hint is enough, because a watcher
+ * reads all its keys again at a hint.
  */
 const waitingHints = 1
 
-/** The largest number of attempts of an operation, whose attempt fails when another write comes first. */
+/** The largest number of attempts of one operation; an attempt fails when another write of the entry comes first. */
 const attempts = 100
 
 type Asked<A> = Effect.Effect<A, DiscoveryDriverError>
@@ -64,7 +64,10 @@ const heldOf = ({ name, revision, value }: Entry): Held => {
 
 const runOf = (lease: Entry): string => (lease.value as LeaseValue).run
 
-/** Repeats an operation as long as it returns `undefined`, which means that another write of its entry came first. */
+/**
+ * Repeats an operation while it returns `undefined`, which means that another write of the operation's entry came
+ * first.
+ */
 const insist = <A>(operation: Asked<A | undefined>): Asked<A> => {
   const again = (left: number): Asked<A> =>
     Effect.flatMap(operation, (answer) => {
@@ -87,8 +90,8 @@ const renew = (bucket: Bucket, { id, ttlMillis }: Lease): Asked<boolean> =>
   }))
 
 /**
- * True when the run of the lease that holds an entry is over. An expired lease is ended, so that no late renewal brings
- * the lease back.
+ * True when the run of the lease that holds a key has ended. An expired lease is deleted from the bucket, so that no
+ * late renewal brings the lease back.
  */
 const isOver = (bucket: Bucket, { lease, run }: KeyValue, now: number): Asked<boolean> =>
   Effect.gen(function*() {
@@ -162,7 +165,7 @@ export const make = (settings: Settings) =>
     yield* Effect.addFinalizer(() => PubSub.shutdown(hints))
     const connected: Connected = yield* Bucket_.connected(settings, (bucket) => said(bucket, settings.bucket))
     /**
-     * A failed operation may mean that the bucket was lost with its data, so the next operation opens the bucket again.
+     * An operation may fail because the bucket was lost with its data, so the next operation opens the bucket again.
      */
     const ask = <A>(question: (bucket: Bucket) => Asked<A>): Asked<A> =>
       Effect.flatMap(connected.bucket, (bucket) =>

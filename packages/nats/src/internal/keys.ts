@@ -1,10 +1,11 @@
 /**
- * The names of the driver's entries in a bucket. The name of an entry consists of words of a few kinds of characters,
- * separated by dots.
+ * The names of the entries that the NATS driver makes in its bucket. The name of a bucket's entry consists of words of
+ * letters, digits and a few other characters, separated by dots.
  */
 
 /**
- * The length limit of an entry's name, because a NATS server closes the connection of a client with a longer subject.
+ * The length limit of a bucket entry's name, because a NATS server closes the connection of a client with a longer
+ * subject.
  */
 const maxNameChars = 2_000
 
@@ -12,8 +13,8 @@ const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
 /**
- * Encodes a part of a key between slashes as a word of a NATS subject, which is never empty. Unusual characters are
- * written as bytes behind `=`.
+ * Encodes a part of a key between two slashes as a word of a NATS subject, which is never empty. Unusual characters in
+ * a key are written as bytes behind `=`.
  */
 const wordOf = (part: string): string =>
   part === ""
@@ -35,7 +36,7 @@ const within = (name: string): string => {
   throw new Error(`a key of ${name.length} characters in NATS is too long: ${maxNameChars} are possible`)
 }
 
-/** The name of the bucket's entry for a key. */
+/** Returns the name of the bucket's entry for a key. */
 export const entryOf = (key: string): string => within(`k.${key.split("/").map(wordOf).join(".")}`)
 
 /** Returns the key to which an entry of the bucket belongs. */
@@ -48,11 +49,11 @@ export const filterOf = (prefix: string): string =>
 /** The NATS filter that matches the entries of all keys. */
 export const keys = "k.>"
 
-/** The name of the bucket's entry for a lease. */
+/** Returns the name of the bucket's entry for a lease. */
 export const leaseOf = (id: string): string => within(`l.${wordOf(id)}`)
 
 /** The NATS filter that matches the entries of all leases. */
 export const leases = "l.>"
 
-/** The name of an entry that is written only to learn the server's time. */
+/** The name of a bucket entry that is written only to learn the NATS server's time. */
 export const clock = "clock"

@@ -1,6 +1,6 @@
 /**
- * Reports changes of a NATS bucket as hints, and removes expired entries. The driver listens to a server that reports
- * expired leases, and polls any other server.
+ * Reports changes of a NATS bucket as hints about keys, and removes expired entries from the bucket. The NATS driver
+ * listens to a server that reports expired leases, and polls any other server.
  */
 import type { DiscoveryDriverError } from "@furrow/actor/Discovery"
 import * as Effect from "effect/Effect"
@@ -11,27 +11,27 @@ import type { Bucket, Connected, Entry } from "./bucket.ts"
 import type { KeyValue, LeaseValue } from "./driver.ts"
 import * as Keys from "./keys.ts"
 
-/** The hint which says that any key may have changed. */
+/** The hint to a watcher that any key may have changed. */
 export const everything = ""
 
-/** The shortest and the longest time between two polls for expired leases, in milliseconds. */
+/** The shortest and the longest time between two polls of the NATS server for expired leases, in milliseconds. */
 const pollMillis = { least: 100, most: 1_000 } as const
 
 /**
- * Milliseconds between two sweeps on a server that reports expired leases; a sweep finds the expired leases that the
- * server did not report.
+ * Milliseconds between two sweeps of the bucket on a server that reports expired leases; a sweep finds expired leases
+ * without a report.
  */
 const sweepMillis = 60_000
 
-/** The milliseconds for which the mark of a deletion stays in the bucket, so that all watchers see the mark. */
+/** The milliseconds for which the marker of a deletion stays in the bucket, so that all watchers see the marker. */
 const marksMillis = 10_000
 
-/** The milliseconds after which a lost watch of the bucket is started again. */
+/** The milliseconds after which a watch of the bucket that has ended is started again. */
 const againMillis = 1_000
 
 const untilMillis = (lease: Entry): number => lease.at + (lease.value as LeaseValue).ttl
 
-/** The milliseconds until the next lease expires; 0 or less when a lease has expired. */
+/** The milliseconds until the next lease in the bucket expires; 0 or less when a lease has expired. */
 const nextExpiry = (bucket: Bucket): Effect.Effect<number, DiscoveryDriverError> =>
   Effect.gen(function*() {
     const leases = yield* bucket.all(Keys.leases)
@@ -39,10 +39,10 @@ const nextExpiry = (bucket: Bucket): Effect.Effect<number, DiscoveryDriverError>
     return Math.min(Infinity, ...leases.map(({ entry }) => entry === undefined ? Infinity : untilMillis(entry) - now))
   })
 
-/** Ends expired leases, deletes their keys, and removes the marks of old deletions. */
+/** Ends expired leases in the bucket, deletes their keys, and removes old deletion markers. */
 export const sweep = (bucket: Bucket): Effect.Effect<void, DiscoveryDriverError> =>
   Effect.gen(function*() {
-    // A sweep reads the keys before the leases, because each key was written after its lease.
+    // A sweep reads the bucket's keys before its leases, because each key was written after its lease.
     const keys = yield* bucket.all(Keys.keys)
     const leases = yield* bucket.all(Keys.leases)
     const now = yield* bucket.now
@@ -62,7 +62,7 @@ export const sweep = (bucket: Bucket): Effect.Effect<void, DiscoveryDriverError>
     }
   })
 
-/** Sweeps the bucket when the server reports an expired lease, and every `sweepMillis`. */
+/** Sweeps the bucket when the NATS server reports an expired lease, and every `sweepMillis`. */
 const sweepWhenTold = (bucket: Bucket, expired: Latch.Latch) =>
   Effect.forever(Effect.gen(function*() {
     yield* expired.close
@@ -70,7 +70,9 @@ const sweepWhenTold = (bucket: Bucket, expired: Latch.Latch) =>
     yield* Effect.raceFirst(expired.await, Effect.sleep(sweepMillis))
   }))
 
-/** Polls the server for expired leases, and sweeps the bucket when a lease has expired, and every `sweepMillis`. */
+/**
+ * Polls the NATS server for expired leases, and sweeps the bucket when a lease has expired, and every `sweepMillis`.
+ */
 const sweepByPolling = (bucket: Bucket) =>
   Effect.forever(Effect.gen(function*() {
     yield* sweep(bucket)
@@ -81,7 +83,7 @@ const sweepByPolling = (bucket: Bucket) =>
     }
   }))
 
-/** Makes an effect that begins to watch the bucket at its first run; the watch continues until the Scope closes. */
+/** Makes an Effect whose first run begins to watch the bucket; the watch continues until the Scope closes. */
 export const make = (
   connected: Connected,
   hints: PubSub.PubSub<string>

@@ -1,10 +1,11 @@
 /**
- * Gives sockets that Node has made itself a reader of this package: the parent's end of a child's file descriptor 3,
+ * Gives sockets that Node has made itself a reader of `@furrow/node`: the parent's end of a child's file descriptor 3,
  * and accepted connections.
  *
  * Node takes the option `onread` only in the constructor of a socket. The handle of a socket that Node has made moves
- * to a new socket with the option `onread`. The handle of a socket moves in the turn in which Node made the socket,
- * before any byte is read. A socket whose handle cannot move is read by Node itself, which copies the bytes once more.
+ * to a new socket with the option `onread`. The handle of a socket moves in the turn of the event loop in which Node
+ * made the socket, before any byte is read. A socket whose handle cannot move is read by Node itself, which copies the
+ * bytes once more.
  */
 import type { Connection } from "@furrow/actor/Transport"
 import * as Net from "node:net"
@@ -16,7 +17,7 @@ interface Handled {
 }
 
 /**
- * Returns a socket with a reader of this package, in the place of one that Node made in this turn; undefined where the
+ * Returns a socket with a reader of `@furrow/node` in place of a socket that Node has just made, or undefined where the
  * handle cannot move.
  */
 export const adoptSocket = (made: Net.Socket, reader: SocketConnection.Reader): Net.Socket | undefined => {
@@ -27,14 +28,15 @@ export const adoptSocket = (made: Net.Socket, reader: SocketConnection.Reader): 
   const socket = new Net.Socket(
     { handle, onread: reader.onread, allowHalfOpen: made.allowHalfOpen } as Net.SocketConstructorOpts
   )
-  // Ends the socket whose handle has moved as well, because a child process or a server of Node waits for that end.
+  // The end of the new socket ends the socket whose handle has moved, because a child process or a server waits for
+  // that end.
   socket.once("close", () => made.destroy())
   return socket
 }
 
 /**
- * Makes a connection of a socket that Node made in this turn. No other code may use a socket after a connection was
- * made of it.
+ * Makes a connection of a socket that Node has made in the current turn of the event loop. No other code may use a
+ * socket after `adopt` has made a connection of it.
  */
 export const adopt = (made: Net.Socket): Connection => {
   const reader = SocketConnection.makeReader()

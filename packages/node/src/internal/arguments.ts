@@ -1,23 +1,21 @@
-/**
- * The command line and the environment of a child.
- */
+/** The command line and the environment of a child actor's process. */
 import * as Path from "node:path"
 import { pathToFileURL } from "node:url"
 
-/** Matches flags of Node that hold for one process and are not passed on to children. */
+/** Matches flags of Node that hold for one process only, and that children do not inherit. */
 const ownFlags =
   /^--(inspect|watch|test|cpu-prof|heap-prof|prof|trace-event|redirect-warnings|report-on|input-type|eval=|print=)/
 const evalFlags = new Set(["-i", "--interactive", "-c", "--check"])
 /**
- * Flags of Node that have code as the next argument. The code behind a flag such as `--eval` may itself look like a
- * flag.
+ * Flags of Node whose next argument is code. The code behind a flag such as `--eval` may itself look like a flag of
+ * Node.
  */
 const evalFlagsWithCode = new Set(["-e", "--eval", "-p", "--print", "-pe"])
 
 /**
- * Returns the flags of the parent's runtime that its children inherit: all but those that would make a child debug,
- * watch, test or evaluate. An argument behind a dropped flag of Node is the value of that flag, unless the argument is
- * a flag itself.
+ * Returns the flags of the parent's Node that its children inherit: all flags except those for debugging, watching,
+ * testing and evaluating. An argument behind a dropped flag of Node is the value of that flag, unless the argument is a
+ * flag itself.
  */
 export const inheritedFlags = (flags: ReadonlyArray<string>): ReadonlyArray<string> => {
   const out: Array<string> = []
@@ -37,7 +35,10 @@ export const inheritedFlags = (flags: ReadonlyArray<string>): ReadonlyArray<stri
 
 /** Flags of Node whose value is the path of a file. */
 const fileFlags = new Set(["--env-file", "--env-file-if-exists", "--experimental-config-file"])
-/** Flags of Node whose value is a module. The module of a flag is a path only when it begins with a dot. */
+/**
+ * Flags of Node whose value is the name of a module. The value of a module flag of Node is a path only when it begins
+ * with a dot.
+ */
 const moduleFlags = new Set(["--import", "--require", "-r", "--loader", "--experimental-loader"])
 
 /** True when the flags of a process make Node load a module before the main module. */
@@ -51,7 +52,7 @@ const resolved = (flag: string, value: string, folder: string): string => {
   return flag === "--require" || flag === "-r" ? path : pathToFileURL(path).href
 }
 
-/** Makes relative paths in flags of Node absolute, from the folder where this process was started. */
+/** Makes relative paths in flags of Node absolute, from the folder in which this process was started. */
 export const resolvedFlags = (flags: ReadonlyArray<string>, folder: string): ReadonlyArray<string> =>
   flags.map((flag, i) => {
     const before = flags[i - 1]
@@ -65,22 +66,25 @@ export const resolvedFlags = (flags: ReadonlyArray<string>, folder: string): Rea
       : flag
   })
 
-/** Makes relative paths in NODE_OPTIONS absolute. Options in NODE_OPTIONS with a quoted value stay as they are. */
+/**
+ * Makes relative paths in the variable NODE_OPTIONS absolute. The value of NODE_OPTIONS stays as it is where it
+ * contains a quoted option.
+ */
 const resolvedOptions = (options: string, folder: string): string =>
   options.includes("\"") ? options : resolvedFlags(options.split(/\s+/), folder).join(" ")
 
 const heap = /^--max[-_]old[-_]space[-_]size=/
 
 /**
- * Removes the heap limit that an actor was started with. The actors that an actor with a heap limit starts get the
- * limit of the program, if the program sets one.
+ * Removes the flag with the heap limit that an actor was started with. The children of an actor with a heap limit of
+ * its own get the heap limit of the program, if the program sets one.
  */
 export const withoutOwnHeap = (flags: ReadonlyArray<string>): ReadonlyArray<string> => {
   const own = flags.findLastIndex((flag) => heap.test(flag))
   return own === -1 ? flags : flags.toSpliced(own, 1)
 }
 
-/** Removes the flags of the debugger, because every child would open the same port. */
+/** Removes the debugger's flags from NODE_OPTIONS, because every child would open the same port. */
 const undebugged = (options: string): string => options.replace(/(^|\s)--inspect(-[a-z-]+)?(=\S*)?(?=\s|$)/g, "").trim()
 
 interface EnvRules {
@@ -89,8 +93,8 @@ interface EnvRules {
 }
 
 /**
- * Returns the environment of a child: the inherited variables without those of the debugger, then the variables that
- * were set for the child. FORCE_COLOR is set where this process writes to a terminal.
+ * Returns the environment of a child: the inherited variables without the debugger's flags, then the variables that
+ * were set for the child. A child gets the variable FORCE_COLOR where this process writes to a terminal.
  */
 export const environment = (
   ours: Readonly<Record<string, string | undefined>>,
@@ -100,7 +104,7 @@ export const environment = (
 ): Record<string, string | undefined> => {
   const inherit = rules?.inherit ?? "all"
   const base = inherit === "all" ? ours : Object.fromEntries(inherit.map((name) => [name, ours[name]]))
-  // A child writes its output to a pipe, which ends at the terminal of this process.
+  // A child writes its output to a pipe, whose lines this process writes to its terminal.
   const colour = isTerminal && base["FORCE_COLOR"] === undefined && base["NO_COLOR"] === undefined
     ? { FORCE_COLOR: "1" }
     : {}

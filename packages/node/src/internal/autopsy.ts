@@ -1,7 +1,7 @@
 /**
- * Finds out why the process of an actor died: from the record that it wrote, its state before it was killed, and the
- * kernel's count of processes killed for memory. On systems without `/proc` the record of a dead actor is the only
- * evidence of why it died.
+ * Finds the cause of an actor's death: in the actor's record, its state before it was killed, and the kernel's count of
+ * kills for memory. On systems without `/proc` the record of a dead actor is the only evidence of the cause of its
+ * death.
  */
 import type { Evidence, PostMortem } from "@furrow/actor/Spawner"
 import * as Fs from "node:fs"
@@ -11,8 +11,8 @@ import { childrenOf, commandOf, statFields, textOf } from "./proc.ts"
 import { type Record, recordPath } from "./recordFile.ts"
 
 /**
- * Returns the state of a process according to `/proc`. The state of a process lists child processes that are programs,
- * and leaves out actors.
+ * Returns the state of a process according to `/proc`. The state of an actor's process names a child process that is a
+ * program, and no child process that is an actor.
  */
 export const stateOf = (pid: number): Evidence["state"] => {
   switch (statFields(pid)?.[0]) {
@@ -32,11 +32,11 @@ export const stateOf = (pid: number): Evidence["state"] => {
   }
 }
 
-/** Milliseconds after the death of an actor, in which the actors below the dead one end as well. */
+/** Milliseconds after the death of an actor within which the actors below it end as well. */
 const belowMillis = 1000
 
 export class Autopsy {
-  /** The folder of records and post-mortems; undefined where the tree keeps no records. */
+  /** The folder of an actor's record and of post-mortems, or undefined where the tree keeps no records. */
   folder: string | undefined
   private readonly kills: MemoryKills
   private timer: NodeJS.Timeout | undefined
@@ -46,12 +46,12 @@ export class Autopsy {
     this.kills = kills
   }
 
-  /** Begins to collect evidence about a process that has just been started. */
+  /** Begins to collect evidence about an actor's process that has just been started. */
   watch(pid: number): Case {
     return new Case(this, pid, this.kills)
   }
 
-  /** Waits a second, and then writes the post-mortems of the actors that died together with a dead actor. */
+  /** Waits a second, and then writes the post-mortems of the actors below a dead actor, which died with it. */
   settleLater(): void {
     const { folder } = this
     if (folder === undefined) return
@@ -62,7 +62,7 @@ export class Autopsy {
     }, belowMillis).unref()
   }
 
-  /** Writes the last post-mortems and removes the empty folder of records, when the tree of this process ends. */
+  /** Writes the last post-mortems and removes the empty folder of records, when the runtime of this process ends. */
   close(): void {
     clearTimeout(this.timer)
     this.timer = undefined
@@ -72,7 +72,7 @@ export class Autopsy {
   }
 }
 
-/** The evidence about one process, from its start to the post-mortem of its death. */
+/** The evidence about one actor's process, from its start to the post-mortem of its death. */
 export class Case {
   private readonly autopsy: Autopsy
   private readonly pid: number
@@ -88,12 +88,15 @@ export class Case {
     this.mark = kills.mark()
   }
 
-  /** Notes the state of a process before its owner sends the first signal. */
+  /** Keeps the state of an actor's process at the moment before its owner sends the first signal. */
   beforeSignal(): void {
     this.state ??= stateOf(this.pid)
   }
 
-  /** Collects the evidence about a process that has ended. The record of a dead actor is read and removed. */
+  /**
+   * Collects the evidence about an actor's process that has ended. The function `ended` reads and removes the record of
+   * the dead actor.
+   */
   ended(uuid: string, signal: string | null): Evidence {
     const { folder } = this.autopsy
     const record = folder === undefined ? undefined : this.take(folder, uuid)
@@ -120,13 +123,13 @@ export class Case {
     try {
       Fs.unlinkSync(path)
     } catch {
-      // Another process has made a post-mortem of a dead actor's record, and removed the record.
+      // Another process has already made a post-mortem of the dead actor's record, and removed the record.
     }
     Graves.removeEmpty(folder)
     return this.record = record.uuid === uuid ? record : undefined
   }
 
-  /** Writes the post-mortem of a process's death. */
+  /** Writes the post-mortem of an actor's death. */
   bury(story: PostMortem): void {
     const { folder } = this.autopsy
     if (folder === undefined) return

@@ -1,7 +1,7 @@
 /**
- * Reads values of this process that JavaScript does not show: the variables that a function has captured, and the line
- * at which a suspended generator stands. The inspector of this thread reads the captured variables and the line,
- * without stopping any code.
+ * Reads values of this process that JavaScript does not show: a function's captured variables, and the line at which a
+ * suspended generator stands. The inspector of this thread reads captured variables and lines without stopping any
+ * code.
  */
 import type { Session } from "node:inspector"
 import type { Origins, Place, Script } from "./origins.ts"
@@ -10,20 +10,20 @@ type Post = (method: string, params?: object) => any
 
 export interface Looking {
   /**
-   * The variables that a function has captured, from the scopes nearest to the function. Variables of the module around
-   * the function are left out.
+   * Returns the variables that a function has captured, from the scopes nearest to the function. The captured variables
+   * of a function do not include the variables of its module.
    */
   readonly captured: (fn: object) => ReadonlyArray<unknown>
-  /** The line of a suspended generator in the file that the program was written in. */
+  /** The line of a suspended generator in its source file. */
   readonly locate: (generator: object) => Place | undefined
 }
 
-/** The number of scopes around a function whose variables are read, beginning with the innermost. */
+/** The number of scopes around a function whose variables are read, beginning with the innermost scope. */
 const maxScopes = 3
 
 const slot = "__furrowLook"
 
-/** The scripts of this process by the inspector's numbers, which do not change while the process lives. */
+/** The scripts of this process by the inspector's numbers for them, which do not change while the process lives. */
 const scripts = new Map<string, Script>()
 
 interface Parsed {
@@ -38,7 +38,7 @@ const findScripts = (session: Session, post: Post): void => {
   }
   session.on("Debugger.scriptParsed", heard)
   post("Debugger.enable", { maxScriptsCacheSize: 0 })
-  // An enabled debugger makes all code slower, so the debugger is disabled at once.
+  // The enabled debugger of the inspector makes all code slower, so it is disabled at once.
   post("Debugger.disable")
   session.off("Debugger.scriptParsed", heard)
 }
@@ -70,7 +70,7 @@ const capturedBy = (
 
 const noScript: Script = { url: "", map: "" }
 
-/** Runs a body with access to the inspector, which is disconnected afterwards. */
+/** Runs a function with access to the inspector of this process, which is disconnected afterwards. */
 export const looking = <A>(origins: Origins, body: (look: Looking) => A): A => {
   const { Session } = process.getBuiltinModule("node:inspector")
   const session = new Session()

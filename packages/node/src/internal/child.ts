@@ -1,16 +1,16 @@
 /**
- * The state that marks this process as an actor, readable from every imported module. The function `runMain` in a
- * module that a child imports again must do nothing. The mark of an actor is a property of the global object, because
- * an environment variable would leak into the actor's own subprocesses.
+ * The global state that distinguishes the process of an actor, and that every imported module can read. The function
+ * `runMain` must do nothing in a module that an actor imports again. The state of an actor's process is a property of
+ * the global object, because an environment variable would be inherited by the actor's subprocesses.
  */
 import { isBundledActor } from "@furrow/actor/ActorProcess"
 
 export interface Child {
-  /** True while modules are still being imported, when no root may be started. */
+  /** True while an actor still imports modules, during which no root may be started. */
   importing: boolean
   /**
-   * The start of an actor or a root that a module tried while the module was imported. An actor cannot serve the
-   * endpoints of a module that has tried to start one while it was imported.
+   * The error about an actor or a root that a module tried to start while the module was imported. An actor cannot
+   * serve the endpoints of a module that tries to start an actor at import.
    */
   refused: string | undefined
 }
@@ -25,7 +25,7 @@ export const markChild = (): Child => {
   return child
 }
 
-/** The advice of an error: how to keep a main program from running in its actors. */
+/** The advice of an error that says how to keep a main program from running in its actors. */
 const remedy = "start it with NodeActor.runMain, or write `if (NodeActor.isRoot())` before it"
 
 const errorStartedWhileImporting =
@@ -36,7 +36,7 @@ const errorUnguardedMain =
   "this program and its actors are one file, and every actor runs that file from its first line, so " +
   `its main program must not run there: ${remedy}`
 
-/** True once the main program has called `isRoot`, or has been passed to `runMain`. */
+/** True after the main program has called `isRoot`, or has been passed to `runMain`. */
 let isGuarded = false
 
 /** True in a process that is not an actor below a root, so that its main program may run. */
@@ -46,9 +46,9 @@ export const isRoot = (): boolean => {
 }
 
 /**
- * Returns why no root may be made in this process now; undefined where a root may be made. An actor keeps the refusal
- * to make a root, because it cannot serve the endpoints of a module that starts a root. The parameter `isOneFile` is
- * true where the actors of this process would run the main program again.
+ * Returns the reason why no root may be made in this process now, or undefined where a root may be made. An actor keeps
+ * the refusal of a root, because it cannot serve the endpoints of a module that starts a root. The parameter
+ * `isOneFile` is true where the actors of this process would run the main program again.
  */
 export const refusalOf = (isOneFile: boolean): string | undefined => {
   const child = childOf()

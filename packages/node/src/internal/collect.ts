@@ -1,28 +1,28 @@
 /**
- * Collects the garbage of an actor once, while the actor waits.
+ * Collects the garbage of an actor's process once, while the actor waits.
  *
- * The start of an actor leaves garbage, and code that is not run again. V8 keeps the garbage and the code of an actor's
- * start for as long as the actor allocates nothing. Only the most thorough collection of V8, its last resort, returns
- * pages of memory to the system. A collection takes a quarter of the time of an actor's start, so an actor that works
- * is left alone.
+ * The start of an actor leaves garbage, and compiled code that is not run again. V8 keeps the garbage and the code of
+ * an actor's start for as long as the actor allocates nothing. Only the most thorough garbage collection of V8, called
+ * last resort, returns pages of memory to the system. A garbage collection takes a quarter of the time of an actor's
+ * start, so an actor that works is not interrupted by one.
  */
 import type * as V8 from "node:v8"
 import type * as Vm from "node:vm"
 
-/** An actor counts as quiet when it took less than `quietCpuMicros` of processor time within this many milliseconds. */
+/** Milliseconds within which a quiet actor takes less than `quietCpuMicros` of processor time. */
 const quietMillis = 250
 const quietCpuMicros = 5_000
 /**
- * The number of checks for a quiet actor before the collection is given up. After twenty checks V8 has collected the
- * garbage of the start while the actor worked.
+ * The number of checks for a quiet actor before the garbage collection is given up. An actor that was busy at twenty
+ * checks has allocated so much that V8 has collected the garbage of its start.
  */
 const maxLooks = 20
 
 type Collect = NonNullable<typeof globalThis.gc>
 
 /**
- * Returns V8's function for a collection, which exists only with a flag of V8. V8's function for a collection is taken
- * from a new realm, so that the program does not see the function.
+ * Returns V8's function for a garbage collection, which exists only with a flag of V8. The function for a garbage
+ * collection is taken from a new realm, so that the program does not see it.
  */
 const hidden = (): Collect | undefined => {
   const v8: typeof V8 = process.getBuiltinModule("node:v8")
@@ -39,9 +39,9 @@ const collect = (): void => {
 }
 
 /**
- * Collects once, as soon as this process is quiet; a process that is busy at every check is not collected. Returns a
- * function that stops the checks for a quiet process. A process that waits for its last finalizer is quiet as well, but
- * gains nothing from free memory.
+ * Collects the garbage of this process once, as soon as the process is quiet, and never where the process is busy at
+ * every check. The function that `collectWhenQuiet` returns stops the checks for a quiet process. A process that waits
+ * for its last finalizer is quiet as well, but gains nothing from a garbage collection.
  */
 export const collectWhenQuiet = (): () => void => {
   let stop = () => {}

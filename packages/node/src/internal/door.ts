@@ -1,10 +1,11 @@
 /**
  * The door of one actor for observers: a socket in the folder of its tree, with a key of its own beside it. The module
- * of the door is loaded at the first knock. The door of an actor shuts after ten seconds without an observer.
+ * `door.ts` is loaded at the first knock. The door of an actor shuts when no observer has been connected for ten
+ * seconds.
  *
  * The files of a door's socket and of its key have mode 0600, in a folder of mode 0700. The key of a door is new each
- * time and differs from the tree's secret. The key of a door proves no membership of the tree, and the secret does not
- * open the door.
+ * time and differs from the tree's secret. The key of a door proves no membership of the tree, and the secret of the
+ * tree does not open the door.
  */
 import type { Observed, ProcessInspection } from "@furrow/actor/Inspect"
 import * as Effect from "effect/Effect"
@@ -23,20 +24,20 @@ const keyBytes = 32
 /** The number of observers that may look into an actor at the same time. */
 const maxObservers = 16
 
-/** Milliseconds without an observer after which the door shuts. */
+/** Milliseconds without an observer after which an actor's door shuts. */
 const idleMillis = 10_000
 
 const nanosPerMilli = 1_000_000
 
 /**
- * Milliseconds between two samples of the event loop. Each sample is the time since the sample before, and so is never
- * shorter than this pause.
+ * Milliseconds between two samples of the event loop. Each sample of the event loop is the time since the previous
+ * sample, and therefore never shorter than the pause between samples.
  */
 const sampleMillis = 10
 
 /**
  * Returns a function that measures the memory and the event loop of this process. The measured delay of the event loop
- * is the worst one since the last measurement.
+ * is the worst delay since the last measurement.
  */
 const measure = (delay: { readonly max: number; readonly reset: () => void }) => (): ProcessInspection => {
   const { external, heapUsed, rss } = process.memoryUsage()
@@ -67,7 +68,7 @@ const listen = (server: Net.Server, path: string): Promise<void> =>
 
 /**
  * Opens the door of this actor for observers, and returns a function that shuts the door. The door of an actor also
- * shuts by itself after a time without observers, and then calls `shut`.
+ * shuts by itself when no observer is connected for a while, and then calls `shut`.
  */
 export const open = async (observed: Observed, folder: string, shut: () => void): Promise<() => void> => {
   if (RuntimeFolder.prepare(folder)) await Effect.runPromise(sweep(folder))
@@ -115,7 +116,8 @@ export const open = async (observed: Observed, folder: string, shut: () => void)
     idle = setTimeout(close, idleMillis).unref()
   }
   remove()
-  // The key of a door is written first, so that a tool that finds the door's socket finds its key, too.
+  // An actor writes the key of its door before it opens the door's socket, so that a tool that finds the socket finds
+  // the key.
   Fs.writeFileSync(keyPath, key, { mode: 0o600, flag: "wx" })
   try {
     await listen(server, path)

@@ -1,15 +1,16 @@
 /**
- * The transports of this package, which are Unix sockets in a private folder, TCP, and TLS over TCP.
+ * The drivers of the transports of `@furrow/node`: of Unix sockets in a private folder, of TCP, and of TLS over TCP.
  *
  *   root                      an actor                   another actor
  *   a folder's name ── told ──► unix(folder).listen  ◄──── unix(folder).dial
  *   close(folder)             forget(child)
  *
- * The root chooses a transport without making a folder or a socket. The first actor that listens makes the tree's
- * folder, and removes folders of trees whose root is dead and whose sockets do not answer. The parent removes the
- * socket files of its dead child (`forget`), and the root those of its tree (`close`). After a `kill -9` of the root
- * the warden removes the files of the tree (`Guard.folder`). Under the guards `thread` and `none`, or before the first
- * actor, a tree has no warden. Without a warden, a killed root's folder stays until the next tree of this user listens.
+ * The root chooses a transport without making a folder or a socket. The first actor of a tree that listens makes the
+ * tree's folder, and removes folders of dead trees whose sockets do not answer. A parent removes the socket files of
+ * its dead child by `forget`, and a root removes the socket files of its tree by `close`. After a SIGKILL of the root
+ * the warden removes the files of the tree (`Guard.folder`). A tree under the guard `thread` or `none` has no warden,
+ * and neither has a tree without an actor. In a tree without a warden, a killed root's folder stays until the next tree
+ * of this user listens.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import { type Connection, type TransportDriver, TransportError } from "@furrow/actor/Transport"
@@ -21,9 +22,7 @@ import * as TcpSocket from "./tcpSocket.ts"
 import * as TlsSocket from "./tlsSocket.ts"
 import * as UnixSocket from "./unixSocket.ts"
 
-/**
- * True where Node has Unix sockets. On Windows the paths of Node's sockets are named pipes, which no folder protects.
- */
+/** True where Node has Unix sockets. On Windows the paths of Node's sockets name pipes, which no folder protects. */
 export const hasUnixSockets = process.platform !== "win32"
 
 const refused = (reason: string) => Effect.fail(new TransportError({ gone: false, reason }))
@@ -32,8 +31,8 @@ const attempt = <A>(look: () => A): Effect.Effect<A, TransportError> =>
   Effect.try({ try: look, catch: (error) => error as TransportError })
 
 /**
- * Removes the folders of trees whose root is dead. A process that answers keeps its folder, because a process of
- * another container only looks dead from this one.
+ * Removes the folders of trees whose root is dead and whose sockets do not answer. The folder of a process that answers
+ * stays, because a process in another container only looks dead from this container.
  */
 export const sweep = (tree: string): Effect.Effect<void> =>
   Effect.forEach(RuntimeFolder.deadBeside(tree), (dead) =>
@@ -51,7 +50,7 @@ const listenUnix = (tree: string, actor: ActorId, accept: (connection: Connectio
     return yield* UnixSocket.listen(tree, path, accept)
   })
 
-/** Returns a parsed address with its kind, or the reason why the text is not an address. */
+/** Returns a parsed address, or the reason why the text is not an address. */
 const parsed = (address: string) => Address.parse(address)
 
 const isOf = (tag: "Unix" | "Tcp" | "Tls") => (address: string): boolean => {
@@ -60,13 +59,13 @@ const isOf = (tag: "Unix" | "Tcp" | "Tls") => (address: string): boolean => {
 }
 
 /**
- * Milliseconds between the death of an actor and the second sweep, which removes the sockets of that actor's own
- * children.
+ * Milliseconds between the death of an actor and the second sweep of sockets, which removes the sockets of the actor's
+ * own children.
  */
 const orphanSweepMillis = 1000
 
 /**
- * Removes the sockets of dead actors from a tree's folder at once, and again when the actors below the dead ones are
+ * Removes the sockets of dead actors from a tree's folder at once, and again when the actors below the dead actors are
  * dead.
  */
 const cleaner = (tree: string) => {
@@ -83,7 +82,7 @@ const cleaner = (tree: string) => {
   }
   return (actor: ActorId): void => {
     RuntimeFolder.removeSocket(tree, actor)
-    // Several deaths of actors in a short time cause only one more sweep of the sockets.
+    // Several deaths of actors within a second cause only one further sweep of the sockets.
     if (timer !== undefined) {
       more = true
       return
@@ -94,13 +93,13 @@ const cleaner = (tree: string) => {
 }
 
 /**
- * Returns the driver of Unix sockets in the given folder of a tree. A listener at a socket does not keep the process
- * alive, while a connection does.
+ * Returns the driver of Unix sockets in the given folder of a tree. A listener at a Unix socket does not keep the
+ * process alive, while an open connection does.
  */
 export const unix = (folder: string): TransportDriver["Service"] => ({
   dials: isOf("Unix"),
-  // Listening and dialling wait for no peer. An interruption of listening or dialling would leave a socket without an
-  // owner, so both are uninterruptible.
+  // A driver's `listen` and `dial` wait for no peer. An interruption of `listen` or `dial` would leave a socket without
+  // an owner, so both functions are uninterruptible.
   listen: (actor, accept) =>
     Effect.uninterruptible(
       Effect.suspend(() => hasUnixSockets ? listenUnix(folder, actor, accept) : refused(noUnixSockets))
@@ -117,7 +116,7 @@ export const unix = (folder: string): TransportDriver["Service"] => ({
 
 const noUnixSockets = "Windows has no Unix sockets for Node: use NodeTransport.layerTcp"
 
-/** Returns the driver of TCP, by default at a free port of the loopback. */
+/** Returns the driver of TCP, which listens by default at a free port of the loopback. */
 export const tcp = (place: Place = TcpSocket.loopback): TransportDriver["Service"] => ({
   dials: isOf("Tcp"),
   listen: (_, accept) => Effect.uninterruptible(Effect.suspend(() => TcpSocket.listen(place, accept))),
@@ -131,8 +130,8 @@ export const tcp = (place: Place = TcpSocket.loopback): TransportDriver["Service
 })
 
 /**
- * Returns the driver of TCP under mutual TLS. The files of TLS certificates are read when this process first listens or
- * dials.
+ * Returns the driver of TCP under mutual TLS. The driver of TLS reads the files of the certificates when its process
+ * first listens or dials.
  */
 export const tls = (place: Place, files: TlsSocket.Files): TransportDriver["Service"] => {
   let made: TlsSocket.Means | undefined
@@ -155,8 +154,8 @@ export const tls = (place: Place, files: TlsSocket.Files): TransportDriver["Serv
 }
 
 /**
- * The root calls this function at the end of a tree, and so removes the tree's folder and its contents. The removal of
- * a tree's folder is synchronous and reports no errors, so that it can be the last act of a process.
+ * Removes the folder of a tree and the folder's contents at the end of the tree. The removal of a tree's folder is
+ * synchronous and reports no errors, so that the process can exit right after it.
  */
 export const close = (folder: string): void => {
   RuntimeFolder.removeTree(folder)
@@ -164,8 +163,8 @@ export const close = (folder: string): void => {
 }
 
 /**
- * The folders of the roots in this process. One listener for the exit of the process removes the folders of all roots
- * in it.
+ * The folders of the trees whose roots are in this process. One listener for the exit of the process removes the
+ * folders of all trees with a root in the process.
  */
 const ours = new Set<string>()
 
@@ -174,8 +173,8 @@ const closeOurs = (): void => {
 }
 
 /**
- * Removes a root's folder at the end of the process, because the process may exit before the root has ended. The
- * returned function removes the root's folder at once.
+ * Removes the folder of a root's tree at the exit of the process, because the process may exit before the root has
+ * ended. The function that `closeWithProcess` returns removes the tree's folder at once.
  */
 export const closeWithProcess = (folder: string): () => void => {
   if (ours.size === 0) process.on("exit", closeOurs)

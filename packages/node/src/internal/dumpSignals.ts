@@ -1,9 +1,9 @@
 /**
- * Prints the tree of a root, and what its fibers wait for, on stderr at Ctrl-\ (SIGQUIT) or SIGUSR2. The program of the
- * root goes on after its tree was printed. The code that prints the tree is loaded at the first SIGQUIT or SIGUSR2.
+ * Prints the tree of a root and the waits of its fibers on stderr at Ctrl-\ (SIGQUIT) or SIGUSR2. The root's program
+ * goes on after the tree was printed. The code that prints a root's tree is loaded at the first SIGQUIT or SIGUSR2.
  *
- * A listener of the program itself for SIGQUIT or SIGUSR2 replaces that of the root, whenever the listener was added.
- * In a tree with `observe: "off"` SIGQUIT and SIGUSR2 keep their usual effect, as without Furrow.
+ * A listener of the program for SIGQUIT or SIGUSR2 replaces the root's own listener, whenever the program adds it. In a
+ * tree with `observe: "off"` the signals SIGQUIT and SIGUSR2 keep the effect that they have without Furrow.
  */
 import * as Effect from "effect/Effect"
 import { isOffered } from "./hatch.ts"
@@ -15,16 +15,16 @@ const write = (text: string): void => {
   try {
     process.stderr.write(text)
   } catch {
-    // The stderr of this process has lost its reader.
+    // The reader of this process's stderr has closed it.
   }
 }
 
-/** Listens for SIGQUIT and SIGUSR2, until the returned function is called. */
+/** Listens for SIGQUIT and SIGUSR2, until the function that `listen` returns is called. */
 export const listen = (): () => void => {
   if (process.platform !== "linux") return () => {}
   let isLooking = false
   const dump = () => {
-    // A second signal during the printing of the tree is ignored, because it would print the same tree twice.
+    // A second signal during the printing of the tree is ignored, because the root would print the tree twice.
     if (isLooking) return
     isLooking = true
     import("./diagnosis/dump.ts").then(({ dump }) => Effect.runPromise(dump)).then(

@@ -1,12 +1,12 @@
 /**
- * The processes below a root that the guard of its tree knows: each process is entered when it begins, and taken out
- * when it is reaped.
+ * The processes below a root that the guard of the tree knows: each process is entered when it begins, and removed when
+ * it is reaped.
  */
 import type { Begun } from "./begun.ts"
 import type { Guard } from "./guard.ts"
 import { send } from "./signals.ts"
 
-/** The processes that this process has started and not yet reaped, and that a forced end of the tree kills. */
+/** The processes that this process has started and not yet reaped, which a forced end of the tree kills. */
 export class Living {
   private readonly kills = new Map<number, () => void>()
 
@@ -22,16 +22,20 @@ export class Living {
   }
 }
 
-/** A process that the guard knows. */
+/** A process that the guard of the tree knows. */
 export interface Entered {
   readonly begun: Begun
   /**
-   * Takes a process out of the guard when it is reaped, because the kernel may then use its number for another process.
+   * Makes the guard forget a process when the process is reaped, because the kernel may then give its pid to another
+   * process.
    */
   readonly reaped: () => void
 }
 
-/** Makes a process known to the guard of the tree. `isTold` is true when the warden already knows of the process. */
+/**
+ * Makes a process known to the guard of the tree. The parameter `isTold` is true when the warden already knows of the
+ * process.
+ */
 export const enter = (begun: Begun, guard: Guard, living: Living, isTold: boolean): Entered => {
   const { pid } = begun
   const forget = living.add(pid, guard, begun.signal)
@@ -45,7 +49,7 @@ export const enter = (begun: Begun, guard: Guard, living: Living, isTold: boolea
   }
 }
 
-/** Kills a process that has no owner any more, and takes it out of the guard at its exit. */
+/** Kills a process whose owner has gone, and makes the guard forget the process at its exit. */
 export const discard = ({ begun, reaped }: Entered, guard: Guard): void => {
   begun.onExit(() => {
     begun.killLeft()

@@ -1,9 +1,10 @@
 /**
- * Shows an observer the fibers of Effect in an actor: how they belong together, the lines at which they stand, and what
- * they wait for.
+ * Shows an observer the Effect fibers of an actor: their parents and children, the source lines at which they stand,
+ * and their waits.
  *
- * No other file reads parts of Effect that are not public. A test checks the private parts of Effect that this file
- * reads. If the private parts of Effect differ, the view shows a fiber without lines, and its wait as unknown.
+ * The module `fiberView.ts` is the only one that reads parts of Effect that are not public. A test checks the private
+ * parts of Effect that `fiberView.ts` reads. The view shows a fiber without lines and with an unknown wait where the
+ * private parts of Effect differ.
  */
 import type { FiberInspection, FrameInspection, WaitInspection, Works } from "@furrow/actor/Inspect"
 import type * as Fiber from "effect/Fiber"
@@ -12,7 +13,7 @@ import { Origins } from "./origins.ts"
 
 type AnyFiber = Fiber.Fiber<unknown, unknown>
 
-/** The inside of a fiber of Effect 4.1, which is not public. */
+/** The private fields of a fiber of Effect 4.1. */
 interface Inside {
   readonly _stack: ReadonlyArray<Operation>
   readonly _children: ReadonlySet<AnyFiber> | undefined
@@ -33,12 +34,12 @@ const insideOf = (fiber: AnyFiber): Inside | undefined =>
 const isFiber = (value: unknown): value is AnyFiber =>
   typeof value === "object" && value !== null && "_stack" in value && "pollUnsafe" in value
 
-/** The largest number of fibers of one actor that an observer is shown. */
+/** The largest number of fibers of one actor that are shown to an observer. */
 const maxFibers = 1000
 
 // ---- finding fibers -------------------------------------------------------------------------------------------------
 
-/** Finds the fibers that a Scope holds, because they were forked in it. */
+/** Finds the fibers that were forked in a Scope, and that the Scope holds. */
 const heldBy = (scope: unknown, found: (fiber: AnyFiber) => void): void => {
   const { state } = scope as { readonly state?: { readonly finalizerKey?: unknown; readonly finalizers?: unknown } }
   const keys = state?.finalizers instanceof Map ? Array.from(state.finalizers.keys()) : [state?.finalizerKey]
@@ -55,7 +56,7 @@ const unknown: WaitInspection = { on: "Unknown", dialog: null }
 const isTimer = (value: object): boolean =>
   value.constructor?.name === "Timeout" && "refresh" in value && "hasRef" in value
 
-/** True for a semaphore whose list of waiters holds another captured value. */
+/** True for a semaphore whose list of waiters contains another captured value. */
 const isAwaitedSemaphore = (value: object, all: ReadonlyArray<unknown>): boolean =>
   "permits" in value && "taken" in value && "waiters" in value && value.waiters instanceof Set &&
   all.some((other) => (value.waiters as Set<unknown>).has(other))
@@ -85,8 +86,8 @@ const functionsOf = (operation: Operation): ReadonlyArray<object> =>
   Object.values(operation).filter((value): value is object & Function => typeof value === "function")
 
 /**
- * Returns the finalizers among captured values that cancel a wait. Each finalizer of a wait has captured the object for
- * which the fiber waits.
+ * Returns the finalizers among captured values that would cancel a fiber's wait. Each finalizer of a wait has captured
+ * the object for which the fiber waits.
  */
 const cancelOf = (values: ReadonlyArray<unknown>): ReadonlyArray<object> =>
   values.flatMap((value) =>
@@ -96,14 +97,14 @@ const cancelOf = (values: ReadonlyArray<unknown>): ReadonlyArray<object> =>
       : []
   )
 
-/** Returns the fibers among captured values, for which a race or a join waits. */
+/** Returns the fibers for which a race or a join waits, from captured values. */
 const fibersIn = (values: ReadonlyArray<unknown>, self: AnyFiber): ReadonlyArray<AnyFiber> =>
   values.flatMap((value) =>
     value instanceof Set || Array.isArray(value) ? Array.from(value as Iterable<unknown>) : [value]
   )
     .filter((value): value is AnyFiber => isFiber(value) && value !== self && value.pollUnsafe() === undefined)
 
-/** The wait of a fiber, and the fibers whose ends it waits for. */
+/** The wait of a fiber, and the fibers that it waits for. */
 interface Waiting {
   readonly waits: WaitInspection
   readonly fibers: ReadonlyArray<AnyFiber>
@@ -118,8 +119,8 @@ const waitOf = (fiber: AnyFiber, { calls, holds }: Works, look: Looking): Waitin
   if (call !== undefined) return { waits: call, fibers: [] }
   const top = inside._stack.findLast((operation) => !String(operation[identifier]).startsWith("SetInterruptible"))
   if (top === undefined) return nothing
-  // The object for which a fiber waits is found in a wait that can be cancelled, and otherwise in the next step of the
-  // fiber.
+  // The object for which a fiber waits is captured by the fiber's cancellable wait, or otherwise by the fiber's next
+  // operation.
   const direct = functionsOf(top).flatMap(look.captured)
   if (top[identifier] === "AsyncFinalizer") {
     const values = [...direct, ...cancelOf(direct).flatMap(look.captured)]
@@ -129,7 +130,7 @@ const waitOf = (fiber: AnyFiber, { calls, holds }: Works, look: Looking): Waitin
     return fibers.length === 0 ? nothing : { waits: { on: "Fiber", dialog: null }, fibers }
   }
   if (top[identifier] === "OnExit" && direct.includes(fiber)) {
-    // A race has captured its own fiber, which is left out, and the fibers that it races.
+    // A race has captured its own fiber, which is left out, and the fibers that run in the race.
     const fibers = fibersIn(direct.filter((value) => value instanceof Set), fiber)
     return fibers.length === 0 ? nothing : { waits: { on: "Fiber", dialog: null }, fibers }
   }
@@ -140,7 +141,7 @@ const waitOf = (fiber: AnyFiber, { calls, holds }: Works, look: Looking): Waitin
 // ---- lines of fibers ------------------------------------------------------------------------------------------------
 
 /**
- * True for a file of Effect or Furrow itself. Lines in files of Effect and Furrow are left out, because the cause of a
+ * True for a source file of Effect or Furrow. Lines in files of Effect and Furrow are not shown, because the cause of a
  * fault is more likely in the program.
  */
 const isOurs = (file: string): boolean =>
@@ -156,17 +157,17 @@ const framesOf = (fiber: AnyFiber, look: Looking): ReadonlyArray<FrameInspection
 
 const isScope = (value: unknown): boolean => typeof value === "object" && value !== null && "~effect/Scope" in value
 
-/** The number of operations of one fiber that are searched for Scopes. */
+/** The number of operations of one fiber in which the view searches for Scopes. */
 const maxScopes = 20
 
-/** Returns the Scopes that close when a fiber leaves them, the innermost first. */
+/** Returns the Scopes that close when a fiber leaves their regions, the innermost Scope first. */
 const scopesOf = ({ _stack }: Inside, look: Looking): ReadonlyArray<unknown> =>
   _stack.filter((operation) => operation[identifier] === "OnExit").slice(-maxScopes).flatMap(functionsOf)
     .flatMap(look.captured).filter(isScope)
 
 /**
- * Reads one fiber, and adds the fibers to read next: its children, its parent, those of its Scopes, and those it waits
- * for.
+ * Reads one fiber, and adds the fibers to read next: children, parent, the fibers in its Scopes, and the fibers that it
+ * waits for.
  */
 const lookAt = (
   fiber: AnyFiber,
@@ -191,14 +192,12 @@ const lookAt = (
   return { seen, others }
 }
 
-/** Milliseconds for which the reading of fibers keeps the event loop busy at a time. */
+/** Milliseconds for which the reading of fibers may block the event loop at a time. */
 const sliceMillis = 5
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
-/**
- * Reads the fibers of an actor's work, a few in each turn of the event loop, so that the actor goes on in the meantime.
- */
+/** Reads the fibers of an actor, several in each turn of the event loop, so that the actor goes on in the meantime. */
 export const view = async (works: Works): Promise<ReadonlyArray<FiberInspection>> => {
   const found: Array<FiberInspection> = []
   const known = new Set<AnyFiber>(works.fibers)

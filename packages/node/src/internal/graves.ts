@@ -1,9 +1,10 @@
 /**
- * The post-mortems of dead actors, one small file for each, in a folder that only its user can open. The owner of a dead
- * actor writes the post-mortem of the death. An actor that died with its owner leaves only its record. The next reader of the
- * folder of post-mortems writes the missing post-mortem from the record of the dead actor.
+ * The post-mortems of dead actors, with one small file for each actor, in a folder that only its user can open. The
+ * owner of a dead actor writes the post-mortem of the actor's death. An actor that died together with its owner leaves
+ * only its record. The next reader of the folder of post-mortems writes the missing post-mortem from the dead actor's
+ * record.
  *
- * Only the newest post-mortems of dead actors are kept, within a limit of number and of bytes.
+ * Only the newest post-mortems of dead actors are kept, within limits of number and of bytes.
  */
 import { type ActorId, formatLost, type Lost } from "@furrow/actor/ActorError"
 import type { Evidence, PostMortem } from "@furrow/actor/Spawner"
@@ -30,20 +31,20 @@ export interface Grave {
   readonly actor: ActorId
   /** The actors above the dead actor as `name@pid`, the root first. */
   readonly above: ReadonlyArray<string>
-  /** The end of the dead actor's process, in words. */
+  /** The end of the dead actor's process in words. */
   readonly how: string
-  /** The kind of the actor's death, as in `ActorError.Death`; null when the evidence tells no kind. */
+  /** The kind of the actor's death, as in `ActorError.Death`, or null when the evidence shows no kind. */
   readonly death: string | null
   readonly hint: string | null
   /** The calls that the actor served when it died. */
   readonly doing: PostMortem["doing"]
-  /** The dead actor's heap at its last measurement, in bytes; null when it was not measured. */
+  /** The size of the dead actor's heap at its last measurement, in bytes, or null when it was not measured. */
   readonly heap: { readonly used: number; readonly limit: number } | null
-  /** The state of the dead actor's process before its owner sent a signal; null when the owner sent none. */
+  /** The state of the dead actor's process before its owner sent a signal, or null when the owner sent no signal. */
   readonly state: NonNullable<Evidence["state"]> | null
   /** The number of calls that the actor had begun in its life. */
   readonly begun: number
-  /** The last steps of the dead actor, the oldest first. */
+  /** The last steps of the dead actor, the oldest step first. */
   readonly steps: ReadonlyArray<Step>
 }
 
@@ -64,13 +65,13 @@ const remove = (path: string): void => {
   try {
     Fs.unlinkSync(path)
   } catch {
-    // Another process has removed the post-mortem's file first.
+    // Another process has already removed the file of the post-mortem.
   }
 }
 
 /**
- * The name of a post-mortem's file. The name of a post-mortem's file begins with the time of the death, so that the order of names
- * is the order of deaths.
+ * The name of a post-mortem's file. The name of a post-mortem's file begins with the time of the death, so that sorting
+ * by name is sorting by time.
  */
 const idOf = (at: number, pid: number): string => `${Math.round(at).toString(36).padStart(9, "0")}-${pid}`
 
@@ -101,12 +102,12 @@ const write = (folder: string, grave: Grave): void => {
     Fs.renameSync(draft, path)
     prune(folder)
   } catch {
-    // A post-mortem cannot be written where the disk is full, or where the folder of post-mortems belongs to another user. The
-    // owner of a dead actor is told of the death without a post-mortem that cannot be written.
+    // A post-mortem cannot be written on a full disk, or into a folder that belongs to another user. The failure to
+    // write a post-mortem is ignored, and the owner still learns of the actor's death.
   }
 }
 
-/** Writes the post-mortem of a death that the actor's owner has seen. */
+/** Writes the post-mortem of an actor whose death the actor's owner has seen. */
 export const bury = (
   folder: string,
   { above, actor, death, doing, hint, how }: PostMortem,
@@ -132,7 +133,7 @@ export const bury = (
 
 const recordName = /^([1-9]\d{0,9})\.record$/
 
-/** True for the record of a process that has ended, also when another process has its number by now. */
+/** True for the record of an actor whose process has ended, even when another process has its pid by now. */
 const isOver = ({ pid, started }: Record): boolean =>
   RuntimeFolder.isDead(pid) || started !== "-" && startOf(pid) !== started
 
@@ -145,12 +146,12 @@ export const readRecord = (path: string): Record | undefined => {
 }
 
 /**
- * The exit of an actor that died with its parent. The end of an actor that died with its parent was seen by no process;
- * the kernel or the guard killed the actor.
+ * The exit of an actor that died together with its parent. No process has seen the end of an actor that died together
+ * with its parent; the kernel or the guard killed the actor.
  */
 const endedWith: Lost = { _tag: "Signalled", signal: "SIGKILL" }
 
-/** Writes post-mortems from the records of actors whose parents are dead as well, and so cannot read the records. */
+/** Writes post-mortems from the records of actors whose parents are dead as well and read no record. */
 export const settle = (folder: string): void => {
   for (const name of entries(folder)) {
     if (!recordName.test(name)) continue
@@ -160,7 +161,7 @@ export const settle = (folder: string): void => {
       remove(path)
       continue
     }
-    // A living owner of a dead actor reads the actor's record itself.
+    // A living owner of a dead actor reads the actor's record itself, so this function skips it.
     if (!isOver(record) || !RuntimeFolder.isDead(record.parent)) continue
     remove(path)
     const parent = record.above.at(-1) ?? "(unknown)"
@@ -203,14 +204,14 @@ export const list = (folder: string): ReadonlyArray<Grave> => {
   return stories(folder).toReversed().flatMap((name) => parsed(Path.join(folder, name)) ?? [])
 }
 
-/** Removes every post-mortem of a folder, and then the folder when it is empty. */
+/** Removes every post-mortem in a folder, and then the folder when it is empty. */
 export const clear = (folder: string): void => {
   settle(folder)
   for (const name of stories(folder)) remove(Path.join(folder, name))
   removeEmpty(folder)
 }
 
-/** Removes the folder of post-mortems, and the runtime folder above it, where these folders are empty. */
+/** Removes the folder of post-mortems and the runtime folder above it, where each is empty. */
 export const removeEmpty = (folder: string): void => {
   try {
     Fs.rmdirSync(folder)

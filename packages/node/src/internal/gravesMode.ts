@@ -1,9 +1,7 @@
-/**
- * The folder in which a tree keeps the records of its actors, and the post-mortems of those that died.
- */
+/** Finds the folder in which a tree keeps the records of its actors, and the post-mortems of dead actors. */
 import * as Path from "node:path"
 
-/** The value of the option by which a tree keeps no records. */
+/** The value of the option `graves` with which a tree keeps no records. */
 const none = "off"
 
 interface Chosen {
@@ -12,8 +10,8 @@ interface Chosen {
 }
 
 /**
- * Returns the folder for a root's post-mortems: that of the option, else that of the variable, else the usual folder. A
- * value of the option or the variable that could not be used is returned as well.
+ * Returns the folder for a root's post-mortems: from the option `graves`, or else from `FURROW_GRAVES`, or else the
+ * default folder. An invalid value of the option `graves` or of the variable `FURROW_GRAVES` is returned as a warning.
  */
 export const gravesFolder = (
   option: unknown,

@@ -1,23 +1,24 @@
 /**
- * The guard ends an actor whose parent can no longer end it. No actor outlives the process that started it, not even
- * after `kill -9` of the root.
+ * The guard of a tree ends an actor whose parent can no longer end it. No actor outlives the process that started it,
+ * not even after a SIGKILL of the root.
  *
- * The guard `warden` is the default on Linux. Every actor is started by `setpriv --pdeathsig KILL`, so that the kernel
- * kills the actor when its parent dies. The death signal of `setpriv` works for a busy, blocked or stopped actor, and
- * for the actors below it. A process that an actor started by itself belongs to the process group of the actor.
+ * The guard `warden` is the default on Linux. Under the guard `warden` every actor is started by
+ * `setpriv --pdeathsig KILL`, so that the kernel kills the actor when its parent dies. The death signal of `setpriv`
+ * kills even an actor that is busy, blocked or stopped, and the actors below it. A process that an actor started by
+ * itself belongs to the process group of the actor.
  *
- * The guard `thread` is the default where `warden` cannot work. A thread in every actor watches a pipe from the parent,
- * and kills the actor's process group when the pipe ends. The guard thread works while the main thread is busy or
- * blocked, but not while the process is stopped. A thread in every actor costs memory and time at the start
- * (docs/lifetimes.md).
+ * The guard `thread` is the default where `warden` cannot work. Under the guard `thread` a thread in every actor
+ * watches a pipe from the parent, and kills the actor's process group when the pipe ends. The guard thread works while
+ * the main thread of its actor is busy or blocked, but not while the process is stopped. A guard thread costs its actor
+ * memory and time at the start (docs/lifetimes.md).
  *
- * Under the guards `warden` and `thread` one small shell per tree, the warden (warden.ts), knows every process group.
- * The warden kills the groups that are left when the root is gone, the groups below an actor that ended while the root
- * lives, and groups that a parent may not signal any more. When an actor or its parent changes its user, the kernel
- * forgets the death signal; the warden still kills the group.
+ * Under the guards `warden` and `thread` a small shell beside the tree, the warden (warden.ts), knows every process
+ * group. The warden kills the process groups of a dead root and of ended actors, and process groups that a parent may
+ * not signal. When an actor or its parent changes its user, the kernel forgets the death signal, but the warden still
+ * kills the actor's group.
  *
- * Under the guard `none` an actor ends at the end of its channel, which the actor notices only while its event loop
- * runs.
+ * Under the guard `none` an actor ends at the end of its channel to its parent, which it notices only while its event
+ * loop runs.
  *
  * @since 0.1.0
  */
@@ -30,14 +31,14 @@ import { send } from "./signals.ts"
 import * as Warden from "./warden.ts"
 
 /**
- * The ways to end an actor whose parent can no longer end it:
+ * The guards of a tree, which are the ways to end an actor whose parent can no longer end it:
  *
- * - Under the guard `warden`, the kernel ends an actor when its parent dies (Linux).
- * - Under the guard `thread`, a thread of each actor ends the actor when its parent dies.
+ * - Under the guard `warden`, the kernel ends an actor when the actor's parent dies (Linux).
+ * - Under the guard `thread`, a thread of each actor ends the actor when the actor's parent dies.
  * - Under the guard `none`, an actor that is busy when its parent is killed is left behind.
  *
- * Under the guards `warden` and `thread`, a shell beside the tree ends the processes that are left when the root is
- * gone. The warden is a shell and needs `/bin/sh`.
+ * Under the guards `warden` and `thread`, a shell beside the tree ends the processes that a dead root has left. The
+ * warden is a shell and needs `/bin/sh`.
  *
  * @category models
  * @since 0.1.0
@@ -47,13 +48,13 @@ export type GuardMode = "warden" | "thread" | "none"
 export interface Command {
   readonly file: string
   readonly args: ReadonlyArray<string>
-  /** The file descriptors of a child, from descriptor 4 on. */
+  /** The file descriptors that a child inherits, from descriptor 4 on. */
   readonly fds: ReadonlyArray<number | "pipe">
 }
 
 /**
- * Returns the path of an installed executable by its name. The root looks up the path of the guard's program, because
- * an actor may be given another PATH, or none.
+ * Returns the path of an installed executable by its name. The root looks up the path of the guard's executable,
+ * because an actor may be given another PATH or none.
  */
 const locate = (name: string): string | undefined =>
   (process.env["PATH"] ?? "/usr/bin:/bin").split(":").map((folder) => `${folder}/${name}`).find((file) => {
@@ -65,7 +66,10 @@ const locate = (name: string): string | undefined =>
     }
   })
 
-/** Returns the path of `setpriv`, if the installed one knows the option `--pdeathsig`; that of busybox does not. */
+/**
+ * Returns the path of the installed `setpriv`, if it has the option `--pdeathsig`, which the `setpriv` of busybox
+ * lacks.
+ */
 const setprivHere = (): string | undefined => {
   const file = locate("setpriv")
   if (file === undefined) return undefined
@@ -75,21 +79,20 @@ const setprivHere = (): string | undefined => {
   return status === 0 ? file : undefined
 }
 
-/** The number of the entry of /proc/self/auxv that says whether the kernel treats this program as privileged. */
+/** The number of the entry in /proc/self/auxv that says whether the kernel treats this program as privileged. */
 const secureEntry = 23n
 
 /**
- * True when the kernel removes the death signal of this process's actors when they begin to run. The kernel removes the
- * death signal where the program has file capabilities, or runs as the user or group of its file. The actors run the
- * same program as this process, so the entry of this process is read.
+ * True when the kernel removes the death signal of this process's actors at their start. The kernel removes the death
+ * signal of an executable with file capabilities, or of one that runs as the user or group of its file. The actors run
+ * the same executable as this process, so the function reads this process's entry.
  */
 export const losesDeathSignal = (file = "/proc/self/auxv"): boolean => {
   let bytes: Buffer
   try {
     bytes = Fs.readFileSync(file)
   } catch (error) {
-    // The error EACCES means that the file belongs to the user root, because the kernel takes the program for a
-    // privileged one.
+    // The error EACCES means that the file belongs to root, because the kernel treats this executable as privileged.
     return (error as NodeJS.ErrnoException).code === "EACCES"
   }
   const words = new BigUint64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + (bytes.length & ~15)))
@@ -99,11 +102,11 @@ export const losesDeathSignal = (file = "/proc/self/auxv"): boolean => {
 
 type Probed = { readonly setpriv: string } | { readonly problem: string }
 
-/** Returns what the guard `warden` needs on this computer, or the reason why that guard cannot work. */
+/** Returns the path of `setpriv` for the guard `warden`, or the reason why this guard cannot work on this computer. */
 const probe = (): Probed => {
   if (process.platform !== "linux") return { problem: `it needs Linux, and this is ${process.platform}` }
-  // The kernel sends the death signal when the thread that spawned the actor ends. A worker thread of a root ends
-  // before the root's process, and the kernel would then kill the actors.
+  // The kernel sends the death signal to an actor when the thread that spawned the actor ends. A worker thread of a
+  // root ends before the root's process, and the kernel would then kill the actors that the thread started.
   if (!Builtins.workerThreads().isMainThread) return { problem: "actors are being started from a worker thread" }
   if (losesDeathSignal()) {
     return { problem: `${process.execPath} has file capabilities, or is setuid, and the kernel drops the signal then` }
@@ -116,15 +119,13 @@ const probe = (): Probed => {
 
 export interface Chosen {
   readonly guard: Guard
-  /**
-   * The warning that another guard was chosen than the requested one, to be logged once; undefined without a warning.
-   */
+  /** The warning that another guard was chosen than the requested guard, or undefined without a warning. */
   readonly warning: string | undefined
 }
 
 const warningNoGuard = "an actor that is busy or blocked when its parent is killed will be left behind"
 
-/** Chooses the guard of a root: the requested one, or the best on this platform. */
+/** Chooses the guard of a root: the requested guard, or the best guard of this platform. */
 export const choose = (wanted: GuardMode | undefined): Chosen => {
   if (wanted === "none") return { guard: new Guard({ mode: "none" }), warning: `guard "none": ${warningNoGuard}` }
   const thread = () => new Guard({ mode: "thread", registry: Warden.isPossible() ? "own" : undefined })
@@ -142,24 +143,24 @@ export const choose = (wanted: GuardMode | undefined): Chosen => {
 }
 
 /**
- * The descriptor of the warden's registry in an actor. The descriptor of the warden's registry follows the channel, and
- * under the guard `thread` the watched pipe.
+ * The number of the file descriptor by which an actor reaches the warden's registry. The descriptor of the warden's
+ * registry follows the descriptor of the channel, and under the guard `thread` the descriptor of the watched pipe.
  */
 const registryOf = { warden: 4, thread: 5 } as const
 
 /**
- * Returns the argument by which an actor's command line names its guard: the mode, and whether the actor has inherited
- * a registry.
+ * Returns the argument on an actor's command line that names the actor's guard, and says whether the actor has
+ * inherited a registry.
  */
 const tell = ({ mode, registry, setpriv }: Options): string =>
   setpriv !== undefined ? `${mode}=${setpriv}` : registry === undefined ? mode : `${mode}=registry`
 
-/** True when this argument of an actor's command line makes the actor watch its parent by a thread. */
+/** True when an argument of an actor's command line says that a guard thread watches the actor's parent. */
 export const watches = (argument: string | undefined): boolean => argument?.split("=")[0] === "thread"
 
 /**
- * Returns the guard of an actor, as its command line names it. The parameter `watch` is the actor's guard thread under
- * the guard `thread`.
+ * Returns the guard of an actor, which the actor's command line names. The parameter `watch` is the guard thread of an
+ * actor under the guard `thread`.
  */
 export const inherited = (argument: string | undefined, watch?: Watch): Guard => {
   const [mode, more] = argument?.split("=") ?? []
@@ -168,7 +169,7 @@ export const inherited = (argument: string | undefined, watch?: Watch): Guard =>
   return new Guard({ mode, registry: more === undefined ? undefined : registryOf.thread, watch })
 }
 
-/** Returns the pids of all processes by the pid of their parent, from `ps`, which every Unix has. */
+/** Returns the child pids of all processes by the pid of the parent, from the command `ps`, which every Unix has. */
 const children = (): ReadonlyMap<number, ReadonlyArray<number>> => {
   const { stdout } = Builtins.childProcess().spawnSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" })
   const below = new Map<number, Array<number>>()
@@ -188,10 +189,14 @@ const descendants = (): ReadonlyArray<number> => {
 interface Options {
   readonly mode: GuardMode
   /**
-   * The path of `setpriv`, by which the kernel is asked for the death signal; undefined when the guard does not use it.
+   * The path of `setpriv`, which asks the kernel for the death signal, or undefined when the guard does not use
+   * `setpriv`.
    */
   readonly setpriv?: string | undefined
-  /** The descriptor of an inherited registry of the warden, or `own` for a registry that is made with the first actor. */
+  /**
+   * The descriptor of an inherited registry of the warden, or `own` for a registry that this process makes with its
+   * first actor.
+   */
   readonly registry?: number | "own" | undefined
   readonly watch?: Watch | undefined
 }
@@ -201,14 +206,14 @@ export class Guard {
   readonly commandLineArgument: string
   private readonly options: Options
   private registry: number | undefined
-  /** The warden that this process has started; undefined when it has started none. */
+  /** The warden that this process has started, or undefined when this process has started no warden. */
   private warden: Warden.Warden | undefined
-  /** Folders that the warden removes at the end of the tree. */
+  /** Folders that the warden removes at the end of its tree. */
   private readonly removes: Array<string> = []
   /** The process groups of this process's own actors that have not ended. */
   private readonly running = new Set<number>()
   private released = false
-  /** Process groups that this process has stopped itself, because the tree has no warden. */
+  /** Process groups that this process has stopped at Ctrl-Z itself, because the tree has no warden. */
   private stopped: ReadonlyArray<number> = []
 
   constructor(options: Options) {
@@ -219,13 +224,13 @@ export class Guard {
 
   /**
    * Makes the warden remove a folder of sockets at the end of the tree. The root names the tree's folder to the guard
-   * before it starts the first actor. Without a warden, the tree's folder stays behind when the root is killed.
+   * before the root starts its first actor. Without a warden, the tree's folder stays behind when the root is killed.
    */
   folder(path: string): void {
     if (this.registry === undefined && Path.isAbsolute(path)) this.removes.push(path)
   }
 
-  /** Returns the command by which an actor is started under this guard. */
+  /** Returns the command that starts an actor under this guard. */
   command(argv: ReadonlyArray<string>): Command {
     const { mode, registry } = this.options
     const fds = [...mode === "thread" ? ["pipe" as const] : [], ...registry === undefined ? [] : [this.openRegistry()]]
@@ -233,8 +238,8 @@ export class Guard {
   }
 
   /**
-   * Returns the command by which the starter is started. The starter has no guard thread, and inherits the warden's
-   * registry for the process groups that it begins.
+   * Returns the command that starts the starter under this guard. The starter has no guard thread, and inherits the
+   * warden's registry for the process groups that it begins.
    */
   starterCommand(argv: ReadonlyArray<string>): Command {
     const { registry } = this.options
@@ -242,9 +247,9 @@ export class Guard {
   }
 
   /**
-   * Returns the arguments that stand before the command line of a program that is not an actor. A tree without a warden
-   * gets a warden for its first program. The result `undefined` means that the tree can have no warden, so that no
-   * guard ends the program.
+   * Returns the arguments that stand before the command line of an external program. A tree without a warden starts a
+   * warden before its first external program. The result `undefined` means that the tree can have no warden, so that no
+   * guard ends the external program.
    */
   prefix(): ReadonlyArray<string> | undefined {
     const { registry, setpriv } = this.options
@@ -254,9 +259,9 @@ export class Guard {
   }
 
   /**
-   * Registers the process group of an actor or a program that was started below this process. With `isTold`,
-   * the starter has told the warden of the process group already. The warden would take a second notice of a process
-   * group for another group of the same number.
+   * Makes the guard know the process group of an actor or an external program that was started below this process. The
+   * parameter `isTold` says that the starter has already told the warden of the process group. The warden would take a
+   * repeated notice of a process group for the notice of another group with the same number.
    */
   started(group: number, isTold = false): void {
     this.running.add(group)
@@ -264,7 +269,7 @@ export class Guard {
     if (this.registry !== undefined && !isTold) this.tell(`+ ${group} ${process.pid} ${startOf(group)}`)
   }
 
-  /** Kills all process groups below an actor that was reaped. */
+  /** Makes the guard kill all process groups below an actor that was reaped. */
   ended(group: number): void {
     this.options.watch?.say({ group, began: false })
     this.tell(`- ${group}`)
@@ -281,12 +286,12 @@ export class Guard {
     return this.registry !== undefined
   }
 
-  /** Makes the warden send a signal that the kernel refuses to this process. */
+  /** Makes the warden send a signal to a process group that the kernel forbids this process to signal. */
   signal(group: number, signal: "SIGTERM" | "SIGKILL"): void {
     this.tell(`k ${group} ${signal.slice(3)}`)
   }
 
-  /** Stops every process of the tree, because Ctrl-Z at the terminal reaches only the root. */
+  /** Stops every process of the tree, because Ctrl-Z at the terminal stops only the root. */
   stopAll(): void {
     if (this.options.registry !== undefined) return void this.tell("s")
     this.stopped = descendants()
@@ -300,9 +305,9 @@ export class Guard {
   }
 
   /**
-   * The runtime of the root calls this function when it has ended. The warden is stopped together with the last actor,
-   * or with the root's process, because the warden's end kills all groups that are left. Actors of a nursery in another
-   * fiber than the main fiber may still be ending.
+   * Says that the runtime of the root has ended. The warden ends with the last actor, or with the root's process,
+   * because the warden's end kills all process groups that are left. After the end of the root's runtime, actors of a
+   * nursery in another fiber than the main fiber may still be ending.
    */
   release(): void {
     this.released = true
@@ -340,7 +345,7 @@ export interface Watch {
   readonly say: (notice: GuardThread.GroupNotice) => void
 }
 
-/** Starts the guard thread in an actor; resolves when the thread is watching the parent. */
+/** Starts the guard thread in an actor, and resolves when the thread is watching the actor's parent. */
 export const watchParent = async (): Promise<Watch> => {
   const { Worker } = await import("node:worker_threads")
   const thread = new Worker(GuardThread.source, { eval: true, execArgv: [], stdin: false })

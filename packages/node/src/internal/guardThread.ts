@@ -1,33 +1,36 @@
 /**
- * The thread by which an actor under the guard `thread` notices the death of its parent, also while its main thread is
- * busy.
+ * The thread by which an actor under the guard `thread` notices the death of its parent, even while the actor's main
+ * thread is busy.
  *
- * A program that is bundled into one file has no separate file for a thread. The guard thread is started from the text
- * of a function in guardThread.ts, because a bundle has no separate file for a thread. The function of the guard thread
- * uses only its parameters and what every thread of Node has.
+ * An actor whose program is bundled into one file has no separate file for the guard thread. The guard thread is
+ * started from the source text of a function in guardThread.ts. The function of the guard thread uses only its
+ * parameters and the globals that every thread of Node has.
  */
 import type * as Net from "node:net"
 import type { MessagePort } from "node:worker_threads"
 
-/** A message to the guard thread: a process group below the actor has begun, or its leader was reaped. */
+/**
+ * A message to the guard thread: a process group below the actor has begun, or the leader of a process group was
+ * reaped.
+ */
 export interface GroupNotice {
   readonly group: number
   readonly began: boolean
 }
 
-/** The message by which the guard thread says that it has begun to watch the parent. */
+/** The message by which the guard thread says that it watches the actor's parent. */
 export const watching = "watching"
 
-/** The file descriptor of the pipe that ends when the parent dies. */
+/** The file descriptor of the pipe that ends when the actor's parent dies. */
 export const parentLifeFd = 4
 
 /**
- * Waits for the end of the pipe from the parent, which the kernel closes at the parent's death. At the parent's death
- * the guard thread kills the groups of the actors below its actor, and at last its own group. An ending actor may have
- * left a process in its group that no other actor knows.
+ * Waits for the end of the pipe from the actor's parent, which the kernel closes at the parent's death. At the parent's
+ * death the guard thread kills the process groups of the actors below its actor, and at last its own process group. An
+ * actor that ended may have left a process in its process group that is known to no other actor.
  *
- * No function in the text of the guard thread has a name, because the helper by which some bundlers keep names is
- * missing there.
+ * No function in the source text of the guard thread has a name, because some bundlers add a helper for names that the
+ * thread lacks.
  */
 export function guardThread(port: MessagePort, net: typeof Net, fd: number, word: string): void {
   const below = new Set<number>()
@@ -42,8 +45,8 @@ export function guardThread(port: MessagePort, net: typeof Net, fd: number, word
       try {
         process.kill(pid, "SIGKILL")
       } catch {
-        // The process group is empty, or only the warden may signal it. A failed kill is not reported, because the
-        // whole process is about to be killed.
+        // The process group is empty, or only the warden may signal the group. The guard thread ignores a failed kill,
+        // because its whole process is about to be killed.
       }
     }
   })
@@ -51,7 +54,7 @@ export function guardThread(port: MessagePort, net: typeof Net, fd: number, word
   port.postMessage(word)
 }
 
-/** The code of the guard thread as text. */
+/** The source text of the guard thread. */
 export const source = `"use strict";(${guardThread.toString()})(${
   [`require("node:worker_threads").parentPort`, `require("node:net")`, parentLifeFd, JSON.stringify(watching)].join()
 })`

@@ -1,9 +1,9 @@
 /**
- * Lets a tool of the same user look into an actor: the tool knocks, and the actor opens a door (door.ts).
+ * Lets a tool of the same user look into an actor: the tool knocks, and the actor opens its door (door.ts).
  *
- * A knock is the signal SIGURG. A process without a listener ignores SIGURG, and only processes of the same user may
- * send it. Before a knock an actor has no socket, no file and no code of its door. Being observable costs a start one
- * signal handler.
+ * A knock is the signal SIGURG. A process without a listener for SIGURG ignores the signal, and only processes of the
+ * same user may send it. Before a knock an actor has no socket, no file and no loaded code for its door. An observable
+ * actor needs one signal handler at its start.
  */
 import type { PlatformSpec } from "@furrow/actor/ActorProcess"
 import type { Observe, Observed, Offer } from "@furrow/actor/Inspect"
@@ -16,23 +16,23 @@ export const knock = "SIGURG"
 const levels: ReadonlyArray<string> = ["off", "look", "debug"]
 
 /**
- * Reads from a variable of the environment how much of a tree an observer may see. An unknown word in the environment
- * keeps the door of an actor shut.
+ * Reads from an environment variable how much of a tree an observer may see. An unknown value of the environment
+ * variable keeps the door of an actor shut.
  */
 export const levelOf = (word: string | undefined): Observe => {
   if (word === undefined || word === "") return "look"
   return levels.includes(word) ? word as Observe : "off"
 }
 
-/** Returns the folder of a tree's sockets: that of its transport over Unix sockets, or the default. */
+/** Returns the folder for an actor's door: the folder of the tree's Unix sockets, or else the default folder. */
 export const folderOf = ({ run, transports }: PlatformSpec): string => {
   const unix = transports.find(({ key, module }) => module === "furrow:node" && key === "unix")
   return RuntimeFolder.treeFolder(unix?.settings ?? RuntimeFolder.runtimeFolder(undefined), run)
 }
 
 /**
- * One actor of this process that may be looked into. A process with several roots has several actors that may be looked
- * into.
+ * One actor of this process into which an observer may look. A process with several roots has several actors into which
+ * an observer may look.
  */
 interface Behind {
   readonly observed: Observed
@@ -58,7 +58,7 @@ const knocked = (): void => {
   for (const one of behind) open(one)
 }
 
-/** Listens for knocks, until the returned function is called. */
+/** Listens for knocks at this process, until the function that `listen` returns is called. */
 export const offer: Offer = (observed, spec) => {
   if (!hasUnixSockets) return () => {}
   const one: Behind = { observed, folder: folderOf(spec), close: undefined }
@@ -71,5 +71,5 @@ export const offer: Offer = (observed, spec) => {
   }
 }
 
-/** True when this process has an actor that may be looked into. */
+/** True when this process has an actor into which an observer may look. */
 export const isOffered = (): boolean => behind.size > 0

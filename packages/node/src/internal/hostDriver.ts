@@ -1,12 +1,12 @@
 /**
- * Holds the names of one user on one host without a daemon: the first process that binds the socket holds the names,
- * and the others ask it.
+ * Holds the names of one user on one host without a daemon: the first process that binds the socket holds them for all
+ * processes.
  *
  *   first process      binds host/keys.sock, keeps the keys, writes host/keys.json and host/held before each answer
  *   other processes    dial it; when its connection ends one of them binds, and goes on with what was written
  *
- * The times of leases are of the system's clock, which all processes of the host share. A state of the host's names
- * from before a reboot keeps only its fencing tokens.
+ * The times of the host's leases are times of the system's clock, which all processes of the host share. After a reboot
+ * the state of the host's names keeps only the fencing tokens.
  */
 import { type DiscoveryDriver, DiscoveryDriverError, makeDriver } from "@furrow/actor/Discovery"
 import type { Connection, Listener, TransportError } from "@furrow/actor/Transport"
@@ -27,8 +27,8 @@ type Driver = DiscoveryDriver["Service"]
 const now = (): number => Number(process.hrtime.bigint() / 1_000_000n)
 
 /**
- * Milliseconds before the stored state of the names is read, because the process that held the names before may still
- * be answering.
+ * Milliseconds before a new holder of the names reads the stored state, because the previous holder may still be
+ * answering.
  */
 const lastAnswerMillis = 50
 const attempts = 10
@@ -50,8 +50,8 @@ const failed = (cause: unknown): DiscoveryDriverError =>
   new DiscoveryDriverError({ reason: (cause as Error).message, cause })
 
 /**
- * Returns the inode of the file at a path. A process sees by a changed inode that another process has bound the names'
- * socket since.
+ * Returns the inode of the file at a path. A changed inode shows a holder of the names that another process has bound
+ * the names' socket since.
  */
 const inodeOf = (path: string): number | undefined => Fs.lstatSync(path, { throwIfNoEntry: false })?.ino
 
@@ -72,7 +72,7 @@ const keep = (folder: string, path: string, scope: Scope.Scope) =>
     const close = () => {
       if (!isOpen) return
       isOpen = false
-      // The file of the names' socket is removed only when no other process has bound the path since.
+      // The holder of the names removes the socket's file only when no other process has bound the path since.
       if (inodeOf(path) === own) listener.close()
       for (const guest of guests) guest.destroy()
     }
@@ -85,7 +85,7 @@ const keep = (folder: string, path: string, scope: Scope.Scope) =>
     const restored = yield* files.restored
     const made = yield* Scope.provide(makeDriver({ now, ...files.saving, ...restored }), scope)
     kept.driver = made
-    // Connections to the holder of the names that came while the state was being read are served now.
+    // Connections that came while the new holder of the names read the stored state are served now.
     for (const connection of guests) serve(connection)
     yield* Scope.addFinalizer(scope, Effect.sync(close))
     return { driver: made, isOpen: () => isOpen, close }
@@ -93,7 +93,7 @@ const keep = (folder: string, path: string, scope: Scope.Scope) =>
 
 const join = (path: string): Effect.Effect<Backend, TransportError> => Effect.map(UnixSocket.dial(path), HostLines.ask)
 
-/** Dials the process that holds the names, or becomes that process by binding the socket, whichever succeeds first. */
+/** Dials the holder of the names, or makes this process the holder by binding the socket, whichever succeeds first. */
 const find = (folder: string, scope: Scope.Scope): Effect.Effect<Backend, DiscoveryDriverError> => {
   const path = Path.join(folder, "keys.sock")
   const once = Effect.catch(join(path), (error) =>
@@ -105,7 +105,7 @@ const find = (folder: string, scope: Scope.Scope): Effect.Effect<Backend, Discov
       : Effect.fail(error))
   const again = (left: number): Effect.Effect<Backend, DiscoveryDriverError> =>
     Effect.catch(once as Effect.Effect<Backend, TransportError>, (error) =>
-      // Another process has bound the names' socket in the meantime, and is dialled.
+      // Another process has bound the names' socket in the meantime, and is dialled next.
       left > 0 ? Effect.andThen(pause(againMillis), again(left - 1)) : Effect.fail(failed(error)))
   return again(attempts)
 }

@@ -1,11 +1,11 @@
 /**
- * The state of a host's names as files, which the process that holds the names writes:
+ * The state of a host's names as files, which the holder of the names writes:
  *
  *   host/keys.json         leases and the last token
  *   host/held/<hash>       a key that is held, by the hash of its name
  *
- * A change of a host's names writes `host/keys.json` and the files of the changed keys, however many keys the host has.
- * Each file of a host's names is replaced as a whole, so no reader sees a half-written file.
+ * A change of a host's names writes `host/keys.json` and the files of the changed names, however many names the host
+ * has. Each file of a host's names is replaced as a whole, so that no reader sees a half-written file.
  */
 import type { DriverOptions } from "@furrow/actor/Discovery"
 import * as Effect from "effect/Effect"
@@ -13,11 +13,11 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as Builtins from "./builtins.ts"
 
-/** The number of files, each for one registered name, that are read in one turn of the event loop. */
+/** The number of files with registered names that are read in one turn of the event loop. */
 const filesAtOnce = 64
 
 export interface HostFiles {
-  /** True where an earlier process has left a state of the host's names. */
+  /** True where an earlier holder of the host's names has left their state. */
   readonly isThere: () => boolean
   readonly restored: Effect.Effect<Pick<DriverOptions, "restored" | "restoredKeys">>
   readonly saving: Required<Pick<DriverOptions, "save" | "saveKey">>
@@ -29,7 +29,7 @@ const replace = (file: string, text: string): void => {
   Fs.renameSync(next, file)
 }
 
-/** Returns the text of a file; `undefined` where the file does not exist, or was removed by another process. */
+/** Returns the text of a file, or `undefined` where the file does not exist. */
 const read = (file: string): string | undefined => {
   try {
     return Fs.readFileSync(file, "utf8")
@@ -40,7 +40,7 @@ const read = (file: string): string | undefined => {
 
 /**
  * Opens the files of a host's names in a folder. The function `check` is called before each write, and throws where
- * this process may no longer write.
+ * this process no longer holds the names.
  */
 export const open = (folder: string, check: () => void): HostFiles => {
   const head = Path.join(folder, "keys.json")
@@ -55,7 +55,7 @@ export const open = (folder: string, check: () => void): HostFiles => {
       Fs.mkdirSync(held, { recursive: true, mode: 0o700 })
       for (const [at, name] of Fs.readdirSync(held).entries()) {
         if (at % filesAtOnce === filesAtOnce - 1) yield* Effect.yieldNow
-        // A file whose name has a dot was left by a write that did not end.
+        // A file of the host's names with a dot in its name was left by a write that was cut off.
         const text = name.includes(".") ? undefined : read(Path.join(held, name))
         if (text !== undefined && text !== "") restoredKeys.push(text)
       }

@@ -1,5 +1,5 @@
 /**
- * Questions and answers between the processes of one user, as lines of JSON over one connection.
+ * Questions and answers about a host's names between the processes of one user, as lines of JSON over one connection.
  */
 import {
   type Created,
@@ -30,10 +30,13 @@ type Answer =
   | { readonly n: number; readonly error: string }
   | { readonly n: number; readonly hint: true }
 
-/** The length of the longest line in characters, with room for a page of a thousand keys. */
+/** The length of the longest line between two processes in characters, with room for a page of a thousand names. */
 const maxLineChars = 64 * 1024 * 1024
 
-/** Reads lines of JSON. A line between two processes that is not JSON, or is too long, ends their connection. */
+/**
+ * Reads the lines of JSON on a connection between two processes. A line between two processes that is not JSON, or that
+ * is too long, ends the connection of the processes.
+ */
 const reading = (connection: Connection, line: (value: any) => void, end: () => void): void => {
   const decoder = new TextDecoder()
   let rest = ""
@@ -76,7 +79,7 @@ const asked = (driver: Driver, { args, op }: Question): Effect.Effect<unknown, D
   }
 }
 
-/** Answers the questions of one process about a host's names, until the connection of the process ends. */
+/** Answers one process's questions about a host's names, until the connection of the process ends. */
 export const answer = (driver: Driver, connection: Connection, ended: () => void): void => {
   const hints = new Map<number, Fiber.Fiber<unknown, unknown>>()
   const stop = (n: number) => {

@@ -1,14 +1,13 @@
 /**
  * Finds and removes the lines that Node writes to the stderr of a process whose inspector was opened by a signal. While
- * a parent reads the stack of its actor, the inspector's lines are only for the parent and do not reach the output of
- * the program.
+ * a parent reads the stack of its actor, the lines of the actor's inspector do not reach the program's output.
  */
 import type { Readable } from "node:stream"
 
-/** The stderr streams of this process's actors, by the pid of the actor. */
+/** The stderr streams of this process's actors, by the pids of the actors. */
 const streams = new Map<number, Readable>()
 
-/** Makes the stderr of an actor available to `watch`, until the returned function is called. */
+/** Makes the stderr of an actor available to `watch`, until the function that `reachable` returns is called. */
 export const reachable = (pid: number, stderr: Readable): () => void => {
   streams.set(pid, stderr)
   return () => void (streams.get(pid) === stderr && streams.delete(pid))
@@ -18,17 +17,17 @@ const address = /Debugger listening on (ws:\/\/\S+)\n/
 const ours =
   /Debugger (?:listening on|ending on) ws:\/\/\S+\n|For help, see: https:\/\/nodejs\.org\/\S+\n|Debugger attached\.\n|Waiting for the debugger to disconnect\.\.\.\n/g
 
-/** Matches the beginning of an inspector's line that a piece of output cuts off. */
+/** Matches the beginning of an inspector's line whose rest is in the next chunk of output. */
 const begun = /(?:Debugger|For help|Waiting for)[^\n]{0,200}$/
 
-/** A watch over the stderr of one actor, which removes the inspector's lines. */
+/** A watch over the stderr of one actor, which removes the lines of the actor's inspector. */
 export interface Watch {
-  /** Resolves with the address of the inspector, when the inspector's line has come on stderr. */
+  /** Resolves with the address of the inspector, when the inspector has written its address to stderr. */
   readonly address: Promise<string>
   readonly end: () => void
 }
 
-/** Watches an actor's stderr; undefined when this process does not read that stream. */
+/** Watches the stderr of an actor, or returns undefined when this process does not read this stderr. */
 export const watch = (pid: number): Watch | undefined => {
   const stream = streams.get(pid)
   if (stream === undefined) return undefined

@@ -1,25 +1,25 @@
 /**
- * A session with the inspector of another process on the same host. A session with an inspector implements the part of
- * WebSocket that Node's own server uses. The WebSocket client of Node would load into an actor a library of many times
- * the size of this file.
+ * A session with the inspector of another process on the same host. The session implements the part of WebSocket that
+ * the inspector of Node uses. The WebSocket client of Node would load a library that is many times larger than the
+ * session's own module.
  */
 import * as Crypto from "node:crypto"
 import * as Net from "node:net"
 
 export interface Session {
   readonly post: (method: string, params?: object) => Promise<Readonly<Record<string, unknown>>>
-  /** Registers a function that gets the parameters of each event of the inspector with this name. */
+  /** Registers a function that gets the parameters of each inspector event with the given name. */
   readonly on: (event: string, heard: (params: Readonly<Record<string, unknown>>) => void) => void
   /** Resolves when the inspector has ended the session. */
   readonly closed: Promise<void>
   /**
-   * Drops the session without a close frame, because an inspector that answers a close frame while it shuts crashes its
+   * Ends the session without a close frame, because an inspector that answers a close frame while it shuts crashes its
    * process.
    */
   readonly drop: () => void
 }
 
-/** The largest message of an inspector that is read, in bytes. */
+/** The size in bytes of the largest message of an inspector that the session reads. */
 const maxMessageBytes = 16 * 1024 * 1024
 
 const text = 0x1
@@ -27,7 +27,7 @@ const closing = 0x8
 const final = 0x80
 const masked = 0x80
 
-/** Makes one WebSocket frame as a client sends frames. A client of WebSocket has to mask its payload. */
+/** Makes one WebSocket frame as a client sends it. A client of WebSocket has to mask its payload. */
 const frameOf = (opcode: number, payload: Buffer): Buffer => {
   const mask = Crypto.randomBytes(4)
   const head = payload.length < 126
@@ -36,7 +36,9 @@ const frameOf = (opcode: number, payload: Buffer): Buffer => {
   return Buffer.concat([head, mask, payload.map((byte, i) => byte ^ mask[i & 3]!)])
 }
 
-/** Reads the first WebSocket frame of these bytes, with its length; undefined while the frame is incomplete. */
+/**
+ * Returns the first WebSocket frame in the given bytes, with its length, or undefined while the frame is incomplete.
+ */
 const readFrame = (
   bytes: Buffer
 ): { readonly opcode: number; readonly payload: Buffer; readonly size: number } | undefined => {
@@ -52,7 +54,7 @@ const readFrame = (
 
 type Answer = (answer: Readonly<Record<string, unknown>>) => void
 
-/** Connects to an inspector of another process by the inspector's address. */
+/** Connects to the inspector of another process at the inspector's address. */
 export const open = async (address: string): Promise<Session> => {
   const { host, hostname, pathname, port } = new URL(address)
   const socket = Net.connect({ host: hostname, port: Number(port) })

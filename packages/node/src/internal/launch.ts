@@ -1,4 +1,4 @@
-/** The command line, the environment and the streams of a process that is to become an actor. */
+/** The command line, the environment and the streams of a process that will become an actor. */
 import { mark } from "@furrow/actor/ActorProcess"
 import type { Output, SpawnOptions, SpawnRequest } from "@furrow/actor/Spawner"
 import type * as ChildProcess from "node:child_process"
@@ -11,23 +11,23 @@ import { isPassedThrough, type Outputs, stdioOf } from "./outlet.ts"
 import { startFlags } from "./startFlags.ts"
 
 /**
- * The folder in which this process was started, and to which relative paths in the flags of Node refer. A program may
- * have changed its working directory since its process was started.
+ * The folder in which this process was started, to which relative paths in the flags of Node refer. A program may have
+ * changed its working directory since its process was started.
  */
 const startedIn = process.cwd()
 
 /**
- * An argument that makes an actor's command line longer, because a process title cannot be longer than the command
- * line.
+ * An argument that makes an actor's command line longer, because the title of a process cannot be longer than its
+ * command line.
  */
 const padding = "-".repeat(64)
 
-/** Returns the program's command line after the executable, which the actor's modules find in `process.argv`. */
+/** Returns the program's arguments after the executable, which the actor's modules find in `process.argv`. */
 const programOf = ({ argv }: SpawnOptions): ReadonlyArray<string> =>
   argv === undefined ? process.argv.slice(1) : [process.argv[1] ?? "", ...argv]
 
 /**
- * The flag by which the inspector writes its id only to stderr, because any user who knows the id can run code in the
+ * The flag with which an actor's inspector writes its id only to stderr, because the id lets any user run code in the
  * actor.
  */
 const secretInspector = "--inspect-publish-uid=stderr"
@@ -46,14 +46,14 @@ const flags = (options: SpawnOptions, limited: boolean): ReadonlyArray<string> =
   ]
 }
 
-/** The argument which tells an actor that its heap limit is not passed on to its own actors. */
+/** The argument that tells an actor that the actors below it do not inherit its heap limit. */
 export const limitedHeap = "limited-heap"
 
 /** The settings with which this process starts its actors. */
 export interface Settings {
   /** The arguments that make a Node process an actor. */
   readonly script: ReadonlyArray<string>
-  /** The flags of the runtime before the program's own flags, when the program preloads a module. */
+  /** The flags of Node that load the runtime before the modules that the program preloads. */
   readonly preload: ReadonlyArray<string>
   /** True when this process is an actor with a heap limit of its own. */
   readonly limited?: boolean
@@ -61,18 +61,18 @@ export interface Settings {
   readonly stderr?: Output | undefined
 }
 
-/** A process to start, without the name of the actor that the process will become. */
+/** The command line of a process to start, without the name of the actor that the process will become. */
 export interface Launch {
   /**
-   * The flags of Node and the entry file of an actor's command line. The command line of an actor continues with name,
-   * uuid, guard and parent, and then the other arguments.
+   * The flags of Node and the entry file on an actor's command line. The command line of an actor continues with its
+   * name, uuid, guard and parent, and then with the other arguments.
    */
   readonly before: ReadonlyArray<string>
   readonly after: ReadonlyArray<string>
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string | undefined
   readonly stdio: ReturnType<typeof stdioOf>
-  /** True when code of the program runs before the actor has its name, as in a bundle, or with a preloaded module. */
+  /** True when code of the program runs before the actor has its name, as in a bundle or with a preloaded module. */
   readonly runsProgram: boolean
 }
 
@@ -102,10 +102,7 @@ export const launchOf = (
   }
 }
 
-/**
- * Returns the properties that a child inherits from this process without an argument, and that this process may change
- * at any time.
- */
+/** Returns the properties that a child inherits from this process, and that this process may change at any time. */
 export const inherited = () => [
   process.getuid?.(),
   process.geteuid?.(),
@@ -116,8 +113,8 @@ export const inherited = () => [
 ]
 
 /**
- * Returns the command line of the actor, and its file descriptors from 0 on. The parameter `parent` is the pid of the
- * actor's parent.
+ * Returns the command line of an actor, and the actor's file descriptors from 0 on. The parameter `parent` is the pid
+ * of the actor's parent process.
  */
 export const commandOf = (
   { after, before, stdio }: Launch,
@@ -131,8 +128,8 @@ export const commandOf = (
 }
 
 /**
- * Starts the process of an actor by its command line. When the system cannot start a process, the function that starts
- * an actor throws or returns a process without a pid.
+ * Starts the process of an actor by its command line. When the system cannot start a process, `begin` throws or returns
+ * a process without a pid.
  */
 export const begin = (launch: Launch, actor: SpawnRequest["actor"], guard: Guard): ChildProcess.ChildProcess => {
   const { cwd, env } = launch

@@ -1,19 +1,24 @@
-/** The places at which actors listen over a network: a host, a range of ports, and the host that others dial. */
+/**
+ * The addresses at which actors listen over a network: a host, a range of ports, and the host that other actors dial.
+ */
 import { TransportError } from "@furrow/actor/Transport"
 import * as Address from "@furrow/protocol/Address"
 import * as Effect from "effect/Effect"
 import type * as Net from "node:net"
 import * as Socket from "./socket.ts"
 
-/** The settings of a place to listen at, which every actor gets. */
+/** The settings of the address at which actors listen, which every actor of a tree gets. */
 export interface Place {
   readonly host: string
   /**
-   * The first and the last port of the range at which an actor may listen. By default an actor listens at any free
-   * port.
+   * The first and the last port of the range at which an actor may listen. By default an actor listens at any free port
+   * of its host.
    */
   readonly ports?: readonly [first: number, last: number] | undefined
-  /** The host in the addresses that other actors get. By default other actors get the `host` of the place. */
+  /**
+   * The host in the addresses that other actors get and dial. By default the addresses for other actors contain the
+   * setting `host`.
+   */
   readonly advertise?: string | undefined
 }
 
@@ -21,7 +26,7 @@ const isPort = (port: unknown): boolean => Number.isInteger(port) && (port as nu
 
 const isWildcard = (host: string): boolean => /^[0:.]+$/.test(host) && !/[1-9a-f]/i.test(host)
 
-/** Returns the fault of the settings of a place to listen at, in words; undefined for a valid place. */
+/** Returns the fault in the settings of a listening address in words, or undefined for valid settings. */
 export const problemOf = ({ advertise, host, ports }: Place): string | undefined => {
   const kind = host.includes(":") ? "ip6" : "ip4"
   if (!Address.parse(`/${kind}/${host}/tcp/0`, { bind: true }).ok) {
@@ -43,7 +48,10 @@ export const problemOf = ({ advertise, host, ports }: Place): string | undefined
     : `others cannot dial ${JSON.stringify(advertise)}: advertise an IPv4 or IPv6 literal, or the name of a host`
 }
 
-/** Listens at the first free port of a range. The function `serve` must not wait for a peer. */
+/**
+ * Listens at the first free port of a range of ports. The function `serve`, which opens a port, must not wait for a
+ * peer.
+ */
 export const listen = <S extends Net.Server>(
   { advertise, host, ports }: Place,
   tag: "Tcp" | "Tls",

@@ -1,21 +1,21 @@
 /**
- * Imports the modules of an actor, and finds its endpoints among the definitions that these modules make or export. An
- * error of an import names the fault, and says what to do next.
+ * Imports the modules of an actor, and finds the actor's endpoints among the definitions that these modules make or
+ * export. An error of the import of an actor's module names the fault, and says what to do next.
  */
 import { definitionOf, type Exposed, fileOf, isImplemented } from "@furrow/actor/ActorProcess"
 import type { AnyEndpoint, Implemented } from "@furrow/actor/Endpoint"
 
 type Definition = Implemented<AnyEndpoint>
 
-/** Returns the file and line of a syntax error, which Node sometimes puts above the stack. */
+/** Returns the file and line of a module's syntax error, which Node sometimes writes above the stack. */
 const placeOf = (error: Error): string | undefined => /^(\S+:\d+)\n/.exec(error.stack ?? "")?.[1]
 
-/** The advice for a module that the parent could load and the actor cannot. */
+/** The advice about a module that a parent could load and its actor cannot. */
 const loaders =
   "a loader that the program registers itself (`module.register`, `registerHooks`) is not in its actors, so put " +
   "it into a module and start Node with `--import` of that module"
 
-/** Codes of Node's errors about a kind of file that Node cannot load without a loader. */
+/** Codes of Node's errors about a kind of file that Node cannot load without a module loader. */
 const unknownKind = new Set(["ERR_UNKNOWN_FILE_EXTENSION", "ERR_UNKNOWN_MODULE_FORMAT", "ERR_IMPORT_ATTRIBUTE_MISSING"])
 
 const whatHappened = (url: string, error: Error & { readonly code?: string; readonly url?: string }): string => {

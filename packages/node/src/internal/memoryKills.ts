@@ -1,5 +1,6 @@
 /**
- * Reads the kernel's count of processes that it has killed for memory, in this control group and on the whole host.
+ * Reads the kernel's count of processes that it has killed for memory, in this process's control group and on the whole
+ * host.
  *
  *   cgroup v2   /sys/fs/cgroup/<group>/memory.events                oom_kill 3
  *   cgroup v1   /sys/fs/cgroup/memory/<group>/memory.oom_control    oom_kill 3
@@ -8,7 +9,8 @@
 import * as Fs from "node:fs"
 
 /**
- * Returns the number of kills for memory in the text of a counter file; undefined when the file has no such counter.
+ * Returns the number of kills for memory from the text of a counter file, or undefined when the file has no such
+ * counter.
  */
 export const killsIn = (text: string): number | undefined => {
   const [, count] = /^oom_kill (\d+)$/m.exec(text) ?? []
@@ -16,8 +18,8 @@ export const killsIn = (text: string): number | undefined => {
 }
 
 /**
- * Returns a path of /proc/self/cgroup and the paths above it. In a container the path of a control group may not exist,
- * so the paths above it are tried as well.
+ * Returns the path of a control group from /proc/self/cgroup, and the paths above it. In a container the path of a
+ * control group may not exist, so the paths of the groups above it are searched as well.
  */
 const upwards = (path: string): ReadonlyArray<string> => {
   const parts = path.split("/").filter((part) => part !== "")
@@ -25,8 +27,8 @@ const upwards = (path: string): ReadonlyArray<string> => {
 }
 
 /**
- * Returns the files that may count kills in the groups of /proc/self/cgroup, the nearest first, for each version of
- * control groups.
+ * Returns the files that may count kills for memory in this process's control groups, the nearest group first, for each
+ * cgroup version.
  */
 export const counterFiles = (cgroups: string): ReadonlyArray<ReadonlyArray<string>> =>
   cgroups.split("\n").flatMap((line) => {
@@ -47,14 +49,14 @@ const textOf = (path: string): string => {
   }
 }
 
-/** Returns the first counter file that has a count of kills for memory, if any. */
+/** Returns the first counter file that contains a count of kills for memory, if any. */
 const counting = (files: ReadonlyArray<string>): ReadonlyArray<string> => {
   const found = files.find((file) => killsIn(textOf(file)) !== undefined)
   return found === undefined ? [] : [found]
 }
 
 /**
- * Returns the counter files of memory kills for this process: those of its control groups, or else the file of the
+ * Returns the counter files of kills for memory: the files of this process's control groups, or else the file of the
  * whole host.
  */
 const ownCounters = (): ReadonlyArray<string> => {
@@ -72,7 +74,7 @@ export class MemoryKills {
     this.files = files
   }
 
-  /** The number of kills for memory until now; 0 when the system has no counter of such kills. */
+  /** The number of the kernel's kills for memory until now, or 0 when the system has no counter of kills. */
   mark(): number {
     if (process.platform !== "linux") return 0
     this.files ??= ownCounters()

@@ -1,14 +1,15 @@
 /**
- * The helper processes that a root may start beside its actors: spares and a starter, each with a mode that says when
- * the helper runs.
+ * The helper processes that a root may start beside its actors, spares and a starter, and the modes that say when they
+ * run.
  */
 
 /**
- * The times at which a root keeps a spare process, which becomes the next actor in a fraction of a start:
+ * The mode that says when a root keeps a spare process, which becomes the next actor in a fraction of the time of a
+ * start:
  *
- * - In the mode `auto`, the root keeps a spare from its first start on.
- * - In the mode `eager`, the root keeps a spare from the beginning.
- * - In the mode `off`, the root never keeps a spare.
+ * - In the mode `auto` of `spares`, the root keeps a spare from its first start on.
+ * - In the mode `eager` of `spares`, the root keeps a spare from the root's own start on.
+ * - In the mode `off` of `spares`, the root never keeps a spare.
  *
  * A spare needs as much memory as an idle actor. A spare ends when it has not become an actor within 30 seconds.
  *
@@ -18,14 +19,14 @@
 export type SparesMode = "auto" | "eager" | "off"
 
 /**
- * The times at which a root has a starter, a small process that starts its actors:
+ * The mode that says when a root has a starter, a small process that starts the root's actors:
  *
- * - In the mode `auto`, the root has a starter from the first start at which it is larger than 256 MiB.
- * - In the mode `eager`, the root has a starter from the beginning.
- * - In the mode `off`, the root never has a starter.
+ * - In the mode `auto` of `starter`, a root has a starter from its first start with more than 256 MiB of memory on.
+ * - In the mode `eager` of `starter`, the root has a starter from the root's own start on.
+ * - In the mode `off` of `starter`, the root never has a starter.
  *
- * A process of Node stops while it starts another one, and the stop grows with the memory of the process. A starter
- * needs the memory of an empty process of Node, and ends with the root.
+ * A process of Node stops while it starts another process, for a time that grows with the memory of the process. A
+ * starter needs the memory of an empty process of Node, and ends with the root.
  *
  * @category models
  * @since 0.2.0
@@ -34,7 +35,7 @@ export type StarterMode = "auto" | "eager" | "off"
 
 type Mode = SparesMode & StarterMode
 
-/** The mode of a root that sets neither the option nor the variable. */
+/** The mode of spares and of the starter in a root whose option and environment variable set no mode. */
 const usual: Mode = "auto"
 
 const modes: ReadonlyArray<unknown> = ["auto", "eager", "off"]
@@ -44,8 +45,8 @@ const isMode = (value: unknown): value is Mode => modes.includes(value)
 type Env = Readonly<Record<string, string | undefined>>
 
 /**
- * Returns the mode of a root: that of the option, else that of the environment variable, else `auto`. A value of the
- * option or the variable that is no mode is returned as well.
+ * Returns the mode of spares or of the starter: from the root's option, or else from its environment variable, or else
+ * `auto`. An unknown mode in the root's option or environment variable is returned as a warning.
  */
 const modeOf = (
   option: string,

@@ -1,11 +1,13 @@
 /**
- * Logs one line in a root whose actors cannot use the bundle of the runtime. Actors without the runtime bundle start
- * several times slower, and no other message reports the reason.
+ * Logs one line in a root whose actors cannot use the runtime bundle. Actors without the runtime bundle start several
+ * times slower, and no other message says why.
  */
 import { logWarning } from "@furrow/actor/ActorProcess"
 import * as Effect from "effect/Effect"
 
-/** Finds the reason why the runtime bundle cannot be used; undefined when it can be used, or does not exist. */
+/**
+ * Returns the reason why the runtime bundle cannot be used, or undefined when the bundle can be used or does not exist.
+ */
 export type Reason = () => Promise<string | undefined>
 
 const line = (reason: string): string =>
@@ -13,8 +15,8 @@ const line = (reason: string): string =>
   "installed instead of the runtime bundle (docs/lifetimes.md, What a start costs)"
 
 /**
- * Looks after the first start for the reason why the bundle cannot be used. The search for that reason takes some
- * milliseconds, for which the program need not wait.
+ * Searches after the first start of an actor for the reason why the runtime bundle cannot be used. The search for the
+ * reason takes some milliseconds, for which the program need not wait.
  */
 export const noticing = <Request, A, E>(
   start: (request: Request) => Effect.Effect<A, E>,

@@ -1,17 +1,17 @@
 /**
- * Makes all modules of an actor use one copy of Effect.
+ * Makes all modules of an actor use the same copy of Effect.
  *
  * Two copies of Effect in one process fail in odd ways: for example, a service of one copy is not found by the other. A
- * module of the user that would load another copy of the same version gets the runtime's copy. Another version of
- * Effect than the runtime's is refused, with its name and path. An actor that runs on the runtime bundle uses the copy
- * of Effect in the bundle.
+ * module of the user that would load another copy of the same version of Effect gets the runtime's copy. The runtime
+ * refuses a copy of Effect with another version than its own, with the name and path of this copy. An actor that runs
+ * on the runtime bundle uses the bundle's copy of Effect.
  */
 import type * as Module from "node:module"
 import type { RuntimeBundle } from "./runtimeBundle.ts"
 
 /**
- * Modules of Node are taken from the process, because an `import` would read each of their properties and load further
- * modules.
+ * Modules of Node come from `process.getBuiltinModule`, because an `import` would read each of their properties and
+ * load further modules.
  */
 const Fs = process.getBuiltinModule("node:fs")
 const { registerHooks } = process.getBuiltinModule("node:module")
@@ -55,23 +55,23 @@ const resolveOurs = (ours: Copy): Module.ResolveHookSync => {
       }
       same.add(root)
     }
-    // Resolves a specifier of an import as if this module had imported it.
+    // Resolves a specifier of an import as if the module `oneEffect.ts` had imported it.
     const own = next(specifier, { ...context, parentURL: import.meta.url })
-    // The function `require` ignores the given parent and resolves from the requiring file. The copy of Effect that
-    // `require` finds has the same files as the runtime's, because it is of the same version.
+    // The function `require` of the hook ignores the given parent and resolves a specifier from the requiring file. The
+    // copy of Effect that `require` finds has the same files as the runtime's copy, because both have the same version.
     return own.url.startsWith(ours.root) ? own : { ...own, url: ours.root + resolved.url.slice(root.length) }
   }
 }
 
 /**
- * The copy of Effect that the runtime uses; undefined until it has been looked up. The runtime's copy of Effect is
- * looked up only once, because later imports are led into the bundle by the hooks.
+ * The copy of Effect that the runtime uses, or undefined before the copy was looked up. The runtime's copy of Effect is
+ * looked up only once, because the hooks lead later imports into the runtime bundle.
  */
 let found: { readonly copy: Copy | undefined } | undefined
 
 /**
- * Installs the hooks that lead all imports of Effect to one copy. A second call of the function puts the runtime's
- * hooks of the module loader before those of preloaded modules.
+ * Installs the hooks that lead all imports of Effect to the runtime's copy. A second call of `installOneEffect` puts
+ * the runtime's hooks of the module loader before the hooks of preloaded modules.
  */
 export const installOneEffect = (bundle: RuntimeBundle | undefined): void => {
   found ??= { copy: copyOf(import.meta.resolve("effect/Effect")) }

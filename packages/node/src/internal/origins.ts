@@ -1,6 +1,6 @@
 /**
- * Finds the place in a source file of the program for a place in the script that a compiler has made of the file. A
- * script names its source map or contains the map, and the inspector reports either.
+ * Finds the place in a program's source file that corresponds to a place in the compiled script. A compiled script
+ * names its source map or contains the map, and the inspector reports the name or the map.
  */
 import * as Fs from "node:fs"
 import { SourceMap } from "node:module"
@@ -13,17 +13,15 @@ export interface Place {
 }
 
 /**
- * A script as the inspector reports it. The field `map` is the address of the script's source map, or an empty text.
+ * A compiled script as the inspector reports it. The field `map` is the address of the script's source map, or an empty
+ * text.
  */
 export interface Script {
   readonly url: string
   readonly map: string
 }
 
-/**
- * The size in bytes of the largest source map that is read, because the process stands still while it reads a source
- * map.
- */
+/** The size in bytes of the largest source map that is read, because the process stands still while it reads a map. */
 const maxMapBytes = 16 * 1024 * 1024
 
 interface Mapped {
@@ -54,7 +52,7 @@ const mapOf = ({ map, url }: Script): Mapped | undefined => {
     const base = new URL(root === "" || root.endsWith("/") ? root : `${root}/`, data.test(address) ? url : address).href
     return { map: new SourceMap(payload), base }
   } catch {
-    // The file of the source map was removed, or does not hold a source map.
+    // The file of the source map was removed, or does not contain a source map.
     return undefined
   }
 }
@@ -67,15 +65,18 @@ const pathOf = (url: string): string => {
   }
 }
 
-/** Finds the source places of a program's scripts, and keeps each source map that it has read. */
+/** Finds the source places of a program's compiled scripts, and keeps each source map that it has read. */
 export class Origins {
   private readonly maps = new Map<string, Mapped | undefined>()
 
-  /** Returns the place in the program's own source file. Lines and columns of a place are counted from 1. */
+  /**
+   * Returns the place in the program's source file for a place in a compiled script. The lines and columns of a place
+   * in a source file are counted from 1.
+   */
   of(script: Script, line: number, column: number): Place {
     const { map, url } = script
     const compiled = { file: pathOf(url), line, column }
-    // The source files of an installed package are rarely installed with the package.
+    // The source files of an installed package are rarely installed together with the package.
     if (map === "" || url.includes("/node_modules/")) return compiled
     if (!this.maps.has(url)) this.maps.set(url, mapOf(script))
     const mapped = this.maps.get(url)

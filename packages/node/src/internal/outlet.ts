@@ -1,4 +1,6 @@
-/** The targets of an actor's output: a stream of its parent, the log, a function of the program, or none. */
+/**
+ * The targets of an actor's output: a stream of the actor's parent, the log, a function of the program, or no target.
+ */
 import type { Output } from "@furrow/actor/Spawner"
 import type { Readable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
@@ -15,8 +17,8 @@ export interface Outputs {
 type Wanted = { readonly [K in Stream]?: Output | undefined }
 
 /**
- * Returns the target of each output stream: the option of the start, else that of the tree, else the parent's stream of
- * the same name.
+ * Returns the target of each output stream of an actor: from the start's option, or else the tree's option, or else the
+ * parent's same-named stream.
  */
 export const outputsOf = (options: Wanted, defaults: Wanted): Outputs => ({
   stdout: options.stdout ?? defaults.stdout ?? "stdout",
@@ -25,7 +27,10 @@ export const outputsOf = (options: Wanted, defaults: Wanted): Outputs => ({
 
 const words: ReadonlyArray<unknown> = ["stdout", "stderr", "log", "ignore", "inherit"]
 
-/** Returns the output option that is no known target; a program in JavaScript may pass any value. */
+/**
+ * Returns an error text about an output option that is no known target, because a program in JavaScript may pass any
+ * value.
+ */
 export const unknownOutput = (outputs: Outputs): string | undefined => {
   for (const stream of ["stdout", "stderr"] as const) {
     const asked: unknown = outputs[stream]
@@ -37,8 +42,8 @@ export const unknownOutput = (outputs: Outputs): string | undefined => {
 }
 
 /**
- * Returns the option `stdio` of node:child_process. The last lines of an actor's stderr are kept for errors, even where
- * the output of the actor is ignored.
+ * Returns the option `stdio` of node:child_process for an actor's process. The parent keeps the last lines of an
+ * actor's stderr for errors, even where the actor's output is ignored.
  */
 export const stdioOf = ({ stderr, stdout }: Outputs) =>
   [
@@ -50,7 +55,7 @@ export const stdioOf = ({ stderr, stdout }: Outputs) =>
 export const isPassedThrough = ({ stderr, stdout }: Outputs): boolean =>
   [stdout, stderr].every((output) => typeof output === "string" && output !== "log")
 
-/** The functions that an outlet, the target of an actor's output, needs from its process. */
+/** The functions that the target of an actor's output needs from the actor's parent. */
 export interface Surroundings {
   readonly tail: Tail | undefined
   readonly line: (text: string) => void
@@ -79,8 +84,8 @@ const toLog = (source: Readable, { line, tail }: Surroundings): void => {
 type Sink = Exclude<Output, string>
 
 /**
- * Passes an actor's output to a function of the program, one piece after the other. An output function that fails gets
- * no further output, and the actor goes on.
+ * Passes an actor's output to a function of the program, one chunk after the other. An output function of the program
+ * that fails gets no further output, and the actor goes on.
  */
 const toSink = (source: Readable, sink: Sink, { failed, tail }: Surroundings): () => void => {
   const pieces: Array<Buffer> = []
@@ -117,8 +122,8 @@ const toSink = (source: Readable, sink: Sink, { failed, tail }: Surroundings): (
 }
 
 /**
- * Passes the output of an actor's stream on until the stream ends. The returned function is to be called when the
- * process of the output stream has exited.
+ * Passes an output stream of an actor on to its target until the stream ends. The function that `open` returns must be
+ * called when the process of the output stream has exited.
  */
 export const open = (source: Readable, output: Output, around: Surroundings): () => void => {
   const { tail } = around

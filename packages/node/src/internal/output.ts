@@ -1,35 +1,36 @@
 /**
- * Passes on the output of actors. Bytes of an actor's output stay unchanged and in order, and lines of several actors
- * are not mixed. The last lines of an actor's stderr are kept, so that an error can show them.
+ * Passes the output of actors on to its targets. Bytes of an actor's output stay unchanged and in order, and lines of
+ * several actors are not mixed. The last lines of an actor's stderr are kept, so that an error about the actor can show
+ * them.
  *
- * When the parent cannot write as fast as the actor, the pipe of the actor's output is paused. The output of a fast
- * actor then waits in the kernel, so that the parent's memory does not grow.
+ * When the parent cannot write as fast as its actor, the parent stops reading the actor's output. The output of a fast
+ * actor then waits in the kernel's pipe, so that the parent's memory does not grow.
  */
 import type { Readable, Writable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
 
 /** Milliseconds after which an unfinished line of output is passed on, so that prompts and progress bars appear. */
 export const unfinishedLineMillis = 100
-/**
- * The size in bytes at which an unfinished line of output is passed on at once, followed by the rest of the line as it
- * arrives.
- */
+/** The size in bytes at which an unfinished line of output is passed on at once, followed by the rest of the line. */
 export const maxLineBytes = 1024 * 1024
-/** Milliseconds for which output lines of other sources wait for the end of a line that was passed on in part. */
+/** Milliseconds for which the output lines of other sources wait for the end of a line that was passed on in part. */
 export const maxHoldMillis = 1000
 
 const keptLines = 20
 const keptLineChars = 1024
 const newline = 0x0a
 
-/** Matches a line of a native stack: Node writes the native stack, with addresses, below the reason of a crash. */
+/**
+ * Matches a line of a native stack trace: Node writes the native stack trace, with addresses, below the reason of a
+ * crash.
+ */
 const nativeFrame = /^ *\d+: 0x[0-9a-f]+ /
 
 const cut = (line: string): string => line.length <= keptLineChars ? line : `${line.slice(0, keptLineChars)}…`
 
 /**
- * The last lines of an output stream, with an unfinished last line. Lines of native stacks are left out of the last
- * lines, because a crash prints more such lines than are kept.
+ * The last lines of an output stream, with an unfinished last line. Lines of native stack traces are left out of the
+ * last lines, because a crash prints more of them than are kept.
  */
 export class Tail {
   private readonly lines: Array<string> = []
@@ -38,7 +39,7 @@ export class Tail {
 
   write(bytes: Buffer): void {
     const lines = (this.rest + this.decoder.write(bytes)).split("\n")
-    // A kept line has one character more than the limit, so that `push` can see that the line was cut.
+    // A kept line of output has one character more than the limit, so that `push` can see that the line was cut.
     this.rest = lines.pop()!.slice(0, keptLineChars + 1)
     for (const line of lines) this.push(line)
   }
@@ -54,7 +55,7 @@ export class Tail {
   }
 }
 
-/** Waits, and then lets the event loop read once, so that input which arrived while this process was busy is read. */
+/** Waits, and then lets the event loop read once, so that input from a time when this process was busy is read. */
 const later = (millis: number, run: () => void): () => void => {
   let immediate: NodeJS.Immediate | undefined
   const timer = setTimeout(() => {
@@ -67,8 +68,8 @@ const later = (millis: number, run: () => void): () => void => {
 }
 
 /**
- * A target of output to which several sources write. Only one source at a time may have an unfinished line at the
- * target.
+ * A target of output to which the output of several actors is written. Only one source at a time may have an unfinished
+ * line at a target of output.
  */
 class Joint {
   holder: Copy | undefined
@@ -81,7 +82,9 @@ class Joint {
     this.target = target
   }
 
-  /** Writes bytes to the target of an output. Bytes of output for a target without a reader are dropped. */
+  /**
+   * Writes bytes of an actor's output to the target. Bytes of output for a target that has lost its reader are dropped.
+   */
   write(bytes: Buffer, by: Copy): void {
     const { target } = this
     if (target.destroyed || target.writableEnded || target.write(bytes)) return
@@ -94,8 +97,8 @@ class Joint {
   }
 
   /**
-   * Queues the output of a source until the source may write. A queued source of output writes when the holder of the
-   * unfinished line has ended the line, or has not ended it in time.
+   * Queues the output of a source until the source may write to the target. A queued source of output writes when the
+   * unfinished line of another source has ended, or when the bound for this line is over.
    */
   enqueue(copy: Copy): void {
     this.queued.add(copy)
@@ -124,8 +127,8 @@ class Joint {
   }
 
   private readonly release = (): void => {
-    // The bound for an unfinished line does not run while the target is full, because the holder of the line cannot
-    // write either.
+    // The bound for an unfinished line of output does not run while the target is full, because the source of the line
+    // cannot write either.
     if (this.undrained.size > 0) this.forget = later(maxHoldMillis, this.release)
     else this.letGo()
   }
@@ -147,13 +150,13 @@ const jointOf = (target: Writable): Joint => {
   return joint
 }
 
-/** The output of one source, such as an actor's stdout, on the way to its target. */
+/** The output of one source, such as an actor's stdout, on its way to the target. */
 class Copy {
   private readonly source: Readable
   private readonly joint: Joint
   private pieces: Array<Buffer> = []
   private bytes = 0
-  /** The number of bytes that are kept of the output and that form whole lines. */
+  /** The number of kept bytes of output that form whole lines. */
   private whole = 0
   private forget: (() => void) | undefined
   private exited = false
@@ -170,14 +173,14 @@ class Copy {
       this.pass()
     })
     source.once("end", () => {
-      // The source has ended, so the rest of its last line is written without a line break.
+      // The source of the output has ended, so the rest of its last line is written without a line break.
       this.write(this.bytes)
       if (this.joint.holder === this) this.joint.letGo()
     })
     source.on("error", () => {})
   }
 
-  /** Passes on the bytes of output that may be written now, and keeps the rest. */
+  /** Passes on the bytes of output that may be written to the target now, and keeps the other bytes. */
   pass(): void {
     const { joint } = this
     if (this.bytes === 0) return
@@ -210,8 +213,8 @@ class Copy {
   }
 
   /**
-   * Reads the rest of the output of a process that has exited, also when the target is slow. The rest of an exited
-   * process's output fits into memory, because the kernel's buffer is small.
+   * Reads the rest of the output of a process that has exited, even when the target of the output is slow. The rest of
+   * an exited process's output fits into memory, because the kernel's buffer is small.
    */
   readonly exit = (): void => {
     this.exited = true
@@ -225,7 +228,7 @@ class Copy {
 }
 
 /**
- * Passes the output of a source on until the source ends. The returned function is to be called when the process that
- * is the source has exited.
+ * Passes the output of a source on to the target until the source ends. The function that `copy` returns must be called
+ * when the process that is the source of the output has exited.
  */
 export const copy = (source: Readable, target: Writable, tail?: Tail): () => void => new Copy(source, target, tail).exit

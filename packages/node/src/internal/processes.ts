@@ -1,10 +1,10 @@
 /**
- * Starts actors as Node processes.
+ * The spawner that starts actors as Node processes.
  *
  * A child talks to its parent over a socketpair on file descriptor 3. A socketpair has no address and leaves no file,
- * and its other end sees its close at once. The stdout and stderr of a child are pipes, whose bytes are passed on.
- * Every actor leads a process group of its own. Because each actor has a process group of its own, the programs of an
- * actor end with the actor, and Ctrl-C reaches only the root.
+ * and each end of a socketpair notices at once when the other end closes. The stdout and stderr of a child are pipes,
+ * whose bytes the parent passes on. Every actor leads a process group of its own. Because each actor leads a process
+ * group, the programs of an actor end with the actor, and Ctrl-C reaches only the root.
  *
  * @since 0.1.0
  */
@@ -45,19 +45,19 @@ import { killLeftIn } from "./signals.ts"
 import type { SpareProcesses, Taken } from "./spareProcesses.ts"
 import type { Starts } from "./starts.ts"
 
-/** Milliseconds to wait, after the end of an actor's process, for the rest of its output. */
+/** Milliseconds to wait, after the exit of an actor's process, for the rest of the process's output. */
 const outputGraceMillis = 50
 
 /**
- * Milliseconds to wait for the effect of a SIGKILL. The kernel delays a SIGKILL only during a system call that cannot
- * be interrupted.
+ * Milliseconds to wait for the end of an actor's process after a SIGKILL. The kernel delays a SIGKILL only during a
+ * system call that cannot be interrupted.
  */
 const killBoundMillis = 10_000
 
-/** The functions and options that a process needs from its spawner. */
+/** The functions and options that the handle of an actor's process needs from its spawner. */
 interface Surroundings {
   readonly guard: Guard
-  /** Called when the actor's process has ended, so that the kernel may use its number again. */
+  /** Called when the actor's process has ended, after which the kernel may use its pid again. */
   readonly reaped: () => void
   readonly log: (line: Effect.Effect<void>) => void
   readonly outputs: Outputs
@@ -75,7 +75,7 @@ class NodeProcess implements ProcessHandle {
   private exit: ProcessExit | undefined
   private readonly exits = new Waiters<ProcessExit>()
   private reaped = false
-  /** True once the kernel has refused a signal to this process, so that the refusal is logged only once. */
+  /** True after the kernel has refused a signal from this process, so that the refusal is logged only once. */
   private isForbidden = false
   private unkillable: NodeJS.Timeout | undefined
 
@@ -98,28 +98,28 @@ class NodeProcess implements ProcessHandle {
       const reason = begun.reason()
       if (reason !== undefined) this.tail.push(reason)
       this.evidence = this.case.ended(this.actor.uuid, signal)
-      // Kills the processes that an ended process has left in its group.
+      // Kills the processes that an actor's process has left in its process group.
       const left = begun.killLeft()
       around.reaped()
       if (left === "forbidden") this.refused("SIGKILL to what it has left in its group")
       for (const read of rest) read()
       const finish = () => {
         clearTimeout(timer)
-        // Kills the process group once more, because a process that was being started may have joined the group after
-        // the first kill.
+        // Kills the actor's process group once more, because a process that was being started may have joined the group
+        // after the first kill.
         begun.killLeft()
         this.finish({ code, signal })
       }
-      // Output of a process that has already arrived is read first, also when this process was too busy to read it in
-      // time.
+      // Output of an actor that has already arrived is read before the actor's exit is reported, even when this process
+      // was busy.
       const timer = setTimeout(() => setImmediate(finish), outputGraceMillis)
       begun.onClose(finish)
     })
   }
 
   /**
-   * Reads stdout or stderr of the process. The returned function is to be called when the process whose output is read
-   * has exited.
+   * Reads stdout or stderr of an actor's process. The function that `read` returns must be called when the actor's
+   * process has exited.
    */
   private read(stream: "stdout" | "stderr"): () => void {
     const source = this.begun[stream]
@@ -137,8 +137,8 @@ class NodeProcess implements ProcessHandle {
     })
   }
 
-  // Methods of a process are properties of the handle itself, because a spawner of a user may copy the handle and
-  // replace some of them.
+  // Methods of a process handle are its own properties, because a spawner of a user may copy the handle and replace
+  // some methods.
   readonly whenExited = (callback: (exit: ProcessExit) => void): void => {
     if (this.exit !== undefined) callback(this.exit)
     else this.exits.add(callback)
@@ -149,7 +149,7 @@ class NodeProcess implements ProcessHandle {
   readonly signal = (signal: "SIGTERM" | "SIGKILL"): void => {
     if (this.reaped) return
     this.case.beforeSignal()
-    // The exit of a child is handled first, where this process was too busy or stopped when the child exited.
+    // An exit of the child that came while this process was busy or stopped is handled before this process gives up.
     if (signal === "SIGKILL") this.unkillable ??= setTimeout(() => setImmediate(() => this.giveUp()), killBoundMillis)
     if (this.begun.signal(signal) !== "forbidden") return
     this.around.guard.signal(this.actor.pid, signal)
@@ -163,8 +163,8 @@ class NodeProcess implements ProcessHandle {
   }
 
   /**
-   * Reports that the kernel refused a signal to this process. The warden, where the tree has one, has been asked to
-   * send the signal.
+   * Reports that the kernel refused a signal of this process to an actor's process. In a tree with a warden, the warden
+   * has been asked to send the refused signal.
    */
   private refused(signal: string): void {
     if (this.isForbidden) return
@@ -180,8 +180,8 @@ class NodeProcess implements ProcessHandle {
   }
 
   /**
-   * Stops waiting for a process that a SIGKILL has not ended in time, so that its owner goes on. The log says that the
-   * process which could not be killed still exists.
+   * Stops waiting for an actor's process that a SIGKILL has not ended in time, so that the actor's owner goes on. The
+   * log says that the actor's process, which could not be killed, still exists.
    */
   private giveUp(): void {
     if (this.reaped) return
@@ -203,7 +203,7 @@ class NodeProcess implements ProcessHandle {
     if (this.exit !== undefined) return
     this.exit = { ...exit, evidence: this.evidence }
     clearTimeout(this.unkillable)
-    // A stopped process cannot close its end of the connection to its parent, so the parent's end is destroyed.
+    // A stopped process cannot close its end of the connection to its parent, so the parent destroys its own end.
     this.connection.destroy()
     this.exits.wake(this.exit)
   }
@@ -213,14 +213,14 @@ const testFile = /\.(test|spec)\.[cm]?[jt]sx?$/
 
 const moduleNeeded = "the actor imports that file, so it must be `import.meta.url` of the file in which this stands"
 
-/** The remedy for a CommonJS file, in which a bundler has left `import.meta` empty. */
+/** The advice about a CommonJS file in which a bundler has left `import.meta` empty. */
 const cjsRemedy = "a bundle of esbuild in the format cjs has none unless it is built with " +
   "--define:import.meta.url=moduleUrl and " +
   "--banner:js=\"const moduleUrl = require('node:url').pathToFileURL(__filename).href\""
 
 /**
- * Returns why a child could not import the module of a definition. The module of an actor is checked before a process
- * is started.
+ * Returns the reason why a child could not import the module of a definition. The spawner checks the module of an actor
+ * before it starts a process.
  */
 const unusable = (request: SpawnRequest): string | undefined => {
   const service = request.module === undefined
@@ -243,8 +243,8 @@ const unusable = (request: SpawnRequest): string | undefined => {
 }
 
 /**
- * Returns why a memory limit for an actor cannot be used. A program in JavaScript may pass a string as its memory
- * limit, and a computed limit may be NaN.
+ * Returns the reason why a memory limit for an actor cannot be used. A program in JavaScript may pass a string as its
+ * memory limit, and a computed limit may be NaN.
  */
 const wrongLimit = ({ memoryLimit }: SpawnOptions): string | undefined =>
   memoryLimit === undefined || Number.isFinite(memoryLimit) && memoryLimit > 0
@@ -271,10 +271,7 @@ const reasonOf = (error: Error & { readonly code?: string }, options: SpawnOptio
   }
 }
 
-/**
- * Returns the guard for programs that are not actors. A forced end of the tree kills programs that are not actors as
- * well.
- */
+/** Returns the guard for external programs. A forced end of the tree kills external programs as well. */
 export const groupGuard = (guard: Guard, living: Living): GroupGuard => ({
   prefix: () => guard.prefix(),
   signal: (group, signal) => guard.signal(group, signal),
@@ -290,21 +287,21 @@ export const groupGuard = (guard: Guard, living: Living): GroupGuard => ({
 })
 
 /**
- * The largest number of actors that start at the same time. A start of an actor needs the processor, and twice as many
- * starts as cores keep every core busy.
+ * The largest number of actors whose starts run at the same time. A start of an actor needs a processor core, and twice
+ * as many starts as cores keep every core busy.
  */
 const atOnce = 2 * availableParallelism()
 
 /**
- * True for a start without options of the process, so that a spare process can be used. The options of output do not
- * prevent the use of a spare, because the parent reads the output.
+ * True for a start of an actor without options of the process, for which a spare process can be used. The options
+ * `stdout` and `stderr` of a start do not prevent the use of a spare, because the parent reads the output.
  */
 const isPlain = ({ argv, cwd, env, execArgv, inspect, memoryLimit }: SpawnOptions): boolean =>
   [argv, cwd, env, execArgv, inspect, memoryLimit].every((option) => option === undefined)
 
 /**
- * Makes the spawner of Node processes. The parameter `starts` begins processes, `spares` gives processes that already
- * run, and `autopsy` finds out why actors die.
+ * Makes the spawner of Node processes. The parameter `starts` begins processes, `spares` gives out processes that
+ * already run, and `autopsy` finds out why actors die.
  */
 export const make = (
   starts: Starts,

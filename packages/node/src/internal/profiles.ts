@@ -1,11 +1,11 @@
 /**
- * Profiles and heap snapshots of this process. A profile of a process says at which lines the processor worked. A heap
- * snapshot holds every value, and the process stops while the snapshot is taken.
+ * Profiles and heap snapshots of this process. A profile of a process shows the source lines at which the processor
+ * worked. A heap snapshot contains every value of the process, which stands still while the snapshot is taken.
  */
 import type { Session } from "node:inspector/promises"
 import * as V8 from "node:v8"
 
-/** Microseconds between two samples of a profile of the processor. */
+/** Microseconds between two samples of a processor profile. */
 const sampleMicros = 1000
 
 const sessionOf = async (): Promise<Session> => {
@@ -17,7 +17,7 @@ const sessionOf = async (): Promise<Session> => {
 
 let profiling = false
 
-/** Returns the profile of this process over a number of milliseconds, in V8's format. */
+/** Returns the processor profile of this process over a number of milliseconds, in V8's format. */
 export const profile = async (millis: number): Promise<unknown> => {
   if (profiling) throw new Error("another tool makes a profile of this actor: ask again later")
   profiling = true
@@ -37,7 +37,7 @@ export const profile = async (millis: number): Promise<unknown> => {
   }
 }
 
-/** Returns a heap snapshot of this process as pieces of text. */
+/** Returns a heap snapshot of this process as chunks of text. */
 export const heap = async function*(): AsyncIterable<string> {
   for await (const piece of V8.getHeapSnapshot().setEncoding("utf8")) yield piece as string
 }

@@ -6,7 +6,7 @@
  *   1280   steps     the last 64 of 16 bytes: when, what, endpoint
  *   2304   names     each once, as a length and its text
  *
- * The record of an actor is held in one block of memory, which is changed in place and written as a whole. The record
+ * The record of an actor is a block of memory, which is changed in place and written to its file as a whole. The record
  * of an actor contains names, numbers and times, and never a payload, a local variable or the text of a message.
  */
 
@@ -15,8 +15,8 @@ const magic = 0x57_52_55_46
 const version = 1
 
 /**
- * The number of open calls that have a place of their own in a record. Open calls without a place in the record are
- * only counted.
+ * The number of open calls that have a place of their own in a record. Further open calls of an actor are only counted
+ * in its record.
  */
 export const maxCalls = 48
 const maxSteps = 64
@@ -25,11 +25,13 @@ const callsAt = 128
 const callBytes = 24
 const stepsAt = callsAt + maxCalls * callBytes
 const stepBytes = 16
-/** The size in bytes of the part of a record that changes with each call. */
+/** The size in bytes of the part of an actor's record that changes with each call. */
 export const fixedBytes = stepsAt + maxSteps * stepBytes
 const lengthBytes = 2
 
-/** Fields in the head of an actor's record by their index, first the fields of 4 bytes, and then those of 8. */
+/**
+ * The indices of fields in the head of an actor's record: first the fields of 4 bytes, and then the fields of 8 bytes.
+ */
 const word = {
   magic: 0,
   version: 1,
@@ -45,8 +47,8 @@ const word = {
 const real = { origin: 2, writtenAt: 3, heapUsed: 4, heapLimit: 5 }
 
 /**
- * The first names in a record are those of the actor itself. Names in a record are numbered from 1, and 0 stands for no
- * name.
+ * The first names in an actor's record are the names of the actor itself. Names in a record are numbered from 1, and 0
+ * stands for no name.
  */
 const ownNames = ["name", "uuid", "parentName", "started", "above"] as const
 
@@ -57,22 +59,22 @@ const begun = 1
 const ended = 2
 
 /**
- * Returns the path of the record of a process. The path of a record contains the pid, because processes that live at
- * the same time have different pids.
+ * Returns the path of the record of an actor's process. The path of a record contains the pid of the actor's process,
+ * because living processes have different pids.
  */
 export const recordPath = (folder: string, pid: number): string => `${folder}/${pid}.record`
 
-/** The actor to which the record belongs. */
+/** The actor to which a record belongs. */
 export interface Owner {
   readonly pid: number
   readonly parent: number
   readonly name: string
   readonly uuid: string
-  /** The actors above this actor as `name@pid`, the root first. */
+  /** The actors above the actor of a record as `name@pid`, the root first. */
   readonly above: ReadonlyArray<string>
   /** The time at which the actor's process was started, in the kernel's ticks. */
   readonly started: string
-  /** The wall clock, in milliseconds, at the moment when `performance.now()` was 0. */
+  /** The wall-clock time, in milliseconds, at which `performance.now()` was 0 in the actor's process. */
   readonly origin: number
 }
 
@@ -85,7 +87,9 @@ export class Page {
   private readonly numbers = new Map<string, number>()
   private readonly free: Array<number> = Array.from({ length: maxCalls }, (_, place) => maxCalls - 1 - place)
   private names = 0
-  /** The number of bytes of the record's next write: the part of fixed size, and also the names when one is new. */
+  /**
+   * The number of bytes of the record's next write: the part of fixed size, and also the names when one of them is new.
+   */
   changed = recordBytes
 
   constructor({ above, name, origin, parent, pid, started, uuid }: Owner) {
@@ -99,7 +103,7 @@ export class Page {
     for (const text of [name, uuid, above.at(-1) ?? "", started, above.join("\n")]) this.append(text)
   }
 
-  /** Returns the number of a name in the record; 0 where the record has no room for another name. */
+  /** Returns the number of a name in the record, or 0 where the record has no room for another name. */
   number(name: string): number {
     const known = this.numbers.get(name)
     if (known !== undefined) return known
@@ -160,8 +164,8 @@ export class Page {
   }
 
   /**
-   * Writes into the record how the actor began to end. The first reason for the end of an actor is kept, except that a
-   * failure replaces an orderly end.
+   * Writes into the record how the actor began to end. The first reason for the end of an actor stays in its record,
+   * except that a failure replaces an orderly end.
    */
   ending(what: Ending, place: string | undefined): void {
     if (this.words[word.ended]! > kinds.indexOf("release")) return
@@ -175,8 +179,8 @@ export class Page {
 }
 
 /**
- * A step of an actor, such as the begin or the end of a call. The time of a recorded step is in milliseconds before the
- * last write of the record.
+ * One of an actor's last steps in its record: the beginning or the end of a call. The time of a recorded step is in
+ * milliseconds before the last write of the record.
  *
  * @category models
  * @since 0.2.0
@@ -187,7 +191,7 @@ export interface Step {
   readonly endpoint: string
 }
 
-/** A record as another process reads it after the death of its actor. */
+/** The record of an actor as another process reads it after the actor's death. */
 export interface Record {
   readonly pid: number
   readonly parent: number
@@ -195,16 +199,16 @@ export interface Record {
   readonly uuid: string
   readonly above: ReadonlyArray<string>
   readonly started: string
-  /** The time of the record's last write by the wall clock, in milliseconds. */
+  /** The wall-clock time of the record's last write, in milliseconds. */
   readonly writtenAt: number
   readonly begun: number
-  /** The number of open calls that had no place in the record. */
+  /** The number of an actor's open calls that had no place in its record. */
   readonly beyond: number
   readonly calls: ReadonlyArray<{
     readonly endpoint: string
     readonly caller: string
     readonly dialog: number
-    /** The time at which a recorded call began by the wall clock, in milliseconds. */
+    /** The wall-clock time at which a recorded call began, in milliseconds. */
     readonly since: number
   }>
   readonly steps: ReadonlyArray<Step>
@@ -212,7 +216,7 @@ export interface Record {
   readonly last: { readonly what: Ending; readonly place: string | undefined } | undefined
 }
 
-/** Reads the record of an actor; undefined for bytes of another version, or for bytes whose write was not finished. */
+/** Reads the record of an actor, or returns undefined for bytes of another version and for an unfinished write. */
 export const read = (bytes: Uint8Array): Record | undefined => {
   if (bytes.length < fixedBytes) return undefined
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

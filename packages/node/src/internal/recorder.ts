@@ -1,10 +1,11 @@
 /**
- * Keeps the record of this actor in a file, which survives SIGKILL and a full heap: a positional write ends in the page
- * cache, which belongs to the kernel.
+ * Keeps the record of this actor in a file, which survives SIGKILL and a full heap, because written bytes stay in the
+ * kernel's page cache.
  *
- * A write of the record costs a few microseconds, so not every call is written at once. A call is written to the record
- * before its handler runs where the last write is 10 ms old. The first calls of each endpoint are always written to the
- * record before they run. All other changes of the record are written within 100 ms.
+ * A write of the record costs a few microseconds, so not every call of the actor is recorded at once. A call is
+ * recorded before its handler runs if the last write of the record is at least 10 ms old. The first calls of each
+ * endpoint are always recorded before their handlers run. All other changes of an actor's record are written within 100
+ * ms.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import type { PlatformSpec, Recorder } from "@furrow/actor/ActorProcess"
@@ -13,25 +14,26 @@ import { startOf } from "./processStat.ts"
 import { type Ending, fixedBytes, Page, recordBytes, recordPath } from "./recordFile.ts"
 import * as RuntimeFolder from "./runtimeFolder.ts"
 
-/** Milliseconds after a write of the record in which a call of a known endpoint is not written before it runs. */
+/**
+ * Milliseconds after a write of the record during which a call of a known endpoint is not recorded before its handler
+ * runs.
+ */
 const aheadMillis = 10
 
 /**
- * The number of first calls of an endpoint that are each written before they begin, because a new endpoint may kill the
- * actor.
+ * The number of first calls of an endpoint that are each recorded before their handlers run, because a new endpoint may
+ * kill the actor.
  */
 const firstCalls = 16
 
-/** Milliseconds after which changes of the record are written that were not written at once. */
+/** Milliseconds after which pending changes of the record are written. */
 const laterMillis = 100
 
-/**
- * Milliseconds between two measurements of the heap, and between two writes by which an idle actor shows that it lives.
- */
+/** Milliseconds between two measurements of the actor's heap, and between two writes of the record of an idle actor. */
 const heapMillis = 250
 const idleMillis = 1000
 
-/** The prefix of the runtime's own endpoints, which are not recorded. */
+/** The prefix of the runtime's own endpoints, whose calls are not recorded. */
 const runtimePrefix = "furrow/"
 
 interface Endpoint {
@@ -78,15 +80,13 @@ export class FileRecorder implements Recorder {
     this.soon()
   }
 
-  /**
-   * Records that the actor begins to end, by itself or by an order, and the line of code that caused the end, if known.
-   */
+  /** Records that the actor begins to end, and the source line that caused the end, if known. */
   readonly ending = (what: Ending, place: string | undefined): void => {
     this.page.ending(what, place)
     this.write()
   }
 
-  /** Ends the recording of an actor that ends in order, and whose owner removes the file. */
+  /** Ends the recording of an actor that ends in order, and whose owner removes the file of the record. */
   readonly close = (): void => {
     if (this.isClosed) return
     this.isClosed = true
@@ -95,7 +95,8 @@ export class FileRecorder implements Recorder {
     try {
       Fs.closeSync(this.fd)
     } catch {
-      // The file descriptor was already closed by a program that closes descriptors it does not know.
+      // The program has already closed the record's file descriptor, as programs do that close descriptors they do not
+      // know.
     }
   }
 
@@ -129,8 +130,8 @@ export class FileRecorder implements Recorder {
       Fs.writeSync(this.fd, page.bytes, 0, page.changed, 0)
       page.changed = fixedBytes
     } catch {
-      // A write of the record fails where the disk is full, or where the descriptor was closed. A failed write of the
-      // record must not harm the actor, so the recording ends.
+      // A write of the record fails where the disk is full, or where the record's descriptor was closed. The recording
+      // ends after a failed write of the record, because the failure must not harm the actor.
       this.close()
     }
   }
@@ -142,7 +143,7 @@ export class FileRecorder implements Recorder {
   }
 }
 
-/** Opens the record of an actor; undefined where the file cannot be made. */
+/** Opens the record of an actor, or returns undefined where the file cannot be made. */
 export const open = (
   actor: ActorId,
   above: ReadonlyArray<ActorId>,
@@ -171,7 +172,7 @@ export const open = (
 
 const frame = /^\s+at (?:.*\()?((?:file:\/\/)?\/[^()]*?:\d+):\d+\)?$/
 
-/** Returns the first line of the program's own code in the frames of a stack. */
+/** Returns the first source line of the program's own code in the frames of a stack. */
 const lineIn = (frames: ReadonlyArray<string>): string | undefined => {
   for (const line of frames) {
     const [, place] = frame.exec(line) ?? []
@@ -181,8 +182,8 @@ const lineIn = (frames: ReadonlyArray<string>): string | undefined => {
 }
 
 /**
- * Returns the line at which a value was thrown. The message of the error is cut off first, because it may look like a
- * frame.
+ * Returns the source line at which a value was thrown. The message of the thrown error is cut off first, because it may
+ * look like a stack frame.
  */
 export const thrownAt = (error: unknown): string | undefined => {
   try {
@@ -194,7 +195,7 @@ export const thrownAt = (error: unknown): string | undefined => {
   }
 }
 
-/** Returns the line that called `process.exit`, from the stack in a listener of `exit`. */
+/** Returns the source line that called `process.exit`, from the stack in a listener of `exit`. */
 export const exitedAt = (): string | undefined => {
   const frames = (new Error().stack ?? "").split("\n")
   const call = frames.findIndex((line) => /\bprocess\.(?:exit|reallyExit) \(/.test(line))

@@ -1,7 +1,7 @@
 /**
  * Reads the stack of a root that computes. A root has no parent that could read the inspector's address from its
- * stderr. A tool therefore asks the root's inspector for the address by HTTP, as any other user of the host may while
- * the port is open. Tools open the inspector of a root only when their user asks for it.
+ * stderr. A tool asks the root's inspector for its address by HTTP, as any other user of the host may while the port is
+ * open. Tools open the inspector of a root only on the explicit request of their user.
  */
 import type { StackInspection } from "@furrow/actor/Inspect"
 import * as Fs from "node:fs"
@@ -12,20 +12,20 @@ import { computes, deafness, framesOf, pause, shut, stepMillis, within } from ".
 /** The state of a TCP socket that listens, in the kernel's tables. */
 const listens = "0A"
 
-/** Returns the inodes of the sockets that a process holds. */
+/** Returns the inodes of the sockets that a process has open. */
 const socketsOf = (pid: number): ReadonlySet<string> =>
   new Set(
     Fs.readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
       try {
         return /^socket:\[(\d+)\]$/.exec(Fs.readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? []
       } catch {
-        // The process has closed the descriptor since the folder was listed.
+        // The process has closed the descriptor since the folder of its descriptors was listed.
         return []
       }
     })
   )
 
-/** Returns the IPv4 ports at which a process listens. */
+/** Returns the IPv4 ports at which a process listens for connections. */
 const portsOf = (pid: number): ReadonlyArray<number> => {
   const held = socketsOf(pid)
   return Fs.readFileSync(`/proc/${pid}/net/tcp`, "latin1").split("\n").slice(1).map((line) => line.trim().split(/\s+/))
@@ -33,7 +33,7 @@ const portsOf = (pid: number): ReadonlyArray<number> => {
     .map(([, address]) => parseInt(address!.split(":")[1]!, 16))
 }
 
-/** Milliseconds between two checks whether the inspector's port is open. */
+/** Milliseconds between two checks whether the port of a root's inspector is open. */
 const lookMillis = 20
 
 const newPort = async (pid: number, before: ReadonlyArray<number>): Promise<number> => {
@@ -57,8 +57,8 @@ const textFrom = (port: number): Promise<string> =>
   })
 
 /**
- * Returns the stack of a root; null where the root waits in a call of the kernel. The inspector of the root is shut
- * when the stack has been read.
+ * Returns the stack of a root, or null where the root waits in a call of the kernel. The inspector of the root is
+ * closed when the stack has been read.
  */
 export const stackOfRoot = async (pid: number): Promise<StackInspection> => {
   if (!await computes(pid)) return null

@@ -1,8 +1,8 @@
 /**
- * An actor's process, from its command line to its exit code.
+ * Runs an actor's process, from its command line to its exit code.
  *
  * Exit codes of an actor: 0 told to end or main returned, 1 not ready or parent lost, 70 uncaught error or failed main
- * (EX_SOFTWARE), 143, 129 and 130 ended only by SIGTERM, SIGHUP and SIGINT.
+ * (EX_SOFTWARE). The codes 143, 129 and 130 mean that only SIGTERM, SIGHUP or SIGINT ended the actor.
  */
 import {
   bundledArguments,
@@ -37,9 +37,8 @@ import { Starts } from "./starts.ts"
 import { tell, tellRejection } from "./told.ts"
 
 /**
- * Milliseconds to wait, after the actor's last word, for bytes that are still to be sent. The bound for sending last
- * bytes is half of the time that an owner gives a process to exit (`Timeouts.terminate`), so that a slow reader causes
- * no kill.
+ * Milliseconds to wait, after the actor's last word, for bytes that the process has still to send. The bound for an
+ * actor's last bytes is half of `Timeouts.terminate`, so that a slow reader causes no kill of the process.
  */
 const flushBoundMillis = 250
 
@@ -53,9 +52,9 @@ const flushed = (write: (done: () => void) => void): Promise<void> =>
   })
 
 /**
- * Calls back when all bytes that were written to a stream have left, or when the stream has lost its reader. A program
- * that captures its output has replaced `write` by a function that may never call back. This function reads the state
- * of the stream, and does not wait for a callback of `write`.
+ * Calls a function when all bytes that were written to a stream have left, or when the stream has lost its reader. A
+ * program that captures its output has replaced `write` of the stream by a function that may never call back. The
+ * function `whenWritten` reads the state of the stream, and does not wait for a callback of `write`.
  */
 const whenWritten = (stream: Writable, done: () => void): void => {
   const write: (this: Writable, chunk: string, done: () => void) => boolean = Writable.prototype.write
@@ -69,8 +68,8 @@ const written = async (): Promise<void> => {
 }
 
 /**
- * Imports the modules of the actor, and then allows starts of actors. A module that tried to start an actor while it
- * was imported cannot be served.
+ * Imports the modules of the actor, and afterwards allows the actor to start other actors. An actor cannot serve a
+ * module that tried to start an actor while the module was imported.
  */
 const imported = async <A>(child: Child, modules: ReadonlyArray<string>, importing: Promise<A>): Promise<A> => {
   const found = await importing
@@ -79,25 +78,27 @@ const imported = async <A>(child: Child, modules: ReadonlyArray<string>, importi
   return found
 }
 
-/** The exit code of an actor's process whose runtime fails. */
+/** The exit code of an actor's process whose runtime has failed. */
 const failedCode = 70
 
-/** Runs the actor of this process. The process of an actor ends with the actor, and also when the runtime fails. */
+/**
+ * Runs the actor of this process. The process of an actor ends with the actor, and also when the actor's runtime fails.
+ */
 export const runChild = (args = takeOwnArguments(process.argv, 2)): Promise<never> =>
   live(args).catch((error: unknown) => {
-    // The process reports the failure of its runtime and exits, because timers and listeners would keep the process
+    // The actor's process reports the failure of its runtime and exits, because timers and listeners would keep it
     // running.
     tell(error, "an actor's runtime failed: ")
     process.exit(failedCode)
   })
 
-/** Node's events for uncaught errors, and the name of each in the record. */
+/** The events of Node for uncaught errors, and the name of each event in the actor's record. */
 const uncaughtEvents = [
   ["uncaughtException", tell, "exception"],
   ["unhandledRejection", tellRejection, "rejection"]
 ] as const
 
-/** Ends the actor of this process at a signal, and at an uncaught error. */
+/** Ends the actor of this process at a signal or an uncaught error. */
 const listen = (
   { end, uncaught }: {
     readonly end: (signal: "SIGTERM" | "SIGHUP" | "SIGINT", code: number) => void
@@ -105,8 +106,8 @@ const listen = (
   },
   recorder: () => FileRecorder | undefined
 ): void => {
-  // Writing to a stream without a reader fails. The failure to write is ignored, because reporting it would need the
-  // same stream without a reader.
+  // A write to an output stream without a reader fails. The actor ignores a failed write to its output, because a
+  // report would need the stream without a reader.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
   for (const [event, say, what] of uncaughtEvents) {
     process.on(event, (error: unknown) => {
@@ -125,11 +126,11 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
     process.stderr.write("this file is the entry of Furrow's actors: it is started by a parent, not by hand\n")
     process.exit(64)
   }
-  // The process is marked as an actor before the first wait, because in a bundle the program's own code runs during the
-  // first wait.
+  // The process becomes known as an actor's process before the first `await`, because a bundle runs the program's code
+  // during the `await`.
   const child = markChild()
   recordDefinitions()
-  // A parent that died before the guard was ready has left this actor's process to another parent.
+  // A parent that died before the guard was ready has left the actor's process to another parent process.
   if (process.ppid !== Number(parent)) process.exit(1)
   const watch = watches(mode) ? await watchParent() : undefined
   const living = new Living()
@@ -147,8 +148,8 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
     builtin: NodeTransport.builtin,
     importModule
   }
-  // This timer keeps the actor's process running while a handler waits without a timer of its own. The code below this
-  // comment decides when the process ends.
+  // A timer keeps the actor's process running while a handler waits without a timer of its own. The code of `live`
+  // decides when the actor's process ends.
   setInterval(() => {}, 2 ** 30)
   if (uuid === spareName) await rehearse({ native, load, loadModule: importModule, module: rehearsed })
   const entitle = (name: string) => {
@@ -169,7 +170,7 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
     },
     record: (actor, above, spec) => {
       recorder = openRecord(actor, above, spec)
-      // An exit of the process that the runtime has not begun was begun by the program.
+      // An exit of the process for which the runtime is not responsible was caused by the program.
       process.on("exit", () => recorder?.ending("exit", exitedAt()))
       return recorder
     },
@@ -196,9 +197,9 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
     flushed((done) => whenWritten(process.stderr, done))
   ])
   if (ended.how !== "parent-lost") recorder?.close()
-  // Kills the processes that the actor has started, which are in its process group. Usually the parent kills the group
-  // of its actor, but a dead parent cannot. The channel to the parent may end a moment before the process gets another
-  // parent.
+  // Kills the processes that the actor has started, which are in the actor's process group. Usually the parent kills
+  // the process group of its actor, but a dead parent cannot. The actor's channel to its parent may end a moment before
+  // the process gets another parent process.
   if (ended.how === "parent-lost" || process.ppid !== Number(parent)) process.kill(-process.pid, "SIGKILL")
   process.exit(ended.code)
 }
@@ -206,38 +207,41 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
 declare const __filename: string | undefined
 
 /**
- * The file of the module that starts actors. A bundler may have put this module into one file with others, and into
- * CommonJS.
+ * The file of the module that starts actors' processes. A bundler may have put the module `runChild.ts` into one file
+ * with other modules, and into CommonJS.
  */
 const here: string = (import.meta.url as string | undefined) ?? pathToFileURL(__filename ?? process.argv[1]!).href
 
-/** The entry file of actors: above this module, or beside the file that holds the whole runtime. */
+/** The entry file of actors, which is in the folder above runChild.ts, or beside the runtime bundle. */
 const entry = [`../childMain.${here.endsWith(".ts") ? "ts" : "js"}`, "./childMain.js"]
   .map((path) => fileURLToPath(new URL(path, here)))
   .find((path) => Fs.existsSync(path))
 
 /**
- * The arguments that make a process of Node an actor. A bundle has no separate entry file for actors, so the bundle
- * itself is started again.
+ * The arguments that make a process of Node an actor. An actor of a bundled program has no separate entry file, so its
+ * process runs the bundle itself again.
  */
 export const script: ReadonlyArray<string> = entry === undefined ? [fileURLToPath(here), mark] : [entry]
 
-/** The module that a spare serves in its rehearsed start. A bundle has neither a module for rehearsals nor spares. */
+/**
+ * The module that a spare serves in its rehearsed start. A bundled program has no module for rehearsals, and no spares.
+ */
 const rehearsed = entry === undefined
   ? undefined
   : new URL(`./internal/rehearsed.${entry.endsWith(".ts") ? "ts" : "js"}`, pathToFileURL(entry)).href
 
 /**
- * Flags by which the runtime bundle can be used where the program preloads a module. Without a build there is no
- * runtime bundle, and no flag is given.
+ * Flags of Node with which an actor can use the runtime bundle where the program preloads a module. Without a build
+ * there is no runtime bundle, so the actor gets no flag for it.
  */
 export const preload: ReadonlyArray<string> = entry?.endsWith(".js") === true
   ? ["--require", fileURLToPath(new URL("./internal/preload.js", pathToFileURL(entry)))]
   : []
 
 /**
- * Returns why the actors of this process cannot use the runtime bundle; undefined where they can, or without a bundle.
- * The search for the runtime bundle is in a file of its own, which is loaded only for the search.
+ * Returns the reason why the actors of this process cannot use the runtime bundle, or undefined where they can, and
+ * where there is no bundle. The search for the runtime bundle is in a separate file, which is loaded only for the
+ * search.
  */
 export const reasonAgainstBundle = async (): Promise<string | undefined> => {
   if (entry?.endsWith(".js") !== true) return undefined
@@ -253,9 +257,9 @@ const realPath = (path: string | undefined): string | undefined => {
   }
 }
 
-/** True where an actor runs the main program of this process again, because both are in one file. */
+/** True where an actor of this process runs the main program again, because the program and its actors are one file. */
 export const isOneFile = (): boolean =>
   entry === undefined && realPath(process.argv[1]) === realPath(fileURLToPath(here))
 
-// The code of the actor begins before any code of the program, so that the actor can report what that code does wrong.
+// The runtime of an actor begins before any code of the program, so that the actor can report faults of this code.
 if (isBundledActor) void runChild(bundledArguments)

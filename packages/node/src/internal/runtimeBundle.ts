@@ -1,35 +1,35 @@
 /**
- * The runtime bundle is the runtime of an actor in one file.
+ * The runtime bundle contains all modules of an actor's runtime in one file.
  *
- * An actor's process needs about 250 modules before it can serve, most of them Effect's. Loading the modules of the
- * runtime one by one takes most of an actor's start. The build puts the modules of the runtime into one file,
- * `dist/runtime.js`. The build leaves a small file for each bundled module under `dist/runtime`, which exports what
- * that module exports. An import of a bundled module loads the module's small file instead. Small files replace bundled
- * modules in the user's code, and in modules of Effect and Furrow outside of the bundle. Each module of the runtime is
- * loaded only once, with the runtime bundle as well as without it.
+ * An actor's process needs about 250 modules before it can serve, and most of them belong to Effect. An actor that
+ * loads the modules of the runtime one by one spends most of its start on loading them. The build puts the modules of
+ * the runtime into one file, `dist/runtime.js`. For each bundled module the build writes a small file under
+ * `dist/runtime`, which exports what the module exports. An import of a bundled module loads the small file of the
+ * module instead. Small files replace the bundled modules for the user's code, and for modules of Effect and Furrow
+ * outside of the bundle. Each module of the runtime is loaded only once, with or without the runtime bundle.
  *
- * The runtime bundle replaces exactly the files it was built from. An actor runs on the single modules, without the
- * runtime bundle, where another version of a package is installed. An actor also runs on the single modules where a
- * file has another length than in the runtime bundle, as after a patch. The actor runs on the single modules as well
- * where something that may hold modules of Effect was loaded before this file, such as a preload that ran before
- * preload.ts. With `NODE_DEBUG=furrow` the process of an actor logs whether it uses the runtime bundle, and why not.
+ * The runtime bundle replaces exactly the files from which it was built. An actor runs without the runtime bundle, on
+ * the single modules, where another version of a package is installed. An actor also runs without the runtime bundle
+ * where a file of a module has another length than at the build, as after a patch. An actor runs without the runtime
+ * bundle where other modules were loaded first, for example by a preload that ran before preload.ts. With
+ * `NODE_DEBUG=furrow` the process of an actor logs whether it uses the runtime bundle, or why not.
  */
 
 /**
- * The builtin modules of Node are not imported by `import`, which would read each of their properties and so load
- * further modules.
+ * Builtin modules of Node come from `process.getBuiltinModule`, because an `import` would read each of their properties
+ * and load further modules.
  */
 const Fs = process.getBuiltinModule("node:fs")
 const { fileURLToPath } = process.getBuiltinModule("node:url")
 const { debuglog } = process.getBuiltinModule("node:util")
 
-/** One package of the runtime bundle: the place of its installed files, and the list of its modules in the bundle. */
+/** One package in the runtime bundle: the place of its installed files, and the list of its bundled modules. */
 export interface Bundled {
   readonly name: string
   readonly version: string
-  /** The specifier by which this package imports a bundled package, and the file to which the specifier resolves. */
+  /** The specifier by which `@furrow/node` imports a bundled package, and the file to which the specifier resolves. */
   readonly probe: readonly [specifier: string, file: string]
-  /** The length in bytes of every module of the bundled package when the bundle was built. */
+  /** The length in bytes of each module of a bundled package at the build of the bundle. */
   readonly files: Readonly<Record<string, number>>
 }
 
@@ -39,10 +39,12 @@ export interface Manifest {
   readonly packages: ReadonlyArray<Bundled>
 }
 
-/** A bundle that may replace the installed packages. */
+/** A runtime bundle that may replace the modules of the installed packages. */
 export interface RuntimeBundle {
   readonly entry: string
-  /** Returns the file that is loaded instead of a module; undefined for a module that is not in the runtime bundle. */
+  /**
+   * Returns the file that is loaded instead of a module, or undefined for a module that is not in the runtime bundle.
+   */
   readonly insteadOf: (url: string) => string | undefined
 }
 
@@ -52,17 +54,17 @@ const pattern = (...flags: ReadonlyArray<string>): RegExp => new RegExp(`(?:^|\\
 
 const loaders = ["--loader", "--experimental-loader"]
 const preloads = pattern("-r", "--import", "--require", ...loaders)
-/** Matches options that load a module and that Node reads from `NODE_OPTIONS`, before it reads the command line. */
+/** Matches options that load a module, in `NODE_OPTIONS`, which Node reads before the command line. */
 const earlier = pattern("-r", "--require", ...loaders)
 const loader = pattern(...loaders)
 
-/** True where a module is loaded before an actor's entry file. */
+/** True where Node loads a module before an actor's entry file. */
 const isPreloading = (flags: ReadonlyArray<string>, options = ""): boolean =>
   preloads.test([...flags, options].join(" "))
 
 /**
- * True where a module is loaded before the first flag of the command line takes effect, or a loader resolves imports to
- * other files.
+ * True where a module is loaded before the first flag of the command line takes effect, or where a loader redirects
+ * imports.
  */
 const isTooLate = (flags: ReadonlyArray<string>, options = ""): boolean =>
   earlier.test(options) || loader.test(flags.join(" "))
@@ -79,8 +81,8 @@ const read = (folder: string): Manifest | undefined => {
 }
 
 /**
- * Returns the folder of an installed package. Throws where the installed files of a package are not the files of the
- * runtime bundle.
+ * Returns the folder of an installed package whose modules are in the runtime bundle. Throws where the installed files
+ * of a package differ from the files of the runtime bundle.
  */
 const rootOf = ({ files, name, probe: [specifier, file], version }: Bundled): string => {
   const found = import.meta.resolve(specifier)
@@ -99,7 +101,7 @@ const rootOf = ({ files, name, probe: [specifier, file], version }: Bundled): st
 
 const folder = new URL("../runtime/", import.meta.url).href
 
-/** Returns the bundle in the folder beside these modules, if the bundle exists and may be used. */
+/** Returns the runtime bundle in the folder beside the runtime's modules, if the bundle exists and may be used. */
 const search = (isLate: typeof isPreloading): RuntimeBundle | undefined => {
   const manifest = read(folder)
   if (manifest === undefined) return undefined
@@ -124,10 +126,10 @@ const search = (isLate: typeof isPreloading): RuntimeBundle | undefined => {
   }
 }
 
-/** The result of preload.ts's search for the runtime bundle; undefined where preload.ts did not run. */
+/** The result of the search for the runtime bundle by preload.ts, or undefined where preload.ts did not run. */
 let first: { readonly bundle: RuntimeBundle | undefined } | undefined
 
-/** Finds the runtime bundle before any preloaded module is loaded. */
+/** Searches for the runtime bundle before any preloaded module is loaded. */
 export const findFirst = (): RuntimeBundle | undefined => {
   first = { bundle: search(isTooLate) }
   return first.bundle
@@ -136,8 +138,8 @@ export const findFirst = (): RuntimeBundle | undefined => {
 export const find = (): RuntimeBundle | undefined => first === undefined ? search(isPreloading) : first.bundle
 
 /**
- * Returns why the actors of this process cannot use the runtime bundle; undefined where they can, or where no bundle
- * exists.
+ * Returns the reason why the actors of this process cannot use the runtime bundle, or undefined where they can, and
+ * where there is no bundle.
  */
 export const reasonAgainst = (): string | undefined => {
   const manifest = read(folder)

@@ -5,14 +5,14 @@
  *   tree's folder    <root's pid>-<8 hex digits>, made when the first actor of the tree listens
  *   socket           <name>@<pid>.sock
  *
- * The runtime folder and the folder of a tree must belong to this user and be closed to all others. A process that
- * could put a socket into another user's folder would be taken for an actor by its diallers. A folder of sockets that
- * other users can open is refused and left as it is. The error about a refused folder says how to repair it. The
- * private folder is the first protection of a tree against other users. The second protection is the secret of the
- * tree, which both ends of every connection have to prove.
+ * The runtime folder and the folder of a tree must belong to this user and be closed to all other users. A process that
+ * could put a socket into the folder of another user's tree would be taken for an actor by diallers. A runtime folder
+ * that other users can open is refused, and its mode is left as it is. The error about a refused folder says how to
+ * repair it. The private folder of a tree is the tree's first protection against other users. The second protection of
+ * a tree is its secret, which both ends of every connection have to prove.
  *
- * The functions of runtimeFolder.ts block, because an actor makes only a few calls to the file system at its start and
- * its end.
+ * The functions of runtimeFolder.ts are synchronous, because an actor makes only a few calls to the file system at its
+ * start and end.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import { TransportError } from "@furrow/actor/Transport"
@@ -33,10 +33,10 @@ const lstat = (path: string): Fs.Stats | undefined => {
   }
 }
 
-/** True for a real folder; a symbolic link to a folder does not count. */
+/** True for a path of a real folder, and false for a symbolic link to a folder. */
 const isFolder = (path: string): boolean => lstat(path)?.isDirectory() === true
 
-/** Returns the folder that holds the folders of this user's trees, unless an option names another. */
+/** Returns the default folder for the folders of this user's trees. */
 export const defaultRuntimeFolder = (): string => {
   const given = process.env["XDG_RUNTIME_DIR"]
   // After `su` or `sudo` the variable XDG_RUNTIME_DIR may still name the folder of another user.
@@ -46,13 +46,13 @@ export const defaultRuntimeFolder = (): string => {
   return Path.resolve(Os.tmpdir(), `furrow-${ownUid()}`)
 }
 
-/** Returns the runtime folder that an option names, or the default. */
+/** Returns the runtime folder that the option `folder` names, or the default runtime folder. */
 export const runtimeFolder = (wanted: string | undefined): string =>
   wanted === undefined ? defaultRuntimeFolder() : Path.resolve(wanted)
 
 /**
  * Returns the path of a tree's folder, where `run` is the name of this run of the tree. The folder of a tree is made
- * when the first socket needs it.
+ * when an actor of the tree makes its first socket.
  */
 export const treeFolder = (runtimeFolder: string, run: string): string => Path.join(runtimeFolder, run)
 
@@ -64,8 +64,8 @@ const refusal = (path: string, problem: string, next: string): TransportError =>
   })
 
 /**
- * Thrown where the runtime folder disappears while the folder of a tree is made in it, because the last other tree has
- * just removed it.
+ * An error for a runtime folder that disappears while a tree's folder is made in it, because another tree has just
+ * removed the runtime folder.
  */
 class Vanished extends Error {}
 
@@ -78,7 +78,7 @@ const failedAt = (path: string, error: unknown): Error => {
   return refusal(path, (error as Error).message, "Make it usable for this process")
 }
 
-/** Makes one folder. Returns true when the folder did not exist before the call. */
+/** Makes one folder of sockets. Returns true when a folder did not exist before the call of `makeFolder`. */
 const makeFolder = (path: string): boolean => {
   try {
     Fs.mkdirSync(path, { mode: 0o700 })
@@ -89,15 +89,15 @@ const makeFolder = (path: string): boolean => {
   }
 }
 
-/** The number of symbolic links that are followed on one path, as in the Linux kernel. */
+/** The number of symbolic links that are followed on one path, which equals the limit of the Linux kernel. */
 const maxLinks = 40
 
 const names = (path: string): ReadonlyArray<string> => path.split(Path.sep).filter((name) => name !== "")
 
 /**
  * Makes the missing folders on the way to a path. Symbolic links on the way to the runtime folder are followed only
- * where root owns them, as /tmp is one on macOS. Another user could point a symbolic link of their own to another
- * folder before the path of the runtime folder is used.
+ * where they belong to root, as /tmp does on macOS. Another user could redirect a symbolic link of their own before the
+ * path of the runtime folder is used.
  */
 const walkTo = (path: string): void => {
   let at = "/"
@@ -108,7 +108,7 @@ const walkTo = (path: string): void => {
     const next = Path.join(at, name)
     const found = lstat(next)
     if (found === undefined) {
-      // Checks the runtime folder again, because another process may have made it meanwhile.
+      // The loop checks the made folder again, because another process may have made it meanwhile.
       makeFolder(next)
       if (lstat(next) === undefined) throw new Vanished(next)
       continue
@@ -139,8 +139,8 @@ const checkOwned = (path: string, found: Fs.Stats): void => {
 }
 
 /**
- * Makes a folder, or takes an existing one over, so that only this user can open it. Returns true when the folder did
- * not exist before the call.
+ * Makes a folder for a tree, or takes over an existing folder, so that only this user can open it. Returns true when a
+ * tree's folder did not exist before the call.
  */
 const claim = (path: string): boolean => {
   const made = makeFolder(path)
@@ -151,8 +151,8 @@ const claim = (path: string): boolean => {
   try {
     const fd = Fs.openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
     try {
-      // The mode of the opened folder is changed through its descriptor, because its path may lead to another folder
-      // after it was opened.
+      // The mode of an opened folder is changed through its descriptor, because its path may lead to another folder by
+      // now.
       const opened = Fs.fstatSync(fd)
       if (opened.ino !== found.ino || opened.dev !== found.dev) {
         throw refusal(path, "another process replaced it while it was looked at", "Find out who")
@@ -168,14 +168,14 @@ const claim = (path: string): boolean => {
 }
 
 /**
- * The number of attempts to make the folder of a tree. An attempt to make a tree's folder fails when the last other
- * tree removes the runtime folder at the same moment.
+ * The number of attempts to make the folder of a tree. An attempt to make a tree's folder fails when another tree
+ * removes the runtime folder at the same moment.
  */
 const maxAttempts = 5
 
 /**
- * Makes the tree's folder, and makes sure that only this user can open it. Returns true when the tree's folder did not
- * exist before; throws a `TransportError`.
+ * Makes the folder of a tree, and makes sure that only this user can open the folder. Returns true when the tree's
+ * folder did not exist before; throws a `TransportError`.
  */
 export const prepare = (tree: string): boolean => {
   const runtime = Path.dirname(tree)
@@ -192,27 +192,30 @@ export const prepare = (tree: string): boolean => {
 }
 
 /**
- * The character that begins the names of an actor's door for observers and of the door's key. The name of an actor that
- * is used unchanged for a socket never begins with this character.
+ * The character with which the file names of an actor's door and of the door's key begin. The unchanged name of an
+ * actor in a socket's file name never begins with the character of doors.
  */
 const doorMark = "+"
 
-/** Returns the number of bytes that the path of a Unix socket may have, without the zero at its end. */
+/** Returns the number of bytes that the path of a Unix socket may have, without the zero byte at its end. */
 export const longestPath = (platform: NodeJS.Platform): number => platform === "linux" ? 107 : 103
 
-/** Matches names without special meaning to a file system, a shell or a reader, which sockets get unchanged. */
+/**
+ * Matches names of actors without special meaning to a file system, a shell or a reader, which are unchanged in
+ * sockets' file names.
+ */
 const plainName = /^[A-Za-z0-9_][A-Za-z0-9_.:=+@-]*$/
 
 /**
- * Returns a short name for a socket, made from the hash of an actor's name. The first character of a short socket name
- * differs from that of every name that is used unchanged.
+ * Returns a short name for an actor's socket, which is made from the hash of the actor's name. The first character of a
+ * short socket name differs from the first character of every unchanged name.
  */
 const shortName = (name: string): string =>
   `~${Builtins.crypto().createHash("sha256").update(name).digest("hex").slice(0, 12)}`
 
 /**
  * Returns the path of an actor's socket, with a shortened name where the path would be too long. Throws a
- * `TransportError` where even the path with a shortened name is too long.
+ * `TransportError` where the path of an actor's socket is too long even with a shortened name.
  */
 export const socketPath = (
   tree: string,
@@ -243,11 +246,12 @@ export const doorPaths = (
   return { socket, key: keyOf(socket) }
 }
 
-/** Returns the path of the key beside the socket of a door. */
+/** Returns the path of the key that stands beside the socket of an actor's door. */
 export const keyOf = (socket: string): string => socket.replace(/\.sock$/, ".key")
 
 /**
- * True when no process has this pid. A process that is dead and not yet reaped (a zombie) counts as a dead process.
+ * True when no process has the given pid. A process that is dead and not yet reaped (a zombie) counts as a dead
+ * process.
  */
 export const isDead = (pid: number): boolean => {
   try {
@@ -258,7 +262,8 @@ export const isDead = (pid: number): boolean => {
   if (process.platform !== "linux") return false
   try {
     const stat = Fs.readFileSync(`/proc/${pid}/stat`, "utf8")
-    // The process's name in brackets may itself hold brackets, so the state is read behind the last closing bracket.
+    // The name in a process's /proc stat file may contain brackets, so the state is read behind the last closing
+    // bracket.
     return /^[ZX]/.test(stat.slice(stat.lastIndexOf(")") + 2))
   } catch {
     return false
@@ -277,15 +282,15 @@ const unlink = (path: string): void => {
   try {
     Fs.unlinkSync(path)
   } catch {
-    // The file of a socket does not exist, or another process removed it first.
+    // The file of a socket does not exist, or another process has removed it first.
   }
 }
 
-/** Lists the sockets of actors in a tree's folder. */
+/** Lists the socket files of actors in a tree's folder. */
 export const sockets = (tree: string): ReadonlyArray<string> =>
   entries(tree).filter((name) => name.endsWith(".sock")).map((name) => Path.join(tree, name))
 
-/** Removes the sockets of dead processes and the keys of their doors, without reporting errors. */
+/** Removes the sockets of dead actors and the keys of their doors, and reports no errors. */
 export const removeDead = (tree: string): void => {
   for (const name of entries(tree)) {
     const [, pid] = /@([1-9]\d{0,9})\.(?:sock|key)$/.exec(name) ?? []
@@ -293,17 +298,17 @@ export const removeDead = (tree: string): void => {
   }
 }
 
-/** Removes one actor's socket, without reporting errors. */
+/** Removes the socket of one actor, and reports no errors. */
 export const removeSocket = (tree: string, actor: ActorId): void => {
   if (!isFolder(tree)) return
   try {
     unlink(socketPath(tree, actor))
   } catch {
-    // The name of the actor fits into no socket's path, so the actor never listened.
+    // The name of the actor is too long for the path of a socket, so the actor never listened.
   }
 }
 
-/** Returns the folders of other trees beside this tree's folder whose root is dead. */
+/** Returns the folders of other trees beside a tree's folder whose root is dead. */
 export const deadBeside = (tree: string): ReadonlyArray<string> => {
   const runtime = Path.dirname(tree)
   return entries(runtime).map((name) => Path.join(runtime, name)).filter((path) => {
@@ -314,8 +319,8 @@ export const deadBeside = (tree: string): ReadonlyArray<string> => {
 }
 
 /**
- * Removes a tree's folder and its contents, without reporting errors. A symbolic link in the place of a tree's folder
- * is not followed, because its target does not belong to the tree.
+ * Removes a tree's folder and its contents, and reports no errors. A symbolic link in the place of a tree's folder is
+ * not followed, because the link's target does not belong to the tree.
  */
 export const removeTree = (tree: string): void => {
   if (!isFolder(Path.dirname(tree)) || !isFolder(tree)) return
@@ -327,8 +332,8 @@ export const removeTree = (tree: string): void => {
 }
 
 /**
- * Removes the folder that holds the folders of all trees, when the last tree has gone. A runtime folder that an option
- * names belongs to the user, and is not removed.
+ * Removes the runtime folder when the last tree of this user has gone. A runtime folder that the option `folder` names
+ * belongs to the user, and is not removed.
  */
 export const removeIfLast = (tree: string): void => {
   const runtime = Path.dirname(tree)
@@ -336,6 +341,6 @@ export const removeIfLast = (tree: string): void => {
   try {
     Fs.rmdirSync(runtime)
   } catch {
-    // Other trees still have folders in the runtime folder.
+    // Other trees of this user still have folders in the runtime folder.
   }
 }

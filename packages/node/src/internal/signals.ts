@@ -1,8 +1,8 @@
 /**
  * Sends signals to processes and process groups, and returns the answer of the kernel.
  *
- * The kernel's answer ESRCH is the only one that says that the process does not exist. The kernel's answer EPERM says
- * that this process may not signal another one, because one of the two has changed its user (`process.setuid`).
+ * Only the kernel's answer ESRCH to a signal says that the process does not exist. The kernel's answer EPERM to a
+ * signal says that the sender may not signal the process, because one of them has changed its user (`process.setuid`).
  */
 
 export type Answer = "sent" | "nobody" | "forbidden"
@@ -11,14 +11,14 @@ export type Answer = "sent" | "nobody" | "forbidden"
 export const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
 
 /**
- * True for a group whose processes are all dead and not reaped. For a group of dead processes Darwin answers EPERM, and
- * the group's leader is not found either.
+ * True for a process group whose processes are all dead and not reaped. For a process group of dead processes Darwin
+ * answers EPERM, and finds no leader of the group.
  */
 const isDeadGroup = (pid: number): boolean => process.platform === "darwin" && pid < 0 && send(-pid, 0) !== "forbidden"
 
 /**
- * Sends a signal to one process, or to a group where the number is negative. The signal 0 only asks whether the process
- * exists.
+ * Sends a signal to the process with the given pid, or to a process group, whose number is given as a negative number.
+ * The signal 0 only asks the kernel whether the process exists.
  */
 export const send = (pid: number, signal: NodeJS.Signals | 0): Answer => {
   try {
@@ -32,8 +32,8 @@ export const send = (pid: number, signal: NodeJS.Signals | 0): Answer => {
 }
 
 /**
- * Kills the processes that are left in the group of a process that has been reaped. While a process is in a group, the
- * kernel gives the group's number to no new process. A process group is empty where a new process has the number of the
- * group.
+ * Kills the processes that are left in the process group of a process that has been reaped. While a process group has a
+ * process, the kernel gives the group's number to no new process. A process group is empty where a new process has the
+ * group's number as its pid.
  */
 export const killLeftIn = (group: number): Answer => send(group, 0) === "nobody" ? send(-group, "SIGKILL") : "nobody"

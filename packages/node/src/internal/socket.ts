@@ -1,9 +1,9 @@
 /**
- * Common parts of Unix, TCP and TLS sockets: a server that passes on its connections, and a dialler.
+ * Common code for Unix, TCP and TLS sockets: a server that passes on its connections, and a dialler.
  *
- * A listening server does not keep its process alive. Open connections keep the process alive until they are closed,
- * like the connection between parent and child. Timeouts of sockets are measured in real time, whatever Clock the
- * program uses.
+ * A server that listens for actors does not keep its process alive. Open connections of an actor keep its process alive
+ * until they are closed, like the connection to its parent. Timeouts of an actor's sockets are measured in real time,
+ * whatever Clock the program uses.
  */
 import { type Connection, type Listener, TransportError } from "@furrow/actor/Transport"
 import * as Effect from "effect/Effect"
@@ -11,11 +11,12 @@ import * as Net from "node:net"
 import * as SocketConnection from "../SocketConnection.ts"
 import { adopt } from "./adopt.ts"
 
-/** The type of the errors that Node gives when a socket cannot listen or connect. */
+/** The type of Node's errors for a socket that cannot listen or connect. */
 export type SystemError = NodeJS.ErrnoException
 
 /**
- * Returns a server that listens, without waiting for a peer. The start of a listening server must not be interrupted.
+ * Returns a server that listens, without waiting for a peer. The start of a listening server must not be interrupted by
+ * an Effect's interruption.
  */
 export const serve = (
   options: Net.ListenOptions,
@@ -23,7 +24,7 @@ export const serve = (
 ): Effect.Effect<Net.Server, SystemError> =>
   listening(Net.createServer({ noDelay: true }, (socket) => accept(adopt(socket))), options)
 
-/** Waits until a server listens, and returns the server. */
+/** Waits until a server listens for connections, and returns the server. */
 export const listening = <S extends Net.Server>(
   server: S,
   options: Net.ListenOptions
@@ -31,19 +32,19 @@ export const listening = <S extends Net.Server>(
   Effect.callback((resume) => {
     const failed = (error: SystemError) => resume(Effect.fail(error))
     server.on("error", failed)
-    // With the option `exclusive`, a worker of node:cluster opens the socket itself instead of sharing that of the
-    // primary process.
+    // With the option `exclusive`, a worker of node:cluster opens a socket of its own instead of the primary process's
+    // socket.
     server.listen({ ...options, exclusive: true }, () => {
       server.off("error", failed)
-      // A server cannot accept a connection while its process has no free file descriptor. The dialler of a connection
-      // that could not be accepted finds the connection closed.
+      // A server cannot accept a connection while its process has no free file descriptors. The dialler of a connection
+      // that the server could not accept finds the connection closed.
       server.on("error", () => {})
       server.unref()
       resume(Effect.succeed(server))
     })
   })
 
-/** Makes a Listener from a server; closing it a second time has no effect. */
+/** Makes a Listener from a server of Node; a second close of the Listener has no effect. */
 export const listenerOf = (server: Net.Server, address: string): Listener => ({
   address,
   close: () => {
@@ -51,10 +52,10 @@ export const listenerOf = (server: Net.Server, address: string): Listener => ({
   }
 })
 
-/** The advice for an error that says too many files are open. */
+/** The advice in an error about too many open files. */
 export const tooManyFiles = "too many open files; every actor needs a handful (see `ulimit -n`)"
 
-/** Returns the error of an actor that cannot listen at a socket. */
+/** Returns the error for an actor that cannot listen at a socket. */
 export const cannotListen = (at: string, error: SystemError): TransportError => {
   return new TransportError({
     gone: false,
@@ -80,8 +81,8 @@ const afterListening = (at: string, { code }: SystemError): string => {
 }
 
 /**
- * Milliseconds that a listener may take to answer, and milliseconds before a listener with a full queue is dialled
- * again.
+ * Milliseconds within which a listener has to answer a dial, and milliseconds before a listener with a full queue is
+ * dialled again.
  */
 export const dialTimeouts = { answerMillis: 10_000, fullMillis: 20 }
 
@@ -117,7 +118,7 @@ export const cannotDial = (address: string, error: SystemError): TransportError 
 export const noAnswer = (): SystemError =>
   Object.assign(new Error(`no answer within ${dialTimeouts.answerMillis / 1000} seconds`), { code: "ETIMEDOUT" })
 
-/** Opens one connection to a listener. An interruption of a dial ends the attempt to connect. */
+/** Opens one connection to a listener. An interruption of a dial closes its socket. */
 export const connect = (address: string, target: Net.NetConnectOpts): Effect.Effect<Connection, TransportError> =>
   Effect.callback((resume) => {
     let socket: Net.Socket | undefined
@@ -137,8 +138,8 @@ export const connect = (address: string, target: Net.NetConnectOpts): Effect.Eff
       const trying = Net.connect({ ...target, noDelay: true, onread: reader.onread } as Net.NetConnectOpts)
       socket = trying
       const failed = (error: SystemError) => {
-        // Linux refuses a connection at once when the queue of a Unix listener is full, while TCP waits. Because Linux
-        // refuses at once, a dial to a full Unix listener is repeated.
+        // Linux refuses a connection at once when the queue of a Unix listener is full, while TCP waits. A dial to a
+        // Unix listener with a full queue is repeated, because Linux refuses the dial at once.
         if (error.code === "EAGAIN") again = setTimeout(attempt, dialTimeouts.fullMillis)
         else fail(error)
       }

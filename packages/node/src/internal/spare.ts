@@ -1,19 +1,19 @@
 /**
- * Runs a spare in its own process: the spare rehearses starts in memory, so that the code of the real start has already
- * run once. The spare then greets its parent like any actor, and waits for the word `Spawn`, which says which actor it
- * becomes. No code of the program runs in the spare before the word `Spawn`.
+ * Runs a spare in its own process: the spare rehearses starts in memory, so that the code of the later start has
+ * already run once. After its rehearsals a spare greets its parent like an actor, and waits for the word `Spawn`, which
+ * says which actor the spare becomes. No code of the program runs in a spare before the word `Spawn`.
  */
 import { type NativeProcess, rehearseStart } from "@furrow/actor/ActorProcess"
 import * as Effect from "effect/Effect"
 import * as Module from "node:module"
 import type { importModule, load } from "./load.ts"
 
-/** The name of a spare in its process title while it waits, and its uuid until it is an actor. */
+/** The name of a waiting spare in its process title, which is also the spare's uuid until it is an actor. */
 export const spareName = "spare"
 
 /**
- * The number of rehearsals. The first rehearsal of a spare loads the code of a start, and more than three make a start
- * no faster.
+ * The number of rehearsals of a spare: the first one loads the code of a start, and more than three make a start no
+ * faster.
  */
 const rehearsals = 3
 
@@ -31,8 +31,8 @@ interface Options {
 }
 
 /**
- * Rehearses one start. Each rehearsal appends another number to the URL of rehearsed.ts, so that Node finds, reads and
- * evaluates the file again.
+ * Rehearses one start of an actor. Each rehearsal appends a different number to the URL of rehearsed.ts, so that Node
+ * finds, reads and evaluates the file again.
  */
 export const rehearseOnce = ({ load, loadModule, module, native }: Options, number: number) =>
   rehearseStart({
@@ -44,15 +44,15 @@ export const rehearseOnce = ({ load, loadModule, module, native }: Options, numb
   })
 
 /**
- * Does every part of an actor's start that does not need the actor's name. A failed rehearsal of a start is ignored,
- * because it makes a start only slower.
+ * Does every part of an actor's start that does not need the name of the actor. A failed rehearsal of a start is
+ * ignored, because it only makes the later start slower.
  */
 export const rehearse = async (options: Options): Promise<void> => {
   for (let i = 0; i < rehearsals; i++) await Effect.runPromise(Effect.ignoreCause(rehearseOnce(options, i)))
-  // Node makes the streams stdout and stderr at their first use, and every actor listens to them.
+  // Node makes the streams stdout and stderr at their first use, and every actor adds listeners to them.
   void process.stdout
   void process.stderr
-  // The first listener of a signal makes Node open a pipe, so a spare adds and removes a listener in advance.
+  // The first listener of a signal makes Node open a pipe, so a spare adds and removes a listener before its start.
   for (const signal of ["SIGTERM", "SIGHUP", "SIGINT"] as const) process.on(signal, ignored).off(signal, ignored)
   Module.flushCompileCache?.()
 }

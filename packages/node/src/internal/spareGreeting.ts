@@ -1,11 +1,11 @@
 /**
- * Rewrites the first word of a spare to the name that the spare gets later.
+ * Replaces the name in the first word of a spare by the name of the actor that the spare becomes.
  *
  *   spare ---- Hello, as a spare ----> kept
  *                                       |  taken: Hello, as the actor ----> the runtime
  *   spare <------- Welcome, Spawn ---------------------------------------------+
  *
- * An actor that was a spare has therefore greeted its owner before its start, and `Spawn` tells the actor its name.
+ * An actor that was a spare has greeted its owner before its start, and the word `Spawn` tells the actor its name.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import type { Connection } from "@furrow/actor/Transport"
@@ -14,7 +14,10 @@ import * as Frame from "@furrow/protocol/Frame"
 import type { Hello } from "@furrow/protocol/Message"
 import * as SocketConnection from "../SocketConnection.ts"
 
-/** Reads the greeting from the first bytes of a spare; undefined where the bytes are not exactly one greeting. */
+/**
+ * Reads the greeting from the first bytes of a spare, or returns undefined where the bytes are not exactly one
+ * greeting.
+ */
 export const greetingOf = (bytes: Uint8Array): Hello | undefined => {
   const { frames, state } = Frame.decode(Frame.initial, bytes)
   if (frames.length !== 1 || state._tag !== "Between" || state.rest.length > 0) return undefined
@@ -23,8 +26,8 @@ export const greetingOf = (bytes: Uint8Array): Hello | undefined => {
 }
 
 /**
- * Returns the connection of an actor that was a spare. The owner of an actor that was a spare reads the greeting first,
- * with the name of the actor.
+ * Returns the connection of an actor that has been a spare. The owner of an actor that was a spare first reads a
+ * greeting with the name of the actor.
  */
 export const greeted = (connection: Connection, hello: Hello, actor: ActorId): Connection => ({
   ...connection,
@@ -36,7 +39,7 @@ export const greeted = (connection: Connection, hello: Hello, actor: ActorId): C
   }
 })
 
-/** Makes a reader for one socket, which passes the first bytes to `first`. */
+/** Makes a reader for the socket of a spare, which passes the first bytes to `first`. */
 export const makeReader = (first: (bytes: Uint8Array) => void): SocketConnection.Reader => {
   const reader = SocketConnection.makeReader()
   const { buffer, callback } = reader.onread

@@ -1,9 +1,9 @@
 /**
- * Carries out the actions that the pure function in spares.ts decides: starts, gives away and ends spare processes.
+ * Carries out the actions of the pure function in spares.ts: starts spare processes, gives them out, and ends them.
  *
- * A spare is started like an actor, under the same guard. A spare has no name and no place in the registry, and no code
- * of the program has run in it. A spare does not keep the process of its owner running. A spare ends with its
- * connection, with its owner under every guard, after 30 seconds, and when its owner's runtime ends.
+ * A spare is started like an actor, under the same guard as actors. A spare has no name and no place in the registry,
+ * and no code of the program has run in it. A spare does not keep its owner's process running. A spare ends with its
+ * connection, with its owner, after 30 seconds, and at the end of its owner's runtime.
  */
 import type { SpawnRequest } from "@furrow/actor/Spawner"
 import type { Connection } from "@furrow/actor/Transport"
@@ -22,17 +22,17 @@ import { greeted, greetingOf, makeReader } from "./spareGreeting.ts"
 import * as Spares from "./spares.ts"
 import type { Starts } from "./starts.ts"
 
-/** The bounds of a spare's life, in milliseconds. */
+/** The bounds of the life of a spare, in milliseconds. */
 export const bounds = {
-  /** The time between a start and the start of the next spare, so that the spare does not slow down the new actor. */
+  /** The pause between a start and the start of the next spare, so that the spare does not slow down the new actor. */
   pause: 500,
-  /** The age at which a spare that has not become an actor ends. */
+  /** The age at which a spare ends that has not become an actor. */
   age: 30_000,
-  /** The time in which the kernel has to end the spares, when the runtime of their owner ends. */
+  /** The time within which the kernel has to end the spares, when the runtime of their owner ends. */
   kill: 1_000
 } as const
 
-/** A spare that was given to a start, and is an actor since then. */
+/** A spare that was given to a start of an actor, and has become the actor. */
 export interface Taken extends Entered {
   readonly connection: Connection
 }
@@ -48,8 +48,8 @@ interface Process extends Entered {
 }
 
 /**
- * Returns all properties of a start except the actor as text, including those that a process inherits without an
- * argument.
+ * Returns all properties of an actor's start except the actor as text, including the properties that a process inherits
+ * without an argument.
  */
 const kindOf = ({ after, before, env, stdio }: Launch): string =>
   JSON.stringify([
@@ -63,14 +63,14 @@ const kindOf = ({ after, before, env, stdio }: Launch): string =>
   ])
 
 /**
- * The pending signals that end or stop a process, as a mask of /proc/PID/status. The mask of pending signals has the
- * bits of SIGKILL (8) and SIGSTOP (18).
+ * The signals that end or stop a process, as a mask of the pending signals in /proc/PID/status. The mask of ending
+ * signals contains the bits of SIGKILL (8) and SIGSTOP (18).
  */
 const endingSignals = 1n << 8n | 1n << 18n
 
 /**
- * False for a process of a spare that is dead, stopped or about to be either. Node reports the exit of a process only
- * in a later turn.
+ * False for a spare's process that is dead, stopped, or about to end or stop. Node reports the exit of a spare's
+ * process only in a later turn of the event loop.
  */
 const isWell = (pid: number): boolean => {
   if (process.platform !== "linux") return send(pid, 0) === "sent"
@@ -83,7 +83,7 @@ const isWell = (pid: number): boolean => {
   }
 }
 
-/** Sets whether the spare's process keeps the current process running: a spare does not, and an actor does. */
+/** Sets whether the spare's process keeps the current process running: a waiting spare does not, and an actor does. */
 const hold = ({ begun, socket }: Pick<Process, "begun" | "socket">, how: "ref" | "unref"): void => {
   begun.hold(how)
   socket[how]()
@@ -92,12 +92,12 @@ const hold = ({ begun, socket }: Pick<Process, "begun" | "socket">, how: "ref" |
 export class SpareProcesses {
   private state = Spares.initial
   private readonly starts: Starts
-  /** The last start of each kind, by which a spare of that kind is started. */
+  /** The last start of each kind, whose properties a spare of the kind gets. */
   private readonly launches = new Map<string, Launch>()
   private readonly processes = new Map<number, Process>()
-  /** The functions that give up a spare whose process has not begun yet, by the number of the spare. */
+  /** The functions that give up a spare whose process has not begun yet, by the id of the spare. */
   private readonly asked = new Map<number, () => void>()
-  /** Spares that were killed, and are not reaped yet. */
+  /** Spares that were killed and are not reaped yet. */
   private readonly leaving = new Set<Begun>()
   private pause: NodeJS.Timeout | undefined
   private given: Process | undefined
@@ -107,9 +107,9 @@ export class SpareProcesses {
   }
 
   /**
-   * Turns a spare of this kind into the actor that is started, and asks for a spare for the next start. Returns
-   * undefined where there is no spare, or where the spare is dead or stopped. Without a usable spare the actor is
-   * started as a new process.
+   * Turns a spare of the start's kind into the actor that is started, and asks for a spare for the next start. Returns
+   * undefined where the start's kind has no spare, or where its spare is dead or stopped. Without a usable spare an
+   * actor is started in a new process.
    */
   take(launch: Launch, { name, uuid }: SpawnRequest["actor"]): Taken | undefined {
     if (launch.runsProgram || this.state.isClosed) return undefined
@@ -130,14 +130,14 @@ export class SpareProcesses {
     return { begun, connection: greeted(connection, hello!, { name, uuid, pid: begun.pid }), reaped }
   }
 
-  /** Starts a spare of the kind of this start, without a pause. */
+  /** Starts a spare of the kind of the given start, without a pause. */
   prepare(launch: Launch): void {
     this.take(launch, { name: spareName, uuid: spareName })
     clearTimeout(this.pause)
     this.input({ _tag: "Due" })
   }
 
-  /** Ends every spare, and starts no further ones. */
+  /** Ends every spare, and starts no further spares. */
   giveUp(): void {
     clearTimeout(this.pause)
     this.input({ _tag: "Close" })

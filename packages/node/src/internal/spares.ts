@@ -10,9 +10,9 @@
  * | waiting  | it has greeted, and may become an actor at once      | its age |
  *
  * A start of an actor asks for a spare of the same kind for the next start. Requests for spares are carried out
- * together, after a pause that begins with the first request. In the pause before a spare starts, the processor is left
- * to the actor that was started. A kind of spare consists of all properties of a start except the actor. A spare equals
- * the process that a start with the same properties would have made.
+ * together after a pause, which begins with the first request. During the pause before a spare's start, the processor
+ * is left to the actor that was started. The kind of a spare consists of all properties of a start except the actor. A
+ * spare equals the process that a start with the spare's properties would have made.
  */
 
 export interface Spare {
@@ -22,22 +22,22 @@ export interface Spare {
 }
 
 export interface State {
-  /** All spares of the owner, the oldest first. */
+  /** All spares of one owner, the oldest spare first. */
   readonly spares: ReadonlyArray<Spare>
-  /** Kinds of which a spare is to be started at the next input `Due`. */
+  /** The kinds of spares that are started at the next input `Due`. */
   readonly wanted: ReadonlyArray<string>
   readonly next: number
   readonly isClosed: boolean
 }
 
 export type Input =
-  /** A process of this kind is about to be started; a waiting spare takes its place. */
+  /** An actor's process of the given kind is about to be started, and a waiting spare of the kind can replace it. */
   | { readonly _tag: "Take"; readonly kind: string }
-  /** The pause between the first request for a spare and the start of the spare is over. */
+  /** The pause between the first request for a spare and the spare's start has ended. */
   | { readonly _tag: "Due" }
   | { readonly _tag: "Greeted"; readonly id: number }
   | { readonly _tag: "Old"; readonly id: number }
-  /** The process of a spare has ended, or cannot become an actor. */
+  /** The process of a spare has ended, or the spare cannot become an actor. */
   | { readonly _tag: "Lost"; readonly id: number }
   /** The owner of the spares is ending. */
   | { readonly _tag: "Close" }
@@ -45,28 +45,28 @@ export type Input =
 export type Action =
   | { readonly _tag: "Start"; readonly id: number; readonly kind: string }
   | { readonly _tag: "Kill"; readonly id: number }
-  /** Turns this spare into the actor that is being started. */
+  /** Turns the spare with the given id into the actor that is being started. */
   | { readonly _tag: "Give"; readonly id: number }
   /** Begins the pause after the first request for a spare, which ends with the input `Due`. */
   | { readonly _tag: "Pause" }
 
 export type Step = readonly [State, ReadonlyArray<Action>]
 
-/** The largest numbers of spares, of one kind and of all kinds together. */
+/** The largest numbers of spares: of one kind, and of all kinds together. */
 export const most = { ofOneKind: 1, ofAll: 2 } as const
 
 export const initial: State = { spares: [], wanted: [], next: 1, isClosed: false }
 
 const without = (state: State, id: number): State => ({ ...state, spares: state.spares.filter((one) => one.id !== id) })
 
-/** Returns the spare that the next start of this kind will use. */
+/** Returns the spare that the next start of the given kind will use. */
 export const waiting = ({ spares }: State, kind: string): Spare | undefined =>
   spares.find((one) => one.kind === kind && one.phase === "waiting")
 
 const wish = (state: State, kind: string): Step => {
   const { isClosed, wanted } = state
   if (isClosed || wanted.includes(kind)) return [state, []]
-  // Only the last requests for spares are kept, as many as there may be spares.
+  // Only the last requests for spares are kept, up to the largest number of spares.
   return [{ ...state, wanted: [...wanted, kind].slice(-most.ofAll) }, wanted.length === 0 ? [{ _tag: "Pause" }] : []]
 }
 
@@ -77,7 +77,7 @@ const take = (state: State, kind: string): Step => {
   return [next, [{ _tag: "Give", id: spare.id }, ...actions]]
 }
 
-/** Adds a spare of this kind. A spare for which there is no room replaces the oldest spare of another kind. */
+/** Adds a spare of the given kind. A spare for which there is no room replaces the owner's oldest spare. */
 const add = ([state, actions]: Step, kind: string): Step => {
   const { next, spares } = state
   if (spares.filter((one) => one.kind === kind).length >= most.ofOneKind) return [state, actions]

@@ -1,9 +1,9 @@
 /**
- * Reads the stack of a child actor that is busy with JavaScript. The signal SIGUSR1 makes Node open its inspector, also
+ * Reads the stack of a child actor that is busy with JavaScript. The signal SIGUSR1 makes Node open its inspector, even
  * in an endless loop. Node writes the inspector's address, with which any local user could run code, to a pipe that
- * only the parent reads.
+ * only the actor's parent reads.
  *
- * The parent reads the frames of the stack and shuts the inspector, so that no observer gets the address.
+ * The parent reads the frames of its actor's stack and closes the inspector, so that no observer gets the address.
  */
 import type { FrameInspection, StackInspection } from "@furrow/actor/Inspect"
 import * as Net from "node:net"
@@ -12,13 +12,13 @@ import { open, type Session } from "./inspectorSession.ts"
 import { Origins, type Script } from "./origins.ts"
 import { statFields, textOf } from "./proc.ts"
 
-/** Milliseconds that each answer of an inspector may take, because the answers of a host under load are late. */
+/** Milliseconds within which the inspector has to send each answer, because a host under load answers late. */
 export const stepMillis = 3000
 
-/** Milliseconds after the end of an inspector's session in which the inspector's last lines have been written. */
+/** Milliseconds after the end of an inspector's session within which the inspector writes its last lines. */
 const lastLinesMillis = 300
 
-/** The largest number of frames in a stack; the outermost frames beyond it are left out. */
+/** The largest number of frames in an actor's stack; frames beyond the limit, the outermost ones, are left out. */
 const maxFrames = 60
 
 export const within = <A>(promise: Promise<A>, millis: number, what: string): Promise<A> => {
@@ -51,7 +51,8 @@ export const framesOf = async (session: Session): Promise<StackInspection> => {
   const paused = Promise.withResolvers<ReadonlyArray<CallFrame>>()
   session.on("Debugger.paused", ({ callFrames }) => paused.resolve(callFrames as ReadonlyArray<CallFrame>))
   await session.post("Debugger.enable")
-  // The inspector answers the request to pause at once, while the pause itself waits until JavaScript runs.
+  // The inspector answers the request to pause JavaScript at once, while the pause itself begins only when JavaScript
+  // runs.
   await session.post("Debugger.pause")
   const stopped = await within(paused.promise, stepMillis, "it runs no JavaScript").catch(() => undefined)
   if (stopped !== undefined) await session.post("Debugger.resume")
@@ -62,19 +63,20 @@ export const framesOf = async (session: Session): Promise<StackInspection> => {
 const signal = "__furrowShuts"
 
 /**
- * The code that runs in the actor and shuts its inspector. The code says that it has begun, and then ends all sessions,
- * so that no answer of the code arrives.
+ * The code that runs in the actor and closes the actor's inspector. The code that closes the inspector first says that
+ * it has begun, because its end of all sessions prevents an answer.
  */
 const shutting =
   `globalThis.${signal}(""); delete globalThis.${signal}; process.getBuiltinModule("node:inspector").close()`
 
 /**
- * Milliseconds until the code that shuts the inspector has to begin in the actor, long enough for a host under load.
+ * Milliseconds within which the code that closes the inspector has to begin in the actor, long enough for a host under
+ * load.
  */
 const beginMillis = 10_000
 
 /**
- * Milliseconds between two checks whether the inspector's port is shut, and the number of checks before the actor is
+ * Milliseconds between two checks whether the inspector's port is closed, and the number of checks before the actor is
  * asked again.
  */
 const lookMillis = 50
@@ -102,9 +104,9 @@ const askToShut = async (session: Session): Promise<void> => {
 }
 
 /**
- * Shuts the inspector's port, and checks that the port is shut, because an actor under load may be late. The inspector
- * itself ends the session. A session that this process closes while the inspector shuts makes Node use freed memory,
- * and the actor dies of SIGSEGV.
+ * Makes an actor close its inspector, and checks that the inspector's port is closed, because an actor under load may
+ * be late. The inspector itself ends the session with this process. A session that this process closes while the
+ * inspector closes makes Node use freed memory, so that the actor dies of SIGSEGV.
  */
 export const shut = async (first: Session, address: string): Promise<void> => {
   let session: Session | undefined = first
@@ -131,7 +133,7 @@ const samples = 5
 const betweenMillis = 20
 
 /**
- * Returns the state of a process and the processor time that it has used; undefined where the kernel does not tell
+ * Returns the state of a process and the processor time that it has used, or undefined where the kernel does not show
  * them.
  */
 const sampleOf = (pid: number): { readonly state: string; readonly ticks: number } | undefined => {
@@ -140,9 +142,9 @@ const sampleOf = (pid: number): { readonly state: string; readonly ticks: number
 }
 
 /**
- * True for a process that computes in its own code. A process that waits in the kernel gets no SIGUSR1, because it
- * would open its inspector only later. Without /proc every process counts as one that computes, so that its stack can
- * be read.
+ * True for a process that computes in user code. A process that waits in the kernel gets no SIGUSR1, because it would
+ * open its inspector only after the wait. On a system without /proc every process counts as computing, so that its
+ * stack can be read.
  */
 export const computes = async (pid: number): Promise<boolean> => {
   const first = sampleOf(pid)
@@ -154,12 +156,12 @@ export const computes = async (pid: number): Promise<boolean> => {
   return false
 }
 
-/** The bit of SIGUSR1, signal 10 on Linux, in the mask `SigCgt` of a process. */
+/** The bit of SIGUSR1, which is signal 10 on Linux, in the mask `SigCgt` of a process. */
 const openBit = 1n << 9n
 
 /**
- * Returns why SIGUSR1 opens no inspector in a process, and would kill the process; undefined where Node listens for the
- * signal.
+ * Returns the reason why SIGUSR1 would kill a process instead of opening its inspector, or undefined where Node listens
+ * for the signal.
  */
 export const deafness = (pid: number): string | undefined => {
   const [, mask] = /^SigCgt:\s*([0-9a-f]+)$/m.exec(textOf(`/proc/${pid}/status`)) ?? []
@@ -171,8 +173,8 @@ export const deafness = (pid: number): string | undefined => {
 const looking = new Set<number>()
 
 /**
- * Reads the stack through the inspector of an actor, once the inspector is open. An inspector that opens too late for
- * its stack is still shut.
+ * Reads the stack of an actor through its inspector, after the inspector has opened. An inspector that opens too late
+ * for reading the stack is still closed.
  */
 const lookAt = async (pid: number, lines: Inspector.Watch, done: () => void): Promise<StackInspection> => {
   process.kill(pid, "SIGUSR1")
@@ -194,8 +196,8 @@ const lookAt = async (pid: number, lines: Inspector.Watch, done: () => void): Pr
 }
 
 /**
- * Returns the stack of a child of this process; the stack has no frames where the child waits in a system call. The
- * promise of the stack rejects where this process does not read the child's stderr, or where the child's inspector does
+ * Returns the stack of a child of this process, which has no frames where the child waits in a system call. The promise
+ * of a child's stack rejects where this process does not read the child's stderr, or where the child's inspector does
  * not open.
  */
 export const stackOf = async (pid: number): Promise<StackInspection> => {

@@ -1,9 +1,9 @@
 /**
- * A process that the starter has begun. A process that the starter has begun is a child of the starter, and the root
- * handles it like a child of its own.
+ * The process of an actor that the starter has begun. A process that the starter has begun is a child of the starter,
+ * while the root uses it like a child of its own.
  *
- * The kernel reports the exit of the starter's child to the starter, so the pid may be used again before the root hears
- * of the exit. The root signals the pid of a starter's child only while the pid belongs to a process with the same
+ * The kernel reports the exit of the starter's child only to the starter, so another process may get the pid before the
+ * root notices. The root signals the pid of a starter's child only while the process with this pid has the child's
  * start time.
  */
 import type * as Net from "node:net"
@@ -12,15 +12,15 @@ import type { Guard } from "./guard.ts"
 import { isRunning, isSame } from "./processStat.ts"
 import { type Answer, killLeftIn, send } from "./signals.ts"
 
-/** Milliseconds in which a killed process has to end, and milliseconds between two checks whether it has ended. */
+/** Milliseconds within which a killed process has to end, and milliseconds between two checks whether it has ended. */
 const bounds = { kill: 10_000, look: 5 } as const
 
-/** The functions of the starter that processes begun by it need. */
+/** The functions of the starter that its begun processes need. */
 export interface Parent {
   readonly pid: number
-  /** Continues a stopped starter; a running starter does not notice. */
+  /** Continues a stopped starter, and has no effect on a running starter. */
   readonly wake: () => void
-  /** Adds or removes one started process for which the root is kept running. */
+  /** Adds or removes a begun process for which the root is kept running. */
   readonly hold: (isHeld: boolean) => void
 }
 
@@ -34,7 +34,7 @@ export class StartedProcess implements Begun {
   private readonly exits = new Set<Exited>()
   private readonly closes = new Set<() => void>()
   private exited: Parameters<Exited> | undefined
-  /** The number of output streams of a started process that have not been read to their end. */
+  /** The number of output streams of a begun process that have not been read to their end. */
   private unread = 0
   private isHeld = false
   private why: string | undefined
@@ -46,12 +46,13 @@ export class StartedProcess implements Begun {
     this.hold("ref")
   }
 
-  /** Takes the root's end of one descriptor of a started process, which has just arrived. */
+  /** Takes the root's end of one file descriptor of a begun process, which has just arrived from the starter. */
   take(at: number, socket: Net.Socket): void {
     socket.on("error", () => {})
     if (at === 3) {
       this.channel = socket
-      // Continues the starter, because a stopped starter does not report the exit of a process that is due now.
+      // Continues the starter, because a stopped starter would not report the exit that the begun process is about to
+      // have.
       socket.once("close", () => this.exited === undefined && this.parent.wake())
       return
     }
@@ -100,8 +101,8 @@ export class StartedProcess implements Begun {
   }
 
   /**
-   * Ends a started process after the death of the starter, its parent. Usually the guard has already killed the
-   * processes of a dead starter.
+   * Ends a begun process after the death of the starter, which was its parent. Usually the guard of the tree has
+   * already killed the processes of a dead starter.
    */
   lose(guard: Guard): void {
     this.why =

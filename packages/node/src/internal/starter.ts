@@ -11,29 +11,29 @@
  * | Serving | it starts what the root asks for                             | is sent to it          |
  * | Leaving | it stays for the actors it has started, and ends with them   | is begun by the root   |
  *
- * A starter that is silent for a while may have been stopped, so it is sent SIGCONT first. The end of the starter's
- * process ends the actors that it has started as well.
+ * A starter that gives no answer for a while may have been stopped, so it first gets SIGCONT. The end of the starter's
+ * process also ends the actors that the starter has started.
  */
 
 export type Phase = "Absent" | "Booting" | "Serving" | "Leaving"
 
 export interface State {
   readonly phase: Phase
-  /** The number of the starter's processes that are not reaped. */
+  /** The number of processes of the starter that are not reaped. */
   readonly processes: number
-  /** True when the root is ending, after which it starts no other starter. */
+  /** True when the root is ending, after which the root starts no further starter. */
   readonly isClosed: boolean
 }
 
 export type Input =
-  /** A large root without a starter has started a process by itself. */
+  /** A large root without a starter has begun an actor's process by itself. */
   | "Wanted"
   | "Ready"
-  /** The starter has begun a process. */
+  /** The starter has begun the process of an actor. */
   | "Began"
-  /** A process that the starter has begun is reaped. */
+  /** A process that the starter has begun was reaped. */
   | "Ended"
-  /** The starter does not answer, although its process is not stopped. */
+  /** The starter gives no answer, although its process is not stopped. */
   | "Silent"
   /** The process of the starter has ended. */
   | "Lost"
@@ -42,9 +42,9 @@ export type Input =
 
 export type Action =
   | "Begin"
-  /** Sends the requests for processes that have waited for the starter. */
+  /** Sends the requests for actors' processes that have waited for the starter. */
   | "Send"
-  /** Makes the root itself begin the processes that it had requested from the starter. */
+  /** Makes the root itself begin the actors' processes that it has requested from the starter. */
   | "Decline"
   /** Ends the process of the starter. */
   | "End"
@@ -80,8 +80,7 @@ export const step = (state: State, input: Input): Step => {
     case "Silent":
       return isThere ? leave(state) : [state, []]
     case "Lost":
-      // A starter that dies before it is ready is not replaced, because its successor would fail at every start as
-      // well.
+      // A starter that dies before it is ready is not replaced, because its replacement would fail as well.
       return phase === "Absent"
         ? [state, []]
         : [{ ...initial, isClosed: isClosed || phase === "Booting" }, ["Decline", "Lose"]]

@@ -1,10 +1,9 @@
 /**
  * The program of a starter: a small process of Node that starts the actors of a large root.
  *
- * A program that is bundled into one file has no separate file for its starter. The starter runs the text of a function
- * in starterMain.ts, which uses only its parameters, because a bundle has no separate file for a starter. The text of
- * the starter's program contains no named function, because the helper by which some bundlers keep names is missing
- * there.
+ * A root whose program is bundled into one file has no separate file for its starter. The starter runs the source text
+ * of a function in starterMain.ts, which uses only its parameters. The source text of the starter's program contains no
+ * named function, because some bundlers add a helper for names that the starter lacks.
  */
 import type * as ChildProcess from "node:child_process"
 import type * as Fs from "node:fs"
@@ -15,7 +14,7 @@ export interface Ready {
   readonly ready: true
 }
 
-/** A request to the starter to start a process. */
+/** A request of the root to its starter to start a process. */
 export interface Request {
   readonly id: number
   readonly file: string
@@ -29,19 +28,21 @@ export interface Request {
 
 export type Word =
   | Ready
-  /** The requested process has begun: its pid, and its start time where the system tells it. */
+  /**
+   * The starter has begun the requested process, with the given pid, and with its start time where the system shows it.
+   */
   | { readonly id: number; readonly pid: number; readonly start: string }
   /**
-   * The root's end of one of the new process's descriptors, which is sent along with this message. The root's end of
-   * the new process's file descriptor 3 is sent last.
+   * The root's end of one of the begun process's file descriptors, which is sent along with this message. The root's
+   * end of the begun process's file descriptor 3 is sent last.
    */
   | { readonly id: number; readonly at: number }
   | { readonly id: number; readonly failed: { readonly message: string; readonly code?: string | undefined } }
   | { readonly id: number; readonly exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } }
 
 /**
- * The descriptor of the warden's registry in a starter. The descriptor of the warden's registry follows the starter's
- * three usual descriptors and its pipe for messages.
+ * The file descriptor by which a starter reaches the warden's registry. The descriptor of the warden's registry follows
+ * the starter's three usual descriptors and its pipe for messages.
  */
 export const registryFd = 4
 
@@ -52,11 +53,11 @@ export function starterMain(
   owner: number,
   registry: number
 ): void {
-  // An owner that died before the kernel's death signal was set has left the starter to another parent.
+  // A root that died before the kernel's death signal was set has left the starter to another parent process.
   if (self.ppid !== owner) self.exit(1)
   self.title = `furrow-starter[${self.pid}]`
   // A service manager sends SIGTERM and other signals to every process of a program. The starter ignores signals of a
-  // service manager, because the starter's owner decides when the starter ends.
+  // service manager, because the starter's root decides when the starter ends.
   for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) self.on(name, () => {})
   self.on("disconnect", () => self.exit(0))
   self.on("message", (request: Request) => {
@@ -84,9 +85,10 @@ export function starterMain(
       const stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1")
       start = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "-"
     } catch {
-      // The system has no /proc, so the start time of a process stays unknown.
+      // The system has no /proc, so the start time of a begun process stays unknown.
     }
-    // A new process is registered with the warden in the turn in which it begins, so that no kill can come in between.
+    // The starter registers a new process with the warden in the turn in which the process begins, so that no kill can
+    // come in between.
     for (let i = 0; registry >= 0 && i < 100; i++) {
       try {
         fs.writeSync(registry, `+ ${pid} ${owner} ${start}\n`)
@@ -103,8 +105,8 @@ export function starterMain(
         | Net.Socket & { readonly _handle: { readonly readStop: () => void } }
         | null
       if (socket === null || socket === undefined) continue
-      // The root reads the bytes of a new process's socket, so the starter must not read from the socket before it
-      // sends the socket to the root.
+      // The root reads the bytes of a begun process's socket, so the starter must not read from the socket before it
+      // sends the socket.
       socket._handle.readStop()
       self.send!({ id: request.id, at }, socket)
     }
@@ -112,7 +114,7 @@ export function starterMain(
   self.send!({ ready: true })
 }
 
-/** Returns the program of the starter as text. */
+/** Returns the source text of the starter's program. */
 export const sourceOf = (owner: number, hasRegistry: boolean): string =>
   `"use strict";(${starterMain.toString()})(${
     [

@@ -1,9 +1,9 @@
 /**
- * Carries out the actions that the pure function in starter.ts decides, for the starter of a root.
+ * Carries out the actions of the pure function in starter.ts, for the starter of a root.
  *
- * A process that starts another one copies its own page tables, and stops for about 55 ms for each GiB of its memory. A
- * small process beside a large root starts the root's actors, so that a start does not stop the root. The starter sends
- * the root the parent's ends of the actors' descriptors.
+ * A process that starts another process copies its own page tables, and stops for about 55 ms for each GiB of its
+ * memory. A starter is a small process that starts the actors of a large root, so that a start does not stop the root.
+ * The starter sends the root the parent's ends of an actor's file descriptors.
  *
  *   root ---- start: command line, environment, folder ----> starter ---- fork ----> actor
  *     ^ <------ its number; stdout, stderr, fd 3 -----------------+                     |
@@ -24,51 +24,54 @@ import * as Starter from "./starter.ts"
 import { registryFd, type Request, sourceOf, type Word } from "./starterMain.ts"
 
 /**
- * The size of a root in MiB from which on the root has a starter. A start stops a root of 256 MiB for about twelve
- * milliseconds.
+ * The memory of a root in MiB from which on the root has a starter. A start by the root itself stops a root of 256 MiB
+ * for about twelve milliseconds.
  */
 const largeMiB = 256
 const bytesPerMiB = 1024 * 1024
 
-/** Bounds of the starter's answers, in milliseconds. */
+/** Bounds of a starter's answers, in milliseconds. */
 export const bounds = {
-  /** The milliseconds of silence after which the starter is continued, because it may have been stopped. */
+  /** The milliseconds without an answer after which the starter is continued, because it may have been stopped. */
   wake: 500,
-  /** The further silence of the starter after which the root itself begins the processes that it has requested. */
+  /**
+   * The further milliseconds without an answer after which the root itself begins the processes that it has requested
+   * from the starter.
+   */
   answer: 5_000,
-  /** The time in which the kernel has to end the starter, when the runtime of the root ends. */
+  /** The time within which the kernel has to end the starter, when the runtime of the root ends. */
   close: 1_000
 } as const
 
 /**
- * An argument that makes the starter's command line longer, because a process title cannot be longer than the command
- * line.
+ * An argument that makes the starter's command line longer, because the title of a process cannot be longer than its
+ * command line.
  */
 const padding = ".".repeat(32)
 
 export interface Hearer {
   readonly begun: (entered: Entered) => void
   readonly failed: (error: Error) => void
-  /** Called when the starter cannot start a process, so that the root begins the process itself. */
+  /** Called when the starter cannot start a process, after which the root begins the process itself. */
   readonly declined: () => void
 }
 
 /** A start that the root has requested from the starter. */
 interface Asked {
   readonly request: Request
-  /** The functions that get the result of a requested start; undefined where the start was declined. */
+  /** The functions that get the result of a requested start, or undefined after the start was declined. */
   hearer: Hearer | undefined
 }
 
-/** A process that the starter has begun, and whose descriptors may not have arrived yet. */
+/** A process that the starter has begun, and whose file descriptors may still be on their way. */
 interface There {
   readonly process: StartedProcess
   readonly entered: Entered
 }
 
 /**
- * The process of a starter. The starter keeps the root running as long as one of the processes that it has begun should
- * keep the root running.
+ * The process of a starter as the root sees it. The starter keeps the root running as long as a process that it has
+ * begun should keep the root running.
  */
 class Link implements Parent {
   readonly pid: number
@@ -101,7 +104,7 @@ export class StarterProcess {
   private readonly guard: Guard
   private readonly living: Living
   private link: Link | undefined
-  /** The properties that the starter has inherited from the root, as text. */
+  /** The properties that the starter has inherited from the root, as one text. */
   private kind = ""
   private next = 1
   private readonly asked = new Map<number, Asked>()
@@ -115,12 +118,12 @@ export class StarterProcess {
     this.living = living
   }
 
-  /** Requests a process from the starter; returns false where the root has to begin the process itself. */
+  /** Requests a process from the starter, and returns false where the root has to begin the process itself. */
   start(launch: Launch, actor: SpawnRequest["actor"], hearer: Hearer): boolean {
     const { phase } = this.state
     if (this.link === undefined || phase !== "Booting" && phase !== "Serving") return false
-    // The starter has neither the root's own descriptors nor the properties that the root has changed since the starter
-    // began.
+    // The starter has neither the root's own file descriptors nor the properties that the root has changed since the
+    // starter began.
     if (launch.stdio.includes("inherit") || this.kind !== JSON.stringify(inherited())) return false
     const { args, file, stdio } = commandOf(launch, actor, this.guard, this.link.pid)
     const id = this.next++
@@ -128,7 +131,7 @@ export class StarterProcess {
     try {
       cwd = Path.resolve(launch.cwd ?? ".")
     } catch {
-      // The working directory of the root was removed, and only a child of the root itself can start in it.
+      // The working directory of the root was removed, and only a child of the root can start in it.
       return false
     }
     const request: Request = {
@@ -147,22 +150,24 @@ export class StarterProcess {
   }
 
   /**
-   * Called when the root has begun a process itself. A root that is large by now starts a starter for the next process.
+   * Called when the root itself has begun the process of an actor. A root that has grown large starts a starter for its
+   * next actor.
    */
   begunByRoot(): void {
     if (this.state.phase !== "Absent" || this.state.isClosed) return
-    // The starter begins in a later turn, so that the process which has just been begun does not wait for the starter.
+    // The root begins its starter in a later turn of the event loop, so that the process that was just begun need not
+    // wait.
     if (process.memoryUsage.rss() >= largeMiB * bytesPerMiB) setImmediate(() => this.prepare())
   }
 
-  /** Begins a starter now. */
+  /** Begins the starter of a large root now. */
   prepare(): void {
     this.input("Wanted")
   }
 
   /**
-   * The starter begins no further process after this call, and ends with the last of its processes. Waits for the end
-   * of the starter, where it has no process.
+   * Makes the starter begin no further process, and end with the last of its processes. Waits for the end of a starter
+   * that has no process.
    */
   readonly close: Effect.Effect<void> = Effect.callback<void>((resume) => {
     this.input("Close")
@@ -223,7 +228,7 @@ export class StarterProcess {
         stdio: ["ignore", "ignore", "ignore", "ipc", ...fds],
         detached: true,
         cwd: "/",
-        // The starter runs no code of the program, so it also gets no NODE_OPTIONS that preload a module.
+        // The starter runs no code of the program, so it inherits no NODE_OPTIONS that preload a module.
         env: { ...process.env, NODE_OPTIONS: undefined }
       })
     } catch {
@@ -246,7 +251,7 @@ export class StarterProcess {
   }
 
   private send(request: Request): void {
-    // A failed send to the starter is ignored, because the exit of the starter reports its end.
+    // A failed send of a request is ignored, because the exit of the starter reports its end.
     this.link?.child.send(request, () => {})
   }
 
@@ -279,8 +284,8 @@ export class StarterProcess {
   private exited(id: number, { code, signal }: Extract<Word, { readonly exit: unknown }>["exit"]): void {
     const there = this.there.get(id)
     this.there.delete(id)
-    // The descriptors of a started process have not all arrived, because the root has no free ones. The root then
-    // begins the process itself, and reports that the root has no free descriptors.
+    // The file descriptors of the begun process have not all arrived, because the root has no free file descriptors.
+    // Without free file descriptors the root begins the process itself, and reports the error of the system.
     const isOnItsWay = this.asked.has(id)
     if (there !== undefined && isOnItsWay) discard(there.entered, this.guard)
     there?.process.exit(code, signal)
@@ -295,8 +300,8 @@ export class StarterProcess {
   }
 
   /**
-   * Watches for silence of the starter as long as a start is requested from it. Messages of the starter that have
-   * arrived but were not read yet are read before the silence is judged.
+   * Watches for a starter that gives no answer, as long as the root has requested a start from it. Messages of the
+   * starter that have arrived are read before the starter counts as silent.
    */
   private listen(): void {
     if (this.watch !== undefined) return

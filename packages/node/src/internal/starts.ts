@@ -1,4 +1,6 @@
-/** Begins a process in one of two ways: as a child of this process, or as a child of the starter beside a root. */
+/**
+ * Begins the process of an actor in one of two ways: as a child of this process, or as a child of the root's starter.
+ */
 import type { SpawnRequest } from "@furrow/actor/Spawner"
 import type * as ChildProcess from "node:child_process"
 import { type Begun, ofChild } from "./begun.ts"
@@ -8,7 +10,9 @@ import { begin, type Launch } from "./launch.ts"
 import type { StarterProcess } from "./starterProcess.ts"
 
 export interface Hearer {
-  /** Called in the turn in which this process's end of the new process's file descriptor 3 was made. */
+  /**
+   * Called in the turn of the event loop in which this process's end of the new process's file descriptor 3 was made.
+   */
   readonly begun: (entered: Entered) => void
   readonly failed: (error: Error) => void
 }
@@ -25,8 +29,8 @@ export class Starts {
   }
 
   /**
-   * Begins a process. The returned function cancels a start: a process that begins later is killed, and no callback is
-   * called.
+   * Begins the process of an actor. The function that `begin` returns cancels a start: a process that begins later is
+   * killed, and no callback is called.
    */
   begin(launch: Launch, actor: SpawnRequest["actor"], hearer: Hearer): () => void {
     const { guard, living } = this
@@ -53,7 +57,7 @@ export class Starts {
     } catch (error) {
       return failed(error as Error)
     }
-    // Node emits `error` for a process that did not begin and has no pid, in the same turn or a later one.
+    // Node emits `error` for a process that did not begin and has no pid, in this turn of the event loop or later.
     child.on("error", (error) => child.pid === undefined && failed(error))
     if (child.pid === undefined) return
     begun(ofChild(child))

@@ -1,12 +1,12 @@
-/** Checks whether this JavaScript runtime can run actors. */
+/** Checks whether this version of Node or another JavaScript runtime can run actors. */
 
 /**
- * The oldest version of Node that has the features which actors need: hooks of the module loader, and the stripping of
+ * The oldest version of Node with the features that actors need: hooks of the module loader, and the stripping of
  * types.
  */
 const oldest = [22, 19] as const
 
-/** Returns a sentence for the user where this runtime cannot run actors. */
+/** Returns a sentence for the user where this JavaScript runtime cannot run actors. */
 export const unsupported = (versions: Readonly<Record<string, string | undefined>>): string | undefined => {
   const needed = `Furrow needs Node ${oldest.join(".")} or newer`
   for (const [name, shown] of [["bun", "Bun"], ["deno", "Deno"]] as const) {

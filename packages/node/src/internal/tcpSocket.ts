@@ -1,7 +1,7 @@
 /**
- * Actors that listen at TCP ports. Actors at TCP ports leave nothing in the file system, and every process that reaches
- * the host can dial them. The proof of the tree's secret decides which peers may talk. The proof of the secret does not
- * encrypt what peers send.
+ * The transport by which actors listen at TCP ports. Actors at TCP ports leave nothing in the file system, and every
+ * process that reaches the host can dial them. The proof of the tree's secret decides which peers over TCP may talk to
+ * an actor. The proof of the tree's secret does not encrypt the messages of peers.
  */
 import type { Connection, Listener, TransportError } from "@furrow/actor/Transport"
 import * as Address from "@furrow/protocol/Address"
@@ -12,7 +12,7 @@ import * as Socket from "./socket.ts"
 export const loopback: Listening.Place = { host: "127.0.0.1" }
 
 /**
- * Marks a connection that can die without an end, because beyond the loopback a host or a cable may fail without a
+ * Says that a connection beyond the loopback can die without an end, because a host or a cable may fail without a
  * packet.
  */
 const silent = (connection: Connection): Connection => ({ ...connection, silent: true })

@@ -1,10 +1,10 @@
 /**
- * Actors that listen at TCP ports under mutual TLS 1.3. Both ends show a certificate of the same authority, and the
- * dialler checks that the certificate is for the host that it dialled.
+ * The transport by which actors listen at TCP ports under mutual TLS 1.3. Both ends of a TLS connection show a
+ * certificate of the tree's authority, and the dialler checks that the certificate names the dialled host.
  *
- * A TLS certificate proves which host has sent it. The tree's secret proves, over the same channel, that an actor
- * belongs to the tree. The proof of membership includes a value of the TLS channel, so it is worthless on another
- * channel.
+ * A TLS certificate proves the host of its sender. The tree's secret proves, over the TLS channel, that an actor
+ * belongs to the tree. The proof of membership includes a value of the TLS channel, so the proof is worthless on
+ * another channel.
  */
 import { type Connection, type Listener, TransportError } from "@furrow/actor/Transport"
 import * as Address from "@furrow/protocol/Address"
@@ -17,21 +17,21 @@ import * as Builtins from "./builtins.ts"
 import * as Listening from "./listening.ts"
 import * as Socket from "./socket.ts"
 
-/** The paths of the PEM files for TLS. Every process reads the PEM files itself. */
+/** The paths of the PEM files for TLS between actors. Every process of a tree reads the PEM files itself. */
 export interface Files {
-  /** Certificates of the trusted authorities; authorities of the system are not trusted. */
+  /** Certificates of the authorities that the tree trusts, which do not include the system's authorities. */
   readonly ca: string
-  /** The certificate of this host, followed by the intermediate certificates up to the authority. */
+  /** The certificate of this host, followed by the intermediate certificates up to the trusted authority. */
   readonly cert: string
-  /** The private key of this host's certificate, not encrypted. */
+  /** The private key of this host's certificate, which must not be encrypted. */
   readonly key: string
 }
 
-/** Milliseconds for the handshake of TLS, in which a stranger has to show a certificate. */
+/** Milliseconds for the TLS handshake, within which a stranger has to show a certificate. */
 const greetingMillis = 5_000
 
 /**
- * The parameters of the TLS exporter of RFC 9266. The exported bytes of TLS are equal at both ends of a channel, and
+ * The parameters of the TLS exporter of RFC 9266. The bytes that TLS exports are equal at both ends of a channel, and
  * differ between channels.
  */
 const exporter = { label: "EXPORTER-Channel-Binding", bytes: 32 }
@@ -44,13 +44,13 @@ const read = (what: keyof Files, path: string): Buffer => {
   }
 }
 
-/** The certificates and TLS versions of one side, as options for a listener and as a context for a dialler. */
+/** The certificates and TLS versions of this host, as options for a listener and as a context for a dialler. */
 export interface Means {
   readonly options: Tls.SecureContextOptions
   readonly context: Tls.SecureContext
 }
 
-/** Throws where the files of TLS cannot be read, or where key and certificate do not match. */
+/** Throws where the PEM files cannot be read, or where key and certificate do not match. */
 export const meansOf = ({ ca, cert, key }: Files): Means => {
   const versions = { minVersion: "TLSv1.3", maxVersion: "TLSv1.3" } as const
   const options = { ca: read("ca", ca), cert: read("cert", cert), key: read("key", key), ...versions }
@@ -80,7 +80,7 @@ const serve = (
     handshakeTimeout: greetingMillis,
     noDelay: true
   } as Tls.TlsOptions)
-  // Node closes the connection of a stranger without a valid certificate, before any code of Furrow sees it.
+  // Node closes the connection of a stranger without a valid certificate before Furrow sees the connection.
   server.on("tlsClientError", (_, socket) => socket.destroy())
   server.on("secureConnection", (socket) => accept(connectionOf(socket.pause())))
   return Socket.listening(server, options)
@@ -96,7 +96,7 @@ export const listen = (
     ([server, address]) => Socket.listenerOf(server, address)
   )
 
-/** Error codes of OpenSSL for a peer's certificate that is not valid. */
+/** Error codes of OpenSSL for a peer's invalid certificate. */
 const wrongCertificates: ReadonlySet<string | undefined> = new Set([
   "CERT_HAS_EXPIRED",
   "CERT_NOT_YET_VALID",
@@ -126,9 +126,10 @@ const endedEarly = (): Socket.SystemError =>
   Object.assign(new Error("the connection ended in the greeting of TLS"), { code: "EPROTO" })
 
 /**
- * Opens one TLS connection to a listener. A TLS connection is ready when the listener has accepted this side's
- * certificate. The listener's first session ticket says that it has accepted the dialler's certificate, because in TLS
- * 1.3 the dialler's handshake ends earlier. An interruption ends the attempt to open a TLS connection.
+ * Opens one TLS connection to a listener. A dialled TLS connection is ready when the listener has accepted the
+ * dialler's certificate. The listener's first session ticket says that the listener has accepted the dialler's
+ * certificate, because the dialler's handshake ends earlier in TLS 1.3. An interruption of a dial over TLS closes the
+ * dial's socket.
  */
 export const dial = (
   { context }: Means,
@@ -145,7 +146,7 @@ export const dial = (
       secureContext: context,
       minVersion: "TLSv1.3",
       rejectUnauthorized: true,
-      // The listener's certificate is checked against the dialled host, also where that is an IP address.
+      // The dialler checks the listener's certificate against the dialled host, even where the host is an IP address.
       checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate)
     })
     socket.setNoDelay(true)
@@ -165,8 +166,8 @@ export const dial = (
       socket.off("error", fail).off("end", ended).off("close", ended).pause()
       resume(Effect.succeed(connectionOf(socket)))
     }
-    // Continues in a later turn: OpenSSL is still reading in the turn of the session ticket, and a write would wait for
-    // the next read.
+    // The dial continues in a later turn of the event loop: OpenSSL is still reading in the turn in which the session
+    // ticket arrives, and a write would wait for the next read.
     socket.once("session", () => setImmediate(taken))
     return Effect.sync(() => {
       clearTimeout(deadline)

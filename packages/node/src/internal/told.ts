@@ -1,6 +1,6 @@
 /**
- * Writes an uncaught error to stderr. An uncaught value may be of any type. An uncaught value whose getters throw must
- * not end the process before its finalizers have run.
+ * Writes an uncaught error to the stderr of this process. An uncaught value may be of any JavaScript type. An uncaught
+ * value whose getters throw must not end the process before the program's finalizers have run.
  *
  * @since 0.1.0
  */
@@ -15,8 +15,8 @@ const shown = (error: unknown): string => {
 }
 
 /**
- * Writes an error to the stderr of this process. A value that cannot be formatted, or a stderr without a reader, throws
- * no further error.
+ * Writes an error to the stderr of this process. A value that cannot be formatted throws no further error, and neither
+ * does a stderr without a reader.
  */
 export const tell = (error: unknown, before = ""): void => {
   let text: string
@@ -28,15 +28,15 @@ export const tell = (error: unknown, before = ""): void => {
   try {
     process.stderr.write(`${before}${text}\n`)
   } catch {
-    // The stderr of this process has lost its reader.
+    // The reader of this process's stderr has closed it.
   }
 }
 
 const sparing = /--unhandled-rejections[= ](none|warn-with-error-code|warn)\b/
 
 /**
- * Writes an unhandled rejection to stderr. The message about an unhandled rejection names the flag of Node which the
- * program has set so that rejections do not end the process.
+ * Writes an unhandled rejection of a promise to stderr. The message about an unhandled rejection names the flag of Node
+ * with which the program permits unhandled rejections.
  */
 export const tellRejection = (error: unknown): void => {
   tell(error)

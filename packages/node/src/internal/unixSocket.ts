@@ -1,9 +1,9 @@
 /**
- * Actors that listen at Unix sockets: the address is the path of a file in the tree's folder.
+ * The transport by which actors listen at Unix sockets: an address is the path of a file in the tree's folder.
  *
- * The file of a Unix socket stays behind when a process dies before it can remove the file. An actor that wants to
- * listen first dials an address whose file already exists, because the file may be that of a dead process. A listener
- * that answers keeps the address; the file of a dead process gives no answer and is replaced.
+ * The file of a Unix socket stays behind when a process dies before it can remove the file. An actor that finds a file
+ * at its address first dials the address, because the file may have been left by a dead process. A process that answers
+ * at the address keeps it, while the file of a dead process is replaced.
  */
 import { type Connection, type Listener, TransportError } from "@furrow/actor/Transport"
 import * as Address from "@furrow/protocol/Address"
@@ -18,8 +18,8 @@ const addressOf = (path: string): string => Address.format({ _tag: "Unix", path 
 const nobody = ["ECONNREFUSED", "ENOENT", "ENOTSOCK", "ENOTDIR"]
 
 /**
- * True when a process listens at the Unix socket. An error that does not say whether a process listens counts as a
- * listening process.
+ * True when a process listens at the given Unix socket. A dial error that does not say whether a process listens counts
+ * as a listening process.
  */
 export const answers = (path: string): Effect.Effect<boolean> =>
   Effect.callback((resume) => {
@@ -36,7 +36,7 @@ export const answers = (path: string): Effect.Effect<boolean> =>
 const taken = (path: string, problem: string): TransportError =>
   new TransportError({ gone: false, reason: `the address ${addressOf(path)} is taken (EADDRINUSE): ${problem}` })
 
-/** Removes the socket of a dead process at this path; fails where the path holds anything other than such a socket. */
+/** Removes the socket file of a dead process, and fails where the path holds any other file. */
 const clear = (path: string): Effect.Effect<void, TransportError> =>
   Effect.suspend(() => {
     const found = Fs.lstatSync(path, { throwIfNoEntry: false })
@@ -48,7 +48,9 @@ const clear = (path: string): Effect.Effect<void, TransportError> =>
     })
   })
 
-/** Binds a Unix socket, and tries once more after removing a dead socket at the path, or making a missing folder. */
+/**
+ * Binds a Unix socket, and tries a second time after removing a dead socket at the path, or making a missing folder.
+ */
 const bind = (tree: string, path: string, accept: (connection: Connection) => void) => {
   const attempt = Socket.serve({ path }, accept)
   return Effect.catch(
@@ -70,9 +72,9 @@ const bind = (tree: string, path: string, accept: (connection: Connection) => vo
 }
 
 /**
- * True while the file of the listening socket exists. Cleaners of temporary files delete sockets, and the end of a
- * login deletes its runtime folder, without an event for the listener. A socket that another process has put at the
- * path is left alone, because its diallers notice by the proof that it is the wrong one.
+ * True while the file of an actor's listening socket exists. Cleaners of temporary files and the end of a login delete
+ * sockets without an event for the listener. A socket of another process at the actor's path stays, because diallers
+ * notice the wrong process by its missing proof.
  */
 const isThere = (path: string): boolean => {
   try {
@@ -82,7 +84,7 @@ const isThere = (path: string): boolean => {
   }
 }
 
-/** Listens at a path in the tree's folder, which must already exist. */
+/** Listens at a path in the tree's folder, which must exist before. */
 export const listen = (
   tree: string,
   path: string,
@@ -102,7 +104,7 @@ export const listen = (
 
 export const dial = (path: string): Effect.Effect<Connection, TransportError> => {
   const most = longestPath(process.platform)
-  // A path that is too long for a socket is refused, because the kernel would cut it to another path.
+  // A path that is too long for a socket is refused, because the kernel would cut the path to another path.
   if (Buffer.byteLength(path) > most) {
     return Effect.fail(
       new TransportError({

@@ -1,18 +1,19 @@
 /**
- * The warden is one shell beside each tree. The warden knows the process group of every actor, and kills the groups
- * that are left when the root is gone.
+ * The warden is one shell beside each tree. The warden knows the process group of every actor, and kills the process
+ * groups that a dead root has left.
  *
  *   root, actors ── registry: + group parent start ... ──► warden
  *   root alone ──── life ──► watch ── e ─────────────────────┘
  *
  * The warden's registry is a pipe whose write end every actor inherits, because each actor registers the processes that
- * it starts itself. The registry's pipe ends only when its last writer is dead, and an orphan that computes is a writer
- * too. To notice the end of the root, a second shell, the watch, reads a pipe whose other end only the root holds. The
- * end of the watch's pipe says that the root is gone (docs/decisions/0012-two-pipes-to-the-warden.md).
+ * it starts. The pipe of the registry ends only when its last writer is dead, and an orphan that computes is a writer
+ * as well. To notice the end of the root, the second shell of the warden, called watch, reads a pipe whose other end
+ * only the root holds. The end of the watch's pipe says that the root has ended
+ * (docs/decisions/0012-two-pipes-to-the-warden.md).
  *
- * The kernel gives the numbers of dead processes to new processes. Because numbers of processes are used again, a
- * process group is registered with the start time of its leader. A process group is killed only while no other process
- * has the number of its leader.
+ * The kernel gives the pids of dead processes to new processes. The warden registers a process group with the start
+ * time of the group's leader, because pids are used again. The warden kills a process group only while no other process
+ * has the pid of the group's leader.
  */
 import * as Fs from "node:fs"
 import * as Builtins from "./builtins.ts"
@@ -22,11 +23,14 @@ const shell = "/bin/sh"
 /** True when this system has a shell in which the warden can run. */
 export const isPossible = (): boolean => process.platform !== "win32" && Fs.existsSync(shell)
 
-/** The line by which the warden's shells ignore signals that a terminal or a service manager sends to every process. */
+/**
+ * The line of a shell script by which the warden's shells ignore signals that a terminal or a service manager sends to
+ * every process.
+ */
 const deaf = "trap '' HUP INT QUIT TERM TSTP USR1 USR2\n"
 
 /**
- * The first shell of the warden reads these lines from the registry:
+ * The first shell of the warden reads the following lines from the registry:
  *
  *   + group parent start   an actor was started; `start` is its start time, or `-` where that is not known. An
  *                          earlier group of this number has ended unseen
@@ -36,10 +40,10 @@ const deaf = "trap '' HUP INT QUIT TERM TSTP USR1 USR2\n"
  *   e                      the root is gone: kills everything, also what is registered from now on
  *
  * The arguments of the warden's script are the folders that it removes at the end of the tree. The script of the warden
- * follows no symbolic link to a folder, and ignores folders that do not exist. A line of the warden's registry has the
- * form `group:parent:start`. The start time of a process is the 22nd field of /proc/PID/stat, which is the 20th after
- * the name in brackets. A group whose leader is dead has no file /proc/PID/stat. The number of a group whose leader is
- * dead is not used again before the group is empty.
+ * follows no symbolic link to a folder, and ignores folders that do not exist. A process group in the warden's registry
+ * has the form `group:parent:start`. The start time of a process is the 22nd field of /proc/PID/stat, which is the 20th
+ * field after the name in brackets. A process group whose leader is dead has no file /proc/PID/stat. The kernel uses
+ * the number of a process group with a dead leader again only when the group is empty.
  */
 const script = `${deaf}p= gone=
 ours() { [ "$2" = - ] && return 0; read -r l 2>/dev/null <"/proc/$1/stat" || return 0; at "$2" \${l##*) }; }
@@ -63,13 +67,13 @@ for d in "$@"; do [ ! -L "\${d%/*}" ] && [ ! -L "$d" ] && [ -d "$d" ] && rm -rf 
 
 /**
  * The script of the warden's second shell, which watches for the end of the root. A write to the warden's registry does
- * not block, so the watch repeats a line for which the pipe had no room.
+ * not block, so the watch repeats a line that found no room in the pipe.
  */
 const watchScript = `${deaf}read -r x
 until echo e; do :; done`
 
 interface Started {
-  /** The end of this process on the pipe that is the stdin of the warden's shell. */
+  /** This process's end of the pipe that is the stdin of a warden's shell. */
   readonly fd: number
   readonly close: () => void
 }
@@ -81,7 +85,7 @@ const start = (name: string, code: string, args: ReadonlyArray<string>, stdout: 
     cwd: "/"
   })
   child.on("error", () => {})
-  // Without free file descriptors Node does not even make the streams of the warden's shell.
+  // Without free file descriptors Node makes no streams of the warden's shell.
   const stdin = child.stdin as typeof child.stdin | undefined
   if (child.pid === undefined || stdin === undefined || stdin === null) {
     stdin?.destroy()
@@ -95,17 +99,17 @@ const start = (name: string, code: string, args: ReadonlyArray<string>, stdout: 
   return { fd: handle.fd, close: () => void stdin.destroy() }
 }
 
-/** A warden that this process has started. */
+/** The warden that this process has started. */
 export interface Warden {
   /** The file descriptor of the write end of the warden's registry, which every actor inherits. */
   readonly registry: number
-  /** Makes the warden act as if the root were gone, so that it kills the processes that are left, and exits. */
+  /** Makes the warden act as if the root had ended, so that the warden kills the processes that are left, and exits. */
   readonly close: () => void
 }
 
 /**
- * Starts the warden of a tree, which removes the given folders at the end of the tree. Starting the warden throws where
- * the system can start no process.
+ * Starts the warden of a tree, which removes the given folders at the end of the tree. The start of a warden throws
+ * where the system can start no process.
  */
 export const open = (folders: ReadonlyArray<string>): Warden => {
   const warden = start("furrow-warden", script, folders, "ignore")
@@ -125,19 +129,19 @@ export const open = (folders: ReadonlyArray<string>): Warden => {
 }
 
 /**
- * The number of attempts to write a line to a warden that has not read earlier lines, and the milliseconds between two
+ * The number of attempts to write a line to a warden that is behind with reading, and the milliseconds between two
  * attempts.
  */
 const writeRetry = { times: 100, pauseMillis: 1 }
 
-/** Writes one line to the warden's registry; returns false when no warden reads the registry. */
+/** Writes one line to the warden's registry, and returns false when no warden reads the registry. */
 export const tell = (registry: number, line: string): boolean => {
   for (let i = 0; i < writeRetry.times; i++) {
     try {
       Fs.writeSync(registry, `${line}\n`)
       return true
     } catch (error) {
-      // The warden was killed, so that the pipe of its registry has no reader.
+      // The warden was killed, so the pipe of its registry has no reader.
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return false
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, writeRetry.pauseMillis)
     }

@@ -1,7 +1,7 @@
 /**
- * The plan of one round of chaos, by the seed and the number of the round: a tree of actors, their owners and ends, and
- * the faults of processes. The faults of a round of chaos and their order repeat exactly; the moment at which a process
- * is hit depends on the host.
+ * The plan of one round of chaos, made from a seed and the round's number: a tree of actors, its owner and end, and
+ * faults. The faults of a round of chaos and their order repeat exactly; the moment at which a process is hit depends
+ * on the host.
  */
 
 export type Work = "waits" | "answers" | "fails" | "dies" | "spins" | "blocks" | "ignores" | "litters"
@@ -9,24 +9,24 @@ export type Work = "waits" | "answers" | "fails" | "dies" | "spins" | "blocks" |
 export interface Shape {
   readonly work: Work
   /**
-   * Milliseconds until the handler of an actor in chaos answers or fails. The finalizer of the handler takes the same
-   * time as the handler.
+   * Milliseconds until the handler of an actor in chaos answers or fails. The finalizer of the handler of an actor in
+   * chaos takes the same time as the handler.
    */
   readonly millis: number
   readonly below: ReadonlyArray<Shape>
 }
 
-/** The owner of the tree in a round is one call, a portal in a Scope, or a nursery. */
+/** The owner of the tree in a round of chaos is one call, a portal in a Scope, or a nursery. */
 export type Owner = "call" | "portal" | "nursery"
 
-/** The way in which the owner ends a tree that has not ended by itself. */
+/** The way in which the owner ends a tree of chaos that has not ended by itself. */
 export type Enough = "timeout" | "interrupt" | "cancel"
 
 export interface Fault {
   readonly kind: "SIGKILL" | "SIGTERM" | "SIGINT" | "stop" | "stop and continue"
   /** Milliseconds between the previous fault of a round of chaos and this fault. */
   readonly after: number
-  /** The target of a fault is the n-th of the processes that live at that moment, modulo their number. */
+  /** The index of a fault's target among the processes that live when the fault happens, modulo their number. */
   readonly target: number
 }
 
@@ -35,7 +35,7 @@ export interface Plan {
   readonly tree: Shape
   readonly owner: Owner
   readonly enough: Enough
-  /** Milliseconds after which the owner of the tree ends its work. */
+  /** Milliseconds after which the owner of a chaos tree ends the tree. */
   readonly after: number
   readonly faults: ReadonlyArray<Fault>
 }
@@ -84,7 +84,8 @@ export const plan = (seed: number, round: number): Plan => {
     tree: shape(one([0, 1, 2, 2, 3])),
     owner: one(owners),
     enough: one(enoughs),
-    // A random number of milliseconds, from the middle of the tree's first start until well after its last one.
+    // Returns a random number of milliseconds, from the middle of the tree's first start until well after the tree's
+    // last start.
     after: 50 + below(next() < 0.4 ? 500 : 3_000),
     faults: Array.from({ length: calm ? 0 : one([0, 1, 1, 2, 4]) }, () => ({
       kind: one(kinds),

@@ -21,12 +21,15 @@ export class Wrong extends Error {}
 export const bounds: Timeouts.Timeouts = { ...Timeouts.defaults, cancel: 1_000, finalizers: 1_000 }
 
 /**
- * The longest time until an owner has ended all of its actors: a slow start, the shutdown ladder, and delays of a busy
+ * The longest time in which an owner ends all of its actors: a slow start, the shutdown ladder, and delays of a busy
  * host.
  */
 const patience = "40 seconds"
 
-/** Returns the processes of a round of chaos except the warden, found by the round's mark in their environment. */
+/**
+ * Returns the processes of a round of chaos except the warden, found by the value of `FURROW_ORPHANS_MARK` in their
+ * environment.
+ */
 const targets = (mark: string): ReadonlyArray<Found> =>
   marked(mark).filter(({ command }) => !/furrow-(warden|watch)/.test(command)).toSorted((a, b) => a.pid - b.pid)
 
@@ -48,7 +51,7 @@ const faults = (mark: string, plan: Plan): Effect.Effect<void> =>
 
 type Run = Effect.Effect<unknown, unknown, Actor.ActorRuntime>
 
-/** Runs the tree of a round under its owner, which ends the tree where the plan says so. */
+/** Runs the tree of a round of chaos under its owner, which ends the tree if the plan of the round says so. */
 const owned = (env: Actor.SpawnOptions["env"], plan: Plan): Run => {
   const call = live({ shape: plan.tree })
   const cancels = plan.enough === "cancel"
@@ -79,7 +82,7 @@ const untilEnough = (run: Run, plan: Plan): Run => {
       return yield* Effect.flatten(Fiber.await(fiber))
     })
   }
-  // A cancel that comes before any call has begun has no effect, so the tree then ends by its timeout.
+  // A cancel that comes before any call has begun has no effect, so a tree of chaos then ends by its timeout.
   return Effect.timeout(run, plan.enough === "timeout" ? plan.after : plan.after + 3_000)
 }
 
@@ -93,8 +96,8 @@ const outcomeOf = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<Outcome, Wr
 }
 
 /**
- * Checks that no actor is left when the owner of the tree goes on. The kernel may take a moment to remove the processes
- * of a killed actor.
+ * Checks that no actor is left when the owner of a chaos tree continues after the tree's end. The kernel may take a
+ * moment to remove the processes of a killed actor.
  */
 const nothingLeft = (mark: string): Effect.Effect<void, Wrong> =>
   Effect.flatMap(

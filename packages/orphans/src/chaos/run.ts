@@ -1,6 +1,6 @@
 /**
- * Plays rounds of chaos in one root, two at once, until the time is up. At the end of all rounds of chaos the root must
- * have the same processes, file descriptors and temporary files as before.
+ * Plays rounds of chaos in one root, two at once, until the time of the run is up. At the end of all rounds of chaos
+ * the root must have the same processes, file descriptors and temporary files as before.
  */
 import type { ActorRuntime } from "@furrow/actor/internal/settings/ActorRuntime"
 import { NodeActor } from "@furrow/node"
@@ -17,15 +17,15 @@ import { type Outcome, play, type Wrong } from "./round.ts"
 const size = ({ below }: Shape): number => below.reduce((sum, shape) => sum + size(shape), 1)
 
 /**
- * Returns the target of each open descriptor without the target's number, so that all pipes are equal, and all sockets
- * are.
+ * Returns the targets of all open descriptors without their numbers, so that all pipes have one name, and all sockets
+ * have one name.
  */
 const descriptors = (): ReadonlyArray<string> =>
   Fs.readdirSync("/proc/self/fd").flatMap((fd) => {
     try {
       return [Fs.readlinkSync(`/proc/self/fd/${fd}`).replace(/:\[\d+\]$/, "")]
     } catch {
-      // The descriptor that has read the folder of descriptors is closed by now.
+      // The descriptor by which the folder of descriptors was read is closed by now.
       return []
     }
   }).toSorted()
@@ -74,10 +74,13 @@ const nothing = (): Tally => ({
   problems: []
 })
 
-/** Names of files that stay on purpose: Node's compiled modules for the next start, and the post-mortems of dead actors. */
+/** The compiled modules of Node for its next start, and the post-mortems of dead actors, stay on purpose. */
 const kept: ReadonlyArray<string> = ["node-compile-cache", "graves"]
 
-/** The names of the leaked files in a folder. A folder with nothing but files that are kept on purpose is no leak. */
+/**
+ * Returns the names of the files in a folder that a run of chaos has leaked. A folder with nothing but files that are
+ * kept on purpose is no leak.
+ */
 const left = (folder: string): ReadonlyArray<string> =>
   Fs.readdirSync(folder, { withFileTypes: true })
     .filter((entry) => {
@@ -114,12 +117,12 @@ const leaks = async (before: ReadonlyArray<string>, folder: string, mark: string
 export const run = Effect.fnUntraced(function*(seed: number, minutes: number) {
   const fs = yield* FileSystem.FileSystem
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "furrow-orphans-" })
-  // From here on temporary files are made in a folder of this run, so that a leaked file is found in that folder.
+  // Temporary files of a chaos run are made in a folder of the run, so that a leaked file is found in that folder.
   process.env["TMPDIR"] = folder
   const mark = Crypto.randomUUID()
   process.env[variable] = mark
   const tally = nothing()
-  // Two rounds of chaos run first, because Node keeps some descriptors open from its first process on.
+  // Two rounds of chaos run first, because Node keeps some descriptors open after it has started its first process.
   yield* rounds(seed, (round) => round < 2, mark, nothing())
   const before = descriptors()
   const end = performance.now() + minutes * 60_000

@@ -1,4 +1,6 @@
-/** The module that a pool of another library imports: tinypool uses the default export, jest-worker the named ones. */
+/**
+ * The module that a pool of another library imports: tinypool uses the default export, jest-worker the named exports.
+ */
 import { work } from "./work.ts"
 
 export { work }

@@ -1,4 +1,4 @@
-/** The module that workerpool runs. */
+/** The module that the library workerpool runs in its child process. */
 import workerpool from "workerpool"
 import { work } from "./work.ts"
 

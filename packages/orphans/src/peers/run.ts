@@ -56,8 +56,8 @@ class Family {
     const job: Job = { state, file: this.file }
     this.parent = ChildProcess.spawn(process.execPath, [parent, peer.name, JSON.stringify(job)], {
       stdio: ["ignore", "ignore", "pipe"],
-      // The parent of a measured child leads a process group, so that a child which loses the mark is still found at
-      // the end.
+      // The parent of a measured child leads a process group, so that a child which drops its environment is still
+      // found at the end.
       detached: true,
       env: { ...process.env, [variable]: this.mark }
     })
@@ -76,7 +76,7 @@ class Family {
     const there = await until(() => Fs.existsSync(file) && Fs.readFileSync(file, "utf8").endsWith("\n"), 20_000)
     if (!there) return `did not start: ${this.stderr.trim().split("\n")[0]}`
     const pid = Number(Fs.readFileSync(file, "utf8"))
-    // After this pause the parent has installed its handlers of signals.
+    // The parent of a measured child installs its handlers of signals during this pause.
     await pause(200)
     const start = performance.now()
     this.parent.kill(how)
@@ -116,7 +116,8 @@ const deaths = [["SIGKILL", "idle"], ["SIGKILL", "busy"], ["SIGTERM", "idle"], [
 
 const rowOf = (name: string, version: string, one: (how: typeof deaths[number]) => Effect.Effect<string>) =>
   Effect.map(
-    // All deaths are measured at once, because waiting for a child's end needs no processor time.
+    // The children of all measured runtimes are waited for at once, because waiting for a child's end needs no
+    // processor time.
     Effect.forEach(deaths, one, { concurrency: "unbounded" }),
     (cells): ReadonlyArray<string> => [name, version, ...cells]
   )

@@ -1,8 +1,8 @@
 /**
  * The command `npm run pool` puts load on a pool of real processes, whose workers are killed at random.
  *
- * A run fails for a task that hangs or has no typed end, for a non-idempotent task that began twice, for wrong
- * statistics, and for a process that is left.
+ * A run of the pool fails for a task that hangs, lacks a typed end or is wrongly repeated, for wrong statistics, and
+ * for leftover processes.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -17,7 +17,7 @@ import * as Judge from "./judge.ts"
 import * as Options from "./options.ts"
 import { type Result, run } from "./run.ts"
 
-/** Ends the process of `npm run pool` with this exit code, after all output has been printed. */
+/** Ends the process of `npm run pool` with the given exit code, after all output has been printed. */
 class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code
   override readonly [Runtime.errorReported] = false

@@ -13,7 +13,7 @@ const number = (name: string, metavar: string, accepts: (value: number) => boole
 
 const isWhole = (least: number) => (value: number) => Number.isSafeInteger(value) && value >= least
 
-/** Parses a rate of kills for each second: `5/s` is 5. */
+/** Parses the number of kills in a second from a text such as `5/s`. */
 export const rateOf = (text: string): number | undefined => {
   const [, rate] = /^(\d+(?:\.\d+)?)\/s$/.exec(text) ?? []
   return rate === undefined || Number(rate) <= 0 || Number(rate) > 100 ? undefined : Number(rate)

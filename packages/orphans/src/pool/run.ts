@@ -1,8 +1,8 @@
 /**
  * Puts load on a pool of real processes whose workers are killed at random, and follows every task to its end.
  *
- * The callers of a run count calls and results, the tasks count their beginnings, and the pool has its own statistics.
- * The counts of callers, tasks and pool must agree.
+ * The callers of a pool's run count calls and results, the tasks count their beginnings, and the pool has its own
+ * statistics. The counts of callers, tasks and pool must agree.
  */
 import * as Pool from "@furrow/actor/Pool"
 import { NodeActor } from "@furrow/node"
@@ -22,7 +22,7 @@ import { again, once } from "./tasks.ts"
 export interface Plan {
   readonly seed: number
   readonly seconds: number
-  /** The number of workers that are killed in a second. */
+  /** The number of workers of the pool that are killed in a second. */
   readonly rate: number
   readonly size: number
   readonly concurrency: number
@@ -40,7 +40,7 @@ export interface Result extends Omit<Judge.Run, "begun"> {
   readonly problems: ReadonlyArray<string>
 }
 
-/** The errors with which a task may fail: when its worker dies, when its time is over, and its own error. */
+/** The errors of a task of the pool: its worker dies, its time is over, or the task itself fails. */
 const typed: ReadonlySet<string> = new Set([
   "ActorLost",
   "ActorUnreachable",
@@ -58,9 +58,9 @@ const typed: ReadonlySet<string> = new Set([
  */
 const patienceMillis = 40_000
 
-/** The time limit of a task that computes without a pause. */
+/** The time limit of a task of the pool that computes without a pause. */
 const spinLimit = "100 millis"
-/** One task in this many keeps the main thread of its worker busy. */
+/** Of this number of tasks, one task keeps the main thread of its worker busy. */
 const spinEvery = 200
 
 const failureOf = (cause: Cause.Cause<unknown>): string | undefined => {
@@ -125,7 +125,7 @@ const task = (
     )
   })
 
-/** Kills ready workers of the pool at the rate of the plan, whatever the workers are doing. */
+/** Kills ready workers of the pool at the rate that the options give, whatever the workers are doing. */
 const killer = (pool: Workers, { rate }: Plan, next: () => number, end: number, count: () => void) =>
   Effect.gen(function*() {
     const start = performance.now()
@@ -162,7 +162,7 @@ const stalled = (heard: Judge.Heard): Effect.Effect<void> =>
 /** Milliseconds in which the pool finishes tasks whose callers have left, because their workers have to end first. */
 const restMillis = 10_000
 
-/** Returns the statistics of the pool when all tasks but the hanging ones are over, or after the bound. */
+/** Returns the statistics of the pool when all tasks except the hanging tasks are over, or after the bound. */
 const atRest = Effect.fnUntraced(function*(pool: Workers, hung: number) {
   const end = performance.now() + restMillis
   while (true) {
@@ -214,7 +214,7 @@ export const run = Effect.fnUntraced(function*(plan: Plan) {
   const heard = Judge.nothing()
   const loaded = yield* Effect.scoped(underLoad(plan, file, heard)).pipe(
     Effect.provide(NodeActor.layer),
-    // Warnings of the run are not logged, because the pool logs one for every lost worker.
+    // Warnings of the run are not logged, because the pool logs a warning for every lost worker.
     Effect.provideService(References.MinimumLogLevel, "Error")
   )
   yield* Effect.promise(() => until(() => marked(mark).length === 0, 5_000))

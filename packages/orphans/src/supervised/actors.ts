@@ -1,7 +1,7 @@
 /**
- * The actors of a supervised tree. The root of a supervised tree has Web, which uses Counter, which uses Store, and
- * several branches. A branch of a supervised tree has Stock, and Desk, which uses Stock. A desk adds and removes
- * clerks, which use the Stock of their branch.
+ * The actors of a supervised tree. The root of a supervised tree has the Service Web, which uses Counter, which uses
+ * Store, and has several branches. A branch of a supervised tree has the Services Stock and Desk, and Desk uses Stock.
+ * A desk adds and removes clerks, which use the Stock of their branch.
  *
  * Every actor of a supervised tree counts the calls that begin in it, and calls the actors that it uses, for its
  * callers and for itself.
@@ -29,16 +29,16 @@ const contract = { payload, success: Schema.String, error: Refused } as const
 
 export const once = Actor.endpoint("once", contract)
 export const again = Actor.endpoint("again", { ...contract, idempotent: true })
-/** Returns the number of living actors, which are the called actor and those below it. */
+/** Returns the number of living actors, which are the called actor and the actors below it. */
 export const roll = Actor.endpoint("roll", { success: Schema.Int })
 const endpoints = [once, again, roll] as const
 
-/** The endpoints of every actor in the tree. */
+/** The endpoints of every actor in a supervised tree. */
 export type Target = Pick<Portal.Portal<typeof once | typeof again | typeof roll>, "run">
 
 /**
- * The longest milliseconds of a slow call. Half of all calls are slow, so that some calls are open whenever a process
- * dies.
+ * The longest duration of a slow call in milliseconds. Half of all calls are slow, so that some calls are open whenever
+ * a process dies.
  */
 const slowMillis = 250
 
@@ -75,7 +75,7 @@ export const calling = (targets: () => ReadonlyArray<Target>): Effect.Effect<voi
     })
   })
 
-/** Records what the supervisors of this process do in the round of chaos. */
+/** Logs what the supervisors of this process do in the round of chaos. */
 export const recorded: Effect.Effect<void, never, Actor.ActorRuntime | Scope.Scope> = Effect.asVoid(Effect.forkScoped(
   Stream.runForEach(Actor.events, (event) =>
     Effect.sync(() => {
@@ -128,7 +128,7 @@ const strict = { intensity: { restarts: 2, within: "10 seconds" }, backoff, hold
 
 export const policy = generous
 
-// ---- at the root ----------------------------------------------------------------------------------------------------
+// ---- The Services of the root ---------------------------------------------------------------------------------------
 
 export class Store extends Actor.Service<Store>()("Store", { module, endpoints }) {}
 export const store = Store.serve(handlers(none, none))
@@ -139,7 +139,7 @@ export const counter = Counter.serve(Effect.flatMap(Store, (store) => handlers((
 export class Web extends Actor.Service<Web>()("Web", { module, endpoints, uses: [Counter] }) {}
 export const web = Web.serve(Effect.flatMap(Counter, (counter) => handlers(() => [counter], none)))
 
-// ---- in a branch ----------------------------------------------------------------------------------------------------
+// ---- The Services of a branch ---------------------------------------------------------------------------------------
 
 export class Stock extends Actor.Service<Stock>()("Stock", { module, endpoints }) {}
 export const stock = Stock.serve(handlers(none, none))
@@ -184,5 +184,5 @@ export const branch = Branch.serve(
 
 /** The number of actors in a branch: the branch itself, its Stock and its Desk, and the clerks. */
 export const actorsOfBranch = 3 + clerksOfDesk
-/** The number of actors of a supervised tree that the root has itself: Store, Counter and Web. */
+/** The number of actors that the root of a supervised tree has itself, which are Store, Counter and Web. */
 export const actorsAtRoot = 3

@@ -1,6 +1,6 @@
 /**
- * The record that all processes of a supervised tree keep in one file, with a line for each event. A line of the record
- * is written at once, and stays after the death of the process that wrote it.
+ * The log file that all processes of a supervised tree write, with a line for each event. A line of the log file is
+ * written at once, and stays after the death of the process that wrote it.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -9,7 +9,9 @@ import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 
-/** The variable with the path of the round's folder, which all processes of the supervised tree inherit. */
+/**
+ * The environment variable with the path of the folder of a round, which all processes of the supervised tree inherit.
+ */
 export const variable = "FURROW_ORPHANS_BOOK"
 
 const folder = (): string => process.env[variable]!
@@ -41,8 +43,8 @@ export class Caller {
   }
 
   /**
-   * Makes one call of a numbered caller, and records that the call was made and how it ended. The called actor must
-   * answer with the number of the call.
+   * Makes one call of a numbered caller, and logs that the call was made and how it ended. The called actor must answer
+   * with the number of the call.
    */
   tried<E, R>(isIdempotent: boolean, call: (id: string) => Effect.Effect<string, E, R>): Effect.Effect<void, E, R> {
     return Effect.suspend(() => {
@@ -60,7 +62,7 @@ const endOf = (id: string, exit: Exit.Exit<string, unknown>): string => {
   const error = reason?._tag === "Fail" && others.length === 0
     ? reason.error as { readonly [field in "_tag" | "began" | "why" | "type"]?: unknown } | undefined
     : undefined
-  // The detail of an error: why a portal was closed, or what an actor has died of.
+  // The detail of an error: why a portal was closed, or why an actor has died.
   const detail = error?.why ?? error?.type
   return typeof error?._tag === "string"
     ? `failed ${id} ${error._tag}${detail === undefined ? "" : `:${detail}`} ${error.began ?? "-"}`

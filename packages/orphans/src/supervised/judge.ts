@@ -1,11 +1,11 @@
 /**
- * Compares the records of a round over a supervised tree: the calls that callers made with their results, and the calls
- * that began in the called actors.
+ * Compares the log of a round over a supervised tree: the calls of callers, their results, and the calls that began in
+ * the called actors.
  */
 
-/** The records that all processes of a supervised tree have written. */
+/** The events that all processes of a supervised tree have logged. */
 export interface Accounts {
-  /** The calls that were made, and whose end is not recorded. */
+  /** The calls that were made, and whose end is not in the log. */
   readonly open: ReadonlySet<string>
   readonly tried: number
   readonly answered: number
@@ -33,8 +33,8 @@ export interface Accounts {
 }
 
 /**
- * The errors that a call may have when its actor dies, restarts, ends with a supervisor that gave up, or when a call
- * that the actor makes fails with one of these errors.
+ * The errors that a call may have when its actor dies, restarts or is given up, or when a call of the actor itself
+ * fails.
  */
 const typed: ReadonlySet<string> = new Set([
   "ActorLost",
@@ -50,7 +50,7 @@ export const sum = (counts: ReadonlyMap<string, number>): number =>
 
 const more = (counts: Map<string, number>, key: string): void => void counts.set(key, (counts.get(key) ?? 0) + 1)
 
-/** Reads the lines of a record's file; the last line may be incomplete. */
+/** Reads the lines of the log file of a supervised tree; the last line may be incomplete. */
 export const read = (text: string): Accounts => {
   const open = new Set<string>()
   const failed = new Map<string, number>()

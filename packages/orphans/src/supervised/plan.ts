@@ -4,8 +4,8 @@ import { random } from "../chaos/plan.ts"
 import { actorsAtRoot, actorsOfBranch } from "./actors.ts"
 
 /**
- * A signal to one process of a supervised tree: the n-th of the processes that live at that moment, modulo their
- * number.
+ * A signal to one process of a supervised tree, given by an index among the processes that live when the signal is
+ * sent.
  */
 export interface Strike {
   readonly kind: "SIGKILL" | "stop and continue"

@@ -1,6 +1,6 @@
 /**
  * Plays rounds of chaos over a supervised tree, each with a new root process. Processes of a supervised tree get
- * signals under calls; after the last restarts its records are judged, and the root ends or is killed.
+ * signals under calls; after the last restarts its log is judged, and the root ends or is killed.
  */
 import * as Effect from "effect/Effect"
 import * as ChildProcess from "node:child_process"
@@ -43,7 +43,8 @@ class Scene {
   constructor(plan: Plan) {
     this.plan = plan
     Fs.writeFileSync(Book.accountsOf(this.folder), "")
-    // The root of a supervised tree dies with this process, so that a killed judge leaves no root behind.
+    // The root of a supervised tree dies with the process that runs the round, so that a killed judge leaves no root
+    // behind.
     const args = ["--pdeathsig", "KILL", "--", process.execPath, ...process.execArgv, root, JSON.stringify(plan)]
     this.child = ChildProcess.spawn("setpriv", args, {
       stdio: ["ignore", "ignore", "pipe"],
@@ -99,8 +100,8 @@ class Scene {
 }
 
 /**
- * Sends signals to a supervised tree at the times of the plan. A stopped process is continued at a later time, so that
- * the next signal is not delayed.
+ * Sends signals to a supervised tree at the times of the plan. A stopped process of a supervised tree is continued at a
+ * later time, so that the next signal is not delayed.
  */
 const strikes = async (scene: Scene): Promise<void> => {
   const under: Array<Promise<void>> = []

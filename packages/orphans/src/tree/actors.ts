@@ -1,6 +1,6 @@
 /**
- * The actors in the tree of a cell of the matrix. Each actor of a matrix cell has started the next one, reports that it
- * is ready, and enters the cell's state when all are ready.
+ * The actors in the tree of a test case. Each actor of a test case has started the next actor, reports that it is
+ * ready, and enters the case's state when all are ready.
  */
 import * as Actor from "@furrow/actor/Actor"
 import type * as Endpoint from "@furrow/actor/Endpoint"
@@ -19,9 +19,9 @@ const payload = {
   folder: Schema.String,
   state: Doing,
   where: Schema.Literals(["all", "leaf"]),
-  /** The number of levels of actors below this actor of a matrix cell. */
+  /** The number of levels of actors below this actor of a test case. */
   depth: Schema.Int,
-  /** The way in which this actor of a matrix cell dies; null for an actor that enters the state of the cell. */
+  /** The way in which this actor of a test case dies; null for an actor that enters the state of the test case. */
   dies: Schema.NullOr(Schema.String)
 }
 
@@ -44,7 +44,8 @@ const subprocesses = (state: typeof Doing.Type): ReadonlyArray<number> => {
 export const awaitedSleep = 1_000_003
 
 /**
- * Blocks the thread of an actor in the state `blocked`: every second level in synchronous IO, the others without IO.
+ * Blocks the thread of an actor in the state `blocked`: every second level in synchronous IO, the other levels without
+ * IO.
  */
 const block = (state: typeof Doing.Type, depth: number): void => {
   if (state === "spinning") {
@@ -105,11 +106,11 @@ export const live = released("live", Effect.void)
 export const liveFailing = released("liveFailing", Effect.die(new Error("the release fails")))
 export const liveHanging = released("liveHanging", Effect.never)
 
-/** Returns the endpoint by which an actor of a matrix cell enters a state. */
+/** Returns the endpoint by which an actor of a test case enters a state. */
 export const liveIn = (state: typeof Doing.Type): Live =>
   state === "release fails" ? liveFailing : state === "release hangs" ? liveHanging : live
 
-/** An endpoint of the root's other actor, which the death in a matrix cell must not affect. */
+/** An endpoint of the root's other actor, which the death in a test case must not affect. */
 export const ping = Actor.fn("ping", { module: import.meta.url, success: Schema.Int })(() =>
   Effect.succeed(process.pid)
 )

@@ -1,4 +1,4 @@
-/** The ways in which a process of a matrix cell dies by its own code; all other ways to die are signals. */
+/** The ways in which a process of a test case dies by its own code; all other ways to die are signals. */
 export const die = (how: string): void => {
   switch (how) {
     case "exit":

@@ -1,6 +1,6 @@
 /**
- * The program that an actor in a cell of the matrix runs. The actor's program and a process in the program's group both
- * ignore the signals that ask for their end.
+ * The program that an actor in a test case runs. The actor's program and a process in the program's group both ignore
+ * the signals that ask for their end.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import type { ActorRuntime } from "@furrow/actor/ActorRuntime"
@@ -12,7 +12,7 @@ const script = "trap '' HUP INT TERM; sleep 1000004 & echo up; while :; do wait;
 
 const command = ChildProcess.make("/bin/sh", ["-c", script], { forceKillAfter: "300 millis" })
 
-/** Does the work of an actor while its program runs. */
+/** Does the work of an actor in a test case while the actor's program runs. */
 export const around = <A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | ActorRuntime> =>
   Effect.scoped(Effect.andThen(
     Program.make("deaf", command, { log: false, ready: Program.line("up") }),

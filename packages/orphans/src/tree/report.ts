@@ -1,20 +1,20 @@
 /**
- * Reports of the processes of a cell to the matrix, as lines of JSON in one file. A file of reports works even when the
- * actors between a process and the matrix cannot pass on a message.
+ * Reports of the processes of a test case to the process that runs the test case, as lines of JSON in one file. A file
+ * of reports works even when the actors between a process and the runner of the test case cannot pass on a message.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 
 export type Report =
-  /** A report that a process is ready, with the subprocesses that it has started. */
+  /** A report that a process of a test case is ready, with the subprocesses that it has started. */
   | { readonly _tag: "Up"; readonly name: string; readonly pid: number; readonly subprocesses: ReadonlyArray<number> }
-  /** A report that an actor of a matrix cell is about to block its thread. */
+  /** A report that an actor of a test case is about to block its thread. */
   | { readonly _tag: "In"; readonly pid: number }
   /**
    * A report of the result of the call on the inner actor that died, and of the end that the actor's owner was told.
    */
   | { readonly _tag: "Heard"; readonly call: string; readonly end: string }
-  /** A report that tells whether the other actor of the root still answers. */
+  /** A report that tells whether the other actor of the root in a test case still answers. */
   | { readonly _tag: "Sibling"; readonly answers: boolean }
 
 const file = (folder: string): string => Path.join(folder, "reports")
@@ -33,7 +33,7 @@ export const reports = (folder: string): ReadonlyArray<Report> => {
 
 const go = (folder: string): string => Path.join(folder, "go")
 
-/** Tells all actors of a matrix cell that every actor is ready, so that they enter the state of the cell. */
+/** Tells all actors of a test case that every actor is ready, so that they enter the state of the test case. */
 export const giveGo = (folder: string): void => Fs.writeFileSync(go(folder), "")
 
 export const isGo = (folder: string): boolean => Fs.existsSync(go(folder))

@@ -1,7 +1,7 @@
 /**
- * The root in the tree of a cell of the matrix. The root of a matrix cell either dies itself, or watches one of its
- * actors die. A root that watches a death reports how the call on the dead actor ended, and whether its other actor
- * still answers.
+ * The root actor of the tree in a test case. The root of a test case either dies itself, or watches one of its actors
+ * die. A root that watches an actor die reports how the call on the dead actor ended, and whether the root's other
+ * actor still answers.
  */
 import * as Actor from "@furrow/actor/Actor"
 import * as ActorError from "@furrow/actor/ActorError"
@@ -24,7 +24,8 @@ const call = liveIn(state)({ folder, state, where, depth: depth - 1, dies: null 
 
 const dying = Effect.suspend(() => {
   process.on("SIGUSR2", () => die(how))
-  // A process writes its stdout repeatedly, because only a write tells it that the stdout has lost its reader.
+  // A process of a test case writes its stdout repeatedly, because only a write tells the process that its stdout has
+  // lost its reader.
   if (how === "pipe") setInterval(() => process.stdout.write("still here\n"), 20).unref()
   return Actor.runInActor(call, { name: "below" })
 })
@@ -32,7 +33,7 @@ const dying = Effect.suspend(() => {
 const lost = ({ how }: ActorError.ActorLost): string =>
   how._tag === "Exited" ? `exit ${how.code}` : how._tag === "Signalled" ? how.signal : how._tag
 
-/** Describes the error of a call in a matrix cell in a few words. */
+/** Describes the error of a call in a test case in a few words. */
 const words = (error: unknown): string =>
   error instanceof ActorError.ActorLost
     ? `ActorLost: ${lost(error)}`
@@ -60,8 +61,8 @@ const watching = Effect.scoped(Effect.gen(function*() {
   const own = who === "starter" ? { stdout: "inherit" as const } : {}
   const sibling = yield* Actor.startScoped("sibling", { expose: [ping], ...own })
   const memory = how === "oom" ? { memoryLimit: smallHeap } : {}
-  // Actors below a starter that dies are in the state of the matrix cell. An inner actor that dies does not enter the
-  // state of its matrix cell.
+  // Actors below a starter that dies are in the state of the test case. An inner actor that dies does not enter the
+  // state of its test case.
   const [live, given] = who === "starter"
     ? [liveIn(state), { depth: depth - 1, dies: null }]
     : [liveIn("idle"), { depth, dies: how }]

@@ -3,8 +3,8 @@
  * for which no such schema exists.
  *
  * `SchemaBinary` writes a value of a union without the number of its member, so `SchemaBinary` requires members that
- * differ by a literal or by their kind of data. A value of any other union crosses as a pair of its member's number and
- * the value (docs/decisions/0002).
+ * differ by a literal or by their kind of data. A value of a union that `SchemaBinary` refuses crosses as a pair of its
+ * member's number and the value (docs/decisions/0002).
  */
 import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Exit from "effect/Exit"
@@ -123,7 +123,7 @@ const classOf = (value: unknown): SchemaAST.AST | undefined => {
  */
 export const carried = <S extends Schema.Top>(schema: S): S => Schema.make<S>(carry(schema.ast))
 
-// ---- schemas that nothing carries ---------------------------------------------------------------------------------
+// ---- Schemas that no codec can carry -------------------------------------------------------------------------------
 
 const hasKey = (annotations: object | undefined, key: string): boolean =>
   annotations !== undefined && key in annotations
@@ -175,8 +175,8 @@ const inside = (ast: SchemaAST.AST): Inside => {
 }
 
 /**
- * Names the part of a schema that no codec can carry, and its place. A suspended schema may not be defined yet, so
- * `uncarried` looks into it only when `isUsed` is true.
+ * Names the part of a schema that no codec can carry, and the place of this part in the schema. A suspended schema may
+ * not be defined yet, so `uncarried` looks into it only when `isUsed` is true.
  */
 export const uncarried = (schema: Schema.Top, isUsed: boolean): string | undefined => {
   const seen = new Set<SchemaAST.AST>()

@@ -50,29 +50,29 @@ const textMark = "\u0000\u0000large:"
 interface Writing {
   readonly parts: Array<Uint8Array>
   size: number
-  /** True while no text holds half of a surrogate pair, which UTF-8 cannot write. */
+  /** True while no text of the value holds half of a surrogate pair, which UTF-8 cannot write. */
   isWhole: boolean
 }
 
 interface Reading {
   readonly area: Uint8Array
   /**
-   * The number of bytes behind the payload that the decoder may still read. The limit stops a peer whose places name
-   * the same bytes behind the payload again and again.
+   * The number of bytes behind the payload that the decoder may still read. The limit on bytes behind a payload stops a
+   * peer whose places name the same bytes again and again.
    */
   left: number
-  /** True when a decoded value is a view of the area behind the payload. */
+  /** True when the decoded value contains a view of the bytes behind the payload. */
   isViewed: boolean
 }
 
 /**
- * The payload that is being written, and in `reading` the payload that is being read. One variable for each suffices,
- * because codecs are synchronous.
+ * The variable `writing` holds the payload that is being written, and `reading` the payload that is being read. One
+ * variable for the written payload and one for the read payload suffice, because codecs are synchronous.
  */
 let writing: Writing | undefined
 let reading: Reading | undefined
 
-/** `TextDecoder` and `TextEncoder` are globals of every platform, but no type library covers all of them. */
+/** `TextDecoder` and `TextEncoder` are globals of every platform, but no type library covers all platforms. */
 const { TextDecoder, TextEncoder } = globalThis as unknown as {
   readonly TextEncoder: new() => { readonly encode: (text: string) => Uint8Array }
   readonly TextDecoder: new(label: string, options: { readonly fatal: boolean; readonly ignoreBOM: boolean }) => {
@@ -100,7 +100,7 @@ const take = (at: number, size: number): Uint8Array => {
 const isPlace = (bytes: Uint8Array): boolean =>
   bytes.length === placeBytes && mark.every((byte, i) => bytes[i] === byte)
 
-/** Small bytes that begin like a place are also written behind the payload. */
+/** Small bytes that begin like the place of large bytes are also written behind the payload. */
 const placeOfBytes = (bytes: Uint8Array): Uint8Array => {
   if (bytes.length < minLargeLength && !isPlace(bytes)) return bytes
   const { at, size } = put(bytes)
@@ -160,7 +160,7 @@ const replace: (ast: Visitable) => SchemaAST.AST = onceEach((ast) => {
   const leaf = ast._tag === "String" ? Text : isBytes(ast) ? Bytes : undefined
   // The keys of a record stay in the payload, because keys are not large.
   if (leaf === undefined) return ast.recur?.(replace, (parameter) => parameter) ?? ast
-  // The checks of a schema get the value itself, and not the place that stands for the value.
+  // The checks of a schema get the large value itself, and not the place that stands for the value.
   return ast.checks === undefined
     ? optionalAs(ast, leaf).ast
     : optionalAs(ast, Schema.encodeTo(leaf as Schema.Codec<unknown>)(Schema.make<Schema.Codec<unknown>>(ast))).ast
@@ -172,8 +172,8 @@ export const withPlaces = <S extends Schema.Top>(schema: S): S => Schema.make<S>
 // ---- whole payloads -----------------------------------------------------------------------------------------------
 
 /**
- * A payload and its large parts, which follow the payload in the frame. `isWhole` says that UTF-8 can hold all large
- * texts of the payload.
+ * A payload and its large parts, which follow the payload in the frame. The field `isWhole` says that UTF-8 can hold
+ * all large texts of the payload.
  */
 export interface Written {
   readonly own: Uint8Array
@@ -185,8 +185,8 @@ export interface Written {
 const sizeBytes = 4
 
 /**
- * The large parts behind the first `own` bytes of a payload; `undefined` when the rest of the payload is not exactly
- * such parts.
+ * The large parts behind the first `own` bytes of a payload; `undefined` when the rest of the payload does not consist
+ * of large parts.
  */
 export const behind = (payload: Uint8Array, own: number): Uint8Array | undefined => {
   const start = own + sizeBytes
@@ -195,7 +195,7 @@ export const behind = (payload: Uint8Array, own: number): Uint8Array | undefined
   return start + size === payload.length ? payload.subarray(start) : undefined
 }
 
-/** Writes a value by a schema with places, and appends the large parts to the payload. */
+/** Writes a value by a schema with places for large parts, and appends the large parts to the payload. */
 export const write = (encode: () => Uint8Array): Written => {
   const outer = writing
   const mine: Writing = { parts: [], size: 0, isWhole: true }
@@ -227,8 +227,8 @@ export const write = (encode: () => Uint8Array): Written => {
 const maxReads = 8
 
 /**
- * Reads a value by a schema with places. Large bytes of the value are views of `area`, whose memory is then not given
- * back.
+ * Reads a value by a schema with places for large parts. Large bytes of the value are views of `area`, whose memory is
+ * not given back in this case.
  */
 export const read = <A>(area: Uint8Array, decode: () => A): A => {
   const outer = reading

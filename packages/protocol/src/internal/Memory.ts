@@ -9,7 +9,7 @@
 /** The size in bytes from which on the memory of a payload is given back. */
 export const minReleasedBytes = 8 * 1024
 
-/** `ArrayBuffer.transfer` exists on every platform since 2023, but no type library covers all of them. */
+/** `ArrayBuffer.transfer` exists on every platform since 2023, but no type library covers all platforms. */
 interface Transferable {
   readonly transfer?: (size: number) => unknown
 }
@@ -20,10 +20,13 @@ const received = new WeakSet<ArrayBufferLike>()
 /** Detaches the memory of a payload's bytes, so that every view of this memory becomes empty. */
 const empty = (bytes: Uint8Array): void => void (bytes.buffer as Transferable).transfer?.(0)
 
-/** Notes a payload as one that is alone in its memory, and that its encoder does not keep. */
+/** Notes that a payload is alone in its memory, and that its encoder does not keep this memory. */
 export const noteWritten = (payload: Uint8Array): void => void written.add(payload)
 
-/** Gives back a written payload that has no reader left. A payload that was not noted stays as it is. */
+/**
+ * Gives back a written payload that has no reader left. A payload that was not noted as alone in its memory stays as it
+ * is.
+ */
 export const releaseWritten = (payload: Uint8Array): void => {
   if (written.delete(payload)) empty(payload)
 }
@@ -38,7 +41,7 @@ export const keepReceived = (part: Uint8Array): void => void received.delete(par
 
 /**
  * Gives the frame of a payload back, when the payload has been read and no value is a view of the frame. A frame that
- * was not noted stays as it is.
+ * was not noted as alone in its memory stays as it is.
  */
 export const releaseReceived = (payload: Uint8Array): void => {
   if (payload.length >= minReleasedBytes && received.delete(payload.buffer)) empty(payload)

@@ -1,6 +1,6 @@
 /**
  * Encodes -0 by a schema with `Unknown` or `Any`: -0 is JSON, but `JSON.stringify` writes 0 instead of -0. While a
- * value with -0 is encoded, a raw piece of JSON stands for each -0; a decoder needs no change.
+ * value with -0 is encoded, a raw piece of JSON stands for each -0; a decoder needs no change for -0.
  */
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
@@ -37,7 +37,10 @@ const replace: (ast: Visitable) => SchemaAST.AST = onceEach((ast) => {
   return ast.recur?.(replace) ?? ast
 })
 
-/** Returns a schema whose encoder keeps -0 in open places, or the same schema when it has no open place. */
+/**
+ * Returns a schema whose encoder keeps -0 in open places (`Unknown` and `Any`), or the same schema when it has no open
+ * place.
+ */
 export const withNegativeZeros = <S extends Schema.Top>(schema: S): S =>
   rawJSON === undefined || !contains(Schema.toEncoded(schema).ast, isOpen)
     ? schema

@@ -30,7 +30,10 @@ export const onceEach = (change: (ast: Visitable) => SchemaAST.AST): (ast: Visit
 export const isOpen = (ast: SchemaAST.AST): boolean =>
   ast._tag === "Unknown" || ast._tag === "Any" || ast._tag === "ObjectKeyword"
 
-/** True when a schema contains a wanted node. `besides` returns further nodes that `recur` does not visit. */
+/**
+ * True when a schema contains a node for which `isWanted` is true. The function `besides` returns further schema nodes
+ * that `recur` does not visit.
+ */
 export const contains = (
   root: SchemaAST.AST,
   isWanted: (ast: SchemaAST.AST) => boolean,
@@ -60,7 +63,7 @@ const isMark = ({ _tag }: SchemaAST.AST): boolean =>
 
 /**
  * True for a union of an open place (a place for any JSON value) and other data. `SchemaBinary` gives a value to the
- * other member of such a union by its kind alone, though the value may match only the open place.
+ * other member of an open union by its kind alone, though the value may match only the open place.
  */
 const isOpenUnion = (ast: SchemaAST.AST): boolean =>
   ast._tag === "Union" && ast.types.some(isOpen) && !ast.types.every((type) => isOpen(type) || isMark(type))
@@ -70,8 +73,8 @@ export const hasOpenUnion = (root: SchemaAST.AST): boolean =>
   contains(root, isOpenUnion, ({ encoding }) => encoding?.map(({ to }) => to) ?? [])
 
 /**
- * Copies a schema node and changes the schema behind its last conversion by `renew`. The type side of the copy is that
- * of `node`.
+ * Copies a schema node and changes the schema behind its last conversion by `renew`. The type side of the copied schema
+ * node is that of `node`.
  */
 export const withLastConversion = (
   node: SchemaAST.AST,

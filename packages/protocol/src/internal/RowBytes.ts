@@ -1,12 +1,14 @@
 /**
  * Writes and reads the leaves of a list of rows in the bytes of `SchemaBinary`. A region of text or bytes begins with
  * twice its length; an odd number stands for an earlier text of the same field. `SchemaBinary` writes and reads all
- * other values.
+ * values of rows that are no leaves.
  */
 
-/** An integer of at most this magnitude is written as a varint of its magnitude and sign. */
+/** An integer with a magnitude up to this number is written as a varint of its magnitude and sign. */
 const maxVarintInteger = 2 ** 48 - 1
-/** A number with at most eight decimals is a mantissa of at most this magnitude, and a scale. */
+/**
+ * A number with at most eight decimals is written as a mantissa, whose magnitude is at most this number, and a scale.
+ */
 const maxMantissa = 2 ** 41 - 1
 const maxScale = 8
 const powers = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000]
@@ -21,8 +23,8 @@ const keptArenaBytes = 1024 * 1024
 /** The number of letters up to which a text is read without `TextDecoder`, which costs more for short texts. */
 const shortTextLetters = 32
 /**
- * The number of earlier texts of a field from which on these texts are looked up in a map. A field is searched no more
- * after `differentTexts` texts without a repetition.
+ * The number of earlier texts of a field from which on these texts are looked up in a map. A field of rows is searched
+ * no more after `differentTexts` texts without a repetition.
  */
 const mappedTexts = 16
 const differentTexts = 64
@@ -30,7 +32,7 @@ const differentTexts = 64
 /** The value that is thrown when generated code meets bytes or values that it does not know. */
 export const otherForm: unknown = Object.freeze({ _tag: "OtherForm" })
 
-/** `TextDecoder` and `TextEncoder` are globals of every platform, but no type library covers all of them. */
+/** `TextDecoder` and `TextEncoder` are globals of every platform, but no type library covers all platforms. */
 const { TextDecoder, TextEncoder } = globalThis as unknown as {
   readonly TextEncoder: new() => { readonly encode: (text: string) => Uint8Array }
   readonly TextDecoder: new(label: string, options: { readonly fatal: boolean; readonly ignoreBOM: boolean }) => {
@@ -152,8 +154,8 @@ export class RowWriter {
   }
 
   /**
-   * Leaves room of one byte for the length of a region, and returns the position of this room. The position counts from
-   * the beginning of the payload, because the bytes of the payload may move.
+   * Leaves room of one byte for the length of a region, and returns the position of this room. The position of the room
+   * counts from the beginning of the payload, because the bytes of the payload may move.
    */
   open(): number {
     this.reserve(1)

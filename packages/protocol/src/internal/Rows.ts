@@ -2,9 +2,9 @@
  * Writes and reads lists of plain rows by code that is generated for their fields. Generated code writes the bytes and
  * reads the values of `SchemaBinary`, which looks at the schema of each field for each row.
  *
- * The code is generated once a codec has been used often, and is first compared with the codec on a sample. The
- * generated code leaves to `SchemaBinary` all that it does not know: other values, other bytes, and another version's
- * format. On a platform that allows no generated code, `SchemaBinary` does everything.
+ * The code for rows is generated once a codec has been used often, and is first compared with the codec on a sample.
+ * The generated code leaves to `SchemaBinary` all that it does not know: other values, other bytes, and another
+ * version's format. On a platform that allows no generated code, `SchemaBinary` does everything.
  */
 import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Schema from "effect/Schema"
@@ -12,7 +12,7 @@ import type * as SchemaAST from "effect/SchemaAST"
 import { otherForm, RowReader, RowWriter, Texts } from "./RowBytes.ts"
 import { isBare } from "./Verbatim.ts"
 
-/** The number of uses of a codec in one direction before code is generated for this direction. */
+/** The number of uses of a codec in one direction before code for rows is generated for this direction. */
 const usesBefore = 32
 /** The first byte in the body of each payload that `SchemaBinary` writes. */
 const envelope = 0x20
@@ -39,7 +39,7 @@ type Read = (
   otherForm: unknown
 ) => ReadonlyArray<unknown>
 
-// ---- the form of a schema -----------------------------------------------------------------------------------------
+// ---- The form of a schema of rows ----------------------------------------------------------------------------------
 
 const kinds: { readonly [tag: string]: Kind } = { String: "text", Number: "number", Boolean: "boolean" }
 const samples = {
@@ -72,7 +72,7 @@ const body = (bytes: Uint8Array): RowReader => {
   return reader
 }
 
-/** The number of a field in a struct, or in a row, as `SchemaBinary` writes it. */
+/** The number of a field in a struct or in a row, as `SchemaBinary` writes this number. */
 const idOf = (name: string, type: SchemaAST.AST, value: unknown, isRow: boolean): number => {
   const struct = Schema.Struct({ [name]: Schema.make<Schema.Top>(type) })
   const encoder = SchemaBinary.encoder(isRow ? Schema.Array(struct) : struct)
@@ -158,8 +158,8 @@ const reader = new RowReader()
 let isBusy = false
 
 /**
- * Runs `use` unless the writer or the reader of rows is in use, because an accessor of a row may encode another value
- * meanwhile.
+ * Runs `use` unless the writer or the reader of rows is already in use, because an accessor of a row may itself encode
+ * a value.
  */
 const alone = <A>(use: () => A | undefined): A | undefined => {
   if (isBusy) return undefined
@@ -167,7 +167,7 @@ const alone = <A>(use: () => A | undefined): A | undefined => {
   try {
     return use()
   } catch {
-    // The result `undefined` makes `SchemaBinary` write the value, or name its fault.
+    // The result `undefined` makes `SchemaBinary` write the list of rows, or name the fault in it.
     return undefined
   } finally {
     isBusy = false
@@ -224,8 +224,8 @@ const isSame = (a: Uint8Array, b: Uint8Array | undefined): boolean =>
   b !== undefined && a.length === b.length && a.every((byte, i) => byte === b[i])
 
 /**
- * Generates the code of a list of rows. The order of the fields is the one in which a sample has the same bytes as by
- * `SchemaBinary`.
+ * Generates the code of a list of rows. The generated code writes the fields in the order in which a sample has the
+ * same bytes as by `SchemaBinary`.
  */
 const generated = (ast: SchemaAST.AST): Generated | undefined => {
   const form = formOf(ast)

@@ -1,6 +1,6 @@
 /**
- * Finds values that are too deep or contain themselves. On such a value a codec runs out of stack, and the codec's own
- * error does not name the reason. No function of this module recurses or throws.
+ * Finds values that are too deep or contain themselves. A codec runs out of stack on a value that is too deep, and the
+ * codec's own error does not name the reason. No function of the module Shape recurses or throws.
  *
  * @since 0.1.0
  */
@@ -86,7 +86,7 @@ const path = (steps: ReadonlyArray<string>): string => {
 /** Formats the path to a value or a schema inside another as text, from the keys on the path. */
 export const at = (keys: ReadonlyArray<unknown>): string => path(keys.map(step))
 
-/** Describes the place where a value contains itself or becomes too deep; `undefined` when it does neither. */
+/** Describes the place where a value contains itself or becomes too deep; `undefined` for any other value. */
 const shapeIssue = (value: unknown): string | undefined => {
   const issue = attempt(
     () =>
@@ -99,14 +99,14 @@ const shapeIssue = (value: unknown): string | undefined => {
   return issue === "limit" ? undefined : issue
 }
 
-/** True when a value of this many bytes may have more levels than its reader accepts. */
+/** True when a value of this many bytes may have more nested levels than its reader accepts. */
 export const mayBeDeep = (value: unknown, bytes: number): boolean =>
   bytes > maxLevels &&
   attempt(() => search(value, bytes, (_, keys) => keys.length > shallowLevels ? true : undefined), true) !== undefined
 
 /**
  * Names the place where a value holds text with half of a surrogate pair, as a value or a key. Returns `undefined` when
- * the text is read as it was written.
+ * all text of the value is read as it was written.
  */
 export const textIssue = (value: unknown, read: () => unknown): string | undefined =>
   attempt(() => {

@@ -4,7 +4,7 @@
  */
 import type * as SchemaAST from "effect/SchemaAST"
 
-/** True for a value that the schema's `make` would accept and copy; false means that `make` must decide. */
+/** True for a value that the schema's `make` would accept and copy; false means that only `make` can decide. */
 export type IsVerbatim = (value: unknown) => boolean
 
 /** True for a schema node without checks, conversions and defaults of its own. */

@@ -2,8 +2,8 @@
  * Writes and reads the words of calls, streams and cancels by hand: without a parser, and without memory besides that
  * of the result.
  *
- * The words that are written by hand have the same bytes as those that msgpackr would write. Reading returns
- * `undefined` for anything unusual, valid or not; `Envelope.decode` then reads the word, and names its fault.
+ * The words that are written by hand have the same bytes as those that msgpackr would write. The reader of words
+ * returns `undefined` for an unusual word, valid or not; `Envelope.decode` then reads the word, and names its fault.
  */
 import type { Parts } from "../Frame.ts"
 import {
@@ -49,8 +49,8 @@ const code = {
 } as const
 
 /**
- * The largest array in bytes that V8 keeps among its objects. A larger array has memory of its own, whose allocation
- * takes ten times as long.
+ * The largest array in bytes that V8 keeps among its objects. An array above this size has memory of its own, whose
+ * allocation takes ten times as long.
  */
 const smallBytes = 64
 

@@ -77,7 +77,7 @@ export const isGeneral = ({ 0: first }: Uint8Array): boolean => first === form.g
 
 export const isRefusal = ({ 0: first }: Uint8Array): boolean => first === form.refused
 
-/** Decodes a failure that is written by hand; `undefined` for any other form. */
+/** Decodes a failure that is written by hand; `undefined` for a failure in any other form. */
 export const decode = (payload: Uint8Array): Failure | undefined => {
   const cursor = new Cursor(payload, 1)
   switch (payload[0]) {

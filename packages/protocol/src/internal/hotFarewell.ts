@@ -2,8 +2,8 @@
  * Writes and reads by hand the ordinary farewells: the actor returned or was cancelled, and its cleanup did not fail.
  * Every actor says one farewell, so an ordinary farewell is not worth the time of deriving a codec from the schema.
  *
- * The first byte of an encoded farewell says whether the other bytes are written by hand or by the schema. A farewell
- * that is not ordinary is written by the schema.
+ * The first byte of an encoded farewell says whether the other bytes are written by hand or by the schema. The farewell
+ * of a failed or idle actor, and a farewell with failures of the cleanup, is written by the schema.
  */
 import type { Farewell } from "../Failure.ts"
 import { actorTokens, Cursor, isAscii, isSmall, putText, putTokens, putUint, sizeOfText, sizeOfUint } from "./tokens.ts"
@@ -49,7 +49,7 @@ export const general = (encoded: Uint8Array): Uint8Array => {
 
 export const isGeneral = ({ 0: first }: Uint8Array): boolean => first === form.general
 
-/** Decodes a farewell that is written by hand; `undefined` for any other form. */
+/** Decodes a farewell that is written by hand; `undefined` for a farewell in any other form. */
 export const decode = (payload: Uint8Array): Farewell | undefined => {
   const cursor = new Cursor(payload, 1)
   const said = cursor.uint()

@@ -4,7 +4,7 @@
  * The parser of msgpackr trusts its input: the parser knows a dozen extensions (regular expressions, errors, records),
  * believes a declared length and prints its input into its error messages. Bytes that pass the walk hold one value of
  * nil, booleans, numbers, text, bytes, arrays and maps with text keys, at most `maxDepth` deep, and no further bytes. A
- * hostile frame costs one walk over its tokens, and never reaches the parser.
+ * hostile frame costs one walk over its tokens, and never reaches the parser of msgpackr.
  */
 
 /** The deepest nesting of arrays and maps that is accepted; a `Start` with log annotations has at most 11 levels. */
@@ -33,7 +33,7 @@ const u16 = (b: Uint8Array, at: number): number => b[at]! << 8 | b[at + 1]!
 const u32 = (b: Uint8Array, at: number): number =>
   (b[at]! << 24 | b[at + 1]! << 16 | b[at + 2]! << 8 | b[at + 3]!) >>> 0
 
-/** The position behind the value that begins at `at`, or a negative code of its fault. */
+/** The position behind the msgpack value that begins at `at`, or a negative code of its fault. */
 const walk = (b: Uint8Array, at: number, depth: number): number => {
   if (at >= b.length) return truncated
   const token = b[at]!

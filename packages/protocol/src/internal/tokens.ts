@@ -1,8 +1,8 @@
 /**
  * Writes and reads some tokens of msgpack by hand: small integers, short plain text, bytes and actor ids.
  *
- * The bytes of these tokens are those that msgpackr would write. The package msgpackr itself writes long texts, letters
- * beyond ASCII, and large numbers.
+ * The tokens that are written by hand have the same bytes as the tokens that msgpackr would write. The package msgpackr
+ * itself writes long texts, letters beyond ASCII, and large numbers.
  */
 import { isWindow } from "../Credit.ts"
 import type { ActorId, Meta, Window } from "../Message.ts"
@@ -26,8 +26,8 @@ const maxTextBytes = 255
 export const isSmall = (n: number): boolean => n >>> 0 === n
 export const sizeOfUint = (n: number): number => n < 0x80 ? 1 : n < 0x100 ? 2 : n < 0x10000 ? 3 : 5
 /**
- * The size in bytes of the head of a msgpack `bin`. All lengths of bytes use one form of the head, because one form is
- * simpler than the shortest form for each length.
+ * The size in bytes of the head of a msgpack `bin`. All lengths of a `bin` use one form of the head, because one form
+ * is simpler than the shortest form for each length.
  */
 export const binHead = 5
 

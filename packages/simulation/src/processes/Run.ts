@@ -26,7 +26,7 @@ import { reset, type Started, Watched } from "./Watched.ts"
 
 /** Milliseconds that are added to every bound of a check, because processes share their host with others. */
 const slackMillis = 10_000
-/** Milliseconds that calls which end by themselves have in addition to those of virtual time. */
+/** Milliseconds by which calls that end by themselves may take longer than in virtual time. */
 const extraMillis = 10_000
 
 /** Milliseconds that a random program with real processes may take. */
@@ -41,13 +41,13 @@ const signal = (pid: number, name: Signal): void => {
   try {
     process.kill(pid, name)
   } catch {
-    // The process to hurt has already ended.
+    // The process that should get the signal has already ended.
   }
 }
 
 /**
- * Returns the functions by which steps hurt an actor, for a real process. A real process cannot have a wall clock of
- * its own.
+ * Returns the functions by which steps kill, stop and cut off an actor, for a real process. A real process cannot have
+ * a wall clock of its own.
  */
 const worldOf = ({ handles }: Started, note: (actor: string, text: string) => void): Simulation.World["Service"] => {
   const sendNow = (actor: string, name: Signal) => {
@@ -68,7 +68,7 @@ const worldOf = ({ handles }: Started, note: (actor: string, text: string) => vo
         duration === undefined ? Effect.void : continueLater(actor, duration)
       ),
     continue: (actor) => send(actor, "SIGCONT"),
-    // Connections of the kernel can only be cut whole and at once; they cannot be held.
+    // Connections of the kernel can only be cut whole and at once; such connections cannot be held.
     cut: (actor, { peer } = {}) =>
       Effect.sync(() => peer === undefined ? handles.get(actor)?.connection.destroy() : undefined),
     hold: () => Effect.void,
@@ -95,7 +95,7 @@ const read = (file: string): ReadonlyArray<Timed> =>
     }
   })
 
-/** Runs a random program whose history and sockets are in this folder. */
+/** Runs a random program whose history and sockets are in the given folder. */
 export const run = (program: Program, folder: string): Effect.Effect<Result> =>
   Effect.gen(function*() {
     const file = Path.join(folder, `history-${program.schedule}`)

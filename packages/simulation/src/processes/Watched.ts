@@ -1,6 +1,4 @@
-/**
- * A spawner of real processes with which the root can hurt each process that it has started, by the name of its actor.
- */
+/** A spawner of real processes, with which the root can kill or stop each process by the name of its actor. */
 import { NativeSpawner, type ProcessHandle, Spawner, SpawnerDriver } from "@furrow/actor/Spawner"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -20,7 +18,7 @@ const none = (): Started => ({ handles: new Map(), broken: new Set(), exits: [] 
 
 let started = none()
 
-/** Forgets all processes of the spawner, and returns a new record for those that will be started. */
+/** Forgets all processes of the spawner, and returns an empty record for the processes that will be started. */
 export const reset = (): Started => started = none()
 
 export const Watched = Spawner.portable("watched", { module: import.meta.url }, () =>

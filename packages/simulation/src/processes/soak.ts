@@ -13,7 +13,7 @@ import { run } from "./Run.ts"
 
 export interface Options {
   readonly programs: Iterable<Program.Program>
-  /** The time after which no further random program begins, by `performance.now`. */
+  /** The time, by `performance.now`, after which no further random program begins. */
   readonly until: number
   readonly isKeptGoing: boolean
 }

@@ -70,7 +70,7 @@ const reused = (): Saboteur => {
   }
 }
 
-/** Starts every call twice, under two numbers, and drops the answers to the second. */
+/** Starts every call twice, under two numbers, and drops the answers to the second call. */
 const startedAgain = (): Saboteur => {
   const doubles = { parent: 0, child: 0 }
   const there = new Map<number, number>()
@@ -91,7 +91,7 @@ const startedAgain = (): Saboteur => {
   }
 }
 
-/** Gives answers to the wrong caller, because each plain answer is replaced by the answer before it. */
+/** Gives answers to the wrong caller, because each answer of a call is replaced by the answer before it. */
 const crossed = (): Saboteur => {
   const calls = new Set<number>()
   let before: Uint8Array | undefined
@@ -144,7 +144,7 @@ export const bugs: { readonly [name: string]: () => Saboteur } = {
   "some credit is lost": loseSome("Credit"),
   "credit is granted twice": twice("Credit"),
   "credit is granted before it is asked for": () => (word, from, inject) => {
-    // The planted bug gives a stream's writer credit at once, and drops the grants of the reader.
+    // Gives a stream's writer credit at once, and drops the grants of the stream's reader.
     if (word._tag === "Yield") {
       inject(from, { _tag: "Credit", dialog: word.dialog, items: word.items, bytes: word.payload.length })
     }

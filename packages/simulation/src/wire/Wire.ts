@@ -22,7 +22,9 @@ export type Side = "parent" | "child"
  */
 export type Saboteur = (word: Message, from: Side, inject: (to: Side, word: Message) => void) => ReadonlyArray<Message>
 
-/** One direction of a dialog: how many items the reader allows to be on their way, and how many are. */
+/**
+ * One direction of a dialog: how many items the reader allows to be on their way, and how many items are on their way.
+ */
 interface Direction {
   window: number
   ahead: number

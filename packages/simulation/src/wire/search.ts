@@ -60,7 +60,7 @@ export interface Options {
   readonly look?: ((result: Result) => void) | undefined
 }
 
-/** Runs random programs, up to this many, until one of them shows a fault. */
+/** Runs random programs, up to a limit, until one of the programs shows a fault. */
 export const search = (
   count: number,
   { kinds = talking, look, plan }: Options = {}

@@ -1,6 +1,4 @@
-/**
- * The six operations of a `DiscoveryDriver`, each as one statement of PostgreSQL.
- */
+/** The six operations of a `DiscoveryDriver` over PostgreSQL, each as one SQL statement. */
 import type * as PgClient from "@effect/sql-pg/PgClient"
 import { type Created, type DiscoveryDriver, DiscoveryDriverError, type Held } from "@furrow/actor/Discovery"
 import * as Effect from "effect/Effect"
@@ -18,7 +16,7 @@ export interface Settings {
   readonly migrate: boolean
 }
 
-/** The largest number of keys in a page of a listing. */
+/** The largest number of keys in one page of a listing of names. */
 const pageSize = 1_000
 
 /**
@@ -27,22 +25,22 @@ const pageSize = 1_000
  */
 const sweepMillis = { least: 100, most: 1_000 } as const
 
-/** The milliseconds after which a lost connection for PostgreSQL's notifications is replaced. */
+/** The milliseconds after which a lost connection for PostgreSQL's notifications is replaced by a new one. */
 const listenAgainMillis = 1_000
 
-/** The milliseconds for which the end of a driver waits for an unresponsive server. */
+/** The milliseconds for which the end of a driver waits for a PostgreSQL server that gives no answer. */
 const farewellMillis = 1_000
 
 /**
- * The number of hints that wait for a slow watcher. One hint is enough, because a watcher reads all its keys again at a
- * hint.
+ * The number of hints about changed keys that wait for a slow watcher. One waiting hint is enough, because a watcher
+ * reads all its keys again at a hint.
  */
 const waitingHints = 1
 
-/** The largest number of characters of a key in the payload of a notification. */
+/** The largest number of characters of a key that a notification's payload contains. */
 const hintChars = 1_000
 
-/** The hint which says that any key may have changed. */
+/** The hint to a watcher that any key may have changed. */
 const everything = ""
 
 type Row = ReadonlyArray<string>
@@ -61,18 +59,21 @@ const live = (schema: string) =>
 const failed = (error: SqlError): DiscoveryDriverError =>
   new DiscoveryDriverError({ reason: `PostgreSQL: ${error.reason.message ?? error.message}`, cause: error })
 
-/** True when a hint concerns the keys with the prefix; a hint names a key, or the beginning of a long key. */
+/** True when a hint concerns the keys with the given prefix; a hint names a key, or the beginning of a long key. */
 export const concerns = (hint: string, prefix: string): boolean =>
   hint.startsWith(prefix) || (hint === everything || hint.length >= hintChars) && prefix.startsWith(hint)
 
-/** The means by which the driver runs its statements, apart from the transactions of its caller. */
+/** The functions with which the driver runs its SQL statements, outside of its caller's transactions. */
 interface Session {
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   readonly ask: (
     text: string,
     ...values: ReadonlyArray<unknown>
   ) => Effect.Effect<ReadonlyArray<Row>, DiscoveryDriverError>
-  /** Creates missing tables, at first and after each failed statement, because the tables may have been lost. */
+  /**
+   * Creates missing tables before the first statement and after each failed statement, because the tables may have been
+   * lost.
+   */
   readonly prepared: Effect.Effect<void, SqlError>
 }
 
@@ -80,8 +81,8 @@ const session = (sql: PgClient.PgClient, { migrate, schema }: Settings) =>
   Effect.map(Effect.context(), (context): Session => {
     const fork = Effect.runForkWith(context)
     /**
-     * Runs a statement in a fiber of the driver: the statement is outside of any transaction of its caller, and an
-     * interruption does not wait for a server that does not answer.
+     * Runs a statement in a fiber of the driver, outside of its caller's transaction. An interruption does not wait for
+     * a server that gives no answer.
      */
     const apart = <A, E>(statement: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       Effect.callback<A, E>((resume) => {
@@ -113,7 +114,7 @@ const session = (sql: PgClient.PgClient, { migrate, schema }: Settings) =>
     }
   })
 
-/** Gives hints to watchers, from the first watcher's request until the Scope closes. */
+/** Gives hints about changed keys to watchers, from the first watcher's request until the Scope closes. */
 const hinting = (sql: PgClient.PgClient, schema: string, { ask, fork, prepared }: Session) =>
   Effect.gen(function*() {
     const hints = yield* PubSub.unbounded<string>()
@@ -190,7 +191,8 @@ export const make = (sql: PgClient.PgClient, settings: Settings) =>
   })
 
 /**
- * Listens for notifications and sweeps expired leases until it is interrupted, even while the server is out of reach.
+ * Listens for PostgreSQL's notifications and sweeps expired leases until it is interrupted, even while the server is
+ * out of reach.
  */
 const watching = (
   listen: Effect.Effect<unknown, unknown>,

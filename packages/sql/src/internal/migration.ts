@@ -1,23 +1,23 @@
 /**
- * The tables and functions of the driver, as one statement of PostgreSQL.
+ * The tables and functions of the PostgreSQL driver, as one SQL statement.
  *
  *   leases   who holds keys, and until when by the server's clock
  *   keys     each under a lease, with which it goes
  *   tokens   the sequence of tokens, which begins at the time of its making so that it grows beyond one that was lost
  *
- * Every operation with a decision is one function, and thereby one statement: a program that is frozen in the middle of
- * an operation holds no lock.
+ * Every deciding operation of the driver is one function and thereby one statement, so that a frozen program holds no
+ * lock.
  */
 
 /**
- * Asks PostgreSQL whether the functions of this version of the driver exist. The names of the driver's functions
- * contain the version, so that two versions can work side by side.
+ * Asks PostgreSQL whether the functions of this version of the driver exist. The names of the driver's functions in
+ * PostgreSQL contain the driver's version, so that two versions can work side by side.
  */
 export const probe = (schema: string): string => `select to_regprocedure('${schema}.sweep_1()') is not null`
 
 /**
- * Turns on synchronous commits, because a server that crashes could otherwise lose a commit, and with it the grant of a
- * key.
+ * Turns on synchronous commits, because a server that crashes could otherwise lose a commit, and with the commit the
+ * grant of a key.
  */
 const durable = `if current_setting('synchronous_commit') = 'off' then
       perform set_config('synchronous_commit', 'local', true);
@@ -50,7 +50,7 @@ const hints = (schema: string): string => `
   create trigger hint after insert or update or delete on ${schema}.keys for each row execute function ${schema}.hint_1();`
 
 /**
- * Renews a lease: the statement locks the lease before it reads the clock, because the wait for the lock may take time.
+ * Renews a lease: the statement locks the lease before it reads the clock, because waiting for the lock may take time.
  */
 const renew = (schema: string): string => `
   create or replace function ${schema}.renew_1(lease_id text, millis double precision) returns boolean language plpgsql as $renew$
@@ -72,9 +72,7 @@ const renew = (schema: string): string => `
     return kept;
   end $renew$;`
 
-/**
- * Grants a key: claims of one key run one after the other, so that the key's tokens grow in the order of its holders.
- */
+/** Grants a key to a lease: claims of the same key run one after the other, so that the key's tokens always grow. */
 const grant = (schema: string): string => `
   create or replace function ${schema}.grant_1(wanted text, content text, lease_id text)
   returns table (outcome text, held_value text, held_token text, held_lease text) language plpgsql as $grant$
@@ -102,7 +100,7 @@ const grant = (schema: string): string => `
     return query select 'Granted', content, given::text, lease_id;
   end $grant$;`
 
-/** Removes expired leases from the tables, and returns the milliseconds until the next lease expires. */
+/** Removes expired leases from the driver's tables, and returns the milliseconds until the next lease expires. */
 const sweep = (schema: string): string => `
   create or replace function ${schema}.sweep_1() returns double precision language plpgsql as $sweep$
   begin

@@ -18,9 +18,9 @@ const byHand = (what: "restart" | "stop" | "start") => (portal: Portal<never>): 
  * Replaces the actor of a supervised child, together with the children that the supervisor's strategy restarts at its
  * death, and waits until the child is up again. A restart by hand does not count as a death of the child.
  *
- * Fails with `ActorUnreachable` when the supervisor gives up or ends first. A failed start of the new actor counts as a
- * death, and the supervisor tries again as after any other death. The portal of the child must belong to the actor in
- * which the supervisor runs; any other portal is a defect.
+ * `restart` fails with `ActorUnreachable` when the supervisor gives up or ends before the child is up. If the start
+ * that `restart` makes fails, the failure counts as a death of the child, and the supervisor tries again. The portal of
+ * a supervised child must belong to the actor in which the supervisor runs; any other portal is a defect.
  *
  * @example
  * ```ts
@@ -39,8 +39,8 @@ export const restart: (portal: Portal<never>) => Effect.Effect<void, ActorError>
 
 /**
  * Stops a child of a supervisor and all children that use it, in reverse order, and waits until the child is down. A
- * stopped child stays down until `Supervisor.start`: calls to the child wait for its start, at most `hold`. A stop by
- * hand never ends the supervisor, even if the child is significant.
+ * stopped child stays down until `Supervisor.start`: calls to the child wait for its start, no longer than the policy's
+ * `hold`. A stop by hand never ends the supervisor, even if the child is significant.
  *
  * @example
  * ```ts
@@ -59,8 +59,8 @@ export const stop: (portal: Portal<never>) => Effect.Effect<void, ActorError> = 
 
 /**
  * Starts a child that was stopped by hand or has ended for good, and waits until the child is up. The children that the
- * started child uses, and the stopped children that use it, are started as well. A child that is up keeps its actor.
- * Fails as `Supervisor.restart` does.
+ * started child uses, and the stopped children that use it, are started as well. Starting a child that is already up
+ * does not replace the actor of the child. Fails as `Supervisor.restart` does.
  *
  * @example
  * ```ts

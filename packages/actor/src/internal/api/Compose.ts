@@ -22,8 +22,9 @@ import { Escalation } from "../supervision/Escalation.ts"
  * Runs a graph of actors until it fails, as `Layer.launch` does, and also notices when an actor of the graph is lost
  * after the graph was built. When an actor of the graph is lost, the other actors of the graph stop in reverse order.
  *
- * Fails with the error of building the graph, with the `ActorError` of the lost actor, or with the `GaveUp` of a
- * supervisor. The launch never succeeds, because an actor or a supervisor that ends in order leaves the graph running.
+ * `launch` fails with the error of building the graph, with the `ActorError` of the lost actor, or with the `GaveUp` of
+ * a supervisor. The launch of a graph never succeeds, because an actor or a supervisor that ends in order leaves the
+ * graph running.
  *
  * @example
  * ```ts
@@ -45,8 +46,8 @@ export const launch = <A, E, R>(layer: Layer.Layer<A, E, R>): Effect.Effect<neve
 
 /**
  * Opens a dialog whose handler runs in this process, for tests and small programs. Both sides of a dialog in one
- * process are connected in memory, and values go through the codecs. The dialog is cancelled when the Scope closes, and
- * the services that its handler needs stay in R.
+ * process are connected in memory, and values go through the codecs. The Scope of a dialog in one process cancels the
+ * dialog when the Scope closes, and the services that the handler needs stay in R.
  *
  * @example
  * ```ts

@@ -1,10 +1,10 @@
 /**
- * References to actors: how a reference is sent in a payload, and how a portal is opened with one. Within a tree every
- * actor can open a portal to every actor to which it has a reference, and call only the endpoints that this actor
- * exposes.
+ * References to actors: how a reference is sent in a payload, and how a portal is opened with a reference. Within a
+ * tree every actor can open a portal to every actor to which it has a reference, and call only the endpoints that this
+ * actor exposes.
  *
- * A portal from this module is borrowed: it is usable as long as its Scope is open, and owns nothing. `cancel` of a
- * borrowed portal asks the actor to end, without the power to kill it.
+ * A portal that was opened with a reference is borrowed: it is usable as long as its Scope is open, and owns nothing.
+ * `cancel` of a borrowed portal asks the actor to end, without the power to kill it.
  *
  * @since 0.1.0
  */
@@ -25,7 +25,7 @@ import type { AnyServiceClass, SelfOf } from "./Service.ts"
 export type { ActorRef } from "../settings/ActorRef.ts"
 
 /**
- * A list of definitions or contracts, of which only the endpoints are compared.
+ * A list of definitions or contracts that an actor must expose, of which only the endpoints are compared.
  *
  * @category type-level
  * @since 0.1.0
@@ -33,8 +33,8 @@ export type { ActorRef } from "../settings/ActorRef.ts"
 export type Exposed = ReadonlyArray<{ readonly endpoint: AnyEndpoint; readonly module?: string | undefined }>
 
 /**
- * The kind of actor that a reference or portal must lead to: an actor that runs this Service, or exposes these
- * definitions.
+ * The kind of actor to which a reference or portal must lead: an actor of the given Service, or an actor that exposes
+ * the given definitions.
  */
 export type Expected = AnyServiceClass | Exposed
 
@@ -44,7 +44,10 @@ export const isExposed = (expected: Expected): expected is Exposed => Array.isAr
 const listed = (exposed: Exposed): ActorRefData["exposed"] =>
   exposed.map(({ endpoint, module }) => ({ name: endpoint.name, module: module ?? null }))
 
-/** Describes the endpoints or the Service that an actor lacks; `undefined` when the actor is as expected. */
+/**
+ * Describes the endpoints or the Service that an actor lacks; `undefined` when the actor lacks none of the expected
+ * endpoints.
+ */
 export const mismatch = (ref: ActorRefData, expected: Expected): string | undefined => {
   if (!isExposed(expected)) {
     return ref.service === expected.key
@@ -101,7 +104,7 @@ export const ref: {
  * Opens a portal to the actor behind a reference, as long as the Scope is open. One connection serves all portals
  * between two actors.
  *
- * Fails with `ActorUnreachable`, which names the reason, within `Timeouts.connect` (default: 5 seconds).
+ * `Actor.portal` fails with `ActorUnreachable`, which names the reason, within `Timeouts.connect` (default: 5 seconds).
  *
  * @example
  * ```ts
@@ -158,8 +161,8 @@ export const self: {
   })
 
 /**
- * Opens a portal to the parent of the calling actor, for the endpoints that the parent exposes. Fails with
- * `ActorUnreachable` in a root, which has no parent.
+ * Opens a portal to the parent of the calling actor, for the endpoints that the parent exposes. `Actor.parent` fails
+ * with `ActorUnreachable` in a root, which has no parent.
  *
  * `cancel` of a portal to the parent is a defect: a parent outlives its children, so a child cannot end its parent.
  *
@@ -193,8 +196,8 @@ export const parent = <const X extends Exposed>(
   })
 
 /**
- * Opens a portal to the root of the tree, for the endpoints in `NodeActor.runMain(program, { expose: [...] })`. Fails
- * with `ActorUnreachable` in the root itself.
+ * Opens a portal to the root of the tree, for the endpoints in `NodeActor.runMain(program, { expose: [...] })`.
+ * `Actor.root` fails with `ActorUnreachable` in the root itself.
  *
  * @example
  * ```ts
@@ -229,8 +232,8 @@ export const root = <const X extends Exposed>(
   })
 
 /**
- * Makes a portal to an actor above the calling actor in the tree. Such a portal needs no release, because an actor
- * above lives longer than the calling actor.
+ * Makes a portal to an actor above the calling actor in the tree. A portal to an actor above the calling actor needs no
+ * release, because that actor lives longer than the calling actor.
  */
 const above = (
   local: LocalActor,

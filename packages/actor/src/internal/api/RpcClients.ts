@@ -97,7 +97,7 @@ const send = (
 ): Effect.Effect<Last, ActorError> => {
   const { id } = request
   const call = callOf(endpoint, payloadOf(session, request)) as never
-  // The effect writes the last item of a request when it runs, and not when it is made.
+  // `end` returns an effect that writes the last item of a request when the effect runs, and not when it is made.
   const end = (exit: Exit.Exit<unknown>): Last =>
     Effect.suspend(() => write({ _tag: "Exit", clientId: 0, requestId: id, exit: exit as never }))
   const onFailure = (error: unknown): Effect.Effect<Last, ActorError> =>
@@ -156,7 +156,7 @@ type Route<E> = (
   request: (portal: Portal<any>, session: number) => Effect.Effect<Last, ActorError>
 ) => Effect.Effect<Last, E | ActorError>
 
-/** Makes Effect's own client of a group, over a given way to send a request. */
+/** Makes Effect's own client of a group, over a given function that sends a request. */
 const clientOver = <Rpcs extends Rpc.Any, E>(
   asked: string,
   actor: ActorId,
@@ -182,8 +182,8 @@ const clientOver = <Rpcs extends Rpc.Any, E>(
           const request = message as Request
           const endpoint = endpoints.get(request.tag)!
           const windowItems = Context.get(context, WindowItems)
-          // The caller gets the last word once the worker is free again, because the client may send its next request
-          // at once.
+          // A client over a pool gets the last word of a request once the worker is free again, because the client may
+          // send its next request at once.
           return Effect.flatten(
             route((portal, session) => send(portal, endpoint, request, session, windowItems, made.write))
           )
@@ -224,8 +224,8 @@ export const overPool = <Rpcs extends Rpc.Any, E>(
   )
 
 /**
- * The session of a client at one worker. The first request to a worker opens the session; the session closes with the
- * worker or the client.
+ * The session of a client at one worker. The first request of a client to a worker opens the client's session; the
+ * session closes with the worker or the client.
  */
 const sessionAt = (portal: Portal<any>, context: Context.Context<Scope.Scope>): Effect.Effect<number, ActorError> => {
   const turns = Semaphore.makeUnsafe(1)
@@ -263,14 +263,15 @@ const openSession = (portal: Portal<any>): Effect.Effect<number, ActorError, Sco
   )
 
 /**
- * Makes a client of an Effect RpcGroup over a portal: Effect's own `RpcClient`, with `ActorError` in every error
- * channel. Middleware that the group requires for clients stays in R.
+ * Makes a client of an Effect RpcGroup over a portal. The client of a group is Effect's own `RpcClient`, with
+ * `ActorError` in every error channel. Middleware that the group requires for clients stays in R.
  *
- * An interrupted call waits for the far finalizers. A stream of the client requests 16 items at a time, or as many as
- * the stream's `streamBufferSize`. The client lives as long as the Scope. Closing the Scope interrupts the open
- * requests of the client, and waits for their end.
+ * An interrupted call of the client waits for the finalizers of the call's far fiber. A stream of the client requests
+ * 16 items at a time, or as many as the stream's `streamBufferSize`. The client of a group lives as long as its Scope.
+ * Closing the Scope of the client interrupts the open requests of the client, and waits for their end.
  *
- * Fails with `EndpointUnknown` when the actor serves no group. A group with `Rpc.ParseOptions` is a defect.
+ * `Actor.rpcClient` fails with `EndpointUnknown` when the actor serves no group. A group with `Rpc.ParseOptions` is a
+ * defect, because the codec of an actor has no parse options.
  *
  * @example
  * ```ts

@@ -1,7 +1,7 @@
 /**
  * A Service is a stateful actor: callers import its contract, and its implementation is built only in the actor.
  *
- * A Service is a Layer: the actor lives as long as the Layer, so actors compose as a Layer graph and stop in reverse
+ * A Service is a Layer: its actor lives as long as the Layer, so actors compose as a Layer graph and stop in reverse
  * order. Services that an implementation `uses` stand in R: the parent sends their addresses, and the actor provides
  * portals to its handlers.
  *
@@ -94,14 +94,15 @@ export interface ServeOptions<L, Uses, R> {
    */
   readonly layer?: Layer.Layer<L, any, Uses | ActorRuntime> | undefined
   /**
-   * Work of the actor's own, which begins when the actor is ready. The actor ends in the same way as its main:
-   * returned, failed, or interrupted. An actor without a main serves until its owner ends it.
+   * The main of a Service's actor: work of its own, which begins when the actor is ready. The actor of a Service ends
+   * in the same way as its main: returned, failed, or interrupted. An actor without a main serves until its owner ends
+   * it.
    */
   readonly main?: Effect.Effect<unknown, unknown, R> | undefined
 }
 
 /**
- * The parts of the implementation of a Service with settings, when `layer` is given.
+ * The parts of the implementation of a Service with settings, if the implementation has a `layer`.
  *
  * @category models
  * @since 0.1.0
@@ -158,10 +159,10 @@ export interface Startable<in out Self, Name extends string, out Uses, in out Co
   readonly endpoints: ReadonlyArray<AnyEndpoint>
   readonly uses: ReadonlyArray<AnyServiceClass>
   /**
-   * The Layer of a Service, whose actor lives as long as the Layer: `Counter.layer`, or `Counter.layer({ name: "c1",
-   * unique: true })`. `Counter.layer` is one value, so a graph that uses the Layer twice has one actor. Each call of
-   * `Counter.layer(options)` makes another actor. A Service with required settings has only the form of the Layer with
-   * options: `Counter.layer({ config: { start: 7 } })`.
+   * The Layer of a Service, such as `Counter.layer` or `Counter.layer({ name: "c1" })`, whose actor lives as long as
+   * the Layer. `Counter.layer` is one value, so a graph that uses this Layer twice has one actor. Each call of
+   * `Counter.layer(options)` makes another actor. The Layer of a Service with required settings always has options,
+   * such as `Counter.layer({ config: { start: 7 } })`.
    */
   readonly layer: LayerOfService<Self, Uses, Config>
   /** A phantom field, which holds no value: the type of the Services that the implementation uses. */
@@ -188,7 +189,7 @@ export interface ServiceClass<in out Self, Name extends string, Eps extends AnyE
   extends Startable<Self, Name, Uses>
 {
   new(_: never): Context.ServiceClass.Shape<Name, Portal<Self>> & { readonly "~endpoints": Eps }
-  /** A call for every endpoint, which runs in the Service of the context. */
+  /** The calls of the Service: a function for every endpoint, whose call runs in the Service of the context. */
   readonly calls: Calls<Eps, Self>
   /**
    * Implements the Service: `build` makes the handlers once, in the actor, before the actor is ready. The option
@@ -205,8 +206,8 @@ export interface ServiceClass<in out Self, Name extends string, Eps extends AnyE
     options?: ServeOptions<L, Uses, RM>
   ) => Served<Self>
   /**
-   * Runs the handlers of the Service in this process, behind the same portal and through the codecs, for tests and
-   * small programs.
+   * Runs the handlers of the Service in this process, behind a portal like an actor's and through the codecs, for tests
+   * and small programs.
    */
   readonly layerTest: <H extends Handlers<Eps>, EX = never, RX = never>(
     build: H | Effect.Effect<H, EX, RX>
@@ -215,7 +216,7 @@ export interface ServiceClass<in out Self, Name extends string, Eps extends AnyE
 
 /**
  * The class of a Service with settings: each start supplies the settings, and the actor makes the implementation from
- * them.
+ * these settings.
  *
  * @category models
  * @since 0.1.0
@@ -228,11 +229,11 @@ export interface ConfiguredServiceClass<
   C extends Settings.SettingsSchema
 > extends Startable<Self, Name, Uses, Settings.SettingsInput<C>> {
   new(_: never): Context.ServiceClass.Shape<Name, Portal<Self>> & { readonly "~endpoints": Eps }
-  /** A call for every endpoint, which runs in the Service of the context. */
+  /** The calls of the Service: a function for every endpoint, whose call runs in the Service of the context. */
   readonly calls: Calls<Eps, Self>
   /**
-   * Implements the Service: `build` runs once, in the actor, with the settings of this start. `layer` may also be a
-   * function of the settings; all other options are the same as those of a Service without settings.
+   * Implements the Service: `build` runs once, in the actor, with the settings of the actor's start. The option `layer`
+   * may also be a function of the settings; all other options are the same as those of a Service without settings.
    */
   readonly serve: {
     // A `layer` function has an overload of its own, because the type of its result is known only after the other types
@@ -253,8 +254,8 @@ export interface ConfiguredServiceClass<
     ): Served<Self>
   }
   /**
-   * Runs the handlers of the Service in this process, behind the same portal. Settings and calls cross through the
-   * codecs.
+   * Runs the handlers of the Service in this process, behind a portal like an actor's. Settings and calls cross through
+   * the codecs, as they cross to an actor.
    */
   readonly layerTest: <H extends Handlers<Eps>, EX = never, RX = never>(
     build: (config: SchemaOf<C>["Type"]) => H | Effect.Effect<H, EX, RX>,
@@ -281,8 +282,8 @@ export interface GroupServiceClass<in out Self, Name extends string, Uses, Rpcs 
     layer: Layer.Layer<L, any, Uses | ActorRuntime> & LeftUnprovided<Provided<Rpcs>, L>
   ) => Served<Self>
   /**
-   * Runs the Layer of the Service's handlers in this process, behind the same portal and through the codecs, for tests
-   * and small programs.
+   * Runs the Layer of the Service's handlers in this process, behind a portal like an actor's and through the codecs,
+   * for tests and small programs.
    */
   readonly layerTest: <L, EX = never, RX = never>(
     layer: Layer.Layer<L, EX, RX> & LeftUnprovided<Provided<Rpcs>, L>
@@ -303,13 +304,13 @@ export interface ConfiguredGroupServiceClass<
   C extends Settings.SettingsSchema
 > extends Startable<Self, Name, Uses, Settings.SettingsInput<C>> {
   new(_: never): Context.ServiceClass.Shape<Name, Portal<Self>> & { readonly "~endpoints": never }
-  /** Implements the Service with the Layer that a function makes from the settings of this start. */
+  /** Implements the Service with the Layer that a function makes from the settings of the actor's start. */
   readonly serveRpc: <L>(
     layer: (config: SchemaOf<C>["Type"]) => LayerOf<L, Uses> & LeftUnprovided<Provided<Rpcs>, L>
   ) => Served<Self>
   /**
-   * Runs the Layer of the Service's handlers in this process, behind the same portal. Settings and calls cross through
-   * the codecs.
+   * Runs the Layer of the Service's handlers in this process, behind a portal like an actor's. Settings and calls cross
+   * through the codecs, as they cross to an actor.
    */
   readonly layerTest: <L, EX = never, RX = never>(
     layer: (config: SchemaOf<C>["Type"]) => Layer.Layer<L, EX, RX> & LeftUnprovided<Provided<Rpcs>, L>,
@@ -445,8 +446,8 @@ const groupStatics = (service: any, name: string, group: RpcEndpoints.Group) => 
 /**
  * Declares a stateful actor: a class that is the actor's key in the context, with `layer` to run the actor and `serve`
  * to implement it. `endpoints` are definitions or an Effect RpcGroup, `uses` lists the Services that the implementation
- * calls, and `config` is the schema of the settings that every start must supply: `Counter.layer({ config: { start: 7 }
- * })`.
+ * calls, and `config` is the schema of the settings. Every start of an actor with `config` supplies settings, such as
+ * `Counter.layer({ config: { start: 7 } })`.
  *
  * Effect's own RpcServer serves the whole group, so middleware, headers, annotations and wrappers work as in Effect.
  * `Actor.Service` throws for a group with `Rpc.ParseOptions`, because the codec of an actor has no parse options.
@@ -494,8 +495,8 @@ export const Service = <Self>(): Make<Self> =>
 
 /**
  * Serves a Service by an implementation in another module, so that callers who import the contract do not load what the
- * implementation imports. The actor does not start (`SpawnFailed`) if the default export of the implementing module
- * serves a Service with another key.
+ * implementation imports. The actor of a Service does not start (`SpawnFailed`) if the default export of the
+ * implementing module serves a Service with another key.
  *
  * @example
  * ```ts

@@ -30,7 +30,7 @@ import { Escalation } from "../supervision/Escalation.ts"
 import * as StartChild from "../supervision/StartChild.ts"
 
 export type StartOptions = SpawnOptions & {
-  /** The name of the actor that a start makes. The default name is the key of the actor's Service. */
+  /** The name of the actor that a start makes. The default name of the actor is the key of its Service. */
   readonly name?: string | undefined
   /**
    * True when no other actor of the tree may have the name while this actor lives; otherwise the start fails with
@@ -38,14 +38,14 @@ export type StartOptions = SpawnOptions & {
    */
   readonly unique?: boolean | undefined
   /**
-   * The trees that can find the actor, when trees see each other: its own tree, the trees of its host, or all trees.
+   * The trees that can find the actor, if trees share names: its own tree, the trees of its host, or all trees.
    */
   readonly listed?: Listing | undefined
 }
 
 /**
- * Makes the value whose export makes a module the actor of a Service. If `leads` is set, the implementation comes from
- * another module.
+ * Makes the value whose export makes a module the actor of a Service. If `leads` is set, the implementation of the
+ * Service comes from another module.
  */
 export const served = (service: AnyService, load: ServedInside["load"], leads = false): ServedInside => {
   const served: ServedInside = {
@@ -102,7 +102,7 @@ export const start = (
       const portal = fiber.context.mapUnsafe.get(key) as Portal.Portal<any>
       const here = relayedOf(portal, key)
       const ref = Portal.refOf(portal) ?? null
-      // Handlers in this process have no address, so this process relays the actor's calls to these handlers.
+      // Handlers that run in this process have no address, so this process relays an actor's calls to these handlers.
       if (ref === null) relays.set(key, here)
       uses.push({ key, actor: portal.actor, ref })
     }
@@ -135,7 +135,8 @@ export const takeOver = (
   Effect.flatMap(Timeouts, ({ cancelAck }) =>
     Effect.all([
       local.reach?.directory.ready(actor.uuid, actor.pid, from) ?? Effect.void,
-      // A standby that does not answer its cue counts as up, because its callers notice the loss of a standby.
+      // A standby that does not answer the word that begins its main counts as up, because its callers notice the loss
+      // of a standby.
       Effect.ignore(Effect.timeout(giveCue(local, channel), cancelAck))
     ], { concurrency: "unbounded", discard: true }))
 
@@ -177,7 +178,10 @@ export const layer = (service: AnyService, options: GivenOptions): Layer.Layer<a
     ) as Effect.Effect<never, ActorError, ActorRuntime | Scope.Scope>
   )
 
-/** Runs the handlers of a Service in this process, behind the same portal and codecs, connected by memory. */
+/**
+ * Runs the handlers of a Service in this process, behind a portal like an actor's and through the codecs, connected by
+ * memory.
+ */
 export const layerTest = (
   service: AnyService,
   implementation: (settings: any) => Implementation,

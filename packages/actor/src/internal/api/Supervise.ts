@@ -43,29 +43,29 @@ import * as StartService from "./StartService.ts"
  */
 export interface Policy {
   /**
-   * The children that are stopped and started again after the death of one of them. The default strategy is
-   * `"dependants"`: the dead child and all children that use it.
+   * The children that are stopped and started again after the death of one child. The default strategy of a supervisor
+   * is `"dependants"`: the dead child and all children that use it.
    */
   readonly strategy?: Machine.Strategy | undefined
   /**
-   * The supervisor gives up at more than `restarts` deaths within the time `within`. The default intensity is 3 deaths
-   * within 5 seconds.
+   * A supervisor gives up at more than `restarts` deaths within the time `within`. The default intensity of a
+   * supervisor is 3 deaths within 5 seconds.
    */
   readonly intensity?: { readonly restarts: number; readonly within: Duration.Input } | undefined
   /**
-   * The delays before new starts of a dead child, as a Schedule whose input is the exit of the child. The schedule
-   * begins anew after a window without a death, and the supervisor gives up when the schedule ends. The default backoff
-   * grows exponentially from 50 ms, with jitter, and is short enough for the intensity.
+   * The delays before new starts of a dead child, as a Schedule whose input is the exit of the child. The schedule of
+   * delays begins anew after the time `within` without a death, and the supervisor gives up when the schedule ends. The
+   * default backoff of a supervisor grows exponentially from 50 ms, with jitter, and is short enough for the intensity.
    */
   readonly backoff?: Schedule.Schedule<unknown, ActorExit> | undefined
   /**
-   * The time that a call waits for a child that is started again. The default is `Timeouts.spawn`, 30 seconds, as
-   * long as one start may take.
+   * The time that a call waits for a child that is started again. The default of `hold` is `Timeouts.spawn`, 30
+   * seconds, as long as one start may take.
    */
   readonly hold?: Duration.Input | undefined
   /**
-   * The ends of significant children that make the supervisor end in order: the end of any such child, of all, or of
-   * none. Default: `"never"`.
+   * The ends of significant children that make the supervisor end in order: the end of any, of all, or of no
+   * significant child. Default: `"never"`.
    */
   readonly autoShutdown?: Machine.AutoShutdown | undefined
 }
@@ -86,7 +86,8 @@ export interface ChildOptions {
   readonly significant?: boolean | undefined
   /**
    * The time that the finalizers of this child have when the supervisor stops the child. Default:
-   * `Timeouts.finalizers`. The supervisor waits without limit for a Layer that has no `stopWithin`.
+   * `Timeouts.finalizers`. A supervisor waits without limit for the finalizers of a Layer that is a child without
+   * `stopWithin`.
    */
   readonly stopWithin?: Duration.Input | undefined
 }
@@ -99,15 +100,16 @@ export interface ChildOptions {
  */
 export interface StandbyOptions<out Self> {
   /**
-   * The number of standbys of this child. A standby is an actor of the Service that takes over role and name when the
-   * actor in front of the standby dies. Before its takeover a standby is neither listed nor called, and its `main`
-   * waits. Default: 0.
+   * The number of standbys that the supervisor keeps for one child. A standby is an actor of the Service that takes
+   * over role and name when the actor in front of the standby dies. Before its takeover a standby is neither listed nor
+   * called, and its `main` waits. Default: 0.
    */
   readonly standby?: 0 | 1 | undefined
   /**
-   * Keeps the state of a standby up to date: `warm` gets the portals of the standby and of the actor in front of it.
-   * The effect begins when the standby is ready, and is interrupted when the standby takes over. A failure of `warm`
-   * ends the standby, and another standby is started. A standby without `warm` has the state of a new actor.
+   * Keeps the state of a standby up to date. The function `warm` gets the portals of the standby and of the actor in
+   * front of it. The effect of `warm` begins when the standby is ready, and is interrupted when the standby takes over.
+   * A failure of `warm` ends the standby, and another standby is started. A standby without `warm` has the state of a
+   * new actor.
    */
   readonly warm?:
     | ((active: Portal.Portal<Self>, standby: Portal.Portal<Self>) => Effect.Effect<unknown, unknown, ActorRuntime>)
@@ -296,7 +298,9 @@ const planOfInside = (inside: SupervisedInside): ChildPlan => {
   }
 }
 
-/** Returns the failure of a supervisor that its owner sees. */
+/**
+ * Returns the failure with which the Layer of a supervisor ends; `undefined` if the supervisor ended without a failure.
+ */
 const escalated = (supervising: Supervising, why: Machine.Why): Exit.Exit<void, any> | undefined => {
   switch (why._tag) {
     case "GaveUp":
@@ -317,8 +321,9 @@ const escalated = (supervising: Supervising, why: Machine.Why): Exit.Exit<void, 
  * children and fails with `GaveUp`. The failure of a supervisor goes to the supervisor around it, to `Actor.launch`, or
  * to the actor whose `layer` it is.
  *
- * The Layer fails if a child's first start fails, after the children that were up have been stopped. Children that use
- * each other in a cycle are a defect, and a policy that contradicts itself is a defect as well.
+ * The Layer of a supervisor fails if a child's first start fails, after the children that were up have been stopped.
+ * Children of a supervisor that use each other in a cycle are a defect, and a policy that contradicts itself is a
+ * defect as well.
  *
  * @example
  * ```ts
@@ -347,8 +352,8 @@ export const layer = <const Cs extends ReadonlyArray<Child>>(
   ) as Layer.Layer<any, any, any>
 
 /**
- * Makes a supervisor that lives as long as the Scope, and returns when its children are up. A failure that reaches no
- * owner is logged, unless `isHeard` is true.
+ * Makes a supervisor that lives as long as the Scope, and returns when its children are up. A supervisor's failure that
+ * reaches no owner is logged, unless `isHeard` is true.
  */
 const supervise = (
   own: Machine.Policy,
@@ -396,11 +401,11 @@ const supervise = (
  */
 export interface RollOptions {
   /**
-   * The time that the open calls of each replaced actor have to end. An actor with calls that are open after this time
-   * is stopped, which cancels these calls.
+   * The time that the open calls of each replaced actor have to end. A replaced actor whose open calls take longer than
+   * `drain` is stopped, which cancels these calls.
    */
   readonly drain: Duration.Input
-  /** The number of children that are replaced at the same time. Default: 1. */
+  /** The number of children that a rolling restart replaces at the same time. Default: 1. */
   readonly atOnce?: number | undefined
 }
 
@@ -446,13 +451,13 @@ const rollServices = (
   })
 
 /**
- * Replaces the actors of supervised Services one after another, without a failed call. The roll starts a new actor for
+ * Replaces the actors of supervised Services one after another, without a failed call. A roll starts a new actor for
  * each child, gives it the role and the name, and drains and ends the old actor. Portals to the Services, in this
- * process and in others, follow to the new actors. The roll ends when all old actors are gone.
+ * process and in others, follow to the new actors. A roll ends when all old actors are gone.
  *
- * The Services have to be children of supervisors in the context. The roll replaces a Service after the Services that
- * it uses; Services that are not named keep their actors. The replacement of an actor by a roll does not count as a
- * death. The actor that a roll has started begins with new state.
+ * The Services that `roll` replaces have to be children of supervisors in the context. The roll replaces a Service
+ * after the Services that it uses; Services that the caller does not name keep their actors. The replacement of an
+ * actor by a roll does not count as a death. The actor that a roll has started begins with new state.
  *
  * An actor that does not start fails the roll with `RollFailed`: its child keeps the old actor, and the roll begins no
  * further replacement. A child that dies during the roll is restarted as always, which replaces its actor as well. When
@@ -522,9 +527,9 @@ export interface DynamicChild {
  */
 export interface Dynamic<in out Self, in out Config> {
   /**
-   * Starts a child of the dynamic supervisor, and returns the child's portal, which survives restarts. Fails with the
-   * error of the start, with `NameTaken` when a child of that name exists, or with `ActorUnreachable` when the
-   * supervisor has given up.
+   * Starts a child of the dynamic supervisor, and returns the child's portal, which survives restarts. `start` fails
+   * with the error of the start, with `NameTaken` when a child of that name exists, or with `ActorUnreachable` after
+   * the supervisor gave up.
    */
   readonly start: (
     name: string,
@@ -551,14 +556,15 @@ export interface Dynamic<in out Self, in out Config> {
   readonly children: Effect.Effect<ReadonlyArray<DynamicChild>>
   /**
    * Waits until the supervisor has ended, and fails with `GaveUp` if the supervisor gave up and its children have
-   * stopped. A program races its work with this effect when the work must not outlive the children.
+   * stopped. A program races its work with `ended` when the work must not outlive the children.
    */
   readonly ended: Effect.Effect<void, GaveUp>
 }
 
 /**
  * Makes a supervisor for a varying number of actors of one Service: each actor is started by a name, and started again
- * when it dies. The death of a child restarts no other child, but all deaths count in one window.
+ * when it dies. The death of a child restarts no other child, but the deaths of all children count together for the
+ * supervisor's intensity.
  *
  * A dynamic supervisor and its children end with the Scope. When the dynamic supervisor gives up, its `GaveUp` goes to
  * the same owners as the `GaveUp` of `Supervisor.layer`.

@@ -1,5 +1,5 @@
 /**
- * The parts that a connection is made of, and the words that it tells its owner.
+ * The options of a connection, and the words that the connection passes to its owner.
  *
  * @since 0.1.0
  */
@@ -13,8 +13,8 @@ import type { Connection as Transported } from "../transport/Transport.ts"
 
 /**
  * A word for the owner of a connection, or the end of the connection. An `Error` for the owner of a connection is the
- * failure of the whole actor, because the failure of a dialog goes to the dialog. The machine lets only words through
- * that the peer's role allows: no child sends `CancelActor`, and `Spawn` comes once.
+ * failure of the whole actor, because the failure of a dialog goes to the dialog. The machine `Connection` lets only
+ * words through that the peer's role allows: no child sends `CancelActor`, and `Spawn` comes once.
  */
 export type OwnerEvent =
   | Message.Start
@@ -34,17 +34,20 @@ export interface ChannelOptions {
   readonly handshake: Handshake.Config
   readonly events: Events
   /**
-   * The context of the connection's own turns and logs. Default: the turns of the event loop, and logs on the console.
+   * The context of the connection's own turns and logs. By default a connection uses the turns of the event loop, and
+   * logs on the console.
    */
   readonly context?: Context.Context<never> | undefined
   /** The largest frame in bytes that is read before the handshake is over. Default: 1 MiB. */
   readonly greetingLimit?: number | undefined
   /**
-   * Finds out why the connection ended, and calls `done` once, soon. By default the channel tells the error of the
-   * connection itself.
+   * Finds out why the connection ended, and calls `done` once within a short time. By default the channel tells the
+   * error of the connection itself.
    */
   readonly explain?: ((done: (error: ActorError) => void) => void) | undefined
 }
 
-/** The end of the handshake: the peer that was greeted, or the error that ended the connection before. */
+/**
+ * The result of the handshake: the peer that was greeted, or the error that ended the connection during the handshake.
+ */
 export type HandshakeResult = Connection.Greeted | { readonly _tag: "Ended"; readonly error: ActorError }

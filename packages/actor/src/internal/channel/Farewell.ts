@@ -1,5 +1,5 @@
 /**
- * Writes how an actor ended into the actor's `Bye`, and reads it from the `Bye` of a peer.
+ * Writes how an actor ended into the actor's `Bye`, and reads from the `Bye` of a peer how the peer ended.
  *
  * @since 0.1.0
  */

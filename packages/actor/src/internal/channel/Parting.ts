@@ -1,6 +1,6 @@
 /**
- * The end of a connection, for the watches of this end. A connection that was closed because neither side used it has
- * *retired*: its watches move to its successor, because the peer lives.
+ * The end of a connection, and the watches that are told of the end. A connection that was closed because neither side
+ * used it has *retired*: its watches move to its successor, because the peer lives.
  *
  * @since 0.2.0
  */
@@ -62,7 +62,10 @@ export class Parting {
     channel.turn.later(() => void (channel.isIdle && channel.retire()), channel)
   }
 
-  /** Takes note that no call can begin any more. `bye` is the farewell of the peer, if the peer has said `Bye`. */
+  /**
+   * Takes note that no call can begin on the connection any more. `bye` is the farewell of the peer, if the peer has
+   * said `Bye`.
+   */
   callsEnd(bye: Uint8Array | undefined, guard: (what: string, wake: () => void) => void): void {
     this.isRetired ||= this.succession !== undefined && bye !== undefined && isIdle(bye)
     for (const waiters of [this.resting, this.callsOver]) guard("a waiter failed", () => waiters.wake())

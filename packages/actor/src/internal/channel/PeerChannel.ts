@@ -2,9 +2,9 @@
  * A channel is one connection to one peer. The machine `Connection` decides, and the channel carries out its actions
  * for the open dialogs and for the owner of the connection.
  *
- * One reader and one writer serve the connection of a channel. A dialog gets the words of its own number. The owner of
- * the connection gets the words about the whole actor, and the end of the connection. When the connection ends, each
- * dialog is told once, after a short wait in which the owner may find out the reason.
+ * One reader and one writer serve the connection of a channel. A dialog gets the words that carry its own number. The
+ * owner of the connection gets the words about the whole actor, and the end of the connection. When the connection
+ * ends, each dialog is told of the end once, after a short wait in which the owner may find out the reason.
  *
  * The callbacks of a channel must not block its reader. An error that a driver, a dialog or an owner throws ends the
  * connection, and never the runtime.
@@ -71,8 +71,8 @@ export class PeerChannel {
   private reason: ActorError | undefined
   private renamed: ActorId | undefined
   /**
-   * The endpoints whose contract this side has already sent over this connection. The set is a cache: the contract of
-   * an endpoint that is missing in the set is only sent again.
+   * The endpoints whose contract this side has already sent over this connection. The set of sent contracts is only a
+   * cache: a contract that is missing in the set is sent again.
    */
   private readonly digested = new WeakSet<object>()
   private readonly handshakes = new Waiters<HandshakeResult>()
@@ -114,8 +114,8 @@ export class PeerChannel {
   }
 
   /**
-   * Sets the owner of the connection, whose `tell` gets every word for the owner from now on. The owner gets words that
-   * arrived earlier at once, in their order.
+   * Sets the owner of the connection, whose `tell` gets every word for the owner from now on. The owner of the
+   * connection gets words that arrived earlier at once, in their order.
    */
   route(tell: (event: OwnerEvent) => void): void {
     this.tell = tell
@@ -163,7 +163,9 @@ export class PeerChannel {
     return this.ports.size > 0
   }
 
-  /** True while neither side uses the connection: no dialog is open or about to begin, and no end is watched. */
+  /**
+   * True while neither side uses the connection: no dialog is open or about to begin, and no watch waits for its end.
+   */
   get isIdle(): boolean {
     return this.isOpen && !this.hasDialogs && this.writer.isIdle && this.state.dialogs.arriving.size === 0 &&
       Frame.arrivingOf(this.frames).length === 0 && !this.parting.isWatched
@@ -180,14 +182,14 @@ export class PeerChannel {
 
   /**
    * Calls `callback` once, when no call can begin on this connection any more: earlier than `whenClosed`, and before
-   * any dialog is told. A watch keeps the connection open, unless the watch `rests` while neither side uses the
-   * connection.
+   * any dialog is told of the end. A watch keeps the connection open, unless the watch `rests` while neither side uses
+   * the connection.
    */
   whenCallsOver(callback: () => void, rests = false): () => void {
     return this.parting.whenCallsOver(Connection.isOver(this.state), callback, rests)
   }
 
-  /** Calls `callback` once, when the channel is closed, and its dialogs and its owner have been told. */
+  /** Calls `callback` once, when the channel is closed, and its dialogs and its owner have been told of the end. */
   whenClosed(callback: () => void): () => void {
     return this.parting.whenClosed(this.isClosed, callback)
   }
@@ -202,8 +204,8 @@ export class PeerChannel {
     if (Connection.accepts(this.state)) this.ports.set(id, port)
     else {
       this.delivered = true
-      // The dialog is told of the loss in a later turn, because its opener is not set up yet, and an opener that tries
-      // again at once must not starve the event loop.
+      // A dialog on an ended connection is told of the loss in a later turn, because its opener is not set up yet. An
+      // opener that tries again at once would otherwise starve the event loop.
       this.turn.rest(() => this.tellLost(port, this.unbegun(this.error ?? this.farewell())), this)
     }
     return id
@@ -249,7 +251,8 @@ export class PeerChannel {
   send(message: Message.Message, inOrder = false): void {
     if (message._tag === "Spawn" || message._tag === "Ready") this.input({ _tag: "Said", word: message._tag })
     if (message._tag === "Cancel" && this.writer.withdraw(message.dialog)) {
-      // The dialog is told in a later turn, because the step that cancels the dialog is still running.
+      // A cancelled dialog is told of the cancel in a later turn, because the code that cancels the dialog is still
+      // running.
       return this.turn.later(
         () => this.guard("a dialog could not be ended", () => this.heard(cancelledEarly(message, this.peer))),
         this
@@ -259,8 +262,8 @@ export class PeerChannel {
   }
 
   /**
-   * Counts the dialogs that are stuck: `change` is 1 for a cancelled dialog that did not end within its bound, and -1
-   * when such a dialog has ended.
+   * Counts the dialogs that are stuck, where `change` is 1 for a cancelled dialog that did not end within the bound of
+   * its cancel, and -1 when this dialog has ended.
    */
   countStuck(change: 1 | -1): void {
     this.stuck += change
@@ -271,7 +274,7 @@ export class PeerChannel {
     this.refusals = { ...this.refusals, [fate]: this.refusals[fate] + count }
   }
 
-  /** True while a cancelled dialog is past its bound and has not ended. */
+  /** True while a cancelled dialog is past the bound of its cancel and has not ended. */
   get isStuck(): boolean {
     return this.stuck > 0
   }
@@ -306,7 +309,9 @@ export class PeerChannel {
     this.guard("the transport threw", () => this.options.connection.destroy())
   }
 
-  /** Ends every dialog with this error, because the peer is known to be gone even if the connection is still open. */
+  /**
+   * Ends every dialog with the given error, because the peer is known to be gone even if the connection is still open.
+   */
   lose(error: ActorError): void {
     this.input({ _tag: "Lose", error })
   }
@@ -405,7 +410,8 @@ export class PeerChannel {
       this.frames = Frame.drop(this.frames, (message as Message.FromCallee).dialog)
     }
     const port = this.ports.get((message as Message.FromCallee).dialog)
-    // Most words take this short path, which allocates no memory.
+    // The machine `Connection` is not asked about a word of an open dialog that may be delivered at once, so most words
+    // allocate no memory.
     if (port !== undefined && Connection.delivers(this.state, port.side, message._tag)) {
       return port.heard(message as Message.FromCallee & Message.FromCaller)
     }
@@ -499,7 +505,10 @@ export class PeerChannel {
     return this.parting.isRetired ? retirement(this.peer) : notBegun(error)
   }
 
-  /** Ends the dialogs of this side. A dialog that the peer had not read when it said `Bye` counts as not begun. */
+  /**
+   * Ends the dialogs that this side has opened. A dialog that the peer had not read when it said `Bye` counts as not
+   * begun.
+   */
   private endCallers(): void {
     const callers = Array.from(this.ports).filter(([, port]) => port.side === "caller")
     for (const [id] of callers) this.ports.delete(id)
@@ -533,7 +542,7 @@ export class PeerChannel {
     this.guard("a dialog could not be ended", () => port.lost(error))
   }
 
-  // ---- the last resort --------------------------------------------------------------------------------------------
+  // ---- errors of code that must not throw -------------------------------------------------------------------------
 
   private guard(what: string, f: () => void): void {
     try {

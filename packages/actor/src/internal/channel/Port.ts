@@ -21,8 +21,8 @@ export interface CallerPort {
   /** Collects the fibers of the dialog, and the things that they may wait for, for an observer. */
   readonly collect?: ((into: Collecting, peer: string) => void) | undefined
   /**
-   * Tells the dialog that its connection is gone. The channel calls `lost` once, and calls no other callback
-   * afterwards.
+   * Tells the dialog that its connection is gone. The channel of a dialog calls `lost` once, and calls no other
+   * callback afterwards.
    */
   readonly lost: (error: ActorError) => void
 }

@@ -1,7 +1,7 @@
 /**
  * Watches connections that can die without an end: a silent peer is asked for a sign of life, and counts as lost if no
  * sign comes. One fiber checks all connections of an actor, so that an idle connection needs no fiber of its own. The
- * same check finds connections that neither side has used for a while.
+ * check for signs of life also finds connections that neither side has used for a while.
  *
  * @since 0.2.0
  */
@@ -14,8 +14,8 @@ import { peerSilent } from "./ends.ts"
 import type { PeerChannel } from "./PeerChannel.ts"
 
 /**
- * The number of checks of a connection within the bound of silence. A cut connection is noticed at most one slice later
- * than the bound.
+ * The number of checks of a connection within the bound of silence. A cut connection is noticed at most one interval
+ * between two checks later than the bound of silence.
  */
 const sliceCount = 40
 const minSliceMillis = 10
@@ -25,8 +25,8 @@ const minSliceMillis = 10
  */
 const secondLooks = 2
 /**
- * The milliseconds by which a check of signs of life may be late and still count. A check that is later means that this
- * process was stopped, and could not hear its peers meanwhile.
+ * The milliseconds by which a check of signs of life may be late and still count. A check of signs of life that is
+ * later means that this process was stopped, and could not hear its peers meanwhile.
  */
 const slackMillis = 50
 
@@ -55,8 +55,8 @@ export class SignsOfLife {
   private readonly idle: (channel: PeerChannel) => void
 
   /**
-   * Makes a watch of connections. The callback `idle` gets each connection that has been idle for the bound, and again
-   * after each further bound.
+   * Makes a watch over the connections of an actor. The callback `idle` gets each connection that neither side has used
+   * for the bound of idle connections, and again after each further bound.
    */
   constructor(context: Context.Context<never>, idle: (channel: PeerChannel) => void = () => {}) {
     this.context = context

@@ -1,6 +1,6 @@
 /**
- * The successor of a connection that was closed because neither side used it. The successor takes over calls that had
- * not begun, and the watches of the closed connection.
+ * The successor of a connection that was closed because neither side used it. The successor of a connection takes over
+ * calls that had not begun, and the watches of the closed connection.
  *
  *   open --Bye of an idle peer, or said by this side--> retired --the next use--> the successor
  *
@@ -17,7 +17,7 @@ import type { ActorRefData } from "../settings/ActorRef.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import type { PeerChannel } from "./PeerChannel.ts"
 
-/** The way from a retired connection to its successor. */
+/** The way in which a retired connection finds its successor. */
 export class Succession {
   /** The reference by which this side asked for the connection; `undefined` while this side has not asked for it. */
   ref: ActorRefData | undefined
@@ -42,7 +42,7 @@ export class Succession {
       }))
   }
 
-  /** The latest successor that is known; `undefined` while there is none. */
+  /** The latest known successor of the retired connection; `undefined` while no successor is known. */
   get latest(): PeerChannel | undefined {
     return this.next?.latest
   }
@@ -70,8 +70,8 @@ export class Succession {
 const retirements = new WeakSet<object>()
 
 /**
- * Makes the error of a dialog that has not begun because its connection retired. Only code that uses no successor shows
- * this error.
+ * Makes the error of a dialog that has not begun because its connection retired. The error of a dialog that has not
+ * begun is shown only by code that uses no successor of a retired connection.
  */
 export const retirement = (actor: ActorId): ActorError => {
   const how = { _tag: "ConnectionClosed", reason: "its connection was closed, because neither side used it" } as const

@@ -2,9 +2,10 @@
  * The writer of a connection: the words of one turn of the event loop are sent in one write at the end of the turn. If
  * one turn has many words, the writer writes some of them before the turn ends, so that the peer reads meanwhile.
  *
- * The writer has two lanes, for control and for data. While the connection accepts data, words of both lanes leave at
- * once, in order. Once the connection is full, words wait in their lanes, and the control lane leaves first: data never
- * holds up a cancel. Senders and new dialogs wait until the connection has room, so the lanes are bounded.
+ * The writer of a connection has two lanes, for control and for data. While the connection accepts data, words of both
+ * lanes leave at once, in order. Once the connection is full, words wait in their lanes, and the control lane leaves
+ * first: data never holds up a cancel. Senders and new dialogs wait until the connection has room, so the lanes are
+ * bounded.
  *
  * A large word leaves in parts if the peer reads parts (`Departure`): one part each time the connection has room, after
  * the words that waited for that room. Control words and small words of other dialogs pass between the parts of a large
@@ -28,7 +29,7 @@ import type { Connection } from "../transport/Transport.ts"
 const flushThresholdBytes = 1024
 
 /**
- * The number of bytes that may wait until the connection has room. Above this number of waiting bytes no dialog begins,
+ * The number of bytes that may wait until the connection has room. Above the limit of waiting bytes no dialog begins,
  * because the dialog's payload would only wait as well.
  */
 const maxQueuedBytes = 256 * 1024
@@ -82,7 +83,7 @@ export class Writer {
     return this.flow === "full" || this.departure.waiting.length > 0
   }
 
-  /** True while no word and no sender waits for room. */
+  /** True while no word and no sender waits for room in the connection. */
   get isIdle(): boolean {
     return this.flow === "room" && Departure.isEmpty(this.departure) && this.waiting.isEmpty &&
       this.waitingStarts.isEmpty
@@ -111,8 +112,8 @@ export class Writer {
   }
 
   /**
-   * Sends a word of this side. With `inOrder` the word stays behind every word of its dialog, even if its lane would
-   * overtake them.
+   * Sends a word of this side to the peer. With `inOrder` the word stays behind every word of its dialog, even if its
+   * lane would overtake them.
    */
   send(message: Message, inOrder = false): void {
     if (this.flow === "closed") return
@@ -220,7 +221,7 @@ export class Writer {
     return this.waiting.add(callback)
   }
 
-  /** True when another dialog may begin now: fewer bytes wait than the limit. */
+  /** True when another dialog may begin now, because fewer bytes wait than the limit of waiting bytes. */
   get admitsStart(): boolean {
     return this.departure.waiting.length === 0 && (this.flow !== "full" || this.queued < maxQueuedBytes)
   }
@@ -247,8 +248,8 @@ export class Writer {
     // large word up for ever.
     this.collectPart()
     this.flush()
-    // One waiting sender and one waiting dialog pass each time, however full the connection is, so that neither kind
-    // waits for ever.
+    // Each drain lets one waiting sender and one waiting dialog pass, however full the connection is, so that neither
+    // kind waits for ever.
     if (this.departure.waiting.length === 0) {
       do this.waiting.wakeFirst()
       while (!this.isFull && !this.waiting.isEmpty)

@@ -1,6 +1,5 @@
 /**
- * The view of one connection for its actor and for an observer: its state, and the number of dialogs above which they are not
- * listed.
+ * The view of one connection for its actor and for an observer: its state, and the largest number of listed dialogs.
  *
  * @since 0.2.0
  */

@@ -94,7 +94,7 @@ export interface StreamCall<out A, out E, out R, out Ep extends AnyStreamEndpoin
  */
 export type Success<C> = C extends Call<infer Ep> ? Type<Ep["success"]> : never
 /**
- * The type of the error that the contract of a call declares; `never` when it declares none.
+ * The type of the error that the contract of a call declares; `never` for a contract without an error.
  *
  * @category type-level
  * @since 0.1.0
@@ -152,7 +152,7 @@ export interface StreamFn<Ep extends AnyStreamEndpoint, out R> extends Implement
 export interface Home<L> {
   /** `import.meta.url` of the file with the definition, which the actor imports. */
   readonly module: string
-  /** The Layer of the handlers' services, built once per actor before it is ready. */
+  /** The Layer of the handlers' services, built once per actor before the actor is ready. */
   readonly layer?: Layer.Layer<L, any, ActorRuntime> | undefined
 }
 
@@ -187,7 +187,7 @@ const formatIssue = SchemaIssue.makeFormatterDefault()
 
 /**
  * Describes why the `make` of a schema refused an input. The message of Effect's own error for a refused input names
- * neither the mismatch nor its place.
+ * neither the mismatch nor the field that does not match.
  */
 export const issueOf = (error: unknown, input: unknown): string => {
   const issue: unknown = error instanceof Error ? error.cause : undefined
@@ -195,8 +195,8 @@ export const issueOf = (error: unknown, input: unknown): string => {
 }
 
 /**
- * Applies the defaults of a payload's schema and checks the payload. A payload that does not match throws an error that
- * names the mismatch and its place.
+ * Applies the defaults of a payload's schema and checks the payload. A payload that does not match its schema throws an
+ * error that names the mismatch and the field that does not match.
  */
 export const makeInput = (endpoint: AnyEndpoint, input: unknown): unknown => {
   try {
@@ -259,9 +259,9 @@ const data = (definition: Implemented<AnyEndpoint>, input: unknown) => ({
  * Defines a function that an actor can run: one payload as its input, one answer or typed error as its result. An
  * omitted schema means no payload and no answer (`Void`), or no error (`Never`).
  *
- * `module` must be `import.meta.url` of the file that makes the definition, or of one that exports it: an actor imports
- * that file, and finds the definition by its name. `layer` provides the services of the handler, and is built once in
- * the actor before the actor is ready.
+ * `module` must be `import.meta.url` of a file that makes or exports the definition. An actor imports that file, and
+ * finds the definition by its name. `layer` provides the services of the handler, and is built once in the actor before
+ * the actor is ready.
  *
  * @example
  * ```ts
@@ -367,8 +367,8 @@ export const endpoint = <
   bare(Endpoint.make("call", name, contract)) as Def<CallEndpoint<Name, SchemaOf<P>, A, E>>
 
 /**
- * Declares the contract of a stream without its implementation: a Service implements it. `success` is the schema of one
- * answer.
+ * Declares the contract of a stream without its implementation: a Service implements it. The option `success` is the
+ * schema of one answer of the stream.
  *
  * @example
  * ```ts

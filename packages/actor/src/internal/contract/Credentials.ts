@@ -31,7 +31,7 @@ export interface TreeCredentials {
 }
 
 /**
- * The credentials in force, for the Layers of transports, of spawners and of the ambient layer. The runtime provides
+ * The credentials in force, for the Layers of transports and of spawners, and for ambient Layers. The runtime provides
  * the credentials, in the root and in every actor.
  *
  * A Layer of the program never provides the credentials, so that two trees never share a secret by accident. `run`
@@ -52,7 +52,7 @@ export class Credentials extends Context.Service<Credentials, TreeCredentials & 
 ) {}
 
 /**
- * Makes the credentials of a tree. By default the name is `tree`, and the secret is new and random: 32 bytes.
+ * Makes the credentials of a tree. By default the name of the tree is `tree`, and the secret is 32 new random bytes.
  *
  * @example
  * ```ts

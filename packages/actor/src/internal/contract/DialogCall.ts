@@ -2,7 +2,7 @@
  * The contracts of dialogs: linked pairs of fibers that exchange a first value, stream both ways and settle once.
  *
  * A dialog call is only data: it cannot run by itself. `portal.open` opens a dialog with its handler in an actor, and
- * `Actor.openHere` with its handler in memory.
+ * `Actor.openTest` with its handler in this process.
  *
  * @since 0.1.0
  */
@@ -30,9 +30,9 @@ import type { PayloadReceiver } from "./PayloadReceiver.ts"
 /**
  * The policy for one reader of `subscribe` that is too slow:
  *
- * - `wait` slows every reader of the stream down to the speed of this reader
- * - `lag` tells this reader once that it has lost items, and lets the reader continue with the oldest item that is kept
- * - `drop` loses the oldest items of this reader without telling the reader
+ * - `wait` slows every reader of the stream down to the speed of the slow reader
+ * - `lag` tells the slow reader once that it has lost items, and continues with the oldest item that is kept
+ * - `drop` loses the oldest items of the slow reader without telling the reader
  *
  * @category models
  * @since 0.1.0
@@ -47,13 +47,16 @@ export interface SubscribeOptions {
  * The stream of a dialog, with messages in both directions. Messages of one direction keep their order; sending waits
  * while the peer is slow.
  *
- * A stream is used once: a closed stream stays closed.
+ * The stream of a dialog is used once: a closed stream stays closed.
  *
  * @category models
  * @since 0.1.0
  */
 export interface MsgStream<in Send, out Receive, out E = never> {
-  /** Sends one message, and waits for credit. Fails with `ChannelClosed` after either side has ended. */
+  /**
+   * Sends one message, and waits for credit. `send` fails with `ChannelClosed` after either side of the dialog has
+   * ended.
+   */
   readonly send: (message: Send) => Effect.Effect<void, E | ActorError>
   /** Sends many messages, in as few frames as the window allows. */
   readonly sendAll: (messages: Iterable<Send>) => Effect.Effect<void, E | ActorError>
@@ -69,9 +72,9 @@ export interface MsgStream<in Send, out Receive, out E = never> {
   /** A Sink that sends its input to the peer, and ends this side's half of the dialog after the last message. */
   readonly toSink: Sink.Sink<void, Send, never, E | ActorError>
   /**
-   * The stream as one Channel: the input of the Channel is sent, its end ends this side's half, and the received
-   * messages are the output. An error of the Channel's input stays the error of the Channel, and also ends this side's
-   * half.
+   * The stream as one Channel: the input of the Channel is sent, the end of the input ends this side's half, and the
+   * received messages are the output. An error of the Channel's input stays the error of the Channel, and also ends
+   * this side's half.
    */
   readonly toChannel: <InErr = never>() => Channel.Channel<
     Arr.NonEmptyReadonlyArray<Receive>,
@@ -82,9 +85,10 @@ export interface MsgStream<in Send, out Receive, out E = never> {
     unknown
   >
   /**
-   * All unread messages, shared with the other readers, until the stream or the Scope ends. Each message is read once
-   * from the connection, whatever the number of readers. While subscribers exist, `receive` is a reader beside them:
-   * `receive` delays no subscriber, and fails once with `StreamOverrun` when it is 64 messages behind.
+   * A stream of all unread messages, which are shared with the other readers, until the dialog's stream or the Scope
+   * ends. Each message is read once from the connection, whatever the number of readers. While subscribers exist,
+   * `receive` is a reader beside the subscribers. `receive` delays no subscriber, and fails once with `StreamOverrun`
+   * when it is 64 messages behind.
    */
   readonly subscribe: (
     options?: SubscribeOptions
@@ -107,16 +111,16 @@ export interface MsgStream<in Send, out Receive, out E = never> {
     schema: S
   ) => Effect.Effect<MsgStream<Send, S["Type"], E>, never, Scope.Scope>
   /**
-   * Returns the stream with `receiver` in force until the Scope closes. The receiver decides about every message that
-   * does not match its schema, or a narrower schema. Of nested receivers the innermost one decides; without a receiver,
-   * a message that does not match fails its reader.
+   * Returns the stream with `receiver` in force until the Scope closes. The receiver of a stream decides about every
+   * message that does not match its schema, or a narrower schema. Of nested receivers the innermost one decides;
+   * without a receiver, a message that does not match its schema fails its reader.
    */
   readonly receiving: <Item extends Receive = never, Answer extends Send = never, R = never>(
     receiver: PayloadReceiver<Item, Answer, R>
   ) => Effect.Effect<MsgStream<Send, Receive, E>, never, R | Scope.Scope>
-  /** The numbers of messages of this stream so far that did not match their schema, by their fate. */
+  /** The numbers of messages of this stream so far that did not match their schema, one number for each decision. */
   readonly refusals: Effect.Effect<Refusals>
-  /** True when no more messages can be received. */
+  /** True when no more messages of the dialog can be received. */
   readonly closed: Effect.Effect<boolean>
 }
 
@@ -128,8 +132,8 @@ export interface MsgStream<in Send, out Receive, out E = never> {
  */
 export interface StreamOptions {
   /**
-   * The window of the receiving direction: the number of messages that may be on their way. The default window has room
-   * for 1024 items and 1 MiB.
+   * The window of the receiving direction: the number of messages that may be on their way. The default window of a
+   * stream has room for 1024 items and 1 MiB.
    */
   readonly window?: { readonly items?: number | undefined; readonly bytes?: number | undefined } | undefined
   /** The policy for a reader of the stream that is too slow. Default: `wait`. */
@@ -184,8 +188,8 @@ export interface Dialog<out First, in Send, out Receive, out A, out E> {
   /** The end of the dialog, or `None` while the dialog is open. Reading `outcome` never waits and never fails. */
   readonly outcome: Effect.Effect<Option.Option<Exit.Exit<A, E | ActorError>>>
   /**
-   * Cancels the dialog: asks the callee to stop, and waits for its last word within a bound. The cancel does not
-   * interrupt the caller's own body.
+   * Cancels the dialog: asks the callee to stop, and waits for its last word within a bound. A cancel of the dialog
+   * does not interrupt the body of its caller.
    */
   readonly cancel: (reason?: string) => Effect.Effect<void>
   readonly state: Effect.Effect<DialogState>
@@ -193,8 +197,8 @@ export interface Dialog<out First, in Send, out Receive, out A, out E> {
 }
 
 /**
- * A dialog call as data: `portal.open` opens the dialog in an actor, `Actor.openTest` in this process, where the
- * handler needs `R`.
+ * A dialog call as data, which `portal.open` opens in an actor, and `Actor.openTest` in this process, where the handler
+ * needs `R`.
  *
  * @category models
  * @since 0.1.0
@@ -233,10 +237,11 @@ const callTypeId = "~furrow/Call"
 
 /**
  * Defines a dialog that an actor can hold: a first value (`started`), messages to the actor (`input`) and from it
- * (`output`), and one result. Without `input` or `output` no messages can be sent in that direction.
+ * (`output`), and one result. A dialog without `input` or without `output` has no messages in the direction of the
+ * omitted schema.
  *
- * The handler gets the payload and the dialog, whose `started` returns the stream. All other options are the same as
- * those of `Actor.fn`.
+ * The handler of a dialog gets the payload and the dialog, whose `started` returns the stream. All other options of
+ * `Actor.dialog` are the same as those of `Actor.fn`.
  *
  * @example
  * ```ts

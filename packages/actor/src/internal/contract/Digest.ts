@@ -1,8 +1,8 @@
 /**
  * Compares a contract at both sides by a digest of every schema of an endpoint, which is sent with the first call on a
- * connection. The error for a difference is made from the full representation of the contract.
+ * connection. The error that two contracts differ is made from the full representations of both contracts.
  *
- * A digest leaves out descriptions and other annotations, because these do not decide which bytes are valid.
+ * A digest leaves out descriptions and other annotations, because annotations do not decide which bytes are valid.
  *
  * @since 0.1.0
  */

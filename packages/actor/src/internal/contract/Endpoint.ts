@@ -168,7 +168,8 @@ export interface Contract<P, A, E> {
 }
 
 /**
- * The schemas of a dialog's contract; without `input` or `output` no messages can be sent in that direction.
+ * The schemas of a dialog's contract; a dialog without `input` or without `output` has no messages in the direction of
+ * the omitted schema.
  *
  * @category models
  * @since 0.1.0

@@ -1,22 +1,22 @@
 /**
- * Types whose names are sentences: the compiler then explains a mistake with the next step, instead of a list of
- * missing members.
+ * Types whose names are sentences, by which the compiler explains a mistake and its remedy, instead of listing missing
+ * members.
  *
- * A bound of a type parameter is written as `Valid | Mistake<T>`. The mistake is `never` for a valid `T`, so the types
- * of valid programs, generic programs included, are inferred as without the bound.
+ * A bound of a type parameter is written as `Valid | Mistake<T>`. The type `Mistake<T>` is `never` for a valid `T`, so
+ * the types of valid programs, generic programs included, are inferred as without the bound.
  */
 import type { AnyEndpoint } from "./Endpoint.ts"
 
 /**
- * The literal keys of `T`, without index signatures, because an index signature would also allow the key that is the
- * sentence.
+ * The literal keys of `T`, without index signatures, because an index signature would also allow the key that holds the
+ * sentence about a mistake.
  */
 type Known<T> = string extends keyof T ? never : keyof T
 
 /**
- * A type without values: it demands a property that no value has, and whose name is the sentence. The type has the keys
- * of `T`, and the key of the sentence is late in the alphabet: the compiler explains the last member of a union that is
- * most like its value.
+ * A type without values: it demands a property that no value has, and whose name is the sentence about a mistake. The
+ * type of a mistake has the keys of `T`, and its sentence as a key late in the alphabet. The compiler explains the last
+ * member of a union that is most like its value.
  */
 export type Wrong<Says extends string, T> = { readonly [K in `~furrow: ${Says}` | Known<T>]: unknown }
 
@@ -51,8 +51,8 @@ export type Unserved<R> = Wrong<
 export type LeftUnserved<R, Closed> = [R] extends [Closed] ? never : Unserved<Exclude<R, Closed>>
 
 /**
- * The mistake of a Layer that leaves a service unprovided. The mistake stands in the type of the argument, because the
- * Layer is no type parameter of its own.
+ * The mistake of a Layer that leaves a service unprovided. The mistake of a Layer stands in the type of the function's
+ * argument, because the Layer is no type parameter of its own.
  */
 export type Closing<R, Closed> = [R] extends [Closed] ? unknown : Unserved<Exclude<R, Closed>>
 
@@ -61,8 +61,8 @@ type MissingMiddleware<Key extends string> =
 type MissingHandler<Tag extends string> = `the Layer lacks a handler for ${Tag}. Add it, or merge the Layer that has it`
 
 /**
- * The parts of an RpcGroup's implementation that a Layer does not provide. The mistake stands in the type of the
- * argument, because the Layer is no type parameter of its own.
+ * The parts of an RpcGroup's implementation that a Layer does not provide. The mistake of a Layer stands in the type of
+ * the function's argument, because the Layer is no type parameter of its own.
  */
 export type LeftUnprovided<Needed, Given> = [Needed] extends [Given] ? unknown : Unprovided<Exclude<Needed, Given>>
 type Unprovided<R> = Wrong<
@@ -85,13 +85,13 @@ interface OfKind {
     readonly dialog: "is a dialog. Open it with portal.open"
   }
 }
-/** The place to which a call is handed: an actor of its own, or one behind a portal. */
+/** The kind of actor to which a call is given: an actor of the call's own, or an actor behind a portal. */
 type Where = keyof OfKind
 type Kind = AnyEndpoint["kind"]
 
 /**
- * The kind of a value: a call, a definition, or another thing. The kind has a type of its own, because a bound that
- * depends on itself is refused by the compiler.
+ * The kind of a value: a call, a definition, or another thing. The kind of a value is computed by a type of its own,
+ * because the compiler refuses a bound that depends on itself.
  */
 type RoleOf<C> = [C] extends [{ readonly "~furrow/Call": unknown; readonly definition: unknown }] ? "call"
   : [C] extends [{ readonly "~furrow/Call": unknown }] ? "contract call"
@@ -139,8 +139,8 @@ type NotExposed<D> = D extends { readonly handler: unknown } ? never
 export type Unexposed<X> = [X] extends [ReadonlyArray<infer D>] ? NotExposed<D> : never
 
 /**
- * The mistakes with a Service and its options. The compiler explains the last overload of `Actor.start`, the overload
- * that takes a name.
+ * The mistakes with a Service and its options. The compiler explains a mistake with a Service by the last overload of
+ * `Actor.start`, which is the overload that takes a name.
  */
 export type Unnamed<W> = [W] extends [{ readonly key: string; readonly endpoints: unknown }]
   ? Wrong<ServiceOptions<KeyOf<W>, ConfigOf<W>>, W>

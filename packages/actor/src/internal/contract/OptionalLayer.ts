@@ -1,12 +1,12 @@
 /**
- * A Layer that is also a function of its options: `Counter.layer`, and `Counter.layer({ unique: true })`.
+ * A Layer that is also a function of its options, such as `Counter.layer` and `Counter.layer({ unique: true })`.
  *
  * @since 0.1.0
  */
 import * as Layer from "effect/Layer"
 
 /**
- * A Layer with its defaults, and a function that gives it with options.
+ * A Layer with its defaults, and a function that gives the Layer with options.
  *
  * Used as a Layer, the optional layer is one value, which a graph builds once, however often the graph contains it.
  * Each call of the optional layer as a function makes another Layer.
@@ -20,7 +20,7 @@ export interface OptionalLayer<in O, in ROut, out E = never, out RIn = never> ex
 
 /**
  * Makes a Layer that is also a function of its options. An optional layer that is used as a Layer has the default
- * options, and makes no Layer from them before it is first built.
+ * options, and makes no Layer from these options before it is first built.
  *
  * @example
  * ```ts

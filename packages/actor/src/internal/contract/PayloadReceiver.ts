@@ -20,8 +20,8 @@ export interface Refused {
   /** The failure of a reader that has no receiver in force. */
   readonly error: PayloadInvalid
   /**
-   * The value that the peer sent, decoded as far as possible: for an item that crosses in another form, that encoded
-   * form. The value is `None` when the bytes of the payload hold no list of items.
+   * The value that the peer sent, decoded as far as possible, or in its encoded form for an item that crosses in
+   * another form. The sent value is `None` when the bytes of the payload hold no list of items.
    */
   readonly sent: Option.Option<unknown>
   /** The number of items in the refused payload: one, or all items of a chunk whose items cannot be told apart. */
@@ -39,8 +39,9 @@ export interface Decision<out Item, out Answer> extends PayloadReceiver<Item, An
 }
 
 /**
- * The reader's rule for payloads that do not match: one decision for all of them, or a handler that decides each
- * (`make`). `Item` is the type of an item that replaces a payload, and `Answer` the type of a message to its sender.
+ * The reader's rule for payloads that do not match their schema: one decision for all payloads, or a handler that
+ * decides each payload (`make`). `Item` is the type of an item that replaces a payload, and `Answer` the type of a
+ * message to its sender.
  *
  * @category models
  * @since 0.1.0
@@ -71,8 +72,8 @@ const types = { item: phantom, answer: phantom, services: phantom }
 const decision = (decided: Decided): Decision<never, never> => ({ [typeId]: types, "~decision": decided })
 
 /**
- * Fails the reader once with `PayloadInvalid`; the messages around the payload arrive. The decision `fail` is the
- * default of a stream without a receiver, and restores this default inside another receiver.
+ * Fails the reader once with `PayloadInvalid`; the messages around the refused payload still arrive. The decision
+ * `fail` is the default of a stream without a receiver, and restores this default inside another receiver.
  *
  * @example
  * ```ts
@@ -91,8 +92,8 @@ const decision = (decided: Decided): Decision<never, never> => ({ [typeId]: type
 export const fail: Decision<never, never> = decision({ _tag: "Fail" })
 
 /**
- * Drops and counts the refused payload, and its reader goes on. The sender gets credit back for a dropped payload as
- * for a payload that was read.
+ * Drops and counts the refused payload, and its reader goes on. The sender of a dropped payload gets credit back as for
+ * a payload that was read.
  *
  * @example
  * ```ts
@@ -128,8 +129,8 @@ export const drop: Decision<never, never> = decision({ _tag: "Drop" })
 export const repair = <const Item>(item: Item): Decision<Item, never> => decision({ _tag: "Repair", item })
 
 /**
- * Sends the given message back to the sender of a refused payload in a dialog, and the reader goes on. The reader never
- * waits for the answer to leave: an answer without credit is kept until the sender grants credit. With 64 unsent
+ * Sends the given message back to the sender of a refused payload in a dialog, and the reader goes on. A reader never
+ * waits for its answer to leave: an answer without credit is kept until the sender grants credit. With 64 unsent
  * answers the reader fails with the payload's `PayloadInvalid`, and with the error of `send` if an answer cannot be
  * sent.
  *
@@ -149,8 +150,9 @@ export const repair = <const Item>(item: Item): Decision<Item, never> => decisio
 export const answer = <const Answer>(message: Answer): Decision<never, Answer> => decision({ _tag: "Answer", message })
 
 /**
- * Cancels the dialog or stream of a refused payload with the given reason, in the name of the reading actor. The reader
- * fails with this actor's own `ContextCancelled` when the other side has ended, or the bound of the cancel has passed.
+ * Cancels the dialog or stream of a refused payload with the given reason, in the name of the reading actor. A reader
+ * that cancels fails with this actor's own `ContextCancelled` when the other side has ended, or the bound of the cancel
+ * has passed.
  *
  * @example
  * ```ts
@@ -169,10 +171,11 @@ export const cancel = (reason: string): Decision<never, never> => decision({ _ta
 
 /**
  * Lets a handler decide each payload, in the fiber of the reader that reads the payload first; other readers wait for
- * the decision. A handler that dies fails that reader; an interrupted handler leaves the payload to the next reader.
+ * the decision. A handler that dies fails the reader in whose fiber it runs; an interrupted handler leaves the payload
+ * to the next reader.
  *
- * The handler must not read the stream about which it decides: a read of its own stream dies, because the handler would
- * wait for itself.
+ * The handler of a receiver must not read the stream about which it decides: a read of its own stream dies, because the
+ * handler would wait for itself.
  *
  * @example
  * ```ts

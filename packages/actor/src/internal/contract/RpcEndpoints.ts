@@ -15,7 +15,7 @@ import * as Schema from "effect/Schema"
 import * as Endpoint from "./Endpoint.ts"
 
 /**
- * The names with which Effect marks its RPC values. The names are copied into this module, because an import of
+ * The names with which Effect marks its RPC values. Effect's names are copied into this module, because an import of
  * effect/rpc at run time would load its modules into every actor.
  */
 export const marks = {
@@ -32,8 +32,8 @@ export interface Group {
 }
 
 /**
- * A request on its way to the actor. The payload of a request is a tuple, because field names would cross with each
- * request.
+ * A request of an RpcClient on its way to the actor. The payload of a request is a tuple, because field names would
+ * cross with each request.
  */
 export type RequestPayload = readonly [
   session: number,
@@ -47,11 +47,11 @@ export type Answer = readonly [] | readonly [value: unknown]
 
 /** The reasons for which an actor ends a request without an answer. */
 export type Failure =
-  /** The request failed; its client fails with this Cause. */
+  /** The reason for a failed request, whose client fails with the given Cause. */
   | { readonly _tag: "RpcFailed"; readonly cause: Cause.Cause<unknown> }
-  /** The request failed with an error that its schemas do not declare. */
+  /** The reason for a request that failed with an error which its schemas do not declare. */
   | { readonly _tag: "RpcUndeclared"; readonly issue: string }
-  /** The session of the request belongs to another caller, so no part of the request has run. */
+  /** The reason for a request whose session belongs to another caller, so no part of the request has run. */
   | { readonly _tag: "RpcNoSession" }
 
 /**
@@ -115,7 +115,7 @@ const knownEndpointOf = (rpc: Rpc.AnyWithProps): Endpoint.AnyEndpoint => {
 
 /**
  * The endpoints of a group, by the names of its procedures. Throws when a procedure has parse options, because the
- * codecs of an actor have none. `who` names the function that was given the group, for the error.
+ * codecs of an actor have no parse options. `who` names the function that was given the group, for the error.
  */
 export const endpointsOf = (who: string, { requests }: Group): ReadonlyMap<string, Endpoint.AnyEndpoint> => {
   const parsed = Array.from(requests.values()).filter(({ annotations }) =>

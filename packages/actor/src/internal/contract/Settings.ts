@@ -71,8 +71,8 @@ export const encode = (
 }
 
 /**
- * Decodes the settings of a start in the actor, with the Service's schema there. Settings that do not match throw an
- * error that names the Service and the mismatch.
+ * Decodes the settings of a start in the actor, with the schema of the actor's Service. Settings that do not match
+ * their schema throw an error that names the Service and the mismatch.
  */
 export const decode = (settings: Endpoint.AnyEndpoint | undefined, bytes: Uint8Array | null): unknown => {
   if (settings === undefined) return undefined

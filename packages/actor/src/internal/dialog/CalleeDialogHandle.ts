@@ -105,7 +105,7 @@ export class CalleeDialogHandle {
         return Effect.die(new Error(`started was called twice in ${endpoint.name}: a dialog has one first value`))
       }
       const encoded = codecs(endpoint).started.encode(first)
-      // The first value did not match its schema and was not sent, so the handler can still send another one.
+      // A first value that does not match its schema is not sent, so the handler can still send another first value.
       if (!encoded.ok) return Effect.fail(this.invalid("started", encoded.issue))
       const window = windowOf(options)
       this.first = { payload: encoded.value, window }

@@ -3,9 +3,9 @@
  *
  *   open -> Start -> Started arrives -> body runs -> our half stops -> the callee's last word -> open resolves
  *
- * The body of a dialog is raced with the callee: a failure of the callee interrupts the body, and `open` fails with it.
- * The caller of a body that has returned drops unread items, and waits for the callee. A body that fails or is
- * interrupted cancels the callee and waits for its last word. An acknowledged cancel that the body itself asked for
+ * The body of a dialog is raced with the callee: a failure of the callee interrupts the body, and becomes the failure
+ * of `open`. The caller of a body that has returned drops unread items, and waits for the callee. A body that fails or
+ * is interrupted cancels the callee and waits for its last word. An acknowledged cancel that the body itself asked for
  * does not fail the dialog; every other cancel fails `open`.
  *
  * @since 0.1.0
@@ -71,7 +71,9 @@ class OpenDialog {
   /** The outcome of the dialog as its machine settled it, decoded once. */
   private readonly last = Deferred.makeUnsafe<unknown, unknown>()
   private bodyExit: Exit.Exit<unknown, unknown> | undefined
-  /** Fails to wake the body: after a failure of the far end, or after a cancel of this dialog from outside the body. */
+  /**
+   * The Deferred that wakes the body: it fails after a failure of the far end, or after a cancel from outside the body.
+   */
   private readonly woken = Deferred.makeUnsafe<never, unknown>()
 
   constructor(
@@ -171,8 +173,8 @@ class OpenDialog {
   })
 
   /**
-   * Asks the callee to stop, and waits for its last word no longer than the bound of the cancel. The cancel fails with
-   * the failure of the far finalizers.
+   * Asks the callee to stop, and waits for its last word no longer than the bound of the cancel. The cancel of a dialog
+   * fails with the failure of the far finalizers.
    */
   cancelFor(cancellation: Protocol.Cancellation): Effect.Effect<void> {
     return cancelAndWait(this.dialog, this.channel, this.env, this.endpoint, cancellation)
@@ -335,8 +337,8 @@ class OpenDialog {
   }
 
   /**
-   * Adds two kinds of failures to the exit of a caller that leaves: those of the body's own finalizers after an
-   * interruption, and those of the far finalizers after a cancel.
+   * Adds two kinds of failures to the exit of a body that failed or was interrupted: those of the body's own
+   * finalizers, and those of the far finalizers.
    */
   withCleanup<A, E>(exit: Exit.Exit<A, E>, far: Exit.Exit<void>): Effect.Effect<A, E> {
     if (Exit.isSuccess(exit)) return exit
@@ -350,8 +352,8 @@ class OpenDialog {
     if (!isTyped(cause)) {
       return Effect.failCause(failed.reduce((all: Cause.Cause<E>, [, more]) => Cause.combine(all, more), cause))
     }
-    // A typed error with other failures can still be caught: the other failures are attached to it as an annotation,
-    // and reported.
+    // A typed error with other failures can still be caught: the other failures are attached to the typed error as an
+    // annotation, and reported.
     for (const [at, more] of failed) this.report(more, at)
     const others = failed.map(([at, more]) => box(Cause.squash(more), at))
     return Effect.failCause(Cause.annotate(cause, Context.make(OtherFailures, others) as Context.Context<never>))
@@ -380,7 +382,7 @@ const begin = (opening: Opening, fiber: Fiber.Fiber<unknown, unknown>): OpenDial
   return prepared instanceof PayloadInvalid ? prepared : new OpenDialog(opening, prepared, fiber.context)
 }
 
-/** Makes the cancellation with which a caller that leaves early cancels its dialog: its author, reason and bound. */
+/** Makes the cancellation by which a failed or interrupted body cancels its dialog: its author, reason and bound. */
 const leaving = (env: DialogContext, exit: Exit.Exit<unknown, unknown>): Effect.Effect<Protocol.Cancellation> =>
   Effect.withFiber((fiber) => {
     const inherited = cancellationOf(fiber, env, cancelBoundOf(fiber, env))
@@ -390,7 +392,7 @@ const leaving = (env: DialogContext, exit: Exit.Exit<unknown, unknown>): Effect.
     )
   })
 
-/** Cancels the dialog of a caller that leaves; the exit of the cancel says how the far finalizers ended. */
+/** Cancels the dialog of a failed or interrupted body; the exit of the cancel says how the far finalizers ended. */
 const cancelled = (
   dialog: OpenDialog,
   env: DialogContext,
@@ -445,8 +447,8 @@ const joined = (dialog: OpenDialog): Effect.Effect<void, unknown> =>
   )
 
 /**
- * Opens a dialog without a body. The dialog is cancelled when the Scope closes, and a failure of the far end wakes no
- * fiber.
+ * Opens a dialog without a body. A dialog without a body is cancelled when its Scope closes, and a failure of the far
+ * end wakes no fiber.
  */
 export const openScoped = (
   opening: Opening

@@ -26,8 +26,8 @@ export interface DialogContext {
   readonly self: ActorId
   readonly events: Events
   /**
-   * The log level that the far side assumes. A call carries its log level only if the level differs from the one that
-   * the far side assumes.
+   * The log level that the callee assumes for a call without a log level. A call carries its log level only if it
+   * differs from the level that the callee assumes.
    */
   readonly level: LogLevel.LogLevel
   /**
@@ -37,15 +37,15 @@ export interface DialogContext {
   readonly cancellation: () => Cancellation | undefined
   /** True while the actor is drained, so that it begins no new call for other actors. */
   readonly isDraining?: (() => boolean) | undefined
-  /** The bound of a cancel in milliseconds. The default is `Timeouts.cancel` of the caller. */
+  /** The bound of a cancel in milliseconds. The default bound of a cancel is `Timeouts.cancel` of the caller. */
   readonly cancelBound?: number | undefined
   /** The record of the calls that this actor serves, if the actor keeps a record. */
   readonly recorder?: Recorder | undefined
 }
 
 /**
- * The dialog of a running handler. Calls made inside the handler find in it who cancelled the handler, so that the
- * author of a cancel survives the hop.
+ * The dialog of a running handler. Calls made inside a handler find in the handler's dialog who cancelled the handler,
+ * so that the author of a cancel survives the hop.
  */
 export interface RunningHandler {
   cancellation: Cancellation | undefined
@@ -86,7 +86,7 @@ export const CurrentDialog: Context.Reference<RunningHandler | undefined> = Cont
 
 /**
  * The dialog to which the current work belongs, on either side; none outside a dialog. For the handler of a call or a
- * stream, the call or stream is the dialog.
+ * stream, this call or stream counts as the dialog.
  *
  * @example
  * ```ts
@@ -102,9 +102,9 @@ export const currentDialog: Effect.Effect<Option.Option<DialogInfo>> = Effect.wi
 )
 
 /**
- * The point in time by which the current work must be done, or `undefined`. The unit is milliseconds of the Clock's
- * monotonic time, which no change of the wall clock moves. `Actor.timeout` sets the deadline, and every call carries it
- * to its actor.
+ * The point in time by which the current work must be done, or `undefined`. The unit of a deadline is milliseconds of
+ * the Clock's monotonic time, which no change of the wall clock moves. `Actor.timeout` sets the deadline, and every
+ * call carries it to its actor.
  *
  * @example
  * ```ts
@@ -125,7 +125,7 @@ export const Deadline: Context.Reference<number | undefined> = Context.Reference
 
 /**
  * Drops from a context the values that belong to one call or to the fiber of a start. The actor that is started gets
- * the remaining values, because each later call brings its own.
+ * only the remaining values, because each later call brings the dropped values itself.
  */
 export const withoutCaller: <R>(context: Context.Context<R>) => Context.Context<never> = Context.omit(
   CurrentDialog,
@@ -167,8 +167,8 @@ const portable = (value: unknown): unknown => {
 }
 
 /**
- * The innermost span around a fiber that may have a reader. Spans of Effect's default tracer have no reader, but may
- * stand below a span of another process.
+ * The innermost span around a fiber, if a tracer of the program may read the span. Spans of Effect's default tracer
+ * have no reader, but may stand below a span of another process.
  */
 const readSpanOf = ({ cache: { span, tracer } }: Fiber.Fiber<unknown, unknown>): Tracer.AnySpan | undefined => {
   if (isPrograms(tracer)) return span
@@ -178,8 +178,8 @@ const readSpanOf = ({ cache: { span, tracer } }: Fiber.Fiber<unknown, unknown>):
 }
 
 /**
- * The data that crosses beside the payload, or `null` when there is none, as in most calls. `span` is the span of the
- * call itself, if it is traced.
+ * The data that crosses beside the payload of a call, or `null` when there is no such data, as in most calls. `span` is
+ * the span of the call itself, if it is traced.
  */
 export const metaOf = (
   fiber: Fiber.Fiber<unknown, unknown>,

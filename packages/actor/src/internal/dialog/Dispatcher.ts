@@ -40,7 +40,10 @@ const runtimePrefix = "furrow/"
 /** True for an endpoint of the runtime itself, as opposed to an endpoint of the program. */
 export const isRuntimes = (endpoint: string): boolean => endpoint.startsWith(runtimePrefix)
 
-/** The number of dialogs that a peer may have open at once. Dialogs above this number are refused with `Busy`. */
+/**
+ * The number of dialogs that a peer may have open at once. Dialogs of a peer above its limit of open dialogs are
+ * refused with `Busy`.
+ */
 const maxDialogs = 10_000
 
 /** The number of further dialogs that are admitted for requests of the runtime itself. */
@@ -61,7 +64,7 @@ export interface Relayed {
 /** The prefix of the endpoints of a used Service on the connection between a child and its parent. */
 export const relayPrefix = (key: string): string => `${key}/`
 
-/** The decoded payload of a call, or the refusal that answers it. */
+/** The decoded payload of a call, or the refusal that answers the call. */
 type Accepted =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly failure: Protocol.Failure }
@@ -79,7 +82,7 @@ export class Dispatcher {
   private readonly running = new Set<IncomingDialog>()
   private readonly idle = new Waiters()
   private readonly quiet = new Waiters()
-  /** The number of running dialogs that are not the runtime's own. */
+  /** The number of running dialogs that do not belong to the runtime itself. */
   calls = 0
   private closing: Dialog.Cancellation | undefined
 
@@ -115,7 +118,7 @@ export class Dispatcher {
     const dialog = new IncomingDialog(this.channel, this.env, handler!, start, this.ended)
     dialog.run(payload.value)
     // Most calls end in the same turn of the event loop in which they begin. A call that ends in the turn in which it
-    // begins gets no other word, so it is not registered.
+    // begins is not registered, because no further word of its caller can reach it.
     if (dialog.isDone) return
     this.running.add(dialog)
     if (!isRuntimes(dialog.endpoint)) this.calls++

@@ -31,8 +31,8 @@ import { cancelledBy } from "../errors/CancelledBy.ts"
 import { raisedBy, raisedIn } from "../errors/raised.ts"
 
 /**
- * The failures beside the first one, as an annotation on the cause of a failed call or nursery. The annotation is
- * absent when the cause had only one failure.
+ * All failures of a cause except the first, as an annotation on the cause of a failed call or nursery. The annotation
+ * with the other failures is absent when the cause had only one failure.
  *
  * @example
  * ```ts
@@ -48,8 +48,8 @@ export class OtherFailures
 {}
 
 /**
- * Encodes a failure for one frame. A failure that is too large for the frame crosses as text, without the failures
- * beside it.
+ * Encodes a failure so that it fits into one frame. A failure that is too large for the frame crosses as text, without
+ * the other failures of its cause.
  */
 export const encodeFailureWithin = (failure: Protocol.Failure, limit: number, self: ActorId): Uint8Array => {
   const bytes = Protocol.encode(failure)
@@ -68,7 +68,7 @@ export const encodeFailureWithin = (failure: Protocol.Failure, limit: number, se
   return Protocol.encode({ _tag: "Defect", boxed: cut, others: [], ending })
 }
 
-/** Makes a cancellation with its author from an interruption, together with the failures beside it. */
+/** Makes a cancellation with its author from an interruption, together with the other failures of the cause. */
 export const cancelledWith = (cause: Cause.Cause<unknown>, self: ActorId, ending: boolean): Protocol.Failure => {
   const cancellation = Option.getOrUndefined(cancelledBy(cause))
   return {
@@ -84,7 +84,7 @@ export const cancelledWith = (cause: Cause.Cause<unknown>, self: ActorId, ending
 
 /**
  * Makes the failure of a handler in the form in which it crosses, as the handler's own actor sees the failure. `ending`
- * is true where that actor serves no more calls.
+ * is true if the handler's actor serves no more calls.
  */
 export const failureOf = (
   cause: Cause.Cause<unknown>,
@@ -175,8 +175,8 @@ export const toEffect = (
 }
 
 /**
- * True when a last word that answers a cancel, or the end of the actor, is a failure that crossed the cancel: the
- * producer had run ahead of its reader. The `ending` of the failure tells that its actor was ending.
+ * True when the last word of a cancelled stream is a failure that came before the cancel, because the producer had run
+ * ahead of its reader. The `ending` of the failure tells that its actor was ending.
  */
 export const ranAhead = (payload: Uint8Array, endpoint: AnyEndpoint): boolean => {
   if (endpoint.kind !== "stream") return false

@@ -219,12 +219,12 @@ export class IncomingDialog implements CalleePort {
       context: this.handler.context,
       failed: (exit) => this.failWith(unsendable(exit))
     })
-    // A failure before the first item stays the outcome of the stream, even if a cancel comes before the next
-    // operation.
+    // A failure before the first item stays the outcome of the stream, even if a cancel comes before the producer's
+    // next operation.
     return Effect.uninterruptibleMask((restore) =>
       Effect.matchCauseEffect(restore(Stream.runForEachArray(stream, (items) => batch.add(items))), {
         onSuccess: () => restore(batch.rest),
-        // Items that were made before the failure are sent before the failure.
+        // Items that a stream made before its failure are sent before the failure.
         onFailure: (cause) =>
           Cause.hasInterrupts(cause) || batch.isEmpty
             ? Effect.failCause(cause)

@@ -29,7 +29,8 @@ import { cleanupFailureOf, toEffect } from "./Failures.ts"
 export type Settled = Dialog.Outcome<ActorError>
 
 /**
- * Makes the next call send the contract again, because a callee that refused a call may not have compared the contract.
+ * Makes the next call of the endpoint send the contract again, because a callee that refused a call may not have
+ * compared the contract.
  */
 export const introduceAgain = (payload: Uint8Array, endpoint: AnyEndpoint, channel: PeerChannel): void => {
   if (Failure.isRefusal(payload)) channel.sendDigestAgain(endpoint)

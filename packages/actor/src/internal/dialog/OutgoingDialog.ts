@@ -156,13 +156,16 @@ export class OutgoingDialog implements CallerPort {
     this.input({ _tag: "Lost", error })
   }
 
-  /** Cancels the dialog. `byUs` is true if the opener asks for the cancel, and false if the runtime does. */
+  /**
+   * Cancels the dialog. `byUs` is true if the opener asks for the cancel, and false if the runtime asks for the cancel.
+   */
   cancel(cancellation: Dialog.Cancellation, byUs: boolean): void {
     this.input({ _tag: "Cancel", cancellation, byUs })
   }
 
   /**
-   * Settles the dialog because the bound of its cancel has passed. `late` gets the last word if the word still comes.
+   * Settles the dialog because the bound of its cancel has passed. The callback `late` gets the dialog's last word if
+   * the word arrives after the bound of the dialog's cancel.
    */
   elapsed(late: (settled: Settled) => void): void {
     if (this.isSettled) return
@@ -223,8 +226,8 @@ export class OutgoingDialog implements CallerPort {
 }
 
 /**
- * Sends the cancel and waits for the last word, no longer than the bound. The wait fails with the failure of the
- * callee's finalizers.
+ * Sends the cancel of the dialog and waits for the dialog's last word, no longer than the bound of the cancel. The wait
+ * for the last word fails with the failure of the callee's finalizers.
  */
 export const cancelAndWait = (
   dialog: OutgoingDialog,
@@ -235,11 +238,12 @@ export const cancelAndWait = (
 ): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     const bound = cancelBoundOf(fiber, env)
-    // The context of the fiber is read now, because a fiber that has ended has lost the loggers of its last work.
+    // The context of the opening fiber is read now, because a fiber that has ended has lost the loggers of its last
+    // work.
     const { context } = fiber
     const unheard = (failure: Cause.Cause<unknown>) => reportUnread(env, context, channel.peer, endpoint, failure)
     return Effect.callback<void>((resume) => {
-      // The step that registers the callback checks the state of the dialog again, because the fiber may have been
+      // The code that registers the callback checks the state of the dialog again, because the fiber may have been
       // preempted before.
       if (dialog.isSettled) return resume(Effect.void)
       // The bound of the cancel runs outside the caller's fiber, which is being interrupted, so that a sleep in this
@@ -275,7 +279,7 @@ const cancelAs = (
 
 /**
  * The failure of the callee's cleanup after a cancel. `unheard` gets a failure that arrived while the cancel was under
- * way: the caller does not fail with a late failure, because a local call would not have one.
+ * way: a caller does not fail with a late failure, because a local call has no late failures.
  */
 const cleanupOf = (
   settled: Settled,
@@ -335,7 +339,10 @@ export const prepare = (
   return { endpoint, digest, meta: metaOf(fiber, env.level, span?.span), window, payload, fiber, span }
 }
 
-/** The digest of an endpoint's contract to send. A digest that cannot be made does not count as sent. */
+/**
+ * Returns the digest of an endpoint's contract, which is sent with the endpoint's first call on a connection. A digest
+ * that cannot be made does not count as sent.
+ */
 const digestFor = (endpoint: AnyEndpoint, channel: PeerChannel): string => {
   try {
     return Digest.digest(endpoint)
@@ -353,9 +360,11 @@ export const whenAdmitted = <A, E, R>(channel: PeerChannel, begin: Effect.Effect
   Effect.suspend(() => {
     const { writer } = channel
     if (writer.admitsStart) return begin
-    // The caller resumes within the callback, so that its dialog has begun before the next waiting caller is asked.
+    // A waiting caller resumes within the callback, so that its dialog has begun before the next waiting caller is
+    // asked.
     const turn = Effect.callback<void>((resume) => {
-      // The caller asks the writer again, because its fiber may have been preempted since the first check.
+      // The caller asks the writer again whether a dialog may begin, because its fiber may have been preempted since
+      // the first check.
       if (writer.admitsStart) return resume(Effect.void)
       const stopWaiting = writer.whenAdmitted(() => resume(Effect.void))
       return Effect.sync(stopWaiting)
@@ -410,7 +419,7 @@ const runNow = (
       settled: (settled) => {
         if (settled._tag === "Return") return resume(outcome(settled, endpoint, channel))
         if (settled._tag === "Error") introduceAgain(settled.payload, endpoint, channel)
-        // The outcome is decoded only for a fiber that reads it: an interrupted caller does not.
+        // The outcome of a call is decoded only for a fiber that reads it, which an interrupted caller does not do.
         resume(Effect.suspend(() => outcome(settled, endpoint, channel)))
       }
     })

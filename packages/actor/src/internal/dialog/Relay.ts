@@ -3,8 +3,8 @@
  *
  * An actor uses a relay to reach a Service that its parent runs in its own process. A relay does not decode payloads.
  * The credit of a relayed dialog comes from the far reader, so a slow reader slows the far writer. A relay passes on
- * the cancel of a dialog with its author, and the last word. The loss of one of the two connections is reported to the
- * side at the other connection.
+ * the cancel of a dialog with its author, and the last word. The loss of one of a relay's two connections is reported
+ * to the side at the other connection.
  *
  * @since 0.1.0
  */

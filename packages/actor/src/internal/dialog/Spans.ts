@@ -1,6 +1,6 @@
 /**
- * Spans of calls and starts. Spans are made only for work that has a span under a tracer of the program, because the
- * spans of Effect's default tracer are never read.
+ * Makes the spans of calls and of actors' starts. Spans are made only for work that has a span under a tracer of the
+ * program, because the spans of Effect's default tracer are never read.
  *
  * @since 0.2.0
  */
@@ -78,7 +78,7 @@ export const ofStart = (fiber: Fiber.Fiber<unknown, unknown>, name: string, self
     ? begun(fiber, "furrow.start", "internal", { "furrow.actor": formatActor(self), "furrow.child": name })
     : undefined
 
-/** Adds a step to a span as an event. */
+/** Adds a step of an actor's start to the span of the start, as an event. */
 export const note = (begun: Begun | undefined, step: string): void =>
   begun?.span.event(step, begun.clock.currentTimeNanosUnsafe())
 

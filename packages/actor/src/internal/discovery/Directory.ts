@@ -1,7 +1,8 @@
 /**
  * The questions of an actor to the registrar of its tree: their contract, and a client for it. The root serves the
- * contract like any endpoint of its own (`RegistrarService`). An actor whose parent is the root asks over the
- * connection to its parent; any other actor asks over a connection that it dials to the root.
+ * contract of the registrar like any endpoint of its own (`RegistrarService`). An actor whose parent is the root asks
+ * the registrar over the connection to its parent. Any other actor asks the registrar over a connection that it dials
+ * to the root.
  *
  * Parents register their children, because a parent knows when a child is ready and when it has ended. A parent learns
  * of the end of a child from the exit of its process, and not from a lease.
@@ -24,7 +25,8 @@ import type { Address } from "../transport/Transport.ts"
 import type { Change } from "./Registrar.ts"
 
 /**
- * The schema of a change as it crosses. A snapshot of the registry crosses in pieces, and its last piece has no `more`.
+ * The schema of a change of the registry, in the form in which the change crosses to an actor. A snapshot of the
+ * registry crosses in pieces, and its last piece has no field `more`.
  */
 const ChangeSchema = Schema.Union([
   Schema.TaggedStruct("Snapshot", { entries: Schema.Array(Entry), more: Schema.optionalKey(Schema.Boolean) }),
@@ -75,11 +77,13 @@ export interface Directory {
   readonly claim: (entry: Entry) => Effect.Effect<void, ActorError>
   /**
    * Lists an actor that is ready, with its process number. An actor that takes over the role of another actor is listed
-   * in the place of that actor, in the same step: `replaces` is the uuid of the earlier actor, which may be gone
-   * already.
+   * in the place of that actor. `replaces` is the uuid of the earlier actor, which may be gone already.
    */
   readonly ready: (uuid: string, pid: number, replaces?: string) => Effect.Effect<void, ActorError>
-  /** Reports the end of an actor. The report never fails, because a tree whose registrar is gone has ended. */
+  /**
+   * Reports the end of an actor. The report of an actor's end never fails, because a tree whose registrar is gone has
+   * ended.
+   */
   readonly gone: (uuid: string) => Effect.Effect<void>
   /**
    * Reports that an actor was not where the registry says: the registrar checks whether the actor is gone, and then
@@ -87,8 +91,8 @@ export interface Directory {
    */
   readonly stale: (uuid: string) => Effect.Effect<void, ActorError>
   /**
-   * Lists the ready actors, the last one first. The caller of the list uses only the first `most` entries; the list may
-   * be longer.
+   * Lists the ready actors, the latest ready actor first. The caller of the list uses only the first `most` entries;
+   * the list may be longer.
    */
   readonly list: (name: string | undefined, most?: number) => Effect.Effect<ReadonlyArray<Entry>, ActorError>
   readonly watch: (name: string | undefined) => Stream.Stream<Change, ActorError>

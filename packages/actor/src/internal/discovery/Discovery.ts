@@ -25,22 +25,22 @@ export interface DiscoveryTree {
   /** The entry of the root in the registry. */
   readonly root: Entry
   /**
-   * The registrar of the tree for which the Discovery is opened. The registrar decides about the names of the tree, so
-   * a Discovery asks, follows or wraps the registrar: parents and children do not know a name that was not claimed in
+   * The registrar of the tree for which the Discovery is opened. The registrar decides about the names of its tree, so
+   * a Discovery asks, follows or wraps the registrar. Parents and children do not know a name that was not claimed in
    * the registrar. A Discovery also enters the actors of other trees into the registrar of its own tree.
    */
   readonly registrar: TreeRegistrar
   /**
-   * True when an actor of this tree has ended. The check asks the actor's own ancestors, and takes no longer than
-   * `Timeouts.connect`.
+   * True when an actor of this tree has ended. The check for the end of an actor asks the actor's own ancestors, and
+   * takes no longer than `Timeouts.connect`.
    */
   readonly isGone: (entry: Entry) => Effect.Effect<boolean>
   /** The name of the tree, and the host on which its root runs. */
   readonly tree: string
   readonly host: string
   /**
-   * The addresses at which the root of the tree listens. The root begins to listen when its addresses are first asked
-   * for.
+   * The addresses at which the root of the tree listens. The root of a tree begins to listen when its addresses are
+   * first asked for.
    */
   readonly addresses: Effect.Effect<ReadonlyArray<Address>, TransportError>
 }

@@ -18,7 +18,10 @@ import * as Forest from "./Forest.ts"
 import type { TreeRegistrar } from "./RegistrarService.ts"
 import * as TreePages from "./TreePages.ts"
 
-/** An engine, and the lease whose fractions are the delays between reads. A follower holds no key under the lease. */
+/**
+ * An engine, and the lease whose fractions are the delays between reads. A follower of an engine holds no key under its
+ * lease.
+ */
 type Service = Pick<Leases["Service"], "driver" | "lease">
 
 /**
@@ -92,7 +95,10 @@ export class Follower {
     })
   }
 
-  /** Reads what has changed at the engine since the last read. Fails when the engine does not answer. */
+  /**
+   * Reads what has changed at the engine since the last read. The read of an engine's list fails when the engine does
+   * not answer.
+   */
   readonly look = Effect.gen({ self: this }, function*() {
     const { leases, reach } = this
     const prefix = TreePages.headsOf(reach)
@@ -130,7 +136,7 @@ export class Follower {
   }))
 }
 
-/** Asks the engine for the root of a tree; `undefined` when the engine knows none, or does not answer. */
+/** Asks the engine for the root of a tree; `undefined` when the engine does not know the root, or does not answer. */
 export const lookUp = (
   leases: Service,
   reaches: ReadonlyArray<TreePages.Reach>,

@@ -1,12 +1,13 @@
 /**
- * The other trees of an engine as this tree knows them: their heads, and the pages that were read.
+ * The other trees of an engine as this tree knows them: the published head of each tree, and the pages of its actors
+ * that were read.
  *
  *   tree   (unknown) --Listed--> known --Listed without it--> (unknown): all its actors are lost
  *   page   wanted --Read--> read --Listed with a newer revision--> wanted
  *
- * A tree is known from its head, and its actors from the pages. A page has to be read when the tree's head names a
- * newer revision of the page than the last one that was read. A tree without a head has lost its lease, so all its
- * actors are lost.
+ * The head of a tree makes the tree known, and the pages of the tree make its actors known. A page has to be read when
+ * the head of its tree names a newer revision of the page than the revision that was read last. A tree without a head
+ * has lost its lease, so all its actors are lost.
  *
  * @since 0.2.0
  */
@@ -45,7 +46,8 @@ export interface Outcome {
   readonly found: ReadonlyArray<Entry>
   readonly lost: ReadonlyArray<string>
   /**
-   * The reason for which actors are lost: `stale` when their tree has gone, `ended` when their tree reports their end.
+   * The reason for which actors are lost, which is `stale` when their tree has gone, and `ended` when their tree
+   * reports their end.
    */
   readonly why: "ended" | "stale"
 }

@@ -1,5 +1,5 @@
 /**
- * The ends of a greeting between two peers that make no connection.
+ * The errors of dials whose greeting ends without a connection between the two peers.
  *
  * @since 0.1.0
  */
@@ -7,15 +7,16 @@ import type { HandshakeResult } from "../channel/PeerChannel.ts"
 import { type ActorError, ActorLost } from "../errors/ActorError.ts"
 
 /**
- * The mark that the peer refused this connection because the two actors have another connection, or are about to have
- * it.
+ * The error of a dial that the peer refused because the two actors have another connection, or are about to have it.
  */
 export class Duplicate {}
 
 export const isDuplicate = (result: HandshakeResult): boolean =>
   result._tag === "Refused" && result.refusal.reason === "duplicate"
 
-/** The mark that a connection ended in its greeting, before the peer had a name that an `ActorLost` could contain. */
+/**
+ * The error of a connection that ended in its greeting, before the peer had a name that an `ActorLost` could contain.
+ */
 export class HungUp {
   readonly hungUp: string
   constructor(error: ActorError) {

@@ -1,8 +1,8 @@
 /**
- * The end of connections between machines that neither side uses. One side asks for the end, and the other side closes
- * the connection if it does not use the connection either.
+ * Ends connections between machines that neither side uses. One side of an idle connection asks for its end, and the
+ * other side closes the connection if it does not use the connection either.
  *
- * An idle connection under portals of this side is closed only while its peer can be found again.
+ * An idle connection that still has portals on this side is closed only while its peer can be found again.
  *
  * @since 0.2.0
  */
@@ -16,7 +16,7 @@ import type { ActorRefData } from "../settings/ActorRef.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import type { PeersOptions } from "./Peers.ts"
 
-/** The functions on the connections of the actor that the closing of idle connections needs. */
+/** The functions of the actor's connections that the closing of idle connections needs. */
 interface Connections {
   readonly connect: (ref: ActorRefData) => Effect.Effect<PeerChannel, ActorError>
   readonly isEnding: () => boolean
@@ -54,7 +54,9 @@ export class IdlePeers {
     channel.parting.succession = new Succession(again, this.options.context)
   }
 
-  /** Asks the peer of a connection that has been idle for the bound to close the connection. */
+  /**
+   * Asks the peer of a connection that neither side has used for the bound of idle connections to close the connection.
+   */
   found(channel: PeerChannel): void {
     const { rest } = this.options
     if (rest === undefined || this.connections.isEnding()) return

@@ -67,14 +67,17 @@ export interface PeersOptions {
   readonly events: Events
   /** The context of work that has no caller: it contains the clock and the timeouts. */
   readonly context: Context.Context<never>
-  /** Finds the addresses of an actor. The question goes over the tree, and makes the wanted actor listen. */
+  /**
+   * Finds the addresses of an actor. The question for the addresses goes over the tree, and makes the wanted actor
+   * listen.
+   */
   readonly locate: (ref: ActorRefData) => Effect.Effect<ReadonlyArray<Address>, NotThere>
   /** The existing connection to this actor's parent or to one of its children. */
   readonly relative: (uuid: string) => PeerChannel | undefined
   readonly serve: (channel: PeerChannel) => PeerRouter
   /**
-   * Asks a peer to close a connection that this side does not use. The function is absent in an actor whose idle
-   * connections stay open.
+   * Asks a peer to close a connection that this side does not use. `rest` is absent in an actor whose idle connections
+   * stay open.
    */
   readonly rest?: ((channel: PeerChannel) => Effect.Effect<unknown, unknown>) | undefined
   /** Handles the request of a peer to end this actor. */
@@ -82,7 +85,7 @@ export interface PeersOptions {
 }
 
 /**
- * The failure to reach an actor: `gone` is true if the actor has ended or is about to end, or if no connection leads to
+ * The failure to reach an actor. `gone` is true if the actor has ended or is about to end, or if no connection leads to
  * the actor.
  */
 export interface NotThere {
@@ -90,8 +93,8 @@ export interface NotThere {
   /** True when the actor's parent has seen the end of the actor, or of an actor above it. */
   readonly ended?: boolean | undefined
   /**
-   * The reason for which the actor cannot be reached. The default reason is that the actor is gone, or that no
-   * transport leads to it.
+   * The reason for which the actor cannot be reached. The default reason for which an actor cannot be reached is that
+   * the actor is gone, or that no transport leads to it.
    */
   readonly why?: Unreachability | undefined
   readonly reason: string
@@ -175,8 +178,8 @@ export class Peers {
       try {
         this.execute(action)
       } catch (error) {
-        // The error of one waiting caller is kept until the end of the loop, because the other callers still have to
-        // get their connections.
+        // An error of one waiting caller is thrown after all callers were handled, because the other callers still have
+        // to get their connections.
         thrown.push(error)
       }
     }
@@ -259,8 +262,8 @@ export class Peers {
           }
         ))
       }
-      // The Deferred is read from a local variable, because a transport that refuses at once has already emptied the
-      // field.
+      // The Deferred of the listener is read from a local variable, because a transport that refuses at once has
+      // already emptied the field.
       return Effect.flatMap(Deferred.await(listener), ({ addresses }) => addresses)
     }
   )
@@ -297,7 +300,7 @@ export class Peers {
         const peer = result.peer.actor.uuid
         return this.input({ _tag: "StrangerAdmitted", stranger: connection, peer, connection: channel })
       }
-      // A duplicate, from two actors that dial each other at once, is not counted as a refused stranger.
+      // A duplicate connection, from two actors that dial each other at once, is not counted as a refused stranger.
       const reason = isDuplicate(result) ? undefined : refusalOf(result)
       if (result._tag === "Refused") return this.input({ _tag: "StrangerRefused", stranger: connection, reason })
       this.input({ _tag: "StrangerEnded", stranger: connection, reason: refusalOf(result) })
@@ -370,9 +373,9 @@ export class Peers {
     const { locate, network } = this.options
     const dialled = Effect.flatMap(locate(ref), (addresses) => network.dial(addresses))
     return dialled.pipe(
-      // A dial without a listener means that the actor's listener has gone, or that the actor has just ended. Only the
-      // parent of the dialled actor knows whether the actor has ended, and the question to the parent makes a living
-      // actor listen again.
+      // A dial that finds no listener means that the actor's listener has gone, or that the actor has just ended. Only
+      // the parent of the dialled actor knows whether the actor has ended, and the question to the parent makes a
+      // living actor listen again.
       Effect.catchIf(
         isNobodyThere,
         () => Effect.mapError(dialled, (why) => isNobodyThere(why) ? { gone: false, reason: why.reason } : why)
@@ -400,8 +403,8 @@ export class Peers {
       let done = false
       channel.onHandshake((result) => {
         done = true
-        // The new connection is stored in the same turn of the event loop, so that an interruption in this moment finds
-        // the connection.
+        // A dialled connection is stored in the turn of the event loop in which its handshake ends, so that an
+        // interruption then finds the connection.
         if (result._tag === "Open") {
           this.input({ _tag: "Welcomed", peer: ref.actor.uuid, connection: channel })
           return resume(Effect.void)
@@ -465,7 +468,7 @@ export class Peers {
 
   /**
    * Says `Bye` to every peer of the actor and closes all their connections. Dialogs of a peer that are still open end
-   * as the farewell says.
+   * as the farewell of this actor says.
    */
   close(farewell?: Farewell): void {
     this.farewell = farewell ?? this.farewell

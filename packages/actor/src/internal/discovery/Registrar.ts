@@ -1,5 +1,5 @@
 /**
- * The names of a tree are one value, which one function changes:
+ * The names of a tree are one value, which one function (`step`) changes:
  *
  *   (absent) --Claim--> starting --Ready--> ready --Transfer--> replaced     Gone, from each: absent, and all below it too
  *
@@ -112,9 +112,9 @@ export interface State {
 
 export type Input =
   | { readonly _tag: "Claim"; readonly entry: Entry }
-  /** The reported actor is ready. The process number of an actor is known only when the actor is ready. */
+  /** A parent reports that a child is ready. The process number of an actor is known only when the actor is ready. */
   | { readonly _tag: "Ready"; readonly uuid: string; readonly pid: number }
-  /** The actor is ready, and takes over the role of `from`, an actor that may be gone already. */
+  /** A parent reports that a child is ready, and takes over the role of `from`, an actor that may be gone already. */
   | { readonly _tag: "Transfer"; readonly uuid: string; readonly pid: number; readonly from: string }
   | { readonly _tag: "Gone"; readonly uuid: string; readonly why: "ended" | "stale" }
   /** An engine reports actors of other trees that the engine lists. */
@@ -125,7 +125,7 @@ export type Input =
 export type Outcome =
   | { readonly _tag: "Changed"; readonly changes: ReadonlyArray<Change> }
   | { readonly _tag: "Taken"; readonly by: Entry }
-  /** The actor's parent is not registered, or has another path than the entry says. */
+  /** The registrar refuses an actor whose parent is not registered, or has another path than the actor's entry says. */
   | { readonly _tag: "Orphan" }
 
 export const initial: State = {
@@ -306,7 +306,7 @@ const gone = (state: State, uuid: string, why: "ended" | "stale"): readonly [Sta
   // No parent in this tree reports the end of an actor of another tree.
   if (held.tier > 0) return why === "ended" ? [state, nothing] : lost(state, [uuid], why, Infinity)
   const ending = family(state, uuid)
-  // The deepest actors of a family are removed first, so that no actor is listed whose parent is not listed.
+  // The deepest actors are removed first, so that no actor is listed whose parent is not listed.
   ending.sort((a, b) => b.entry.path.length - a.entry.path.length || b.order - a.order)
   return [ending.reduce(remove, state), {
     _tag: "Changed",

@@ -62,8 +62,8 @@ class Watcher {
       this.waiting = undefined
       const { pending } = this
       this.pending = []
-      // The snapshot shows the registry at the moment of the call, and the watcher gets later changes after the
-      // snapshot.
+      // The snapshot shows the registry at the moment of the watcher's call, and the watcher gets later changes after
+      // the snapshot.
       resume(pending === undefined ? Effect.map(this.snapshot(), (all) => [all]) : Effect.succeed(pending))
     }
     if (this.pending === undefined || this.pending.length > 0) return take()
@@ -97,7 +97,10 @@ export interface RegistrarOptions {
   /** The entry of the root, which is always listed. */
   readonly root: Entry
   readonly events: Events
-  /** True when an actor has really ended. The check asks the actor's own ancestors, within a bound. */
+  /**
+   * True when an actor has really ended. The check for the end of an actor asks the actor's own ancestors, within a
+   * bound.
+   */
   readonly isGone: (entry: Entry) => Effect.Effect<boolean>
 }
 
@@ -113,7 +116,7 @@ export interface TreeRegistrar extends Directory {
   readonly own: Stream.Stream<Registrar.Change>
   /**
    * Lists actors of other trees; `tier` is 1 for trees on this host and 2 for trees on other hosts. An actor that two
-   * engines list stays listed until both have lost it.
+   * engines list stays listed until both engines have lost it.
    */
   readonly found: (entries: ReadonlyArray<Entry>, tier: 1 | 2) => void
   /** Removes actors of other trees from the list. */

@@ -38,25 +38,25 @@ import { twice, WideNames } from "./WideNames.ts"
  */
 export interface SharedOptions {
   /**
-   * The trees that see an actor whose start does not say so itself (`Actor.start(name, { listed })`). Default:
+   * The trees that see an actor whose start has no option `listed` (`Actor.start(name, { listed })`). Default:
    * `everyone`.
    */
   readonly listed?: Listing | undefined
   /**
-   * The time for which a tree stays listed after it died or was cut off. The lease of the tree is renewed four times
-   * within this time. A tree without this setting stays listed for 15 seconds.
+   * The time for which a tree stays listed after it died or was cut off. The lease of a tree is renewed four times
+   * within its duration. By default a tree stays listed for 15 seconds after it died or was cut off.
    */
   readonly ttl?: Duration.Input | undefined
   /**
-   * The host of this tree; actors with `listed: "host"` are seen only by trees of the same host. The default host is
-   * the name of the machine.
+   * The host of this tree; actors with `listed: "host"` are seen only by trees of the same host. The default host of a
+   * tree is the name of the machine.
    */
   readonly host?: string | undefined
 }
 
 type Service = Leases["Service"]
 
-/** The key under which a Discovery finds the engines of the Discoverys that stand over it for the same tree. */
+/** The key under which a Discovery finds the engines of the Discoverys that wrap it for the same tree. */
 const above = Symbol("engines above")
 
 interface Stacked extends DiscoveryTree {
@@ -82,7 +82,7 @@ const changesAtOnce = 128
 const entriesAtOnce = 4_096
 const pagesAtOnce = 64
 
-/** Publishes the entries of one tree for the trees within one reach: a host, or everyone. */
+/** Publishes the entries of one tree for the trees of one reach: the trees of one host, or all trees. */
 class Publisher {
   state = TreePages.initial
   /** The revisions of the pages that the engine holds; the field `head` holds the token of the published head. */
@@ -151,8 +151,8 @@ class Publisher {
   })
 
   /**
-   * Handles a key that another lease holds. An earlier lease of this tree may hold the key for a while; a lease that
-   * holds it longer belongs to another Discovery.
+   * Handles a key of this tree that another lease holds. An earlier lease of this tree may hold the key for a while; a
+   * lease that holds the key longer belongs to another Discovery.
    */
   private readonly taken: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
     const now = yield* Clock.currentTimeMillis
@@ -279,8 +279,8 @@ const share = (
       return Effect.gen(function*() {
         const ended = yield* missing(publishers.map(({ publisher }) => publisher), entries)
         yield* inTurns(ended.length, (at) => ended[at]!)
-        // The entries are reversed: a list begins with the latest ready actor, while a reader is told in the order of
-        // becoming ready.
+        // The entries of a list are reversed, because a list begins with the latest ready actor, while a reader is told
+        // in the order of becoming ready.
         yield* inTurns(entries.length, (at) => ({ _tag: "Up", entry: entries[entries.length - 1 - at]! }))
       })
     })
@@ -316,16 +316,16 @@ const share = (
   })
 
 /**
- * A Discovery for trees that see each other over an engine: finding, waiting, watching and listing in one tree include
- * the `listed` actors of the others. Programs that see each other need one engine, one secret (`credentials`), and a
+ * A Discovery for trees that share an engine: finding, waiting, watching and listing in one tree include the `listed`
+ * actors of the other trees. Programs that find each other's actors need one engine, one secret (`credentials`), and a
  * transport by which they reach each other.
  *
  * An outage of the engine delays no start and empties no list. A tree that has died is listed until its lease ends.
  * Only `unique: true` asks the engine: a start fails with `NameTaken` when an actor of another tree has the name, and
  * with `ActorUnreachable` when the engine does not answer.
  *
- * `layerShared` stands over the Discovery of the context (default: `Discovery.layerTree`), so that several engines can
- * list a tree. Each engine is given once: a second Discovery over the same engine fails with `RuntimeLayerError`.
+ * `layerShared` wraps the Discovery of the context, by default `Discovery.layerTree`, so that several engines can list
+ * a tree. A tree uses each engine once: a second Discovery over the same engine fails with `RuntimeLayerError`.
  *
  * @example
  * ```ts

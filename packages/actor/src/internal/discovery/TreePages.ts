@@ -8,8 +8,8 @@
  *   trees/everyone/<root>        the head: the root, its addresses, the revision of each page
  *   pages/everyone/<root>/<n>    a page: its revision and its entries
  *
- * An entry of the list never moves to another page. Pages are written before the head, so a reader finds each page at
- * least as new as the head says.
+ * The entry of an actor never moves to another page. The pages of a tree are written before its head, so a reader finds
+ * each page at least as new as the head says.
  *
  * @since 0.2.0
  */
@@ -51,7 +51,10 @@ interface Draft {
   readonly revision: number
 }
 
-/** Changes a page of a draft. A page is copied at its first change in a draft, and then has the draft's revision. */
+/**
+ * Changes one page in a draft of a tree's pages. A page is copied at its first change in a draft, and then has the
+ * draft's revision.
+ */
 const rewrite = (draft: Draft, at: number, change: (entries: Map<string, Entry>) => void): void => {
   const page = draft.pages[at]!
   if (page.revision !== draft.revision) draft.pages[at] = { revision: draft.revision, entries: new Map(page.entries) }
@@ -79,7 +82,7 @@ const drop = (draft: Draft, uuid: string): void => {
   draft.places = HashMap.remove(draft.places, uuid)
 }
 
-/** A change that concerns one entry. */
+/** A change of the registry that concerns one entry. */
 export type One = Exclude<Change, { readonly _tag: "Snapshot" }>
 
 /** Returns the changes that end those entries of a page which a snapshot does not hold any more. */
@@ -100,7 +103,7 @@ export const step = (state: State, changes: ReadonlyArray<One>, shows: (entry: E
   return draft
 }
 
-// ---- as values of an engine -----------------------------------------------------------------------------------------
+// ---- pages and heads as values of an engine -------------------------------------------------------------------------
 
 const HeadSchema = Schema.Struct({
   tree: Schema.String,
@@ -110,7 +113,7 @@ const HeadSchema = Schema.Struct({
   pages: Schema.Array(Schema.Int)
 })
 
-/** The head of a tree, which is the value of its key at the engine. */
+/** The head of a tree, which is the value of the tree's key at the engine. */
 export type Head = typeof HeadSchema.Type
 
 const PageSchema = Schema.Struct({ revision: Schema.Int, entries: Schema.Array(Entry) })
@@ -124,8 +127,8 @@ export const decodeHead = (value: string): Head | undefined =>
   Option.getOrUndefined(Schema.decodeUnknownOption(headJson)(value))
 
 /**
- * The published form of an entry. Modules are left out, because they are paths on one host: other trees know the
- * endpoints of an actor by their names.
+ * The published form of an entry. A published entry leaves out modules, because modules are paths on one host. Other
+ * trees know the endpoints of an actor by their names.
  */
 const shown = ({ listed: _, ...entry }: Entry): Entry => ({
   ...entry,

@@ -1,9 +1,9 @@
 /**
- * The names that actors of this tree hold alone among all trees. Each name is a key under the tree's lease, and is held
- * as long as one of its actors lives.
+ * The names that actors of this tree hold alone among all trees. Each name that the tree holds alone is a key under the
+ * tree's lease, and is held as long as one of its actors lives.
  *
  * A name may be lost while the engine is out of reach: its actor lives on, and another tree may take the name. The
- * engine is asked for a lost name until it grants the name; the actor is not published meanwhile.
+ * engine is asked for a lost name until it grants the name; the name's actor is not published meanwhile.
  *
  * @since 0.2.0
  */
@@ -63,7 +63,8 @@ export class WideNames {
   claim(key: string, { actor, path }: Entry): Effect.Effect<void, NameTaken | ActorUnreachable> {
     return this.leases.alone(key)(Effect.suspend(() => {
       const known = this.names.get(key)
-      // The tree's own registrar has admitted the claim, so the actor is another player of the same role.
+      // The tree's own registrar has admitted the claim of a held name, so the actor is another player of the same
+      // role.
       if (known !== undefined) return Effect.sync(() => void known.players.set(actor.uuid, path))
       const name: Name = {
         players: new Map([[actor.uuid, path]]),
@@ -109,7 +110,7 @@ export class WideNames {
     })
   }
 
-  /** Asks the engine for the name again whenever the tree has lost its lease. */
+  /** Asks the engine for a name of this tree again whenever the tree has lost its lease. */
   private keep(key: string, name: Name, epoch: number): Effect.Effect<never> {
     return Effect.gen({ self: this }, function*() {
       yield* this.leases.fenced(epoch)

@@ -2,7 +2,8 @@
  * The failures between two actors, as a closed union of tagged errors.
  *
  * An endpoint's own error keeps its type, an error of the runtime is one member of `ActorError`, and a local defect
- * stays a local defect. Every error names the side that caused it, the thing that it concerns, and the next step.
+ * stays a local defect. Every `ActorError` names the side that caused the error, the actor or endpoint that it
+ * concerns, and what the user can do next.
  *
  * @since 0.1.0
  */
@@ -15,8 +16,8 @@ import { unbox } from "./unbox.ts"
 export { Death, Doing, Hint } from "./Hint.ts"
 
 /**
- * The schema of an actor's identity, which may stand in a payload. Two identities of actors are equal when their `uuid`
- * is; name and pid are for people.
+ * The schema of an actor's identity, which may stand in a payload. Two identities of actors are equal when they have
+ * the same `uuid`; name and pid are for people.
  *
  * @example
  * ```ts
@@ -30,7 +31,7 @@ export const ActorId = ActorIdSchema
 export type ActorId = typeof ActorId.Type
 
 /**
- * Formats the identity of an actor as error messages show it: `name@pid`.
+ * Formats the identity of an actor as `name@pid`, in the form in which error messages show it.
  *
  * @example
  * ```ts
@@ -41,21 +42,27 @@ export type ActorId = typeof ActorId.Type
  */
 export const formatActor = (actor: ActorId): string => `${actor.name}@${actor.pid}`
 
-/** The field `began`: "no" when the actor refused the work before it had begun. Default: "maybe". */
+/**
+ * The field `began` of an error, which is "no" when the actor refused the work before the work had begun. Default:
+ * "maybe".
+ */
 const beganField = Began.pipe(Schema.withConstructorDefault(Effect.succeed("maybe" as const)))
 
-/** The field `ending`: true when the actor serves no more calls, false when it lives on. Default: false. */
+/**
+ * The field `ending` of an error: true when the actor serves no more calls, false when the actor lives on. Default:
+ * false.
+ */
 const endingField = Schema.Boolean.pipe(Schema.withConstructorDefault(Effect.succeed(false)))
 
 /**
- * The field `doing`: the calls that the actor served when it died. The list is empty by default, when the calls of the
- * dead actor are not known.
+ * The field `doing` of an error: the calls that the actor served when it died. The field `doing` is empty by default,
+ * when the calls of the dead actor are not known.
  */
 const doingField = Schema.Array(Doing).pipe(Schema.withConstructorDefault(Effect.succeed<ReadonlyArray<Doing>>([])))
 
 /**
- * The field `hint`: why the actor died and what to do next. The default is null, when neither the reason nor the next
- * step is known.
+ * The field `hint` of an error: why the actor died, and what the user can do next. The field `hint` is null by default,
+ * when the reason of the death is not known.
  */
 const hintField = Schema.NullOr(Hint).pipe(Schema.withConstructorDefault(Effect.succeed<Hint | null>(null)))
 
@@ -65,8 +72,8 @@ const tail = (stderr: ReadonlyArray<string>): string =>
   stderr.length === 0 ? "" : `\nits last lines on stderr:\n${stderr.map((line) => `  | ${line}`).join("\n")}`
 
 /**
- * Another actor cancelled the work: the actor `by` asked first for the cancel, for `reason`. `acknowledged` is false
- * when the far finalizers did not end within their bound (`Timeouts.cancel`).
+ * Another actor cancelled the work: the actor `by` asked first for the cancel, with the given `reason`. `acknowledged`
+ * is false when the far finalizers did not end within their bound (`Timeouts.cancel`).
  *
  * `ending` is true when the whole of `actor` is being ended, so that it answers no more calls. `began` is `"no"` when
  * the actor refused the call because of the cancel, so that no part of the call has run.
@@ -144,15 +151,15 @@ export const formatLost = (how: Lost): string => {
 }
 
 /**
- * The actor is gone without a last word; every open call to it fails with this error at once.
+ * The error of a call to an actor that is gone without a last word; every open call to the actor fails at once.
  *
  * `began` is `"no"` when the call never left this process, so that it can be repeated elsewhere without running twice.
- * `began` is `"maybe"` when the actor may have begun the call. `stderr` holds the last lines of the actor's stderr, for
- * its parent alone. `failure` is the actor's own report of an uncaught error.
+ * `began` is `"maybe"` when the actor may have begun the call. `stderr` holds the last lines of the lost actor's
+ * stderr, for its parent alone. `failure` is the lost actor's own report of an uncaught error.
  *
- * `doing` lists the calls that the actor served when it died. `hint` says why the actor died and what to do next; null
- * when the reason is not known. The parent of the actor knows `doing` and `hint`; for other actors these fields are
- * empty.
+ * `doing` lists the calls that the lost actor served when it died. `hint` says why the actor died, and what the user
+ * can do next; null when the reason is not known. The parent of the lost actor knows `doing` and `hint`; for other
+ * actors these fields are empty.
  *
  * @example
  * ```ts
@@ -221,7 +228,7 @@ export type Unreachability = typeof Unreachability.Type
  * The error of an actor that cannot be reached by the calling actor. A program decides by `why`; `reason` explains the
  * failure to people.
  *
- * `actor` is null when only a name is known. `target` names the wanted actor in words.
+ * `actor` is null when the caller knows only a name of the wanted actor. `target` names the wanted actor in words.
  *
  * @example
  * ```ts
@@ -328,10 +335,11 @@ const isAboveLimit = (issue: string): boolean => /^its \d+ bytes are above the l
 
 /**
  * The error of a value that does not match its schema, or is too large to send. `issue` names the mismatch, and `part`
- * the part of the call. For the settings of a Service, `part` is `config` and `endpoint` is the key of the Service.
+ * names the value of the call that has the mismatch. For the settings of a Service, `part` is `config` and `endpoint`
+ * is the key of the Service.
  *
- * `side` is the side that made the value: `caller` before the call was sent, or `callee` in the actor. `actor` is the
- * actor that serves the endpoint.
+ * `side` is the side that made the value, which is `caller` before the call was sent, and `callee` in the actor.
+ * `actor` is the actor that serves the endpoint.
  *
  * @example
  * ```ts
@@ -402,11 +410,11 @@ export const SpawnStep = Schema.Literals(["process", "handshake", "import", "lay
 export type SpawnStep = typeof SpawnStep.Type
 
 /**
- * A start has failed: the actor did not become ready. `step` is the step that the start had reached, `reason` the cause
- * of the failure, and `stderr` the last lines of the actor's stderr. `hint` says why the process died, or why the
- * module could not be used, and what to do next; null when the reason is not known.
+ * The error of a failed start: the actor did not become ready. `step` is the step that the start had reached, `reason`
+ * the cause of the failure, and `stderr` the last lines of the actor's stderr. `hint` says why the process died, or why
+ * the module could not be used, and what the user can do next; null when the reason is not known.
  *
- * The pid of `actor` is 0 when no process existed yet.
+ * The pid of `actor` is 0 when the start failed before the actor had a process.
  *
  * @example
  * ```ts
@@ -483,7 +491,9 @@ export class StreamOverrun extends Schema.TaggedError<StreamOverrun>()("StreamOv
  * @since 0.1.0
  */
 export class NameTaken extends Schema.TaggedError<NameTaken>()("NameTaken", {
-  /** The field is not called `name`, because an error's `name` is printed in the place of its tag. */
+  /**
+   * The field for the wanted name is not called `name`, because an error's `name` is printed in the place of its tag.
+   */
   wanted: Schema.String,
   actor: ActorId
 }) {
@@ -496,8 +506,7 @@ export class NameTaken extends Schema.TaggedError<NameTaken>()("NameTaken", {
 /**
  * The connection is closed, or one stream of the dialog that this error names.
  *
- * - `side: "local"` says that this side closed the connection or the stream, as when a portal is used after its owner
- *   ended, or a message is sent after `end`.
+ * - `side: "local"` says that this side closed the connection or the stream, such as by `end` of the stream.
  * - `side: "peer"` says that the other actor has ended, or has ended its side of the dialog.
  *
  * @example
@@ -562,7 +571,7 @@ export class RemoteActorError extends Schema.TaggedError<RemoteActorError>()("Re
   get origin(): ActorId {
     return this.boxed.origin
   }
-  /** The actors that passed the boxed failure on, the nearest last. */
+  /** The actors that passed the boxed failure on, the nearest actor last. */
   get path(): ReadonlyArray<ActorId> {
     return this.boxed.path
   }
@@ -581,8 +590,8 @@ export class RemoteActorError extends Schema.TaggedError<RemoteActorError>()("Re
 }
 
 /**
- * The union of all errors with which the runtime itself can fail. The union is closed, so that a program can handle
- * every member.
+ * The union of all errors with which the runtime itself can fail. The union `ActorError` is closed, so that a program
+ * can handle every member.
  *
  * @category errors
  * @since 0.1.0

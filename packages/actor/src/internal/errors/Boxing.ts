@@ -9,7 +9,7 @@ import type * as Schema from "effect/Schema"
 import { type ActorId, RemoteActorError } from "./ActorError.ts"
 import { reservedProperties } from "./unbox.ts"
 
-/** The number of causes after which a chain is cut, because errors can refer to themselves. */
+/** The number of causes after which an error's chain of causes is cut, because errors can refer to themselves. */
 const maxDepth = 8
 /**
  * The number of characters after which a text of an error or a log line is cut, so that the text stays below the frame
@@ -30,7 +30,8 @@ const read = (f: () => unknown, otherwise: string): string => {
 }
 
 /**
- * True for an instance of `type`. `instanceof` is guarded, because it runs code of the value, and a proxy may throw.
+ * True for a value that is an instance of `type`. `instanceof` is guarded, because it runs code of the value, and a
+ * proxy may throw.
  */
 export const isA = <A>(value: unknown, type: abstract new(...args: ReadonlyArray<any>) => A): value is A => {
   try {
@@ -102,7 +103,7 @@ const causeOf = (error: Error): unknown => {
 
 // ---- parts --------------------------------------------------------------------------------------------------------
 
-/** The largest number of parts of one failure, counted over all depths, because nested aggregates multiply. */
+/** The largest number of errors in one boxed failure, counted over all depths, because nested aggregates multiply. */
 const maxParts = 32
 
 /**
@@ -136,9 +137,9 @@ const boxParts = (
 
 // ---- properties ---------------------------------------------------------------------------------------------------
 
-/** The number of an error's own properties that are read. */
+/** The largest number of an error's own properties that are read. */
 const maxProperties = 64
-/** The number of characters of all properties of one error, with their names. */
+/** The largest number of characters of all properties of one error, with their names. */
 const maxPropertyText = 16 * 1024
 /** The number of levels to which one property of an error is read. */
 const maxPropertyDepth = 4
@@ -166,8 +167,8 @@ const propertiesOf = (error: Error, hasParts: boolean): Record<string, Schema.Js
 }
 
 /**
- * Returns a property's value in the form of JSON; `undefined` for a value that has no such form, is too deep, or is
- * larger than the remaining budget.
+ * Returns a property's value in the form of JSON; `undefined` for a value that has no such form, is too deep, or has
+ * more characters than are left.
  */
 const plain = (get: () => unknown, budget: { text: number }): Schema.Json | undefined => {
   try {

@@ -12,8 +12,9 @@ import * as Context from "effect/Context"
 import type * as Option from "effect/Option"
 
 /**
- * The annotation on an interruption that another actor's cancel causes: `by` is the actor that asked first, `reason`
- * its reason in words, and `deadline` the milliseconds from then. `cancelledBy` reads this annotation from a cause.
+ * The annotation on an interruption that another actor's cancel causes. `by` is the actor that asked first for the
+ * cancel, `reason` its reason in words, and `deadline` the milliseconds that finalizers have. `cancelledBy` reads this
+ * annotation from a cause.
  *
  * @example
  * ```ts
@@ -27,8 +28,8 @@ import type * as Option from "effect/Option"
 export class CancelledBy extends Context.Service<CancelledBy, Cancellation>()("@furrow/actor/CancelledBy") {}
 
 /**
- * Reads from a cause which actor cancelled the work and why, as a finalizer sees it. The result is none when the work
- * was interrupted in its own actor, or was not interrupted.
+ * Reads from a cause which actor cancelled the work and why, as a finalizer sees it. The result of `cancelledBy` is
+ * none when the work was interrupted in its own actor, or was not interrupted.
  *
  * @example
  * ```ts
@@ -49,6 +50,6 @@ export class CancelledBy extends Context.Service<CancelledBy, Cancellation>()("@
 export const cancelledBy = <E>(cause: Cause.Cause<E>): Option.Option<Cancellation> =>
   Context.getOption(Cause.annotations(cause) as Context.Context<CancelledBy>, CancelledBy)
 
-/** The annotation as the context that Effect's interruption takes. */
+/** The annotation `CancelledBy` as the context that Effect's interruption takes. */
 export const annotation = (cancellation: Cancellation): Context.Context<never> =>
   Context.make(CancelledBy, cancellation) as Context.Context<never>

@@ -1,5 +1,5 @@
 /**
- * The error of a supervisor that stops restarting: `GaveUp` is no member of `ActorError`.
+ * The error `GaveUp` of a supervisor that stops restarting, which is no member of `ActorError`.
  *
  * @since 0.1.0
  */
@@ -21,9 +21,10 @@ const formatExit = (exit: ActorExit): string => {
 /**
  * A supervisor has given up: it saw more deaths than its `intensity` allows, or its `backoff` has ended, and it has
  * stopped all its children. `Actor.launch` fails with `GaveUp`, a supervisor above the failed one counts this error as
- * a death, and an actor around the supervisor fails with it.
+ * a death, and an actor around the supervisor fails with `GaveUp`.
  *
- * `child` is the child that died last, and `exits` holds the deaths within the window, the oldest first, at most 100.
+ * `child` is the child that died last, and `exits` holds the deaths within the time of the intensity, the oldest first,
+ * at most 100.
  *
  * @example
  * ```ts
@@ -44,7 +45,7 @@ export class GaveUp extends Data.TaggedError("GaveUp")<{
   readonly child: string
   readonly deaths: number
   readonly withinMillis: number
-  /** The reason to give up: too many deaths within the window, or no further delay in the schedule. */
+  /** The reason to give up: too many deaths within the time of the intensity, or no further delay in the schedule. */
   readonly reason: "intensity" | "backoff"
   readonly exits: ReadonlyArray<{ readonly child: string; readonly exit: ActorExit }>
 }> {

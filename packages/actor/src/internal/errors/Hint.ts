@@ -1,5 +1,5 @@
 /**
- * The death of an actor, classified for a program and described for a reader: its kind, and the next step.
+ * The death of an actor, classified for a program and described for a reader: its kind, and what the user can do next.
  *
  * @since 0.2.0
  */
@@ -8,16 +8,15 @@ import * as Schema from "effect/Schema"
 /**
  * The ways in which an actor dies, as a schema:
  *
- * - `heap` says that the heap of the actor was full, and `memory` that the kernel killed the actor because memory was
- *   short
+ * - `heap` says that the heap of the actor was full, and `memory` that the kernel killed the actor for its memory
  * - `abort` says that the actor aborted, and `crash` that native code in the actor crashed
  * - `signal` says that a process outside of the tree sent the actor a signal
- * - `owner`, `release` and `blocked` say that the owner killed the actor: `owner` because the actor did not answer,
- *   `release` because a finalizer did not end, `blocked` while the actor was in a call of the kernel
+ * - `owner` says that the owner killed the actor because the actor did not answer
+ * - `release` says that the owner killed the actor because a finalizer of the actor did not end
+ * - `blocked` says that the owner killed the actor while the actor was in a call of the kernel
  * - `exception` and `rejection` say that the actor died of an uncaught exception, or of an unhandled rejection
  * - `exit` says that code of the actor called `process.exit`
- * - `import` says that the module of the actor threw while it was imported, and `layer` that a Layer of the actor
- *   failed
+ * - `import` says that importing the actor's module threw, and `layer` that a Layer of the actor failed
  * - `parent` says that the parent of the actor was lost
  *
  * @example
@@ -46,7 +45,8 @@ export const Death = Schema.Literals([
 export type Death = typeof Death.Type
 
 /**
- * The reason why an actor died, as far as its parent knows: the kind of the death, and a sentence with the next step.
+ * The reason why an actor died, as far as its parent knows: the kind of the death, and a sentence with what the user
+ * can do next.
  *
  * @example
  * ```ts
@@ -62,8 +62,8 @@ export type Hint = typeof Hint.Type
 /**
  * A call that an actor served when it died: the endpoint, its caller as `name@pid`, and how long it had run (`millis`).
  *
- * `recorded` is true when the actor itself had written the call down. False means that only the parent knows of the
- * call: the actor was asked, and may not have begun.
+ * `recorded` is true when the actor itself had written the call down. `recorded` is false when only the parent knows of
+ * the call, which the actor may not have begun.
  *
  * @example
  * ```ts
@@ -94,7 +94,7 @@ const listed = (doing: ReadonlyArray<Doing>): string => {
   return `${named.join(", ")}${more > 0 ? ` and ${more} more` : ""}`
 }
 
-/** The calls of a dead actor as a sentence; an empty text when the actor served none. */
+/** The calls of a dead actor as a sentence; an empty text when the actor served no call. */
 export const formatDoing = (doing: ReadonlyArray<Doing>): string => {
   const recorded = doing.filter(({ recorded }) => recorded)
   if (recorded.length > 0) return `It was serving ${listed(recorded)}`

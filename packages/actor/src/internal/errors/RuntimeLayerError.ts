@@ -6,8 +6,8 @@
 import * as Data from "effect/Data"
 
 /**
- * The error of a Layer of the platform that cannot be built in this process. The same failure in a child reaches the
- * parent as a `SpawnFailed` with the same text.
+ * The error of a Layer of the platform that cannot be built in this process. The failure to build a Layer in a child
+ * reaches the parent as a `SpawnFailed` with the same text.
  *
  * `what` and `key` name the Layer, and `module` the file that defines it. `step` is the step at which building failed:
  * importing the module, reading the settings, or building the Layer.
@@ -27,7 +27,7 @@ export class RuntimeLayerError extends Data.TaggedError("RuntimeLayerError")<{
   readonly module: string
   readonly step: "import" | "settings" | "layer"
   readonly reason: string
-  /** The thrown value or the failure, if there was one. */
+  /** The thrown value or the failure that stopped the building of the Layer, if there was one. */
   readonly cause?: unknown
 }> {
   override get message(): string {

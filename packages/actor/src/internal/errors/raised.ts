@@ -6,8 +6,8 @@
 import type * as Cause from "effect/Cause"
 
 /**
- * The error or defect of a reason. Reasons are compared by their error, because an annotation copies the reason but not
- * its error.
+ * Returns the error or defect of one reason of a Cause. Reasons of a Cause are compared by their error, because an
+ * annotation copies the reason but not its error.
  */
 export const raisedBy = (reason: Cause.Reason<unknown>): unknown =>
   reason._tag === "Fail" ? reason.error : reason._tag === "Die" ? reason.defect : reason

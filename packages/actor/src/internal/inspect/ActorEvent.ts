@@ -36,7 +36,7 @@ export type ActorEvent =
   | { readonly _tag: "CancelUnacknowledged"; readonly actor: ActorId; readonly endpoint: string }
   /**
    * Payloads of `actor` on a stream of `endpoint` did not match their schema. `count` is the number of payloads of this
-   * stream with this fate so far; the event comes when the number reaches 1, 2, 4, 8 and so on.
+   * stream so far with the same decision; the event comes when `count` reaches 1, 2, 4, 8 and so on.
    */
   | {
     readonly _tag: "PayloadRefused"
@@ -50,8 +50,8 @@ export type ActorEvent =
   | { readonly _tag: "PeerConnected"; readonly actor: ActorId }
   | { readonly _tag: "PeerLost"; readonly actor: ActorId; readonly error: ActorError }
   /**
-   * The connection to a peer was closed, because neither side used it. The next call to this peer dials a new
-   * connection.
+   * The connection to a peer was closed, because neither side used it. The next call to the peer of a closed connection
+   * dials a new connection.
    */
   | { readonly _tag: "PeerIdle"; readonly actor: ActorId }
   /** This actor refused an actor that had dialled it. */
@@ -69,7 +69,7 @@ export type ActorEvent =
     readonly child: string
     readonly exit: ActorExit
     readonly affected: ReadonlyArray<string>
-    /** The number of deaths in the window of the supervisor, including the death of this event. */
+    /** The number of deaths within the time of the supervisor's intensity, including the death of this event. */
     readonly deaths: number
   }
   /** A child of a supervisor is up again; `incarnation` is the number of its new actor. */
@@ -82,7 +82,8 @@ export type ActorEvent =
     readonly by: "standby" | "roll"
   }
   /**
-   * An actor that a roll has replaced is stopped. `open` is the number of its calls that were still open at the bound.
+   * An actor that a roll has replaced is stopped. `open` is the number of the replaced actor's calls that were still
+   * open at the bound of the roll.
    */
   | {
     readonly _tag: "ActorDrained"
@@ -101,7 +102,8 @@ export type ActorEvent =
   | { readonly _tag: "Violation"; readonly actor: ActorId; readonly text: string }
 
 /**
- * A step of one dialog or one stream. Traffic events are frequent, so they are made only while an observer watches.
+ * A traffic event: a step of one dialog or one stream. Traffic events are frequent, so they are made only while an
+ * observer watches.
  *
  * @category models
  * @since 0.2.0

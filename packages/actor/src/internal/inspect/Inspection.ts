@@ -49,16 +49,16 @@ export interface DialogInspection {
   readonly ageMillis: number
   /** The served dialog whose work has opened this dialog; null for the actor's own work, and on the callee's side. */
   readonly within: DialogPlace | null
-  /** The number of the fiber that opened the dialog, or that answers it. */
+  /** The number of the fiber that opened the dialog, or that answers the dialog. */
   readonly fiber: number | null
-  /** The number of items that have arrived and are not read, and whether a reader waits for more. */
+  /** The number of items that have arrived and are not read, and whether a reader waits for more items. */
   readonly in: { readonly items: number; readonly waiting: boolean } | null
-  /** The credit that is left for sending, and whether a writer waits for more. */
+  /** The credit that is left for sending, and whether a writer waits for more credit. */
   readonly out: { readonly items: number; readonly bytes: number; readonly waiting: boolean } | null
 }
 
 /**
- * One connection with its open dialogs.
+ * The state of one connection with its open dialogs, for an observer.
  *
  * @category models
  * @since 0.2.0
@@ -69,18 +69,18 @@ export interface ChannelInspection {
   readonly state: string
   /** True while the connection is full, so that senders wait. */
   readonly full: boolean
-  /** The number of dialogs that were cancelled and have not ended within their bound. */
+  /** The number of dialogs that were cancelled and have not ended within the bound of their cancel. */
   readonly stuck: number
   /** The number of answers that the peer has not read. */
   readonly unread: number
   readonly dialogs: ReadonlyArray<DialogInspection>
-  /** The number of dialogs that are not listed, because there are too many. */
+  /** The number of the connection's dialogs that are not listed, because the connection has too many dialogs. */
   readonly omitted: number
 }
 
 /**
- * One child, with the rung of the shutdown ladder if its owner is ending it. A child that is `Starting` is not ready
- * yet.
+ * The state of one child, with the rung of the shutdown ladder if its owner is ending the child. A child that is
+ * `Starting` is not ready yet.
  *
  * @category models
  * @since 0.2.0
@@ -92,8 +92,8 @@ export interface ChildInspection {
 }
 
 /**
- * A name for which work waits: that of a start that waits for its turn, or of an actor that the registry does not list
- * yet.
+ * A name for which work waits: the name of a start that waits for its turn, or of an actor that the registry does not
+ * list yet.
  *
  * @category models
  * @since 0.2.0
@@ -130,9 +130,9 @@ export interface FrameInspection {
 }
 
 /**
- * The thing for which a suspended fiber waits. `Timer` ends by itself; `Call` waits for the answer of a dialog, `Read`
- * for its items, `Write` for credit. A wait of any other kind is ended by another fiber of the same actor. A wait of
- * the kind `Unknown` may end at any time.
+ * The thing for which a suspended fiber waits. A wait of the kind `Timer` ends by itself; `Call` waits for the answer
+ * of a dialog, `Read` for the dialog's items, `Write` for credit. A wait of a kind other than `Timer`, `Call`, `Read`
+ * and `Write` is ended by another fiber of the same actor. A wait of the kind `Unknown` may end at any time.
  *
  * @category models
  * @since 0.2.0
@@ -199,8 +199,8 @@ export interface EventBatch {
 }
 
 /**
- * One metric of an actor with its present value. The state is that of Effect's metric of this type; for a frequency it
- * is a list of pairs.
+ * One metric of an actor with its present value. The state of a metric is that of Effect's metric of the same type; the
+ * state of a frequency is a list of pairs.
  *
  * @category models
  * @since 0.2.0
@@ -291,7 +291,7 @@ export interface ActorInspection {
   readonly process: ProcessInspection | null
 }
 
-/** The number of dialogs of one connection that are listed, the oldest first. */
+/** The largest number of dialogs of one connection that are listed, the oldest dialogs first. */
 export const maxListedDialogs = 20_000
 
 /** Returns the milliseconds between `since` and `now` as a whole number; both are times of `Turn.now`. */

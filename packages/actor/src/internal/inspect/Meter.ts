@@ -1,6 +1,6 @@
 /**
  * Counts the work of one actor, as plain numbers: counting costs a few additions, even without a reader. A reader makes
- * metrics from these counts (`telemetry/metrics.ts`).
+ * metrics from the counts of an actor (`telemetry/metrics.ts`).
  *
  * @since 0.2.0
  */

@@ -1,6 +1,6 @@
 /**
- * The numbers of one actor from which metrics are made, and the place in its context where a Layer registers to read
- * them.
+ * The numbers of one actor from which metrics are made, and the service at which a Layer registers to read these
+ * numbers.
  *
  * @since 0.2.0
  */

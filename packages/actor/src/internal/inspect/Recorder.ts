@@ -13,8 +13,8 @@ import type { ActorId } from "../errors/ActorError.ts"
  */
 export interface Recorder {
   /**
-   * Records that a call begins at `since`, a time of `performance.now()`. The result is the index of the call in the
-   * record.
+   * Records that a call begins at `since`, a time of `performance.now()`. The result of the recording is the index of
+   * the call in the record.
    */
   readonly begin: (endpoint: string, caller: ActorId, dialog: number, since: number) => number
   /** Records that the call at this index of the record is over. */

@@ -6,8 +6,8 @@
 import type { ActorId } from "../errors/ActorError.ts"
 
 /**
- * Payloads of streams that did not match their schema, by their fate. A chunk whose items cannot be told apart counts
- * as all of its items; `failed` counts each reader that failed.
+ * The numbers of payloads of streams that did not match their schema, one number for each decision. A chunk whose items
+ * cannot be told apart counts as all of its items; `failed` counts each reader that failed.
  *
  * @category models
  * @since 0.1.0
@@ -23,7 +23,7 @@ export interface Refusals {
 export const noRefusals: Refusals = { failed: 0, dropped: 0, repaired: 0, answered: 0, cancelled: 0 }
 
 /**
- * One connection: frames and bytes since it opened, and the number of dialogs open now.
+ * A snapshot of one connection: frames and bytes since it opened, and the number of its open dialogs.
  *
  * @category models
  * @since 0.1.0
@@ -36,14 +36,17 @@ export interface ChannelSnapshot {
   readonly received: { readonly frames: number; readonly bytes: number }
   /** True while the connection is full, so that senders wait. */
   readonly full: boolean
-  /** The number of dialogs that this side cancelled and that did not end within their bound. */
+  /** The number of dialogs that this side cancelled and that did not end within the bound of their cancel. */
   readonly stuck: number
-  /** The payloads of streams on this connection that did not match their schema, by their fate. */
+  /**
+   * The numbers of payloads of streams on this connection that did not match their schema, one number for each
+   * decision.
+   */
   readonly refusals: Refusals
 }
 
 /**
- * One portal: the actor behind it, the endpoints that the actor exposes, and the connection.
+ * A snapshot of one portal: the actor behind it, the endpoints that the actor exposes, and the connection.
  *
  * @category models
  * @since 0.1.0
@@ -55,7 +58,7 @@ export interface PortalSnapshot {
 }
 
 /**
- * One child of an actor, and its state.
+ * A snapshot of one child of an actor, and its state.
  *
  * @category models
  * @since 0.1.0
@@ -79,7 +82,7 @@ export interface PeerSnapshot {
 }
 
 /**
- * One actor: the endpoints that it serves, its children, and its connections to other actors.
+ * A snapshot of one actor: the endpoints that it serves, its children, and its connections to other actors.
  *
  * @category models
  * @since 0.1.0
@@ -103,7 +106,8 @@ export interface ActorSnapshot {
 export type ChildState = "Down" | "Starting" | "Up" | "Stopping" | "Restarting" | "Stopped" | "Ended"
 
 /**
- * One supervisor: its state, the number of deaths in its window, and its children in the order of their start.
+ * A snapshot of one supervisor: its state, the number of deaths within the time of its intensity, and its children in
+ * the order of their start.
  *
  * @category models
  * @since 0.1.0
@@ -130,7 +134,7 @@ export interface SupervisorSnapshot {
 }
 
 /**
- * One nursery: its state, its children, and the number of jobs that still run.
+ * A snapshot of one nursery: its state, its children, and the number of jobs that still run.
  *
  * @category models
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
  * An engine holds names for the trees of several processes or hosts, by six operations. Leases, fencing and repeated
- * registration are built on these operations, once for all engines.
+ * registration are built on the operations of an engine, once for all engines.
  *
  * @since 0.2.0
  */
@@ -20,8 +20,8 @@ import type * as Stream from "effect/Stream"
 export type Token = number
 
 /**
- * The lease under which one process holds its keys: all of them expire `ttlMillis` after the last renewal. `id` is new
- * for every run of the process.
+ * The lease under which one process holds its keys: all of them expire `ttlMillis` after the last renewal. The `id` of
+ * a lease is new for every run of its process.
  *
  * @category models
  * @since 0.2.0
@@ -58,7 +58,7 @@ export type Created =
   | { readonly _tag: "Expired" }
 
 /**
- * One page of the keys, in their order. `next` is the position of the following page; it is absent on the last page.
+ * One page of the keys, in their order. `next` is the position of the following page, and is absent on the last page.
  *
  * @category models
  * @since 0.2.0
@@ -82,7 +82,7 @@ export interface Page {
  */
 export class DiscoveryDriverError extends Data.TaggedError("DiscoveryDriverError")<{
   readonly reason: string
-  /** The thrown value or the failure of the engine, if there was one. */
+  /** The thrown value or the failure of the engine, if the engine threw or failed. */
   readonly cause?: unknown
 }> {
   override get message(): string {
@@ -115,18 +115,18 @@ export class DiscoveryDriver extends Context.Service<DiscoveryDriver, {
    */
   readonly create: (key: string, value: string, lease: Lease) => Asked<Created>
   /**
-   * Renews a lease and its keys. Answers false when the lease had expired or never existed; in this case the lease
-   * begins now, without any key.
+   * Renews a lease and its keys. `renew` answers false when the lease had expired or never existed; in this case the
+   * lease begins now, without any key.
    */
   readonly renew: (lease: Lease) => Asked<boolean>
-  /** Releases a key, if it is still held with this token. */
+  /** Releases a key, if the key is still held with the given token. */
   readonly remove: (key: string, token: Token) => Asked<void>
   readonly get: (key: string) => Asked<Option.Option<Held>>
   /** Lists the keys that begin with `prefix`, in their order, from the first key behind `after`. */
   readonly list: (prefix: string, after?: string) => Asked<Page>
   /**
-   * Hints that keys with this prefix may have changed. An engine may give too many hints and may lose hints, because a
-   * hint only makes its reader look at the keys.
+   * Hints that keys with the given prefix may have changed. An engine may give too many hints and may lose hints,
+   * because a hint only makes its reader look at the keys.
    */
   readonly changes: (prefix: string) => Stream.Stream<void, DiscoveryDriverError>
 }>()("@furrow/actor/DiscoveryDriver") {}

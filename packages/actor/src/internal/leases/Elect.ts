@@ -37,10 +37,10 @@ const keyOf = (name: string) => `elect/${name}`
 
 /**
  * Waits until this process is elected, and then runs the work. A lost leadership interrupts the work before another
- * process can be elected; the interrupted process waits again, and begins the work anew. The election ends when the
- * work ends, which frees the name of the election at once.
+ * process can be elected; the interrupted process waits again, and begins the work anew. An election ends when its work
+ * ends, which frees the name of the election at once.
  *
- * An election waits while the engine does not answer. The work finds its `Leadership` in its context.
+ * An election waits while the engine does not answer. The work of an election finds its `Leadership` in its context.
  *
  * @example
  * ```ts
@@ -57,7 +57,7 @@ export const elect =
       const { driver, lease } = leases
       const remove = (token: Token) =>
         Effect.ignore(Effect.timeout(Effect.suspend(() => driver.remove(key, token)), lease.ttlMillis * part.again))
-      /** Runs the work as the leader; the result is empty if the leadership was lost. */
+      /** Runs the work of an election as the leader; the result is empty if the leadership was lost. */
       const lead = (epoch: number, token: Token) =>
         Effect.raceFirst(
           Effect.map(Effect.provideService(work, Leadership, { name, token }), Option.some),

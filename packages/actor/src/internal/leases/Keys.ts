@@ -13,7 +13,7 @@ export interface Keys {
   readonly leases: ReadonlyMap<string, number>
   readonly held: HashMap.HashMap<string, Held>
   readonly last: Token
-  /** The keys that the last step has changed. */
+  /** The keys of an engine that the last operation has changed. */
   readonly changed: ReadonlyArray<string>
 }
 
@@ -55,7 +55,8 @@ export const saveKey = (keys: Keys, key: string): string | undefined => {
 
 /**
  * Reads a saved state, and keys that were saved by themselves; `changed` names the saved keys that are free by now. If
- * the clock has begun again since, only the tokens are kept. A text that is neither a state nor a key throws.
+ * the engine's clock has begun again since the state was saved, only the tokens are kept. A text that is neither a
+ * state nor a key throws.
  */
 export const restore = (text: string | undefined, now: number, apart: Iterable<string> = []): Keys => {
   const alone = Array.from(apart, (one) => JSON.parse(one) as Held)

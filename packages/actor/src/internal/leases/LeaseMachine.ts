@@ -4,23 +4,26 @@
  *   Out --Renewed--> Held --(0.75 of its time without a renewal)--> Out (Fence)
  *                     |--Renewed, but the engine had forgotten it--> Held (Fence, then Restore)
  *
- * The time is an input of the machine, in milliseconds of a clock that no change of the wall clock moves. A renewal
- * counts from the moment before it was sent, because the engine cannot have begun to count earlier. A holder stops a
- * quarter of the lease before another process can take over.
+ * The time is an input of the lease's machine, in milliseconds of a clock that no change of the wall clock moves. A
+ * renewal counts from the moment before it was sent, because the engine cannot have begun to count earlier. A holder
+ * stops its work a quarter of the lease's duration before another process can take over.
  *
  * @since 0.2.0
  */
 
-/** The parts of a lease after which its holder stops (`fence`) and renews (`renew`). */
+/** The fractions of a lease's duration after which its holder stops work (`fence`) and renews the lease (`renew`). */
 export const parts = { fence: 0.75, renew: 0.25 } as const
 
 export interface State {
   readonly ttlMillis: number
-  /** A number that grows with every fence: work that began under an earlier number is over. */
+  /**
+   * A number that grows whenever the holder stops relying on its lease; work that began under an earlier number is
+   * over.
+   */
   readonly epoch: number
   /** The time until which the holder relies on its lease; `undefined` when the lease is not held. */
   readonly fenceAt: number | undefined
-  /** The time at which the unanswered renewal was sent. */
+  /** The time at which the unanswered renewal of the lease was sent. */
   readonly sentAt: number | undefined
   /** The time at which the next renewal is to be sent. */
   readonly dueAt: number
@@ -28,7 +31,7 @@ export interface State {
 
 export type Input =
   | { readonly _tag: "Tick"; readonly now: number }
-  /** Says that time has passed, like `Tick`, but causes no renewal. */
+  /** Says that time has passed, like `Tick`, but causes no renewal of the lease. */
   | { readonly _tag: "Look"; readonly now: number }
   /**
    * The engine has answered a renewal of the lease. `kept` is false when the lease had expired, and a new lease has
@@ -64,7 +67,7 @@ export const nextTick = ({ dueAt, fenceAt, sentAt }: State): number | undefined 
 
 const fenced = (state: State): State => ({ ...state, fenceAt: undefined, epoch: state.epoch + 1 })
 
-/** Fences a lease on which its holder no longer relies. */
+/** Gives up a lease on which its holder can no longer rely, and stops the work under the lease. */
 const passed = (state: State, now: number): Step =>
   state.fenceAt !== undefined && now >= state.fenceAt ? [fenced(state), [{ _tag: "Fence" }]] : [state, []]
 
@@ -89,7 +92,7 @@ export const step = (before: State, input: Input): Step => {
       if (sentAt === undefined) return [state, actions]
       const idle = { ...state, sentAt: undefined, dueAt: Math.max(now, sentAt + ttlMillis * parts.renew) }
       const fenceAt = sentAt + ttlMillis * parts.fence
-      // The answer came so late that the renewed lease is over already, so the engine is asked again.
+      // The engine's answer came so late that the renewed lease is over already, so the engine is asked again.
       if (now >= fenceAt) return [{ ...idle, dueAt: now }, actions]
       if (isHeld(state) && input.kept) return [{ ...idle, fenceAt }, actions]
       const out = isHeld(state) ? fenced(idle) : idle

@@ -25,11 +25,11 @@ import * as Machine from "./LeaseMachine.ts"
  */
 export interface LeasesOptions {
   /**
-   * The time for which a key outlives its holder. The lease is renewed four times within this time. The default
+   * The time for which a key outlives its holder. A lease is renewed four times within its duration. The default
    * duration of a lease is 15 seconds.
    */
   readonly ttl?: Duration.Input | undefined
-  /** The id of the lease, which has to be new for every run. The default id is a new uuid. */
+  /** The id of the lease, which has to be new for every run. The default id of a lease is a new uuid. */
   readonly id?: string | undefined
 }
 
@@ -63,11 +63,11 @@ export class Leases extends Context.Service<Leases, {
   readonly alone: (key: string) => <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }>()("@furrow/actor/Leases") {}
 
-/** The changing lease, and the fibers that wait for it. */
+/** The changing lease of this process, and the fibers that wait for the lease. */
 class Keeper {
   private state: Machine.State
   private readonly clock: Clock.Clock
-  /** A Deferred that resolves when the lease is held or a fence has passed; a new Deferred then replaces it. */
+  /** A Deferred that resolves when the lease is won or given up; a new Deferred then replaces it. */
   private held = Deferred.makeUnsafe<void>()
   private fence = Deferred.makeUnsafe<void>()
   private changed = Deferred.makeUnsafe<void>()

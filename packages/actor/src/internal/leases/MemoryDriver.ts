@@ -30,25 +30,25 @@ const waitingHints = 1
 export interface DriverOptions {
   /**
    * A callback that gets the whole state of the engine before each answer that depends on the state. When `save`
-   * throws, the state stays unchanged. Without `save` the state of the engine is lost with the process.
+   * throws, the state of the engine stays unchanged. Without `save` the state of the engine is lost with the process.
    */
   readonly save?: ((state: string) => void) | undefined
   /**
    * A callback that gets each changed key with its text, or `undefined` for a key that has become free. With `saveKey`
-   * the state of `save` has no keys, so that a change costs the same for any number of keys. By default `save` gets all
-   * keys each time.
+   * the state of `save` has no keys, so that a change costs the same for any number of keys. Without `saveKey`, `save`
+   * gets all keys of the engine each time.
    */
   readonly saveKey?: ((key: string, held: string | undefined) => void) | undefined
   /**
-   * The text that `save` got last. The leases of the restored state continue, unless the clock has begun again since.
-   * Default: an empty state.
+   * The saved state of the engine: the text that `save` got last. The leases of the restored state continue, unless the
+   * engine's clock has begun again since the state was saved. Default: an empty state.
    */
   readonly restored?: string | undefined
   /** The last text that `saveKey` got for each key that is held. Default: no texts. */
   readonly restoredKeys?: ReadonlyArray<string> | undefined
   /**
    * The time in milliseconds of a clock that only goes forward, and that all processes share which save and restore the
-   * state. The default clock is Effect's Clock.
+   * state. The default clock of the engine is Effect's Clock.
    */
   readonly now?: (() => number) | undefined
 }
@@ -102,7 +102,8 @@ export const make = (options: DriverOptions = {}): Effect.Effect<DiscoveryDriver
         Effect.catchDefect((cause) => Effect.fail(new DiscoveryDriverError({ reason: described(cause), cause })))
       )
     const looked = step(() => [Keys.expire(keys, now()), undefined])
-    // The sweep sleeps until the next expiry, so that watchers learn of an expired lease about which no operation asks.
+    // The sweep of expired leases sleeps until the next expiry, so that watchers learn of an expired lease about which
+    // no operation asks.
     const sweep = Effect.forever(Effect.suspend(() => {
       const next = Keys.nextExpiry(keys)
       const millis = next === undefined ? idleMillis : Math.min(idleMillis, Math.max(1, next - now()))

@@ -2,8 +2,8 @@
  * Publishes names of this process at an engine, as long as the program keeps the Scope open, and follows the names of
  * all processes.
  *
- * A lost key, for example after an outage of the engine, fails no work. The name is published again when the engine
- * answers, and each follower gets the differences.
+ * A lost key, for example after an outage of the engine, fails no work. The name of a lost key is published again when
+ * the engine answers, and each follower gets the differences.
  *
  * @since 0.2.0
  */
@@ -31,8 +31,8 @@ export interface Published {
 }
 
 /**
- * A difference between two states of the followed names. The first change is a snapshot, and another snapshot follows
- * each outage of the engine.
+ * A difference between two states of the followed names. The first change that a follower gets is a snapshot, and
+ * another snapshot follows each outage of the engine.
  *
  * @category models
  * @since 0.2.0
@@ -109,8 +109,8 @@ const listed = ({ driver, lease }: Leases["Service"], prefix: string) => {
 }
 
 /**
- * Follows the names of all processes that begin with `prefix`: first a snapshot, then each difference. The follower
- * reads the names when the engine hints at a change, and at least four times in each lease, which bounds the delay of a
+ * Follows the names of all processes that begin with `prefix`: first a snapshot, then each difference. A follower reads
+ * the names when the engine hints at a change, and at least four times in each lease, which bounds the delay of a
  * difference.
  *
  * @example

@@ -10,8 +10,8 @@ import * as Stream from "effect/Stream"
 import type { Leases } from "./Leases.ts"
 
 /**
- * Times as parts of a lease: `again` until a taken key is read without a hint, and `afterFailure` until a failed engine
- * is asked again.
+ * Times as fractions of a lease's duration. A taken key is read again without a hint after `again`, and a failed engine
+ * is asked again after `afterFailure`.
  */
 export const part = { again: 0.25, afterFailure: 0.125 } as const
 

@@ -37,7 +37,8 @@ export const borrowed = (
   channel: PeerChannel,
   scope: Scope.Scope | undefined
 ): Effect.Effect<Portal.Portal<any>> => {
-  // A portal to a child keeps the child's entry, because the child may have ended when a later question about it comes.
+  // A portal to a child keeps the child's entry, because a question about the child may come after the end of the
+  // child.
   const child = local.child(ref.actor.uuid)
   let closed: ActorError | undefined
   const portal = Portal.make({

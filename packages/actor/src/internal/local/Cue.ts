@@ -18,8 +18,8 @@ import type { LocalActor } from "./LocalActor.ts"
 const cue = endpoint("furrow/cue")
 
 /**
- * Makes the effect in which a main waits for its cue, and the endpoint that ends this wait. An actor serves the
- * endpoint of its cue only to its parent.
+ * Makes the effect in which the main of a standby waits until it may begin, and the endpoint that ends this wait. An
+ * actor serves the endpoint that lets its main begin only to its parent.
  */
 export const makeCue = (
   context: Context.Context<never>
@@ -32,6 +32,6 @@ export const makeCue = (
   }
 }
 
-/** Tells a child that it takes over, which ends the wait of its main. */
+/** Tells a standby that it takes over, which lets its main begin. */
 export const giveCue = (local: LocalActor, channel: PeerChannel): Effect.Effect<void, ActorError> =>
   Caller.run(channel, local.env, cue()) as Effect.Effect<void, ActorError>

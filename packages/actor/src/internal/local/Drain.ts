@@ -21,7 +21,9 @@ const maxWithinMillis = 2 ** 31 - 1
 
 const drain = endpoint("furrow/drain", { payload: { within: Schema.Int }, success: Schema.Int })
 
-/** Waits until no call is open, no longer than the bound; returns the number of calls that are still open. */
+/**
+ * Waits until no call is open, no longer than the bound of the drain; returns the number of calls that are still open.
+ */
 export const drainWithin = (
   drained: Effect.Effect<void>,
   open: () => number,

@@ -21,9 +21,9 @@ const rootHasNoExit =
  * The handlers and the main are interrupted in the actor's own name, for `reason` (default: "it ended itself"), and the
  * finalizers run.
  *
- * A handler or main that asks for the actor's end is interrupted at this point. Uninterruptible code that asks for the
- * actor's end, such as a finalizer, continues. A root ends when its program ends, so the call of `exit` in a root is a
- * defect.
+ * A handler or main that asks for the actor's end is interrupted when it calls `exit`. Uninterruptible code that asks
+ * for the actor's end, such as a finalizer, continues. A root ends when its program ends, so the call of `exit` in a
+ * root is a defect.
  *
  * @example
  * ```ts
@@ -54,9 +54,9 @@ export const exit = (reason = "it ended itself"): Effect.Effect<void, never, Act
   })
 
 /**
- * Waits until the actor behind a portal or a reference is reaped, and returns its exit. The exit is the one that its
- * owner gets, because the actor's parent is asked. Every actor of the tree may monitor any other, without power over it
- * and without a connection to it.
+ * Waits until the actor behind a portal or a reference is reaped, and returns its exit. The exit that `monitor` returns
+ * is the same value that the owner of the actor gets, because the actor's parent is asked. Every actor of the tree may
+ * monitor any other actor, without power over that actor and without a connection to it.
  *
  * A monitor of an actor's owner handles the end of the actor, which then fails neither the nursery nor the Layer of the
  * actor. `portal.wait` only waits, and handles nothing. A parent keeps the last 100 exits of its children; asking for

@@ -1,6 +1,6 @@
 /**
- * The state that an actor has about itself, which is the private part of `ActorRuntime`. Each actor has one such state,
- * and a process may hold several of them, because two runtimes can live in one process.
+ * The state that an actor has about itself, which is the private part of `ActorRuntime`. Each actor has one private
+ * state, and a process may hold several of these states, because two runtimes can live in one process.
  *
  * @since 0.1.0
  */
@@ -70,11 +70,11 @@ export interface Life {
   readonly ending: () => Ending | undefined
   /** True once the actor was told from outside to end, and waits for its parent to end it. */
   readonly isLeaving: () => boolean
-  /** Ends the actor as if its main had returned. The function is absent in a root, which ends when its program ends. */
+  /** Ends the actor as if its main had returned. `exit` is absent in a root, which ends when its program ends. */
   readonly exit?: ((reason: string) => void) | undefined
-  /** Ends the actor as if its main had failed. The function is absent in a root, which ends when its program ends. */
+  /** Ends the actor as if its main had failed. `fail` is absent in a root, which ends when its program ends. */
   readonly fail?: ((error: unknown) => void) | undefined
-  /** Makes the actor begin no further call. The function is absent in a root, which is never drained. */
+  /** Makes the actor begin no further call. `drain` is absent in a root, which is never drained. */
   readonly drain?: (() => void) | undefined
   readonly isDraining?: (() => boolean) | undefined
 }
@@ -99,7 +99,7 @@ export interface PeerNetwork {
   /** The endpoints of the runtime itself that parent and children may call. */
   readonly toRelatives: BoundHandlers
   readonly toPeers: BoundHandlers
-  /** Removes the files that an actor below this actor has left behind when it is gone. */
+  /** Removes the files that a dead actor below this actor has left behind. */
   readonly forget: (actor: ActorId) => void
   /**
    * Prepares the report to the registrar that a child is gone. `prepareGone` is called while the process of the child
@@ -180,12 +180,11 @@ export class LocalActor {
   private built: BoundHandlers | undefined
   private early: Array<Map<string, Handler>> = []
   /**
-   * The handlers that connections of one kind share, by the handlers that these connections serve besides those of this
-   * actor.
+   * The handlers that connections of one kind share, by the handlers that only connections of this kind serve.
    */
   private shared = new WeakMap<BoundHandlers, BoundHandlers>()
   private readonly drainListeners = new Set<() => void>()
-  /** The reason why this actor can never start actors; `undefined` when it can. */
+  /** The reason why this actor can never start actors; `undefined` when it can start actors. */
   refused: string | undefined
 
   constructor(options: {
@@ -256,12 +255,12 @@ export class LocalActor {
     return this.ending !== undefined || this.isLeaving || this.life.isLeaving()
   }
 
-  /** The reason why this actor refuses to start actors now; `undefined` when it starts them. */
+  /** The reason why this actor refuses to start actors now; `undefined` when this actor starts actors. */
   get refusal(): string | undefined {
     return this.ending === undefined ? this.refused : `this actor is ending: ${this.ending.cancellation.reason}`
   }
 
-  /** The handlers that every connection serves. The handlers are built before this actor is ready. */
+  /** The handlers that every connection serves. The handlers of an actor are built before the actor is ready. */
   get handlers(): BoundHandlers {
     return this.built ?? new Map()
   }

@@ -43,7 +43,7 @@ const Exit = Schema.Union([
 
 /**
  * The answer to a question for the exit of an actor. The field `seen` is true when the actor's own parent saw the exit,
- * and false when the parent was gone before.
+ * and false when the parent was gone before the actor.
  */
 interface Told {
   readonly exit: ActorExit
@@ -154,7 +154,7 @@ export const foreignEnd = () => new NotKnown({ gone: false, reason: "this root a
 
 /**
  * Waits until the actor of a reference is reaped, and returns its exit. `heard` is the exit that a connection to the
- * actor has told: it counts if the actor's parent did not see the exit.
+ * actor has told, and counts if the actor's parent did not see the exit.
  */
 export const monitorRef = (
   local: LocalActor,

@@ -47,7 +47,7 @@ import { watch } from "./Watching.ts"
 
 /**
  * The largest greeting of an observer in bytes; real greetings have a few hundred. An observer is a stranger until it
- * has proven the key.
+ * has proven the key of the door.
  */
 const maxGreetingBytes = 16 * 1024
 
@@ -75,8 +75,8 @@ const makeContract = () => ({
 let made: ReturnType<typeof makeContract> | undefined
 
 /**
- * The contract of the observers' endpoints. The contract is made when the first observer comes, so that no start pays
- * for it.
+ * The contract of the observers' endpoints. The contract of the observers' endpoints is made when the first observer
+ * comes, so that no start pays for it.
  */
 const contract = (): ReturnType<typeof makeContract> => made ??= makeContract()
 
@@ -243,8 +243,8 @@ export interface Observer {
    */
   readonly events: Stream.Stream<EventBatch, ActorError>
   /**
-   * The stack of a child of the actor, however busy the child is. The effect fails with a text when the stack of the
-   * child cannot be read.
+   * The stack of a child of the actor, however busy the child is. Reading the stack of a child fails with a text when
+   * the stack cannot be read.
    */
   readonly stack: (pid: number) => Effect.Effect<StackInspection, ActorError | string>
   /**
@@ -260,8 +260,8 @@ export interface Observer {
 }
 
 /**
- * Connects to the door of an actor, and proves the key of the door. Fails with `ActorUnreachable` when the actor
- * refuses the proof, or closes the connection.
+ * Connects to the door of an actor, and proves the key of the door. Connecting fails with `ActorUnreachable` when the
+ * actor refuses the proof, or closes the connection.
  *
  * @example
  * ```ts

@@ -1,6 +1,7 @@
 /**
- * Reaches actors of other trees. The question for an actor goes to the root of its tree, whose address the Discovery or
- * the program has told. The two roots have one connection, and the two actors have another connection of their own.
+ * Reaches actors of other trees. A question for an actor of another tree goes to the root of that tree, whose address
+ * the Discovery or the program has told. The roots of two trees have one connection, and two actors of these trees have
+ * another connection of their own.
  *
  * @since 0.2.0
  */

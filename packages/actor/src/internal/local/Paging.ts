@@ -51,7 +51,7 @@ const slowly = <A>(pages: Iterable<A>): Stream.Stream<A> =>
   Stream.mapEffect(Stream.fromIterable(pages, { chunkSize: 1 }), (page) => Effect.as(rest, page))
 
 /**
- * Cuts a snapshot into pages: `head`, which has no dialogs, and behind it the dialogs of the given channels. Dialogs
+ * Cuts a snapshot into pages: first `head`, which has no dialogs, and then the dialogs of the given channels. Dialogs
  * that end during the paging are left out.
  */
 export const snapshot = (

@@ -1,10 +1,10 @@
 /**
  * Reaches any other actor of the tree, because each actor on the path to that actor knows the next actor of the path.
  *
- * An actor that wants to dial another asks its parent or a child for the address. The question for an address goes up
- * to their common ancestor, and down to the wanted actor, which begins to listen when it is first asked. Two actors
- * that have dialled have a connection of their own, and no actor between them takes part. The answer of a parent that
- * it no longer has the wanted child proves that the wanted actor is gone.
+ * An actor that wants to dial another actor asks its parent or a child for the address. The question for an address
+ * goes up to the common ancestor of both actors, and down to the wanted actor. The wanted actor begins to listen when
+ * it is first asked. Two actors that have dialled have a connection of their own, and no actor between them takes part.
+ * The answer of a parent that it no longer has the wanted child proves that the wanted actor is gone.
  *
  * @since 0.1.0
  */
@@ -75,13 +75,14 @@ const addressesOf = (local: LocalActor, path: ReadonlyArray<string>): Effect.Eff
       reason: `${formatActor(local.info.id)} has no such child any more`
     })
     if (child === undefined) return none
-    // An actor may be ready before its parent is, so a search for it waits for the connection to the child.
+    // An actor may be ready before its parent is, so a search for the actor waits for the connection to the child on
+    // the actor's path.
     return Effect.flatMap(child.connected, (channel) => channel === undefined ? none : ask(local, channel, path, true))
   })
 
 /**
- * Asks the parent or a child about an actor. If a child is lost, the actors below it are gone with it; the actors above
- * a lost parent are not.
+ * Asks the parent or a child about an actor. If a child is lost, the actors below the child are gone as well; if a
+ * parent is lost, the actors above the parent may live on.
  */
 const ask = (
   local: LocalActor,
@@ -98,8 +99,8 @@ const ask = (
   )
 
 /**
- * True when the actor has ended, as its ancestors know. An actor that is still ending, or does not answer, counts as
- * not ended.
+ * True when the ancestors of an actor know that the actor has ended. An actor that is still ending, or does not answer,
+ * counts as not ended.
  */
 export const isGone = (local: LocalActor, entry: Entry): Effect.Effect<boolean> =>
   Effect.withFiber((fiber) =>
@@ -165,8 +166,8 @@ export const attachPeers = (local: LocalActor, options: ReachOptions): Peers => 
   }]])
   const monitors = monitorHandlers(local, context)
   const roles = roleHandlers(local, context)
-  // A root answers other trees about actors of its own. It passes no question on, because the asking tree knows its own
-  // actors.
+  // A root answers questions of other trees about actors of its own tree. A root passes no question of another tree on,
+  // because the asking tree knows its own actors.
   const toPeers: BoundHandlers = registrar === undefined ? rested : new Map([
     ...rested,
     ...registrar.handlers,
@@ -275,8 +276,8 @@ export const directoryAt = (
   })
 
 /**
- * An entry of another tree as this tree shows it, without modules, because these are paths on one host. `undefined` for
- * an actor that is listed only for its own tree.
+ * An entry of another tree as this tree shows it, without modules, because modules are paths on one host. An actor that
+ * is listed only for its own tree has no entry in another tree (`undefined`).
  */
 const ofTree = (entry: Entry, root: string): Entry | undefined =>
   entry.listed === "tree" || entry.path[0] !== root

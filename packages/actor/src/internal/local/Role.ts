@@ -107,7 +107,8 @@ const askAgainMillis = 1000
 type State =
   | { readonly _tag: "Up"; readonly portal: Portal.Portal<any>; readonly incarnation: number }
   /**
-   * The connection to the player has ended, or the player is being drained, so the supervisor is asked for a successor.
+   * The connection to the player of a role has ended, or the player is being drained, so the supervisor is asked for a
+   * successor.
    */
   | {
     readonly _tag: "Asking"

@@ -1,8 +1,9 @@
 /**
- * The questions of an actor to the root for a shared actor: their contract, and a client of the keeper of such actors.
+ * The questions of an actor to the root for a shared actor: their contract, and a client of the keeper of shared
+ * actors.
  *
- * A share is a stream that is open as long as its holder needs the actor. The share ends with its stream, even if its
- * holder dies, so no program has to count shares of an actor.
+ * A share is a stream that is open as long as its holder needs the shared actor. A share ends with its stream, even if
+ * its holder dies, so no program has to count shares of an actor.
  *
  * @since 0.1.0
  */
@@ -33,7 +34,7 @@ export type Wanted = typeof Wanted.Type
 
 /** The client of the keeper of shared actors, whether the keeper is in this process or in another. */
 export interface Shared {
-  /** Takes a share in the actor of that name; the actor lives as long as one share of it is held. */
+  /** Takes a share in the shared actor of the given name; the actor lives as long as one share of it is held. */
   readonly share: (wanted: Wanted) => Effect.Effect<ActorRefData, ActorError, Scope.Scope>
 }
 

@@ -35,7 +35,7 @@ const LogRecord = Schema.Struct({
   annotations: Schema.Record(Schema.String, Schema.String),
   cause: Schema.NullOr(Schema.String),
   millis: Schema.Finite,
-  /** The ids of the trace and of the span in which the record was made; absent outside of a span. */
+  /** The ids of the trace and of the span in which the log record was made; absent outside of a span. */
   span: Schema.optionalKey(Schema.Tuple([Schema.String, Schema.String]))
 })
 type LogRecord = typeof LogRecord.Type
@@ -140,7 +140,9 @@ export const makeForwarder = (
  */
 export const actorAnnotation = "actor"
 
-/** A clock that stands still at the time at which a record was made, because loggers read the time from the clock. */
+/**
+ * A clock that stands still at the time at which a log record was made, because loggers read the time from the clock.
+ */
 const stoppedAt = (clock: Clock.Clock, millis: number): Clock.Clock =>
   Object.assign(Object.create(clock) as Clock.Clock, { currentTimeMillisUnsafe: () => millis })
 

@@ -45,7 +45,7 @@ export interface Platform {
 export type Builtin = (settings: string, credentials: Credentials["Service"]) => TransportDriver["Service"]
 
 /**
- * The platform's own part in the process of an actor below the root.
+ * The platform's own functions in the process of an actor below the root.
  *
  * @category models
  * @since 0.1.0
@@ -68,7 +68,7 @@ const publicKey = new Uint8Array(32)
 
 /**
  * The authenticator of a tree. Members of a tree prove on each connection that they know the secret of the tree. In a
- * tree that trusts certificates, the certificates of both ends replace that proof.
+ * tree that trusts certificates, the certificates of both ends replace the proof of the secret.
  */
 export const authenticator = (
   native: Pick<NativeProcess, "authenticator">,
@@ -165,7 +165,8 @@ const revived = (spec: PlatformSpec, native: NativeProcess): Effect.Effect<Plans
 
 /**
  * Builds, in an actor, the platform that its parent described, before any module that the actor serves is imported.
- * Fails with `RuntimeLayerError` when a Layer cannot be found or built; the platform closes with the Scope.
+ * Building the platform fails with `RuntimeLayerError` when a Layer cannot be found or built. The built platform closes
+ * with the Scope.
  *
  * @example
  * ```ts

@@ -1,7 +1,7 @@
 /**
  * Layers that every actor of a tree can build. A process cannot send a Layer to another process, so a tree describes
  * the Layer by a *plan*: data (module, key, settings), and the function that builds the Layer from the data. An actor
- * imports the module of a plan, finds the plan there by kind and key, and builds the same Layer.
+ * imports the module of a plan, finds the plan in the module by kind and key, and builds the same Layer.
  *
  * @since 0.1.0
  */
@@ -30,8 +30,8 @@ export interface Plan<out Layered> {
   readonly key: string
   readonly module: string
   /**
-   * The description of a plan that an actor gets. The settings are encoded when they are first needed, so that defining
-   * a plan never throws.
+   * The description of a plan that an actor gets. The settings of a plan are encoded when they are first needed, so
+   * that defining a plan never throws.
    */
   readonly data: Effect.Effect<PortableData, RuntimeLayerError>
   readonly layer: Layered
@@ -51,7 +51,7 @@ const isDefinition = (u: unknown): u is Definition<unknown> =>
 export interface PortableOptions<C> {
   /** `import.meta.url` of the file that defines the plan: actors import that file. */
   readonly module: string
-  /** The schema of the plan's settings. A plan without this schema has no settings. */
+  /** The schema of the plan's settings. A plan without a schema of settings has no settings. */
   readonly config?: C
 }
 

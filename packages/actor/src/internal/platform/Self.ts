@@ -9,7 +9,10 @@ import type { ActorInfo } from "../settings/ActorRuntime.ts"
 
 const none: ActorInfo = { id: { name: "none", uuid: "", pid: 0 }, name: "none", ancestors: [], isRoot: true }
 
-/** The actor whose platform is being built. The runtime sets this reference around the build of a platform. */
+/**
+ * The actor whose platform is being built. The runtime sets this context reference to the actor whose platform it
+ * builds.
+ */
 export const Self: Context.Reference<ActorInfo> = Context.Reference<ActorInfo>("@furrow/actor/Ambient/Self", {
   defaultValue: () => none
 })

@@ -87,7 +87,8 @@ export interface NativeControl {
 export type SpawnerLayer = Layer.Layer<SpawnerDriver, RuntimeLayerError, Credentials | NativeSpawner>
 
 /**
- * The plan by which the actors of a tree are started, with the platform's part in it.
+ * The plan by which the actors of a tree are started, together with the control of the platform over the root's
+ * process.
  *
  * @category models
  * @since 0.1.0
@@ -95,7 +96,10 @@ export type SpawnerLayer = Layer.Layer<SpawnerDriver, RuntimeLayerError, Credent
 export interface SpawnerPlan {
   /** The program's own spawner; `undefined` when every process uses the platform's spawner. */
   readonly plan: Plan<SpawnerLayer> | undefined
-  /** Makes the platform's part in the root. The guard removes the folders in `residue` when the root is gone. */
+  /**
+   * Makes the control of the platform over the root's process. The guard removes the folders in `residue` when the root
+   * is gone.
+   */
   readonly native: (residue: ReadonlyArray<string>) => Effect.Effect<NativeControl, RuntimeLayerError, Scope.Scope>
 }
 
@@ -126,7 +130,7 @@ export interface Portable {
  */
 export class Spawner extends Context.Service<Spawner, SpawnerPlan>()("@furrow/actor/Spawner") {
   /**
-   * The same function as `Spawner.portable` of the module, as a static member of the class.
+   * The function `portable` of this module, as a static member of the class `Spawner`.
    *
    * @example
    * ```ts
@@ -158,7 +162,8 @@ export class Spawner extends Context.Service<Spawner, SpawnerPlan>()("@furrow/ac
  * Defines a spawner that every actor of a tree can build around the platform's own spawner. The Layer of the spawner
  * makes a `SpawnerDriver` and may need the `NativeSpawner` of the process in which it is built.
  *
- * The module must export the result, because actors find the spawner in the module by the export's key.
+ * The module of a spawner must export the defined spawner, because actors find the spawner in the module by the
+ * export's key.
  *
  * @example
  * ```ts check

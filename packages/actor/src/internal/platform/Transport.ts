@@ -58,7 +58,7 @@ type Given = readonly [Layer.Layer<Transport, any, any>, ...Array<Layer.Layer<Tr
  */
 export class Transport extends Context.Service<Transport, TransportPlan>()("@furrow/actor/Transport") {
   /**
-   * The same function as `Transport.portable` of the module, as a static member of the class.
+   * The function `portable` of this module, as a static member of the class `Transport`.
    *
    * @example
    * ```ts
@@ -82,7 +82,7 @@ export class Transport extends Context.Service<Transport, TransportPlan>()("@fur
       )) as Portable
 
   /**
-   * The same function as `Transport.merge` of the module, as a static member of the class.
+   * The function `merge` of this module, as a static member of the class `Transport`.
    *
    * @example
    * ```ts
@@ -117,7 +117,8 @@ export class Transport extends Context.Service<Transport, TransportPlan>()("@fur
  * Defines a transport that every actor of a tree can build, found by its module and key, with settings that cross as
  * JSON. The Layer of the transport makes a `TransportDriver` and may need `Credentials`.
  *
- * The module must export the result, because actors find the transport in the module by the export's key.
+ * The module of a transport must export the defined transport, because actors find the transport in the module by the
+ * export's key.
  *
  * @example
  * ```ts

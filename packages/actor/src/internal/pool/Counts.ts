@@ -27,7 +27,7 @@ export const boundaries: ReadonlyArray<number> = [
 ]
 
 /**
- * Durations in milliseconds: their number, their sum, the longest, and the number in each bucket.
+ * Durations in milliseconds: their number, their sum, the longest duration, and the number in each bucket.
  *
  * @category models
  * @since 0.1.0
@@ -38,7 +38,7 @@ export interface Durations {
   readonly max: number
   /**
    * Pairs of a bucket's upper bound and the number of durations in the bucket, which lie above the bound of the
-   * previous bucket and up to the bound of the bucket. The upper bound of the last pair is `Infinity`.
+   * previous bucket and up to the bound of the bucket. The upper bound of the last bucket's pair is `Infinity`.
    */
   readonly buckets: ReadonlyArray<readonly [number, number]>
 }
@@ -114,8 +114,8 @@ const counters = (name: string, description: string, label: string, counts: Read
   })
 
 /**
- * Registers the numbers of a pool as Effect's metrics. A task costs nothing for these metrics, because an exporter
- * reads the numbers when it exports. Returns a function that removes the metrics again.
+ * Registers the numbers of a pool as Effect's metrics. A task costs nothing for the metrics of its pool, because an
+ * exporter reads the numbers when it exports. Returns a function that removes the metrics again.
  */
 export const register = (
   pool: string,

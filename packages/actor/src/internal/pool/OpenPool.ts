@@ -60,8 +60,8 @@ export class Task implements Table.Ticket {
   /** The number of times that the pool may still give the task to another worker. */
   retries: number
   /**
-   * The worker of the task, once the task has been told of its worker. The task keeps this value until it asks for a
-   * worker again.
+   * The worker of the task, once the task has been told of its worker. A task keeps the value of its last worker until
+   * it asks for a worker again.
    */
   worker: Worker | undefined
   /** The failure of a task that no worker will run. */
@@ -138,8 +138,8 @@ export class OpenPool {
     this.context = withoutCaller(context)
     this.clock = Context.get(context, Clock.Clock)
     this.releases = [
-      // An event tells that another actor ends a worker. The event about the worker's end comes before the end of the
-      // worker's connection.
+      // The pool learns from an event that another actor ends a worker. The event about the worker's end comes before
+      // the end of the worker's connection.
       local.events.subscribe((event) => {
         if (event._tag !== "ActorEnding") return
         const slot = this.bySlot.get(event.actor.uuid)
@@ -183,8 +183,8 @@ export class OpenPool {
   // ---- tasks ------------------------------------------------------------------------------------------------------
 
   /**
-   * Asks for a worker for a task. The task gets a worker or a failure at once, or the pool wakes the task later with
-   * one of the two.
+   * Asks for a worker for a task. A task gets a worker or a failure at once, or the pool wakes the task later with one
+   * of the two.
    */
   submit(task: Task): void {
     const isAgain = task.number >= 0
@@ -315,8 +315,8 @@ export class OpenPool {
   // ---- workers ----------------------------------------------------------------------------------------------------
 
   private start(slot: Table.Slot): void {
-    // Starts uninterruptibly: a fiber that is interrupted before its first operation would never tell the table that
-    // its worker has gone.
+    // The fiber of a worker starts uninterruptibly, because a fiber that is interrupted before its first operation
+    // would never tell the table that its worker has gone.
     const fiber = Effect.runForkWith(this.context)(this.live(slot), { uninterruptible: true })
     if (fiber.pollUnsafe() === undefined && !this.workers.has(slot)) this.starting.set(slot, fiber)
   }
@@ -382,7 +382,7 @@ export class OpenPool {
 
   private end(slot: Table.Slot, why: Table.Reason): void {
     // A `lost` or `left` worker is already ending, and the callers of its tasks get the reason of this end. A cancel by
-    // the pool would replace the reason that these callers get.
+    // the pool would replace the reason that the callers of the ending worker's tasks get.
     if (why === "lost" || why === "left") return
     const worker = this.workers.get(slot)
     if (worker !== undefined) return void this.fork(worker.portal.cancel(endings[why]))
@@ -392,8 +392,8 @@ export class OpenPool {
   // ---- time -------------------------------------------------------------------------------------------------------
 
   /**
-   * Waits as long as the `backoff` schedule says after this number of failures in a row, or gives up when the schedule
-   * has ended.
+   * Waits as long as the `backoff` schedule says after the given number of failures in a row, or gives up when the
+   * schedule has ended.
    */
   private backOff(slot: Table.Slot, failures: number, error: Cause.Cause<ActorError>): void {
     const reason = error.reasons.find(Cause.isFailReason)

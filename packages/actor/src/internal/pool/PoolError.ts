@@ -1,13 +1,13 @@
 /**
- * The failures that a pool itself adds to those of a task: `PoolFull` and `TaskTimeout`.
+ * The failures `PoolFull` and `TaskTimeout`, which a pool itself adds to the failures of a task.
  *
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
 
 /**
- * The pool refused the task at once, because its queue was full: `waiting` tasks of the pool already waited for a
- * worker. No part of a refused task was sent to a worker.
+ * The pool refused the task at once, because its queue was full, so that `waiting` tasks already waited for a worker.
+ * No part of a refused task was sent to a worker.
  *
  * @example
  * ```ts

@@ -61,10 +61,9 @@ export interface PoolSnapshot {
    * Numbers of workers that were replaced, by reason. A `spare` worker gets no successor, and neither do the workers of
    * a `closed` pool.
    *
-   * - `lost` counts workers whose connection ended, and `left` workers that ended themselves or that another actor
-   *   ended
+   * - `lost` counts workers whose connection ended, and `left` workers that were ended, but not by the pool
    * - `stuck` counts workers that did not let go of a task that its caller had given up
-   * - `tasks`, `age` and `memory` count workers that reached this limit of `recycle`
+   * - `tasks`, `age` and `memory` count workers that reached the limit of this name in `recycle`
    */
   readonly replaced: { readonly [Why in Reason]: number }
   /**

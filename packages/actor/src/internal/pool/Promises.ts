@@ -26,8 +26,8 @@ export interface Signal {
 const isAborted = (signal: Signal | undefined): boolean => signal?.aborted ?? false
 
 /**
- * Runs an effect as a promise. The promise rejects with the error of the effect, or with the signal's reason if the
- * signal ended the effect.
+ * Runs an effect as a promise. The promise of an effect rejects with the error of the effect, or with the signal's
+ * reason if the signal ended the effect.
  */
 export const promise = async <A>(
   context: Context.Context<never>,
@@ -77,7 +77,7 @@ const untilAborted = <A>(
   }
   const abort = () => {
     leave("aborted")
-    // The failure of the closing stream is dropped in this place, because the reader of the iterable gets this failure.
+    // The failure of the closing stream is dropped, because the reader of the iterable gets this failure.
     items.return!().catch(() => {})
   }
   const over = () => leave("over")

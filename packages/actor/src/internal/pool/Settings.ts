@@ -11,7 +11,7 @@ import type * as Table from "./Table.ts"
 
 /**
  * The range of the number of workers, from `min` to `max`. While a pool has more than `min` workers, a worker that has
- * been idle for `idle` ends. The defaults are `min` 0, `idle` 30 seconds.
+ * been idle for `idle` ends. By default `min` is 0 and `idle` is 30 seconds.
  *
  * @category models
  * @since 0.1.0
@@ -30,13 +30,13 @@ export interface Size {
  * @since 0.1.0
  */
 export interface Recycle {
-  /** Replaces a worker of the pool after this number of tasks. */
+  /** Replaces a worker of the pool after the given number of tasks. */
   readonly tasks?: number | undefined
-  /** Replaces a worker of the pool at this age. */
+  /** Replaces a worker of the pool at the given age. */
   readonly age?: Duration.Input | undefined
   /**
-   * Replaces a worker whose process has this many MiB of resident memory, buffers and native memory included. The
-   * memory of a worker is measured after a task, at most once a second.
+   * Replaces a worker whose process has the given number of MiB of resident memory, buffers and native memory included.
+   * The memory of a worker is measured after a task, at most once a second.
    */
   readonly memory?: number | undefined
 }
@@ -48,13 +48,14 @@ export interface Recycle {
  * @since 0.1.0
  */
 export interface PoolOptions {
-  /** The number of workers: a fixed number, or a range within which the load decides. */
+  /** The number of workers of a pool: a fixed number, or a range within which the load decides. */
   readonly size: number | Size
   /** The number of tasks that a worker may have at the same time. Default: 1. */
   readonly concurrency?: number | undefined
   /**
    * The number of tasks that may wait for busy workers. A task above the bound of the queue fails with `PoolFull` at
-   * once. Tasks for which workers are still to be started do not count. The queue has no limit by default.
+   * once. Tasks for which the pool still starts workers do not count towards the bound of the queue. The queue of a
+   * pool has no limit by default.
    */
   readonly queue?: number | undefined
   /**
@@ -66,7 +67,8 @@ export interface PoolOptions {
   /**
    * The delays before the next start of a worker, after workers that failed to start or died before their first task
    * had ended. When the schedule of delays ends, or after `startAttempts` failures in a row, tasks that no other worker
-   * can run fail with the error of the start. The default delay is 100 ms, and doubles after each failure.
+   * can run fail with the error of the start. The default delay before the next start of a worker is 100 ms, and
+   * doubles after each failure.
    */
   readonly backoff?: Schedule.Schedule<unknown, ActorError> | undefined
   /**

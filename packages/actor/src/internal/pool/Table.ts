@@ -1,6 +1,6 @@
 /**
- * The table of a pool, with one slot for each worker, which a step function changes. The table decides which worker has
- * which task, and which workers start, end or wait.
+ * The table of a pool, with one slot for each worker, which a step function changes. The table of a pool decides which
+ * worker has which task, and which workers start, end or wait.
  *
  *   (none) --Start--> Starting --Started--> Idle <--a task ends / one is given--> Busy(n)
  *                      ^    |                 |                                      |
@@ -94,7 +94,7 @@ export const step = (table: Table, input: Input): ReadonlyArray<Action> => {
   return actions
 }
 
-// ---- what holds after every step ------------------------------------------------------------------------------------
+// ---- rules that hold after each step --------------------------------------------------------------------------------
 
 /** A draining pool is closed when its last task has ended. A pool has ended when its last worker is gone. */
 const settle = (table: Table, actions: Actions): void => {
@@ -204,8 +204,8 @@ const finish = (
 }
 
 /**
- * Notes that a task of this worker has ended, which proves that workers can work. The result is true if the workers
- * before this worker had failed.
+ * Notes that a task of this worker has ended, which proves that workers can work. Returns true if the workers before
+ * this worker had failed.
  */
 const prove = (table: Table, slot: Slot): boolean => {
   if (slot.phase._tag === "Condemned" && slot.phase.isEnding) return false
@@ -368,7 +368,7 @@ const part = (
     end(slot, actions)
     if (row !== undefined) join(table, row)
     replace(table, actions)
-    // The successor of a leaving worker has already been started.
+    // A leaving worker whose successor has already been started gets no second successor.
     if (row !== undefined && isHopeless(table, row)) giveUp(table, row.error, actions)
     return
   }

@@ -36,8 +36,8 @@ export interface Slot extends Waiting.Holder {
   readonly id: number
   phase: Phase
   /**
-   * The number of starts of this slot that failed in a row. The number is 0 again when the first task of a worker of
-   * this slot has ended.
+   * The number of starts of this slot that failed in a row. The number of failed starts is 0 again when the first task
+   * of a worker of this slot has ended.
    */
   failures: number
   /** True when a task of the worker has ended without the loss of the worker. */
@@ -72,8 +72,8 @@ export interface Options {
   /** The milliseconds after which an idle worker beyond `min` ends. */
   readonly idle: number
   /**
-   * The number of tasks after which a worker is replaced; `age` is in milliseconds, and `memory` in bytes of resident
-   * memory.
+   * The number of tasks after which a worker is replaced; the limit `age` is in milliseconds, and the limit `memory` in
+   * bytes of resident memory.
    */
   readonly tasks: number
   readonly age: number
@@ -103,7 +103,7 @@ export interface Table {
    * worker ends the row of dead workers.
    */
   row: Row | undefined
-  /** The number of tasks that workers have. */
+  /** The number of tasks that the workers of the pool have now. */
   running: number
   /** The time for which the table has asked for a `Tick`. */
   wakeAt: number
@@ -120,7 +120,7 @@ export type Input =
   | { readonly _tag: "Finish"; readonly ticket: Ticket; readonly fault: Fault | undefined; readonly now: number }
   | { readonly _tag: "Started"; readonly slot: Slot; readonly now: number }
   | { readonly _tag: "StartFailed"; readonly slot: Slot; readonly error: Failure }
-  /** The wait after a failed start is over. */
+  /** The wait of a slot after a failed start is over. */
   | { readonly _tag: "Retry"; readonly slot: Slot }
   /** The `backoff` schedule of a failed start has no further attempt. */
   | { readonly _tag: "GiveUp"; readonly slot: Slot; readonly error: Failure }
@@ -134,7 +134,7 @@ export type Input =
   | { readonly _tag: "Close" }
 
 export type Action =
-  /** Tells a task that the `holder` of its ticket is now its worker. */
+  /** Tells a task that the worker of the slot in its `holder` may now run the task. */
   | { readonly _tag: "Assign"; readonly ticket: Ticket }
   | { readonly _tag: "Refuse"; readonly ticket: Ticket; readonly why: "full" | "closed" }
   /** Fails tasks that no worker will run: the pool is closed, or cannot start a worker. */

@@ -44,7 +44,8 @@ const asked = <A, E, R>(
     pool.submit(task)
     if (task.worker !== undefined || task.failure !== undefined) return begin()
     const turn = Effect.callback<void>((resume) => {
-      // The answer of the pool is checked again, because the fiber may have been preempted since it asked.
+      // The answer of the pool is checked again, because the fiber of the task may have been preempted since the task
+      // asked the pool.
       if (task.worker !== undefined || task.failure !== undefined) return resume(Effect.void)
       task.wake = () => resume(Effect.void)
     })
@@ -85,8 +86,8 @@ const attempt = (pool: OpenPool, task: Task, work: Work): Effect.Effect<any, any
   })
 
 /**
- * Waits until the pool knows all workers that were lost in the same moment. Without this wait the pool could give the
- * task to another worker that is lost as well.
+ * Waits until the pool knows all workers that were lost in the same moment. Without the wait for all losses the pool
+ * could give the task to another worker that is lost as well.
  */
 const othersLost = (pool: OpenPool, task: Task): Effect.Effect<void> =>
   Effect.onInterrupt(Effect.yieldNow, () => Effect.sync(() => count(pool, task, "interrupted")))
@@ -131,8 +132,8 @@ const late = (pool: OpenPool, task: Task, millis: number): Effect.Effect<never, 
 }
 
 /**
- * Lets the caller continue at the deadline, and interrupts the work in the background. An interrupted caller of a task
- * waits until the work of the task has ended.
+ * Lets the caller of a task continue at the task's deadline, and interrupts the work in the background. An interrupted
+ * caller of a task waits until the work of the task has ended.
  */
 const within = (
   pool: OpenPool,

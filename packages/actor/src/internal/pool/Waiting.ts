@@ -208,8 +208,8 @@ export const release = (waiting: Waiting, ticket: Ticket): void => {
   ticket.binding = undefined
   const place = holderOf(binding)
   binding.running--
-  // The leaving worker has ended its last task of this key. The remaining tasks of the key go to the front of the line
-  // for any worker.
+  // The leaving worker of a key has ended its last task of this key. The remaining tasks of the key go to the front of
+  // the line for any worker.
   if (!binding.tickets.isEmpty && holderOf(binding) !== place) {
     leave(binding)
     waiting.forAnybody++
@@ -220,7 +220,7 @@ export const release = (waiting: Waiting, ticket: Ticket): void => {
 
 /**
  * Returns the next task for a slot: the oldest of the tasks that are bound to the slot or that any worker may run. The
- * slot holds the returned task.
+ * slot for which a task is returned holds the task.
  */
 export const callFor = (waiting: Waiting, holder: Holder): Ticket | undefined => {
   const bound = holder.own.first

@@ -34,8 +34,8 @@ export interface Target {
   /** Makes the error of a call that has waited for the role for `holdMillis`. */
   readonly late: () => ActorError
   /**
-   * Reports that an actor begins no more calls, because it is drained or ends. The portal asks the supervisor for a
-   * successor, if the role may have one.
+   * Reports that an actor begins no more calls, because it is drained or ends. The portal to a role asks the supervisor
+   * for a successor, if the role may have a successor.
    */
   readonly refused?: ((portal: AnyPortal) => void) | undefined
 }

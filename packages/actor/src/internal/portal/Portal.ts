@@ -91,8 +91,8 @@ export interface Portal<in X> {
   ) => Effect.Effect<Success<C>, Failure<C> | ActorError>
   /**
    * Reads a stream from the actor, with credit, so that a slow reader slows the producer. Leaving the stream early
-   * stops the producer and waits for its finalizers. `window` is the number of items that may be on their way;
-   * `receiver` decides about items that do not match, which otherwise fail the stream.
+   * stops the producer and waits for its finalizers. `window` is the number of items that may be on their way.
+   * `receiver` decides about items that do not match their schema, which otherwise fail the stream.
    */
   readonly stream: <C extends Call<Extract<EndpointsOf<X>, AnyStreamEndpoint>> | Misused<C, "stream", "portal">>(
     call: C,
@@ -101,8 +101,8 @@ export interface Portal<in X> {
   /**
    * Opens a dialog and runs `body` in it: the body and the far handler are linked. A failure of the callee interrupts
    * the body, and fails `open`. A body that returns waits for the callee; a body that fails or is interrupted cancels
-   * the callee and waits, within a bound. A cancel of the dialog by the body's own `dialog.cancel` does not fail the
-   * dialog.
+   * the callee and waits, within the bound of the cancel. A cancel of the dialog by the body's own `dialog.cancel` does
+   * not fail the dialog.
    */
   readonly open: <
     C extends Call<Extract<EndpointsOf<X>, AnyDialogEndpoint>> | Misused<C, "dialog", "portal">,
@@ -116,7 +116,7 @@ export interface Portal<in X> {
   ) => Effect.Effect<B, Failure<C> | E2 | ActorError, R>
   /**
    * Opens a dialog that lives as long as the Scope, and is cancelled when the Scope closes. A failure of the callee
-   * wakes no fiber: the next `receive`, `send` or `result` of the dialog fails with it.
+   * wakes no fiber: the next `receive`, `send` or `result` of the dialog fails with the callee's failure.
    */
   readonly openScoped: <C extends Call<Extract<EndpointsOf<X>, AnyDialogEndpoint>> | Misused<C, "dialog", "portal">>(
     call: C,
@@ -131,8 +131,8 @@ export interface Portal<in X> {
   readonly wait: Effect.Effect<ActorExit>
   /**
    * Waits until no further call can begin at the actor: it has said its last word, or its connection has ended.
-   * `closed` resolves earlier than `wait`, which also learns how the actor ended, and before any open call is told;
-   * `closed` never fails.
+   * `closed` never fails. `closed` resolves before any open call is told of the end, and earlier than `wait`, which
+   * also learns how the actor ended.
    */
   readonly closed: Effect.Effect<void>
   /**
@@ -141,8 +141,8 @@ export interface Portal<in X> {
    */
   readonly incarnation: number
   /**
-   * The fate of calls through this portal, now and after every change: they pass, wait or fail. The stream of fates
-   * ends with `"gone"`.
+   * The fate of calls through this portal, now and after every change: they pass, wait or fail. The stream of the fates
+   * of calls ends with `"gone"`.
    */
   readonly changes: Stream.Stream<Reachability>
   /** A snapshot of the portal's connection: its dialogs, frames and bytes. */
@@ -171,8 +171,8 @@ export interface PortalOptions {
    */
   readonly monitor?: Effect.Effect<ActorExit, ActorError> | undefined
   /**
-   * Lets no further call begin at the actor; returns the number of calls that are still open at the bound. The function
-   * is absent when this side does not own the actor.
+   * Lets no further call begin at the actor; returns the number of calls that are still open at the bound of the drain.
+   * `drain` is absent when this side does not own the actor.
    */
   readonly drain?: ((within: Duration.Input) => Effect.Effect<number, ActorError>) | undefined
   /** The reference of the actor; `undefined` for a portal to handlers of this process. */
@@ -185,7 +185,7 @@ export interface PortalOptions {
 
 const insides = new WeakMap<object, PortalOptions>()
 
-/** Makes a portal stand for the portal that `latest` returns, whose internals it uses. */
+/** Makes a portal stand for the portal that `latest` returns, whose internals the portal uses. */
 export const standsFor = (portal: Portal<any>, latest: () => Portal<any>): void => {
   const inside = () => insides.get(latest())!
   const names = [
@@ -222,8 +222,9 @@ export const isPortal = (u: unknown): u is Portal<never> => typeof u === "object
 export const refOf = (portal: Portal<any>): ActorRefData | undefined => insides.get(portal)?.ref
 
 /**
- * Calls back once when no further call can begin at this portal, in the turn of the event loop in which it ends, and
- * before any open call is told. The returned function removes the callback for the end of the portal.
+ * Calls `callback` once when no further call can begin at this portal, and before any open call is told of the end. The
+ * callback for a portal's end runs in the turn of the event loop in which the portal ends. The returned function
+ * removes the callback for the end of the portal.
  */
 export const whenClosed = (portal: Portal<any>, callback: () => void): () => void => watched(portal, callback, false)
 
@@ -240,8 +241,8 @@ const watched = (portal: Portal<any>, callback: () => void, rests: boolean): () 
 }
 
 /**
- * Drains an actor of the caller: the actor begins no further call, and its open calls continue. Resolves when the last
- * open call has ended, or at the bound, with the number of calls that are still open: 0 means that the actor is
+ * Drains an actor of the caller: the actor begins no further call, and its open calls continue. `drain` resolves when
+ * the last open call has ended, or at the given bound, with the number of open calls: 0 means that the actor is
  * drained.
  *
  * All further calls of the drained actor fail with `ActorBusy`, whose `isDraining` is true: a call that fails with this

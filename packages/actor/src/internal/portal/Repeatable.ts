@@ -15,8 +15,8 @@ import {
 } from "../errors/ActorError.ts"
 
 /**
- * The reason why a failed call may be repeated: `unbegun` when it has not run at `actor`, and `idempotent` when it may
- * run twice and `actor` is lost or was ending.
+ * The reason why a failed call may be repeated, which is `unbegun` when the call has not run at `actor`, and
+ * `idempotent` when it may run twice and `actor` is lost or was ending.
  */
 export const reasonToRepeat = (
   error: unknown,

@@ -1,7 +1,7 @@
 /**
  * Watches fibers in the background of an actor: fibers that its layers or its `build` forked into their Scope, where no
- * fiber waits for them. A background fiber that fails or dies is logged as an Error, and causes an event here and at
- * the owner.
+ * fiber waits for them. A background fiber that fails or dies is logged as an Error, and causes an event in its actor
+ * and at the actor's owner.
  *
  * Effect does not report how a background fiber exits, but the fiber's Scope lists the fiber among its finalizers. The
  * Scope that layers and `build` get watches its own list of finalizers.
@@ -60,7 +60,10 @@ const observe = (scope: Scope.Scope, failed: Failed): void => {
   scope.state = { _tag: "Open", finalizerKey: undefined, finalizer: undefined, finalizers: new Finalizers(failed) }
 }
 
-/** A Scope below the given one, in which layers are built. Failures of background fibers in this Scope are reported. */
+/**
+ * A Scope below the given one, in which layers are built. Failures of background fibers in the Scope of the layers are
+ * reported.
+ */
 export interface Foreground {
   readonly scope: Scope.Closeable
   readonly build: <A, E, R>(layer: Layer.Layer<A, E, R>) => Effect.Effect<Context.Context<A>, E, R>

@@ -58,7 +58,7 @@ export interface Started {
 }
 
 /**
- * The part of a platform in the life of one actor.
+ * The functions of a platform for the life of one actor.
  *
  * @category models
  * @since 0.1.0
@@ -68,27 +68,27 @@ export interface ActorMainOptions {
   readonly actor: ActorId
   readonly connection: Connection
   /**
-   * Imports the modules that the actor is to serve. The promise rejects with an error that names the mistake and the
-   * next step.
+   * Imports the modules that the actor is to serve. The import rejects with an error that names the mistake and what
+   * the user can do next.
    */
   readonly load: (exposed: ReadonlyArray<Exposed>) => Promise<ReadonlyArray<Implemented<AnyEndpoint>>>
   /** Imports the module whose export implements the actor's Service. */
   readonly loadModule: (module: string) => Promise<Record<string, unknown>>
   /**
-   * Builds the platform of this actor as its parent described it. The platform is closed with the Scope, after all
-   * other parts of the actor.
+   * Builds the platform of this actor as its parent described it. The platform of an actor is closed with the Scope,
+   * after all other parts of the actor.
    */
   readonly platform: (spec: PlatformSpec) => Effect.Effect<Platform, RuntimeLayerError, Scope.Scope>
-  /** Opens the door of the actor when an observer knocks. The actor cannot be observed by default. */
+  /** Opens the door of the actor when an observer knocks. An actor cannot be observed by default. */
   readonly observe?: Offer | undefined
   /**
-   * Opens the record of the actor's calls, before any module of it is imported. The actor keeps no record of its calls
+   * Opens the record of the actor's calls, before any module of it is imported. An actor keeps no record of its calls
    * by default.
    */
   readonly record?: KeepRecord | undefined
   /**
-   * Gets the functions that end the actor from outside its connections. The actor can be ended only over its
-   * connections by default.
+   * Gets the functions that end the actor from outside its connections. An actor can be ended only over its connections
+   * by default.
    */
   readonly onStart?: ((actor: Started) => void) | undefined
   /** A callback for the moment at which the parent has named this actor, before any part of the actor is built. */
@@ -255,8 +255,8 @@ const sayBuilding = (channel: PeerChannel, self: ActorId, events: DialogContext[
   })
 
 /**
- * Releases all parts of the actor that a failed boot has built. The first failure is the error of the boot, and all
- * other failures are reported together with it.
+ * Releases all parts of the actor that a failed boot has built. The first failure of a failed boot is the error of the
+ * boot, and all other failures are reported together with it.
  */
 const undone = (
   { logs, platformScope, scope, local }: Pick<Booted, "local" | "logs" | "platformScope" | "scope">,
@@ -285,7 +285,7 @@ const loaded = async (options: ActorMainOptions, spec: SpawnSpec) => {
   const { service } = spec
   if (service === null) return options.load(spec.expose)
   const served = ServiceImplementation.find(service.module, await options.loadModule(service.module), service.key)
-  // A module that leads to another module loads the implementation from there now, so that its errors are import
+  // A module whose Service is implemented in another module loads that other module now, so that its errors are import
   // errors.
   const implementation = await served.load()
   return {

@@ -86,7 +86,7 @@ class Living {
   private booting: Fiber.Fiber<Booted, BootFailed> | undefined
   private main: Fiber.Fiber<unknown, unknown> | undefined
   private end: (Ending & { readonly countdown: Countdown }) | undefined
-  /** The fibers that run for this life. */
+  /** The fibers that run for the life of this actor. */
   private readonly fibers = new Set<Fiber.Fiber<unknown, unknown>>()
   private isKilled = false
 
@@ -177,7 +177,7 @@ class Living {
     return fiber
   }
 
-  // ---- from the greeting to ready ---------------------------------------------------------------------------------
+  // ---- steps from the greeting to ready ---------------------------------------------------------------------------
 
   private greet(): void {
     const { channel } = this

@@ -18,7 +18,8 @@
  * | Ending     | part by part, each failure or cut kept           | the deadline of the actor that ends it    |
  *
  * An actor that serves or leaves may be drained first: it then begins no further call. The end of an actor is never
- * undone, and its first reason counts. When a part of the end fails or is cut off, the next part follows.
+ * undone, and its first reason counts. When one part of an actor's end fails or is cut off, the next part of the end
+ * follows.
  *
  * @since 0.1.0
  */
@@ -98,7 +99,7 @@ export type Input<F> =
   | { readonly _tag: "ParentLost" }
   /** The parent did not answer `Leave` in time. */
   | { readonly _tag: "Elapsed" }
-  /** The part of the end that was running is done, or was cut off. */
+  /** The running part of an actor's end is done, or was cut off. */
   | { readonly _tag: "Settled"; readonly failed: F | undefined }
 
 export type Action<F> =
@@ -244,7 +245,8 @@ export const step = <F>(state: State<F>, input: Input<F>): Step<F> => {
     }
     case "Abandoning":
       if (input._tag === "BootFailed") return bootFailed(input.cause, state.why)
-      // The boot could not be interrupted and has succeeded, so the actor ends like an actor that has served.
+      // The boot of the ending actor could not be interrupted and has succeeded, so the actor ends like an actor that
+      // has served.
       return input._tag === "Booted" ? begin(state.why, input) : stay
     case "Serving": {
       if (input._tag === "Signal") {

@@ -2,9 +2,9 @@
  * Rehearses the first call of an actor before a real call comes.
  *
  * JavaScript code is compiled at its first use, and codecs are derived at their first value. Without a rehearsal the
- * first call of an actor takes ten times as long as its second call. An idle actor that is ready goes through a call of
- * its own, and derives the codecs of its endpoints. A rehearsal sends nothing out of the process, and runs no handler
- * of the program.
+ * first call of an actor takes ten times as long as its second call. An idle actor that is ready rehearses one call,
+ * and derives the codecs of its endpoints. A rehearsal sends nothing out of the process, and runs no handler of the
+ * program.
  *
  * @since 0.1.0
  */

@@ -58,7 +58,7 @@ const specOf = ({ expose, transports }: StartToRehearse): SpawnSpec => ({
 
 /**
  * Starts and ends an actor in this process that no other actor can reach, so that the next start runs compiled code.
- * The rehearsal fails as the rehearsed start does.
+ * The rehearsal fails with the error of the rehearsed start.
  *
  * @example
  * ```ts

@@ -66,9 +66,9 @@ export interface RootOptions {
    */
   readonly ambient?: Ambient | ReadonlyArray<Ambient> | undefined
   /**
-   * The proof of membership in the tree. `secret` requires the secret of the tree. `certificate` requires only a
-   * certificate of the authority, over connections with certificates at both ends (`NodeTransport.layerTls`). Default:
-   * `secret`.
+   * The proof of membership in the tree. The proof `secret` requires the secret of the tree. The proof `certificate`
+   * requires only a certificate of the tree's authority, over connections with certificates at both ends
+   * (`NodeTransport.layerTls`). Default: `secret`.
    */
   readonly trust?: "secret" | "certificate" | undefined
   /**
@@ -78,8 +78,8 @@ export interface RootOptions {
    */
   readonly listen?: boolean | undefined
   /**
-   * The depth to which other processes of this user may look into the actors of the tree, for example with
-   * `furrow why`. The default is the value of the variable `FURROW_OBSERVE` of the environment, or `look`.
+   * The depth to which tools of this user, such as `furrow why`, may look into the actors of the tree. The default of
+   * `observe` is the value of the environment variable `FURROW_OBSERVE`, or `look`.
    */
   readonly observe?: Observe | undefined
 }
@@ -159,7 +159,10 @@ const deferred = (directory: () => Directory): Directory => ({
   root: (uuid) => Effect.suspend(() => directory().root?.(uuid) ?? Effect.undefined)
 })
 
-/** Opens the Discovery for a tree. An error, or no answer in time, is the failure of a Layer of the platform. */
+/**
+ * Opens the Discovery for a tree. A Discovery that throws or does not open in time is the failure of a Layer of the
+ * platform.
+ */
 const openDiscovery = (
   discovery: Discovery["Service"],
   local: DiscoveryTree
@@ -203,7 +206,7 @@ const farewellOf = (exit: Exit.Exit<unknown, unknown>, self: ActorId): Farewell 
 }
 
 /**
- * Builds the runtime of a root on this platform. The failure of the layer of an exposed endpoint is a defect.
+ * Builds the runtime of a root over the given platform. The failure of the layer of an exposed endpoint is a defect.
  */
 const runtimeOn = (
   options: RootOptions,
@@ -263,7 +266,7 @@ const runtimeOn = (
     const close = Observing.offer(local, spec, context, native.observe?.offer)
     yield* Effect.addFinalizer(() => Effect.sync(close))
     yield* Effect.addFinalizer((exit) => Effect.sync(() => peers.close(farewellOf(exit, local.info.id))))
-    // The keeper is opened after the connections, so that shared actors end before the connections do.
+    // The keeper of shared actors is opened after the connections, so that shared actors end before the connections do.
     yield* keeper.open
     const runtime = { info: local.info, inside: local }
     local.handlers = yield* Effect.orDie(
@@ -277,7 +280,8 @@ const runtimeOn = (
 
 /**
  * The runtime of a root, over a transport, a discovery and a spawner. A program that lacks the transport, the discovery
- * or the spawner does not compile. Fails with `RuntimeLayerError` when a part of the platform cannot be built.
+ * or the spawner does not compile. Building the runtime fails with `RuntimeLayerError` when a part of the platform
+ * cannot be built.
  *
  * Each runtime has credentials of its own, even if one Layer is used for two trees. The ambient Layers also surround
  * the program itself.

@@ -19,13 +19,13 @@ export type AnyExit = Exit.Exit<unknown, unknown>
 type AnyFiber = Fiber.Fiber<unknown, unknown>
 
 export type State =
-  /** The request has no permit yet, because the server limits the number of requests. */
+  /** The request waits for a permit, because RpcServer limits the number of requests. */
   | { readonly _tag: "Waiting" }
   | { readonly _tag: "Running"; readonly fiber: AnyFiber }
   /** The request's handler has ended with a Deferred, whose value is the answer. */
   | { readonly _tag: "Deferring" }
   /**
-   * The request is answered and its Scope is closing. A request that discards its answer is in this state from its
+   * The request is answered and its Scope is closing. A request that discards its answer counts as answered from its
    * beginning.
    */
   | { readonly _tag: "Closing"; readonly fiber: AnyFiber; readonly exit: AnyExit }

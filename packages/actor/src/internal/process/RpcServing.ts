@@ -145,7 +145,10 @@ class Serving {
     return Headers.empty
   }
 
-  /** Interrupts an open request, and waits for its end. The effect fails with the failure of the request's cleanup. */
+  /**
+   * Interrupts an open request, and waits for its end. The interruption of a request fails with the failure of the
+   * request's cleanup.
+   */
   leave(request: Request, fiber: AnyFiber): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (request.exit !== undefined) return Effect.void
@@ -239,7 +242,7 @@ class Request {
   readonly session: Session
   readonly endpoint: AnyEndpoint
   readonly discard: boolean
-  /** The fiber of the call or stream that brought the request, with the context that came with it. */
+  /** The fiber of the call or stream that brought the request, with the context that came with the call or stream. */
   readonly writer: AnyFiber
   private readonly context: Context.Context<never>
   /** The items of a stream on their way to the caller, chunk by chunk. */
@@ -321,8 +324,8 @@ class Request {
   readonly crossing = (exit: RpcRequest.AnyExit): Exit.Exit<RpcEndpoints.Answer, RpcEndpoints.Failure> => {
     if (Exit.isSuccess(exit)) return Exit.succeed(this.discard ? [] : [exit.value])
     const { cause } = exit
-    // The caller learns the author of the cancel, because a plain interruption would look like the caller's own
-    // interruption.
+    // The caller of a request learns the author of the cancel, because a plain interruption would look like the
+    // caller's own interruption.
     return this.cancellation !== undefined && Cause.hasInterruptsOnly(cause)
       ? Exit.failCause(Cause.annotate(Cause.interrupt(), annotation(this.cancellation)))
       : Exit.fail(failureOf(this.endpoint, cause))
@@ -354,7 +357,8 @@ const stream = (serving: Serving, endpoint: AnyEndpoint) => (payload: RpcEndpoin
   Stream.unwrap(Effect.withFiber<Stream.Stream<unknown, unknown>, unknown, Scope.Scope>((fiber) => {
     const session = serving.sessionOf(fiber, payload)
     if (session === undefined) return Effect.fail(noSession)
-    // Adding a request and adding its finalizer are one step, so that no interruption comes between the two.
+    // Adding a request and adding its finalizer are one step, so that no interruption can leave a request without its
+    // finalizer.
     return Effect.uninterruptible(Effect.gen(function*() {
       const chunks = yield* Queue.bounded<ReadonlyArray<unknown>, RpcEndpoints.Failure | Cause.Done>(1)
       const request = serving.request(session, endpoint, false, fiber)

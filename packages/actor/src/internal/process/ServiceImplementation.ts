@@ -25,8 +25,8 @@ import * as RpcServing from "./RpcServing.ts"
 type AnyHandlers = Readonly<Record<string, (payload: any, dialog?: any) => unknown>>
 
 /**
- * The implementation of a Service: its handlers or an Effect that makes them, a main, and a layer for both. For an
- * RpcGroup the implementation is the group's layer.
+ * The implementation of a Service: its handlers or an Effect that makes them, a main, and a Layer for handlers and
+ * main. For an RpcGroup the implementation is the group's layer.
  */
 export interface Implementation {
   readonly build: AnyHandlers | Effect.Effect<AnyHandlers, unknown, never> | undefined

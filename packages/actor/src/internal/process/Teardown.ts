@@ -34,8 +34,9 @@ export const marginMillis = 250
 export const cleanupBound = (deadline: number): number => deadline - Math.min(marginMillis, deadline / 2)
 
 /**
- * Waits for an effect no longer than the bound, even if the effect cannot be interrupted. The result is `undefined`
- * when the bound has passed: the effect is interrupted, and no code waits for it any longer.
+ * Waits for an effect no longer than the given bound, even if the effect cannot be interrupted. The result of the wait
+ * is `undefined` when the given bound has passed: the effect is interrupted, and no code waits for the effect any
+ * longer.
  */
 export const settled = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
@@ -83,8 +84,8 @@ const unfinished = (what: string, millis: number): Error =>
 export type Failed = Cause.Cause<unknown> | undefined
 
 /**
- * Waits for the handlers and the main, which are already interrupted. When the bound has passed, the layers are
- * released even if handlers have not ended.
+ * Waits for the handlers and the main, which are already interrupted. When the bound of the cleanup has passed, the
+ * layers are released even if handlers have not ended.
  */
 export const awaitHandlers = (
   serving: ReadonlyArray<Dispatcher>,
@@ -97,13 +98,14 @@ export const awaitHandlers = (
     const ended = yield* settled(idle, millis)
     if (ended === undefined) return Cause.die(unfinished(running(serving), millis))
     const exit = main?.pollUnsafe()
-    // The main was interrupted, so a failure besides the interruption in its exit comes from a finalizer.
+    // The main of the ending actor was interrupted, so a failure besides the interruption in its exit comes from a
+    // finalizer.
     return exit === undefined || Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? undefined : exit.cause
   })
 
 /**
- * Closes a Scope within the remaining time of the bound. The error of a late Scope names its content and the whole
- * bound.
+ * Closes a Scope within the remaining time of the cleanup's bound. The error of a Scope that did not close in time
+ * names the content of the Scope and the whole bound.
  */
 export const release = (
   scope: Scope.Closeable,

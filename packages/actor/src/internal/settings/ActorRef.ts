@@ -1,7 +1,7 @@
 /**
- * The place of an actor as data, with which a portal can be opened. A reference can cross in a payload, where a portal
- * cannot. A reference holds the identity of the actor, its path in the tree, and the endpoints that it serves. A
- * reference grants nothing: callers reach only the endpoints that the actor exposes.
+ * A reference is the place of an actor as data, with which a portal can be opened. A reference can cross in a payload,
+ * but a portal cannot. A reference holds the identity of the actor, its path in the tree, and the endpoints that it
+ * serves. A reference grants nothing: callers reach only the endpoints that the actor exposes.
  *
  * @since 0.1.0
  */
@@ -48,18 +48,18 @@ export interface ActorRef<in X> extends ActorRefData {
 }
 
 /**
- * One actor in the list of the registry: a reference to the actor, and a mark that its name is unique.
+ * One actor in the list of the registry: a reference to the actor, and whether its name is unique.
  *
  * @category models
  * @since 0.1.0
  */
 export const Entry = Schema.Struct({
   ...ActorRefData.fields,
-  /** True when no other actor may have this name while it lives. */
+  /** True when no other actor may have this name while the actor lives. */
   unique: Schema.Boolean,
   /**
-   * The trees that can see the actor, when trees see each other. If `listed` is absent, the Discovery of the actor's
-   * tree decides.
+   * The trees that can see the actor, if trees share an engine. If `listed` is absent, the Discovery of the actor's
+   * tree decides which trees see the actor.
    */
   listed: Schema.optionalKey(Schema.Literals(["tree", "host", "everyone"])),
   /** The tree and the host of an actor, set only for actors of another tree. */

@@ -1,10 +1,10 @@
 /**
  * The service that the program of an actor gets from its platform: its identity, and the means to start other actors.
- * `NodeActor` and `MemoryActor` provide this service to a root. Every child provides `ActorRuntime` to its own
- * handlers.
+ * `NodeActor` and `MemoryActor` provide the service `ActorRuntime` to a root. Every child provides `ActorRuntime` to
+ * its own handlers.
  *
- * The contract layer knows only that this service exists, because the service appears in the types of calls. The
- * internals of the service belong to the supervision layer.
+ * The contract layer knows only that `ActorRuntime` exists, because `ActorRuntime` appears in the types of calls. The
+ * internals of `ActorRuntime` belong to the supervision layer.
  *
  * @since 0.1.0
  */
@@ -26,8 +26,8 @@ export interface ActorInfo {
 }
 
 /**
- * The service that a program needs to start actors: `info` is the identity of the actor, and `inside` is for the
- * runtime alone. A platform provides this service to the root, and every actor provides it to its handlers.
+ * The service that a program needs to start actors. `info` is the identity of the actor, and `inside` is for the
+ * runtime alone. A platform provides `ActorRuntime` to the root, and every actor provides it to its handlers.
  *
  * @example
  * ```ts

@@ -58,7 +58,7 @@ export const takeOwnArguments = (argv: Array<string>, at: number): ReadonlyArray
 
 /**
  * The runtime's arguments of an actor of a bundle, which are taken off the command line before the program's own code
- * runs. The list of arguments is empty in every other process.
+ * runs. The list of the runtime's arguments is empty in every process that is no actor of a bundle.
  *
  * @example
  * ```ts
@@ -92,8 +92,8 @@ export interface DefinitionName {
 interface Definition extends DefinitionName {
   readonly value: unknown
   /**
-   * True where the definition names the module of its implementation. Of several definitions with one name, one with
-   * this mark is used first.
+   * True where the definition names the module of its implementation. Of several definitions with one name, a
+   * definition that names the module of its implementation is used first.
    */
   readonly leads: boolean
   /** An Error whose stack shows where the definition was made; the stack is read only for an error message. */
@@ -139,7 +139,8 @@ export const define = <A>(value: A, named: DefinitionName, leads = false): A => 
 }
 
 /**
- * Returns the file of a `module`. The part behind a `#` distinguishes modules that a bundler has joined to one file.
+ * Returns the file of a definition's `module`. The part behind a `#` distinguishes modules that a bundler has joined to
+ * one file.
  *
  * @example
  * ```ts
@@ -158,7 +159,7 @@ const described: Readonly<Record<DefinitionKind, (name: string) => string>> = {
   ambient: (key) => `ambient Layers of the key "${key}"`
 }
 
-/** The place in the module where the definition was made, if the recorded stack shows one. */
+/** The place in the module where the definition was made, if the recorded stack shows the place. */
 const placeOf = ({ made }: Definition): string => {
   const frames = (made.stack ?? "").split("\n").filter((line) => !/\(?node:|\bat async\b/.test(line))
   return /([^\s(]+:\d+:\d+)\)?$/.exec(frames.at(-1) ?? "")?.[1] ?? "a place that is not known"
@@ -166,7 +167,7 @@ const placeOf = ({ made }: Definition): string => {
 
 /**
  * Returns the definition that was made under this name in this process; `undefined` when no such definition was made,
- * or no record is kept. Throws an error that names both places when two definitions have the name.
+ * or no record is kept. An error that names both places is thrown when two definitions have the name.
  *
  * @example
  * ```ts

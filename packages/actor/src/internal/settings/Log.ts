@@ -26,7 +26,7 @@ const guarded = (loggers: Loggers): Loggers =>
 const guard = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.updateService(self, Logger.CurrentLoggers, guarded)
 
-/** Writes a log line of another actor; a logger of the program that throws does not fail this effect. */
+/** Writes a log line of another actor; a logger of the program that throws does not fail the write. */
 export const logWithLevel = (level: LogLevel.Severity) => (...message: ReadonlyArray<unknown>): Effect.Effect<void> =>
   guard(Effect.logWithLevel(level)(...message))
 

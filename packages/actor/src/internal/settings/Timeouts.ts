@@ -28,8 +28,9 @@ export interface Timeouts {
   readonly cancelAck: number
   /**
    * Rung 3 of the shutdown ladder: the time from the acknowledgement of CancelActor to the actor's Bye. The actor cuts
-   * its finalizers off a quarter of a second earlier, or at half of this timeout if the timeout is below half a second.
-   * The time between the end of the finalizers and this timeout is for the actor's last words.
+   * its finalizers off a quarter of a second before rung 3 of the ladder ends, or at half of a timeout below half a
+   * second. The time between the end of the finalizers and the end of rung 3 of the ladder is for the actor's last
+   * words.
    */
   readonly finalizers: number
   /** Rung 4 of the shutdown ladder: the time from SIGTERM to SIGKILL. */
@@ -46,15 +47,16 @@ export interface Timeouts {
   /** The time from a stranger's connection to its proof that it belongs to the tree. */
   readonly handshake: number
   /**
-   * The time from a peer's last sign of life until the peer counts as lost. The timeout applies to connections that can
-   * be cut without an end: TLS, and TCP beyond the loopback. A peer is asked for a sign of life after half of this
-   * timeout. An actor that blocks its event loop for longer than this timeout counts as lost for peers on other hosts.
+   * The time from a peer's last sign of life until the peer counts as lost. The timeout `silence` applies to
+   * connections that can be cut without an end, such as TLS connections, and TCP connections beyond the loopback. A
+   * peer is asked for a sign of life after half of the timeout `silence`. An actor that blocks its event loop for
+   * longer than the timeout `silence` counts as lost for peers on other hosts.
    */
   readonly silence: number
   /**
    * The time from the last use of a connection between machines until the connection is closed; `Infinity` closes no
-   * connection. The timeout `idle` applies to connections that can be cut without an end. A later call, stream or watch
-   * dials a new connection.
+   * connection. The timeout `idle` applies to connections that can be cut without an end. A call, stream or watch that
+   * comes after the close dials a new connection.
    */
   readonly idle: number
 }
@@ -129,7 +131,8 @@ export const make = (bounds: Bounds, over: Timeouts = defaults): Timeouts => {
 }
 
 /**
- * Sets some of the timeouts for an effect and for every actor that it starts. All other timeouts keep their values.
+ * Sets some of the timeouts for an effect and for every actor that it starts. Timeouts that the caller does not name
+ * keep their values.
  *
  * @example
  * ```ts
@@ -148,7 +151,7 @@ export const provide: {
 )
 
 /**
- * Reads the time of the program's Clock in milliseconds that no change of the wall clock moves. Timeouts are measured
- * in the time that this function reads.
+ * Reads the time of the program's Clock in milliseconds that no change of the wall clock moves. The runtime measures
+ * its timeouts in the time that `monotonicMillis` returns.
  */
 export const monotonicMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000

@@ -1,6 +1,7 @@
 /**
  * The resources of a process's event loop that the runtime uses, apart from Effect's Scheduler, Clock and Random. The
- * resources are turns, ids, the time for ages, promises of the outside world, and the end of the process.
+ * resources of an event loop are turns, ids, the time for ages, promises of the outside world, and the end of the
+ * process.
  *
  * The runtime takes the resources of its event loop only from `Turn`, so a simulation that supplies `Turn` decides
  * every order of events.
@@ -46,8 +47,8 @@ export interface Turn {
   /** Runs a job as `later` does, but after timers and other connections have had their turn. */
   readonly rest: (job: () => void, lane: object) => void
   /**
-   * Runs a job as `later` does, for bytes from another process. A simulation may delay these bytes of a wire, together
-   * with the bytes behind them.
+   * Runs a job as `later` does, for bytes from another process. A simulation may delay the bytes that another process
+   * has sent, together with the bytes behind them.
    */
   readonly receive: (job: () => void, lane: object) => void
   /** Reports a wire in memory that this process reads, and the number of the process that writes to it. */
@@ -59,11 +60,11 @@ export interface Turn {
   readonly enter: (job: () => void) => void
   /** Waits for a promise that neither the program nor its Clock controls, such as an import. */
   readonly outside: <A>(promise: () => PromiseLike<A>) => Effect.Effect<A, unknown>
-  /** The pid of this process; 0 when the platform has none. */
+  /** The pid of this process; 0 on a platform without pids. */
   readonly pid: number
   /**
-   * Returns the milliseconds of a clock that no change of the wall clock moves. The runtime computes ages from these
-   * milliseconds.
+   * Returns the milliseconds of a clock that no change of the wall clock moves. The runtime computes ages from the
+   * milliseconds that `now` returns.
    */
   readonly now: () => number
   /** Returns a new uuid of version 4. */
@@ -76,8 +77,8 @@ export interface Turn {
    */
   readonly start: (actor: ActorId, context: Context.Context<never>) => Context.Context<never>
   /**
-   * Ends the process of this `Turn`. The result is true if no code of the process runs any more, and false if its
-   * fibers still have to be ended.
+   * Ends the process of this `Turn`. The result of `exit` is true if no code of the process runs any more, and false if
+   * its fibers still have to be ended.
    */
   readonly exit: () => boolean
 }
@@ -94,7 +95,7 @@ const host = globalThis as unknown as Host
 const { process, setImmediate, setTimeout } = host
 
 /**
- * The turns of a real event loop: `later` is a microtask, and `rest` is the next round of the event loop.
+ * The turns of a real event loop, where `later` is a microtask, and `rest` is the next round of the event loop.
  *
  * @example
  * ```ts

@@ -21,7 +21,10 @@ import * as Effect from "effect/Effect"
  * @since 0.1.0
  */
 export class Waiters<A = void> {
-  /** The callbacks; made when the first one is added, because most of many thousand connections have none. */
+  /**
+   * The callbacks of this list, which is made when the first callback is added, because most of many thousand
+   * connections have no callback.
+   */
   private waiting: Set<{ readonly callback: (value: A) => void }> | undefined
   private wakes = 0
 
@@ -44,8 +47,8 @@ export class Waiters<A = void> {
   }
 
   /**
-   * Waits for the next `wake` after this call. A fiber may be preempted between the check that makes it wait and the
-   * wait itself. A `wake` between this check and the wait counts as well.
+   * Waits for the next `wake` after the call of this function. A fiber may be preempted between the check that makes it
+   * wait and the wait itself. A `wake` that comes between the check and the wait counts as well.
    */
   next(): Effect.Effect<void> {
     const { wakes } = this

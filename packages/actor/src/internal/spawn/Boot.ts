@@ -1,8 +1,8 @@
 /**
  * Takes a started process through the handshake, `Spawn` and `Ready`, until it is a ready actor.
  *
- * The word `Ready`, the exit of the process and the deadline race with each other. The parent learns of every end of a
- * booting child, and the error of a failed start names the step that the child had reached.
+ * The word `Ready`, the exit of the process and the deadline of the start race with each other. A parent learns of
+ * every end of a booting child, and the error of a failed start names the step that the child had reached.
  *
  * @since 0.1.0
  */
@@ -32,9 +32,9 @@ export interface BootOptions {
   /** Records the step that the start of the actor has reached. */
   readonly reached?: ((step: SpawnStep) => void) | undefined
   /**
-   * A callback for the moment at which the actor has said `Ready`, even if its start was given up before the word
-   * arrived: the later words of the channel go to the caller of `boot`. A ready actor has finalizers, so the owner must
-   * hear its answer when it is asked to end.
+   * A callback for the moment at which the actor has said `Ready`, even if its start was given up before. Words of the
+   * channel that come after `Ready` go to the caller of `boot`. A ready actor has finalizers, so the owner must hear
+   * the actor's answer when the actor is asked to end.
    */
   readonly ready: (channel: PeerChannel) => void
   /** Reads the payload of an `Error` for dialog 0; `undefined` when the error is not about the start. */
@@ -64,8 +64,8 @@ const lostDuring = (error: ActorError): Omit<StartFailure, "step"> => ({
 export const building = endpoint("furrow/building")
 
 /**
- * Returns the open channel of a ready actor, or fails with the error of its start. The caller has to end the actor's
- * process, whether the start succeeds or fails.
+ * Returns the open channel of a ready actor, or fails with the error of its start. The caller of `boot` has to end the
+ * actor's process, whether the start succeeds or fails.
  */
 export const boot = (options: BootOptions): Effect.Effect<PeerChannel, SpawnFailed> => {
   const { deadline, handle, spec } = options

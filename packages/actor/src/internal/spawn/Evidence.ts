@@ -46,8 +46,8 @@ export interface Evidence {
   /** The last measurement of the heap of the dead process, in bytes. */
   readonly heap?: { readonly used: number; readonly limit: number } | undefined
   /**
-   * The process's own report of its end, with the line of its code if the line is known. In the phase `release` the
-   * process had begun to end in order.
+   * The dead process's own report of its end, with the line of its code if the line is known. The phase `release` says
+   * that the process had begun to end in order.
    */
   readonly last?: {
     readonly what: "release" | "exception" | "rejection" | "exit"

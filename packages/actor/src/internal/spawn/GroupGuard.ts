@@ -14,7 +14,7 @@
 export interface GroupGuard {
   /**
    * The command and arguments to put before the command line of a guarded process; `undefined` when this platform
-   * guards no processes. `prefix` throws when no process can be started.
+   * guards no processes. `prefix` throws when this process can start no guarded process.
    */
   readonly prefix: () => ReadonlyArray<string> | undefined
   /**

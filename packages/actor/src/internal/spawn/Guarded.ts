@@ -29,7 +29,8 @@ const discard = (fiber: Asked): Effect.Effect<void> =>
   })
 
 /**
- * Asks a driver for a process. The caller must not interrupt the request, because a handle on its way would be lost.
+ * Asks the driver of a spawner for the process of an actor. The caller must not interrupt the request for a process,
+ * because a handle on its way would be lost.
  */
 export const spawn = (
   spawner: SpawnerDriver["Service"],

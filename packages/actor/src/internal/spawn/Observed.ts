@@ -10,7 +10,7 @@ import type { Connection } from "../transport/Transport.ts"
 import type { PlatformSpec } from "./SpawnSpec.ts"
 
 /**
- * The platform's part in the answers to an observer.
+ * The functions of the platform for the answers to an observer.
  *
  * @category models
  * @since 0.2.0
@@ -25,8 +25,8 @@ export interface Means {
   /** The source lines at which the given fibers and their child fibers stand, and the things for which they wait. */
   readonly fibers: (works: Works) => Promise<ReadonlyArray<FiberInspection>>
   /**
-   * The stack of a child of this process, however busy the child is. The promise rejects when the stack of the child
-   * cannot be read.
+   * The stack of a child of this process, however busy the child is. The promise of a child's stack rejects when the
+   * stack cannot be read.
    */
   readonly stack: (pid: number) => Promise<StackInspection>
   /** Profiles the processor time of this process for the given number of milliseconds, in the format of V8. */
@@ -45,8 +45,8 @@ export interface Observed {
   readonly actor: ActorId
   readonly level: Observe
   /**
-   * Serves one observer, once the observer has proven that it holds the key. The function that `serve` returns
-   * disconnects this observer.
+   * Serves one observer, once the observer has proven that it holds the key of the door. The function that `serve`
+   * returns disconnects this observer.
    */
   readonly serve: (connection: Connection, means: Means) => () => void
 }

@@ -2,8 +2,8 @@
  * The payload of `Spawn`, with which a parent tells a new actor its identity and its definitions, and the payload of
  * `Ready`, the actor's answer.
  *
- * Code checks each field of these payloads by hand, because deriving the codec of a schema in each process would take a
- * tenth of an actor's start. Both ends always run the same version of this package.
+ * Code checks each field of `Spawn` and `Ready` by hand, because deriving a schema's codec in each process would take a
+ * tenth of an actor's start. A parent and its child always run the same version of this package.
  *
  * @since 0.1.0
  */
@@ -83,7 +83,7 @@ export interface ReadyReport {
   readonly endpoints: ReadonlyArray<string>
 }
 
-// ---- checks of every field ----------------------------------------------------------------------------------------
+// ---- checks of a payload's fields ---------------------------------------------------------------------------------
 
 /** Returns the fault of a value with its place in the payload; `undefined` for a correct value. */
 type Check = (value: unknown, at: string) => string | undefined
@@ -172,7 +172,7 @@ const specBytes = plainCodec<SpawnSpec>((value) => specCheck(value, "Spawn"))
 
 export const specCodec: PlainCodec<SpawnSpec> = {
   encode: (value) => {
-    // The hidden secret is set separately, because a spread copy lacks it.
+    // The hidden secret is set separately, because a spread copy of the description lacks the secret.
     const { platform, ...rest } = value as SpawnSpec
     return specBytes.encode({ ...rest, platform: { ...platform, secret: platform.secret } })
   },

@@ -17,16 +17,15 @@ import type { Evidence, PostMortem } from "./Evidence.ts"
 /**
  * The destination of an output stream of an actor.
  *
- * - `stdout` and `stderr` write the output to the parent's stream of this name. The bytes arrive unchanged, and lines
- *   of several actors are not mixed.
- * - `log` makes the parent log each line of the actor with the annotation `actor`, stdout as Info and stderr as
- *   Warning.
+ * - `stdout` and `stderr` write the output unchanged to the parent's stream of this name, without mixing lines.
+ * - `log` makes the parent log each line of the actor, a line of stdout as Info and a line of stderr as Warning.
  * - `ignore` drops the output of the actor.
- * - `inherit` lets the actor's process write to the parent's stream itself. With `inherit`, lines of several actors may
- *   be mixed, and the last lines of stderr are not kept.
- * - A function is called with the bytes of the actor's output, in pieces of any size. If the function returns a
- *   promise, more bytes are read when the promise is fulfilled. A function that throws or rejects gets no more bytes,
- *   and its parent logs a warning.
+ * - `inherit` lets the actor's process write to the parent's stream itself, without keeping lines of stderr for errors.
+ * - A function is called with the bytes of the actor's output, in pieces of any size.
+ *
+ * Lines that a parent logs for an actor have the annotation `actor`. With `inherit`, lines of several actors may be
+ * mixed. If a function for the output returns a promise, more bytes are read when the promise is fulfilled. A function
+ * for the output that throws or rejects gets no more bytes, and the parent of the actor logs a warning.
  *
  * @example
  * ```ts
@@ -51,7 +50,7 @@ export type Output =
  * @since 0.1.0
  */
 export interface SpawnOptions {
-  /** The working directory of the actor. The default is the working directory of its parent. */
+  /** The working directory of the actor. The default working directory of an actor is that of its parent. */
   readonly cwd?: string | undefined
   /**
    * The environment of the actor's process. `inherit` names the parent's variables that the actor may see (default:
@@ -63,8 +62,8 @@ export interface SpawnOptions {
   } | undefined
   /**
    * Limit of the JavaScript heap in MiB. A limit that is not positive and finite fails the start with `SpawnFailed`.
-   * The default limit is that of the JavaScript runtime. The memory limit counts objects that have lived for a while
-   * (V8's old space). The memory of buffers, WebAssembly and native code is not limited.
+   * The default heap limit is that of the JavaScript runtime. The memory limit counts objects that have lived for a
+   * while (V8's old space). The memory of buffers, WebAssembly and native code is not limited.
    */
   readonly memoryLimit?: number | undefined
   /**
@@ -73,23 +72,25 @@ export interface SpawnOptions {
    */
   readonly inspect?: boolean | number | undefined
   /**
-   * The actor's `process.argv` behind the path of the program. The default arguments are those of the actor's parent.
+   * The actor's `process.argv` behind the path of the program. The default arguments of an actor are those of its
+   * parent.
    */
   readonly argv?: ReadonlyArray<string> | undefined
   /**
-   * More arguments for the JavaScript runtime, after those that the actor inherits. A relative path in these arguments
-   * is relative to the actor's working directory. A relative path in the inherited arguments is relative to the
-   * directory where the parent was started.
+   * More arguments for the JavaScript runtime, after those that the actor inherits. A relative path in the additional
+   * arguments is relative to the actor's working directory. A relative path in the inherited arguments is relative to
+   * the directory where the parent was started.
    */
   readonly execArgv?: ReadonlyArray<string> | undefined
   /**
-   * The destination of the actor's stdout. The default is the destination that the actor's spawner sets, or else the
-   * stdout of its parent.
+   * The destination of the actor's stdout. The default destination of stdout is the one that the actor's spawner sets,
+   * or else the stdout of the actor's parent.
    */
   readonly stdout?: Output | undefined
   /**
-   * The destination of the actor's stderr. The default is the destination that the actor's spawner sets, or else the
-   * stderr of its parent. The last lines of stderr are kept for errors, unless the stream is inherited.
+   * The destination of the actor's stderr. The default destination of stderr is the one that the actor's spawner sets,
+   * or else the stderr of the actor's parent. The last lines of stderr are kept for errors, unless the stream is
+   * inherited.
    */
   readonly stderr?: Output | undefined
 }
@@ -102,7 +103,10 @@ export interface SpawnOptions {
  * @since 0.1.0
  */
 export interface SpawnRequest {
-  /** The identity of the requested actor. The parent decides name and uuid; the spawner adds the process number. */
+  /**
+   * The identity of the requested actor. The parent decides the name and the uuid of the actor; the spawner adds the
+   * process number.
+   */
   readonly actor: { readonly name: string; readonly uuid: string }
   /** The definitions that the actor serves, for spawners that need not import the definitions' modules. */
   readonly definitions: ReadonlyArray<Implemented<AnyEndpoint>>
@@ -141,7 +145,8 @@ export interface ProcessHandle {
   /** Sends a signal to the process and to its whole group. Never throws. */
   readonly signal: (signal: "SIGTERM" | "SIGKILL") => void
   /**
-   * Stores the post-mortem of a process that has ended unexpectedly; without this function the post-mortem is dropped.
+   * Stores the post-mortem of a process that has ended unexpectedly; a process handle without this function drops the
+   * post-mortem.
    */
   readonly bury?: ((story: PostMortem) => void) | undefined
 }

@@ -3,7 +3,7 @@
  *
  * A batch never waits for more items: a batch is sent as soon as the producer pauses in the same turn of the event
  * loop, the batch is large enough, or the reader's credit is used up. An item in a batch is sent no later than a single
- * item, and the producer stays within the window.
+ * item, and the producer stays within the window of its reader.
  *
  * @since 0.1.0
  */

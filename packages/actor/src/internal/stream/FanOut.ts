@@ -1,17 +1,17 @@
 /**
  * The machine of a fan-out knows the position of each member in the stream, and the member that holds back the other
- * members. This machine does no IO.
+ * members. The machine of a fan-out does no IO.
  *
  *   items      base ........ delivered ........ head         what was read of the dialog, and not yet by every member
  *                 ^ slowest member     ^ the first unread item
  *
  * A member of a fan-out begins with the oldest unread item, and takes items in order. A member with the policy `wait`
  * stops the reading of the stream once it is as many items behind as its capacity. A member with the policy `lag` or
- * `drop` loses its oldest items instead; a member with `lag` learns of its loss. When the last member leaves, the
- * unread items go to the next reader of the stream, so no item is lost.
+ * `drop` loses its oldest items and stops no reading; a member with `lag` learns of its loss. When the last member
+ * leaves, the unread items go to the next reader of the stream, so no item is lost.
  *
- * The policy `owner` is that of the stream's own `receive` while there are subscribers: `receive` holds back no member,
- * learns of its loss, and by itself causes no reading.
+ * The policy `owner` is that of the stream's own `receive` while there are subscribers. With the policy `owner`,
+ * `receive` holds back no member, learns of its loss, and by itself causes no reading.
  *
  * A stream made by `toStream` reads alone until another reader joins; from then on `toStream` is a member of the
  * fan-out with the policy `wait`.
@@ -25,8 +25,8 @@ export interface Member {
   /** The number of items by which the member may be behind the newest item. */
   readonly capacity: number
   /**
-   * The number of the next item that the member takes. A member that holds back no reading may have lost items from
-   * this number on.
+   * The number of the next item that the member takes. A member of a fan-out that holds back no reading may have lost
+   * items from this number on.
    */
   readonly cursor: number
 }
@@ -39,8 +39,8 @@ export interface State {
   readonly delivered: number
   readonly members: ReadonlyMap<number, Member>
   /**
-   * The streams that are read without other members, with the capacity that each gets as a member. The map of these
-   * streams is empty while the fan-out has members.
+   * The streams that are read without other members, with the capacity that each gets as a member. The map of streams
+   * without other members is empty while the fan-out has members.
    */
   readonly alone: ReadonlyMap<number, number>
   /** True while a member waits for the next item. */
@@ -60,15 +60,15 @@ export type Input =
 export type Outcome =
   | { readonly _tag: "Nothing" }
   | { readonly _tag: "Item"; readonly item: unknown }
-  /** No item has come yet for the member that asks. */
+  /** No item has come yet for the member of the fan-out that asks. */
   | { readonly _tag: "Empty" }
-  /** The member of the fan-out has lost items. The machine gives this output once for each loss. */
+  /** The member of the fan-out has lost items. The machine of a fan-out gives this output once for each loss. */
   | { readonly _tag: "Lagged" }
-  /** The id belongs to no member, or to a member that has left. */
+  /** The id of the input belongs to no member, or to a member that has left. */
   | { readonly _tag: "Gone" }
   /**
-   * The last member of the fan-out has left, and the unread items go back to the reader. `lagged` is true if the owner
-   * has not yet learned of its loss.
+   * The last member of the fan-out has left, and the unread items go back to the reader. `lagged` is true if the
+   * stream's own `receive` has not yet learned of its loss.
    */
   | { readonly _tag: "GiveBack"; readonly items: ReadonlyArray<unknown>; readonly lagged: boolean }
 
@@ -90,7 +90,7 @@ const lagged: Outcome = { _tag: "Lagged" }
 
 const headOf = (state: State): number => state.base + state.items.length
 
-/** True when the stream has subscribers: `receive` of a shared stream is only one of the members. */
+/** True when the stream has subscribers, so that its own `receive` is only one of the members. */
 export const isShared = (state: State): boolean => state.members.size > 0
 
 /** The number of items that must be read from the dialog now. */
@@ -203,7 +203,7 @@ const left = (state: State, id: number): Step => {
   members.delete(id)
   const others = Array.from(members.values())
   if (others.some(({ policy }) => policy !== "owner")) return [trimmed({ ...state, members }), nothing]
-  // The owner of the stream gets back all items that it has not read, including items that it would have lost as a
+  // The stream's own `receive` gets back all items that it has not read, including items that it would have lost as a
   // member.
   const owner = others[0]
   const from = Math.max(state.base, Math.min(state.delivered, owner === undefined ? Infinity : oldestFor(state, owner)))

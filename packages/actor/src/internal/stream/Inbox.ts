@@ -20,8 +20,8 @@ export const windowOf = (options: StreamOptions | undefined): Window => ({
 
 /**
  * The policy for a slow reader (docs/dialogs.md). With the policy `wait` the writer waits, and no item is lost. The
- * policies `error`, `drop-oldest` and `drop-newest` never slow the writer: `error` ends the dialog, and the two `drop`
- * policies lose items.
+ * policies `error`, `drop-oldest` and `drop-newest` never slow the writer. The policy `error` ends the dialog, and the
+ * two `drop` policies lose items.
  *
  * @since 0.1.0
  */
@@ -52,7 +52,7 @@ export class Inbox {
     this.credit = Credit.receiver(window)
   }
 
-  /** Adds a chunk that arrived; returns its fate and the credit to grant at once. */
+  /** Adds a chunk that arrived; returns the result for the chunk, and the credit to grant at once. */
   push(chunk: Yield): readonly [Pushed, Window | undefined] {
     const credit = Credit.received(this.credit, chunk.items, chunk.payload.length)
     if (credit === undefined || chunk.items > this.window.items) return ["breach", undefined]
@@ -62,7 +62,8 @@ export class Inbox {
       this.keep(chunk)
       return ["kept", undefined]
     }
-    // A reader with this overflow policy never slows the writer, so credit is granted back before the chunk is read.
+    // A reader with an overflow policy other than `wait` never slows the writer, so credit is granted back before the
+    // chunk is read.
     const grant = this.consume(sizeOf(chunk))
     if (this.kept + chunk.items <= this.window.items) this.keep(chunk)
     else if (this.overflow === "error") return ["overrun", grant]

@@ -34,12 +34,12 @@ export interface MsgStreamOptions {
   readonly peer: ActorId
   readonly self: ActorId
   readonly endpoint: string
-  /** Sends `Stop`, which ends this side's half. */
+  /** Sends `Stop`, which ends this side's half of the dialog. */
   readonly stop: () => void
-  /** True once this side's half has ended. */
+  /** True once this side's half of the dialog has ended. */
   readonly isStopped: () => boolean
   /**
-   * The failure of a send that is impossible, because the dialog failed or has ended. `undefined` while the dialog is
+   * The failure of a send that is impossible, because the dialog failed or has ended; `undefined` while the dialog is
    * open.
    */
   readonly over: () => Effect.Effect<never, unknown> | undefined
@@ -77,7 +77,7 @@ class Shared {
     const id = policy === "owner" ? owner : ++this.lastId
     if (policy !== "owner" || !this.state.members.has(owner)) this.input({ _tag: "Join", id, policy, capacity })
     this.reader.share(this.read)
-    // A reader that waits for an item of its own must now wait as a member.
+    // A reader that waits for an item of its own must now wait as a member of the fan-out.
     this.reader.notify()
     this.read()
     return id
@@ -100,7 +100,7 @@ class Shared {
       this.reader.share(undefined)
       this.reader.putBack(outcome.items, outcome.lagged ? this.overrun : undefined)
     } else this.schedule()
-    // The reader is woken because its Scope has closed while it may be waiting.
+    // The reader of a stream is woken because its Scope has closed while it may be waiting.
     this.reader.notify()
   }
 
@@ -157,8 +157,8 @@ class Shared {
   }
 
   /**
-   * The next item of the owner, if there is one now. Arrived items are read from the dialog for the owner, as far as
-   * members have room.
+   * The next item for the stream's own `receive`, if there is an item now. Arrived items are read from the dialog for
+   * `receive`, as far as members have room.
    */
   takeNow(gone: () => Effect.Effect<unknown, unknown>): Effect.Effect<Option.Option<unknown>, unknown> {
     const id = this.join("owner", defaultCapacityItems)
@@ -182,7 +182,7 @@ class Shared {
     this.isScheduled = true
     this.reader.turn.later(() => {
       this.isScheduled = false
-      // The readers are also woken if a receiver must decide about a payload before more can be read.
+      // The readers of a stream are also woken if a receiver must decide about a payload before more can be read.
       if (this.read() || this.reader.undecided !== undefined) this.reader.notify()
     }, this)
   }

@@ -1,9 +1,9 @@
 /**
  * The sending end of one direction of a stream: spends credit, and makes its writer wait when it has no credit left.
  *
- * The sending end estimates the size of items before it encodes them. A chunk holds about `chunkBytes`; a larger item
- * is a chunk of its own, and is encoded only once the reader has granted credit for it. A writer of a stream holds at
- * most one chunk or one item in encoded form.
+ * The sending end of a stream estimates the size of items before it encodes them. A chunk holds about `chunkBytes`; a
+ * larger item is a chunk of its own, and is encoded only once the reader has granted credit for it. A writer of a
+ * stream holds at most one chunk or one item in encoded form.
  *
  * @since 0.1.0
  */
@@ -32,10 +32,10 @@ export interface OutletOptions {
   readonly items: Payload.Codec<ReadonlyArray<unknown>>
   /** Makes the error of an item that does not match its schema. */
   readonly invalid: (issue: string) => Effect.Effect<never, unknown>
-  /** True once this side's half has ended: waiting answers are then dropped. */
+  /** True once this side's half of the dialog has ended: waiting answers are then dropped. */
   readonly isStopped?: (() => boolean) | undefined
   /**
-   * The error of a send into a dialog that has ended. Without `ended` the sender waits, because it is being
+   * The error of a send into a dialog that has ended. Without `ended` the sender waits, because the sender is being
    * interrupted.
    */
   readonly ended?: Effect.Effect<never, unknown>
@@ -101,8 +101,8 @@ export class Outlet {
   }
 
   /**
-   * Sends a message now, or as soon as the reader has granted credit for it, without making the sender wait. `full`
-   * means that too many answers wait already.
+   * Sends a message now, or as soon as the reader has granted credit for it, without making the sender wait. The result
+   * `full` means that too many answers wait already.
    */
   answer(message: unknown): "sent" | "full" | Effect.Effect<never, unknown> {
     const encoded = this.encode([message], weigh(message, chunkBytes))
@@ -128,8 +128,8 @@ export class Outlet {
   }
 
   /**
-   * Sends the items from `start` on. `admitted` is true if the connection had room, so that a chunk may be sent even if
-   * the connection has become full since.
+   * Sends the items from the index `start` on. `admitted` is true if the connection had room, so that a chunk may be
+   * sent even if the connection has become full since.
    */
   private from(items: ReadonlyArray<unknown>, start: number, admitted: boolean): Effect.Effect<void, unknown> {
     let at = start

@@ -1,6 +1,6 @@
 /**
  * The schemas (`narrow`) and receivers (`receiving`) with which a stream's reader checks its items, and the fate of
- * items that do not match.
+ * items that do not match their schema.
  *
  * Of nested receivers, the innermost receiver decides about a payload. The handler of a receiver runs in the fiber of a
  * reader; this module checks and carries out its decisions.
@@ -34,8 +34,8 @@ export interface ReceivingOptions {
   /** Makes the error of an item that the peer sent, or of a repair that this side made. */
   readonly invalid: (part: "item" | "repair", issue: string) => PayloadInvalid
   /**
-   * Sends a message back to the peer; returns `full` when too many answers wait, or the error of sending. The function
-   * is absent when the stream can send no message back.
+   * Sends a message back to the peer; returns `full` when too many answers wait, or the error of sending. `answer` is
+   * absent when the stream can send no message back.
    */
   readonly answer?: ((message: unknown) => "sent" | "full" | Effect.Effect<never, unknown>) | undefined
   /** Cancels the dialog, and returns when the readers of the stream have their failure. */
@@ -90,7 +90,7 @@ export class Unreadable {
 export type Look =
   | { readonly _tag: "Item"; readonly place: unknown; readonly item: unknown }
   | { readonly _tag: "Skip"; readonly place: unknown }
-  /** The finding in which `refused` is the number of payloads at the position that end without a decision. */
+  /** The reader's next read fails; `refused` is the number of payloads at the position that end without a decision. */
   | {
     readonly _tag: "Fail"
     readonly place: unknown
@@ -133,7 +133,7 @@ export class Receiving {
     }
   }
 
-  /** Applies a rule to items that do not match, until the returned function is called. */
+  /** Applies a rule to items that do not match their schema, until the returned function is called. */
   receive(rule: Rule): () => void {
     const entry = { rule }
     this.rules = [...this.rules, entry]
@@ -142,14 +142,15 @@ export class Receiving {
     }
   }
 
-  /** Returns the finding at a position of the stream. A decision that needs no handler is made at once. */
+  /** Returns what a reader finds at a position of the stream. A decision that needs no handler is made at once. */
   look(place: unknown): Look {
     if (place instanceof Unreadable) return { _tag: "Fail", place, failure: Effect.fail(place.error()), refused: 0 }
     const slot = this.slotOf(place)
     if (!(slot instanceof Slot)) return { _tag: "Item", place: slot, item: slot }
     if (slot.state._tag === "Open" && this.rule._tag === "Always") {
       const { decided } = this.rule
-      // The item is left unchanged, because another receiver may let the item through after this receiver has ended.
+      // A refused item is left unchanged, because another receiver may let the item through after this receiver has
+      // ended.
       if (decided._tag === "Fail") return { _tag: "Fail", place, failure: this.failure(slot), refused: slot.count }
       if (decided._tag !== "Cancel") this.settle(slot, decided)
     }
@@ -175,7 +176,7 @@ export class Receiving {
 
   /**
    * The item that can be read at this position, or `otherwise`. `itemOf` makes no decision about a payload that does
-   * not match.
+   * not match its schema.
    */
   itemOf(place: unknown, otherwise: unknown): unknown {
     if (place instanceof Unreadable) return otherwise
@@ -190,7 +191,9 @@ export class Receiving {
     return state._tag === "Deciding" || state._tag === "Cancelled" && !this.options.isEnded()
   }
 
-  /** Counts payloads of this fate on the stream and on its connection, and publishes an event at each power of two. */
+  /**
+   * Counts payloads with one decision on the stream and on its connection, and publishes an event at each power of two.
+   */
   count(fate: keyof Refusals, count: number): void {
     if (count === 0) return
     const { channel, endpoint, events } = this.options
@@ -199,8 +202,8 @@ export class Receiving {
     channel.countRefused(fate, count)
     if (!isTold) return
     const event = { _tag: "PayloadRefused", actor: channel.peer, endpoint, fate, count: counts[fate] } as const
-    // The event is published in a later turn, because a listener may run a reader of this stream, which is being read
-    // now.
+    // The event about refused payloads is published in a later turn, because a listener may run a reader of this
+    // stream, which is being read now.
     channel.turn.later(() => events.publish(event), this)
   }
 
@@ -217,15 +220,15 @@ export class Receiving {
       return Effect.flatMap(Effect.exit(asked), (exit) => {
         const cancelled = this.answered(slot, exit)
         this.wake()
-        // The cancel is bounded, and is not interrupted with this reader, because other readers wait for the end of the
-        // dialog.
+        // The cancel of the dialog is bounded, and is not interrupted with this reader, because other readers wait for
+        // the end of the dialog.
         if (cancelled !== undefined) return this.options.cancel(cancelled)
         return Exit.isFailure(exit) && slot.state._tag === "Open" ? Effect.failCause(exit.cause) : Effect.void
       })
     })
   }
 
-  /** Wakes the readers that wait for a decision, so that they look again. */
+  /** Wakes the readers that wait for a decision, so that they look at their position again. */
   wake(): void {
     this.waiting.wake()
   }
@@ -234,7 +237,9 @@ export class Receiving {
     return this.rules.at(-1)?.rule ?? this.options.rule ?? failing
   }
 
-  /** The item at this position by the schemas that are in force now, or the slot of an item that does not match. */
+  /**
+   * The item at this position by the schemas that are in force now, or the `Slot` of an item that does not match them.
+   */
   private slotOf(place: unknown): unknown {
     if (!(place instanceof Slot)) return this.checked(place)
     const { isItem, sent, state } = place

@@ -1,6 +1,6 @@
 /**
- * The machine of one payload that does not match its schema, from the reader that finds the payload to its fate. This
- * machine does no IO.
+ * The machine of one payload that does not match its schema, from the reader that finds the payload until the payload's
+ * fate is decided. The machine of a refused payload does no IO.
  *
  *   Open -> Deciding (a handler runs, other readers wait) -> Skipped | Repaired | Failed | Cancelled
  *     ^________| the handler was interrupted: the next reader asks again

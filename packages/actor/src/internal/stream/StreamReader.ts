@@ -5,9 +5,9 @@
  *   chunks arrive -> Inbox (still encoded) -> pull | receive (decoded here, credit granted here)
  *   the dialog ends -> the readers learn how, once what they may still read is read
  *
- * Calls, streams and dialogs all receive by this module. Only this module decides what a wrong payload, a broken rule,
- * a slow reader or the end of a dialog means for a reader. A payload that does not match its schema fails only its own
- * reader.
+ * Calls, streams and dialogs all receive their values by this module. Only this module decides what a wrong payload, a
+ * broken rule, a slow reader or the end of a dialog means for a reader. A payload that does not match its schema fails
+ * only its own reader.
  *
  * @since 0.1.0
  */
@@ -43,12 +43,12 @@ export interface ReaderOptions {
   /** Reports that the reader was too slow for its policy `error`. */
   readonly overrun?: (() => void) | undefined
   readonly events: Events
-  /** The rule for items that do not match, when no scope has set a receiver. */
+  /** The rule for items that do not match their schema, when no scope has set a receiver. */
   readonly rule?: Rule | undefined
   /** Cancels the dialog for the reader, and returns when the reader has its failure. */
   readonly cancel: (reason: string) => Effect.Effect<void>
   /**
-   * Sends a message back to the peer for the reader. The function is absent when the reader can send no message back.
+   * Sends a message back to the peer for the reader. `answer` is absent when the reader can send no message back.
    */
   readonly answer?: ((message: unknown) => "sent" | "full" | Effect.Effect<never, unknown>) | undefined
 }
@@ -61,8 +61,8 @@ type End =
   | { readonly _tag: "Failed"; readonly failure: Effect.Effect<never, unknown> }
 
 /**
- * A value that opens a dialog: the payload of a call, or the first value that a callee sends. When the value does not
- * match its schema, the result names the side that made the value.
+ * A value that opens a dialog: the payload of a call, or the first value that a callee sends. If a value that opens a
+ * dialog does not match its schema, the result names the side that made the value.
  */
 export type Received =
   | { readonly ok: true; readonly value: unknown }
@@ -100,11 +100,11 @@ export class StreamReader {
   /** The decoded items of the chunk that is being read; `next` is the index of the first unread item. */
   private decoded: ReadonlyArray<unknown> = []
   private next = 0
-  /** True when the chunk may hold slots of payloads that do not match, besides items. */
+  /** True when the chunk may hold a `Slot` for a payload that does not match its schema, besides items. */
   private mixed = false
   /**
    * The schemas and receivers of the reader. `Receiving` is made once the reader sets a schema or receiver, or an item
-   * does not match.
+   * does not match its schema.
    */
   private demands: Receiving | undefined
   private arrival: (() => void) | undefined
@@ -136,7 +136,7 @@ export class StreamReader {
     })
   }
 
-  /** The number of unread items, and whether the reader waits for more. */
+  /** The number of unread items, and whether the reader waits for more items. */
   inspect(): { readonly items: number; readonly waiting: boolean } {
     const { items, waiting } = this.inbox.inspect()
     return { items: items + this.decoded.length - this.next, waiting }
@@ -180,7 +180,7 @@ export class StreamReader {
 
   /**
    * Ends the reading of the stream: later items are dropped, and their credit is granted back. Returns the unread items
-   * that match.
+   * that match their schema.
    */
   close(): ReadonlyArray<unknown> {
     const unread: Array<unknown> = []
@@ -247,8 +247,8 @@ export class StreamReader {
   }
 
   /**
-   * Reads the next item if there is one now. If the next payload does not match, the read waits for the decision about
-   * it.
+   * Reads the next item if there is one now. If the next payload does not match its schema, the read waits for the
+   * decision about the payload.
    */
   get receiveNow(): Effect.Effect<Option.Option<unknown>, unknown> {
     return Effect.suspend(() => {
@@ -389,7 +389,7 @@ export class StreamReader {
     return this.receiving.isPlain(place) ? place : this.receiving.itemOf(place, none)
   }
 
-  /** True when an item is available; decodes the next chunk if the last one has been read. */
+  /** True when an item is available; decodes the next chunk if the last chunk has been read. */
   private isFilled(): boolean {
     if (this.next < this.decoded.length) return true
     const [chunk, grant] = this.inbox.take()
@@ -406,8 +406,8 @@ export class StreamReader {
   }
 
   /**
-   * Decodes the items of a chunk one by one, because the chunk does not decode as a whole; items that do not match
-   * become slots.
+   * Decodes the items of a chunk one by one, because the chunk does not decode as a whole. Each item that does not
+   * match its schema becomes a `Slot`.
    */
   private apart({ items, payload }: Message.Yield, issue: string): ReadonlyArray<unknown> {
     const each = this.options.items.decodeEach(payload)

@@ -2,8 +2,9 @@
  * Estimates the encoded size of a value from below, before the value is encoded: the length of its texts and bytes, and
  * one byte for everything else.
  *
- * Values that cross to another actor are data, so all their parts can be visited. The estimate stops at `limit`, above
- * which a value counts as large; its exact size matters only for a single text or block of bytes.
+ * Values that cross to another actor are data, so all their parts can be visited. The estimate of a value's size stops
+ * at `limit`, above which the value counts as large. The exact size of a value matters only for a single text or block
+ * of bytes.
  *
  * @since 0.1.0
  */
@@ -11,7 +12,9 @@
 /** The depth down to which a value is visited; each deeper part counts as one byte. */
 const maxDepth = 32
 
-/** Returns the estimated size of a value in bytes. The estimate ends early once it is above `limit`. */
+/**
+ * Returns the estimated size of a value in bytes. The estimate of a value's size ends early once it is above `limit`.
+ */
 export const weigh = (value: unknown, limit: number): number => {
   switch (typeof value) {
     case "string":

@@ -22,8 +22,8 @@ const firstMillis = 50
 const longestJitter = 1.2
 
 /**
- * The default restart delays of a supervisor: exponential and jittered. The delays are so short that the intensity's
- * window can hold one death more than the intensity allows.
+ * The default restart delays of a supervisor: exponential and jittered. The default restart delays are so short that
+ * the time of the intensity can hold one death more than the intensity allows.
  */
 export const defaultFor = ({ restarts, withinMillis }: Policy["intensity"]): Waits => {
   const longest = Math.max(1, withinMillis / (restarts + 1) / longestJitter)
@@ -78,14 +78,14 @@ export class Backoff {
 const lowest: Random.Random = { ...Random.Random.defaultValue(), nextDoubleUnsafe: () => 0 }
 
 /**
- * The largest number of delays that are checked against the intensity. If these delays are short enough, all further
- * delays are short enough as well.
+ * The largest number of delays that are checked against the intensity. If the checked delays are short enough, all
+ * further delays are short enough as well.
  */
 const maxChecked = 10_000
 
 /**
  * Returns why the delays are too long for the intensity: the window of the intensity could never hold enough deaths.
- * The check assumes the shortest possible delays.
+ * The check of the delays assumes the shortest possible delays.
  */
 export const problemOf = (
   { restarts, withinMillis }: Policy["intensity"],
@@ -96,7 +96,7 @@ export const problemOf = (
     let sum = 0
     for (let i = 0; i < Math.min(restarts, maxChecked); i++) {
       const next = yield* Effect.exit(delays(sum, { _tag: "Returned", cleanup: [] }))
-      // The supervisor gives up when its schedule of delays ends.
+      // A supervisor gives up when its schedule of delays ends.
       if (Exit.isFailure(next)) return undefined
       sum += Duration.toMillis(next.value[1])
       if (sum < withinMillis) continue

@@ -2,7 +2,7 @@
  * One child of this actor, from the start of its process until the process is reaped. A child carries out the actions
  * that `OwnedActor` decides.
  *
- * The child belongs to the actor or fiber that started it. `end` may be called repeatedly, also by several callers at
+ * A child belongs to the actor or fiber that started it. `end` may be called repeatedly, also by several callers at
  * once. The shutdown ladder is climbed once for each child, and all callers of `end` wait for the same end. `end` never
  * fails, and its time is always bounded.
  *
@@ -56,7 +56,7 @@ export interface BootReport {
 export class ChildActor {
   readonly actor: ActorId
   readonly ref: ActorRefData
-  /** The time of `Turn.now` at which the process of the child existed. */
+  /** The time of `Turn.now` at which the process of the child began to exist. */
   readonly since: number
   private readonly local: LocalActor
   private readonly process: ChildProcess
@@ -93,8 +93,8 @@ export class ChildActor {
       this.noteOpen()
       this.input({ _tag: "ProcessEnded", end, evidence, lines: process.lastLines() })
     })
-    // The child is listed before it can learn of an exit, which may have happened already, so that the exit removes the
-    // child from the list.
+    // A child is listed before its process is watched, so that an exit which has already happened removes the child
+    // from the list.
     local.children.add(this)
     process.watch()
   }
@@ -159,8 +159,8 @@ export class ChildActor {
   }
 
   /**
-   * Finds out why the connection ended: waits a short time for the end of the process, and then reports the known
-   * cause.
+   * Finds out why the connection to the child ended: waits a short time for the end of the process, and then reports
+   * the known cause.
    */
   explain(done: (error: ActorError) => void): void {
     this.noteOpen()
@@ -173,7 +173,10 @@ export class ChildActor {
     this.process.awaitEnd(bound, () => done(this.whyGone()))
   }
 
-  /** The owner's open dialogs learn of the end later; until then their state is recorded as evidence. */
+  /**
+   * The owner's open dialogs with the child learn of the child's end later; until then their state is recorded as
+   * evidence.
+   */
   private noteOpen(): void {
     const open = Array.from(this.channel?.dialogs ?? []).flatMap((port) => port.inspect?.() ?? [])
     this.input({
@@ -341,8 +344,8 @@ export class ChildActor {
     if (ending === undefined || bound !== "finalizers") return configured
     const left = ending.until - monotonicMillis(Context.get(this.context, Clock.Clock))
     const reserve = this.timeouts.cancelAck + this.timeouts.terminate + deadlineMarginMillis
-    // In an actor deep in a tree, `left - reserve` falls to zero, so a child gets at least half of the time that is
-    // left. A child that answers in time needs no reserve; a child that does not answer is ended together with its
+    // In an actor deep in a tree, the time left minus the reserve falls to zero, so a child gets at least half of the
+    // time left. A child that answers in time needs no reserve; a child that does not answer is ended together with its
     // parent.
     return Math.max(0, Math.min(configured, Math.max(left - reserve, left / 2)))
   }
@@ -360,8 +363,8 @@ export class ChildActor {
         `${formatActor(this.actor)} was killed, and its exit is unseen: it may still be there`
       )
     }
-    // The actor's exit may be known before its connection has ended. Calls that still wait for a word of the ended
-    // actor then fail with the loss.
+    // The actor's exit may be known before its connection has ended. Calls that still wait for a word of an actor whose
+    // exit is known fail with the loss of the actor.
     const error = cancellation === undefined ? this.whyGone() : loss
     this.process.attempt(
       "the end of its connection",

@@ -1,6 +1,6 @@
 /**
  * The plan of a supervised child: the effect that builds one incarnation, the reports of an incarnation, and the
- * functions on it.
+ * functions on an incarnation.
  *
  * @since 0.1.0
  */
@@ -39,7 +39,10 @@ export interface Part {
 /** A child of a supervisor, and the effect that builds one incarnation of it in a Scope. */
 export interface ChildPlan {
   readonly spec: ChildSpec
-  /** The milliseconds that the child's finalizers may take. The default is `Timeouts.finalizers` of the context. */
+  /**
+   * The milliseconds that the child's finalizers may take. By default the finalizers of a child may take
+   * `Timeouts.finalizers` of the context.
+   */
   readonly stopWithinMillis: number | undefined
   readonly isService: boolean
   readonly start: (part: Part) => Effect.Effect<Incarnation, unknown, Scope.Scope>

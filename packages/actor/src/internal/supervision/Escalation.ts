@@ -11,9 +11,9 @@ import type { GaveUp } from "../errors/GaveUp.ts"
 
 /**
  * A listener for the moment at which an actor of a built Layer is lost, or a supervisor in the Layer gives up. A
- * supervisor that has shut itself down in order reports a success. The listener is the surrounding supervisor,
- * `Actor.launch`, or the actor to which the Layer belongs. The failure of a Layer without a listener is logged as an
- * Error.
+ * supervisor that has shut itself down in order reports a success. The listener for the end of a built Layer is the
+ * surrounding supervisor, `Actor.launch`, or the actor to which the Layer belongs. The failure of a Layer without a
+ * listener is logged as an Error.
  *
  * The Layers of a platform call the listener too: an `ActorLost` counts as lost, a `RemoteActorError` as failed, a
  * success as returned.

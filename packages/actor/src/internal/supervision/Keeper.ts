@@ -103,8 +103,8 @@ export class Keeper implements Shared {
 
   /**
    * Gets a share that lives as long as the Scope. The keeper forgets a failed start, because otherwise the next request
-   * would get the same failure. It also ends an actor of another Service than the wanted one, because its caller was
-   * refused.
+   * would get the same failure. The keeper also ends a started actor of another Service than the wanted Service,
+   * because the caller was refused.
    */
   private got(wanted: Wanted): Effect.Effect<Held, ActorError, Scope.Scope> {
     return Effect.gen({ self: this }, function*() {
@@ -193,7 +193,7 @@ export class Keeper implements Shared {
     })
   }
 
-  /** Ends the shares of an actor that has ended for good. The next share starts a new actor. */
+  /** Ends the shares of an actor that has ended for good. The next share of the same name starts a new actor. */
   private ended(wanted: Wanted, supervising: Supervising, why: Machine.Why): Effect.Effect<void> {
     const { name } = wanted
     const dropped = Effect.suspend(() =>

@@ -99,7 +99,7 @@ export const end = (
     unclean
   )
   // The shutdown ladder bounds the end of an actor. A Layer's finalizers have no bound, as in any Scope, unless the
-  // child's options give one.
+  // child's options give a bound.
   if (isService || stopWithinMillis === undefined) return running.leaving = fork(closed)
   const closing = fork(closed)
   const bounded = Effect.gen(function*() {
@@ -119,13 +119,14 @@ export const play = (member: Member, incarnation: number): void => {
   const next = member.running.get(incarnation)!
   next.replaced = member.playing!.portal
   member.playing = { portal: next.up!.portal!, incarnation }
-  // The following fiber may still be running when the standby takes over; its result no longer matters.
+  // The fiber in which a standby follows the earlier actor may still be running when the standby takes over; its result
+  // no longer matters.
   next.following?.interruptUnsafe()
 }
 
 /**
- * Hands the name of the earlier actor to the incarnation that plays the role now, and drains the earlier one. Returns
- * the number of its calls that were open at the bound.
+ * Hands the name of the earlier actor to the incarnation that plays the role now, and drains the earlier actor. Returns
+ * the number of the earlier actor's calls that were open at the bound of the drain.
  */
 export const handOver = (
   { plan }: Member,

@@ -127,7 +127,8 @@ export class OpenNursery {
 
   /**
    * Records that a job has failed, while its actor has not ended yet. The failure of a job is recorded before `tell`
-   * shows it to the body. Otherwise the body's reaction to the failure of a job could be recorded as the first failure.
+   * shows it to the body. `tell` comes second, because otherwise the body's reaction to the failure of a job could be
+   * recorded as the first failure.
    */
   jobFailed(job: Job, cause: Cause.Cause<unknown>, tell: () => void): void {
     this.input({ _tag: "JobFailed", job, cause }, tell)
@@ -164,7 +165,9 @@ export class OpenNursery {
     return Deferred.await(this.done)
   })
 
-  /** Returns the first failure, even if the body ended in another way, together with all other failures. */
+  /**
+   * Returns the first failure of the nursery, even if the body ended in another way, together with all other failures.
+   */
   conclude<A>(exit: Exit.Exit<A, unknown>): Exit.Exit<A, unknown> {
     const { body, cleanup, first, others } = this.state
     const { id } = this.local.info
@@ -238,7 +241,8 @@ export class Nursery extends Context.Service<Nursery, {
 }>()("@furrow/actor/Nursery") {}
 
 /**
- * Runs `body` as a region that owns the actors that it starts. The region ends only after every process is reaped.
+ * Runs `body` as a region that owns the actors that it starts. The region of a nursery ends only after the process of
+ * every actor is reaped.
  *
  * The first failure of the body, an actor or a job ends all actors of the region, and becomes the failure of the
  * region. `ActorError.OtherFailures`, an annotation on the cause of the nursery's failure, holds the later failures.
@@ -269,8 +273,8 @@ export const nursery = <A, E, R>(
       const work = Effect.flatMap(region, (a) => Effect.as(state.join, a))
       return Effect.flatMap(Effect.exit(restore(watched(work, state))), (exit) =>
         Effect.withFiber((fiber) => {
-          // The body of a nursery may have ended before its interruption took effect. The nursery ends for the
-          // interruption in both cases.
+          // The body of a nursery may have ended before its interruption took effect. The nursery ends for an
+          // interruption of its body whether the body has already ended or not.
           if (Exit.isFailure(exit)) state.bodyFailed(exit.cause, fiber)
           return Effect.andThen(state.reaped, Effect.suspend(() => state.conclude(exit)))
         }))
@@ -282,9 +286,9 @@ export const nursery = <A, E, R>(
  * stream of exits is read, the end of an actor is no failure of the nursery, because the reader decides about this end.
  * Several readers share the ends of the nursery's actors: each end goes to one reader.
  *
- * An end that is unread when the readers stop, or when the nursery ends, counts as it would without a reader. The
- * failure of a job (`Actor.forkInActor`) stays a failure of the nursery. At most 1,000 ends may wait for a reader; a
- * further end fails the nursery with `StreamOverrun`.
+ * An actor's end that is unread when the readers stop, or when the nursery ends, counts as it would without a reader.
+ * The failure of a job (`Actor.forkInActor`) stays a failure of the nursery. At most 1,000 ends of actors may wait for
+ * a reader; a further end fails the nursery with `StreamOverrun`.
  *
  * @example
  * ```ts
@@ -323,7 +327,7 @@ const watched = <A>(work: Effect.Effect<A, unknown>, state: OpenNursery): Effect
     }))
   const interruption = Effect.onInterrupt(Effect.never, () =>
     Effect.withFiber((fiber) => {
-      // The fiber of the race is itself interrupted when the race is over.
+      // The fiber that waits for an interruption of the body is itself interrupted when the race is over.
       if (!ended) state.interrupted(fiber)
       return Effect.void
     }))

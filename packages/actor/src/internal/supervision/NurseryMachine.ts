@@ -9,8 +9,8 @@
  * are kept as data. Failures that only answer the region's own cancel are dropped. A failed cleanup is the region's
  * failure if the region has no other failure, as a dying finalizer is the failure of a Scope.
  *
- * While a stream reads the ends of the region's actors, an end is no failure, and waits for its reader. An end that is
- * unread when the readers have stopped, or when the region ends, counts as a failure.
+ * While a stream reads the ends of the region's actors, an actor's end is no failure, and waits for its reader. An
+ * actor's end that is unread when the readers have stopped, or when the region ends, counts as a failure.
  *
  * @since 0.1.0
  */
@@ -22,8 +22,8 @@ import type { ActorExit } from "../errors/ActorExit.ts"
 import { raisedBy, raisedIn } from "../errors/raised.ts"
 
 /**
- * The number of cleanup failures that a long-lived region keeps. Events have reported all cleanup failures of the
- * region.
+ * The largest number of cleanup failures that a long-lived region keeps. Events have reported all cleanup failures of
+ * the region.
  */
 const maxCleanupFailures = 100
 
@@ -45,7 +45,7 @@ export type Phase =
   | { readonly _tag: "Closing"; readonly why: Closing; readonly interrupted: boolean; readonly bodyIsOver: boolean }
   | { readonly _tag: "Done" }
 
-/** `Child` and `Job` are the types by which their owner identifies them. */
+/** `Child` and `Job` are the types by which the user of the machine identifies actors and jobs. */
 export interface State<Child, Job> {
   readonly phase: Phase
   readonly children: ReadonlyMap<Child, { readonly awaited: boolean }>
@@ -60,7 +60,7 @@ export interface State<Child, Job> {
   readonly cleanup: ReadonlyArray<Boxed>
   /** The number of readers of the ends of the region's actors. */
   readonly readers: number
-  /** The ends that came while there was a reader and are still unread, the oldest first. */
+  /** The ends of actors that came while there was a reader and are still unread, the oldest first. */
   readonly unread: ReadonlyArray<End<Child>>
   /** The failure of a region whose readers are too slow. */
   readonly overrun: Cause.Cause<unknown>
@@ -91,8 +91,8 @@ export type Input<Child, Job> =
   /** An actor is ready, and belongs to the region from now on. */
   | { readonly _tag: "ChildReady"; readonly child: Child; readonly awaited: boolean }
   /**
-   * An actor of the region has ended. `raised` holds the failures of its cleanup after the region had ended it. The
-   * field `handled` is true when a monitor has heard the actor's end.
+   * An actor of the region has ended. `raised` holds the failures of the actor's cleanup after the region had ended the
+   * actor. The field `handled` is true when a monitor has heard the actor's end.
    */
   | {
     readonly _tag: "ChildGone"
@@ -102,7 +102,7 @@ export type Input<Child, Job> =
     readonly handled: boolean
   }
   | { readonly _tag: "ReaderCame" }
-  /** A reader of the region's ends takes the oldest unread end. */
+  /** A reader of actors' ends takes the oldest unread end. */
   | { readonly _tag: "EndRead" }
   /** `enough` is true when the reader stopped of its own accord, and was neither interrupted nor failed. */
   | { readonly _tag: "ReaderLeft"; readonly enough: boolean }
@@ -114,12 +114,12 @@ export type Input<Child, Job> =
   | { readonly _tag: "BodyReturned" }
   | { readonly _tag: "BodyFailed"; readonly cause: Cause.Cause<unknown> }
   | { readonly _tag: "BodyInterrupted"; readonly why: Closing }
-  /** The body and the joining of jobs are over, whatever their results. */
+  /** The body of the region and the wait for its jobs are over, whatever their results. */
   | { readonly _tag: "BodyOver" }
 
 export type Action<Child> =
   | { readonly _tag: "End"; readonly child: Child; readonly why: Closing }
-  /** Wakes readers of the ends, because an end can be read or no further end will come. */
+  /** Wakes the readers of actors' ends, because an end can be read or no further end will come. */
   | { readonly _tag: "WakeReaders" }
   /**
    * The actor became ready only after the region had begun to end. The portal of a late actor was never handed out, so
@@ -195,7 +195,7 @@ const change = <Child, Job>(state: State<Child, Job>, input: Input<Child, Job>):
   }
 }
 
-/** Derives the next actions from the state alone: the joining ends, or the region ends. */
+/** Derives the next actions from the state alone: the wait for jobs ends, or the region ends. */
 const settle = <Child, Job>(state: State<Child, Job>): Step<Child, Job> => {
   const { children, jobs, phase } = state
   if (phase._tag === "Closing" && phase.bodyIsOver && children.size === 0) {
@@ -240,13 +240,13 @@ const childGone = <Child, Job>(
 const wakeReaders = (state: State<any, any>): ReadonlyArray<Action<never>> =>
   state.readers > 0 ? [{ _tag: "WakeReaders" }] : []
 
-/** Counts an end that no monitor has handled. */
+/** Counts an actor's end that no monitor has handled. */
 const count = <Child, Job>(state: State<Child, Job>, { exit, raised }: End<Child>): Step<Child, Job> => {
   const told = { ...state, cleanup: [...state.cleanup, ...raised].slice(0, maxCleanupFailures) }
   return exit._tag === "Lost" || exit._tag === "Failed" ? fail(told, Cause.fail(exit.error)) : [told, []]
 }
 
-/** Counts the unread ends as if no reader had existed. */
+/** Counts the unread ends of actors as if no reader had existed. */
 const countUnread = <Child, Job>(state: State<Child, Job>): Step<Child, Job> => {
   let counted: State<Child, Job> = { ...state, unread: [] }
   const told: Array<Action<Child>> = []
@@ -263,8 +263,8 @@ const fail = <Child, Job>(state: State<Child, Job>, cause: Cause.Cause<unknown>)
   if (first !== undefined || phase._tag === "Done" || phase._tag === "Closing" && phase.interrupted) {
     return suppress(state, cause)
   }
-  // No fiber is left to interrupt, because the body of the region has returned. The first failure of the region is kept
-  // nevertheless.
+  // No fiber is left to interrupt, because the body of the region has returned. The first failure of a region is kept
+  // even if no fiber is left to interrupt.
   if (phase._tag === "Closing") return [isAnswer(cause) ? state : { ...state, first: cause }, []]
   const [closing, actions] = close({ ...state, first: cause }, { reason: "nursery failed", author: undefined })
   return [closing, [...actions, { _tag: "InterruptBody", cause }]]

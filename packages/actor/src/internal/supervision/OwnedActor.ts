@@ -3,7 +3,7 @@
  * holds the rung of the shutdown ladder, the author of the end, the last word, and the end of the process. Only this
  * module derives the exit of the actor (`ActorExit`), so that every caller gets the same exit.
  *
- * The exit of an actor is decided by the first fact of this list that is known:
+ * The exit of an actor is decided by the first known fact of the following list:
  *
  *   1. its exit was never reported        -> Lost: it may still live
  *   2. its Bye                            -> what it says there
@@ -352,7 +352,9 @@ const cutOff = (state: State, lines: ReadonlyArray<string>): Boxed => ({
 
 const stayed = "its process did not exit within Timeouts.terminate after its last word, and was killed"
 
-/** Returns how the process ended after the actor's last word, if that differs from the end that the word announced. */
+/**
+ * Returns how the process ended after the actor's last word, if this end differs from the end that the word announced.
+ */
 const aftermath = (state: State, farewell: ActorExit, lines: ReadonlyArray<string>): ReadonlyArray<Boxed> => {
   const { end, rung } = state
   if (rung === "Killed") return [{ ...cutOff(state, lines), message: stayed }]
@@ -377,7 +379,9 @@ const allOf = (told: ReadonlyArray<Boxed>, farewell: ReadonlyArray<Boxed>): Read
 export const raisedBy = ({ actor, cancellation, exit }: State): ReadonlyArray<Boxed> =>
   exit === undefined || cancellation === undefined || cancellation.by.uuid === actor.uuid ? [] : cleanupFailures(exit)
 
-/** True when a monitor has heard the actor's end. The answer is fixed at the moment of the actor's end. */
+/**
+ * True when a monitor has heard the actor's end. A monitor that begins to wait after the actor's end does not count.
+ */
 export const isHandled = ({ exit, monitors }: State): boolean => exit !== undefined && monitors > 0
 
 /** Decides the exit of the actor from all facts that its owner knows of the end. */

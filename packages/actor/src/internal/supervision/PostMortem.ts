@@ -1,6 +1,6 @@
 /**
- * Decides why an actor died: of all known facts about its end, the most telling one counts. A pure function makes this
- * decision, so that each death has a row in a table of tests.
+ * Decides why an actor died: of all known facts about its end, the most telling one counts. A pure function decides why
+ * an actor died, so that each death has a row in a table of tests.
  *
  * @since 0.2.0
  */
@@ -193,7 +193,7 @@ const texts: { readonly [K in Exclude<Death, "parent">]: (known: Known) => strin
   layer: () => "A Layer of it failed before it was ready: `cause` has the error of that Layer"
 }
 
-/** Returns the kind of an actor's death, and the next step; null when no fact tells the kind. */
+/** Returns the kind of an actor's death, and what the user can do next; null when no fact tells the kind. */
 export const hintOf = (known: Known): Hint | null => {
   const death = deathOf(known)
   return death === undefined || death === "parent" ? null : { death, text: texts[death](known) }

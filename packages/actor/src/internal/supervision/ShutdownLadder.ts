@@ -58,7 +58,10 @@ export type Input =
 
 export type Bound = "leave" | "cancelAck" | "finalizers" | "terminate" | "reap"
 
-/** The milliseconds within which an owner may end an actor that asks to leave, in the order of the owner. */
+/**
+ * The milliseconds that an owner has to end an actor that asks to leave, in the order in which the owner ends its
+ * actors.
+ */
 export const leaveGraceMillis = 1_000
 
 /**
@@ -91,7 +94,7 @@ const kill: Step = ["Killed", [{ _tag: "Signal", signal: "SIGKILL" }, wait("reap
 const gone: Step = ["Gone", [{ _tag: "Done" }]]
 
 /**
- * Closes the actor's connection, so that a later use of the actor's portal fails with this reason and not with
+ * Closes the actor's connection, so that a later use of the actor's portal fails with the given reason and not with
  * `ActorLost`.
  */
 const leaving: Step = ["Leaving", [{ _tag: "CloseChannel" }, wait("terminate")]]

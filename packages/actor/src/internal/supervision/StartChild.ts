@@ -33,8 +33,8 @@ export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect
  * Starts an actor and waits until it is ready. A starting actor has its owner from the moment its process exists. If
  * the start fails or is interrupted, the actor is reaped before the start returns.
  *
- * The start runs inside the caller's uninterruptible region and waits with the caller's `restore`. No interruption can
- * lose the actor after it is ready and before its owner has it.
+ * The start of an actor runs inside the caller's uninterruptible region and waits with the caller's `restore`. No
+ * interruption can lose the actor after it is ready and before its owner has it.
  */
 export const start = (
   local: LocalActor,
@@ -66,8 +66,8 @@ const startIn = (
     const request = {
       actor: { name: spec.name, uuid },
       definitions: spec.definitions,
-      // The key is converted to a string, because a JavaScript program or a bundler may have left it out, and a request
-      // without a module would start an actor without its Service.
+      // The key of the Service is converted to a string, because a JavaScript program or a bundler may have left it
+      // out. A request without a module would start an actor without its Service.
       module: spec.service && String(spec.service.module),
       options: spec.options
     }
@@ -92,8 +92,9 @@ const startIn = (
         Effect.sync(() => {
           turn.end()
           local.starting.delete(waiting)
-          // An interrupted claim may still have reached the registrar. The start does not wait until the registrar has
-          // answered the report, because later messages of the actor arrive after the report.
+          // An interrupted claim may still have reached the registrar, so the registrar is told that the actor is gone.
+          // An interrupted start does not wait until the registrar has answered, because later messages of this actor
+          // to the registrar arrive after this report.
           Effect.runForkWith(withoutCaller(fiber.context))(reach.directory.gone(uuid))
         })),
       (handle) => {

@@ -19,9 +19,9 @@ export interface StartSpec {
   readonly service?: ServiceSpec | undefined
   /** The endpoints that a Service serves. An actor without a Service serves its definitions instead. */
   readonly endpoints?: ReadonlyArray<string> | undefined
-  /** True when no other actor of the tree may have this name. */
+  /** True when no other actor of the tree may have the actor's name. */
   readonly unique?: boolean | undefined
-  /** The trees that can see the actor, if the start says so. */
+  /** The trees that can see the actor, if the start names these trees. */
   readonly listed?: Listing | undefined
   /** The actor's role, which a successor will play after it. */
   readonly role?: Role | undefined
@@ -52,7 +52,7 @@ export const entryOf = (
  */
 const maxNameChars = 1024
 
-/** Returns why this string cannot be a name; `undefined` if it can. */
+/** Returns why a string cannot be the name of an actor; `undefined` if the string can be a name. */
 export const problemOfName = (name: string): string | undefined =>
   name.length > maxNameChars
     ? `its name has ${name.length} characters: names have at most ${maxNameChars}`

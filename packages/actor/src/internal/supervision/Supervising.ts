@@ -41,8 +41,8 @@ export interface SupervisingOptions {
   readonly holdMillis: number
   readonly children: ReadonlyArray<ChildPlan>
   /**
-   * The reason that the children's actors get when the supervisor is closed. The default reason is the end of the
-   * children's Layer.
+   * The reason that the children's actors get when the supervisor is closed. The default reason for the end of the
+   * children's actors is the end of their Layer.
    */
   readonly closingReason?: string | undefined
 }
@@ -115,8 +115,8 @@ export class Supervising {
   readonly ended: Effect.Effect<Machine.Why> = Effect.suspend(() => Deferred.await(this.closed))
 
   /**
-   * Stops all children of the supervisor in reverse order. If the cleanup of a child failed, closing fails as a failed
-   * finalizer does.
+   * Stops all children of the supervisor in reverse order. If the cleanup of a child failed, closing the supervisor
+   * fails as a failed finalizer does.
    */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.input({ _tag: "Close" })
@@ -173,8 +173,8 @@ export class Supervising {
 
   /**
    * The state and the players of the roles change before any action is carried out, so that portals already wait or
-   * pass calls. An action of the supervisor may cause another step. The actions of such a step are carried out after
-   * those of the present step.
+   * pass calls. An action of the supervisor may cause another step. The actions of a step that an action causes are
+   * carried out after those of the present step.
    */
   private took([state, actions]: Machine.Step): void {
     const { views } = this
@@ -249,7 +249,10 @@ export class Supervising {
     }
   }
 
-  /** Runs work of the supervisor in a fiber. The end of the work is a new input, and never part of the present step. */
+  /**
+   * Runs work of the supervisor in a fiber. The end of work in a fiber is a new input, and never part of the present
+   * step.
+   */
   private fork<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
     return Effect.runForkWith(this.options.context)(Effect.andThen(Effect.yieldNow, effect))
   }
@@ -258,7 +261,7 @@ export class Supervising {
     return gaveUpOf(last, this.options.policy)
   }
 
-  // ---- children that come and go --------------------------------------------------------------------------------------
+  // ---- dynamic children -----------------------------------------------------------------------------------------------
 
   /**
    * Adds a child to the supervisor, and starts the child. A failed first start fails the addition, and the child does
@@ -406,7 +409,7 @@ export class Supervising {
     })
   }
 
-  // ---- the waits before starts --------------------------------------------------------------------------------------
+  // ---- delays before starts of children -----------------------------------------------------------------------------
 
   private wait(
     backoff: Backoff,

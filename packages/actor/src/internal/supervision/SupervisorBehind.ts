@@ -2,8 +2,8 @@
  * Incarnations beside the incarnation that plays a role: standbys, the replacements of rolls, and retired incarnations.
  *
  * A takeover follows from the state alone: an incarnation is ready behind another incarnation, and the incarnation in
- * front has died or must be replaced by a roll. The machine needs no special rules for a death during a roll, a roll
- * during a restart, or a standby that is still starting.
+ * front has died or must be replaced by a roll. The machine of a supervisor needs no special rules for a death during a
+ * roll, a roll during a restart, or a standby that is still starting.
  *
  * @since 0.1.0
  */
@@ -116,7 +116,7 @@ export const settleRolls = (state: State): Step => {
   ]
 }
 
-// ---- reports of incarnations beside the role ------------------------------------------------------------------------
+// ---- reports of standbys and of replacements ------------------------------------------------------------------------
 
 type Told = Extract<Input, { readonly child: string; readonly incarnation: number }>
 
@@ -215,7 +215,7 @@ export const retiredTold = (state: State, { key, retired }: Child, input: Told):
   }
 }
 
-// ---- what follows from the state ------------------------------------------------------------------------------------
+// ---- actions that follow from the state -----------------------------------------------------------------------------
 
 /** Lets ready incarnations take over when the incarnation in front has died, or must be replaced. */
 export const settleTakeovers = (state: State): Step => {
@@ -326,7 +326,9 @@ export const leaveWith = (state: State, keys: ReadonlyArray<string>): Step => {
 const hasPlaceBehind = (child: Child): boolean =>
   child.behind === undefined && isLive(child) && child.goal === "Up" && !child.silent
 
-/** True when another incarnation must start behind: as the replacement of a roll, or as a standby. */
+/**
+ * True when another incarnation must start behind the player of a role: as the replacement of a roll, or as a standby.
+ */
 export const isWanted = (state: State, child: Child): boolean =>
   state.phase._tag === "Running" && hasPlaceBehind(child) &&
   (replacing(state, child) !== undefined || child.standby && (child.setback?.wait ?? "Over") === "Over")

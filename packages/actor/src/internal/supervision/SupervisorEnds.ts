@@ -89,7 +89,10 @@ export const reasonOf = (
   }
 }
 
-/** Describes, for a call whose wait for a child has reached its bound, the reason for the wait and the next step. */
+/**
+ * Describes, for a call whose wait for a child has reached its bound, the reason for the wait and what the user can do
+ * next.
+ */
 export const progressOf = (
   { backoff, children }: Machine.State,
   key: string,

@@ -222,7 +222,9 @@ const lighter = (deaths: ReadonlyArray<Death>): ReadonlyArray<Death> => {
   return oldest < 0 ? deaths : deaths.map((death, i) => i === oldest ? { ...death, exit: undefined } : death)
 }
 
-/** Makes the supervisor give up: all its children stop, and the deaths in the window are the reason. */
+/**
+ * Makes the supervisor give up: all its children stop, and the deaths within the time of the intensity are the reason.
+ */
 const giveUp = (state: State, reason: GivenUp["reason"]): Step => {
   const { deaths } = state
   const last = { child: deaths.at(-1)!.child, deaths, reason }
@@ -244,14 +246,14 @@ const drop = (policy: Policy, state: State, { key, significant }: Child): State 
   return ends ? closing(dropped, { _tag: "AutoShutdown", child: key }) : dropped
 }
 
-// ---- what follows from the state alone ------------------------------------------------------------------------------
+// ---- actions that follow from the state alone -----------------------------------------------------------------------
 
 const settle = (policy: Policy, given: State): Step => {
   const passes: ReadonlyArray<(state: State) => Step> = [
     settleRemovals,
     Behind.settleTakeovers,
     Behind.settleRolls,
-    // Takeovers are settled again, because a newer incarnation of a roll's next child may be ready already.
+    // Takeovers are decided again, because a newer incarnation of a roll's next child may be ready already.
     Behind.settleTakeovers,
     Behind.settleBehindStops,
     (state) => settleStops(policy, state),

@@ -29,7 +29,7 @@ export interface News {
 
 /**
  * Returns the event that an action causes; `undefined` for an action without an event. `deaths` is the number of deaths
- * in the window.
+ * within the time of the supervisor's intensity.
  */
 export const newsOf = (
   action: Action,

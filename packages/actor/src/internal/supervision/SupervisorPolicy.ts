@@ -25,8 +25,8 @@ export type Restart = "permanent" | "transient" | "temporary"
 export type Strategy = "dependants" | "one-for-one" | "rest-for-one" | "one-for-all"
 
 /**
- * The ends of significant children that make the supervisor end in order: no end, the end of any such child, or the end
- * of the last such child.
+ * The ends of significant children that make the supervisor end in order: no end, the end of any significant child, or
+ * of the last significant child.
  *
  * @category models
  * @since 0.1.0
@@ -48,15 +48,15 @@ export interface Policy {
   readonly intensity: { readonly restarts: number; readonly withinMillis: number }
   readonly autoShutdown: AutoShutdown
   /**
-   * True when children can be added and removed. Dynamic children start and stop at the same time, and leave the list
-   * when they end for good.
+   * True when children can be added to the supervisor and removed from it. Dynamic children start and stop at the same
+   * time, and leave the list when they end for good.
    */
   readonly dynamic: boolean
 }
 
 /**
- * Sorts children: each child comes after all children that it uses, and otherwise in the given order. The sort throws
- * on a cycle of uses, and on a key that occurs twice.
+ * Sorts children: each child comes after all children that it uses, and otherwise in the given order. The sort of
+ * children throws on a cycle of uses, and on a key that occurs twice.
  */
 export const ordered = <C extends Pick<ChildSpec, "key" | "uses">>(specs: ReadonlyArray<C>): ReadonlyArray<C> => {
   const byKey = new Map(specs.map((spec) => [spec.key, spec]))

@@ -1,5 +1,5 @@
 /**
- * Finds mistakes in a policy and its children before a supervisor is made from them.
+ * Finds mistakes in a supervisor's policy and children before the supervisor is made from them.
  *
  * @since 0.1.0
  */
@@ -27,7 +27,7 @@ const strangerIn = (
   return `"${word}" is no \`${name}\`: it is one of ${known[name].map((one) => `"${one}"`).join(", ")}`
 }
 
-/** Returns why a policy and its children cannot make a supervisor; `undefined` if they can. */
+/** Returns why a policy and its children cannot make a supervisor; `undefined` if they have no mistake. */
 export const problemOf = (policy: Policy, children: ReadonlyArray<ChildSpec>): string | undefined => {
   for (const { key, restart, significant, standby } of children) {
     const user = children.find(({ uses }) => uses.includes(key))

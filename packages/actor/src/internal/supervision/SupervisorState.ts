@@ -2,8 +2,8 @@
  * The state of a supervisor as data: its children with all their incarnations, its rolls, its inputs and its actions.
  *
  * A child has up to three kinds of incarnations. One incarnation plays the child's role, and gets the child's calls. A
- * second incarnation of the child may be behind the first: a standby, or the starting replacement of a roll.
- * Incarnations that have handed over the role are retired until they are down.
+ * second incarnation of the child may be behind the incarnation that plays the role: a standby, or the starting
+ * replacement of a roll. Incarnations that have handed over the role are retired until they are down.
  *
  * @since 0.1.0
  */
@@ -37,8 +37,8 @@ export interface Setback {
   readonly count: number
   readonly exit: ActorExit
   /**
-   * The state of the delay. `Ended` means that the schedule has no more delays, and the child gets no standby until
-   * another incarnation plays the role.
+   * The state of the delay before the next standby starts. `Ended` means that the schedule has no more delays, and the
+   * child gets no standby until another incarnation plays the role.
    */
   readonly wait: "Due" | "Waiting" | "Over" | "Ended"
 }
@@ -50,8 +50,8 @@ export interface Child extends ChildSpec {
   /** The number of times that this child has been started. */
   readonly started: number
   /**
-   * `Up` means that the child should be up. The other goals mean that the child has ended for good, was stopped by
-   * hand, or is leaving the list.
+   * The goal `Up` means that the child should be up. The other values of `goal` mean that the child has ended for good,
+   * was stopped by hand, or is leaving the list.
    */
   readonly goal: "Up" | "Ended" | "Stopped" | "Removed"
   /** True when the child's incarnation must end: it has died, or ends together with another child. */
@@ -66,7 +66,7 @@ export interface Child extends ChildSpec {
 /** The state of a rolling restart, which ends when each of its targets is replaced. */
 export interface Roll {
   readonly id: number
-  /** The number of children that are replaced at the same time. */
+  /** The number of children that the roll replaces at the same time. */
   readonly atOnce: number
   readonly drainMillis: number
   /**
@@ -92,15 +92,16 @@ export type RollOutcome =
 export interface Death {
   readonly child: string
   /**
-   * The exit of the child, which is absent for older deaths when there are very many, because an exit holds the last
-   * output of its process.
+   * The exit of the child, which is absent for older deaths when there are very many deaths, because an exit holds the
+   * last output of its process.
    */
   readonly exit: ActorExit | undefined
   readonly at: number
 }
 
 /**
- * The number of deaths whose exits are kept. Older exits are dropped, because a policy may allow any number of deaths.
+ * The largest number of deaths whose exits a supervisor keeps. Older exits are dropped, because a policy may allow any
+ * number of deaths.
  */
 export const maxExits = 100
 
@@ -113,7 +114,8 @@ export type Why =
   | GivenUp & { readonly _tag: "GaveUp" }
 
 /**
- * The child whose death was the last, and the reason to give up: too many deaths in the window, or no further delay.
+ * The child whose death was the last, and the reason to give up: too many deaths within the time of the intensity, or
+ * no further delay.
  */
 export interface GivenUp {
   readonly child: string
@@ -132,14 +134,14 @@ export interface State {
   readonly phase: Phase
   /** The children in order: each comes after all children that it uses. */
   readonly children: ReadonlyArray<Child>
-  /** The deaths within the window of the intensity, which count. */
+  /** The deaths within the time of the intensity, which count towards giving up. */
   readonly deaths: ReadonlyArray<Death>
   /**
    * The state of the delay before the next start of a child. Every death makes a delay due, and deaths during a delay
    * share this delay.
    */
   readonly backoff: "Due" | "Waiting" | "Over"
-  /** True when the window held no death when the delay became due, so that the schedule begins anew. */
+  /** True when no death counted when the delay became due, so that the schedule of delays begins anew. */
   readonly isFresh: boolean
   readonly rolls: ReadonlyArray<Roll>
 }
@@ -151,7 +153,7 @@ export type Input =
     readonly child: string
     readonly incarnation: number
     readonly cause: Cause.Cause<unknown>
-    /** The failed start as an exit, which counts in the window like a death. */
+    /** The failed start as an exit, which counts for the intensity like a death. */
     readonly exit: ActorExit
     readonly now: number
   }
@@ -165,8 +167,8 @@ export type Input =
   }
   | { readonly _tag: "Stopped"; readonly child: string; readonly incarnation: number }
   /**
-   * The drain of a retired incarnation is over. `open` is the number of calls that were open at the bound, if the
-   * incarnation reported it.
+   * The drain of a retired incarnation is over. `open` is the number of calls that were open at the bound of the drain,
+   * if the incarnation reported this number.
    */
   | { readonly _tag: "Drained"; readonly child: string; readonly incarnation: number; readonly open: number | null }
   | { readonly _tag: "BackoffOver" }
@@ -188,8 +190,8 @@ export type Input =
   | { readonly _tag: "Add"; readonly spec: ChildSpec }
   | { readonly _tag: "Remove"; readonly child: string }
   /**
-   * An operation by hand: a restart that does not count as a death, a stop of a child and all its users, or a start
-   * with them.
+   * An operation by hand: a restart that does not count as a death, a stop of a child and all its users, or a start of
+   * a child.
    */
   | { readonly _tag: "ByHand"; readonly what: "restart" | "stop" | "start"; readonly child: string }
 
@@ -207,8 +209,8 @@ export type Action =
   | { readonly _tag: "Wait"; readonly isFresh: boolean; readonly exit: ActorExit }
   | { readonly _tag: "WaitStandby"; readonly child: string; readonly isFresh: boolean; readonly exit: ActorExit }
   /**
-   * Gives the role to the incarnation behind, together with the name in the registry. The earlier incarnation, if it
-   * lives, is drained within the bound.
+   * Gives the role to the incarnation behind its player, together with the name in the registry. The earlier
+   * incarnation, if it lives, is drained within the bound of the roll.
    */
   | {
     readonly _tag: "TakeOver"
@@ -309,7 +311,10 @@ export const stateOf = (state: State, { goal, incarnation, status }: Child): Chi
 /** True when the child serves, and is not about to be stopped. */
 export const isLive = ({ stale, status }: Child): boolean => status === "Up" && !stale
 
-/** True when a child that the given child uses, at any depth, no longer serves and its exit is not known yet. */
+/**
+ * True when a child that the given child uses, at any depth, no longer serves, and the exit of the used child is not
+ * known yet.
+ */
 export const usesSilent = ({ children }: State, { key, uses }: Child): boolean =>
   uses.length > 0 &&
   children.some((dying) =>
@@ -328,7 +333,7 @@ export const update = (
   children: state.children.map((child) => keys.includes(child.key) ? { ...child, ...patch(child) } : child)
 })
 
-/** True when the incarnation behind can take over the role as soon as it is ready. */
+/** True when the incarnation behind the role's player can take over the role as soon as it is ready. */
 export const isUsable = (behind: Behind | undefined): behind is Behind =>
   behind !== undefined && behind.status !== "Stopping" && !behind.stale
 
@@ -341,7 +346,7 @@ export const isStopping = ({ children }: State, key: string, incarnation: number
       child.retired.some((one) => one.incarnation === incarnation && one.status === "Stopping"))
 }
 
-/** True when all incarnations of the child up to this number are gone. */
+/** True when all incarnations of the child up to the given number are gone. */
 export const isNewer = ({ behind, incarnation, retired, status }: Child, upTo: number): boolean =>
   (status === "Down" || incarnation > upTo) && (behind === undefined || behind.incarnation > upTo) &&
   retired.every((one) => one.incarnation > upTo)

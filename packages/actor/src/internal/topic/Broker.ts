@@ -1,6 +1,6 @@
 /**
- * A topic inside its own actor: endpoint handlers over a `Hub`. The topic holds messages as bytes, which their
- * publisher has encoded once.
+ * A topic inside its own actor: endpoint handlers over a `Hub`. A topic holds messages as bytes, which their publisher
+ * has encoded once.
  *
  * @since 0.1.0
  */
@@ -73,7 +73,7 @@ export const handlers = (name: string, bounds: Bounds, whenDrained: (listener: (
       }
     }
     // A drained topic ends its subscriptions, so that subscribers change to the successor that already plays the role,
-    // and do not delay the end of this actor.
+    // and do not delay the end of the drained actor.
     whenDrained(() => execute(hub.drain()))
     /**
      * Attempts an input of the hub now, and again whenever an action of the hub names `id`, until the attempt has an

@@ -22,10 +22,8 @@ export interface Message {
 /**
  * The treatment of a message for which a subscriber has no room:
  *
- * - `"block"` makes the publisher of the message wait, and later publishers of the same key, until the subscriber has
- *   read enough
- * - `"drop-oldest"` drops the oldest waiting message of the subscriber, and tells the subscriber the number of lost
- *   messages
+ * - `"block"` makes the publisher of the message, and later publishers of the key, wait for room
+ * - `"drop-oldest"` drops the subscriber's oldest waiting message, and tells the subscriber how many messages it lost
  * - `"error"` fails the stream of the subscriber with `StreamOverrun`
  *
  * @category models
@@ -58,7 +56,7 @@ interface Subscriber {
   readonly overflow: Overflow
   /**
    * Messages that were published before the subscriber came and are still to be delivered. Replayed messages do not
-   * count in the buffer for later messages.
+   * count towards the subscriber's buffer for later messages.
    */
   replayed: Array<Message>
   queue: Array<Message>
@@ -74,8 +72,8 @@ interface Publisher {
 }
 
 /**
- * The largest number of bytes that wait for one subscriber, or are kept for later subscribers. A single message of any
- * size always fits.
+ * The largest number of bytes that wait for one subscriber, or are kept for later subscribers. A single message always
+ * fits into the limit of bytes, whatever its size is.
  */
 export const maxHeldBytes = 8 * 1024 * 1024
 
@@ -107,7 +105,10 @@ export class Hub {
     return actions
   }
 
-  /** Removes a publisher that no longer waits. The hub keeps the publisher's messages that it has already taken. */
+  /**
+   * Removes a publisher that no longer waits. The hub of a topic keeps the publisher's messages that it has already
+   * taken.
+   */
   withdraw(id: number): ReadonlyArray<Action> {
     const actions: Array<Action> = []
     this.waiting = this.waiting.filter((publisher) => publisher.id !== id)

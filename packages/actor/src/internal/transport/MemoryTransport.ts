@@ -3,7 +3,7 @@
  *
  * Bytes cross in order in a later microtask, never inside the call that sent them, so that programs behave as over a
  * socket. A receiver's queue above the high-water mark counts as full, like the queue of a socket. After a number of
- * deliveries without a pause, two ends let the event loop turn once, so that other work can run.
+ * deliveries without a pause, the two ends of a connection let the event loop turn once, so that other work can run.
  *
  * @since 0.1.0
  */
@@ -76,7 +76,7 @@ class Pipe implements Wire {
     if (afterBytes > 0) return void (this.leftBytes = Math.min(this.leftBytes, afterBytes))
     this.queue = []
     this.queued = 0
-    // The writer of the connection gets no further `drain`, because the next event is the end.
+    // The writer of the connection gets no further `drain`, because the next event is the end of the connection.
     this.wasFull = false
     this.end()
   }

@@ -37,7 +37,7 @@ type Driver = TransportDriver["Service"]
 const broken = (reason: string): TransportError => new TransportError({ gone: false, reason })
 
 /**
- * Runs a request to a driver. A driver that throws or dies fails the request with the driver's error.
+ * Runs a request to the driver of a transport. A driver that throws or dies fails the request with the driver's error.
  */
 const asked = <A>(
   what: string,
@@ -115,8 +115,8 @@ const listenAll = (
     const listening = Effect.suspend(() =>
       Effect.forEach(closed ? [] : drivers.filter((driver) => !isOpen(driver)), listen, { discard: true })
     )
-    // Callers at the same time find the same unreachable listener, so a permit lets only one of them replace this
-    // listener.
+    // Several callers may find the same unreachable listener at the same time, so a permit lets only one of them
+    // replace this listener.
     const oneAtATime = Semaphore.makeUnsafe(1).withPermits(1)
     const addresses = Effect.suspend(() => {
       const all = Effect.sync(() => Array.from(drivers, (driver) => open.get(driver)?.address ?? []).flat())

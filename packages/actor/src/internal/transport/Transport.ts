@@ -30,8 +30,8 @@ export interface ConnectionHandlers {
    */
   readonly end: (reason: string | undefined) => void
   /**
-   * Callbacks for a connection that can read bytes straight into memory of its user. A connection without this ability
-   * delivers its own chunks by `data`.
+   * Callbacks for a connection that can read bytes straight into memory of its user. A connection that cannot read
+   * straight into memory delivers its own chunks by `data`.
    */
   readonly direct?: DirectHandlers | undefined
 }
@@ -45,8 +45,8 @@ export interface ConnectionHandlers {
  */
 export interface DirectHandlers {
   /**
-   * The memory for the bytes that are read next, if their final place is known already. The connection calls `room`
-   * before each read.
+   * The memory for the bytes that are read next, if their final place is known already. A connection that reads into
+   * its user's memory calls `room` before each read.
    */
   readonly room: () => Uint8Array | undefined
   /** A callback for the moment at which this many bytes have been read into the memory that `room` returned last. */
@@ -81,19 +81,19 @@ export interface Connection {
   readonly destroy: () => void
   /**
    * Bytes that only the two ends of an encrypted connection share, as TLS exports them. The proof of membership is made
-   * over these bytes, so that the proof is worthless on any other connection. By default a connection has no such
-   * bytes.
+   * over the bytes of `binding`, so that the proof is worthless on any other connection. By default a connection has no
+   * `binding`.
    */
   readonly binding?: Uint8Array | undefined
   /**
    * True when the other end has shown a certificate of an authority that this side trusts. A tree that trusts
-   * certificates (`trust: "certificate"`) accepts the holder as a member. By default the other end has shown no
-   * certificate.
+   * certificates (`trust: "certificate"`) accepts the holder of the certificate as a member. By default the other end
+   * has shown no certificate.
    */
   readonly certified?: boolean | undefined
   /**
-   * True when the peer can vanish without an end of the connection, as when a cable is cut. The runtime asks such a
-   * peer for signs of life (`Timeouts.silence`). By default the end of a connection shows each end of the peer.
+   * True when the peer can vanish without an end of the connection, as when a cable is cut. The runtime asks a peer
+   * that can vanish for signs of life (`Timeouts.silence`). By default every end of the peer also ends the connection.
    */
   readonly silent?: boolean | undefined
 }
@@ -116,22 +116,22 @@ export type Address = string
 export interface Listener {
   readonly address: Address
   /**
-   * Accepts no new connections, and leaves no trace in the file system. Open connections of a closed listener stay
-   * open.
+   * Stops the listener, which then accepts no new connections, and leaves no file in the file system. Open connections
+   * of a closed listener stay open.
    */
   readonly close: () => void
   /**
    * True when a dial of the address still reaches this listener, for a listener that can be removed from outside, such
-   * as a deleted socket file. The actor calls `isReachable` each time it gives out the address, so the check must be
-   * cheap, and must never throw. The actor closes this listener and listens again when the result is false. By default
-   * a listener counts as reachable.
+   * as a deleted socket file. An actor calls `isReachable` each time it gives out the address of a listener, so the
+   * check must be cheap, and must never throw. An actor closes its listener and listens again when `isReachable`
+   * returns false. By default a listener counts as reachable.
    */
   readonly isReachable?: (() => boolean) | undefined
 }
 
 /**
  * The error of a transport: an actor cannot listen at all, or no actor answers at an address. `gone` is true when
- * nothing listens at the address any more; `reason` names the next step.
+ * nothing listens at the address any more; `reason` says what the user can do next.
  *
  * @example
  * ```ts

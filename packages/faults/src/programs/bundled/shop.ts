@@ -1,6 +1,6 @@
 /**
- * Two Services that no file exports, in a program that runs on Effect or on promises: the whole tree must print `main`
- * only once.
+ * A program with two Services that no file exports, on Effect or on promises: the whole tree must print `main` only
+ * once.
  */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"

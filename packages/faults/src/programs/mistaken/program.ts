@@ -1,5 +1,5 @@
 /**
- * Three mistakes that the compiler explains in a sentence: a service that nobody provides, a stream used as a call, a
+ * Three mistakes that the compiler explains in a sentence: a service without a provider, a stream used as a call, and a
  * call without ().
  */
 import { Actor } from "@furrow/actor"

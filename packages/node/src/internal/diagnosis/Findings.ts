@@ -1,8 +1,8 @@
 /**
- * Finds the reasons why a tree does not go on, as a pure function of the answers of its actors.
+ * Finds the reasons why a tree does not go on, as a pure function of the snapshots of its actors.
  *
- * A finding is `stuck` where only help from outside ends the wait. A finding is a `note` where the wait may end by
- * itself: a worker that computes, a slow start, a reader that is slower than its writer. Only a `stuck` finding makes
+ * A finding is `stuck` where a wait can end only by help from outside the tree. A finding is a `note` where the wait
+ * may end by itself, as for a worker that computes, a slow start, or a slow reader. Only a `stuck` finding makes
  * `furrow why` fail.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
@@ -23,13 +23,15 @@ export type Kind =
   | "ENDING"
   | "SILENT"
 
-/** A process of the tree, in the form in which a finding names a process. */
+/** A process of the tree, by the name and pid with which a finding shows it. */
 export interface Place {
   readonly name: string
   readonly pid: number
 }
 
-/** One step of a cycle of waits: the dialog or the actor that waits, and the thing for which it waits. */
+/**
+ * One wait in a cycle of waits: the dialog or the actor that waits, and the dialog, actor or lock that it waits for.
+ */
 export interface Hop {
   readonly at: Place
   readonly endpoint: string | undefined
@@ -40,7 +42,7 @@ export interface Hop {
   readonly exact: boolean
 }
 
-/** A caller that waits for the process that a finding names. */
+/** A caller that waits for an answer of the process that a finding names. */
 export interface Waiter {
   readonly at: Place
   readonly endpoint: string
@@ -58,16 +60,16 @@ export interface Finding {
   readonly waiters: ReadonlyArray<Waiter>
 }
 
-/** The ages, in milliseconds, from which waits are reported as findings. */
+/** The ages of waits, in milliseconds, from which the waits are reported as findings. */
 export interface Options {
   /**
-   * The age of each wait in a deadlock, of a wait for a name, and of a cancel, in milliseconds. The default age of a
-   * reported wait is 1000 milliseconds.
+   * The least age of a reported deadlock, wait for a name, or cancel, in milliseconds. The default age of a reported
+   * wait is 1000 milliseconds.
    */
   readonly thanMillis: number
   /**
-   * The age of the oldest call to an actor that computes and does not answer, in milliseconds. The default age of a
-   * reported call is 30 000 milliseconds.
+   * The age of the oldest waiting call, in milliseconds, from which a computing actor without an answer is reported as
+   * stuck. By default a computing actor is reported as stuck when its oldest call has waited for 30 000 milliseconds.
    */
   readonly busyMillis: number
 }
@@ -90,7 +92,7 @@ interface Call {
   readonly dialog: DialogInspection
 }
 
-/** Returns every dialog of the program's actors, as the caller of the dialog sees it. */
+/** Returns every dialog of the program's actors, as the dialog's caller sees it. */
 const callsOf = (seen: ReadonlyArray<Seen>): ReadonlyArray<Call> =>
   answeredOf(seen).flatMap(({ inside }) =>
     inside.channels.flatMap(({ dialogs, peer }) =>
@@ -127,8 +129,8 @@ const plain = (
 const lineOf = ({ frame }: Edge): string | undefined => frame === undefined ? undefined : `${frame.file}:${frame.line}`
 
 /**
- * Returns a cycle of waits, by following the waits from one dialog or actor until a dialog or actor is met for the
- * second time.
+ * Returns a cycle of waits, by following waits from one dialog or actor until a dialog or actor is met for the second
+ * time.
  */
 const cycleFrom = (graph: Graph, dead: ReadonlySet<Node>, start: Node): ReadonlyArray<readonly [Work, Edge]> => {
   const way: Array<readonly [Work, Edge]> = []
@@ -140,7 +142,7 @@ const cycleFrom = (graph: Graph, dead: ReadonlySet<Node>, start: Node): Readonly
     at.set(node, way.length)
     const work = graph.get(node)!
     const edges = work.leaves.flatMap(({ waits }) => waits ?? []).filter(({ to }) => dead.has(to))
-    // A wait for a known dialog or actor is preferred to a wait for one of several.
+    // A wait for a known dialog or actor is preferred to a wait that may be for any of several.
     const edge = edges.find(({ exact }) => exact) ?? edges[0]
     if (edge === undefined) return []
     way.push([work, edge])
@@ -185,7 +187,7 @@ const deadlocks = (seen: ReadonlyArray<Seen>, { thanMillis }: Options): Readonly
 
 // ---- silent processes -----------------------------------------------------------------------------------------------
 
-/** The share of one core from which a process counts as computing. */
+/** The share of one processor core from which a process counts as computing. */
 const busyShare = 0.5
 
 /** The functions of the kernel in which an event loop waits for events. */
@@ -209,8 +211,8 @@ const silent = (one: Seen, calls: ReadonlyArray<Call>, { busyMillis }: Options):
       : "it computes, and has not answered for as long as its oldest caller waits: it may be in an endless loop"
     return [plain("BUSY", level, at, text, { certainty: "likely", ageMillis, waiters })]
   }
-  // An actor whose event loop waits for events is free, and was only late with its answer. A synchronous call that runs
-  // a program waits in an event loop of its own, so an actor with such a program as its child counts as blocked.
+  // An actor whose event loop waits for events is not stuck, and was only late with its answer. A synchronous call that
+  // runs a program waits in an event loop of its own, so an actor with a child program counts as blocked.
   const isFree = isPolling.test(wchan) && commands.length === 0
   if (!isFree && states.length > 1 && states.every((state) => state === "S" || state === "D")) {
     const child = commands.length === 0 ? "" : `; it has the child process ${commands.join(", ")}`
@@ -232,7 +234,10 @@ const cancels = ({ inside }: Answered): ReadonlyArray<Finding> =>
     )
   )
 
-/** Returns the names of actors that live, that are being started, or that a supervisor will start again. */
+/**
+ * Returns the names of actors that live, of actors that are being started, and of actors that a supervisor will start
+ * again.
+ */
 const namesIn = (seen: ReadonlyArray<Seen>): ReadonlySet<string> =>
   new Set(
     answeredOf(seen).flatMap(({ inside }) => [
@@ -290,7 +295,7 @@ const readers = (seen: ReadonlyArray<Seen>, { thanMillis }: Options): ReadonlyAr
   })
 }
 
-/** The milliseconds from which on a start or an end of an actor leads to a note. */
+/** The milliseconds from which on a slow start or end of an actor is reported as a note. */
 const slowMillis = 2000
 
 const children = ({ inside }: Answered): ReadonlyArray<Finding> =>
@@ -304,7 +309,7 @@ const children = ({ inside }: Answered): ReadonlyArray<Finding> =>
       : plain("ENDING", "note", [placeOfActor(actor)], `${inside.actor.name} ends it, and is at the rung ${state}`)
   )
 
-/** Returns every reason why a tree does not go on. The most certain findings of a tree come first. */
+/** Returns every reason why a tree does not go on. The most certain findings about a tree come first. */
 export const findings = (seen: ReadonlyArray<Seen>, options: Options = defaults): ReadonlyArray<Finding> => {
   const calls = callsOf(seen)
   const answered = answeredOf(seen)

@@ -1,13 +1,13 @@
 /**
- * The work of a tree and what it waits for, in all processes, as a graph made from the answers of the actors.
+ * A graph of all work in a tree and of its waits, which is made from the snapshots of the tree's actors.
  *
  *   work   a served dialog (`actor/peer/id`), or all else that an actor does (`actor/main`)
  *   leaf   one fiber of the work that has no fiber of its own: it waits for other work, or may go on by itself
  *
- * The work of a dialog or an actor may go on as long as one of its leaves, the fibers that wait for no other fiber, may
- * go on. A fiber that waits for an answer, for items or for credit waits for the work at the other end of its dialog. A
- * fiber that waits for a lock counts as waiting for any other work of its actor, because the holder of the lock is not
- * known. A fiber that waits for a timer, or for something outside of the tree, may go on.
+ * The work of a dialog or an actor may go on while one of its leaves may go on; leaves are fibers without child fibers.
+ * A fiber that waits for an answer, for items or for credit waits for the work at the other end of the fiber's dialog.
+ * A fiber that waits for a lock counts as waiting for any other work of its actor, because the holder of the lock is
+ * unknown. A fiber that waits for a timer, or for an event outside of the tree, may go on.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import type { ActorInspection, DialogInspection, FiberInspection, FrameInspection } from "@furrow/actor/Inspect"
@@ -19,23 +19,23 @@ export type Node = string
 export interface Edge {
   readonly to: Node
   readonly on: FiberInspection["waits"]["on"]
-  /** The endpoint of the dialog for which the fiber waits; undefined for a wait without a dialog. */
+  /** The endpoint of the dialog for which a fiber waits, or undefined for a wait without a dialog. */
   readonly endpoint: string | undefined
   readonly ageMillis: number
   readonly frame: FrameInspection | undefined
-  /** True when the awaited dialog or actor is known; false when the wait is for one of several. */
+  /** True when the awaited dialog or actor is known, and false when it may be any of several. */
   readonly exact: boolean
 }
 
 export interface Leaf {
-  /** The waits of the fiber; undefined when the fiber may go on without other dialogs and actors. */
+  /** The waits of a fiber, or undefined when the fiber may go on without other dialogs and actors. */
   readonly waits: ReadonlyArray<Edge> | undefined
 }
 
 export interface Work {
   readonly node: Node
   readonly actor: ActorId
-  /** The endpoint of the served dialog; undefined for the actor's own work. */
+  /** The endpoint of a served dialog, or undefined for the own work of an actor. */
   readonly endpoint: string | undefined
   readonly ageMillis: number
   readonly leaves: ReadonlyArray<Leaf>
@@ -59,7 +59,7 @@ const openOf = (inside: ActorInspection): ReadonlyArray<Open> =>
 
 const keyOf = (side: string, peer: string, id: number): string => `${side}/${peer}/${id}`
 
-/** The served dialogs and the own work of one actor, before it is known which of them wait. */
+/** The served dialogs and the own work of one actor, before their waits are known. */
 class Actor {
   readonly inside: ActorInspection
   readonly fibers: ReadonlyArray<FiberInspection> | undefined
@@ -84,24 +84,24 @@ class Actor {
     )
   }
 
-  /** True when the actor has opened a dialog of its own, outside of all dialogs that it serves. */
+  /** True when an actor has opened a dialog outside of all dialogs that it serves. */
   private get hasOpened(): boolean {
     return Array.from(this.opened.values()).some(({ dialog }) =>
       dialog.side === "caller" && dialog.within === null && !isRuntimes(dialog.endpoint)
     )
   }
 
-  /** Returns the served dialog whose handler has opened a dialog, or else the actor itself. */
+  /** Returns the served dialog whose handler has opened another dialog, or else the actor's own work. */
   openerOf({ within }: DialogInspection): Node {
     if (within === null) return mainOf(this.uuid)
     const node = servedBy(this.uuid, within.peer, within.id)
-    // A fiber may outlive the dialog in which it was forked. A fiber whose dialog is over belongs to the actor's own
-    // work.
+    // A fiber may outlive the dialog in which the fiber was forked. A fiber whose dialog has ended belongs to the
+    // actor's own work.
     return this.nodes.includes(node) ? node : mainOf(this.uuid)
   }
 
   /**
-   * Returns the fibers of a served dialog, or of an actor's own work; undefined when not all of these fibers are
+   * Returns the fibers of a served dialog, or of an actor's own work, or undefined when some of the fibers are not
    * visible.
    */
   fibersOf(node: Node): ReadonlyArray<FiberInspection> | undefined {
@@ -117,8 +117,8 @@ class Actor {
 const goesOn: Leaf = { waits: undefined }
 
 /**
- * Returns the dialog or the actor at the other end of a dialog; undefined when that end's actor has not answered, or
- * when the runtime opened the dialog.
+ * Returns the work at the other end of a dialog, or undefined when that end's actor has not answered or the runtime
+ * opened the dialog.
  */
 const otherEnd = (
   actors: ReadonlyMap<string, Actor>,
@@ -134,7 +134,7 @@ const otherEnd = (
   return { to: side === "caller" ? servedBy(peer, from.uuid, id) : far.openerOf(there.dialog), open }
 }
 
-/** Returns the line at which a fiber stands, or else the line of the nearest fiber that waits for it. */
+/** Returns the source line at which a fiber stands, or else the line of the nearest fiber that waits for it. */
 const frameOf = (
   fibers: ReadonlyArray<FiberInspection>,
   { frames, id }: FiberInspection
@@ -188,7 +188,7 @@ const leavesOf = (
   )
 }
 
-/** Makes the graph of all actors that have answered. */
+/** Makes the graph of the work of all actors that have answered. */
 export const make = (seen: ReadonlyArray<Seen>): Graph => {
   const answered = seen.filter((one): one is Seen & { readonly inside: ActorInspection } => one.inside !== undefined)
   const actors = new Map(answered.map((one) => [one.inside.actor.uuid, new Actor(one)]))
@@ -218,7 +218,8 @@ export const make = (seen: ReadonlyArray<Seen>): Graph => {
 }
 
 /**
- * Returns the dialogs and actors that cannot go on without help, because nothing that they wait for may go on.
+ * Returns the dialogs and actors that cannot go on without help, because all dialogs and actors that they wait for are
+ * stuck.
  */
 export const stuck = (graph: Graph): ReadonlySet<Node> => {
   const waiters = new Map<Node, Array<Node>>()
@@ -233,7 +234,7 @@ export const stuck = (graph: Graph): ReadonlySet<Node> => {
     for (const { waits } of leaves) {
       if (waits === undefined) found(node)
       for (const { to } of waits ?? []) {
-        // Work of an actor that has not answered may go on, so a wait for such work may end.
+        // The work of an actor that has not answered may go on, so a wait for this work may end.
         if (!graph.has(to)) found(node)
         waiters.set(to, [...waiters.get(to) ?? [], node])
       }

@@ -1,13 +1,13 @@
 /**
- * A process as the kernel shows it, without an answer of the process. The kernel's view of a process exists only on
- * Linux; on other systems nothing is known from outside.
+ * The kernel's view of an actor's process, which needs no answer of the process. The kernel's view of a process exists
+ * only on Linux, and is empty on other systems.
  */
 import * as Effect from "effect/Effect"
 import type { Candidate } from "../../NodeInspect.ts"
 import { childrenOf, commandOf, statFields, textOf } from "../proc.ts"
 import type { Outside } from "./Seen.ts"
 
-/** The kernel's ticks in a second, a constant of the kernel's interface. */
+/** The kernel's ticks in a second, which are a constant of the kernel's interface. */
 const ticksPerSecond = 100
 
 interface Sample {
@@ -15,15 +15,15 @@ interface Sample {
   readonly ticks: number
 }
 
-/** Reads a process's state and the processor time that it has used. */
+/** Reads the state of a process, and the processor time that the process has used. */
 const sampleOf = (pid: number): Sample => {
   const fields = statFields(pid) ?? []
   return { state: fields[0] ?? "", ticks: Number(fields[11] ?? 0) + Number(fields[12] ?? 0) }
 }
 
 /**
- * Returns the system call of a process, and its stack in the kernel. The system call and the stack of a process are
- * empty where this user may not trace the process.
+ * Returns the system call in which a process stands, and the process's stack in the kernel. The system call and the
+ * stack of a process are empty where this user may not trace the process.
  */
 const syscallOf = (pid: number): string => {
   const [call = ""] = textOf(`/proc/${pid}/syscall`).split(" ")
@@ -40,12 +40,12 @@ const commandsOf = (pid: number): ReadonlyArray<string> =>
 
 const samples = 5
 
-/** Milliseconds between two samples of a process. */
+/** Milliseconds between two samples of a process's state. */
 const betweenMillis = 30
 
 /**
- * Takes several samples of a process, because one sample does not tell a process that computes from one that has just
- * been woken.
+ * Takes several samples of a process's state, because one sample does not distinguish a computing process from one that
+ * has just been woken.
  */
 export const look = ({ name, parent, pid }: Candidate): Effect.Effect<Outside> =>
   Effect.gen(function*() {
@@ -71,8 +71,8 @@ export const look = ({ name, parent, pid }: Candidate): Effect.Effect<Outside> =
   })
 
 /**
- * Returns the kernel's view of a process that answers. The kernel's view of a process that answers holds no samples,
- * because the process tells its state itself.
+ * Returns the kernel's view of a process that has answered the tool. The kernel's view of a process that has answered
+ * holds no samples, because the answer contains the process's state.
  */
 export const unlooked = ({ name, parent, pid, state }: Candidate): Outside => ({
   pid,

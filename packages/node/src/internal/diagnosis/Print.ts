@@ -1,4 +1,4 @@
-/** Writes the findings about a tree in words, one paragraph for each. */
+/** Writes the findings about a tree in words, with one paragraph for each finding. */
 import type { Finding, Hop, Place } from "./Findings.ts"
 import { duration, printable, shortened } from "./text.ts"
 
@@ -24,7 +24,7 @@ const hopLine = (hop: Hop): string => {
   return `  ${placed(hop.at)} in ${work} ${what}, ${duration(hop.ageMillis)}${line}`
 }
 
-/** The number of waiting callers that a finding shows. */
+/** The largest number of waiting callers that a finding shows. */
 const maxWaiters = 5
 
 export const lines = (finding: Finding): ReadonlyArray<string> => {

@@ -1,22 +1,24 @@
-/** One process of a tree as a tool sees it: the process's own answer, where it gave one, and the kernel's view. */
+/**
+ * One process of a tree as a tool sees it: the process's own answer, where it gave an answer, and the kernel's view.
+ */
 import type { ActorInspection, FiberInspection } from "@furrow/actor/Inspect"
 
-/** The kernel's view of a process. The kernel's view needs no answer from the process. */
+/** The kernel's view of an actor's process. The kernel's view of a process needs no answer from the process. */
 export interface Outside {
   readonly pid: number
   readonly parent: number
-  /** The name of the actor; undefined for a root that does not answer. */
+  /** The name of the process's actor, or undefined for a root that does not answer. */
   readonly name: string | undefined
   /**
-   * The states of the process at the last samples, as the kernel's letters: `R` means that the process runs, `S` that
-   * it sleeps, `D` that it is in a system call, and `T` that it is stopped.
+   * The states of the process at the last samples, as letters of the kernel. The letter `R` means that a process runs,
+   * `S` that it sleeps, `D` that it is in a system call, and `T` that it is stopped.
    */
   readonly states: ReadonlyArray<string>
-  /** The share of a core that the process used between two samples: 0 to 1, or more with threads. */
+  /** The share of a processor core that the process used during the samples: 0 to 1, or more with threads. */
   readonly cpu: number
-  /** The function of the kernel in which the process sleeps, where this user may read the function's name. */
+  /** The kernel function in which the process sleeps, where this user may read the function's name. */
   readonly wchan: string
-  /** The number of the system call in which the process stands, where this user may read the number. */
+  /** The number of the system call in which the process stands, where this user may read it. */
   readonly syscall: string
   /** The commands of the process's children that are not actors. */
   readonly commands: ReadonlyArray<string>
@@ -24,9 +26,9 @@ export interface Outside {
 
 export interface Seen {
   readonly outside: Outside
-  /** The answer of the process about itself; undefined when the process did not answer in time. */
+  /** The process's answer about itself, or undefined when the process did not answer in time. */
   readonly inside: ActorInspection | undefined
-  /** The fibers of the actor; undefined when the tool did not ask for the fibers, or could not read them. */
+  /** The fibers of the process's actor, or undefined when the tool did not ask for fibers or could not read them. */
   readonly fibers: ReadonlyArray<FiberInspection> | undefined
 }
 

@@ -1,7 +1,7 @@
 /**
- * Finds the trees of this user on this host, and asks their actors. Every actor of a tree is asked directly, and all at
- * the same time, so that a stuck actor hides no other. For an actor that does not answer in time, the tool takes the
- * kernel's view.
+ * Finds the trees of this user on this host, and asks their actors. The tool asks all actors of a tree directly and at
+ * the same time, so that a stuck actor hides no other actor. For an actor that does not answer in time, the tool reads
+ * the kernel's view of the actor's process.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import * as Data from "effect/Data"
@@ -12,16 +12,19 @@ import * as NodeInspect from "../../NodeInspect.ts"
 import * as Outside from "./Outside.ts"
 import { nameOf, type Seen } from "./Seen.ts"
 
-/** One tree: the processes that belong to it, with that of the root first. */
+/** One tree of actors: its processes, with the root's process first. */
 export interface Tree {
   readonly root: ActorId | undefined
   readonly seen: ReadonlyArray<Seen>
 }
 
-/** The error of a tool that finds no tree, or several trees of which none was named. */
+/** The error of a tool that finds no tree, or that finds several trees and was given no name. */
 export class NoTree extends Data.TaggedError("NoTree")<{ readonly message: string }> {}
 
-/** The time that an actor has to answer. The bound for an actor's answer is long enough for a host under load. */
+/**
+ * The time within which an actor has to answer a tool. The bound for an actor's answer is long enough for a host under
+ * load.
+ */
 export const patience: Duration.Input = "2 seconds"
 
 const seeOne = (
@@ -31,7 +34,7 @@ const seeOne = (
   Effect.scoped(Effect.gen(function*() {
     const observer = yield* NodeInspect.observe(candidate.pid, { within })
     const inside = yield* Effect.timeout(observer.snapshot, within)
-    // An actor that has answered, but cannot show its fibers, counts as answering.
+    // An actor that has answered a tool, but cannot show its fibers, counts as answering.
     const fibers = asks ? yield* Effect.option(Effect.timeout(observer.fibers, within)) : Option.none()
     return { outside: Outside.unlooked(candidate), inside, fibers: Option.getOrUndefined(fibers) }
   })).pipe(
@@ -41,8 +44,8 @@ const seeOne = (
   )
 
 /**
- * Returns the pid of the root above a process. The actor's own answer about its root comes first, then the parents that
- * the kernel knows.
+ * Returns the pid of the root above a process. The pid of a root comes from the actor's own answer, and otherwise from
+ * the parents that the kernel knows.
  */
 const rootOf = (all: ReadonlyMap<number, Seen>, { inside, outside }: Seen): number => {
   if (inside !== undefined) return inside.ancestors[0]?.pid ?? inside.actor.pid
@@ -50,7 +53,7 @@ const rootOf = (all: ReadonlyMap<number, Seen>, { inside, outside }: Seen): numb
   return above === undefined ? outside.pid : rootOf(all, above)
 }
 
-/** Puts processes together as trees, and leaves out processes that have ended. */
+/** Groups the processes of actors into trees. */
 export const make = (seen: ReadonlyArray<Seen>): ReadonlyArray<Tree> => {
   const all = new Map(seen.map((one) => [one.outside.pid, one]))
   const trees = Map.groupBy(seen, (one) => rootOf(all, one))
@@ -63,16 +66,16 @@ export const make = (seen: ReadonlyArray<Seen>): ReadonlyArray<Tree> => {
   }))
 }
 
-/** The options of the questions that a tool puts to each actor. */
+/** The options of a tool's questions to each actor of a tree. */
 export interface Options {
-  /** The option to ask each actor for its fibers as well. By default the actors are not asked for their fibers. */
+  /** Asks each actor of a tree for its fibers as well. By default a tool does not ask actors for their fibers. */
   readonly fibers?: boolean | undefined
   /**
-   * The pid or the name of an actor. With a target, only the tree of the named actor is asked. Without a target, all
-   * trees are asked.
+   * The pid or the name of an actor whose tree the tool asks. With a target, the tool asks only the actors in the tree
+   * of the named actor. Without a target, the tool asks the actors of all trees.
    */
   readonly target?: string | undefined
-  /** The option to ask the actor of this process as well. By default the actor of this process is not asked. */
+  /** Asks the actor of the tool's own process as well. By default a tool does not ask the actor of its own process. */
   readonly self?: boolean | undefined
   /** The time that an actor has for each answer to a tool. */
   readonly within?: Duration.Input | undefined
@@ -85,9 +88,9 @@ const topOf = (all: ReadonlyMap<number, NodeInspect.Candidate>, candidate: NodeI
 }
 
 /**
- * Returns the processes of the trees that a target names. Processes of trees that the target does not name get no
- * knock, because a knock leaves a door open for a while. A target that no process shows as its name may be a root, so
- * that all processes are returned.
+ * Returns the processes of the trees with an actor that the target names. The processes of other trees than the
+ * target's get no knock, because a knock leaves a door open for a while. A target that is in the title of no process
+ * may be the name of a root, so the function then returns all processes.
  */
 export const meant = (
   found: ReadonlyArray<NodeInspect.Candidate>,
@@ -100,7 +103,10 @@ export const meant = (
   return found.filter((candidate) => tops.has(topOf(all, candidate)))
 }
 
-/** Asks the actors of the found trees for their state. A process that ended while its tree was asked is left out. */
+/**
+ * Asks the actors of the found trees for snapshots. A process that ended while its tree was asked is left out of the
+ * tree.
+ */
 export const look = (options: Options = {}): Effect.Effect<ReadonlyArray<Tree>> =>
   Effect.gen(function*() {
     const others = yield* NodeInspect.candidates
@@ -114,7 +120,7 @@ const isGone = (state: string): boolean => state === "" || state === "Z" || stat
 const holds = ({ seen }: Tree, target: string): boolean =>
   seen.some((one) => String(one.outside.pid) === target || nameOf(one) === target)
 
-/** Picks the tree with an actor of this pid or name, or the only tree where there is no target. */
+/** Picks the tree with an actor of the given pid or name, or the only tree where no target is given. */
 export const pick = (trees: ReadonlyArray<Tree>, target: string | undefined): Effect.Effect<Tree, NoTree> => {
   const meant = target === undefined ? trees : trees.filter((tree) => holds(tree, target))
   const [tree, ...others] = meant

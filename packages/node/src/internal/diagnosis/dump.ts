@@ -1,13 +1,11 @@
-/**
- * The tree of this root and its findings in words, as `furrow tree` and `furrow why` print them.
- */
+/** The tree of this root and the findings about the tree in words, as `furrow tree` and `furrow why` print them. */
 import * as Effect from "effect/Effect"
 import * as Findings from "./Findings.ts"
 import * as Print from "./Print.ts"
 import * as Trees from "./Trees.ts"
 import * as TreeView from "./treeView.ts"
 
-/** Asks the actors of this process's tree, and returns the tree as text with its findings. */
+/** Asks the actors of this process's tree, and returns the tree and the findings about it as text. */
 export const dump: Effect.Effect<string> = Effect.gen(function*() {
   const target = String(process.pid)
   const { seen, ...tree } = yield* Trees.pick(yield* Trees.look({ fibers: true, self: true, target }), target)

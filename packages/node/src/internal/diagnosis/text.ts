@@ -1,10 +1,10 @@
-/** Formats parts of a tree as text, in which names of the program cannot control a terminal. */
+/** Formats parts of a tree as text, in which names from the program cannot control a terminal. */
 
 /** Replaces control characters in a name by their escapes, so that a terminal does not obey them. */
 export const printable = (text: string): string =>
   text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 
-/** Replaces control characters in a text of several lines. Line breaks stay. */
+/** Replaces control characters in a text of several lines by their escapes. Line breaks in the text stay. */
 export const printableLines = (text: string): string => text.split("\n").map(printable).join("\n")
 
 const second = 1000
@@ -19,10 +19,10 @@ export const duration = (millis: number): string => {
   return `${(millis / hour).toFixed(1)} h`
 }
 
-/** A number of bytes as text in mebibytes, as `12 MiB`. */
+/** Formats a number of bytes as mebibytes, as in `12 MiB`. */
 export const mebibytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`
 
-/** Pads the cells of each column to the widest cell, except those of the last column. */
+/** Pads the cells of a table's columns to the widest cell of the column, except in the last column. */
 export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
   const widths = rows.reduce<ReadonlyArray<number>>(
     (widest, row) => row.map((cell, i) => Math.max(widest[i] ?? 0, cell.length)),

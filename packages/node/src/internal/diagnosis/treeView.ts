@@ -1,6 +1,4 @@
-/**
- * A tree as a table: each actor below its parent, with its process and its oldest open dialog.
- */
+/** Formats a tree as a table: each actor stands below its parent, with its process and its oldest open dialog. */
 import type { DialogInspection } from "@furrow/actor/Inspect"
 import { nameOf, type Seen } from "./Seen.ts"
 import { duration, mebibytes, printable, table } from "./text.ts"
@@ -52,7 +50,7 @@ const rowOf = (one: Seen, indent: string): ReadonlyArray<string> => {
   ]
 }
 
-/** The pid of a process's parent in the tree: the process's own answer, or else the kernel's. */
+/** Returns the pid of a process's parent in the tree, from the process's own answer or else from the kernel. */
 const parentOf = ({ inside, outside }: Seen): number => inside?.ancestors.at(-1)?.pid ?? outside.parent
 
 const rowsBelow = (tree: Tree, pid: number, indent: string): ReadonlyArray<ReadonlyArray<string>> =>
@@ -61,7 +59,10 @@ const rowsBelow = (tree: Tree, pid: number, indent: string): ReadonlyArray<Reado
     ...rowsBelow(tree, one.outside.pid, `${indent}  `)
   ])
 
-/** Returns the lines of a tree. Actors whose parent has not answered stand at the end of a tree's lines. */
+/**
+ * Returns the lines of text that show a tree. Actors whose parent has not answered stand at the end of the lines that
+ * show a tree.
+ */
 export const lines = (tree: Tree): ReadonlyArray<string> => {
   const [root] = tree.seen
   if (root === undefined) return []
@@ -78,8 +79,8 @@ export const lines = (tree: Tree): ReadonlyArray<string> => {
 const topHead = ["cpu", "actor", "pid", "rss", "loop", "open", "oldest"]
 
 /**
- * Returns the share of a core that an actor used between two snapshots of its tree. For an actor that does not answer,
- * the share is that of the kernel's samples.
+ * Returns the share of a processor core that an actor used between two snapshots of its tree. The share of a core for
+ * an actor that does not answer comes from the kernel's samples.
  */
 const shareOf = (before: ReadonlyMap<number, Seen>, { inside, outside: { cpu, pid } }: Seen): number => {
   const [now, then] = [inside?.process, before.get(pid)?.inside?.process]
@@ -88,7 +89,7 @@ const shareOf = (before: ReadonlyMap<number, Seen>, { inside, outside: { cpu, pi
   return (now.cpuMillis - then.cpuMillis) / (now.uptimeMillis - then.uptimeMillis)
 }
 
-/** Sorts the actors of a tree by the processor time that they used since the snapshot before. */
+/** Sorts the actors of a tree by the processor time that they used since the previous snapshot. */
 export const top = (before: Tree, tree: Tree): ReadonlyArray<string> => {
   const known = new Map(before.seen.map((one) => [one.outside.pid, one]))
   const shares = tree.seen.map((one) => [shareOf(known, one), one] as const)

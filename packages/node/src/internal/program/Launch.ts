@@ -1,9 +1,9 @@
 /**
- * Makes the command line by which a program is started under the guard.
+ * Makes the command that starts an external program under the guard of the tree.
  *
- * The root may be killed after a process has started and before the guard knows the process. The process of a program
- * therefore begins as a shell, which waits for a line on a pipe before it becomes the program. When the pipe ends
- * before the line comes, the shell exits and the program never runs.
+ * The root may be killed after a program's process has started and before the guard knows the process. The process of a
+ * program begins as a shell, which waits for a line on a pipe before the shell becomes the program. When the pipe to a
+ * program's shell ends before a line has come, the shell exits and the program never runs.
  */
 import type { GroupGuard } from "@furrow/actor/ActorProcess"
 import * as ChildProcess from "effect/process/ChildProcess"
@@ -13,7 +13,10 @@ import * as Path from "node:path"
 
 const shell = "/bin/sh"
 
-/** Descriptors that the waiting shell can read, because a POSIX shell writes a descriptor as one digit. */
+/**
+ * File descriptors that the waiting shell of a program can read, because a POSIX shell writes a descriptor as one
+ * digit.
+ */
 const gateFds = [3, 4, 5, 6, 7, 8, 9] as const
 
 const isExecutable = (file: string): boolean => {
@@ -33,14 +36,14 @@ const isFolder = (path: string): boolean => {
   }
 }
 
-/** Returns the PATH in which the program is looked for: that of the program's own environment. */
+/** Returns the PATH in which a program's executable is searched for, which comes from the program's own environment. */
 const pathOf = ({ env, extendEnv }: ChildProcess.CommandOptions): string => {
   const given = env?.["PATH"]
   const own = env === undefined || extendEnv === true && !("PATH" in env) ? process.env["PATH"] : undefined
   return (typeof given === "string" ? given : own) ?? "/usr/bin:/bin"
 }
 
-/** Returns why the command of a program cannot be started, as far as that can be seen before the start. */
+/** Returns the reason why the command of a program cannot be started, as far as it can be known before the start. */
 export const problemOf = ({ args, command, options }: ChildProcess.StandardCommand): string | undefined => {
   for (const stream of ["stdout", "stderr"] as const) {
     if (options[stream] !== undefined && options[stream] !== "pipe") {
@@ -64,16 +67,16 @@ export const problemOf = ({ args, command, options }: ChildProcess.StandardComma
 }
 
 /**
- * Matches the names of variables that a shell passes on. A shell drops variables with other names, such as
- * `discovery.type`, from the environment of a program that it starts.
+ * Matches the names of environment variables that a shell passes on to its programs. A shell drops variables with other
+ * names, such as `discovery.type`, from the environment of a program that it starts.
  */
 const shellName = /^[A-Za-z_][A-Za-z0-9_]*$/
 
 const env = "/usr/bin/env"
 
 /**
- * Returns the words of a call of `env`, which gives the program the variables that the waiting shell would drop. The
- * values of the program's variables are redacted, so that no error shows them.
+ * Returns the words of a call of `env`, which sets the environment variables that the program's waiting shell would
+ * drop. The values of the program's environment variables are redacted, so that no error shows them.
  */
 const givenBack = ({ env: own, extendEnv }: ChildProcess.CommandOptions): ReadonlyArray<Word> => {
   const all = own === undefined ? process.env : extendEnv === true ? { ...process.env, ...own } : own
@@ -90,8 +93,8 @@ type Word = ChildProcess.StandardCommand["args"][number]
 export interface Launch {
   readonly command: ChildProcess.StandardCommand
   /**
-   * The descriptor on which the program's shell waits for a line; undefined where no guard has to know the process
-   * first.
+   * The descriptor on which the program's shell waits for a line, or undefined where no guard has to know the process
+   * before the program runs.
    */
   readonly gate: number | undefined
 }

@@ -1,17 +1,16 @@
 /**
- * The life of a program from the view of its owner, as a pure function.
+ * The life of an external program as its owner sees it, as a pure function.
  *
  *   Running --stop--> Stopping --gone--> Gone (asked) --read--> Ended (asked)
  *      |
  *      +-----gone--> Gone --read--> Ended
  *
- * In the state `Gone` the process is reaped, so another process may get its number. In the state `Gone` the rest of the
- * program's output is still being read.
+ * In a program's state `Gone` the process is reaped, so another process may get its pid. In a program's state `Gone`
+ * the rest of the program's output is still being read.
  */
 
 /**
- * The end of a program's process: its exit code or the signal that killed it, with the last lines of both streams, the
- * oldest first.
+ * The end of a program's process: its exit code or the signal that killed it, with the last lines of its output.
  *
  * @category models
  * @since 0.1.0
@@ -23,7 +22,7 @@ export type ProgramExit =
 export type State =
   | { readonly _tag: "Running" }
   | { readonly _tag: "Stopping" }
-  /** The field `asked` is true where the owner was already ending the program. */
+  /** The field `asked` is true where the program ended after its owner had begun to stop it. */
   | { readonly _tag: "Gone"; readonly asked: boolean }
   | { readonly _tag: "Ended"; readonly exit: ProgramExit; readonly asked: boolean }
 
@@ -46,7 +45,7 @@ export const step = (state: State, input: Input): State => {
 }
 
 /**
- * True while the process of a program is not reaped, so that its number belongs to no other process and a signal may be
+ * True while the process of a program is not reaped, so that its pid belongs to no other process and a signal may be
  * sent.
  */
 export const hasProcess = ({ _tag }: State): boolean => _tag === "Running" || _tag === "Stopping"

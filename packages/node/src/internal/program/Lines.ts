@@ -1,12 +1,12 @@
 /**
  * Splits the bytes of one output stream of a program into lines. A line of a program's output that is too long is
- * returned in pieces, so that the buffer stays bounded.
+ * returned in chunks, so that the buffer stays bounded.
  */
 import { StringDecoder } from "node:string_decoder"
 
 /**
- * The number of characters of the longest piece of a line of output. A line of output that is longer is passed on in
- * several pieces.
+ * The number of characters of the longest chunk of a program's output line. A longer line of a program's output is
+ * passed on in several chunks.
  */
 export const maxLineChars = 16 * 1024
 
@@ -14,7 +14,7 @@ export class Lines {
   private readonly decoder = new StringDecoder("utf8")
   private rest = ""
 
-  /** Returns the lines of a program's output that end within these bytes. */
+  /** Returns the lines of a program's output that end within the given bytes. */
   write(bytes: Uint8Array): ReadonlyArray<string> {
     const lines = (this.rest + this.decoder.write(bytes as Buffer)).split("\n")
     this.rest = lines.pop()!
@@ -26,7 +26,7 @@ export class Lines {
     return whole
   }
 
-  /** Returns the last line of an output stream, where no line break ended it. */
+  /** Returns the last line of a program's output stream where it ends without a line break. */
   end(): ReadonlyArray<string> {
     const rest = this.rest + this.decoder.end()
     this.rest = ""

@@ -1,4 +1,4 @@
-/** Dials a port or a socket file again and again, until a connection is accepted. */
+/** Dials a port or a socket file of a program again and again, until a connection is accepted. */
 import * as Effect from "effect/Effect"
 import type * as Net from "node:net"
 
@@ -6,7 +6,7 @@ const net = (): typeof Net => process.getBuiltinModule("node:net")
 
 /** Milliseconds between two attempts to connect to a program. */
 const pauseMillis = 50
-/** Milliseconds for one attempt to connect, because a listener with a full backlog does not answer. */
+/** Milliseconds for one attempt to connect to a program, because a listener with a full backlog does not answer. */
 const attemptMillis = 1000
 
 const attempt = (where: Net.NetConnectOpts): Effect.Effect<boolean> =>

@@ -1,7 +1,4 @@
-/**
- * A running program. The output of a program is read to the end, with or without readers, and its exit is always
- * noticed.
- */
+/** A running program, whose output is read to the end with or without readers, and whose exit is always noticed. */
 import { type GroupGuard, logError, logInfo, logWarning, withoutStack } from "@furrow/actor/ActorProcess"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
@@ -30,39 +27,41 @@ export interface Line {
   readonly stream: "stdout" | "stderr"
   readonly text: string
   /**
-   * The number of a line among all lines of the program, counted from 1. A gap in the numbers of a program's lines
-   * shows which lines a slow reader has missed.
+   * The number of a line among all lines of the program, counted from 1. A gap in the numbers of a program's output
+   * lines shows which lines a slow reader has missed.
    */
   readonly number: number
 }
 
-/** The number of lines by which a reader of the output may be behind. */
+/** The number of lines by which a reader of a program's output may be behind. */
 const heldLines = 256
-/** The number of past lines that a late reader of the output still gets. */
+/** The number of past lines of output that a late reader of a program still gets. */
 const replayedLines = 64
-/** The number of last output lines that errors and exits of a program contain. */
+/** The number of last output lines that a program's errors and exit contain. */
 const keptLines = 20
-/** The number of characters after which a kept line of output is cut. */
+/** The number of characters after which a kept line of a program's output is cut. */
 const keptLineChars = 1024
 /**
  * Milliseconds to wait for more output after the exit of a program. A process that has left the program's group may
  * hold the output pipes open for longer than the wait.
  */
 const outputGraceMillis = 100
-/** The number of turns of the event loop that bytes need on their way from the kernel to a line. */
+/**
+ * The number of turns of the event loop that a program's bytes need on their way from the kernel to a line of output.
+ */
 const readingTurns = 8
 /**
- * The bytes of a program's output that may be unread when the program exits. Further bytes of output come from another
- * process that holds the pipe.
+ * The bytes of a program's output that may be unread when the program exits. Output beyond these bytes comes from
+ * another process that holds the exited program's pipe.
  */
 const maxRestBytes = 2 * 1024 * 1024
-/** Milliseconds after the exit of a program in which the rest of the output is read at most. */
+/** The most milliseconds after the exit of a program for which the rest of its output is read. */
 const maxRestMillis = 10_000
-/** Milliseconds between two checks whether a process has ended, where Effect does not report the exit. */
+/** Milliseconds between two checks whether a program's process has ended, where Effect does not report the exit. */
 const goneLookMillis = 10
 /**
- * Milliseconds to wait for the effect of a SIGKILL. The kernel delays a SIGKILL only during a system call that cannot
- * be interrupted.
+ * Milliseconds to wait for the end of a program's process after a SIGKILL. The kernel delays a SIGKILL only during a
+ * system call that cannot be interrupted.
  */
 export const killBoundMillis = 10_000
 
@@ -73,10 +72,10 @@ export interface Options {
   readonly stopMillis: number
 }
 
-/** The guard of the tree, or its replacement where a program runs without a tree. */
+/** The guard of the tree, or a replacement without effect where a program runs without a tree. */
 export type Around = Pick<GroupGuard, "enter" | "signal">
 
-/** Gives the event loop several turns, so that bytes which came while this process was busy are read. */
+/** Gives the event loop several turns, so that a program's bytes that came while this process was busy are read. */
 const turns: Effect.Effect<void> = Effect.promise(async () => {
   for (let turn = 0; turn < readingTurns; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
 })
@@ -113,8 +112,8 @@ export class Running {
   }
 
   /**
-   * The exit of the program. The effect that returns the exit completes when the process and the rest of its process
-   * group have ended.
+   * The exit of the program. The Effect that returns a program's exit completes when the process and the rest of its
+   * process group have ended.
    */
   readonly exit: Effect.Effect<Life.ProgramExit> = Effect.suspend(() => Deferred.await(this.ended))
 
@@ -122,7 +121,7 @@ export class Running {
     return this.state
   }
 
-  /** Returns the last lines of one output stream of a program, or those of both. */
+  /** Returns the last lines of one output stream of a program, or of both output streams. */
   lastLines(of?: Line["stream"]): ReadonlyArray<string> {
     return this.kept.filter(({ stream }) => of === undefined || stream === of).map(({ text }) => text)
   }
@@ -137,8 +136,9 @@ export class Running {
   )
 
   /**
-   * Waits for the first line of the program that satisfies a predicate. The predicate sees every line of the program,
-   * however fast lines come. Without a match the wait for a line does not end by itself.
+   * Waits for the first output line of the program that satisfies a predicate. The predicate of `find` sees every
+   * further line of the program, however fast lines come. Without a matching line, `find` waits until it is
+   * interrupted.
    */
   find(holds: (line: Line) => boolean): Effect.Effect<Line> {
     return Effect.callback((resume) => {
@@ -152,14 +152,17 @@ export class Running {
     })
   }
 
-  /** Sends a signal to the program alone, not to its group. A program whose process has ended gets no signal. */
+  /**
+   * Sends a signal to the process of the program alone, not to its process group. A program whose process has ended
+   * gets no signal.
+   */
   signal(signal: ChildProcess.Signal): Effect.Effect<void> {
     return Effect.sync(() => {
       if (Life.hasProcess(this.state)) send(this.handle.pid, signal)
     })
   }
 
-  /** Ends the program, and waits for its end no longer than `stopMillis` and the bound of SIGKILL. */
+  /** Stops the program, and waits for its end no longer than `stopMillis` and then the bound of SIGKILL. */
   readonly stop: Effect.Effect<void> = Effect.suspend(() => {
     const { name, stopMillis, stopSignal } = this.options
     this.state = Life.step(this.state, { _tag: "Stop" })
@@ -179,12 +182,12 @@ export class Running {
     )
   })
 
-  /** Sends a signal to the program's group, and waits for the program's end. */
+  /** Sends a signal to the program's process group, and waits for the program's end. */
   private end(signal: ChildProcess.Signal, boundMillis: number): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (this.state._tag === "Ended") return Effect.void
       const { pid } = this.handle
-      // The kernel forbids the signal where the program runs as another user, as a setuid program does.
+      // The kernel forbids a signal to a program that runs as another user, as a setuid program does.
       if (Life.hasProcess(this.state) && send(-pid, signal) === "forbidden") {
         this.around.signal(pid, signal === "SIGKILL" ? signal : "SIGTERM")
       }
@@ -197,8 +200,9 @@ export class Running {
 
   /**
    * Closes the Scope of Effect's process handle in the background, because the Scope's finalizer also waits for dead
-   * processes that are not reaped. The finalizer signals the group of the program. The finalizer therefore runs at the
-   * end of the program and not later, when another group may have the same number.
+   * processes that are not reaped. The finalizer of Effect's process handle signals the process group of the program.
+   * The finalizer of Effect's process handle must run at the end of the program, because another process group may have
+   * the same number later.
    */
   private readonly release: Effect.Effect<void> = Effect.suspend(() =>
     Effect.asVoid(
@@ -206,7 +210,7 @@ export class Running {
     )
   )
 
-  /** Starts to read both output streams to their ends, and to wait for the exit. */
+  /** Starts to read both output streams of the program to their ends, and to wait for the program's exit. */
   readonly begin: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
     const leave = this.around.enter(this.handle.pid)
     const reading = yield* Effect.forkDetach(
@@ -224,11 +228,11 @@ export class Running {
       leave()
       yield* Effect.timeoutOption(this.rest(reading), maxRestMillis)
       yield* Fiber.interrupt(reading)
-      // A process that has left the program's group may hold the other ends of the output pipes, so this process
-      // destroys its own ends.
+      // A process that has left the program's process group may hold the other ends of the output pipes, so this
+      // process destroys its own ends.
       for (const stream of this.child?.stdio ?? []) stream?.destroy()
-      // Kills the program's group once more, because a process that was being started may have joined the group after
-      // the first kill.
+      // Kills the program's process group once more, because a process that was being started may have joined the group
+      // after the first kill.
       killLeftIn(this.handle.pid)
       const lines = this.lastLines()
       const ended: Life.ProgramExit = Exit.isSuccess(exit)
@@ -242,8 +246,8 @@ export class Running {
   }
 
   /**
-   * Reads the output of an exited program on until a while passes without new bytes. Output of the program from before
-   * its exit may still be in the kernel.
+   * Reads the output of an exited program on until no new bytes come for a while. Output of the program from before its
+   * exit may still be in the kernel.
    */
   private rest(reading: Fiber.Fiber<void>): Effect.Effect<void> {
     const until = this.counts.bytes + maxRestBytes
@@ -267,8 +271,8 @@ export class Running {
   }
 
   /**
-   * Returns the signal that ended the program. Effect reports a failure of the program's input by the same error as a
-   * signal, while the program still runs. A program that has got only a part of its input is ended.
+   * Returns the signal that ended the program. Effect reports a failure to write the program's input by the same error
+   * as a signal, while the program still runs. A program that has got only a part of its input is stopped.
    */
   private signalBehind(cause: Cause.Cause<unknown>): Effect.Effect<string> {
     return Effect.gen({ self: this }, function*() {
@@ -329,7 +333,10 @@ export class Running {
 
 export const makeHub = PubSub.sliding<Line | undefined>({ capacity: heldLines, replay: replayedLines })
 
-/** Reads the name of the signal from the text of Effect's error, because Effect reports the signal nowhere else. */
+/**
+ * Reads the name of the signal that ended a program from the text of Effect's error, because Effect reports the signal
+ * nowhere else.
+ */
 const signalOf = (cause: unknown): string => {
   const text = withoutStack(() => describe(cause))
   return /signal: '(SIG\w+)'/.exec(text)?.[1] ?? "unknown"

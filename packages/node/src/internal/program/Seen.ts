@@ -1,4 +1,4 @@
-/** Finds the `ChildProcess` of Node behind a process handle of Effect, which reveals only the number of the process. */
+/** Finds the `ChildProcess` of Node behind a process handle of Effect, which shows only the pid of the process. */
 import * as Effect from "effect/Effect"
 import type { ChildProcess } from "node:child_process"
 import * as Builtins from "../builtins.ts"
@@ -7,8 +7,8 @@ import * as Builtins from "../builtins.ts"
 const channel = "child_process"
 
 /**
- * Starts a process, and finds its `ChildProcess` among those that Node has started meanwhile. The found `ChildProcess`
- * is undefined where another kind of spawner started the process without Node.
+ * Starts a process, and finds its `ChildProcess` among the processes that Node has started meanwhile. The found
+ * `ChildProcess` is undefined where a spawner of another kind started the process without Node.
  */
 export const seen = <A extends { readonly pid: number }, E, R>(
   spawn: Effect.Effect<A, E, R>

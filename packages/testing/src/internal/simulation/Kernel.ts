@@ -1,10 +1,10 @@
 /**
- * The simulated machine: processes, their lanes, and one virtual clock. A seed decides which job of the simulated
- * machine runs next.
+ * The simulated machine: processes, their queues of jobs, and one virtual clock. A seed decides which job of the
+ * simulated machine runs next.
  *
- * A lane of the simulated machine is one fiber, one direction of a connection, or a sleep. Jobs of one lane run in
- * order, and jobs of different lanes run in any order. A killed process has no lanes; the lanes of a stopped process
- * wait until it continues.
+ * A queue of jobs (`Lane`) on the simulated machine belongs to one fiber, one direction of a connection, or a sleep.
+ * Jobs of one queue run in order, and jobs of different queues run in any order. A killed process has no queues of
+ * jobs; the queues of a stopped process wait until it continues.
  *
  * @since 0.1.0
  */
@@ -13,11 +13,11 @@ import { Sleepers } from "./Sleepers.ts"
 
 export type Job = () => void
 
-/** A lane of the simulated machine: jobs that run one after the other. */
+/** A queue of jobs on the simulated machine, which run one after the other. */
 export interface Lane {
   readonly process: Process
   readonly jobs: Array<Job>
-  /** The state of a lane: in the pool, held with its process, in transit through the network, or empty. */
+  /** The state of a queue of jobs: in the pool, held with its process, in transit through the network, or empty. */
   state: "idle" | "ready" | "held" | "late"
 }
 
@@ -27,21 +27,21 @@ export interface Process {
   readonly pid: number
   readonly parent: Process | undefined
   state: "running" | "stopped" | "over"
-  /** The lanes of this process that wait while the process is stopped. */
+  /** The queues of jobs of this process that wait while the process is stopped. */
   readonly held: Array<Lane>
   /** Resources that the kernel closes when the process ends. */
   readonly holds: Array<Job>
-  /** The lane of each connection, stream or fiber that has its own. */
+  /** The queue of jobs of each connection, stream or fiber that has a queue of its own. */
   readonly lanes: WeakMap<object, Lane>
   /** The milliseconds by which the wall clock of a simulated process is ahead of the virtual clock. */
   skew: number
 }
 
-/** The chances and ranges with which a seed disturbs a program. */
+/** The chances and ranges of choices with which a seed disturbs a program. */
 export interface Temper {
   /** The chance that a fiber is preempted before an operation. */
   readonly preempt: number
-  /** The chance that bytes are late, and the largest delay in milliseconds. */
+  /** The chance that bytes on a connection are late, and their largest delay in milliseconds. */
   readonly delay: number
   readonly maxDelayMillis: number
 }
@@ -67,7 +67,7 @@ const choicesPerPromises = 64
 /** Returns a promise that resolves when all promise jobs of the program are done. */
 const promisesDone = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
-/** A salt of the seed that separates the random numbers for lanes from all other random numbers. */
+/** A salt of the seed that separates the random numbers for queues of jobs from all other random numbers. */
 const laneSalt = 0x5bd1e995
 
 export class Kernel {
@@ -78,7 +78,7 @@ export class Kernel {
    */
   fingerprint = 0
   readonly next: Seed.Next
-  /** Random numbers only for lanes, so that numbers which a program draws do not change which lane runs. */
+  /** Random numbers only for queues of jobs, so that numbers which a program draws do not change which queue runs. */
   private readonly nextLane: Seed.Next
   private readonly calm: Ranges
   private last: Lane | undefined
@@ -86,9 +86,9 @@ export class Kernel {
   private readonly temper: Temper
   private readonly lanes: Array<Lane> = []
   private readonly sleepers = new Sleepers()
-  /** The number of operations until the next preemption. */
+  /** The number of operations until the next preemption of a fiber. */
   private untilPreempt: number
-  /** Jobs that run after a number of choices; the last job of this list is the next to run. */
+  /** Jobs that run after a number of choices; the last job in the list is the next to run. */
   private readonly dooms: Array<{ readonly at: number; readonly job: Job }> = []
   /** Imports and other promises from outside the simulation, for which the whole simulated machine waits. */
   private outside: Array<Promise<() => void>> = []
@@ -122,7 +122,7 @@ export class Kernel {
     return process
   }
 
-  /** Ends a process: none of its jobs runs any more, and its resources are closed. */
+  /** Ends a simulated process: none of its jobs runs any more, and its resources are closed. */
   end(process: Process): void {
     if (process.state === "over") return
     process.state = "over"
@@ -160,10 +160,7 @@ export class Kernel {
     if (lane.state === "idle") this.ready(lane)
   }
 
-  /**
-   * Adds a job as `push` does, but over the network: the job may be late, and later jobs of its lane wait for a late
-   * job.
-   */
+  /** Adds a job as `push` does, but over the network: the job may be late, and later jobs of its queue then wait. */
   send(lane: Lane, job: Job): void {
     if (lane.process.state === "over") return
     lane.jobs.push(job)
@@ -179,14 +176,17 @@ export class Kernel {
     return this.sleepers.add(this.now + millis, job)
   }
 
-  /** Runs the job between two choices, after the given number of choices. */
+  /** Runs the job between two choices of the machine, after the given number of choices. */
   after(choices: number, job: Job): void {
     const at = this.choices + choices
     const i = this.dooms.findIndex((other) => other.at <= at)
     this.dooms.splice(i < 0 ? this.dooms.length : i, 0, { at, job })
   }
 
-  /** Stops the machine until the promise is settled, so that no choice depends on the time that the promise takes. */
+  /**
+   * Stops the simulated machine until the promise is settled, so that no choice depends on the time that the promise
+   * takes.
+   */
   await<A>(process: Process, promise: PromiseLike<A>, done: (settled: PromiseSettledResult<A>) => void): void {
     const settled = Promise.allSettled([promise]).then(([result]) => () =>
       this.push(this.lane(process), () => done(result))
@@ -224,7 +224,9 @@ export class Kernel {
     return this.calm.some(([from, to]) => from <= this.choices && this.choices < to)
   }
 
-  /** Returns the lane that the seed picks, or the lane that ran last if the choice is in a calm range. */
+  /**
+   * Returns the queue of jobs that the seed picks, or the queue that ran last if the seed does not make this choice.
+   */
   private pick(count: number): number {
     const i = Math.floor(this.nextLane() * count)
     return this.isCalm ? Math.max(0, this.last === undefined ? 0 : this.lanes.indexOf(this.last)) : i
@@ -232,7 +234,7 @@ export class Kernel {
 
   // ---- running ----------------------------------------------------------------------------------------------------
 
-  /** Runs one job of the lane that the seed picks; returns `false` if no lane has a job. */
+  /** Runs one job of the queue that the seed picks; returns `false` if no queue has a job. */
   private step(): boolean {
     const { lanes } = this
     while (lanes.length > 0) {
@@ -253,7 +255,7 @@ export class Kernel {
       job()
       if (lane.jobs.length === 0 && lane.state === "ready") {
         lane.state = "idle"
-        // A job may have added lanes to the end of the list, but no job removes a lane from it.
+        // A job may have added queues to the end of the list of queues, but no job removes a queue from the list.
         this.take(i)
       }
       return true

@@ -22,8 +22,8 @@ export interface Happening {
 }
 
 /**
- * Faults that hit actors by chance. Each field is the share of all actors that its fault hits, from 0 to 1, at a moment
- * that the seed chooses. `preempt` is the chance that a fiber is preempted before an operation, and `late` the chance
+ * Faults that hit actors by chance. Each field is the share of all actors, from 0 to 1, that a fault hits at a moment
+ * which the seed chooses. `preempt` is the chance that a fiber is preempted before an operation, and `late` the chance
  * that bytes are late. The seed chooses the two chances of preemption and delay by default.
  *
  * @category models
@@ -52,21 +52,21 @@ export interface Faults {
 /** The number of choices after an actor's start within which a random fault happens. */
 const maxFaultChoices = 600
 const stopMillis = [3, 30, 400, 9_000] as const
-/** The words in which the history describes a cut, from the side of an actor. */
+/** The text by which the history describes a cut, from the side of an actor. */
 const cutWords = { both: "is cut off from", incoming: "hears no more of", outgoing: "is heard no more by" } as const
 /** The largest number of bytes that still pass on a connection that a random fault cuts in one direction. */
 const maxSeveredBytes = 4_096
 
 /**
- * The direction of bytes on a connection, as one of its actors sees it: `incoming` bytes arrive at the actor,
- * `outgoing` bytes leave it.
+ * The direction of bytes on a connection, as one of its actors sees it. The direction `incoming` is that of bytes to
+ * the actor, and `outgoing` that of bytes from the actor.
  *
  * @category models
  * @since 0.2.0
  */
 export type Direction = "incoming" | "outgoing" | "both"
 
-/** One direction of a connection between two processes. */
+/** One direction of a connection between two simulated processes. */
 interface Wired {
   readonly wire: Wire
   readonly from: Process
@@ -78,7 +78,7 @@ const pairOf = (one: Process, other: Process): string =>
 
 export class Machine implements Watcher {
   readonly happenings: Array<Happening> = []
-  /** Actors that were harmed from outside: calls that are lost with them are no fault of the program. */
+  /** Actors that were harmed from outside: calls that are lost with these actors are no fault of the program. */
   readonly hurt = new Set<string>()
   private readonly kernel: Kernel
   private readonly faults: Faults
@@ -184,7 +184,7 @@ export class Machine implements Watcher {
     this.kernel.continue(process)
   }
 
-  /** The wires of the connections between two processes, as the first process sees them. */
+  /** The directions (`Wire`) of the connections between two processes, as the first process sees them. */
   private wiresOf(process: Process, other: Process, direction: Direction): ReadonlyArray<Wire> {
     return this.wires.flatMap(({ from, to, wire }) =>
       direction !== "outgoing" && from === other && to === process ||

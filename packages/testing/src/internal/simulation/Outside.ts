@@ -54,7 +54,9 @@ const randomOf = ({ next }: Kernel): typeof Random.Random.Service => ({
 const hex = (kernel: Kernel, digits: number): string =>
   Math.floor(kernel.next() * 16 ** digits).toString(16).padStart(digits, "0")
 
-/** The functions by which the simulated machine learns of its processes, and of the wires between these processes. */
+/**
+ * The functions by which the simulated machine learns of its processes, and of the connections between these processes.
+ */
 export interface Watcher {
   readonly started: (process: Process, uuid: string) => void
   readonly wired: (wire: Wire, from: Process, to: Process) => void
