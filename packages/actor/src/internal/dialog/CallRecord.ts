@@ -1,5 +1,6 @@
 /**
- * Records one call of this actor: its counts, its span, and its steps for an observer.
+ * Records one call of this actor: its counts, its span, and its steps for an observer. The record of a call makes no
+ * object, because every call is recorded, also where no reader of metrics listens.
  *
  * @since 0.2.0
  */
@@ -11,65 +12,55 @@ import type { CallEnd, Calls } from "../inspect/Meter.ts"
 import { outcome, type Settled } from "./Outcome.ts"
 import * as Spans from "./Spans.ts"
 
-export class CallRecord {
-  private readonly channel: PeerChannel
-  private readonly endpoint: AnyEndpoint
-  private readonly id: number
-  private readonly span: Spans.Begun | undefined
-  private readonly since: number
-  private readonly calls: Calls
+/** The facts of a call that its record needs at the end. */
+export interface Recorded {
+  readonly channel: PeerChannel
+  readonly id: number
+  readonly since: number
+  readonly span: Spans.Begun | undefined
+}
 
-  private constructor(
-    channel: PeerChannel,
-    endpoint: AnyEndpoint,
-    id: number,
-    span: Spans.Begun | undefined,
-    since: number
-  ) {
-    this.channel = channel
-    this.endpoint = endpoint
-    this.id = id
-    this.span = span
-    this.since = since
+/** The functions are fields of one object, so that a measurement can replace them. */
+export const CallRecord = {
+  /**
+   * Begins the record of a call, and returns the counts of its endpoint; `undefined` for calls of the runtime itself,
+   * which are not recorded.
+   */
+  begin: (channel: PeerChannel, endpoint: AnyEndpoint, id: number): Calls | undefined => {
     const { events, peer } = channel
-    this.calls = events.meter.callsOf(endpoint.name)
-    this.calls.open++
-    if (events.isWatched) events.tell({ _tag: "DialogOpened", side: "caller", peer, id, endpoint: endpoint.name })
-  }
-
-  /** Begins the record of a call; `undefined` for calls of the runtime itself, which are not recorded. */
-  static begin(
-    channel: PeerChannel,
-    endpoint: AnyEndpoint,
-    id: number,
-    span: Spans.Begun | undefined,
-    since: number
-  ): CallRecord | undefined {
-    return isInternal(endpoint.name) ? undefined : new CallRecord(channel, endpoint, id, span, since)
-  }
-
-  cancelled(): void {
-    this.channel.events.meter.cancels++
-  }
+    const { name } = endpoint
+    const calls = events.meter.known(name) ?? (isInternal(name) ? undefined : events.meter.callsOf(name))
+    if (calls === undefined) return undefined
+    calls.open++
+    if (events.isWatched) events.tell({ _tag: "DialogOpened", side: "caller", peer, id, endpoint: name })
+    return calls
+  },
 
   /** Ends the record of a call when the call has ended. `wasCancelled` is true if this side cancelled the call. */
-  end(settled: Settled, wasCancelled: boolean): void {
-    const { calls, channel: { events, peer, turn }, endpoint, id, since, span } = this
+  end: (calls: Calls, call: Recorded, endpoint: AnyEndpoint, settled: Settled, wasCancelled: boolean): void => {
+    const { channel, id, since, span } = call
+    const { events, peer, turn } = channel
     const end = endOf(settled, wasCancelled)
     const millis = turn.now() - since
     calls.open--
-    calls.ends[end]++
+    if (end === "ok") calls.ok++
+    else calls[end]++
     calls.millis.add(millis)
     if (events.isWatched) {
       events.tell({ _tag: "DialogEnded", side: "caller", peer, id, endpoint: endpoint.name, end, millis })
     }
-    if (span !== undefined) Spans.end(span, this.exitOf(settled, wasCancelled))
+    if (span !== undefined) Spans.end(span, exitOf(channel, endpoint, settled, wasCancelled))
   }
+}
 
-  private exitOf(settled: Settled, wasCancelled: boolean): Exit.Exit<unknown, unknown> {
-    if (settled._tag === "Return") return Exit.void
-    return wasCancelled ? Exit.interrupt() : Effect.runSyncExit(outcome(settled, this.endpoint, this.channel))
-  }
+const exitOf = (
+  channel: PeerChannel,
+  endpoint: AnyEndpoint,
+  settled: Settled,
+  wasCancelled: boolean
+): Exit.Exit<unknown, unknown> => {
+  if (settled._tag === "Return") return Exit.void
+  return wasCancelled ? Exit.interrupt() : Effect.runSyncExit(outcome(settled, endpoint, channel))
 }
 
 const endOf = (settled: Settled, wasCancelled: boolean): CallEnd => {

@@ -32,6 +32,7 @@ import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
 import type { Rule } from "../contract/PayloadReceiver.ts"
 import { aboveLimit, type ActorError, PayloadInvalid } from "../errors/ActorError.ts"
 import { ageOf, type Collecting, type DialogInspection, type WaitInspection } from "../inspect/Inspection.ts"
+import type { Calls } from "../inspect/Meter.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import { StreamReader } from "../stream/StreamReader.ts"
 import { CallRecord } from "./CallRecord.ts"
@@ -80,7 +81,7 @@ export class OutgoingDialog implements CallerPort {
   /** The number of the dialog, 0 until it has begun. */
   id = 0
   state: Dialog.CallerState<ActorError>
-  private readonly channel: PeerChannel
+  readonly channel: PeerChannel
   private readonly listener: Listener
   private waiting: Waiters<Settled> | undefined
   private late: ((settled: Settled) => void) | undefined
@@ -88,8 +89,10 @@ export class OutgoingDialog implements CallerPort {
   private endpoint: AnyEndpoint | undefined
   private fiber: Fiber.Fiber<unknown, unknown> | undefined
   private within: DialogInfo | undefined
-  private since = 0
-  private record: CallRecord | undefined
+  since = 0
+  span: Spans.Begun | undefined
+  /** The counts of the endpoint; `undefined` for a call of the runtime itself, which is not counted. */
+  private calls: Calls | undefined
 
   constructor(channel: PeerChannel, kind: Message.Kind, listener: Listener) {
     this.state = Dialog.opening(kind)
@@ -104,7 +107,8 @@ export class OutgoingDialog implements CallerPort {
     this.within = fiber.getRef(CurrentDialog)?.info
     this.since = this.channel.turn.now()
     this.id = this.channel.open(this)
-    this.record = CallRecord.begin(this.channel, endpoint, this.id, span, this.since)
+    this.span = span
+    this.calls = CallRecord.begin(this.channel, endpoint, this.id)
     this.channel.send({
       _tag: "Start",
       dialog: this.id,
@@ -194,7 +198,7 @@ export class OutgoingDialog implements CallerPort {
       case "Deliver":
         return this.listener.delivered(action.word)
       case "SendCancel": {
-        this.record?.cancelled()
+        if (this.calls !== undefined) this.channel.events.meter.cancels++
         const { by, deadline, reason } = action.cancellation
         return this.channel.send({ _tag: "Cancel", dialog: this.id, by, reason, deadline: wireMillis(deadline) })
       }
@@ -212,9 +216,11 @@ export class OutgoingDialog implements CallerPort {
   private settle(outcome: Settled): void {
     if (outcome._tag === "Unanswered") this.channel.countStuck(1)
     else this.forget(outcome)
-    const { record, waiting } = this
+    const { calls, waiting } = this
     this.waiting = undefined
-    record?.end(outcome, Dialog.cancelOf(this.state) !== undefined)
+    if (calls !== undefined) {
+      CallRecord.end(calls, this, this.endpoint!, outcome, Dialog.cancelOf(this.state) !== undefined)
+    }
     this.listener.settled(outcome)
     waiting?.wake(outcome)
   }

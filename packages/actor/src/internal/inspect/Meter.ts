@@ -9,23 +9,40 @@ import type { PoolInspection } from "./Inspection.ts"
 /** The upper bounds of the buckets in which durations are counted, in milliseconds. */
 export const boundariesMillis: ReadonlyArray<number> = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000]
 
-/** A duration that was measured many times, in milliseconds. */
+/**
+ * A duration that was measured many times, in milliseconds. Each call adds one, so the numbers lie beside each other in
+ * memory, and a number that follows from the others is computed when it is read.
+ */
 export class Durations {
   /** The number of durations in each bucket; the last bucket has no upper bound. */
   readonly buckets = new Uint32Array(boundariesMillis.length + 1)
-  count = 0
-  sum = 0
-  min = Infinity
-  max = -Infinity
+  /** The sum of the durations, the shortest and the longest. */
+  private readonly extent = new Float64Array([0, Infinity, -Infinity])
+
+  get count(): number {
+    return this.buckets.reduce((sum, bucket) => sum + bucket, 0)
+  }
+
+  get sum(): number {
+    return this.extent[0]!
+  }
+
+  get min(): number {
+    return this.extent[1]!
+  }
+
+  get max(): number {
+    return this.extent[2]!
+  }
 
   add(millis: number): void {
+    const { buckets, extent } = this
     let bucket = 0
     while (bucket < boundariesMillis.length && millis > boundariesMillis[bucket]!) bucket++
-    this.buckets[bucket]!++
-    this.count++
-    this.sum += millis
-    if (millis < this.min) this.min = millis
-    if (millis > this.max) this.max = millis
+    buckets[bucket]!++
+    extent[0]! += millis
+    if (millis < extent[1]!) extent[1] = millis
+    if (millis > extent[2]!) extent[2] = millis
   }
 }
 
@@ -34,12 +51,20 @@ export type CallEnd = "ok" | "failed" | "cancelled" | "unanswered" | "lost"
 
 export const callEnds: ReadonlyArray<CallEnd> = ["ok", "failed", "cancelled", "unanswered", "lost"]
 
-/** The counts of the calls, streams and dialogs of one endpoint that this actor has opened. */
-export interface Calls {
+/** The counts of the calls, streams and dialogs of one endpoint that this actor has opened, by their ends. */
+export class Calls implements Record<CallEnd, number> {
   readonly endpoint: string
-  open: number
-  readonly ends: Record<CallEnd, number>
-  readonly millis: Durations
+  open = 0
+  ok = 0
+  failed = 0
+  cancelled = 0
+  unanswered = 0
+  lost = 0
+  readonly millis = new Durations()
+
+  constructor(endpoint: string) {
+    this.endpoint = endpoint
+  }
 }
 
 /** The events that a meter counts, each with the name of its metric. */
@@ -55,13 +80,6 @@ const counted = {
 const maxEndpoints = 500
 
 const otherEndpoints = "(others)"
-
-const newCalls = (endpoint: string): Calls => ({
-  endpoint,
-  open: 0,
-  ends: { ok: 0, failed: 0, cancelled: 0, unanswered: 0, lost: 0 },
-  millis: new Durations()
-})
 
 /** The counts of the work of one actor. */
 export class Meter {
@@ -81,8 +99,20 @@ export class Meter {
   /** A callback for each pool that opens; the function that it returns is called when the pool closes. */
   onPool: ((name: string, inspect: () => PoolInspection) => () => void) | undefined
 
+  /** The counts of the last call, which are kept because most calls have the endpoint of the call before. */
+  private last: Calls | undefined
+
+  /** Returns the counts of an endpoint whose calls were counted before. */
+  known(endpoint: string): Calls | undefined {
+    const { last } = this
+    if (last?.endpoint === endpoint) return last
+    const calls = this.endpoints.get(endpoint)
+    if (calls !== undefined) this.last = calls
+    return calls
+  }
+
   callsOf(endpoint: string): Calls {
-    return this.endpoints.get(endpoint) ?? this.newEndpoint(endpoint)
+    return this.known(endpoint) ?? this.newEndpoint(endpoint)
   }
 
   saw(event: { readonly _tag: string; readonly millis?: number }): void {
@@ -93,7 +123,7 @@ export class Meter {
 
   private newEndpoint(endpoint: string): Calls {
     if (this.endpoints.size >= maxEndpoints && endpoint !== otherEndpoints) return this.callsOf(otherEndpoints)
-    const calls = newCalls(endpoint)
+    const calls = new Calls(endpoint)
     this.endpoints.set(endpoint, calls)
     this.onEndpoint?.(calls)
     return calls

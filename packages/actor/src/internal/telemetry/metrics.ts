@@ -62,10 +62,10 @@ const ofActor = ({ children, meter }: Metered, actor: Attributes): ReadonlyArray
 ]
 
 const ofCalls = (calls: Calls, actor: Attributes): ReadonlyArray<Series> => {
-  const { endpoint, ends, millis } = calls
+  const { endpoint, millis } = calls
   const attributes = { ...actor, endpoint }
   const end = (outcome: CallEnd) =>
-    counter("furrow.calls", "Calls that have ended", { ...attributes, outcome }, () => ends[outcome])
+    counter("furrow.calls", "Calls that have ended", { ...attributes, outcome }, () => calls[outcome])
   return [
     ...callEnds.map(end),
     gauge("furrow.calls.open", "Calls that are open", attributes, () => calls.open),
