@@ -104,6 +104,15 @@ describe("The telemetry of an actor whose spans and metrics have no reader", () 
     assert.strictEqual(all, 2000)
   })
 
+  it("G286: calls of two endpoints in turn are counted for their own endpoint, with their durations", () => {
+    const meter = new Meter()
+    for (let i = 1; i <= 4; i++) meter.callsOf(i % 2 === 0 ? "even" : "odd").millis.add(i)
+    const { millis } = meter.callsOf("even")
+    assert.deepStrictEqual([millis.count, millis.sum, millis.min, millis.max], [2, 6, 2, 4])
+    assert.strictEqual(meter.callsOf("odd").millis.sum, 4)
+    assert.isUndefined(meter.known("furrow/logs"))
+  })
+
   it.effect("G286: calls are counted by endpoint and outcome for the metrics that an ambient Layer requests", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
